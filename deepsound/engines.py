@@ -1,0 +1,139 @@
+"""Names -> engines. An engine is a class behind a name; nothing is imported before it is asked for by name.
+
+Third parties add theirs through the entry points `deepsound.generators`, `deepsound.reasoners`, `deepsound.separators`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
+
+from deepsound.errors import EngineError, InputError
+from deepsound.runtime.progress import Progress
+from deepsound.types import Audio, GenerationRequest, Judgement, Plan, Stems
+
+if TYPE_CHECKING:
+    from deepsound.media.clip import Clip
+    from deepsound.media.views import View
+
+Kind = Literal["generator", "reasoner", "separator"]
+KINDS: tuple[Kind, ...] = ("generator", "reasoner", "separator")
+
+
+class Generator(Protocol):
+    """Step 1: coarse audio from a clip. The same clip, request and seed give the same samples."""
+
+    def generate(self, clip: Clip, request: GenerationRequest, progress: Progress) -> Audio: ...
+
+
+class Reasoner(Protocol):
+    """Steps 0 and 2: the plan, and whether the audio contains voice-over."""
+
+    def plan(self, clip: Clip, progress: Progress) -> Plan: ...
+
+    def judge(self, clip: Clip, audio: Audio, progress: Progress) -> Judgement: ...
+
+
+class Separator(Protocol):
+    """Step 3: voice and background; both stems keep the input's rate, length and channels."""
+
+    def separate(self, audio: Audio, progress: Progress) -> Stems: ...
+
+
+@dataclass(frozen=True)
+class EngineInfo:
+    """An engine as a menu shows it; `target` is `module:Class`."""
+
+    kind: Kind
+    name: str
+    summary: str
+    target: str
+    origin: str = "embedded"
+
+
+EMBEDDED = (
+    EngineInfo("generator", "draft", "procedural foley: impacts, scrapes, whooshes and beds driven by what moves",
+               "deepsound.generate.draft:DraftGenerator"),
+    EngineInfo("generator", "source", "the video's own sound, to clean existing footage",
+               "deepsound.generate.source:SourceGenerator"),
+    EngineInfo("reasoner", "rules", "a voice detector, a person detector and the paper's rule (Figure 4)",
+               "deepsound.reason.rules:RulesReasoner"),
+    EngineInfo("separator", "spectral", "voice-activity-gated spectral masking; simple, no weights",
+               "deepsound.separate.spectral:SpectralSeparator"),
+)
+
+# Published engines that a command line may name; said to be absent, never stood in for.
+PUBLISHED: dict[Kind, tuple[str, ...]] = {
+    "generator": ("mmaudio_small_16k", "mmaudio_small_44k", "mmaudio_medium_44k", "mmaudio_large_44k",
+                  "mmaudio_large_44k_v2", "foleycrafter"),
+    "reasoner": ("cot", "qa"),
+    "separator": ("bs_roformer",),
+}
+
+
+def available(kind: Kind) -> tuple[EngineInfo, ...]:
+    """The engines of one kind, embedded ones first, then installed plug-ins; nothing is imported."""
+    embedded = tuple(info for info in EMBEDDED if info.kind == kind)
+    taken = {info.name for info in embedded}
+    plugins = tuple(
+        EngineInfo(kind, point.name, f"plug-in {point.value}", point.value, origin=_distribution(point))
+        for point in entry_points(group=f"deepsound.{kind}s") if point.name not in taken
+    )
+    return embedded + plugins
+
+
+def names(kind: Kind) -> tuple[str, ...]:
+    """The names a menu offers for one kind of engine."""
+    return tuple(info.name for info in available(kind))
+
+
+def generator(name: str) -> Generator:
+    """The step 1 engine of that name. Raises EngineError for an unknown, absent or broken one."""
+    return cast(Generator, _build("generator", name, ("generate",)))
+
+
+def reasoner(name: str) -> Reasoner:
+    """The step 0 and 2 engine of that name. Raises EngineError for an unknown, absent or broken one."""
+    return cast(Reasoner, _build("reasoner", name, ("plan", "judge")))
+
+
+def separator(name: str) -> Separator:
+    """The step 3 engine of that name. Raises EngineError for an unknown, absent or broken one."""
+    return cast(Separator, _build("separator", name, ("separate",)))
+
+
+def views(engine: object) -> Sequence[View[Any]]:
+    """What an engine will want to see of a clip: its `views`, or nothing for engines that read the file themselves."""
+    return tuple(getattr(engine, "views", ()))
+
+
+def _build(kind: Kind, name: str, methods: tuple[str, ...]) -> object:
+    info = next((info for info in available(kind) if info.name == name), None)
+    if info is None:
+        raise _missing(kind, name)
+    module, _, attribute = info.target.partition(":")
+    try:
+        engine = getattr(import_module(module), attribute)()
+    except (ImportError, AttributeError) as error:
+        raise EngineError(f"The {kind} '{name}' cannot be loaded from {info.target}: {error}. "
+                          f"Reinstall {info.origin if info.origin != 'embedded' else 'deepsound'}.") from error
+    lacking = [method for method in methods if not callable(getattr(engine, method, None))]
+    if lacking:
+        raise EngineError(f"The {kind} '{name}' ({info.target}) has no {lacking[0]}(): it does not follow the "
+                          "engine contract; ask its author, or choose another engine.")
+    return engine
+
+
+def _missing(kind: Kind, name: str) -> Exception:
+    choices = ", ".join(names(kind))
+    if name in PUBLISHED[kind]:
+        return EngineError(f"The published {kind} '{name}' is not part of this version, and nothing stands in for it "
+                           f"silently. Choose one of: {choices}.")
+    return InputError(f"Unknown {kind} '{name}'. Choose one of: {choices}.")
+
+
+def _distribution(point: Any) -> str:
+    return point.dist.name if point.dist is not None else "plug-in"

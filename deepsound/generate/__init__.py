@@ -1,0 +1,1 @@
+"""Step 1: engines that make coarse audio from a clip."""

@@ -1,0 +1,1 @@
+"""Files in and out: probing, decoding, resampling, muxing, loudness and pictures of sound."""

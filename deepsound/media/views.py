@@ -1,0 +1,99 @@
+"""How a consumer says what it needs to see of a clip, so that one decoding pass serves them all.
+
+A View is a frozen description (hashable, it is the memo's key); `start` makes a Watcher that is shown every frame of
+the clip's window once, in order of time, and keeps only what it needs. Memory is the watcher's own affair, so a
+watcher that reduces as it goes leaves an hour-long video as cheap as a short one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    import numpy as np
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """What is known before the first frame: the window's `duration_s`, mean `fps`, and displayed size in pixels."""
+
+    duration_s: float
+    fps: float
+    width: int
+    height: int
+
+
+class Frame(Protocol):
+    """One displayed frame; `time_s` is counted from the start of the clip's window, never negative."""
+
+    @property
+    def time_s(self) -> float: ...
+
+    def rgb(self, long_side: int) -> np.ndarray:
+        """The upright picture, uint8 [height, width, 3], scaled down so that its longer side is `long_side` pixels."""
+
+    def gray(self, long_side: int) -> np.ndarray:
+        """The upright picture's luma, uint8 [height, width], scaled down likewise."""
+
+
+class Watcher(Protocol[T_co]):
+    """Is shown each frame once and gives its result after the last."""
+
+    def see(self, frame: Frame) -> None: ...
+
+    def result(self) -> T_co: ...
+
+
+class View(Protocol[T_co]):
+    """A hashable description of what is needed of the picture."""
+
+    def start(self, timeline: Timeline) -> Watcher[T_co]: ...
+
+
+@dataclass(frozen=True)
+class Still:
+    """A picture kept from a clip: `image` uint8 [height, width, 3] and the frame's `time_s` within the window."""
+
+    image: np.ndarray
+    time_s: float
+
+
+@dataclass(frozen=True)
+class UniformFrames:
+    """`count` frames at the middles of equal parts of the window; a short clip repeats frames. Result: list[Still]."""
+
+    count: int
+    long_side: int
+
+    def start(self, timeline: Timeline) -> Watcher[list[Still]]:
+        step = timeline.duration_s / self.count
+        return _FramesAtTimes([(index + 0.5) * step for index in range(self.count)], self.long_side)
+
+
+class _FramesAtTimes:
+    """Keeps, for each wanted time, the frame on display then: the last one that began at or before it."""
+
+    def __init__(self, times_s: list[float], long_side: int) -> None:
+        self._wanted_s = times_s
+        self._long_side = long_side
+        self._shown: Frame | None = None
+        self._stills: list[Still] = []
+
+    def see(self, frame: Frame) -> None:
+        if self._shown is not None:
+            self._keep_until(frame.time_s)
+        self._shown = frame
+
+    def result(self) -> list[Still]:
+        self._keep_until(float("inf"))
+        return self._stills
+
+    def _keep_until(self, next_time_s: float) -> None:
+        due = len(self._stills)
+        while due < len(self._wanted_s) and self._wanted_s[due] < next_time_s and self._shown is not None:
+            self._stills.append(Still(self._shown.rgb(self._long_side), self._shown.time_s))
+            due += 1

@@ -1,0 +1,75 @@
+"""The one seam for progress and cancellation: engines report and ask here, whoever started the run listens.
+
+Hosts pass `on_event` to show progress and `check` to stop: `check` raises to end the run, either Cancelled or the
+host's own interruption. Every engine calls `check()` (or `update()`, which does) at least once a second.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from deepsound.errors import Cancelled
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class ProgressEvent:
+    """A report: the stage's name, its `fraction` done from 0 to 1 (None when unknown) and text the engine wrote."""
+
+    stage: str
+    fraction: float | None = None
+    text: str = ""
+
+
+class CancelToken:
+    """A flag any thread can set; pass its `check` to Progress."""
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+
+    def cancel(self) -> None:
+        self._event.set()
+
+    @property
+    def cancelled(self) -> bool:
+        return self._event.is_set()
+
+    def check(self) -> None:
+        if self._event.is_set():
+            raise Cancelled
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Carries reports out of the work and cancellation into it; `Progress()` is silent and never cancels."""
+
+    on_event: Callable[[ProgressEvent], None] = lambda event: None
+    check: Callable[[], None] = lambda: None
+    stage: str = ""
+
+    def at(self, stage: str) -> Progress:
+        """The same listener under another stage name; announces the stage at once."""
+        named = replace(self, stage=stage)
+        named.update(0.0)
+        return named
+
+    def update(self, fraction: float | None) -> None:
+        """Report the share done, 0 to 1, after giving the host the chance to cancel."""
+        self.check()
+        self.on_event(ProgressEvent(self.stage, None if fraction is None else min(max(fraction, 0.0), 1.0)))
+
+    def say(self, text: str) -> None:
+        """Pass on text as it is written (a reasoner's sections, say)."""
+        self.check()
+        self.on_event(ProgressEvent(self.stage, None, text))
+
+    def track(self, items: Iterable[T], total: int) -> Iterator[T]:
+        """Yield `items`, reporting after each and checking for cancellation before each."""
+        for done, item in enumerate(items):
+            self.update(done / max(total, 1))
+            yield item
+        self.update(1.0)

@@ -1,0 +1,161 @@
+"""The vocabulary every part shares: frozen dataclasses, units in the names.
+
+Importing this module is cheap: torch is only needed once a waveform is made.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from deepsound.errors import InputError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+
+
+@dataclass(frozen=True, eq=False)
+class Audio:
+    """A sound: `waveform` float32 [channels, samples], nominally in [-1, 1], and `sample_rate` in Hz.
+
+    Raises InputError for another rank or dtype, no channel, or a rate that is not positive.
+    """
+
+    waveform: torch.Tensor
+    sample_rate: int
+
+    def __post_init__(self) -> None:
+        shape = tuple(self.waveform.shape)
+        if len(shape) != 2 or shape[0] < 1:
+            raise InputError(f"Audio must be [channels, samples] with at least one channel, not {list(shape)}.")
+        if str(self.waveform.dtype) != "torch.float32":
+            raise InputError(f"Audio must be float32, not {self.waveform.dtype}; convert it before use.")
+        if self.sample_rate <= 0:
+            raise InputError(f"Audio needs a positive sample rate in Hz, not {self.sample_rate}.")
+
+    @classmethod
+    def from_numpy(cls, samples: np.ndarray, sample_rate: int) -> Audio:
+        """Wrap float samples [channels, samples] or mono [samples]; copied to float32 when they are not."""
+        import numpy as np
+        import torch
+
+        array = np.ascontiguousarray(np.atleast_2d(samples), dtype=np.float32)
+        return cls(torch.from_numpy(array), sample_rate)
+
+    @property
+    def channels(self) -> int:
+        return int(self.waveform.shape[0])
+
+    @property
+    def samples(self) -> int:
+        return int(self.waveform.shape[1])
+
+    @property
+    def duration_s(self) -> float:
+        return self.samples / self.sample_rate
+
+    def numpy(self) -> np.ndarray:
+        """The samples as float32 [channels, samples], sharing memory."""
+        return self.waveform.detach().cpu().numpy()
+
+
+@dataclass(frozen=True)
+class Span:
+    """A stretch of time in seconds, `start_s` inclusive and `end_s` exclusive."""
+
+    start_s: float
+    end_s: float
+
+    @property
+    def duration_s(self) -> float:
+        return self.end_s - self.start_s
+
+    def __str__(self) -> str:
+        return f"{self.start_s:.2f}-{self.end_s:.2f} s"
+
+
+@dataclass(frozen=True)
+class GenerationRequest:
+    """What step 1 is asked for; `duration_s` None means the whole clip, `steps` and `guidance` None the engine's own."""
+
+    prompt: str = ""
+    negative_prompt: str = ""
+    seed: int = 42
+    duration_s: float | None = None
+    steps: int | None = None
+    guidance: float | None = None
+
+
+class Verdict(str, Enum):
+    """The closed set of answers to "does the audio contain voice-over?"."""
+
+    YES = "yes"
+    NO = "no"
+    UNDECIDED = "undecided"
+
+
+@dataclass(frozen=True)
+class ChainOfThought:
+    """The four tagged sections of the paper's CoT detail (section 3.2, Figure 4), as plain text."""
+
+    summary: str = ""
+    caption: str = ""
+    reasoning: str = ""
+    conclusion: str = ""
+
+    def tagged(self) -> str:
+        """The sections as the published model writes them: SUMMARY, CAPTION, REASONING, CONCLUSION."""
+        rows = (("SUMMARY", self.summary), ("CAPTION", self.caption),
+                ("REASONING", self.reasoning), ("CONCLUSION", self.conclusion))
+        return "\n".join(f"<{tag}> {text} </{tag}>" for tag, text in rows)
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """Step 2's answer: the verdict, Figure 4's category (Yes, No1, No2, No3 or ""), the reasoning and what backs it.
+
+    `voice_spans` are the stretches where a human voice was heard, `people_times_s` the frame times, in seconds from
+    the clip's start, at which a person was seen; `raw` is the reasoner's untouched answer.
+    """
+
+    verdict: Verdict
+    category: str = ""
+    thought: ChainOfThought = field(default_factory=ChainOfThought)
+    voice_spans: tuple[Span, ...] = ()
+    people_times_s: tuple[float, ...] = ()
+    raw: str = ""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Step 0's answer: the ordered steps to take and the text they were read from."""
+
+    steps: tuple[str, ...]
+    raw: str = ""
+
+
+@dataclass(frozen=True)
+class Stems:
+    """Step 3's answer: `background` = mix - `voice`, both with the mix's rate, length and channel count."""
+
+    voice: Audio
+    background: Audio
+
+
+@dataclass(frozen=True)
+class Silence:
+    """Step 4's answer: whether the sound counts as silent, and the share of its frames that do, 0 to 1."""
+
+    is_silent: bool
+    ratio: float
+    frames: int
+
+
+@dataclass(frozen=True)
+class Loudness:
+    """Levels of a sound: integrated LUFS (None below the gate), true peak in dBTP (None for digital silence)."""
+
+    integrated_lufs: float | None
+    true_peak_dbtp: float | None
