@@ -110,10 +110,16 @@ def views(engine: object) -> Sequence[View[Any]]:
     return tuple(getattr(engine, "views", ()))
 
 
-def _build(kind: Kind, name: str, methods: tuple[str, ...]) -> object:
+def require(kind: Kind, name: str) -> EngineInfo:
+    """The engine of that name, not yet imported. Raises InputError if unknown, EngineError if published but absent."""
     info = next((info for info in available(kind) if info.name == name), None)
     if info is None:
         raise _missing(kind, name)
+    return info
+
+
+def _build(kind: Kind, name: str, methods: tuple[str, ...]) -> object:
+    info = require(kind, name)
     module, _, attribute = info.target.partition(":")
     try:
         engine = getattr(import_module(module), attribute)()

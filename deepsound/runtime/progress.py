@@ -18,11 +18,15 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class ProgressEvent:
-    """A report: the stage's name, its `fraction` done from 0 to 1 (None when unknown) and text the engine wrote."""
+    """A report: the stage's name, its `fraction` done from 0 to 1 (None when unknown) and text the engine wrote.
+
+    The last event of a stage carries `seconds`, how long it took, and in `text` what came of it.
+    """
 
     stage: str
     fraction: float | None = None
     text: str = ""
+    seconds: float | None = None
 
 
 class CancelToken:
@@ -66,6 +70,10 @@ class Progress:
         """Pass on text as it is written (a reasoner's sections, say)."""
         self.check()
         self.on_event(ProgressEvent(self.stage, None, text))
+
+    def finish(self, text: str, seconds: float) -> None:
+        """Report that the stage is done, what came of it and how long it took, in seconds."""
+        self.on_event(ProgressEvent(self.stage, 1.0, text, seconds))
 
     def track(self, items: Iterable[T], total: int) -> Iterator[T]:
         """Yield `items`, reporting after each and checking for cancellation before each."""

@@ -1,0 +1,229 @@
+"""The four steps of DeepSound-V1 (arXiv 2503.22208, Figure 2): plan -> generate -> judge -> remove -> fall back."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, TypeVar, get_args
+
+from deepsound import engines, silence
+from deepsound.errors import EngineError, InputError
+from deepsound.media.clip import Clip
+from deepsound.runtime.progress import Progress
+from deepsound.types import Audio, GenerationRequest, Judgement, Plan, Silence, Stems, Verdict
+
+if TYPE_CHECKING:
+    from deepsound.records import Result
+
+T = TypeVar("T")
+Mode = Literal["s3", "s4"]
+Fallback = Literal["rm", "rep", "neg"]
+
+# What the original project asks the generator to avoid when it generates again.
+NEG_PROMPT = "human voice"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """An engine by name and, where `auto` chose it, why."""
+
+    name: str
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class Choices:
+    """The three engines of a run."""
+
+    generator: Choice
+    reasoner: Choice
+    separator: Choice
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step that was taken: its name, how long it took and what came of it."""
+
+    name: str
+    seconds: float
+    note: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Everything one run thought and made, in memory; what a step not taken would have made is None.
+
+    `final` is None when the fallback `rm` dropped the sound; `final_from` says which sound became final: coarse,
+    background, regenerated or removed.
+    """
+
+    choices: Choices
+    request: GenerationRequest
+    mode: Mode
+    fallback: Fallback
+    plan: Plan
+    coarse: Audio
+    judgement: Judgement
+    stems: Stems | None = None
+    silence: Silence | None = None
+    regenerated: Audio | None = None
+    final: Audio | None = None
+    final_from: str = ""
+    steps: tuple[Step, ...] = ()
+
+    @property
+    def is_voice_over(self) -> bool:
+        """Undecided takes the safe branch: the coarse audio is kept."""
+        return self.judgement.verdict is Verdict.YES
+
+
+class Pipeline:
+    """Plans, generates, judges, removes and falls back, with engines by name (`auto` chooses and says why)."""
+
+    def __init__(self, generator: str = "auto", reasoner: str = "auto", separator: str = "auto") -> None:
+        self._names = (generator, reasoner, separator)
+        for kind, name in zip(engines.KINDS, self._names, strict=True):
+            if name != "auto":
+                engines.require(kind, name)
+
+    def run(
+        self, video: str | Path, output_dir: str | Path = "outputs", *, mode: Mode = "s4", fallback: Fallback = "neg",
+        prompt: str = "", negative_prompt: str = "", seed: int = 42, start_s: float = 0.0,
+        duration_s: float | None = None, write_video: bool = True, target_lufs: float | None = None,
+        progress: Progress = Progress(),  # noqa: B008
+    ) -> Result:
+        """Run on a file and leave `<stem>.*` in `output_dir`; nothing there is touched unless the whole run succeeds.
+
+        `start_s` and `duration_s` choose a window in seconds (None: to the end); `target_lufs` changes the final
+        sound's loudness, which is otherwise only measured. Raises a DeepSoundError that says what to do.
+        """
+        from deepsound.records import Workplace
+
+        clip = Clip.open(video, start_s=start_s, duration_s=duration_s)
+        request = GenerationRequest(prompt, negative_prompt, seed)
+        with Workplace(clip, Path(output_dir), write_video) as workplace:
+            outcome = self.think(clip, request, mode, fallback, progress)
+            return workplace.finish(outcome, target_lufs, progress)
+
+    def think(
+        self, clip: Clip, request: GenerationRequest = GenerationRequest(), mode: Mode = "s4",  # noqa: B008
+        fallback: Fallback = "neg", progress: Progress = Progress(),  # noqa: B008
+    ) -> Outcome:
+        """The same steps in memory: nothing is written."""
+        _require_option("mode", mode, get_args(Mode))
+        _require_option("fallback", fallback, get_args(Fallback))
+        choices = self._choose(clip)
+        return _Run(clip, request, choices, progress).all_steps(mode, fallback)
+
+    def _choose(self, clip: Clip) -> Choices:
+        generator, reasoner, separator = self._names
+        return Choices(
+            choose_generator(clip) if generator == "auto" else Choice(generator),
+            Choice("rules", "the embedded reasoner") if reasoner == "auto" else Choice(reasoner),
+            Choice("spectral", "the embedded separator") if separator == "auto" else Choice(separator),
+        )
+
+
+def choose_generator(clip: Clip) -> Choice:
+    """`auto` for step 1: a clip that can be heard is cleaned, one that cannot gets the embedded draft."""
+    own = clip.audio()
+    if own is None:
+        return Choice("draft", "the video has no sound track")
+    if silence.measure(own).is_silent:
+        return Choice("draft", "the video's sound track is silent")
+    return Choice("source", "the video has sound of its own; name another generator to replace it")
+
+
+@dataclass
+class _Run:
+    """One pass through the steps, collecting how long each took."""
+
+    clip: Clip
+    request: GenerationRequest
+    choices: Choices
+    progress: Progress
+    steps: list[Step] = field(default_factory=list)
+
+    def all_steps(self, mode: Mode, fallback: Fallback) -> Outcome:
+        self.generator = engines.generator(self.choices.generator.name)
+        self.reasoner = engines.reasoner(self.choices.reasoner.name)
+        self.clip.expect(*engines.views(self.generator), *engines.views(self.reasoner))
+        plan = self._timed("plan", lambda p: self.reasoner.plan(self.clip, p), lambda plan: f"{len(plan.steps)} steps")
+        coarse = self._timed("generate", lambda p: self._generate(self.request, p), _describe)
+        judgement = self._timed("judge", lambda p: self.reasoner.judge(self.clip, coarse, p), _describe_judgement)
+        outcome = Outcome(self.choices, self.request, mode, fallback, plan, coarse, judgement)
+        if outcome.is_voice_over:
+            outcome = self._repair(outcome)
+        else:
+            outcome = replace(outcome, final=coarse, final_from="coarse")
+        return replace(outcome, steps=tuple(self.steps))
+
+    def _repair(self, outcome: Outcome) -> Outcome:
+        separator = engines.separator(self.choices.separator.name)
+        stems = self._timed("remove", lambda p: separator.separate(outcome.coarse, p), lambda stems: "voice removed")
+        _require_like(outcome.coarse, stems, self.choices.separator.name)
+        outcome = replace(outcome, stems=stems, final=stems.background, final_from="background")
+        if outcome.mode == "s3":
+            return outcome
+        quiet = self._timed("silence", lambda p: silence.measure(stems.background, progress=p), _describe_silence)
+        outcome = replace(outcome, silence=quiet)
+        return self._fall_back(outcome) if quiet.is_silent else outcome
+
+    def _fall_back(self, outcome: Outcome) -> Outcome:
+        if outcome.fallback == "rm":
+            return replace(outcome, final=None, final_from="removed")
+        if outcome.fallback == "rep":
+            return replace(outcome, final=outcome.coarse, final_from="coarse")
+        request = replace(self.request, negative_prompt=NEG_PROMPT)
+        again = self._timed("generate again", lambda p: self._generate(request, p), _describe)
+        return replace(outcome, regenerated=again, final=again, final_from="regenerated")
+
+    def _generate(self, request: GenerationRequest, progress: Progress) -> Audio:
+        audio = self.generator.generate(self.clip, request, progress)
+        return _require_sound(audio, self.choices.generator.name)
+
+    def _timed(self, name: str, work: Callable[[Progress], T], describe: Callable[[T], str]) -> T:
+        began = time.perf_counter()
+        made = work(self.progress.at(name))
+        seconds = time.perf_counter() - began
+        self.steps.append(Step(name, seconds, describe(made)))
+        self.progress.at(name).finish(f"{describe(made)}", seconds)
+        return made
+
+
+def _require_option(what: str, value: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise InputError(f"{what} is {value!r}; choose one of: {', '.join(choices)}.")
+
+
+def _require_sound(audio: object, engine: str) -> Audio:
+    if not isinstance(audio, Audio):
+        raise EngineError(f"The engine '{engine}' returned {type(audio).__name__} where Audio is due; "
+                          "report it to its author or choose another engine.")
+    if not bool(audio.waveform.isfinite().all()):
+        raise EngineError(f"The engine '{engine}' made samples that are not finite (NaN or infinite); "
+                          "try another seed or precision, or choose another engine.")
+    return audio
+
+
+def _require_like(mix: Audio, stems: Stems, engine: str) -> None:
+    for stem in (stems.voice, stems.background):
+        _require_sound(stem, engine)
+        if stem.waveform.shape != mix.waveform.shape or stem.sample_rate != mix.sample_rate:
+            raise EngineError(f"The separator '{engine}' returned {list(stem.waveform.shape)} at {stem.sample_rate} Hz "
+                              f"for a mix of {list(mix.waveform.shape)} at {mix.sample_rate} Hz; they must be alike.")
+
+
+def _describe(audio: Audio) -> str:
+    return f"{audio.duration_s:.2f} s, {audio.channels} channel{'s' * (audio.channels > 1)}, {audio.sample_rate} Hz"
+
+
+def _describe_judgement(judgement: Judgement) -> str:
+    answer = {Verdict.YES: "voice-over", Verdict.NO: "no voice-over", Verdict.UNDECIDED: "undecided, taken as no"}
+    return answer[judgement.verdict] + (f" ({judgement.category})" if judgement.category else "")
+
+
+def _describe_silence(quiet: Silence) -> str:
+    return f"{'silent' if quiet.is_silent else 'not silent'}, {quiet.ratio:.0%} of frames below the threshold"
