@@ -92,7 +92,7 @@ class Pipeline:
         self, video: str | Path, output_dir: str | Path = "outputs", *, mode: Mode = "s4", fallback: Fallback = "neg",
         prompt: str = "", negative_prompt: str = "", seed: int = 42, start_s: float = 0.0,
         duration_s: float | None = None, write_video: bool = True, target_lufs: float | None = None,
-        progress: Progress = Progress(),  # noqa: B008
+        progress: Progress = Progress(),
     ) -> Result:
         """Run on a file and leave `<stem>.*` in `output_dir`; nothing there is touched unless the whole run succeeds.
 
@@ -108,8 +108,8 @@ class Pipeline:
             return workplace.finish(outcome, target_lufs, progress)
 
     def think(
-        self, clip: Clip, request: GenerationRequest = GenerationRequest(), mode: Mode = "s4",  # noqa: B008
-        fallback: Fallback = "neg", progress: Progress = Progress(),  # noqa: B008
+        self, clip: Clip, request: GenerationRequest = GenerationRequest(), mode: Mode = "s4",
+        fallback: Fallback = "neg", progress: Progress = Progress(),
     ) -> Outcome:
         """The same steps in memory: nothing is written."""
         _require_option("mode", mode, get_args(Mode))
@@ -136,6 +136,11 @@ def choose_generator(clip: Clip) -> Choice:
     return Choice("source", "the video has sound of its own; name another generator to replace it")
 
 
+def without_voice(negative_prompt: str) -> str:
+    """The negative prompt of the `neg` fallback; the original replaces the user's own, here it is kept beside."""
+    return ", ".join(part for part in (negative_prompt.strip(), NEG_PROMPT) if part)
+
+
 @dataclass
 class _Run:
     """One pass through the steps, collecting how long each took."""
@@ -147,20 +152,20 @@ class _Run:
     steps: list[Step] = field(default_factory=list)
 
     def all_steps(self, mode: Mode, fallback: Fallback) -> Outcome:
-        self.generator = engines.generator(self.choices.generator.name)
-        self.reasoner = engines.reasoner(self.choices.reasoner.name)
-        self.clip.expect(*engines.views(self.generator), *engines.views(self.reasoner))
-        plan = self._timed("plan", lambda p: self.reasoner.plan(self.clip, p), lambda plan: f"{len(plan.steps)} steps")
-        coarse = self._timed("generate", lambda p: self._generate(self.request, p), _describe)
-        judgement = self._timed("judge", lambda p: self.reasoner.judge(self.clip, coarse, p), _describe_judgement)
+        generator = engines.generator(self.choices.generator.name)
+        reasoner = engines.reasoner(self.choices.reasoner.name)
+        self.clip.expect(*engines.views(generator), *engines.views(reasoner))
+        plan = self._timed("plan", lambda p: reasoner.plan(self.clip, p), lambda plan: f"{len(plan.steps)} steps")
+        coarse = self._timed("generate", lambda p: self._generate(generator, self.request, p), _describe)
+        judgement = self._timed("judge", lambda p: reasoner.judge(self.clip, coarse, p), _describe_judgement)
         outcome = Outcome(self.choices, self.request, mode, fallback, plan, coarse, judgement)
         if outcome.is_voice_over:
-            outcome = self._repair(outcome)
+            outcome = self._repair(outcome, generator)
         else:
             outcome = replace(outcome, final=coarse, final_from="coarse")
         return replace(outcome, steps=tuple(self.steps))
 
-    def _repair(self, outcome: Outcome) -> Outcome:
+    def _repair(self, outcome: Outcome, generator: engines.Generator) -> Outcome:
         separator = engines.separator(self.choices.separator.name)
         stems = self._timed("remove", lambda p: separator.separate(outcome.coarse, p), lambda stems: "voice removed")
         _require_like(outcome.coarse, stems, self.choices.separator.name)
@@ -169,27 +174,28 @@ class _Run:
             return outcome
         quiet = self._timed("silence", lambda p: silence.measure(stems.background, progress=p), _describe_silence)
         outcome = replace(outcome, silence=quiet)
-        return self._fall_back(outcome) if quiet.is_silent else outcome
+        return self._fall_back(outcome, generator) if quiet.is_silent else outcome
 
-    def _fall_back(self, outcome: Outcome) -> Outcome:
+    def _fall_back(self, outcome: Outcome, generator: engines.Generator) -> Outcome:
         if outcome.fallback == "rm":
             return replace(outcome, final=None, final_from="removed")
         if outcome.fallback == "rep":
             return replace(outcome, final=outcome.coarse, final_from="coarse")
-        request = replace(self.request, negative_prompt=NEG_PROMPT)
-        again = self._timed("generate again", lambda p: self._generate(request, p), _describe)
+        request = replace(self.request, negative_prompt=without_voice(self.request.negative_prompt))
+        again = self._timed("generate again", lambda p: self._generate(generator, request, p), _describe)
         return replace(outcome, regenerated=again, final=again, final_from="regenerated")
 
-    def _generate(self, request: GenerationRequest, progress: Progress) -> Audio:
-        audio = self.generator.generate(self.clip, request, progress)
+    def _generate(self, generator: engines.Generator, request: GenerationRequest, progress: Progress) -> Audio:
+        audio = generator.generate(self.clip, request, progress)
         return _require_sound(audio, self.choices.generator.name)
 
     def _timed(self, name: str, work: Callable[[Progress], T], describe: Callable[[T], str]) -> T:
+        stage = self.progress.at(name)
         began = time.perf_counter()
-        made = work(self.progress.at(name))
-        seconds = time.perf_counter() - began
-        self.steps.append(Step(name, seconds, describe(made)))
-        self.progress.at(name).finish(f"{describe(made)}", seconds)
+        made = work(stage)
+        step = Step(name, time.perf_counter() - began, describe(made))
+        self.steps.append(step)
+        stage.finish(step.note, step.seconds)
         return made
 
 

@@ -31,7 +31,7 @@ class SilenceRule:
     max_silent_ratio: float = 0.9
 
 
-def measure(audio: Audio, rule: SilenceRule = SilenceRule(), progress: Progress = Progress()) -> Silence:  # noqa: B008
+def measure(audio: Audio, rule: SilenceRule = SilenceRule(), progress: Progress = Progress()) -> Silence:
     """Whether `audio` is silent under the published rule, with the share of its frames that are.
 
     An empty sound is silent with a ratio of 1.
@@ -43,7 +43,7 @@ def measure(audio: Audio, rule: SilenceRule = SilenceRule(), progress: Progress 
     return Silence(is_silent=ratio > rule.max_silent_ratio, ratio=ratio, frames=len(levels_db))
 
 
-def frame_rms(mono: np.ndarray, rule: SilenceRule, progress: Progress = Progress()) -> np.ndarray:  # noqa: B008
+def frame_rms(mono: np.ndarray, rule: SilenceRule, progress: Progress = Progress()) -> np.ndarray:
     """RMS of each centred frame, float32 [1 + samples // hop]; `mono` is float32 [samples]."""
     import numpy as np
 

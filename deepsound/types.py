@@ -78,7 +78,7 @@ class Span:
 
 @dataclass(frozen=True)
 class GenerationRequest:
-    """What step 1 is asked for; `duration_s` None means the whole clip, `steps` and `guidance` None the engine's own."""
+    """What step 1 is asked for; None means the whole clip for `duration_s`, the engine's own for `steps`, `guidance`."""
 
     prompt: str = ""
     negative_prompt: str = ""

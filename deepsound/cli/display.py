@@ -1,0 +1,87 @@
+"""What a person sees while a run goes on: a line per step with its time, the reasoning as it is written, the files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, TaskID, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bars
+
+from deepsound.records import Result
+from deepsound.runtime.progress import ProgressEvent
+from deepsound.types import Loudness
+
+STEP_TITLES = {
+    "plan": "0 plan", "generate": "1 generate", "judge": "2 judge", "remove": "3 remove voice",
+    "silence": "4 silence check", "generate again": "4 fall back", "write": "  write files",
+}
+
+
+class Display:
+    """Shows progress events on `console`; text from engines is escaped, it is data."""
+
+    def __init__(self, console: Console, bars: Bars | None) -> None:
+        self._console = console
+        self._bars = bars
+        self._task: TaskID | None = None
+
+    def show(self, event: ProgressEvent) -> None:
+        if event.seconds is not None:
+            self._close_bar()
+            title = STEP_TITLES.get(event.stage, event.stage)
+            self._console.print(f"[bold]{title:<18}[/] {event.seconds:6.2f} s  {escape(event.text)}")
+        elif event.text:
+            self._console.print(f"[dim]{escape(event.text)}[/]", soft_wrap=True)
+        elif self._bars is not None and event.fraction is not None:
+            self._move_bar(event.stage, event.fraction)
+
+    def note(self, text: str) -> None:
+        self._console.print(f"[yellow]note[/] {escape(text)}")
+
+    def summarise(self, result: Result) -> None:
+        """The choices made, the loudness and where the files are."""
+        choices = result.outcome.choices
+        for step, choice in (("generator", choices.generator), ("reasoner", choices.reasoner),
+                             ("separator", choices.separator)):
+            why = f" ({choice.why})" if choice.why else ""
+            self._console.print(f"{step:<10} {escape(choice.name + why)}")
+        for name, level in result.loudness.items():
+            self._console.print(f"{name:<10} {_describe(level)}")
+        for label, path in (("coarse", result.step1_audio_path), ("cleaned", result.step3_audio_path),
+                            ("again", result.neg_audio_path), ("final", result.final_audio_path),
+                            ("video", result.final_video_path), ("record", result.result_path)):
+            if path is not None:
+                self._console.print(f"{label:<10} {escape(str(path))}", soft_wrap=True)
+        self._console.print(f"[bold green]done[/] in {result.total_s:.1f} s")
+
+    def _move_bar(self, stage: str, fraction: float) -> None:
+        assert self._bars is not None  # noqa: S101 - checked by the caller
+        if self._task is None:
+            self._task = self._bars.add_task(STEP_TITLES.get(stage, stage), total=1.0)
+        self._bars.update(self._task, completed=fraction)
+
+    def _close_bar(self) -> None:
+        if self._bars is not None and self._task is not None:
+            self._bars.remove_task(self._task)
+            self._task = None
+
+
+@contextmanager
+def open_display(quiet: bool) -> Iterator[Display]:
+    """A Display on stderr (stdout is for `--json`); bars only on a terminal."""
+    console = Console(stderr=True, quiet=quiet, highlight=False)
+    if quiet or not console.is_terminal:
+        yield Display(console, None)
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+    with Bars(*columns, console=console, transient=True) as bars:
+        yield Display(console, bars)
+
+
+def _describe(level: Loudness) -> str:
+    loud = "below the gate" if level.integrated_lufs is None else f"{level.integrated_lufs:.1f} LUFS"
+    peak = "silence" if level.true_peak_dbtp is None else f"true peak {level.true_peak_dbtp:.1f} dBTP"
+    return f"{loud}, {peak}"

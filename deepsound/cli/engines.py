@@ -1,0 +1,29 @@
+"""`deepsound engines`: what each step can be done with."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import asdict
+
+from deepsound import engines
+
+
+def show(options: argparse.Namespace) -> int:
+    """Print the engines of every step as a table, or as JSON with `--json`."""
+    listed = [info for kind in engines.KINDS for info in engines.available(kind)]
+    if options.json:
+        print(json.dumps([asdict(info) for info in listed], indent=2))
+        return 0
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("step", "name", "what it is", "from", title="Engines")
+    steps = {"generator": "1 generate", "reasoner": "0 plan, 2 judge", "separator": "3 remove"}
+    for info in listed:
+        table.add_row(steps[info.kind], info.name, info.summary, info.origin)
+    console = Console()
+    console.print(table)
+    absent = ", ".join(name for kind in engines.KINDS for name in engines.PUBLISHED[kind])
+    console.print(f"Published models that are not part of this version: {absent}", style="dim")
+    return 0

@@ -1,0 +1,133 @@
+"""Arguments and exit codes. Nothing heavy is imported here, so `--help` answers at once."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from deepsound import __version__
+from deepsound.errors import DeepSoundError
+
+EXIT_CODES = """\
+exit codes:
+  0  done                      4  an engine is missing or broke its contract
+  1  something else failed     5  the result could not be written
+  2  a bad argument          130  cancelled (Ctrl-C)
+  3  the video cannot be read
+"""
+
+RUN_DESCRIPTION = """\
+A video goes in, the finished video comes out: plan, generate (step 1), judge whether there is voice-over (step 2),
+remove it (step 3), fall back if silence is left (step 4). Files are left in the output folder as <stem>.step1.wav,
+<stem>.step3.wav, <stem>.neg.wav, <stem>.wav, <stem>.mp4 and <stem>.result.json, and only when the whole run succeeds.
+The flags of the original project's demo.py are accepted unchanged.
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code; errors meant for people go to stderr as one message."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    parser = build_parser()
+    options = parser.parse_args(_with_command(given))
+    try:
+        return int(options.command(options))
+    except DeepSoundError as error:
+        print(f"deepsound: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("deepsound: stopped.", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # The reader of our output went away; there is nobody left to tell.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The whole command line's parser."""
+    parser = argparse.ArgumentParser(
+        prog="deepsound", formatter_class=argparse.RawDescriptionHelpFormatter, epilog=EXIT_CODES,
+        description="Sound for silent video, without the voices nobody asked for (DeepSound-V1, arXiv 2503.22208).")
+    parser.add_argument("--version", action="version", version=f"deepsound {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_run(commands)
+    _add_engines(commands)
+    return parser
+
+
+def _with_command(given: list[str]) -> list[str]:
+    """The original's command lines name no command: `-i video.mp4 --mode s4` means `run`."""
+    asks_top_level = {"-h", "--help", "--version"}
+    if given and given[0].startswith("-") and given[0] not in asks_top_level:
+        return ["run", *given]
+    return given
+
+
+def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    run = commands.add_parser("run", help="give a video its finished sound", description=RUN_DESCRIPTION,
+                              formatter_class=argparse.RawDescriptionHelpFormatter, epilog=EXIT_CODES)
+    run.set_defaults(command=_run)
+    run.add_argument("video", nargs="?", help="the video file")
+    run.add_argument("-i", "--video_input", "--video-input", dest="video_input", help="the video file, as a flag")
+    _add_step_options(run)
+    _add_generation_options(run)
+    _add_output_options(run)
+
+
+def _add_step_options(run: argparse.ArgumentParser) -> None:
+    run.add_argument("--mode", choices=("s3", "s4"), default="s4", help="last step to take (default: %(default)s)")
+    run.add_argument("--step1_mode", "--generator", dest="generator", default="auto", metavar="NAME",
+                     help="step 1 engine; auto: the video's own sound if it has any, else the embedded draft")
+    run.add_argument("--step2_mode", "--reasoner", dest="reasoner", default="auto", metavar="NAME",
+                     help="engine that plans and judges; auto: the embedded rules")
+    run.add_argument("--step3_mode", "--separator", dest="separator", default="auto", metavar="NAME",
+                     help="engine that removes the voice; auto: the embedded spectral one")
+    run.add_argument("--postp_mode", "--fallback", dest="fallback", choices=("rm", "rep", "neg"), default="neg",
+                     help="if silence is left: drop the sound, keep the coarse one, or generate again with "
+                          "'human voice' as negative prompt (default: %(default)s)")
+    run.add_argument("--step0_model_dir", metavar="DIR", help="folder of the planning model (published engines)")
+    run.add_argument("--step2_model_dir", metavar="DIR", help="folder of the judging model (published engines)")
+
+
+def _add_generation_options(run: argparse.ArgumentParser) -> None:
+    run.add_argument("--prompt", default="", help="what it should sound like")
+    run.add_argument("--negative_prompt", "--negative-prompt", default="", help="what it should not sound like")
+    run.add_argument("--seed", type=int, default=42, help="same seed, same samples (default: %(default)s)")
+    run.add_argument("--start", type=float, default=0.0, metavar="SECONDS", help="where the window begins")
+    run.add_argument("--duration", type=float, default=None, metavar="SECONDS",
+                     help="length of the window (default: to the end; the original's default is 10)")
+
+
+def _add_output_options(run: argparse.ArgumentParser) -> None:
+    run.add_argument("-o", "--output_dir", "--output-dir", default="outputs", metavar="DIR",
+                     help="where the files go (default: %(default)s)")
+    run.add_argument("--skip_final_video", "--skip-final-video", action="store_true", help="leave only the sound")
+    run.add_argument("--loudness", type=float, metavar="LUFS", help="bring the final sound to this loudness, "
+                     "true peak at most -1 dBTP (default: measured, not changed)")
+    run.add_argument("--pictures", action="store_true", help="also draw waveforms and mel spectrograms as PNG")
+    run.add_argument("--json", action="store_true", help="print the result record on stdout")
+    run.add_argument("--quiet", action="store_true", help="no progress, only errors")
+
+
+def _add_engines(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    engines = commands.add_parser("engines", help="list the engines of each step")
+    engines.add_argument("--json", action="store_true", help="print the list as JSON")
+    engines.set_defaults(command=_engines)
+
+
+def _run(options: argparse.Namespace) -> int:
+    from deepsound.cli.run import run
+
+    return run(options)
+
+
+def _engines(options: argparse.Namespace) -> int:
+    from deepsound.cli.engines import show
+
+    return show(options)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

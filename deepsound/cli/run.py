@@ -1,0 +1,92 @@
+"""`deepsound run`: one video through the steps, with progress, Ctrl-C and a readable summary."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+from deepsound.cli.display import Display, open_display
+from deepsound.errors import InputError
+from deepsound.pipeline import Pipeline
+from deepsound.records import Result
+from deepsound.runtime.progress import CancelToken, Progress
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the pipeline as `options` say. Raises a DeepSoundError; cancelled within a second of Ctrl-C."""
+    video = _the_video(options)
+    with cancel_on_signal() as token, open_display(quiet=options.quiet) as display:
+        _mention_unused_folders(options, display)
+        pipeline = Pipeline(options.generator, options.reasoner, options.separator)
+        progress = Progress(on_event=display.show, check=token.check)
+        result = pipeline.run(
+            video, options.output_dir, mode=options.mode, fallback=options.fallback, prompt=options.prompt,
+            negative_prompt=options.negative_prompt, seed=options.seed, start_s=options.start,
+            duration_s=options.duration, write_video=not options.skip_final_video, target_lufs=options.loudness,
+            progress=progress)
+        if options.pictures:
+            draw_pictures(result, progress)
+        display.summarise(result)
+    if options.json:
+        print(json.dumps(result.to_json(), indent=2, ensure_ascii=False))
+    return 0
+
+
+def _the_video(options: argparse.Namespace) -> str:
+    given = [name for name in (options.video, options.video_input) if name is not None]
+    if len(given) != 1:
+        problem = "No video was named" if not given else f"Two videos were named ({given[0]} and {given[1]})"
+        raise InputError(f"{problem}; give one, as in: deepsound run clip.mp4")
+    return str(given[0])
+
+
+def _mention_unused_folders(options: argparse.Namespace, display: Display) -> None:
+    for flag in ("step0_model_dir", "step2_model_dir"):
+        folder = getattr(options, flag)
+        if folder is not None:
+            display.note(f"--{flag} {folder} is not used: the embedded reasoner has no weights.")
+
+
+def draw_pictures(result: Result, progress: Progress) -> list[Path]:
+    """Write a waveform (voiced spans shaded) and a mel spectrogram beside each sound; returns the PNG files."""
+    from deepsound.media import plots
+
+    outcome = result.outcome
+    sounds = {result.step1_audio_path: outcome.coarse, result.final_audio_path: outcome.final}
+    if outcome.stems is not None:
+        sounds[result.step3_audio_path] = outcome.stems.background
+    drawn = []
+    for path, audio in sounds.items():
+        if path is None or audio is None:
+            continue
+        progress.check()
+        spans = outcome.judgement.voice_spans if audio is outcome.coarse else ()
+        for name, image in (("wave", plots.waveform_image(audio, 1200, 240, spans)),
+                            ("mel", plots.mel_spectrogram_image(audio, 1200, 320))):
+            target = path.with_suffix(f".{name}.png")
+            plots.write_png(image, target)
+            drawn.append(target)
+    return drawn
+
+
+@contextmanager
+def cancel_on_signal() -> Iterator[CancelToken]:
+    """The first Ctrl-C (or SIGTERM) asks the run to stop cleanly, the second stops Python where it is."""
+    token = CancelToken()
+
+    def ask_to_stop(number: int, frame: FrameType | None) -> None:
+        if token.cancelled:
+            raise KeyboardInterrupt
+        token.cancel()
+
+    before = {number: signal.signal(number, ask_to_stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield token
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
