@@ -1,0 +1,101 @@
+"""A clip: a path and a window of time. Its pictures are decoded once, for everyone who said what they need."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+from deepsound.errors import InputError
+from deepsound.media.audio import decode_window
+from deepsound.media.decode import frames
+from deepsound.media.probe import MediaInfo, VideoStreamInfo, need_video, probe
+from deepsound.media.views import Timeline, View
+from deepsound.runtime.progress import Progress
+from deepsound.types import Audio
+
+T = TypeVar("T")
+
+
+@dataclass
+class _Memo:
+    """What a clip has learnt of its pictures; apart, so that the clip itself stays a frozen value."""
+
+    expected: dict[View[Any], None] = field(default_factory=dict)
+    results: dict[View[Any], Any] = field(default_factory=dict)
+    passes: int = 0
+
+
+@dataclass(frozen=True)
+class Clip:
+    """The window [start_s, start_s + duration_s) of a video, in seconds from its first shown frame."""
+
+    path: Path
+    start_s: float
+    duration_s: float
+    info: MediaInfo
+    _memo: _Memo = field(default_factory=_Memo, repr=False, compare=False)
+
+    @classmethod
+    def open(cls, path: Path | str, start_s: float = 0.0, duration_s: float | None = None) -> Clip:
+        """Look at a video and settle the window; a `duration_s` beyond the video's end is cut to it.
+
+        Raises InputError for a window that cannot be, MediaError for a file that is no video.
+        """
+        if not math.isfinite(start_s) or start_s < 0:
+            raise InputError(f"The start must be 0 seconds or later, not {start_s}.")
+        if duration_s is not None and not duration_s > 0:
+            raise InputError(f"The duration must be more than 0 seconds, not {duration_s}.")
+        info = probe(path)
+        length_s = need_video(info).duration_s
+        if start_s >= length_s:
+            raise InputError(f"The start, {start_s:g} s, is past the end of {path} ({length_s:.2f} s); start earlier.")
+        rest_s = length_s - start_s
+        return cls(Path(path), float(start_s), rest_s if duration_s is None else min(duration_s, rest_s), info)
+
+    @property
+    def video(self) -> VideoStreamInfo:
+        return need_video(self.info)
+
+    @property
+    def timeline(self) -> Timeline:
+        return Timeline(self.duration_s, float(self.video.fps), self.video.width, self.video.height)
+
+    @property
+    def passes(self) -> int:
+        """How often the pictures have been decoded so far."""
+        return self._memo.passes
+
+    def expect(self, *views: View[Any]) -> None:
+        """Note views that will be wanted, so that the next decoding pass computes them along the way."""
+        self._memo.expected.update(dict.fromkeys(views))
+
+    def view(self, view: View[T], progress: Progress | None = None) -> T:
+        """What `view` keeps of the pictures; computed with all expected views in one pass, then remembered.
+
+        Raises MediaError when not one frame of the window can be decoded.
+        """
+        memo = self._memo
+        if view not in memo.results:
+            self.expect(view)
+            self._decode([wanted for wanted in memo.expected if wanted not in memo.results], progress or Progress())
+        return cast(T, memo.results[view])
+
+    def audio(self, progress: Progress | None = None) -> Audio | None:
+        """The video's own sound in the window, at its own rate and channels, time 0 at the window's start.
+
+        Exactly round(duration_s * rate) samples: padded with zeros where the sound is shorter. None without sound.
+        """
+        if self.info.audio is None:
+            return None
+        return decode_window(self.info, self.start_s, self.duration_s, progress or Progress())
+
+    def _decode(self, wanted: list[View[Any]], progress: Progress) -> None:
+        self._memo.passes += 1
+        watchers = {view: view.start(self.timeline) for view in wanted}
+        for frame in frames(self.info, self.start_s, self.duration_s, progress):
+            for watcher in watchers.values():
+                watcher.see(frame)
+        progress.update(1.0)
+        self._memo.results.update((view, watcher.result()) for view, watcher in watchers.items())

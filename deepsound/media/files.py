@@ -1,0 +1,64 @@
+"""Writing files so that a failed or cancelled run never leaves half of one, nor harms the file that was there."""
+
+from __future__ import annotations
+
+import errno
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from deepsound.errors import OutputError
+
+_ADVICE = {
+    errno.ENOSPC: "the disk is full; free some space or choose another folder",
+    errno.EDQUOT: "the disk quota is used up; free some space or choose another folder",
+    errno.EFBIG: "the file is too large for this disk; choose another one",
+    errno.EACCES: "permission denied; choose a folder you may write to",
+    errno.EPERM: "permission denied; choose a folder you may write to",
+    errno.EROFS: "the disk is read-only; choose another folder",
+    errno.ENOTDIR: "a part of the path is a file, not a folder; choose another folder",
+    errno.ENOENT: "its folder does not exist; create it or choose another one",
+    errno.ENAMETOOLONG: "the name is too long; choose a shorter one",
+}
+
+
+@contextmanager
+def written_aside(path: Path | str) -> Iterator[Path]:
+    """Yield a temporary path beside `path` to write to; it takes `path`'s place on success and is removed otherwise.
+
+    Raises OutputError, naming `path` and what to do, for any OSError met on the way.
+    """
+    target = Path(path)
+    check_output_path(target)
+    # The suffix stays, since writers choose a format by it; the stem goes, so that a long name stays within limits.
+    partial = target.with_name(f".{secrets.token_hex(6)}.partial{target.suffix}")
+    try:
+        yield partial
+        partial.replace(target)
+    except OSError as error:
+        raise output_error(target, error) from error
+    finally:
+        _remove(partial)
+
+
+def check_output_path(target: Path) -> None:
+    """Raise OutputError when `target` cannot be a file's path: empty, with a null byte, or a folder."""
+    if "\0" in str(target) or not target.name:
+        raise OutputError(f"Cannot write {str(target)!r}: this is not a file name; choose another one.")
+    if target.is_dir():
+        raise OutputError(f"Cannot write {target}: it is a folder; add a file name.")
+
+
+def output_error(target: Path, error: OSError) -> OutputError:
+    """The OutputError that says in plain words why `target` could not be written."""
+    reason = _ADVICE.get(error.errno or 0, f"{error.strerror or error}; choose another folder or name")
+    return OutputError(f"Cannot write {target}: {reason}.")
+
+
+def _remove(partial: Path) -> None:
+    try:
+        partial.unlink(missing_ok=True)
+    except OSError:
+        # The folder itself is unreachable (a file in its path, say), so nothing was written there either.
+        return

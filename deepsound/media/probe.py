@@ -1,0 +1,187 @@
+"""What a media file holds, found without decoding more than its first frame."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from deepsound.errors import MediaError
+from deepsound.media.container import first_video, open_input, packets
+from deepsound.media.upright import orientation_of
+
+if TYPE_CHECKING:
+    import av
+    import av.container
+    import av.stream
+
+_FALLBACK_FPS = Fraction(25)
+_US_PER_S = 1_000_000
+
+
+@dataclass(frozen=True)
+class VideoStreamInfo:
+    """The first video stream: `width` and `height` in pixels as displayed, after rotation and sample aspect.
+
+    `start_s` is the first shown frame's time on the container's clock; all other times count from there.
+    """
+
+    width: int
+    height: int
+    fps: Fraction
+    duration_s: float
+    frame_count_estimate: int
+    codec: str
+    rotation_degrees: int
+    pixel_format: str
+    sample_aspect: Fraction = Fraction(1)
+    start_s: Fraction = Fraction(0)
+
+
+@dataclass(frozen=True)
+class AudioStreamInfo:
+    """The first audio stream: `sample_rate` in Hz, `duration_s` None where the container does not tell.
+
+    `start_s` is the first sample's time on the container's clock.
+    """
+
+    sample_rate: int
+    channels: int
+    codec: str
+    duration_s: float | None
+    start_s: Fraction = Fraction(0)
+
+
+@dataclass(frozen=True)
+class MediaInfo:
+    """A file's container (FFmpeg's name), `duration_s` of the picture (of the sound where there is no picture)."""
+
+    path: Path
+    container: str
+    duration_s: float
+    video: VideoStreamInfo | None
+    audio: AudioStreamInfo | None
+
+
+def probe(path: Path | str) -> MediaInfo:
+    """Describe a local media file. Raises InputError for a bad path, MediaError for anything that cannot be played."""
+    with open_input(path) as container:
+        video_stream = first_video(container)
+        audio_stream = next(iter(container.streams.audio), None)
+        if video_stream is None and audio_stream is None:
+            raise MediaError(f"{path} holds neither video nor sound; give another file.")
+        audio = _audio_info(audio_stream) if audio_stream is not None else None
+        video = _video_info(container, video_stream) if video_stream is not None else None
+        duration_s = video.duration_s if video is not None else _sound_duration_s(container, audio)
+        return MediaInfo(Path(path), container.format.name, duration_s, video, audio)
+
+
+def need_video(info: MediaInfo) -> VideoStreamInfo:
+    """The video stream's description. Raises MediaError for a file that holds sound alone."""
+    if info.video is None:
+        raise MediaError(f"{info.path} holds sound but no video; give a video file.")
+    return info.video
+
+
+def need_audio(info: MediaInfo) -> AudioStreamInfo:
+    """The sound's description. Raises MediaError for a file without sound."""
+    if info.audio is None:
+        raise MediaError(f"{info.path} holds no sound; give a file with sound.")
+    return info.audio
+
+
+def _video_info(container: av.container.InputContainer, stream: av.VideoStream) -> VideoStreamInfo:
+    first = _first_frame(container, stream)
+    time_base = Fraction(stream.time_base or 1)
+    start_s = Fraction(first.pts * time_base) if first.pts is not None else Fraction(0)
+    fps = _fps(stream)
+    duration_s = max(_video_duration_s(container, stream, start_s), float(1 / fps))
+    orientation = orientation_of(first)
+    aspect = _sample_aspect(stream)
+    width, height = orientation.displayed_size(round(first.width * aspect), first.height)
+    return VideoStreamInfo(
+        width=width, height=height, fps=fps, duration_s=duration_s,
+        frame_count_estimate=max(1, round(duration_s * fps)), codec=stream.codec_context.name,
+        rotation_degrees=orientation.degrees, pixel_format=first.format.name, sample_aspect=aspect, start_s=start_s,
+    )
+
+
+def _first_frame(container: av.container.InputContainer, stream: av.VideoStream) -> av.VideoFrame:
+    import av
+
+    for packet in packets(container, stream):
+        try:
+            for frame in packet.decode():
+                if frame.width and frame.height:
+                    return frame
+        except av.FFmpegError:
+            # A damaged start is skipped: players show the first frame that can be decoded.
+            continue
+    raise MediaError(f"{container.name} holds no frame that can be decoded; it may be empty, cut short or damaged. "
+                     "Try to play it, or get it again.")
+
+
+def _fps(stream: av.VideoStream) -> Fraction:
+    for rate in (stream.average_rate, stream.guessed_rate, stream.base_rate):
+        if rate and 0 < rate <= 1000:
+            return Fraction(rate)
+    return _FALLBACK_FPS
+
+
+def _sample_aspect(stream: av.VideoStream) -> Fraction:
+    aspect = stream.sample_aspect_ratio
+    # Real material lies between 8:11 and 64:33 or so; anything far off is a damaged header.
+    return Fraction(aspect) if aspect and Fraction(1, 4) <= aspect <= 4 else Fraction(1)
+
+
+def _video_duration_s(container: av.container.InputContainer, stream: av.VideoStream, start_s: Fraction) -> float:
+    time_base = Fraction(stream.time_base or 1)
+    if stream.duration and stream.duration > 0:
+        return float(stream.duration * time_base)
+    tagged = _tagged_duration_s(stream.metadata.get("DURATION", ""))
+    if tagged > 0:
+        return tagged - float(start_s)
+    if container.duration and container.duration > 0:
+        return container.duration / _US_PER_S - max(0.0, float(start_s) - (container.start_time or 0) / _US_PER_S)
+    return _scanned_duration_s(container, stream, start_s)
+
+
+def _tagged_duration_s(text: str) -> float:
+    """Matroska's per-stream DURATION tag, hh:mm:ss.fraction, in seconds; 0 where it says nothing usable."""
+    try:
+        hours, minutes, seconds = text.split(":")
+        total = int(hours) * 3600 + int(minutes) * 60 + float(seconds)
+    except ValueError:
+        return 0.0
+    return total if math.isfinite(total) else 0.0
+
+
+def _scanned_duration_s(container: av.container.InputContainer, stream: av.VideoStream, start_s: Fraction) -> float:
+    """Read every packet's time: for live recordings, whose header was written before the length was known."""
+    time_base = Fraction(stream.time_base or 1)
+    end = 0
+    count = 0
+    with open_input(container.name) as again:
+        for packet in packets(again, again.streams[stream.index]):
+            count += packet.size > 0
+            if packet.pts is not None:
+                end = max(end, packet.pts + (packet.duration or 0))
+    return float(end * time_base - start_s) if end else count / float(_fps(stream))
+
+
+def _audio_info(stream: av.AudioStream) -> AudioStreamInfo | None:
+    context = stream.codec_context
+    if not context.sample_rate or not context.layout.nb_channels:
+        return None
+    time_base = Fraction(stream.time_base or 1)
+    duration_s = float(stream.duration * time_base) if stream.duration else None
+    start_s = (stream.start_time or 0) * time_base
+    return AudioStreamInfo(context.sample_rate, context.layout.nb_channels, context.name, duration_s, start_s)
+
+
+def _sound_duration_s(container: av.container.InputContainer, audio: AudioStreamInfo | None) -> float:
+    if audio is not None and audio.duration_s:
+        return audio.duration_s
+    return (container.duration or 0) / _US_PER_S

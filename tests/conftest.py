@@ -1,0 +1,140 @@
+"""Clips and sounds that tests make for themselves, and the one real clip, where it is at hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from deepsound.types import Audio
+
+TORNADO = Path(__file__).parents[2] / "shared" / "data" / "vggsound_tornado_1QBsc_IXg8U_000750.mp4"
+CODECS = {".mp4": ("libx264", "aac"), ".mov": ("libx264", "pcm_s16le"), ".mkv": ("libx264", "flac"),
+          ".webm": ("libvpx-vp9", "libopus"), ".avi": ("mpeg4", "pcm_s16le"), ".ts": ("libx264", "aac")}
+LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1"}
+
+Painter = Callable[[int], np.ndarray]
+
+
+@pytest.fixture(scope="session")
+def tornado() -> Path:
+    """Ten seconds of a real clip: 480x360, 30 fps, 300 shown frames behind an edit list, AAC at 44100 Hz."""
+    if not TORNADO.is_file():
+        pytest.skip(f"the real clip is not at hand ({TORNADO.name} in ../shared/data)")
+    return TORNADO
+
+
+@pytest.fixture
+def tone() -> Callable[..., Audio]:
+    """Make a sine tone: tone(seconds=1.0, rate=48000, channels=1, hz=440.0, level=0.5)."""
+
+    def make(seconds: float = 1.0, rate: int = 48000, channels: int = 1, hz: float = 440.0,
+             level: float = 0.5) -> Audio:
+        wave = level * np.sin(2 * np.pi * hz * np.arange(round(seconds * rate)) / rate)
+        return Audio.from_numpy(np.tile(wave, (channels, 1)), rate)
+
+    return make
+
+
+@pytest.fixture
+def noise() -> Callable[..., Audio]:
+    """Make white noise: noise(seconds=1.0, rate=48000, channels=1, level=0.1, seed=0); `level` is its RMS."""
+
+    def make(seconds: float = 1.0, rate: int = 48000, channels: int = 1, level: float = 0.1, seed: int = 0) -> Audio:
+        samples = np.random.default_rng(seed).normal(scale=level, size=(channels, round(seconds * rate)))
+        return Audio.from_numpy(samples, rate)
+
+    return make
+
+
+@pytest.fixture
+def make_video(tmp_path: Path) -> Callable[..., Path]:
+    """Write a small clip below tmp_path and return its path.
+
+    make_video(name="clip.mp4", size=(64, 48), fps=10, seconds=1.0, codec=None, audio=None, audio_codec=None,
+    paint=None, times=None, rotation=0, pixel_format="yuv420p", gop=None, options=None): the container follows the
+    suffix, `paint(index)` gives uint8 [height, width, 3], `times` sets each frame's time in seconds (varying frame
+    rate) and `rotation` turns the shown picture clockwise, in degrees (mp4 and mov).
+    """
+
+    def make(name: str = "clip.mp4", **wanted: object) -> Path:
+        path = tmp_path / name
+        write_video(path, **wanted)  # type: ignore[arg-type]
+        return path
+
+    return make
+
+
+def write_video(
+    path: Path, size: tuple[int, int] = (64, 48), fps: int | Fraction = 10, seconds: float = 1.0,
+    codec: str | None = None, audio: Audio | None = None, audio_codec: str | None = None, paint: Painter | None = None,
+    times: list[float] | None = None, rotation: int = 0, pixel_format: str = "yuv420p", gop: int | None = None,
+    options: dict[str, str] | None = None,
+) -> None:
+    width, height = size
+    paint = paint or moving_bar(width, height)
+    video_codec, sound_codec = CODECS[path.suffix]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with av.open(str(path), "w", options=options or {}) as container:
+        stream = container.add_stream(codec or video_codec, rate=Fraction(fps), width=width, height=height)
+        stream.pix_fmt = pixel_format
+        if times is not None:
+            stream.codec_context.time_base = Fraction(1, 1000)
+        if gop:
+            stream.gop_size = gop
+        sound = None
+        if audio is not None:
+            sound = container.add_stream(audio_codec or sound_codec, rate=audio.sample_rate)
+            sound.codec_context.layout = LAYOUTS[audio.channels]
+        for index in range(len(times) if times is not None else round(seconds * fps)):
+            frame = av.VideoFrame.from_ndarray(paint(index), format="rgb24")
+            frame.pts = round(times[index] * 1000) if times is not None else index
+            frame.time_base = Fraction(1, 1000) if times is not None else 1 / Fraction(fps)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+        if sound is not None and audio is not None:
+            write_sound(container, sound, audio)
+    if rotation:
+        turn(path, rotation)
+
+
+def write_sound(container: av.container.OutputContainer, stream: av.AudioStream, audio: Audio) -> None:
+    """Encode a sound into a stream, converted to what the stream's codec takes."""
+    resampler = av.AudioResampler(stream.codec_context.format, stream.codec_context.layout, audio.sample_rate)
+    block = 1024
+    for start in range(0, audio.samples, block):
+        samples = np.ascontiguousarray(audio.numpy()[:, start:start + block])
+        frame = av.AudioFrame.from_ndarray(samples, format="fltp", layout=LAYOUTS[audio.channels])
+        frame.sample_rate = audio.sample_rate
+        frame.pts = start
+        frame.time_base = Fraction(1, audio.sample_rate)
+        for converted in resampler.resample(frame):
+            container.mux(stream.encode(converted))
+    container.mux(stream.encode(None))
+
+
+def moving_bar(width: int, height: int) -> Painter:
+    """A grey ramp with a white bar that moves four pixels a frame, so that every frame differs."""
+
+    def paint(index: int) -> np.ndarray:
+        picture = np.empty((height, width, 3), np.uint8)
+        picture[:] = np.linspace(40, 160, height, dtype=np.uint8)[:, None, None]
+        left = 4 * index % width
+        picture[:, left:left + 8] = 255
+        return picture
+
+    return paint
+
+
+def turn(path: Path, degrees: int) -> None:
+    """Set the video track's display matrix in an mp4 or mov, clockwise, by patching its tkhd box."""
+    matrices = {90: (0, 1, -1, 0), 180: (-1, 0, 0, -1), 270: (0, -1, 1, 0)}
+    a, b, c, d = matrices[degrees]
+    data = bytearray(path.read_bytes())
+    at = data.index(b"tkhd") + 4 + 40
+    data[at:at + 36] = np.array([a << 16, b << 16, 0, c << 16, d << 16, 0, 0, 0, 1 << 30], ">i4").tobytes()
+    path.write_bytes(bytes(data))
