@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import Any
 
 from deepsound import __version__
-from deepsound.errors import InputError
+from deepsound.errors import InputError, OutputError
 from deepsound.media import loudness
 from deepsound.media.clip import Clip
 from deepsound.media.files import check_output_path, output_error
@@ -104,6 +104,8 @@ class Workplace:
         target = self._output_dir / f"{self._stem}.mp4"
         if target.exists() and target.samefile(self._clip.path):
             raise InputError(f"The finished video would replace its own input {target}; choose another output folder.")
+        if "\0" in str(self._output_dir):
+            raise OutputError(f"The output folder {str(self._output_dir)!r} has a null byte in it; choose another one.")
         with self._writing(self._output_dir):
             self._output_dir.mkdir(parents=True, exist_ok=True)
             self._folder = Path(tempfile.mkdtemp(prefix=".", suffix=".partial", dir=self._output_dir))
@@ -162,8 +164,9 @@ class Workplace:
     def _move_into_place(self, suffixes: list[str]) -> None:
         stale = self._earlier_files() - {self._final(suffix) for suffix in suffixes}
         for suffix in suffixes:
+            check_output_path(self._final(suffix))
+        for suffix in suffixes:
             with self._writing(self._final(suffix)):
-                check_output_path(self._final(suffix))
                 self._staged(suffix).replace(self._final(suffix))
         for path in stale:
             with self._writing(path):

@@ -78,7 +78,7 @@ class Span:
 
 @dataclass(frozen=True)
 class GenerationRequest:
-    """What step 1 is asked for; None means the whole clip for `duration_s`, the engine's own for `steps`, `guidance`."""
+    """What step 1 is asked for; None means the whole clip for `duration_s`, else the engine's own choice."""
 
     prompt: str = ""
     negative_prompt: str = ""

@@ -1,0 +1,40 @@
+"""Runs a command and reads what it cost: wall seconds and peak resident memory."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Wall time in seconds, peak resident memory in MB and processor seconds of one process."""
+
+    wall_s: float
+    peak_mb: float
+    cpu_s: float
+
+
+def cost_of(command: Sequence[str]) -> Cost:
+    """Run `command` to its end. Raises RuntimeError when it fails."""
+    began = time.perf_counter()
+    process = os.spawnvp(os.P_NOWAIT, command[0], list(command))
+    _, status, usage = os.wait4(process, 0)
+    wall_s = time.perf_counter() - began
+    if status != 0:
+        raise RuntimeError(f"{' '.join(command)} ended with {os.waitstatus_to_exitcode(status)}")
+    to_mb = 1 / 1e6 if sys.platform == "darwin" else 1 / 1024
+    return Cost(wall_s, usage.ru_maxrss * to_mb, usage.ru_utime + usage.ru_stime)
+
+
+def save(results: dict[str, object], name: str) -> Path:
+    """Write `results` as JSON below benchmarks/results/ and return the file."""
+    target = Path(__file__).parent / "results" / f"{name}.json"
+    target.parent.mkdir(exist_ok=True)
+    target.write_text(json.dumps(results, indent=2) + "\n")
+    return target

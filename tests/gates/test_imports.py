@@ -1,0 +1,104 @@
+"""Imports point one way, and importing does nothing but import."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+# What each part may import of the project; parts not named here are free within deepsound.
+EVERYONE = {"deepsound.types", "deepsound.errors", "deepsound.runtime", "deepsound"}
+ALLOWED = {
+    "deepsound/types.py": {"deepsound.errors"},
+    "deepsound/errors.py": set(),
+    "deepsound/runtime": {"deepsound.errors", "deepsound.types", "deepsound.runtime"},
+    "deepsound/models": {"deepsound.models"},
+    "deepsound/media": EVERYONE | {"deepsound.media"},
+    "deepsound/silence.py": EVERYONE,
+    "deepsound/generate": EVERYONE | {"deepsound.media", "deepsound.models", "deepsound.generate"},
+    "deepsound/reason": EVERYONE | {"deepsound.media", "deepsound.models", "deepsound.reason"},
+    "deepsound/separate": EVERYONE | {"deepsound.media", "deepsound.models", "deepsound.separate"},
+    "deepsound/engines.py": EVERYONE | {"deepsound.media"},
+    "deepsound/pipeline.py": EVERYONE | {"deepsound.media", "deepsound.engines", "deepsound.silence",
+                                         "deepsound.records"},
+}
+
+
+def imported_by(path: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            if node.module == "deepsound":
+                found |= {f"deepsound.{alias.name}" for alias in node.names if not alias.name.startswith("__")}
+            else:
+                found.add(node.module)
+    return found
+
+
+def files_of(part: str) -> list[Path]:
+    path = ROOT / part
+    return sorted(path.rglob("*.py")) if path.is_dir() else [path] if path.exists() else []
+
+
+def is_within(module: str, allowed: set[str]) -> bool:
+    return any(module == name or (name != "deepsound" and module.startswith(name + ".")) for name in allowed)
+
+
+@pytest.mark.parametrize("part", [part for part in ALLOWED if files_of(part)])
+def test_imports_point_one_way(part):
+    for path in files_of(part):
+        own = {module for module in imported_by(path) if module.split(".")[0] in {"deepsound", "nodes"}}
+        wrong = {module for module in own if not is_within(module, ALLOWED[part])}
+        assert not wrong, f"{path.relative_to(ROOT)} imports {sorted(wrong)}"
+
+
+HOST = {"comfy", "comfy_api", "comfy_execution", "folder_paths", "server", "execution", "latent_preview"}
+
+
+def test_the_library_knows_nothing_of_comfyui():
+    for path in (ROOT / "deepsound").rglob("*.py"):
+        used = {module.split(".")[0] for module in imported_by(path)}
+        assert not used & (HOST | {"nodes"}), f"{path.relative_to(ROOT)} imports {sorted(used & HOST)}"
+
+
+def test_only_host_py_touches_comfyui_internals():
+    for path in (ROOT / "nodes").glob("*.py"):
+        used = {module.split(".")[0] for module in imported_by(path)} & (HOST - {"comfy_api"})
+        assert path.name == "host.py" or not used, f"{path.name} imports {sorted(used)}"
+
+
+WITHOUT_SOCKETS = """
+import builtins, importlib, pkgutil, socket, subprocess, sys
+def refuse(*args, **kwargs): raise AssertionError("a socket or process was opened on import")
+socket.socket.connect = refuse; socket.create_connection = refuse; subprocess.Popen.__init__ = refuse
+import logging
+handlers = list(logging.getLogger().handlers)
+before = list(sys.path)
+import deepsound
+for module in pkgutil.walk_packages(deepsound.__path__, "deepsound."):
+    if not module.name.endswith("__main__"):
+        importlib.import_module(module.name)
+spec = importlib.util.spec_from_file_location("pack", "__init__.py", submodule_search_locations=["."])
+pack = importlib.util.module_from_spec(spec); sys.modules["pack"] = pack; spec.loader.exec_module(pack)
+assert callable(pack.comfy_entrypoint) and pack.WEB_DIRECTORY
+assert not {"comfy", "comfy_api", "folder_paths"} & set(sys.modules)
+assert logging.getLogger().handlers == handlers, "the root logger was configured"
+assert sys.path == before, "sys.path was changed"
+"""
+
+
+def test_the_pack_imports_in_a_fresh_interpreter_without_comfyui_and_without_sockets():
+    done = subprocess.run([sys.executable, "-c", WITHOUT_SOCKETS], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_importing_the_package_is_cheap():
+    script = ("import sys, deepsound, deepsound.types, deepsound.engines, deepsound.media.views; "
+              "sys.exit(str({'torch', 'numpy', 'av', 'cv2'} & set(sys.modules) or '') or 0)")
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

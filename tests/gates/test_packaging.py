@@ -1,0 +1,82 @@
+"""What is declared agrees with what is there."""
+
+import importlib.metadata
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+ROOT = Path(__file__).parents[2]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+
+
+def lines_of(name: str) -> list[str]:
+    return [line for line in (ROOT / name).read_text().splitlines() if line and not line.startswith("#")]
+
+
+def test_requirements_are_the_dependencies_without_torch():
+    declared = {line for line in PROJECT["project"]["dependencies"] if not line.startswith("torch")}
+    assert set(lines_of("requirements.txt")) == declared
+
+
+def test_dependencies_have_no_upper_pins_but_opencv_s():
+    for line in PROJECT["project"]["dependencies"]:
+        capped = "<" in line or "==" in line
+        assert not capped or line.startswith("opencv-python-headless"), line
+
+
+def test_the_constraints_are_one_matching_set():
+    pins = dict(line.split("==") for line in lines_of("constraints.txt"))
+    assert set(pins) == {"torch", "torchaudio", "torchvision"}
+    assert pins["torch"] == pins["torchaudio"]
+    minor = int(pins["torch"].split(".")[1])
+    assert pins["torchvision"].split(".")[1] == str(minor + 15)
+
+
+@pytest.mark.parametrize("name", ["torchaudio", "torchvision"])
+def test_the_installed_set_imports_together(name):
+    pytest.importorskip(name, reason=f"{name} is in the [models] extra")
+
+
+def test_the_versions_agree():
+    import deepsound
+
+    assert PROJECT["project"]["version"] == deepsound.__version__
+    assert f"## {deepsound.__version__}" in (ROOT / "CHANGELOG.md").read_text()
+    assert importlib.metadata.version("deepsound") == deepsound.__version__
+
+
+def test_the_top_level_is_what_the_owner_asked_for():
+    for name in ("nodes", "deepsound", "workflows", "web", "tests", "__init__.py", "pyproject.toml", "README.md",
+                 "LICENSE", "requirements.txt", "constraints.txt", ".comfyignore", "CHANGELOG.md"):
+        assert (ROOT / name).exists(), name
+
+
+def test_the_readme_begins_with_the_two_commands():
+    top = (ROOT / "README.md").read_text()[:2500]
+    assert "scripts/demo" in top and "scripts/test" in top
+
+
+FORBIDDEN = re.compile(r"(?<![.\w])eval\(|(?<![.\w])exec\(|os\.system|shell=True|pickle\.load|import requests|urllib\.request|"
+                       r"\bsubprocess\b|weights_only=False")
+
+
+def test_shipped_code_runs_no_programs_and_touches_no_network():
+    for folder in ("deepsound", "nodes"):
+        for path in (ROOT / folder).rglob("*.py"):
+            found = FORBIDDEN.search(path.read_text())
+            assert not found, f"{path.relative_to(ROOT)}: {found.group()}"
+
+
+def test_files_and_functions_stay_readable():
+    """Files under 350 lines; a longer one wants splitting."""
+    for folder in ("deepsound", "nodes", "benchmarks"):
+        for path in (ROOT / folder).rglob("*.py"):
+            count = len(path.read_text().splitlines())
+            assert count <= 350, f"{path.relative_to(ROOT)} has {count} lines"

@@ -1,0 +1,158 @@
+"""Which steps are taken, and which sound becomes final."""
+
+import numpy as np
+import pytest
+
+from deepsound import Pipeline
+from deepsound.errors import Cancelled, EngineError, InputError
+from deepsound.media.clip import Clip
+from deepsound.pipeline import choose_generator
+from deepsound.runtime.progress import CancelToken, Progress
+from deepsound.types import GenerationRequest
+from tests import fakes
+
+
+@pytest.fixture
+def clip(make_video):
+    return Clip.open(make_video())
+
+
+def think(clip, reasoner="yes", separator="halving", generator="noise", **options):
+    return Pipeline(generator, reasoner, separator).think(clip, **options)
+
+
+def step_names(outcome):
+    return [step.name for step in outcome.steps]
+
+
+def test_without_voice_over_the_coarse_sound_is_final_and_nothing_else_runs(clip):
+    outcome = think(clip, reasoner="no")
+    assert outcome.final is outcome.coarse
+    assert outcome.final_from == "coarse"
+    assert step_names(outcome) == ["plan", "generate", "judge"]
+    assert outcome.stems is None and outcome.silence is None
+
+
+def test_undecided_takes_the_safe_branch(clip):
+    outcome = think(clip, reasoner="undecided")
+    assert outcome.final is outcome.coarse
+    assert not outcome.is_voice_over
+
+
+def test_voice_over_is_removed_and_the_background_is_final(clip):
+    outcome = think(clip)
+    assert outcome.final is outcome.stems.background
+    assert outcome.final_from == "background"
+    assert step_names(outcome) == ["plan", "generate", "judge", "remove", "silence"]
+    assert not outcome.silence.is_silent
+
+
+def test_s3_stops_after_the_removal(clip):
+    outcome = think(clip, separator="silencing", mode="s3")
+    assert step_names(outcome)[-1] == "remove"
+    assert outcome.final is outcome.stems.background
+    assert outcome.silence is None
+
+
+def test_rm_drops_the_sound_when_silence_is_left(clip):
+    outcome = think(clip, separator="silencing", fallback="rm")
+    assert outcome.silence.is_silent
+    assert outcome.final is None
+    assert outcome.final_from == "removed"
+
+
+def test_rep_keeps_the_coarse_sound_when_silence_is_left(clip):
+    outcome = think(clip, separator="silencing", fallback="rep")
+    assert outcome.final is outcome.coarse
+
+
+def test_neg_generates_again_with_human_voice_as_negative_prompt(clip):
+    outcome = think(clip, separator="silencing", fallback="neg", request=GenerationRequest(prompt="rain", seed=7))
+    assert outcome.final is outcome.regenerated
+    assert step_names(outcome)[-1] == "generate again"
+    first, second = fakes.Generator.requests
+    assert (first.negative_prompt, second.negative_prompt) == ("", "human voice")
+    assert (second.prompt, second.seed) == ("rain", 7)
+
+
+def test_neg_keeps_what_the_user_did_not_want_either(clip):
+    think(clip, separator="silencing", request=GenerationRequest(negative_prompt="music"))
+    assert fakes.Generator.requests[1].negative_prompt == "music, human voice"
+
+
+def test_fallbacks_are_not_taken_when_something_is_left(clip):
+    assert think(clip, fallback="rm").final_from == "background"
+    assert len(fakes.Generator.requests) == 1
+
+
+@pytest.mark.parametrize(("option", "value"), [("mode", "s5"), ("fallback", "repeat")])
+def test_an_unknown_option_names_the_choices(clip, option, value):
+    with pytest.raises(InputError, match=rf"{option} is '{value}'; choose one of: "):
+        think(clip, **{option: value})
+
+
+def test_an_unknown_engine_is_refused_before_any_work():
+    with pytest.raises(InputError, match="Unknown separator 'magic'"):
+        Pipeline(separator="magic")
+
+
+def test_a_published_engine_that_is_absent_is_never_stood_in_for():
+    with pytest.raises(EngineError, match="'mmaudio_large_44k' is not part of this version"):
+        Pipeline(generator="mmaudio_large_44k")
+
+
+def test_nan_from_a_generator_is_an_error_that_names_it(clip):
+    with pytest.raises(EngineError, match="'nan' made samples that are not finite"):
+        think(clip, generator="nan")
+
+
+def test_a_generator_that_returns_something_else_is_named(clip):
+    with pytest.raises(EngineError, match="'wrong' returned ndarray"):
+        think(clip, generator="wrong")
+
+
+def test_stems_of_another_length_are_an_error_that_names_the_separator(clip):
+    with pytest.raises(EngineError, match="'shortening' returned"):
+        think(clip, separator="shortening")
+
+
+def test_cancelling_between_and_within_steps_ends_the_run(clip):
+    token = CancelToken()
+    stages = []
+
+    def on_event(event):
+        stages.append(event.stage)
+        if event.stage == "judge":
+            token.cancel()
+
+    with pytest.raises(Cancelled):
+        Pipeline("noise", "yes", "halving").think(clip, progress=Progress(on_event, token.check))
+    assert stages[-1] == "judge"
+
+
+def test_progress_reports_each_step_with_its_time(clip):
+    events = []
+    outcome = Pipeline("noise", "yes", "halving").think(clip, progress=Progress(events.append))
+    done = [event for event in events if event.seconds is not None]
+    assert [event.stage for event in done] == step_names(outcome)
+    assert any("<SUMMARY>" in event.text for event in events)
+
+
+def test_auto_drafts_a_clip_without_a_sound_track(make_video):
+    choice = choose_generator(Clip.open(make_video()))
+    assert choice.name == "draft" and "no sound track" in choice.why
+
+
+def test_auto_drafts_a_clip_whose_sound_track_is_silent(make_video, tone):
+    choice = choose_generator(Clip.open(make_video(audio=tone(level=0.0))))
+    assert choice.name == "draft" and "silent" in choice.why
+
+
+def test_auto_cleans_a_clip_that_can_be_heard(make_video, tone):
+    choice = choose_generator(Clip.open(make_video(audio=tone())))
+    assert choice.name == "source" and choice.why
+
+
+def test_the_same_seed_gives_the_same_samples(clip):
+    first, second = (think(clip, request=GenerationRequest(seed=3)).final for _ in range(2))
+    np.testing.assert_array_equal(first.numpy(), second.numpy())
