@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 import time
 from collections.abc import Sequence
@@ -23,11 +24,12 @@ class Cost:
 def cost_of(command: Sequence[str]) -> Cost:
     """Run `command` to its end. Raises RuntimeError when it fails."""
     began = time.perf_counter()
-    process = os.spawnvp(os.P_NOWAIT, command[0], list(command))
-    _, status, usage = os.wait4(process, 0)
+    process = subprocess.Popen(command)
+    _, status, usage = os.wait4(process.pid, 0)
     wall_s = time.perf_counter() - began
-    if status != 0:
-        raise RuntimeError(f"{' '.join(command)} ended with {os.waitstatus_to_exitcode(status)}")
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode != 0:
+        raise RuntimeError(f"{' '.join(command)} ended with {process.returncode}")
     to_mb = 1 / 1e6 if sys.platform == "darwin" else 1 / 1024
     return Cost(wall_s, usage.ru_maxrss * to_mb, usage.ru_utime + usage.ru_stime)
 

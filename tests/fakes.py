@@ -43,7 +43,7 @@ class EndlessGenerator(Generator):
     """Works for a minute, asking at every step whether to stop."""
 
     def generate(self, clip, request, progress):
-        for step in progress.track(range(6000), 6000):
+        for _ in progress.track(range(6000), 6000):
             time.sleep(0.01)
         return super().generate(clip, request, progress)
 

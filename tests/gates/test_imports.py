@@ -93,7 +93,8 @@ assert sys.path == before, "sys.path was changed"
 
 
 def test_the_pack_imports_in_a_fresh_interpreter_without_comfyui_and_without_sockets():
-    done = subprocess.run([sys.executable, "-c", WITHOUT_SOCKETS], cwd=ROOT, capture_output=True, text=True, check=False)
+    done = subprocess.run([sys.executable, "-c", WITHOUT_SOCKETS], cwd=ROOT, capture_output=True, text=True,
+                          check=False)
     assert done.returncode == 0, done.stderr
 
 

@@ -32,7 +32,8 @@ def test_files_are_named_as_the_original_names_them(make_video, tmp_path):
 
 
 def test_the_record_keeps_the_original_fields_and_adds_its_own(make_video, tmp_path):
-    result = run(make_video("bang.mp4"), tmp_path / "out", separator="silencing", fallback="rep", prompt="clang", seed=5)
+    result = run(make_video("bang.mp4"), tmp_path / "out", separator="silencing", fallback="rep", prompt="clang",
+                 seed=5)
     record = json.loads(result.result_path.read_text())
     assert record == json.loads(json.dumps(result.to_json()))
     assert record["step1_audio_path"] == str(tmp_path / "out" / "bang.step1.wav")
@@ -170,7 +171,7 @@ def test_an_output_folder_below_a_file_cannot_be_written(make_video, tmp_path):
 
 
 def test_an_output_folder_with_a_null_byte_is_refused(make_video, tmp_path):
-    with pytest.raises((InputError, OutputError), match="null byte|not a file name|cannot be"):
+    with pytest.raises(OutputError, match="null byte"):
         run(make_video("bang.mp4"), f"{tmp_path}/o\0ut")
 
 
