@@ -69,7 +69,7 @@ def test_quiet_prints_nothing(clip, tmp_path, capfd):
     (["run", "EMPTY"], 3, "empty"),
     (["run", "GARBAGE"], 3, "GARBAGE"),
     (["run", "FOLDER"], 3, "FOLDER"),
-    (["run", "clip\0.mp4"], 3, "null byte"),
+    (["run", "clip\0.mp4"], 2, "not a file name"),
     (["run", "CLIP", "-o", "GARBAGE/out"], 5, "choose another"),
 ])
 def test_bad_input_gives_one_clear_message_and_its_exit_code(clip, tmp_path, capfd, monkeypatch, arguments, status,
