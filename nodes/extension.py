@@ -1,0 +1,24 @@
+"""The list of the pack's nodes, in the order of the work."""
+
+from __future__ import annotations
+
+from comfy_api.latest import ComfyExtension, io
+
+from .generate_audio import GenerateAudio
+from .load_video import LoadVideo
+from .mux_video import MuxVideo
+from .pipeline import Pipeline
+from .silence_fallback import SilenceFallback
+from .vocal_separate import VocalSeparate
+from .voice_over_cot import VoiceOverCoT
+
+NODES: list[type[io.ComfyNode]] = [
+    LoadVideo, GenerateAudio, VoiceOverCoT, VocalSeparate, SilenceFallback, MuxVideo, Pipeline,
+]
+
+
+class DeepSoundExtension(ComfyExtension):
+    """The pack as ComfyUI registers it."""
+
+    async def get_node_list(self) -> list[type[io.ComfyNode]]:
+        return NODES

@@ -1,0 +1,41 @@
+"""DeepSoundGenerateAudio: step 1, coarse audio for a video."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from comfy_api.latest import io
+
+from deepsound import engines
+from deepsound.types import GenerationRequest
+
+from . import host
+from .convert import clip_of, to_comfy
+from .schema import engine_input, prompt_inputs, schema
+
+
+class GenerateAudio(io.ComfyNode):
+    """Makes sound that fits what moves in the picture."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return schema(
+            "DeepSoundGenerateAudio", "Generate Audio (DeepSound)",
+            description="Step 1: makes sound for a video. It may still hold voices; the next steps see to that.",
+            search_aliases=["foley", "sound effects", "video to audio", "v2a"],
+            inputs=[
+                io.Video.Input("video", tooltip="The video to make sound for; of a trimmed one, what is left."),
+                engine_input("generator"),
+                *prompt_inputs(),
+            ],
+            outputs=[io.Audio.Output("audio", tooltip="The coarse audio.")],
+            hidden=[io.Hidden.unique_id],
+        )
+
+    @classmethod
+    def execute(
+        cls, video: Any, engine: str, prompt: str, negative_prompt: str, seed: int, duration: float,
+    ) -> io.NodeOutput:
+        progress = host.progress(cls.hidden.unique_id)
+        request = GenerationRequest(prompt, negative_prompt, seed, duration or None)
+        return io.NodeOutput(to_comfy(engines.generator(engine).generate(clip_of(video, progress), request, progress)))

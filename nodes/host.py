@@ -1,0 +1,159 @@
+"""Everything the pack asks of ComfyUI itself: folders, progress, interruption, metadata. No other file imports it."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from deepsound.errors import InputError
+from deepsound.runtime.progress import Progress, ProgressEvent
+
+_BAR_STEPS = 200
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where a result goes, and how the page asks for it: `name` in `subfolder` of the output folder."""
+
+    path: Path
+    name: str
+    subfolder: str
+
+
+def input_videos() -> list[str]:
+    """The names of the videos that lie directly in the input folder, sorted."""
+    import folder_paths
+
+    files = [entry.name for entry in os.scandir(folder_paths.get_input_directory()) if entry.is_file()]
+    return sorted(folder_paths.filter_files_content_types(files, ["video"]))
+
+
+def input_path(name: str) -> Path:
+    """The file that a menu entry stands for: `name`, or `name [output]` and `name [temp]` for those folders.
+
+    Raises InputError when it is not there, or leads out of its folder.
+    """
+    import folder_paths
+
+    if "\0" in name or not name.strip():
+        raise InputError(f"The file name {name!r} is not usable; choose a video from the list or upload one.")
+    relative, folder = folder_paths.annotated_filepath(name)
+    folder = folder or folder_paths.get_input_directory()
+    path = _confined(Path(folder), relative.strip())
+    if not _is_file(path):
+        raise InputError(f"The video {_short(relative.strip())} is not in ComfyUI's input folder; upload it on this "
+                         "node or choose another one from the list.")
+    return path
+
+
+def output_target(prefix: str, extension: str, width: int, height: int) -> Target:
+    """The next free file of that prefix in the output folder; its subfolder is made.
+
+    `width` and `height` in pixels fill `%width%` and `%height%`. Raises InputError for a prefix that leads out.
+    """
+    import folder_paths
+
+    check_prefix(prefix)
+    root = folder_paths.get_output_directory()
+    folder, stem, counter, subfolder, _ = folder_paths.get_save_image_path(prefix, root, width, height)
+    name = f"{stem}_{counter:05}_{extension}"
+    return Target(_confined(Path(root), str(Path(folder, name))), name, subfolder)
+
+
+def check_prefix(prefix: str) -> None:
+    """Raise InputError for a file name prefix that is empty, has a null byte or leads out of the output folder."""
+    parts = prefix.replace("\\", "/").split("/")
+    if "\0" in prefix or not parts[-1].strip():
+        raise InputError(f"The filename_prefix {_short(prefix)} is not a file name; write a name such as "
+                         "'DeepSound/video'.")
+    if ".." in parts or Path(prefix).is_absolute() or ":" in parts[0] or not parts[0]:
+        raise InputError(f"The filename_prefix {_short(prefix)} leads out of ComfyUI's output folder; write a "
+                         "name such as 'DeepSound/video', with '/' for a subfolder.")
+
+
+def temp_path(suffix: str, name: str = "") -> Path:
+    """A file in ComfyUI's temporary folder, which the host empties when it starts and stops."""
+    import folder_paths
+
+    folder = Path(folder_paths.get_temp_directory())
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / f"deepsound_{name or secrets.token_hex(8)}{suffix}"
+
+
+def metadata(hidden: Any) -> dict[str, str]:
+    """The graph as text, to be kept in the saved file as the core's own nodes do; nothing with --disable-metadata."""
+    from comfy.cli_args import args
+
+    if args.disable_metadata:
+        return {}
+    graph = {**(hidden.extra_pnginfo or {}), **({"prompt": hidden.prompt} if hidden.prompt else {})}
+    return {key: json.dumps(value) for key, value in graph.items()}
+
+
+def progress(node_id: str | None) -> Progress:
+    """Progress that fills the node's bar, shows what an engine writes, and stops when the user stops the run."""
+    from comfy.model_management import throw_exception_if_processing_interrupted
+    from comfy.utils import ProgressBar
+
+    return Progress(on_event=_Listener(ProgressBar(_BAR_STEPS, node_id=node_id), node_id),
+                    check=throw_exception_if_processing_interrupted)
+
+
+def show_text(text: str, node_id: str | None) -> None:
+    """Show `text` under a node while it runs; where nobody listens, nothing happens."""
+    from server import PromptServer
+
+    server = getattr(PromptServer, "instance", None)
+    if server is not None and node_id is not None:
+        server.send_progress_text(text, node_id)
+
+
+class _Listener:
+    """Turns events into the host's messages, sending a bar only when it visibly moves."""
+
+    def __init__(self, bar: Any, node_id: str | None) -> None:
+        self._bar = bar
+        self._node_id = node_id
+        self._shown = -1
+        self._text = ""
+
+    def __call__(self, event: ProgressEvent) -> None:
+        if event.text:
+            is_note = event.seconds is not None
+            self._text += f"\n{event.stage}: {event.text}\n" if is_note else event.text
+            show_text(self._text.strip(), self._node_id)
+        if event.fraction is None:
+            return
+        step = int(event.fraction * _BAR_STEPS)
+        if step != self._shown:
+            self._shown = step
+            self._bar.update_absolute(step, _BAR_STEPS)
+
+
+def _confined(folder: Path, relative: str) -> Path:
+    """`relative` inside `folder`, links followed; InputError when that is somewhere else."""
+    try:
+        root = folder.resolve()
+        path = (root / relative).resolve()
+    except (OSError, RuntimeError) as error:
+        raise InputError(f"The file name {_short(relative)} is not usable ({error}); choose another one.") from error
+    if not path.is_relative_to(root):
+        raise InputError(f"The file name {_short(relative)} leads out of ComfyUI's folder '{root.name}'; choose "
+                         "a video from the list or upload one.")
+    return path
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:
+        # A name longer than the file system allows.
+        return False
+
+
+def _short(name: str) -> str:
+    return repr(name if len(name) <= 120 else name[:117] + "...")

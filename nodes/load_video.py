@@ -1,0 +1,72 @@
+"""DeepSoundLoadVideo: a video from the input folder, whole or a part of it, with its own sound."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from comfy_api.latest import io
+
+from deepsound.errors import DeepSoundError
+from deepsound.types import Audio
+
+from . import host
+from .convert import to_comfy, video_of
+from .schema import schema, seconds_input
+
+_SILENT_RATE_HZ = 44_100
+
+
+class LoadVideo(io.ComfyNode):
+    """Opens a video by its name in ComfyUI's input folder."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return schema(
+            "DeepSoundLoadVideo", "Load Video (DeepSound)",
+            description="A video from the input folder, whole or a part of it, and its own sound.",
+            search_aliases=["open video", "source audio", "trim video"],
+            inputs=[
+                io.Combo.Input("file", options=host.input_videos(), upload=io.UploadType.video,
+                               tooltip="A video in ComfyUI's input folder. Use the button to upload one."),
+                seconds_input("start", "Where the part begins, in seconds."),
+                seconds_input("duration", "How long the part is, in seconds; 0 means to the end."),
+            ],
+            outputs=[
+                io.Video.Output("video", tooltip="The chosen part of the video."),
+                io.Audio.Output("audio", tooltip="Its own sound; silence of the same length when it has none."),
+                io.Float.Output("length", display_name="duration", tooltip="The part's length in seconds."),
+                io.Float.Output("fps", tooltip="Frames per second."),
+            ],
+            hidden=[io.Hidden.unique_id],
+        )
+
+    @classmethod
+    def validate_inputs(cls, file: str) -> bool | str:
+        try:
+            host.input_path(file)
+        except DeepSoundError as error:
+            return str(error)
+        return True
+
+    @classmethod
+    def fingerprint_inputs(cls, file: str, **_: Any) -> tuple[int, int]:
+        status = host.input_path(file).stat()
+        return status.st_mtime_ns, status.st_size
+
+    @classmethod
+    def execute(cls, file: str, start: float, duration: float) -> io.NodeOutput:
+        from deepsound.media.clip import Clip
+
+        progress = host.progress(cls.hidden.unique_id)
+        clip = Clip.open(host.input_path(file), start, duration or None)
+        sound = clip.audio(progress)
+        if sound is None:
+            host.show_text("This video has no sound of its own: the audio output is silence.", cls.hidden.unique_id)
+            sound = _silence(clip.duration_s)
+        return io.NodeOutput(video_of(clip, progress), to_comfy(sound), clip.duration_s, float(clip.video.fps))
+
+
+def _silence(duration_s: float) -> Audio:
+    import torch
+
+    return Audio(torch.zeros(1, max(1, round(duration_s * _SILENT_RATE_HZ))), _SILENT_RATE_HZ)

@@ -1,0 +1,79 @@
+"""DeepSoundMuxVideo: the video with its new sound, saved and shown."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from comfy_api.latest import InputImpl, io, ui
+
+from deepsound.errors import DeepSoundError
+
+from . import host
+from .convert import audio_of, clip_of
+from .schema import known, require_option, schema
+
+CONTAINERS = ("auto", "mp4", "mov", "webm", "mkv")
+CODECS = ("auto", "aac", "opus", "flac", "pcm")
+
+
+class MuxVideo(io.ComfyNode):
+    """Joins picture and sound in a file in ComfyUI's output folder; the picture is copied as it is."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return schema(
+            "DeepSoundMuxVideo", "Mux and Save Video (DeepSound)",
+            description="Saves the video with this sound in the output folder and shows it. The picture is not encoded "
+                        "again, so nothing of it is lost.",
+            search_aliases=["save video", "combine audio video", "add audio to video", "export"],
+            inputs=[
+                io.Video.Input("video", tooltip="The picture."),
+                io.Audio.Input("audio", optional=True,
+                               tooltip="The sound. Nothing connected keeps the video's own."),
+                io.String.Input("filename_prefix", default="DeepSound/video",
+                                tooltip="How the file's name begins, below the output folder; '/' makes a subfolder."),
+                io.Combo.Input("container", options=list(CONTAINERS), default="auto",
+                               tooltip="The kind of file; auto keeps the video's own, or mp4 if that is not listed.",
+                               **known(io.Combo.Input, advanced=True)),
+                io.Combo.Input("codec", options=list(CODECS), default="auto",
+                               tooltip="How the sound is stored; auto takes the usual one for the container.",
+                               **known(io.Combo.Input, advanced=True)),
+            ],
+            outputs=[io.Video.Output("saved", display_name="video", tooltip="The saved file.")],
+            hidden=[io.Hidden.prompt, io.Hidden.extra_pnginfo, io.Hidden.unique_id],
+            is_output_node=True,
+        )
+
+    @classmethod
+    def validate_inputs(cls, filename_prefix: str) -> bool | str:
+        try:
+            if filename_prefix is not None:
+                host.check_prefix(filename_prefix)
+        except DeepSoundError as error:
+            return str(error)
+        return True
+
+    @classmethod
+    def execute(
+        cls, video: Any, filename_prefix: str, container: str, codec: str, audio: Any = None,
+    ) -> io.NodeOutput:
+        from deepsound.media.mux import mux
+
+        require_option("container", container, CONTAINERS)
+        require_option("codec", codec, CODECS)
+        progress = host.progress(cls.hidden.unique_id)
+        clip = clip_of(video, progress)
+        sound = clip.audio(progress) if audio is None else audio_of(audio)
+        extension = _extension(container, clip.path.suffix)
+        target = host.output_target(filename_prefix, extension, clip.video.width, clip.video.height)
+        mux(clip.path, sound, target.path, start_s=clip.start_s, duration_s=clip.duration_s,
+            audio_codec=None if codec == "auto" else codec, metadata=host.metadata(cls.hidden), progress=progress)
+        shown = ui.PreviewVideo([ui.SavedResult(target.name, target.subfolder, io.FolderType.output)])
+        return io.NodeOutput(InputImpl.VideoFromFile(str(target.path)), ui=shown)
+
+
+def _extension(container: str, source_suffix: str) -> str:
+    own = source_suffix.lower()
+    if container != "auto":
+        return f".{container}"
+    return own if own.lstrip(".") in CONTAINERS else ".mp4"

@@ -1,0 +1,65 @@
+"""DeepSoundPipeline: all steps on one card."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from comfy_api.latest import io
+
+from deepsound import pipeline
+from deepsound.types import GenerationRequest
+
+from . import host
+from .convert import clip_of, silence_like, to_comfy
+from .schema import engine_input, prompt_inputs, schema
+
+
+class Pipeline(io.ComfyNode):
+    """Generates, judges, removes and falls back; the steps not needed are not taken."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return schema(
+            "DeepSoundPipeline", "DeepSound Pipeline",
+            description="All steps in one: makes sound, decides whether it contains voice-over, removes the voice, and "
+                        "falls back when nothing audible is left.",
+            search_aliases=["foley", "sound effects", "video to audio", "voice removal", "DeepSound-V1"],
+            inputs=[
+                io.Video.Input("video", tooltip="The video that gets its sound."),
+                engine_input("generator", "generator", automatic=True),
+                engine_input("reasoner", "reasoner", automatic=True),
+                engine_input("separator", "separator", automatic=True),
+                io.Combo.Input("mode", options=["s4", "s3"], default="s4",
+                               tooltip="s4: all steps\ns3: without the fallback for silence"),
+                io.Combo.Input("fallback", options=["neg", "rep", "rm"], default="neg",
+                               tooltip="When the voice was all there was.\nneg: generate again, avoiding voices\n"
+                                       "rep: keep the coarse audio\nrm: no sound at all"),
+                *prompt_inputs(),
+            ],
+            outputs=[
+                io.Audio.Output("audio", tooltip="The final sound."),
+                io.Audio.Output("coarse", tooltip="The sound of step 1."),
+                io.Audio.Output("voice", tooltip="The voice that was removed; silence when none was."),
+                io.Boolean.Output("voice_over", tooltip="True when the coarse sound contains voice-over."),
+                io.String.Output("reasoning", tooltip="Summary, caption, reasoning and conclusion, as tagged text."),
+            ],
+            hidden=[io.Hidden.unique_id],
+        )
+
+    @classmethod
+    def execute(
+        cls, video: Any, generator: str, reasoner: str, separator: str, mode: pipeline.Mode,
+        fallback: pipeline.Fallback, prompt: str, negative_prompt: str, seed: int, duration: float,
+    ) -> io.NodeOutput:
+        progress = host.progress(cls.hidden.unique_id)
+        request = GenerationRequest(prompt, negative_prompt, seed, duration or None)
+        steps = pipeline.Pipeline(generator, reasoner, separator)
+        outcome = steps.think(clip_of(video, progress), request, mode, fallback, progress)
+        silent = silence_like(outcome.coarse)
+        judgement, reasoning = outcome.judgement, outcome.judgement.thought.tagged()
+        shown = {"verdict": judgement.verdict.value, "category": judgement.category, "reasoning": reasoning,
+                 "steps": [f"{step.name}: {step.note} ({step.seconds:.1f} s)" for step in outcome.steps]}
+        return io.NodeOutput(
+            to_comfy(outcome.final or silent), to_comfy(outcome.coarse),
+            to_comfy(outcome.stems.voice if outcome.stems else silent), outcome.is_voice_over, reasoning,
+            ui={"deepsound": [shown]})

@@ -1,0 +1,67 @@
+"""Schemas that load on every supported core, and the inputs that several cards share."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from comfy_api.latest import io
+
+from deepsound import engines
+
+CATEGORY = "DeepSound"
+
+_ENGINE_OF = {
+    "generator": "Makes the sound.",
+    "reasoner": "Listens, looks and decides whether there is voice-over.",
+    "separator": "Takes the voice out.",
+}
+
+
+def known(target: Callable[..., Any], **keywords: Any) -> dict[str, Any]:
+    """Those `keywords` that `target` accepts: older cores lack newer ones, and refuse what they do not know."""
+    accepted = inspect.signature(target).parameters
+    return {name: value for name, value in keywords.items() if name in accepted}
+
+
+def schema(node_id: str, display_name: str, **keywords: Any) -> io.Schema:
+    """A schema in the pack's category, without the keywords this core does not know."""
+    return io.Schema(**known(io.Schema, node_id=node_id, display_name=display_name, category=CATEGORY, **keywords))
+
+
+def engine_input(kind: engines.Kind, input_id: str = "engine", automatic: bool = False) -> io.Combo.Input:
+    """A menu of the engines of one kind, each explained in the tooltip."""
+    available = engines.available(kind)
+    options = ["auto"] * automatic + [info.name for info in available]
+    lines = [f"{info.name}: {info.summary}" for info in available]
+    if automatic:
+        lines.insert(0, "auto: chooses, and says what and why")
+    tooltip = "\n".join([_ENGINE_OF[kind], *lines])
+    return io.Combo.Input(input_id, options=options, default=options[0], tooltip=tooltip)
+
+
+def prompt_inputs() -> list[io.Input]:
+    """What step 1 is told: prompt, negative prompt, seed and duration."""
+    return [
+        io.String.Input("prompt", default="", multiline=True,
+                        tooltip="Words for the sound you want, such as 'metal, gravel, rain'. May stay empty."),
+        io.String.Input("negative_prompt", default="", multiline=True,
+                        tooltip="Words for what should not be heard. May stay empty."),
+        io.Int.Input("seed", default=42, min=0, max=2**64 - 1, control_after_generate=True,
+                     tooltip="The same seed, video and words give the same sound."),
+        seconds_input("duration", "How much of the video gets sound, in seconds from its start; 0 means all of it."),
+    ]
+
+
+def seconds_input(input_id: str, tooltip: str) -> io.Float.Input:
+    """A time in seconds, 0 by default and never negative."""
+    return io.Float.Input(input_id, default=0.0, min=0.0, max=1e6, step=0.01, tooltip=tooltip)
+
+
+def require_option(what: str, value: str, options: tuple[str, ...]) -> None:
+    """Raise InputError for a menu value that is not on the menu: the oldest core does not check them itself."""
+    from deepsound.errors import InputError
+
+    if value not in options:
+        raise InputError(f"{what} is {value!r}; choose one of: {', '.join(options)}.")

@@ -1,0 +1,83 @@
+"""DeepSoundSilenceFallback: step 4, and the choice of the final sound; what it does not need is never made."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from comfy_api.latest import io
+
+from deepsound.errors import InputError
+from deepsound.silence import measure
+
+from .convert import audio_of, silence_like, to_comfy
+from .schema import require_option, schema
+
+MODES = ("neg", "rep", "rm")
+
+
+class SilenceFallback(io.ComfyNode):
+    """Chooses between the coarse audio, the background and, where that is silent, the fallback."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return schema(
+            "DeepSoundSilenceFallback", "Silence Fallback (DeepSound)",
+            description="Step 4: no voice-over keeps the coarse audio; else the background is final, unless nothing "
+                        "audible is left of it. Branches that are not needed never run.",
+            search_aliases=["silence detection", "fallback", "switch audio"],
+            inputs=[
+                io.Boolean.Input("voice_over", force_input=True, tooltip="The verdict of step 2."),
+                io.Combo.Input("mode", options=list(MODES), default="neg",
+                               tooltip="When the background is silent.\nneg: take the regenerated sound\n"
+                                       "rep: take the coarse audio again\nrm: no sound at all"),
+                io.Audio.Input("coarse", tooltip="The sound of step 1."),
+                io.Audio.Input("background", lazy=True,
+                               tooltip="The sound of step 3; made only when there is voice-over."),
+                io.Audio.Input("regenerated", lazy=True, optional=True,
+                               tooltip="For neg: a second Generate Audio with the negative prompt 'human voice'; made "
+                                       "only when the background is silent."),
+            ],
+            outputs=[
+                io.Audio.Output("audio", tooltip="The final sound."),
+                io.Boolean.Output("is_silent", tooltip="True when the background was measured and is silent."),
+                io.String.Output("chosen", tooltip="coarse, background, regenerated or removed."),
+            ],
+            hidden=[io.Hidden.unique_id, io.Hidden.dynprompt],
+        )
+
+    @classmethod
+    def check_lazy_status(
+        cls, voice_over: bool, mode: str, coarse: Any = None, background: Any = None, regenerated: Any = None,
+    ) -> list[str]:
+        if not voice_over:
+            return []
+        if background is None:
+            return ["background"]
+        wants_regenerated = mode == "neg" and regenerated is None and cls._is_linked("regenerated")
+        return ["regenerated"] if wants_regenerated and measure(audio_of(background, "background")).is_silent else []
+
+    @classmethod
+    def execute(
+        cls, voice_over: bool, mode: str, coarse: Any, background: Any = None, regenerated: Any = None,
+    ) -> io.NodeOutput:
+        require_option("mode", mode, MODES)
+        first = audio_of(coarse, "coarse")
+        if not voice_over:
+            return io.NodeOutput(to_comfy(first), False, "coarse")
+        left = audio_of(background, "background")
+        if not measure(left).is_silent:
+            return io.NodeOutput(to_comfy(left), False, "background")
+        if mode == "rm":
+            return io.NodeOutput(to_comfy(silence_like(first)), True, "removed")
+        if mode == "rep":
+            return io.NodeOutput(to_comfy(first), True, "coarse")
+        if regenerated is None:
+            raise InputError("mode 'neg' needs a sound at 'regenerated', and nothing is connected: connect a second "
+                             "Generate Audio with the negative prompt 'human voice', or choose rep or rm.")
+        return io.NodeOutput(to_comfy(audio_of(regenerated, "regenerated")), True, "regenerated")
+
+    @classmethod
+    def _is_linked(cls, input_id: str) -> bool:
+        """Whether anything is connected: the values alone cannot tell, an unlinked input is None like a waiting one."""
+        node = cls.hidden.dynprompt.get_node(cls.hidden.unique_id)
+        return isinstance(node["inputs"].get(input_id), list)

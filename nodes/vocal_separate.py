@@ -1,0 +1,46 @@
+"""DeepSoundVocalSeparate: step 3, the voice taken out of a sound."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from comfy_api.latest import io
+
+from deepsound import engines
+
+from . import host
+from .convert import audios_of, silence_like, to_comfy
+from .schema import engine_input, schema
+
+
+class VocalSeparate(io.ComfyNode):
+    """Splits a sound into voice and everything else; a batch item by item."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return schema(
+            "DeepSoundVocalSeparate", "Vocal Separate (DeepSound)",
+            description="Step 3: takes the voice out of a sound. Background and voice add up to the sound again.",
+            search_aliases=["voice removal", "vocal remover", "stems", "source separation"],
+            inputs=[
+                io.Audio.Input("audio", tooltip="The sound to split; a batch is split one by one."),
+                engine_input("separator"),
+                io.Boolean.Input("enabled", default=True,
+                                 tooltip="Off: the sound passes unchanged, the voice is silence, nothing is loaded."),
+            ],
+            outputs=[
+                io.Audio.Output("background", tooltip="The sound without the voice."),
+                io.Audio.Output("voice", tooltip="The voice alone."),
+            ],
+            hidden=[io.Hidden.unique_id],
+        )
+
+    @classmethod
+    def execute(cls, audio: Any, engine: str, enabled: bool) -> io.NodeOutput:
+        sounds = audios_of(audio)
+        if not enabled:
+            return io.NodeOutput(to_comfy(*sounds), to_comfy(*map(silence_like, sounds)))
+        progress = host.progress(cls.hidden.unique_id)
+        separator = engines.separator(engine)
+        stems = [separator.separate(sound, progress) for sound in sounds]
+        return io.NodeOutput(to_comfy(*(stem.background for stem in stems)), to_comfy(*(stem.voice for stem in stems)))

@@ -1,0 +1,49 @@
+"""DeepSoundVoiceOverCoT: step 2, does this sound contain a voice that nobody in the picture makes?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from comfy_api.latest import io
+
+from deepsound import engines
+from deepsound.types import Verdict
+
+from . import host
+from .convert import audio_of, clip_of
+from .schema import engine_input, schema
+
+
+class VoiceOverCoT(io.ComfyNode):
+    """Judges video and sound together, and gives its reasons."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return schema(
+            "DeepSoundVoiceOverCoT", "Voice-over Chain of Thought (DeepSound)",
+            description="Step 2: looks and listens, and decides whether the sound contains voice-over: a human voice "
+                        "that nobody in the picture makes. When it cannot decide, the answer counts as no.",
+            search_aliases=["voice over detection", "voice activity", "off-screen voice", "reasoning"],
+            inputs=[
+                io.Video.Input("video", tooltip="The picture the sound belongs to."),
+                io.Audio.Input("audio", tooltip="The sound to judge."),
+                engine_input("reasoner"),
+            ],
+            outputs=[
+                io.Boolean.Output("voice_over", tooltip="True when the sound contains voice-over."),
+                io.String.Output("verdict", tooltip="yes, no or undecided."),
+                io.String.Output("category",
+                                 tooltip="Yes; No1: a voice, and someone in the picture; No2, No3: no voice."),
+                io.String.Output("reasoning", tooltip="Summary, caption, reasoning and conclusion, as tagged text."),
+            ],
+            hidden=[io.Hidden.unique_id],
+        )
+
+    @classmethod
+    def execute(cls, video: Any, audio: Any, engine: str) -> io.NodeOutput:
+        progress = host.progress(cls.hidden.unique_id)
+        judgement = engines.reasoner(engine).judge(clip_of(video, progress), audio_of(audio), progress)
+        verdict, reasoning = judgement.verdict, judgement.thought.tagged()
+        shown = {"verdict": verdict.value, "category": judgement.category, "reasoning": reasoning}
+        return io.NodeOutput(verdict is Verdict.YES, verdict.value, judgement.category, reasoning,
+                             ui={"deepsound": [shown]})

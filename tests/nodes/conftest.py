@@ -1,0 +1,233 @@
+"""The pack's nodes on a machine without ComfyUI: a recorder stands in for `comfy_api.latest`, fakes for the engines."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+import types
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACK = "deepsound_pack_under_test"
+
+
+class Recorded:
+    """An input, output or schema that keeps the keywords it was made with."""
+
+    def __init__(self, id: str | None = None, **keywords: Any) -> None:
+        self.id = id
+        self.keywords = keywords
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self.__dict__["keywords"][name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+
+def comfy_type(io_type: str) -> type:
+    """A socket type; its inputs and outputs know it by `io_type`."""
+    return type(io_type, (), {
+        "Input": type("Input", (Recorded,), {"io_type": io_type}),
+        "Output": type("Output", (Recorded,), {"io_type": io_type}),
+    })
+
+
+class ComboInput(Recorded):
+    """The newest core's menu: it knows `advanced`."""
+
+    io_type = "COMBO"
+
+    def __init__(self, id: str, options: list[str], default: str | None = None, tooltip: str = "", upload: Any = None,
+                 advanced: bool | None = None) -> None:
+        super().__init__(id, options=options, default=default, tooltip=tooltip, upload=upload)
+
+
+class Schema:
+    """The newest core's schema, as far as the pack uses it."""
+
+    def __init__(self, node_id: str, display_name: str, category: str, description: str = "",
+                 inputs: list[Recorded] | None = None, outputs: list[Recorded] | None = None,
+                 hidden: list[str] | None = None, is_output_node: bool = False,
+                 search_aliases: list[str] | None = None) -> None:
+        self.node_id, self.display_name, self.category, self.description = node_id, display_name, category, description
+        self.inputs, self.outputs, self.hidden = inputs or [], outputs or [], hidden or []
+        self.is_output_node, self.search_aliases = is_output_node, search_aliases or []
+
+
+class NodeOutput:
+    """What `execute` gives back: `args` for the outputs, `ui` for the page."""
+
+    def __init__(self, *args: Any, ui: Any = None) -> None:
+        self.args, self.ui = args, ui
+
+
+class VideoFromFile:
+    """A VIDEO that is a file, with the trim window of newer cores."""
+
+    def __init__(self, file: Any, *, start_time: float = 0, duration: float = 0) -> None:
+        self.file, self.window = file, (start_time, duration)
+
+    def get_stream_source(self) -> Any:
+        return self.file
+
+    def get_active_trim_window(self) -> tuple[float, float]:
+        return self.window
+
+
+class UntrimmableVideo:
+    """A VIDEO of the oldest core: nothing but a file."""
+
+    def __init__(self, file: Any) -> None:
+        self.file = file
+
+    def get_stream_source(self) -> Any:
+        return self.file
+
+
+class VideoFromComponents:
+    """A VIDEO that exists only as images, a rate and perhaps a sound."""
+
+    def __init__(self, images: Any, audio: Any = None, frame_rate: Fraction = Fraction(25)) -> None:
+        self.parts = SimpleNamespace(images=images, audio=audio, frame_rate=frame_rate)
+
+    def get_components(self) -> Any:
+        return self.parts
+
+    def get_stream_source(self) -> Any:
+        raise ValueError("Could not determine output format")
+
+
+def _module(name: str, **members: Any) -> ModuleType:
+    module = types.ModuleType(name)
+    module.__dict__.update(members)
+    return module
+
+
+def _comfy_api() -> dict[str, ModuleType]:
+    kinds = {name: comfy_type(name.upper()) for name in ("Audio", "Boolean", "Float", "Int", "String", "Video")}
+    io = SimpleNamespace(
+        **kinds, Combo=SimpleNamespace(Input=ComboInput), ComfyNode=type("ComfyNode", (), {"hidden": None}), Input=Recorded,
+        Schema=Schema, NodeOutput=NodeOutput, UploadType=SimpleNamespace(video="video_upload"),
+        FolderType=SimpleNamespace(output="output"),
+        Hidden=SimpleNamespace(unique_id="UNIQUE_ID", prompt="PROMPT", extra_pnginfo="EXTRA_PNGINFO", dynprompt="DYNPROMPT"),
+    )
+    ui = SimpleNamespace(
+        PreviewVideo=lambda results: {"images": results, "animated": (True,)},
+        SavedResult=lambda name, subfolder, type: {"filename": name, "subfolder": subfolder, "type": type},
+    )
+    latest = _module(
+        "comfy_api.latest", io=io, ui=ui, ComfyExtension=type("ComfyExtension", (), {}),
+        InputImpl=SimpleNamespace(VideoFromFile=VideoFromFile, VideoFromComponents=VideoFromComponents,
+                                  UntrimmableVideo=UntrimmableVideo),
+    )
+    return {"comfy_api": _module("comfy_api", latest=latest), "comfy_api.latest": latest}
+
+
+class Host:
+    """What the pack may ask of ComfyUI, and a note of what it said; set `interrupted` to stop a run."""
+
+    def __init__(self, root: Path) -> None:
+        self.root, self.bars, self.texts, self.interrupted = root, [], [], False
+        self.arguments = SimpleNamespace(disable_metadata=False)
+        for folder in ("input", "output", "temp"):
+            (root / folder).mkdir()
+
+    def modules(self) -> dict[str, ModuleType]:
+        manager = _module("comfy.model_management", throw_exception_if_processing_interrupted=self._check)
+        utils = _module("comfy.utils", ProgressBar=lambda total, node_id=None: SimpleNamespace(
+            update_absolute=lambda value, total: self.bars.append((node_id, value, total))))
+        options = _module("comfy.cli_args", args=self.arguments)
+        instance = SimpleNamespace(send_progress_text=lambda text, node_id: self.texts.append((node_id, text)))
+        return {
+            "folder_paths": self._folder_paths(), "comfy.model_management": manager, "comfy.utils": utils,
+            "comfy.cli_args": options, "server": _module("server", PromptServer=SimpleNamespace(instance=instance)),
+            "comfy": _module("comfy", model_management=manager, utils=utils, cli_args=options),
+        }
+
+    def _check(self) -> None:
+        if self.interrupted:
+            raise InterruptedByHost
+
+    def _folder_paths(self) -> ModuleType:
+        def annotated(name: str) -> tuple[str, str | None]:
+            for kind in ("input", "output", "temp"):
+                if name.endswith(f"[{kind}]"):
+                    return name[: -len(kind) - 2], str(self.root / kind)
+            return name, None
+
+        def save_path(prefix: str, folder: str, width: int, height: int) -> tuple[str, str, int, str, str]:
+            relative = Path(prefix)
+            target = Path(folder, relative.parent)
+            target.mkdir(parents=True, exist_ok=True)
+            taken = len(list(target.glob(f"{relative.name}_*")))
+            return str(target), relative.name, taken + 1, str(relative.parent), prefix
+
+        return _module(
+            "folder_paths", annotated_filepath=annotated, get_save_image_path=save_path,
+            filter_files_content_types=lambda names, kinds: [name for name in names if name.endswith((".mp4", ".mkv"))],
+            **{f"get_{kind}_directory": lambda kind=kind: str(self.root / kind) for kind in ("input", "output", "temp")},
+        )
+
+
+class InterruptedByHost(Exception):
+    """Stands for the host's own interruption, which nobody may swallow."""
+
+
+@pytest.fixture
+def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
+    """A stand-in for ComfyUI with its folders in a temporary place."""
+    host = Host(tmp_path)
+    for name, module in {**_comfy_api(), **host.modules()}.items():
+        monkeypatch.setitem(sys.modules, name, module)
+    return host
+
+
+@pytest.fixture
+def pack(host: Host) -> Iterator[ModuleType]:
+    """The repository's root, loaded the way ComfyUI loads a pack: under a name of its own, with relative imports."""
+    spec = importlib.util.spec_from_file_location(PACK, ROOT / "__init__.py", submodule_search_locations=[str(ROOT)])
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[PACK] = module
+    spec.loader.exec_module(module)
+    yield module
+    for name in [name for name in sys.modules if name == PACK or name.startswith(f"{PACK}.")]:
+        del sys.modules[name]
+
+
+@pytest.fixture
+def nodes(pack: ModuleType) -> dict[str, type]:
+    """The pack's node classes by id, each with its hidden inputs filled in."""
+    import asyncio
+
+    classes = asyncio.run(pack.comfy_entrypoint().get_node_list())
+    for node in classes:
+        node.hidden = SimpleNamespace(unique_id="7", prompt={"7": {}}, extra_pnginfo={"workflow": {"nodes": []}}, dynprompt=None)
+    return {node.define_schema().node_id: node for node in classes}
+
+
+FAKES = {
+    "generator": {"noise": "Generator", "nan": "NanGenerator", "endless": "EndlessGenerator"},
+    "reasoner": {"yes": "YesReasoner", "no": "NoReasoner", "undecided": "UndecidedReasoner"},
+    "separator": {"halving": "HalvingSeparator", "silencing": "SilencingSeparator"},
+}
+
+
+@pytest.fixture
+def fake_engines(monkeypatch: pytest.MonkeyPatch) -> type:
+    """Engines whose answers are known, by the names above; gives back the generator, which notes its requests."""
+    from deepsound import engines
+    from tests import fakes
+
+    registered = tuple(engines.EngineInfo(kind, name, "made for tests", f"tests.fakes:{target}")
+                       for kind, rows in FAKES.items() for name, target in rows.items())
+    monkeypatch.setattr(engines, "EMBEDDED", engines.EMBEDDED + registered)
+    monkeypatch.setattr(fakes.Generator, "requests", [])
+    return fakes.Generator

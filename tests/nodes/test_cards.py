@@ -1,0 +1,300 @@
+"""What each card does with its inputs: one call into the library, and one clear error for bad ones."""
+
+import os
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from deepsound.errors import DeepSoundError, InputError
+
+pytestmark = pytest.mark.usefixtures("fake_engines")
+
+
+def sound(*values: float, batch: int = 1, sample_rate: int = 16000):
+    """An AUDIO whose channels hold steady values, one second long."""
+    waveform = torch.tensor(values).reshape(1, -1, 1).repeat(batch, 1, sample_rate)
+    return {"waveform": waveform, "sample_rate": sample_rate}
+
+
+@pytest.fixture
+def in_input(host, make_video, tone):
+    """A clip of two seconds with a tone, in the input folder, by name."""
+    def put(name="clip.mp4", **wanted):
+        make_video(f"input/{name}", **{"seconds": 2.0, "audio": tone(seconds=2.0), **wanted})
+        return name
+
+    return put
+
+
+@pytest.fixture
+def video(nodes, host, in_input):
+    return nodes["DeepSoundLoadVideo"].execute(in_input(), 0.0, 0.0).args[0]
+
+
+def test_load_video_gives_picture_and_sound(nodes, in_input):
+    video, audio, duration, fps = nodes["DeepSoundLoadVideo"].execute(in_input(), 0.0, 0.0).args
+    assert video.get_stream_source().endswith("clip.mp4") and video.get_active_trim_window() == (0, 0)
+    assert audio["waveform"].shape == (1, 1, 96000) and audio["sample_rate"] == 48000
+    assert (duration, fps) == (2.0, 10.0)
+
+
+def test_load_video_trims_picture_and_sound_alike(nodes, in_input):
+    video, audio, duration, _ = nodes["DeepSoundLoadVideo"].execute(in_input(), 0.5, 1.0).args
+    assert video.get_active_trim_window() == (0.5, 1.0)
+    assert duration == 1.0 and audio["waveform"].shape[2] == 48000
+
+
+def test_load_video_without_sound_gives_silence_and_says_so(nodes, host, in_input):
+    _, audio, duration, _ = nodes["DeepSoundLoadVideo"].execute(in_input(audio=None), 0.0, 0.0).args
+    assert not audio["waveform"].any()
+    assert audio["waveform"].shape[2] / audio["sample_rate"] == duration
+    assert host.texts == [("7", "This video has no sound of its own: the audio output is silence.")]
+
+
+def test_load_video_reads_again_when_the_file_changes(nodes, host, in_input):
+    load, name = nodes["DeepSoundLoadVideo"], in_input()
+    before = load.fingerprint_inputs(name, start=None, duration=None)
+    assert load.fingerprint_inputs(name) == before
+    os.utime(host.root / "input" / name, ns=(1, 1))
+    assert load.fingerprint_inputs(name) != before
+
+
+@pytest.mark.parametrize(("name", "reason"), [
+    ("absent.mp4", "upload it on this node"),
+    ("../secret.mp4", "leads out"),
+    ("../input_of_another/clip.mp4", "leads out"),
+    ("/etc/passwd", "leads out"),
+    ("../secret.mp4 [output]", "leads out"),
+    ("clip\0.mp4", "not usable"),
+    ("", "not usable"),
+    ("x" * 5000 + ".mp4", "not in ComfyUI's input folder"),
+])
+def test_a_file_outside_the_folders_is_refused(nodes, host, name, reason):
+    (host.root / "secret.mp4").write_bytes(b"x")
+    answer = nodes["DeepSoundLoadVideo"].validate_inputs(name)
+    assert isinstance(answer, str) and reason in answer and len(answer) < 400
+    with pytest.raises(InputError, match=reason):
+        nodes["DeepSoundLoadVideo"].execute(name, 0.0, 0.0)
+
+
+def test_a_link_out_of_the_input_folder_is_refused(nodes, host, tmp_path_factory):
+    outside = tmp_path_factory.mktemp("elsewhere") / "secret.mp4"
+    outside.write_bytes(b"x")
+    (host.root / "input" / "link.mp4").symlink_to(outside)
+    assert "leads out" in nodes["DeepSoundLoadVideo"].validate_inputs("link.mp4")
+
+
+def test_a_video_in_a_subfolder_or_another_folder_is_accepted(nodes, in_input, make_video):
+    assert nodes["DeepSoundLoadVideo"].validate_inputs(in_input("sub/clip.mp4")) is True
+    make_video("output/made.mp4")
+    assert nodes["DeepSoundLoadVideo"].validate_inputs("made.mp4 [output]") is True
+
+
+def test_only_videos_are_listed(nodes, host, in_input):
+    in_input("b.mp4"), in_input("a.mkv")
+    (host.root / "input" / "notes.txt").write_text("x")
+    assert nodes["DeepSoundLoadVideo"].define_schema().inputs[0].options == ["a.mkv", "b.mp4"]
+
+
+def test_what_is_no_video_is_refused(nodes, host):
+    (host.root / "input" / "text.mp4").write_text("not a video")
+    (host.root / "input" / "empty.mp4").write_bytes(b"")
+    with pytest.raises(DeepSoundError, match=r"text\.mp4 cannot be read"):
+        nodes["DeepSoundLoadVideo"].execute("text.mp4", 0.0, 0.0)
+    with pytest.raises(DeepSoundError, match=r"empty\.mp4 is empty"):
+        nodes["DeepSoundLoadVideo"].execute("empty.mp4", 0.0, 0.0)
+
+
+def test_a_window_that_cannot_be_is_refused(nodes, in_input):
+    name = in_input()
+    with pytest.raises(DeepSoundError, match="lies beyond the end"):
+        nodes["DeepSoundLoadVideo"].execute(name, 9.0, 0.0)
+    with pytest.raises(DeepSoundError, match=r"more than 0 seconds, not -1\.0"):
+        nodes["DeepSoundLoadVideo"].execute(name, 0.0, -1.0)
+
+
+def test_generate_passes_the_request_on(nodes, video, fake_engines):
+    node = nodes["DeepSoundGenerateAudio"]
+    (audio,) = node.execute(video, "noise", "rain", "voice", 7, 1.5).args
+    request = fake_engines.requests[0]
+    assert (request.prompt, request.negative_prompt, request.seed, request.duration_s) == ("rain", "voice", 7, 1.5)
+    node.execute(video, "noise", "", "", 7, 0.0)
+    assert fake_engines.requests[1].duration_s is None
+    assert audio["waveform"].shape == (1, 1, 32000)
+
+
+@pytest.mark.parametrize("name", ["nonsense", "mmaudio_large_44k_v2"])
+def test_an_engine_that_is_not_there_is_never_stood_in_for(nodes, video, name):
+    with pytest.raises(DeepSoundError, match=f"'{name}'.*Choose one of: draft, source"):
+        nodes["DeepSoundGenerateAudio"].execute(video, name, "", "", 0, 0.0)
+
+
+@pytest.mark.parametrize(("engine", "voice_over", "verdict"), [
+    ("yes", True, "yes"), ("no", False, "no"), ("undecided", False, "undecided"),
+])
+def test_the_verdict_and_its_reasons(nodes, video, host, engine, voice_over, verdict):
+    output = nodes["DeepSoundVoiceOverCoT"].execute(video, sound(0.1), engine)
+    assert output.args[:2] == (voice_over, verdict)
+    assert "<SUMMARY> looking </SUMMARY>" in output.args[3]
+    assert output.ui == {"deepsound": [{"verdict": verdict, "category": output.args[2], "reasoning": output.args[3]}]}
+    assert host.texts == [("7", "<SUMMARY> looking </SUMMARY>")]
+
+
+def test_separation_goes_item_by_item(nodes):
+    batch = {"waveform": torch.tensor([[[0.2] * 8], [[0.4] * 8]]), "sample_rate": 16000}
+    background, voice = nodes["DeepSoundVocalSeparate"].execute(batch, "halving", True).args
+    assert torch.allclose(background["waveform"], batch["waveform"] / 2)
+    assert torch.allclose(voice["waveform"] + background["waveform"], batch["waveform"])
+
+
+def test_separation_switched_off_loads_nothing(nodes):
+    mix = sound(0.3, -0.3)
+    background, voice = nodes["DeepSoundVocalSeparate"].execute(mix, "no such engine", False).args
+    assert torch.equal(background["waveform"], mix["waveform"])
+    assert voice["waveform"].shape == mix["waveform"].shape and not voice["waveform"].any()
+
+
+LOUD, SILENT, AGAIN, COARSE = sound(0.5), sound(0.0), sound(0.25), sound(0.4)
+
+
+@pytest.mark.parametrize(("voice_over", "mode", "background", "level", "is_silent", "chosen"), [
+    (False, "neg", None, 0.4, False, "coarse"),
+    (True, "neg", LOUD, 0.5, False, "background"),
+    (True, "neg", SILENT, 0.25, True, "regenerated"),
+    (True, "rep", SILENT, 0.4, True, "coarse"),
+    (True, "rm", SILENT, 0.0, True, "removed"),
+])
+def test_the_fallback_chooses(nodes, voice_over, mode, background, level, is_silent, chosen):
+    output = nodes["DeepSoundSilenceFallback"].execute(voice_over, mode, COARSE, background, AGAIN)
+    assert output.args[0]["waveform"].max() == pytest.approx(level)
+    assert output.args[0]["waveform"].shape == COARSE["waveform"].shape
+    assert output.args[1:] == (is_silent, chosen)
+
+
+@pytest.mark.parametrize(("voice_over", "mode", "background", "linked", "wanted"), [
+    (False, "neg", None, True, []),
+    (True, "neg", None, True, ["background"]),
+    (True, "rm", None, True, ["background"]),
+    (True, "neg", LOUD, True, []),
+    (True, "neg", SILENT, True, ["regenerated"]),
+    (True, "neg", SILENT, False, []),
+    (True, "rep", SILENT, True, []),
+    (True, "rm", SILENT, True, []),
+])
+def test_only_what_is_needed_is_asked_for(nodes, voice_over, mode, background, linked, wanted):
+    node = nodes["DeepSoundSilenceFallback"]
+    inputs = {"regenerated": ["9", 0]} if linked else {}
+    node.hidden = SimpleNamespace(unique_id="7", dynprompt=SimpleNamespace(get_node={"7": {"inputs": inputs}}.get))
+    assert node.check_lazy_status(voice_over=voice_over, mode=mode, coarse=COARSE, background=background) == wanted
+
+
+def test_neg_without_a_second_generator_says_what_to_connect(nodes):
+    with pytest.raises(InputError, match=r"mode 'neg'.*connect a second Generate Audio.*or choose rep or rm"):
+        nodes["DeepSoundSilenceFallback"].execute(True, "neg", COARSE, SILENT)
+
+
+def test_a_mode_that_is_not_on_the_menu_is_refused(nodes):
+    with pytest.raises(InputError, match="mode is 'drop'; choose one of: neg, rep, rm"):
+        nodes["DeepSoundSilenceFallback"].execute(False, "drop", COARSE)
+
+
+@pytest.mark.parametrize(("node_id", "arguments"), [
+    ("DeepSoundVoiceOverCoT", {"engine": "no"}),
+    ("DeepSoundMuxVideo", {"filename_prefix": "x", "container": "auto", "codec": "auto"}),
+])
+def test_a_batch_is_never_cut_to_its_first(nodes, video, node_id, arguments):
+    with pytest.raises(InputError, match="a batch of 3 sounds"):
+        nodes[node_id].execute(video=video, audio=sound(0.1, batch=3), **arguments)
+
+
+def test_mux_saves_shows_and_returns_the_video(nodes, video, host):
+    from deepsound.media.clip import Clip
+
+    output = nodes["DeepSoundMuxVideo"].execute(video, "out/clip", "auto", "auto", sound(0.1, sample_rate=48000))
+    shown = output.ui["images"][0]
+    assert shown == {"filename": "clip_00001_.mp4", "subfolder": "out", "type": "output"}
+    saved = Clip.open(host.root / "output" / shown["subfolder"] / shown["filename"])
+    assert saved.duration_s == pytest.approx(2.0) and saved.audio() is not None
+    assert output.args[0].get_stream_source() == str(saved.path)
+
+
+def test_mux_without_a_sound_keeps_the_videos_own(nodes, video, host):
+    from deepsound.media.clip import Clip
+
+    nodes["DeepSoundMuxVideo"].execute(video, "clip", "auto", "auto")
+    own = Clip.open(host.root / "output" / "clip_00001_.mp4").audio()
+    assert own is not None and own.waveform.abs().max() > 0.4
+
+
+@pytest.mark.parametrize(("container", "codec"), [("mkv", "flac"), ("mov", "pcm"), ("mp4", "aac"), ("mkv", "opus")])
+def test_mux_writes_what_was_asked_for(nodes, video, host, container, codec):
+    from deepsound.media.probe import probe
+
+    nodes["DeepSoundMuxVideo"].execute(video, "clip", container, codec, sound(0.1, sample_rate=48000))
+    info = probe(host.root / "output" / f"clip_00001_.{container}")
+    assert info.audio is not None and info.audio.codec.startswith(codec)
+
+
+def test_the_graph_is_kept_in_the_file(nodes, video, host):
+    import av
+
+    nodes["DeepSoundMuxVideo"].execute(video, "clip", "auto", "auto", sound(0.1))
+    with av.open(str(host.root / "output" / "clip_00001_.mp4")) as container:
+        assert container.metadata["workflow"] == '{"nodes": []}' and container.metadata["prompt"] == '{"7": {}}'
+    host.arguments.disable_metadata = True
+    nodes["DeepSoundMuxVideo"].execute(video, "clip", "auto", "auto", sound(0.1))
+    with av.open(str(host.root / "output" / "clip_00002_.mp4")) as container:
+        assert "workflow" not in container.metadata
+
+
+@pytest.mark.parametrize("prefix", ["../out", "a/../../out", "/tmp/out", "a\0b", "", "sub/", "C:\\out", "..\\out", "\\out"])
+def test_a_prefix_outside_the_output_folder_is_refused(nodes, video, host, prefix):
+    answer = nodes["DeepSoundMuxVideo"].validate_inputs(prefix)
+    assert isinstance(answer, str) and "filename_prefix" in answer and "'DeepSound/video'" in answer
+    with pytest.raises(InputError, match="filename_prefix"):
+        nodes["DeepSoundMuxVideo"].execute(video, prefix, "auto", "auto", sound(0.1))
+    assert not any((host.root / "output").iterdir())
+
+
+@pytest.mark.parametrize(("container", "codec", "reason"), [
+    ("exe", "auto", "container is 'exe'; choose one of: auto, mp4"), ("auto", "mp3", "codec is 'mp3'; choose one of: auto, aac"),
+])
+def test_a_container_or_codec_not_on_the_menu_is_refused(nodes, video, container, codec, reason):
+    with pytest.raises(InputError, match=reason):
+        nodes["DeepSoundMuxVideo"].execute(video, "clip", container, codec, sound(0.1))
+
+
+@pytest.mark.parametrize(("engines", "fallback", "voice_over", "final_is"), [
+    (("noise", "no", "halving"), "neg", False, "coarse"),
+    (("noise", "yes", "halving"), "neg", True, "background"),
+    (("noise", "yes", "silencing"), "rm", True, "silence"),
+    (("noise", "yes", "silencing"), "rep", True, "coarse"),
+])
+def test_the_pipeline_card_takes_all_steps(nodes, video, engines, fallback, voice_over, final_is):
+    output = nodes["DeepSoundPipeline"].execute(video, *engines, "s4", fallback, "", "", 3, 0.0)
+    final, coarse, voice, is_voice_over, reasoning = output.args
+    expected = {"coarse": 1.0, "background": 0.5, "silence": 0.0}[final_is] * coarse["waveform"]
+    assert torch.allclose(final["waveform"], expected)
+    assert voice["waveform"].shape == coarse["waveform"].shape
+    assert bool(voice["waveform"].any()) == voice_over == is_voice_over
+    assert "<CONCLUSION>" in reasoning and output.ui["deepsound"][0]["steps"][0].startswith("plan: ")
+
+
+@pytest.mark.parametrize("run", [
+    lambda nodes, video: nodes["DeepSoundGenerateAudio"].execute(video, "endless", "", "", 0, 0.0),
+    lambda nodes, video: nodes["DeepSoundVoiceOverCoT"].execute(video, sound(0.1), "yes"),
+    lambda nodes, video: nodes["DeepSoundMuxVideo"].execute(video, "clip", "auto", "auto", sound(0.1)),
+    lambda nodes, video: nodes["DeepSoundPipeline"].execute(video, "endless", "no", "halving", "s4", "rm", "", "", 0, 0.0),
+])
+def test_the_hosts_interruption_passes_through(nodes, video, host, run):
+    host.interrupted = True
+    with pytest.raises(Exception) as caught:
+        run(nodes, video)
+    assert type(caught.value).__name__ == "InterruptedByHost"
+    assert not any((host.root / "output").iterdir())
+
+
+def test_the_bar_moves_and_belongs_to_the_node(nodes, video, host):
+    nodes["DeepSoundGenerateAudio"].execute(video, "noise", "", "", 0, 0.0)
+    assert ("7", 100, 200) in host.bars
