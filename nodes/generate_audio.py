@@ -11,7 +11,7 @@ from deepsound.types import GenerationRequest
 
 from . import host
 from .convert import clip_of, to_comfy
-from .schema import engine_input, prompt_inputs, schema
+from .schema import engine_input, output, prompt_inputs, schema
 
 
 class GenerateAudio(io.ComfyNode):
@@ -28,7 +28,7 @@ class GenerateAudio(io.ComfyNode):
                 engine_input("generator"),
                 *prompt_inputs(),
             ],
-            outputs=[io.Audio.Output("audio", tooltip="The coarse audio.")],
+            outputs=[output(io.Audio, "audio", "The coarse audio.")],
             hidden=[io.Hidden.unique_id],
         )
 

@@ -11,7 +11,7 @@ from deepsound.types import Audio
 
 from . import host
 from .convert import to_comfy, video_of
-from .schema import schema, seconds_input
+from .schema import output, schema, seconds_input
 
 _SILENT_RATE_HZ = 44_100
 
@@ -32,10 +32,10 @@ class LoadVideo(io.ComfyNode):
                 seconds_input("duration", "How long the part is, in seconds; 0 means to the end."),
             ],
             outputs=[
-                io.Video.Output("video", tooltip="The chosen part of the video."),
-                io.Audio.Output("audio", tooltip="Its own sound; silence of the same length when it has none."),
-                io.Float.Output("length", display_name="duration", tooltip="The part's length in seconds."),
-                io.Float.Output("fps", tooltip="Frames per second."),
+                output(io.Video, "video", "The chosen part of the video."),
+                output(io.Audio, "audio", "Its own sound; silence of the same length when it has none."),
+                output(io.Float, "length", "The part's length in seconds.", label="duration"),
+                output(io.Float, "fps", "Frames per second."),
             ],
             hidden=[io.Hidden.unique_id],
         )

@@ -10,7 +10,7 @@ from deepsound.errors import DeepSoundError
 
 from . import host
 from .convert import audio_of, clip_of
-from .schema import known, require_option, schema
+from .schema import known, output, require_option, schema
 
 CONTAINERS = ("auto", "mp4", "mov", "webm", "mkv")
 CODECS = ("auto", "aac", "opus", "flac", "pcm")
@@ -39,7 +39,7 @@ class MuxVideo(io.ComfyNode):
                                tooltip="How the sound is stored; auto takes the usual one for the container.",
                                **known(io.Combo.Input, advanced=True)),
             ],
-            outputs=[io.Video.Output("saved", display_name="video", tooltip="The saved file.")],
+            outputs=[output(io.Video, "saved", "The saved file.", label="video")],
             hidden=[io.Hidden.prompt, io.Hidden.extra_pnginfo, io.Hidden.unique_id],
             is_output_node=True,
         )

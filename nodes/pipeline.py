@@ -11,7 +11,7 @@ from deepsound.types import GenerationRequest
 
 from . import host
 from .convert import clip_of, silence_like, to_comfy
-from .schema import engine_input, prompt_inputs, schema
+from .schema import engine_input, output, prompt_inputs, schema
 
 
 class Pipeline(io.ComfyNode):
@@ -37,11 +37,11 @@ class Pipeline(io.ComfyNode):
                 *prompt_inputs(),
             ],
             outputs=[
-                io.Audio.Output("audio", tooltip="The final sound."),
-                io.Audio.Output("coarse", tooltip="The sound of step 1."),
-                io.Audio.Output("voice", tooltip="The voice that was removed; silence when none was."),
-                io.Boolean.Output("voice_over", tooltip="True when the coarse sound contains voice-over."),
-                io.String.Output("reasoning", tooltip="Summary, caption, reasoning and conclusion, as tagged text."),
+                output(io.Audio, "audio", "The final sound."),
+                output(io.Audio, "coarse", "The sound of step 1."),
+                output(io.Audio, "voice", "The voice that was removed; silence when none was."),
+                output(io.Boolean, "voice_over", "True when the coarse sound contains voice-over."),
+                output(io.String, "reasoning", "Summary, caption, reasoning and conclusion, as tagged text."),
             ],
             hidden=[io.Hidden.unique_id],
         )

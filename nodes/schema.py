@@ -59,6 +59,11 @@ def seconds_input(input_id: str, tooltip: str) -> io.Float.Input:
     return io.Float.Input(input_id, default=0.0, min=0.0, max=1e6, step=0.01, tooltip=tooltip)
 
 
+def output(kind: Any, output_id: str, tooltip: str, label: str | None = None) -> io.Output:
+    """An output under its own name: without a label the oldest core would call it by its type."""
+    return kind.Output(output_id, display_name=label or output_id, tooltip=tooltip)
+
+
 def require_option(what: str, value: str, options: tuple[str, ...]) -> None:
     """Raise InputError for a menu value that is not on the menu: the oldest core does not check them itself."""
     from deepsound.errors import InputError

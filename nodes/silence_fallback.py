@@ -10,7 +10,7 @@ from deepsound.errors import InputError
 from deepsound.silence import measure
 
 from .convert import audio_of, silence_like, to_comfy
-from .schema import require_option, schema
+from .schema import output, require_option, schema
 
 MODES = ("neg", "rep", "rm")
 
@@ -38,9 +38,9 @@ class SilenceFallback(io.ComfyNode):
                                        "only when the background is silent."),
             ],
             outputs=[
-                io.Audio.Output("audio", tooltip="The final sound."),
-                io.Boolean.Output("is_silent", tooltip="True when the background was measured and is silent."),
-                io.String.Output("chosen", tooltip="coarse, background, regenerated or removed."),
+                output(io.Audio, "audio", "The final sound."),
+                output(io.Boolean, "is_silent", "True when the background was measured and is silent."),
+                output(io.String, "chosen", "coarse, background, regenerated or removed."),
             ],
             hidden=[io.Hidden.unique_id, io.Hidden.dynprompt],
         )

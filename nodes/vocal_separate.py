@@ -10,7 +10,7 @@ from deepsound import engines
 
 from . import host
 from .convert import audios_of, silence_like, to_comfy
-from .schema import engine_input, schema
+from .schema import engine_input, output, schema
 
 
 class VocalSeparate(io.ComfyNode):
@@ -29,8 +29,8 @@ class VocalSeparate(io.ComfyNode):
                                  tooltip="Off: the sound passes unchanged, the voice is silence, nothing is loaded."),
             ],
             outputs=[
-                io.Audio.Output("background", tooltip="The sound without the voice."),
-                io.Audio.Output("voice", tooltip="The voice alone."),
+                output(io.Audio, "background", "The sound without the voice."),
+                output(io.Audio, "voice", "The voice alone."),
             ],
             hidden=[io.Hidden.unique_id],
         )

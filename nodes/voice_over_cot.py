@@ -11,7 +11,7 @@ from deepsound.types import Verdict
 
 from . import host
 from .convert import audio_of, clip_of
-from .schema import engine_input, schema
+from .schema import engine_input, output, schema
 
 
 class VoiceOverCoT(io.ComfyNode):
@@ -30,11 +30,10 @@ class VoiceOverCoT(io.ComfyNode):
                 engine_input("reasoner"),
             ],
             outputs=[
-                io.Boolean.Output("voice_over", tooltip="True when the sound contains voice-over."),
-                io.String.Output("verdict", tooltip="yes, no or undecided."),
-                io.String.Output("category",
-                                 tooltip="Yes; No1: a voice, and someone in the picture; No2, No3: no voice."),
-                io.String.Output("reasoning", tooltip="Summary, caption, reasoning and conclusion, as tagged text."),
+                output(io.Boolean, "voice_over", "True when the sound contains voice-over."),
+                output(io.String, "verdict", "yes, no or undecided."),
+                output(io.String, "category", "Yes; No1: a voice, and someone in the picture; No2, No3: no voice."),
+                output(io.String, "reasoning", "Summary, caption, reasoning and conclusion, as tagged text."),
             ],
             hidden=[io.Hidden.unique_id],
         )

@@ -28,9 +28,10 @@ function addPanel(node) {
   Object.assign(panel.style, { overflowY: "auto", fontSize: "12px", lineHeight: "1.35", padding: "6px 8px",
     color: "var(--input-text)", background: "var(--comfy-input-bg)", borderRadius: "6px", boxSizing: "border-box" });
   panel.append(line("The verdict and its reasons appear here.", { opacity: 0.6 }));
-  node.addDOMWidget("deepsound_reasons", "deepsound_reasons", panel, {
+  const widget = node.addDOMWidget("deepsound_reasons", "deepsound_reasons", panel, {
     serialize: false, getMinHeight: () => 110, hideOnZoom: false,
   });
+  widget.serialize = false; // The option keeps it out of the prompt, this out of the saved workflow.
   return panel;
 }
 

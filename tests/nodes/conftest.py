@@ -7,6 +7,7 @@ import sys
 import types
 from collections.abc import Iterator
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -113,10 +114,11 @@ def _module(name: str, **members: Any) -> ModuleType:
 def _comfy_api() -> dict[str, ModuleType]:
     kinds = {name: comfy_type(name.upper()) for name in ("Audio", "Boolean", "Float", "Int", "String", "Video")}
     io = SimpleNamespace(
-        **kinds, Combo=SimpleNamespace(Input=ComboInput), ComfyNode=type("ComfyNode", (), {"hidden": None}), Input=Recorded,
-        Schema=Schema, NodeOutput=NodeOutput, UploadType=SimpleNamespace(video="video_upload"),
+        **kinds, Combo=SimpleNamespace(Input=ComboInput), Input=Recorded, Output=Recorded, Schema=Schema,
+        NodeOutput=NodeOutput, ComfyNode=type("ComfyNode", (), {"hidden": None}), UploadType=SimpleNamespace(video="video_upload"),
         FolderType=SimpleNamespace(output="output"),
-        Hidden=SimpleNamespace(unique_id="UNIQUE_ID", prompt="PROMPT", extra_pnginfo="EXTRA_PNGINFO", dynprompt="DYNPROMPT"),
+        Hidden=SimpleNamespace(unique_id="UNIQUE_ID", prompt="PROMPT", extra_pnginfo="EXTRA_PNGINFO",
+                               dynprompt="DYNPROMPT"),
     )
     ui = SimpleNamespace(
         PreviewVideo=lambda results: {"images": results, "animated": (True,)},
@@ -172,7 +174,7 @@ class Host:
         return _module(
             "folder_paths", annotated_filepath=annotated, get_save_image_path=save_path,
             filter_files_content_types=lambda names, kinds: [name for name in names if name.endswith((".mp4", ".mkv"))],
-            **{f"get_{kind}_directory": lambda kind=kind: str(self.root / kind) for kind in ("input", "output", "temp")},
+            **{f"get_{kind}_directory": partial(str, self.root / kind) for kind in ("input", "output", "temp")},
         )
 
 
@@ -209,7 +211,8 @@ def nodes(pack: ModuleType) -> dict[str, type]:
 
     classes = asyncio.run(pack.comfy_entrypoint().get_node_list())
     for node in classes:
-        node.hidden = SimpleNamespace(unique_id="7", prompt={"7": {}}, extra_pnginfo={"workflow": {"nodes": []}}, dynprompt=None)
+        node.hidden = SimpleNamespace(unique_id="7", prompt={"7": {}}, extra_pnginfo={"workflow": {"nodes": []}},
+                                      dynprompt=None)
     return {node.define_schema().node_id: node for node in classes}
 
 

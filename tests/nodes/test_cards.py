@@ -248,7 +248,9 @@ def test_the_graph_is_kept_in_the_file(nodes, video, host):
         assert "workflow" not in container.metadata
 
 
-@pytest.mark.parametrize("prefix", ["../out", "a/../../out", "/tmp/out", "a\0b", "", "sub/", "C:\\out", "..\\out", "\\out"])
+@pytest.mark.parametrize("prefix", [
+    "../out", "a/../../out", "/tmp/out", "a\0b", "", "sub/", "C:\\out", "..\\out", "\\out",
+])
 def test_a_prefix_outside_the_output_folder_is_refused(nodes, video, host, prefix):
     answer = nodes["DeepSoundMuxVideo"].validate_inputs(prefix)
     assert isinstance(answer, str) and "filename_prefix" in answer and "'DeepSound/video'" in answer
@@ -258,7 +260,8 @@ def test_a_prefix_outside_the_output_folder_is_refused(nodes, video, host, prefi
 
 
 @pytest.mark.parametrize(("container", "codec", "reason"), [
-    ("exe", "auto", "container is 'exe'; choose one of: auto, mp4"), ("auto", "mp3", "codec is 'mp3'; choose one of: auto, aac"),
+    ("exe", "auto", "container is 'exe'; choose one of: auto, mp4"),
+    ("auto", "mp3", "codec is 'mp3'; choose one of: auto, aac"),
 ])
 def test_a_container_or_codec_not_on_the_menu_is_refused(nodes, video, container, codec, reason):
     with pytest.raises(InputError, match=reason):
@@ -285,7 +288,8 @@ def test_the_pipeline_card_takes_all_steps(nodes, video, engines, fallback, voic
     lambda nodes, video: nodes["DeepSoundGenerateAudio"].execute(video, "endless", "", "", 0, 0.0),
     lambda nodes, video: nodes["DeepSoundVoiceOverCoT"].execute(video, sound(0.1), "yes"),
     lambda nodes, video: nodes["DeepSoundMuxVideo"].execute(video, "clip", "auto", "auto", sound(0.1)),
-    lambda nodes, video: nodes["DeepSoundPipeline"].execute(video, "endless", "no", "halving", "s4", "rm", "", "", 0, 0.0),
+    lambda nodes, video: nodes["DeepSoundPipeline"].execute(
+        video, "endless", "no", "halving", "s4", "rm", "", "", 0, 0.0),
 ])
 def test_the_hosts_interruption_passes_through(nodes, video, host, run):
     host.interrupted = True

@@ -59,7 +59,7 @@ def test_what_is_no_sound_is_refused_with_a_reason(convert, value, reason):
 
 
 def test_one_sound_is_asked_for_where_a_video_has_one_soundtrack(convert):
-    with pytest.raises(InputError, match="audio: a batch of 2 sounds .* send them one at a time"):
+    with pytest.raises(InputError, match=r"audio: a batch of 2 sounds .* send them one at a time"):
         convert.audio_of(audio(torch.zeros(2, 1, 10)))
 
 

@@ -76,7 +76,8 @@ def test_keywords_an_old_core_does_not_know_are_dropped(pack, nodes):
     def old_schema(node_id, display_name):
         return node_id, display_name
 
-    assert known(old_schema, node_id="A", display_name="B", search_aliases=["c"]) == {"node_id": "A", "display_name": "B"}
+    kept = known(old_schema, node_id="A", display_name="B", search_aliases=["c"])
+    assert kept == {"node_id": "A", "display_name": "B"}
 
 
 def test_menus_explain_every_engine(nodes):

@@ -1,0 +1,210 @@
+"""Real ComfyUI servers, one for each core found, with this pack and nothing else in a folder of their own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACK_FOLDER = "deepsound_pack"
+ENDINGS = ("execution_success", "execution_error", "execution_interrupted")
+START_LIMIT_S = 120
+RUN_LIMIT_S = 60
+
+
+def cores() -> list[Path]:
+    """The ComfyUI checkouts to test with: COMFYUI_PATH (several, joined as in PATH), or ~/comfy/ComfyUI*."""
+    named = os.environ.get("COMFYUI_PATH")
+    paths = map(Path, named.split(os.pathsep)) if named else sorted((Path.home() / "comfy").glob("ComfyUI*"))
+    return [path for path in paths if (path / "main.py").is_file()]
+
+
+def python_of(core: Path) -> str:
+    """The interpreter with that core's requirements."""
+    if "COMFYUI_PYTHON" in os.environ:
+        return os.environ["COMFYUI_PYTHON"]
+    own = (core / folder / "bin" / "python" for folder in (".venv", "venv"))
+    return next((str(path) for path in own if path.exists()), sys.executable)
+
+
+@dataclass
+class Run:
+    """One prompt's way through the server: the answer to the request, the messages, and the history's entry."""
+
+    status: int
+    answer: Any
+    messages: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    texts: list[str] = field(default_factory=list)
+    history: dict[str, Any] = field(default_factory=dict)
+    seconds: float = 0.0
+
+    @property
+    def ending(self) -> str:
+        return self.messages[-1][0] if self.messages else ""
+
+    @property
+    def executed(self) -> list[str]:
+        """The ids of the nodes that ran, in order."""
+        return [data["node"] for kind, data in self.messages if kind == "executing" and data["node"]]
+
+    @property
+    def cached(self) -> set[str]:
+        return {node for kind, data in self.messages if kind == "execution_cached" for node in data["nodes"]}
+
+    @property
+    def error(self) -> str:
+        return next((data["exception_message"] for kind, data in self.messages if kind == "execution_error"), "")
+
+    def refusals(self) -> list[str]:
+        """What the server said was wrong with the prompt's inputs."""
+        errors = self.answer.get("node_errors", {}).values()
+        return [f"{error['type']}: {error['details']}" for node in errors for error in node["errors"]]
+
+    def saved(self, node_id: str) -> dict[str, str]:
+        return self.history["outputs"][node_id]["images"][0]
+
+
+class Server:
+    """A running ComfyUI: `base` holds its input, output and temp folders, `url` where it answers."""
+
+    def __init__(self, core: Path, base: Path) -> None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.core, self.base, self.client = core, base, uuid.uuid4().hex
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.log_path = base / "server.log"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        for folder in ("custom_nodes", "input", "output", "temp", "models", "user/default"):
+            (self.base / folder).mkdir(parents=True)
+        (self.base / "custom_nodes" / PACK_FOLDER).symlink_to(ROOT, target_is_directory=True)
+        settings = {"Comfy.TutorialCompleted": True}
+        (self.base / "user/default/comfy.settings.json").write_text(json.dumps(settings))
+        arguments = ["--cpu", "--listen", "127.0.0.1", "--port", str(self.port), "--disable-auto-launch",
+                     "--base-directory", str(self.base), "--disable-api-nodes",
+                     "--database-url", f"sqlite:///{self.base}/user/comfyui.db"]
+        environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1",
+                       "PYTHONPATH": str(Path(__file__).with_name("plugin"))}
+        command = [python_of(self.core), str(self.core / "main.py"), *arguments]
+        with self.log_path.open("wb") as log:
+            self._process = subprocess.Popen(command, cwd=self.base, env=environment, stdout=log,
+                                             stderr=subprocess.STDOUT)
+        self._wait_until_ready()
+
+    def stop(self) -> None:
+        if self._process is None:
+            return
+        self._process.send_signal(signal.SIGINT)
+        try:
+            self._process.wait(10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    @property
+    def log(self) -> str:
+        return self.log_path.read_text(errors="replace")
+
+    def ask(self, path: str, data: Any = None) -> tuple[int, Any]:
+        """GET `path`, or POST `data` as JSON to it: the status and the answer."""
+        body = None if data is None else json.dumps(data).encode()
+        request = urllib.request.Request(self.url + path, body, {"Content-Type": "application/json"})
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                status, content = answer.status, answer.read()
+        except urllib.error.HTTPError as error:
+            status, content = error.code, error.read()
+        try:
+            return status, json.loads(content) if content else None
+        except ValueError:
+            return status, content.decode(errors="replace")
+
+    def run(self, prompt: dict[str, Any], on_message: Callable[[str, dict[str, Any]], None] | None = None) -> Run:
+        """Send a prompt in API format and listen until it ends; `on_message` hears each message."""
+        return asyncio.run(self._run(prompt, on_message or (lambda kind, data: None)))
+
+    async def _run(self, prompt: dict[str, Any], on_message: Callable[[str, dict[str, Any]], None]) -> Run:
+        import aiohttp
+
+        began = time.monotonic()
+        async with (aiohttp.ClientSession() as session,
+                    session.ws_connect(f"{self.url}/ws?clientId={self.client}", max_msg_size=0) as socket):
+            run = Run(*self.ask("/prompt", {"prompt": prompt, "client_id": self.client}))
+            if run.status != 200:
+                return run
+            while run.ending not in ENDINGS:
+                message = await asyncio.wait_for(socket.receive(), RUN_LIMIT_S)
+                if message.type is aiohttp.WSMsgType.TEXT:
+                    event = json.loads(message.data)
+                    run.messages.append((event["type"], event["data"]))
+                    on_message(event["type"], event["data"])
+                elif message.type is aiohttp.WSMsgType.BINARY and message.data[:4] == b"\0\0\0\3":
+                    # Event 3 is text under a node: the length of the node's id, the id, the text.
+                    run.texts.append(message.data[8 + int.from_bytes(message.data[4:8], "big"):].decode())
+        run.seconds = time.monotonic() - began
+        run.history = await self._history(run.answer["prompt_id"])
+        return run
+
+    async def _history(self, prompt_id: str) -> dict[str, Any]:
+        for _ in range(100):
+            entry = self.ask(f"/history/{prompt_id}")[1].get(prompt_id)
+            if entry:
+                return entry
+            await asyncio.sleep(0.05)
+        raise TimeoutError(f"no history entry for {prompt_id}")
+
+    def _wait_until_ready(self) -> None:
+        assert self._process is not None
+        deadline = time.monotonic() + START_LIMIT_S
+        while time.monotonic() < deadline:
+            if self._process.poll() is not None:
+                raise RuntimeError(f"ComfyUI ended while starting:\n{self.log[-3000:]}")
+            with contextlib.suppress(OSError):
+                if self.ask("/system_stats")[0] == 200:
+                    return
+            time.sleep(0.1)
+        raise TimeoutError(f"ComfyUI did not answer within {START_LIMIT_S} s:\n{self.log[-3000:]}")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "failing_run: makes a run fail on purpose, which the server's log tells")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "server" in metafunc.fixturenames:
+        found = cores()
+        skip = pytest.mark.skip(reason="no ComfyUI: set COMFYUI_PATH to a checkout")
+        parameters = [pytest.param(core, id=core.name) for core in found] or [pytest.param(None, marks=skip, id="none")]
+        metafunc.parametrize("server", parameters, indirect=True, scope="session")
+
+
+@pytest.fixture(scope="session")
+def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A running ComfyUI of one core, with the example clips in its input folder."""
+    running = Server(request.param, tmp_path_factory.mktemp("comfy"))
+    try:
+        running.start()
+        for clip in (ROOT / "examples").glob("*.mp4"):
+            shutil.copy(clip, running.base / "input")
+        yield running
+    finally:
+        running.stop()

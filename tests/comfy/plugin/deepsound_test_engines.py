@@ -1,0 +1,65 @@
+"""Engines whose answers are known, found by the pack as any third party's would be: through entry points."""
+
+import time
+
+import numpy as np
+
+from deepsound.types import Audio, ChainOfThought, Judgement, Plan, Stems, Verdict
+
+RATE = 16_000
+
+
+class Hum:
+    """A tone as long as the clip, quieter when it is asked to avoid something."""
+
+    def generate(self, clip, request, progress):
+        progress.update(0.5)
+        level = 0.1 if request.negative_prompt else 0.4
+        times = np.arange(round((request.duration_s or clip.duration_s) * RATE)) / RATE
+        return Audio.from_numpy(level * np.sin(2 * np.pi * 220 * times), RATE)
+
+
+class Endless:
+    """Works for a minute and asks often whether to stop."""
+
+    def generate(self, clip, request, progress):
+        for _ in progress.track(range(1200), 1200):
+            time.sleep(0.05)
+        return Hum().generate(clip, request, progress)
+
+
+class Broken:
+    """Makes a sound with a hole in it."""
+
+    def generate(self, clip, request, progress):
+        sound = Hum().generate(clip, request, progress)
+        sound.waveform[0, 7] = float("nan")
+        return sound
+
+
+class SaysYes:
+    verdict, category = Verdict.YES, "Yes"
+
+    def plan(self, clip, progress):
+        return Plan(("Generate audio from the video.",))
+
+    def judge(self, clip, audio, progress):
+        thought = ChainOfThought("summary", "caption <b>bold</b>", "reasoning", "conclusion")
+        for line in thought.tagged().splitlines(keepends=True):
+            progress.say(line)
+        return Judgement(self.verdict, self.category, thought)
+
+
+class SaysNo(SaysYes):
+    verdict, category = Verdict.NO, "No3"
+
+
+class LeavesHalf:
+    def separate(self, audio, progress):
+        half = Audio(audio.waveform / 2, audio.sample_rate)
+        return Stems(half, half)
+
+
+class LeavesNothing:
+    def separate(self, audio, progress):
+        return Stems(audio, Audio(audio.waveform * 0, audio.sample_rate))

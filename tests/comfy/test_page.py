@@ -1,0 +1,99 @@
+"""ComfyUI's page in a headless browser: the workflows open, run, and show what they should."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = [pytest.mark.comfy, pytest.mark.page]
+
+FOLDER = Path(__file__).parents[2] / "workflows"
+CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+         "--disable-component-update", "--disable-sync"]
+READY = """() => window.app?.graph && window.app.canvas && window.app.extensionManager
+    && window.LiteGraph?.registered_node_types["DeepSoundMuxVideo"]"""
+DROP = """text => {
+    const data = new DataTransfer();
+    data.items.add(new File([text], 'workflow.json', {type: 'application/json'}));
+    document.querySelector('#graph-canvas').dispatchEvent(
+        new DragEvent('drop', {dataTransfer: data, bubbles: true, cancelable: true}));
+}"""
+RUN = """() => new Promise(resolve => {
+    for (const ending of ['execution_success', 'execution_error', 'execution_interrupted'])
+        app.api.addEventListener(ending, event => resolve([ending, event.detail]));
+    app.queuePrompt(0, 1);
+})"""
+PLAYERS = """() => [...document.querySelectorAll('video')].filter(video => video.src.includes('type=output'))
+    .map(video => [video.error?.message ?? '', Number.isFinite(video.duration), video.videoWidth])"""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    if not CHROMIUM:
+        pytest.skip("no Chromium: install it, or set CHROMIUM to its path")
+    with playwright.sync_playwright() as driver:
+        running = driver.chromium.launch(executable_path=CHROMIUM, headless=True, args=FLAGS)
+        yield running
+        running.close()
+
+
+@pytest.fixture
+def page(server, browser) -> Iterator[Any]:
+    """The page of a server, ready to work; errors that name the pack fail the test."""
+    page = browser.new_page(viewport={"width": 1600, "height": 1000})
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(f"{error}\n{error.stack}"))
+    page.on("console", lambda message: errors.append(f"{message.text} {message.location}")
+            if message.type == "error" else None)
+    page.goto(server.url)
+    page.wait_for_function(READY, timeout=30_000)
+    yield page
+    page.close()
+    assert not [error for error in errors if "deepsound" in error.lower()]
+
+
+def open_workflow(page: Any, name: str, file: str | None = None) -> dict[str, Any]:
+    workflow = json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
+    if file:
+        workflow["nodes"][0]["widgets_values"][0] = file
+    page.evaluate(DROP, json.dumps(workflow))
+    page.wait_for_function("count => app.graph._nodes.length === count", arg=len(workflow["nodes"]), timeout=15_000)
+    return workflow
+
+
+@pytest.mark.parametrize("name", ["deepsound_s4", "clean_existing_footage"])
+def test_a_workflow_opens_and_means_what_its_api_file_says(server, page, name):
+    open_workflow(page, name)
+    missing = page.evaluate("() => app.graph._nodes.map(n => n.type).filter(t => !LiteGraph.registered_node_types[t])")
+    assert missing == []
+    prompt = page.evaluate("async () => (await app.graphToPrompt()).output")
+    expected = json.loads((FOLDER / "api" / f"{name}.json").read_text(encoding="utf-8"))
+    for node_id, node in expected.items():
+        assert prompt[node_id]["class_type"] == node["class_type"]
+        sent = {key: value for key, value in prompt[node_id]["inputs"].items() if key in node["inputs"]}
+        assert sent == node["inputs"], node["_meta"]["title"]
+
+
+def test_a_run_from_the_page_shows_video_and_reasons(server, page, make_video, tone):
+    shutil.copy(make_video("page.mp4", size=(320, 240), seconds=2.0, audio=tone(seconds=2.0)), server.base / "input")
+    open_workflow(page, "clean_existing_footage", "page.mp4")
+    page.evaluate("""() => { app.graph.getNodeById(2).widgets.find(w => w.name === 'engine').value = 'says_yes';
+        app.graph.getNodeById(3).widgets.find(w => w.name === 'engine').value = 'leaves_half'; }""")
+    ending, detail = page.evaluate(RUN)
+    assert ending == "execution_success", detail
+    page.wait_for_function(f"() => ({PLAYERS})().some(player => player[1])", timeout=15_000)
+    assert page.evaluate(PLAYERS)[0] == ["", True, 320]
+    reasons = page.evaluate("() => app.graph.getNodeById(2).widgets.find(w => w.name === 'deepsound_reasons').element")
+    assert reasons is not None
+    text = page.evaluate("""() => app.graph.getNodeById(2).widgets.find(w => w.name === 'deepsound_reasons')
+        .element.innerHTML""")
+    assert "Voice-over (Yes)" in text
+    assert "&lt;b&gt;bold&lt;/b&gt;" in text, "what an engine wrote must be shown as text, never as markup"
