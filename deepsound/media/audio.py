@@ -28,6 +28,8 @@ _EXACT_SEEK = (_MOV, "wav")
 _GAP_S = 0.05
 _ROUNDED_S = 0.001
 _BLOCK = 1 << 16
+# PyAV crashes on frames of this many planes and more, so they are packed before it touches them.
+_MAX_PLANES = 8
 
 
 def decode_audio(
@@ -189,12 +191,13 @@ class _Samples:
         import av
 
         self._layout = self._layout or frame.layout.name
-        if frame.sample_rate != self._rate or frame.layout.name != self._layout:
-            # Broadcasts change their layout between programmes; the first one's is kept.
-            if self._resampler is None:
-                self._resampler = av.AudioResampler("fltp", self._layout, self._rate)
-            return np.concatenate([part.to_ndarray() for part in self._resampler.resample(frame)], axis=1)
-        return as_float(frame)
+        changed = frame.sample_rate != self._rate or frame.layout.name != self._layout
+        if not changed and (frame.format.is_packed or frame.layout.nb_channels < _MAX_PLANES):
+            return as_float(frame)
+        # Broadcasts change their layout between programmes; the first one's is kept.
+        if self._resampler is None:
+            self._resampler = av.AudioResampler("flt", self._layout, self._rate)
+        return np.concatenate([as_float(part) for part in self._resampler.resample(frame)], axis=1)
 
 
 def as_float(frame: av.AudioFrame) -> np.ndarray:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     import av.stream
 
 _FALLBACK_FPS = Fraction(25)
+# A faster "rate" is a container's clock, taken for one where it tells no rate (as Matroska does for varying ones).
+_MAX_FPS = 480
 _US_PER_S = 1_000_000
 
 
@@ -96,14 +98,14 @@ def _video_info(container: av.container.InputContainer, stream: av.VideoStream) 
     first = _first_frame(container, stream)
     time_base = Fraction(stream.time_base or 1)
     start_s = Fraction(first.pts * time_base) if first.pts is not None else Fraction(0)
-    fps = _fps(stream)
-    duration_s = max(_video_duration_s(container, stream, start_s), float(1 / fps))
+    duration_s, fps = _timing(container, stream, start_s)
+    duration_s = max(duration_s, float(1 / fps))
     orientation = orientation_of(first)
     aspect = _sample_aspect(stream)
     width, height = orientation.displayed_size(round(first.width * aspect), first.height)
     return VideoStreamInfo(
         width=width, height=height, fps=fps, duration_s=duration_s,
-        frame_count_estimate=max(1, round(duration_s * fps)), codec=stream.codec_context.name,
+        frame_count_estimate=max(1, round(duration_s * fps)), codec=stream.codec_context.codec.canonical_name,
         rotation_degrees=orientation.degrees, pixel_format=first.format.name, sample_aspect=aspect, start_s=start_s,
     )
 
@@ -125,7 +127,7 @@ def _first_frame(container: av.container.InputContainer, stream: av.VideoStream)
 
 def _fps(stream: av.VideoStream) -> Fraction:
     for rate in (stream.average_rate, stream.guessed_rate, stream.base_rate):
-        if rate and 0 < rate <= 1000:
+        if rate and 0 < rate <= _MAX_FPS:
             return Fraction(rate)
     return _FALLBACK_FPS
 
@@ -136,16 +138,14 @@ def _sample_aspect(stream: av.VideoStream) -> Fraction:
     return Fraction(aspect) if aspect and Fraction(1, 4) <= aspect <= 4 else Fraction(1)
 
 
-def _video_duration_s(container: av.container.InputContainer, stream: av.VideoStream, start_s: Fraction) -> float:
-    time_base = Fraction(stream.time_base or 1)
+def _stated_duration_s(container: av.container.InputContainer, stream: av.VideoStream, start_s: Fraction) -> float:
+    """The picture's duration as the container's headers tell it; 0 where they do not."""
     if stream.duration and stream.duration > 0:
-        return float(stream.duration * time_base)
+        return float(stream.duration * Fraction(stream.time_base or 1))
     tagged = _tagged_duration_s(stream.metadata.get("DURATION", ""))
     if tagged > 0:
         return tagged - float(start_s)
-    if container.duration and container.duration > 0:
-        return container.duration / _US_PER_S - max(0.0, float(start_s) - (container.start_time or 0) / _US_PER_S)
-    return _scanned_duration_s(container, stream, start_s)
+    return max(0.0, ((container.duration or 0) + (container.start_time or 0)) / _US_PER_S - float(start_s))
 
 
 def _tagged_duration_s(text: str) -> float:
@@ -158,17 +158,58 @@ def _tagged_duration_s(text: str) -> float:
     return total if math.isfinite(total) else 0.0
 
 
-def _scanned_duration_s(container: av.container.InputContainer, stream: av.VideoStream, start_s: Fraction) -> float:
-    """Read every packet's time: for live recordings, whose header was written before the length was known."""
-    time_base = Fraction(stream.time_base or 1)
-    end = 0
-    count = 0
-    with open_input(container.name) as again:
-        for packet in packets(again, again.streams[stream.index]):
-            count += packet.size > 0
-            if packet.pts is not None:
-                end = max(end, packet.pts + (packet.duration or 0))
-    return float(end * time_base - start_s) if end else count / float(_fps(stream))
+@dataclass(frozen=True)
+class _Tail:
+    """What the packets from some point to the file's end tell, in seconds from the first shown frame."""
+
+    packets: int
+    last_s: float
+    end_s: float
+
+
+def _tail(path: str, index: int, start_s: Fraction, seek_s: float | None) -> _Tail:
+    """Read the packets' times, from the keyframe before `seek_s` on; nothing is decoded."""
+    import av
+
+    count, last_s, end_s = 0, 0.0, 0.0
+    with open_input(path) as container:
+        stream = container.streams[index]
+        time_base = Fraction(stream.time_base or 1)
+        if seek_s is not None:
+            try:
+                container.seek(int((Fraction(seek_s) + start_s) / time_base), stream=stream, backward=True)
+            except av.FFmpegError:
+                return _Tail(0, 0.0, 0.0)
+        for packet in packets(container, stream):
+            if packet.size and not packet.is_discard:
+                count += 1
+                if packet.pts is not None:
+                    last_s = max(last_s, float(packet.pts * time_base - start_s))
+                    end_s = max(end_s, float((packet.pts + (packet.duration or 0)) * time_base - start_s))
+    return _Tail(count, last_s, end_s)
+
+
+def _timing(
+    container: av.container.InputContainer, stream: av.VideoStream, start_s: Fraction,
+) -> tuple[float, Fraction]:
+    """The picture's duration in seconds and mean frame rate.
+
+    Headers err: they may count the sound's length, leave frames out where rates vary, or have been written before a
+    live recording ended. So what they say holds only where it ends within the last frame.
+    """
+    fps = _fps(stream)
+    stated_s = _stated_duration_s(container, stream, start_s)
+    tail = _tail(container.name, stream.index, start_s, stated_s) if stated_s > 0 else _Tail(0, 0.0, 0.0)
+    if stated_s > 0 and (not tail.packets or tail.last_s < stated_s <= tail.end_s):
+        duration_s = stated_s
+    else:
+        tail = tail if tail.end_s > 0 else _tail(container.name, stream.index, start_s, None)
+        shortest_s = tail.last_s + float(1 / fps) if tail.last_s else tail.packets / float(fps)
+        duration_s = tail.end_s if tail.end_s > tail.last_s else shortest_s
+    if not stream.average_rate or stream.average_rate > _MAX_FPS:
+        everything = _tail(container.name, stream.index, start_s, None)
+        fps = Fraction(everything.packets / duration_s).limit_denominator(1001) if duration_s > 0 else fps
+    return duration_s, fps if fps > 0 else _FALLBACK_FPS
 
 
 def _audio_info(stream: av.AudioStream) -> AudioStreamInfo | None:

@@ -1,0 +1,88 @@
+"""Rendering a picture again as H.264 with MoviePy, for videos whose own packets cannot be kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from deepsound.errors import InputError, OutputError
+from deepsound.media.clip import Clip
+from deepsound.media.decode import DecodedFrame, frames
+from deepsound.media.files import written_aside
+from deepsound.runtime.progress import Progress
+
+_FULL_SIZE = 1 << 16
+
+
+def render(clip: Clip, output_path: Path | str, progress: Progress | None = None) -> None:
+    """Write the clip's window as a silent H.264 mp4 at its mean frame rate; odd sizes gain a row or column.
+
+    Varying frame rates become constant: each frame is the one on display at its time. Raises InputError when MoviePy
+    is not installed, OutputError when the file cannot be written.
+    """
+    progress = progress or Progress()
+    video_clip, logger = _moviepy(), _logger(progress)
+    fps = float(clip.video.fps)
+    duration_s = max(1, round(clip.duration_s * fps)) / fps
+    shown = _FramesInOrder(frames(clip.info, clip.start_s, clip.duration_s, Progress(check=progress.check)))
+    with written_aside(output_path) as partial:
+        try:
+            video_clip(shown.at, duration=duration_s).write_videofile(
+                str(partial), fps=fps, codec="libx264", audio=False, pixel_format="yuv420p", logger=logger,
+                ffmpeg_params=["-crf", "18"])
+        except OSError as error:
+            if not isinstance(error.errno, int):
+                # MoviePy wraps its encoder's complaint in an OSError without a number.
+                raise OutputError(f"Cannot render {output_path}: {error}.") from error
+            raise
+
+
+class _FramesInOrder:
+    """Frames by time for a caller whose times only ever grow."""
+
+    def __init__(self, shown: Iterator[DecodedFrame]) -> None:
+        self._coming = shown
+        self._next: DecodedFrame | None = next(shown)
+        self._picture: np.ndarray | None = None
+
+    def at(self, time_s: float) -> np.ndarray:
+        """The picture on display at `time_s`, uint8 [height, width, 3], both even."""
+        # Half a millisecond of grace: container times are rounded, and a frame must not come one late for that.
+        while self._next is not None and (self._picture is None or self._next.time_s <= time_s + 0.0005):
+            self._picture = even(self._next.rgb(_FULL_SIZE))
+            self._next = next(self._coming, None)
+        if self._picture is None:
+            raise RuntimeError("A clip yields one frame or raises.")
+        return self._picture
+
+
+def even(picture: np.ndarray) -> np.ndarray:
+    """The picture with its last row and column repeated where its height or width, in pixels, is odd."""
+    height, width, _ = picture.shape
+    if not height % 2 and not width % 2:
+        return picture
+    return np.pad(picture, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+
+
+def _moviepy() -> Any:
+    try:
+        from moviepy import VideoClip
+    except ImportError as error:
+        raise InputError("This video's picture must be encoded again, which needs MoviePy: "
+                         'pip install "deepsound[render]", or choose .mp4 or .mov for the output.') from error
+    return VideoClip
+
+
+def _logger(progress: Progress) -> Any:
+    """A MoviePy logger that reports the share of frames written and lets the host stop the run."""
+    from proglog import ProgressBarLogger
+
+    class Reporter(ProgressBarLogger):
+        def bars_callback(self, bar: str, attr: str, value: int, old_value: int | None = None) -> None:
+            if attr == "index":
+                progress.update(value / max(self.bars[bar]["total"] or 1, 1))
+
+    return Reporter(min_time_interval=0.1)
