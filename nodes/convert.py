@@ -91,7 +91,7 @@ def _cut_out(clip: Clip, progress: Progress) -> Path:
     """The window as a file of its own, sound included: the oldest cores cannot trim a VIDEO."""
     from deepsound.media.mux import mux
 
-    cut = host.temp_path(".mkv")
+    cut = host.temp_path(".mp4")
     mux(clip.path, clip.audio(progress), cut, start_s=clip.start_s, duration_s=clip.duration_s, progress=progress)
     return cut
 

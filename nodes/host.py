@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,7 +71,7 @@ def check_prefix(prefix: str) -> None:
     if "\0" in prefix or not parts[-1].strip():
         raise InputError(f"The filename_prefix {_short(prefix)} is not a file name; write a name such as "
                          "'DeepSound/video'.")
-    if ".." in parts or Path(prefix).is_absolute() or ":" in parts[0] or not parts[0]:
+    if ".." in parts or not parts[0] or re.match("[A-Za-z]:", prefix):
         raise InputError(f"The filename_prefix {_short(prefix)} leads out of ComfyUI's output folder; write a "
                          "name such as 'DeepSound/video', with '/' for a subfolder.")
 

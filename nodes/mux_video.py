@@ -13,7 +13,7 @@ from .convert import audio_of, clip_of
 from .schema import known, output, require_option, schema
 
 CONTAINERS = ("auto", "mp4", "mov", "webm", "mkv")
-CODECS = ("auto", "aac", "opus", "flac", "pcm")
+CODECS = {"auto": None, "aac": "aac", "opus": "opus", "flac": "flac", "pcm": "pcm_s16le"}
 
 
 class MuxVideo(io.ComfyNode):
@@ -33,7 +33,7 @@ class MuxVideo(io.ComfyNode):
                 io.String.Input("filename_prefix", default="DeepSound/video",
                                 tooltip="How the file's name begins, below the output folder; '/' makes a subfolder."),
                 io.Combo.Input("container", options=list(CONTAINERS), default="auto",
-                               tooltip="The kind of file; auto keeps the video's own, or mp4 if that is not listed.",
+                               tooltip="The kind of file; auto takes mp4, unless the picture does not fit in it.",
                                **known(io.Combo.Input, advanced=True)),
                 io.Combo.Input("codec", options=list(CODECS), default="auto",
                                tooltip="How the sound is stored; auto takes the usual one for the container.",
@@ -57,23 +57,17 @@ class MuxVideo(io.ComfyNode):
     def execute(
         cls, video: Any, filename_prefix: str, container: str, codec: str, audio: Any = None,
     ) -> io.NodeOutput:
+        from deepsound.media.formats import default_container
         from deepsound.media.mux import mux
 
         require_option("container", container, CONTAINERS)
-        require_option("codec", codec, CODECS)
+        require_option("codec", codec, tuple(CODECS))
         progress = host.progress(cls.hidden.unique_id)
         clip = clip_of(video, progress)
         sound = clip.audio(progress) if audio is None else audio_of(audio)
-        extension = _extension(container, clip.path.suffix)
-        target = host.output_target(filename_prefix, extension, clip.video.width, clip.video.height)
+        suffix = default_container(clip.path) if container == "auto" else f".{container}"
+        target = host.output_target(filename_prefix, suffix, clip.video.width, clip.video.height)
         mux(clip.path, sound, target.path, start_s=clip.start_s, duration_s=clip.duration_s,
-            audio_codec=None if codec == "auto" else codec, metadata=host.metadata(cls.hidden), progress=progress)
+            audio_codec=CODECS[codec], metadata=host.metadata(cls.hidden), progress=progress)
         shown = ui.PreviewVideo([ui.SavedResult(target.name, target.subfolder, io.FolderType.output)])
         return io.NodeOutput(InputImpl.VideoFromFile(str(target.path)), ui=shown)
-
-
-def _extension(container: str, source_suffix: str) -> str:
-    own = source_suffix.lower()
-    if container != "auto":
-        return f".{container}"
-    return own if own.lstrip(".") in CONTAINERS else ".mp4"

@@ -8,7 +8,9 @@ from comfy_api.latest import io
 
 from deepsound.errors import InputError
 from deepsound.silence import measure
+from deepsound.types import Audio
 
+from . import host
 from .convert import audio_of, silence_like, to_comfy
 from .schema import output, require_option, schema
 
@@ -53,8 +55,8 @@ class SilenceFallback(io.ComfyNode):
             return []
         if background is None:
             return ["background"]
-        wants_regenerated = mode == "neg" and regenerated is None and cls._is_linked("regenerated")
-        return ["regenerated"] if wants_regenerated and measure(audio_of(background, "background")).is_silent else []
+        may_need_it = mode == "neg" and regenerated is None and cls._is_linked("regenerated")
+        return ["regenerated"] if may_need_it and cls._is_silent(audio_of(background, "background")) else []
 
     @classmethod
     def execute(
@@ -65,7 +67,7 @@ class SilenceFallback(io.ComfyNode):
         if not voice_over:
             return io.NodeOutput(to_comfy(first), False, "coarse")
         left = audio_of(background, "background")
-        if not measure(left).is_silent:
+        if not cls._is_silent(left):
             return io.NodeOutput(to_comfy(left), False, "background")
         if mode == "rm":
             return io.NodeOutput(to_comfy(silence_like(first)), True, "removed")
@@ -75,6 +77,10 @@ class SilenceFallback(io.ComfyNode):
             raise InputError("mode 'neg' needs a sound at 'regenerated', and nothing is connected: connect a second "
                              "Generate Audio with the negative prompt 'human voice', or choose rep or rm.")
         return io.NodeOutput(to_comfy(audio_of(regenerated, "regenerated")), True, "regenerated")
+
+    @classmethod
+    def _is_silent(cls, audio: Audio) -> bool:
+        return measure(audio, progress=host.progress(cls.hidden.unique_id)).is_silent
 
     @classmethod
     def _is_linked(cls, input_id: str) -> bool:

@@ -115,8 +115,8 @@ def _comfy_api() -> dict[str, ModuleType]:
     kinds = {name: comfy_type(name.upper()) for name in ("Audio", "Boolean", "Float", "Int", "String", "Video")}
     io = SimpleNamespace(
         **kinds, Combo=SimpleNamespace(Input=ComboInput), Input=Recorded, Output=Recorded, Schema=Schema,
-        NodeOutput=NodeOutput, ComfyNode=type("ComfyNode", (), {"hidden": None}), UploadType=SimpleNamespace(video="video_upload"),
-        FolderType=SimpleNamespace(output="output"),
+        NodeOutput=NodeOutput, ComfyNode=type("ComfyNode", (), {"hidden": None}),
+        UploadType=SimpleNamespace(video="video_upload"), FolderType=SimpleNamespace(output="output"),
         Hidden=SimpleNamespace(unique_id="UNIQUE_ID", prompt="PROMPT", extra_pnginfo="EXTRA_PNGINFO",
                                dynprompt="DYNPROMPT"),
     )

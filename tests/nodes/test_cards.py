@@ -108,7 +108,7 @@ def test_what_is_no_video_is_refused(nodes, host):
 
 def test_a_window_that_cannot_be_is_refused(nodes, in_input):
     name = in_input()
-    with pytest.raises(DeepSoundError, match="lies beyond the end"):
+    with pytest.raises(DeepSoundError, match="past the end"):
         nodes["DeepSoundLoadVideo"].execute(name, 9.0, 0.0)
     with pytest.raises(DeepSoundError, match=r"more than 0 seconds, not -1\.0"):
         nodes["DeepSoundLoadVideo"].execute(name, 0.0, -1.0)
