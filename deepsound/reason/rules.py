@@ -1,0 +1,50 @@
+"""The embedded reasoner: a voice detector on the sound, a person detector on the frames, and the paper's own rule."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from deepsound.media.views import UniformFrames
+from deepsound.media.voice import voice_spans
+from deepsound.reason.cot import Evidence, think
+from deepsound.reason.people import people_in
+from deepsound.reason.plan import four_steps
+from deepsound.runtime.progress import Progress
+from deepsound.types import Audio, Judgement, Plan
+
+if TYPE_CHECKING:
+    from deepsound.media.clip import Clip
+
+FRAMES = UniformFrames(count=16, long_side=640)
+
+
+class RulesReasoner:
+    """A human voice is heard and no person is seen: voice-over (arXiv 2503.22208, section 3.2, Figure 4)."""
+
+    views = (FRAMES,)
+
+    def plan(self, clip: Clip, progress: Progress) -> Plan:
+        """The four published steps, said line by line."""
+        plan = four_steps()
+        for step in plan.steps:
+            progress.say(step)
+        return plan
+
+    def judge(self, clip: Clip, audio: Audio, progress: Progress) -> Judgement:
+        """Look at 16 frames, listen to the whole of `audio`, and apply the rule to the whole clip.
+
+        Raises InputError for NaN samples, EngineError when OpenCV 4 or silero-vad is missing.
+        """
+        stills = clip.view(FRAMES, progress)
+        times_s = {sighting.time_s for sighting in people_in(stills, progress)}
+        evidence = Evidence(
+            frames=len(stills),
+            people_times_s=tuple(sorted(times_s)),
+            duration_s=audio.duration_s,
+            voice_spans=voice_spans(audio, progress),
+        )
+        thought = think(evidence)
+        for section in thought.tagged().splitlines():
+            progress.say(section)
+        return Judgement(evidence.verdict, evidence.category.value, thought, evidence.voice_spans,
+                         evidence.people_times_s, raw=thought.tagged())
