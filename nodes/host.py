@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import os
 import re
@@ -105,12 +106,15 @@ def progress(node_id: str | None) -> Progress:
 
 
 def show_text(text: str, node_id: str | None) -> None:
-    """Show `text` under a node while it runs; where nobody listens, nothing happens."""
+    """Show `text` under a node while it runs; where nobody listens, nothing happens.
+
+    The page would take it as markup, so it is escaped: an engine's words must not become elements of the page.
+    """
     from server import PromptServer
 
     server = getattr(PromptServer, "instance", None)
     if server is not None and node_id is not None:
-        server.send_progress_text(text, node_id)
+        server.send_progress_text(html.escape(text, quote=False), node_id)
 
 
 class _Listener:

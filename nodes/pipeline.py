@@ -55,6 +55,7 @@ class Pipeline(io.ComfyNode):
         request = GenerationRequest(prompt, negative_prompt, seed, duration or None)
         steps = pipeline.Pipeline(generator, reasoner, separator)
         outcome = steps.think(clip_of(video, progress), request, mode, fallback, progress)
+        host.show_text(f"final sound: {outcome.final_from}", cls.hidden.unique_id)
         silent = silence_like(outcome.coarse)
         judgement, reasoning = outcome.judgement, outcome.judgement.thought.tagged()
         shown = {"verdict": judgement.verdict.value, "category": judgement.category, "reasoning": reasoning,

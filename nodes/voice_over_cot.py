@@ -43,6 +43,7 @@ class VoiceOverCoT(io.ComfyNode):
         progress = host.progress(cls.hidden.unique_id)
         judgement = engines.reasoner(engine).judge(clip_of(video, progress), audio_of(audio), progress)
         verdict, reasoning = judgement.verdict, judgement.thought.tagged()
+        host.show_text(f"verdict: {verdict.value}", cls.hidden.unique_id)
         shown = {"verdict": verdict.value, "category": judgement.category, "reasoning": reasoning}
         return io.NodeOutput(verdict is Verdict.YES, verdict.value, judgement.category, reasoning,
                              ui={"deepsound": [shown]})

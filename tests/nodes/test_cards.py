@@ -138,7 +138,7 @@ def test_the_verdict_and_its_reasons(nodes, video, host, engine, voice_over, ver
     assert output.args[:2] == (voice_over, verdict)
     assert "<SUMMARY> looking </SUMMARY>" in output.args[3]
     assert output.ui == {"deepsound": [{"verdict": verdict, "category": output.args[2], "reasoning": output.args[3]}]}
-    assert host.texts == [("7", "<SUMMARY> looking </SUMMARY>")]
+    assert host.texts == [("7", "&lt;SUMMARY&gt; looking &lt;/SUMMARY&gt;"), ("7", f"verdict: {verdict}")]
 
 
 def test_separation_goes_item_by_item(nodes):
