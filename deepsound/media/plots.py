@@ -27,6 +27,7 @@ _MAX_HZ = 20000.0
 _WINDOW_S = 0.046
 _RANGE_DB = 80.0
 _QUIETEST_TOP_DB = -50.0
+_LEAST_POWER = 1e-14
 _SLICES_PER_COLUMN = 4
 # 3 x 5 pixels a character, one octal digit a row.
 _GLYPHS = {"0": "75557", "1": "26227", "2": "71747", "3": "71717", "4": "55711", "5": "74717", "6": "74757",
@@ -54,7 +55,7 @@ def waveform_image(audio: Audio, width: int, height: int, spans: Sequence[Span] 
 def mel_spectrogram_image(audio: Audio, width: int, height: int) -> np.ndarray:
     """The channels' mean as 128 mel bands over 80 dB, low notes at the bottom: uint8 [height, width, 3]."""
     image, plot_height = _canvas(audio, width, height)
-    levels_db = 10 * np.log10(_mel_power(audio, width) + 1e-12)
+    levels_db = 10 * np.log10(_mel_power(audio, width) + _LEAST_POWER)
     top_db = max(float(levels_db.max()), _QUIETEST_TOP_DB)
     heat = np.clip(1 - (top_db - levels_db) / _RANGE_DB, 0, 1)
     band_of_row = np.linspace(_MEL_BANDS - 1, 0, plot_height)
