@@ -124,13 +124,13 @@ class _Listener:
         self._bar = bar
         self._node_id = node_id
         self._shown = -1
-        self._text = ""
+        self._lines: list[str] = []
 
     def __call__(self, event: ProgressEvent) -> None:
         if event.text:
             is_note = event.seconds is not None
-            self._text += f"\n{event.stage}: {event.text}\n" if is_note else event.text
-            show_text(self._text.strip(), self._node_id)
+            self._lines.append(f"{event.stage}: {event.text}" if is_note else event.text.rstrip())
+            show_text("\n".join(self._lines), self._node_id)
         if event.fraction is None:
             return
         step = int(event.fraction * _BAR_STEPS)
