@@ -35,13 +35,13 @@ class RulesReasoner:
 
         Raises InputError for NaN samples, EngineError when OpenCV 4 or silero-vad is missing.
         """
-        stills = clip.view(FRAMES, progress)
-        times_s = {sighting.time_s for sighting in people_in(stills, progress)}
+        stills = clip.view(FRAMES, progress.part(0.0, 0.3))
+        times_s = {sighting.time_s for sighting in people_in(stills, progress.part(0.3, 0.8))}
         evidence = Evidence(
             frames=len(stills),
             people_times_s=tuple(sorted(times_s)),
             duration_s=audio.duration_s,
-            voice_spans=voice_spans(audio, progress),
+            voice_spans=voice_spans(audio, progress.part(0.8, 1.0)),
         )
         thought = think(evidence)
         for section in thought.tagged().splitlines():

@@ -75,6 +75,14 @@ class Progress:
         """Report that the stage is done, what came of it and how long it took, in seconds."""
         self.on_event(ProgressEvent(self.stage, 1.0, text, seconds))
 
+    def part(self, begin: float, end: float) -> Progress:
+        """The same listener for a part of the work: its fractions 0 to 1 are reported as `begin` to `end`."""
+        def scaled(event: ProgressEvent) -> None:
+            fraction = None if event.fraction is None else begin + (end - begin) * event.fraction
+            self.on_event(replace(event, fraction=fraction))
+
+        return replace(self, on_event=scaled)
+
     def track(self, items: Iterable[T], total: int) -> Iterator[T]:
         """Yield `items`, reporting after each and checking for cancellation before each."""
         for done, item in enumerate(items):

@@ -15,18 +15,21 @@ class MaskSettings:
     """Times in seconds, frequencies in Hz; `memory_s` is how far away an unvoiced frame counts e^-1 as much."""
 
     window_s: float = 0.046
+    # Below the lowest voices only their leakage is found: wind and engines vary more there and are left more.
     lowest_hz: float = 80.0
+    rumble_tolerance: float = 8.0
     memory_s: float = 1.5
     group_s: float = 0.1
-    exponent: float = 1.0
     # Without unvoiced frames the background is what is there even in the quietest tenth of the frames.
     quiet_share: float = 0.1
 
 
-def voice_in(signal: torch.Tensor, voiced: torch.Tensor, sample_rate: int, settings: MaskSettings) -> torch.Tensor:
-    """The part of `signal` [samples] that rises above its background; `voiced` [samples] is true where to look.
+def voice_in(signal: torch.Tensor, voiced: torch.Tensor, sample_rate: int, tolerance: float,
+             settings: MaskSettings) -> torch.Tensor:
+    """The part of `signal` [samples] that rises above `tolerance` times its background's power.
 
-    Frames that touch no voiced sample teach the background's power, nearer ones more than distant ones.
+    `voiced` [samples] is true where a voice is heard; frames that touch no such sample teach the background's power,
+    nearer ones more than distant ones.
     """
     import torch
     from torch.nn.functional import max_pool1d, pad
@@ -40,10 +43,10 @@ def voice_in(signal: torch.Tensor, voiced: torch.Tensor, sample_rate: int, setti
     power = spectrum.abs().square()
     touched = max_pool1d(pad(voiced.float(), (size // 2, size // 2))[None], size, hop)[0] > 0
     background = _background(power, ~touched, hop / sample_rate, settings)
-    gain = (background / _smooth(power).clamp_min(1e-20)).clamp_max(1.0) ** settings.exponent
-    gain[: math.ceil(settings.lowest_hz * size / sample_rate)] = 1.0
-    voice = torch.istft(spectrum * (1 - gain), size, hop, window=window, center=True, length=signal.shape[0])
-    return voice
+    allowed = tolerance * background
+    allowed[: math.ceil(settings.lowest_hz * size / sample_rate)] *= settings.rumble_tolerance
+    gain = (allowed / _smooth(power).clamp_min(1e-20)).clamp_max(1.0)
+    return torch.istft(spectrum * (1 - gain), size, hop, window=window, center=True, length=signal.shape[0])
 
 
 def _background(power: torch.Tensor, unvoiced: torch.Tensor, hop_s: float, settings: MaskSettings) -> torch.Tensor:
@@ -53,7 +56,7 @@ def _background(power: torch.Tensor, unvoiced: torch.Tensor, hop_s: float, setti
     if not bool(unvoiced.any()):
         # Noise has exponentially distributed power: a share q of its frames lies below -ln(1 - q) of the mean.
         quiet = torch.quantile(power, settings.quiet_share, dim=1, keepdim=True)
-        return (quiet / -math.log(1 - settings.quiet_share)).expand_as(power)
+        return (quiet / -math.log(1 - settings.quiet_share)).repeat(1, power.shape[1])
     group = max(round(settings.group_s / hop_s), 1)
     learnt, counts = _grouped(power * unvoiced, group), _grouped(unvoiced[None].float(), group)
     times = torch.arange(counts.shape[1]) * group * hop_s

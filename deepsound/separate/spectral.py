@@ -19,16 +19,19 @@ from deepsound.types import Audio, Span, Stems
 if TYPE_CHECKING:
     import torch
 
+# Wider spans than the reasoner's: a missed syllable stays audible, a removed pause hardly.
+WIDE = VoiceSettings(start=0.4, keep=0.15, min_voice_s=0.16, max_gap_s=0.4, margin_s=0.15)
+MASK = MaskSettings()
+
 
 @dataclass(frozen=True)
 class SpectralSettings:
-    """Times in seconds: work goes in blocks of `block_s`, which see `context_s` more on both sides.
+    """Times in seconds: work goes in blocks of `block_s`, which see `context_s` more on both sides."""
 
-    The voice spans are wider than the reasoner's: a missed syllable stays audible, a removed pause hardly.
-    """
-
-    voice: VoiceSettings = VoiceSettings(start=0.4, keep=0.15, min_voice_s=0.16, max_gap_s=0.6, margin_s=0.2)
-    mask: MaskSettings = MaskSettings()
+    voice: VoiceSettings = WIDE
+    mask: MaskSettings = MASK
+    # The background's power varies: what is less than twice its mean is left, unless a voice is still heard then.
+    tolerances: tuple[float, ...] = (2.0, 1.0)
     block_s: float = 12.0
     context_s: float = 4.0
     fade_s: float = 0.02
@@ -50,13 +53,29 @@ class SpectralSeparator:
 
         mix = audio.waveform.detach().cpu()
         voice = torch.zeros_like(mix)
-        gate = self._gate(voice_spans(audio, progress, self.settings.voice), audio)
+        heard = torch.zeros(audio.samples, dtype=torch.bool)
+        rounds = len(self.settings.tolerances)
+        for done, tolerance in enumerate(self.settings.tolerances):
+            share = progress.part(done / rounds, (done + 1) / rounds)
+            left = Audio(mix - voice, audio.sample_rate)
+            gate = self._gate(voice_spans(left, share.part(0.0, 0.5), self.settings.voice), audio)
+            if not bool(gate.any()):
+                break
+            heard |= gate > 0
+            voice = voice * (1 - gate) + self._voice(audio, heard, tolerance, share.part(0.5, 1.0)) * gate
+        progress.update(1.0)
+        return Stems(Audio(voice, audio.sample_rate), Audio(mix - voice, audio.sample_rate))
+
+    def _voice(self, audio: Audio, heard: torch.Tensor, tolerance: float, progress: Progress) -> torch.Tensor:
+        """The voice in every block that has any, cross-faded together, [channels, samples]."""
+        import torch
+
+        voice = torch.zeros(audio.channels, audio.samples)
         blocks = self._blocks(audio)
         for first, last in progress.track(blocks, len(blocks)):
-            if bool(gate[max(first, 0):last].any()):
-                self._add_voice(mix, voice, gate, audio.sample_rate, (first, last), progress)
-        voice *= gate
-        return Stems(Audio(voice, audio.sample_rate), Audio(mix - voice, audio.sample_rate))
+            if bool(heard[max(first, 0):last].any()):
+                self._add_block(voice, audio, heard, tolerance, (first, last), progress)
+        return voice
 
     def _gate(self, spans: Sequence[Span], audio: Audio) -> torch.Tensor:
         """1 in voiced spans, 0 outside, with short fades within them, [samples]."""
@@ -77,20 +96,19 @@ class SpectralSeparator:
         cuts = [audio.samples * index // count for index in range(1, count)] if count else []
         return list(pairwise([-fade, *cuts, audio.samples + fade]))
 
-    def _add_voice(self, mix: torch.Tensor, voice: torch.Tensor, gate: torch.Tensor, rate: int,
+    def _add_block(self, voice: torch.Tensor, audio: Audio, heard: torch.Tensor, tolerance: float,
                    block: tuple[int, int], progress: Progress) -> None:
-        """Estimate the voice in a block with context around it and cross-fade it into `voice` in place."""
+        """Estimate the voice in a block with context around it and add it, faded, to `voice` in place."""
         import torch
 
-        context = round(self.settings.context_s * rate)
-        begin, end = max(block[0] - context, 0), min(block[1] + context, mix.shape[1])
-        fade = max(round(self.settings.fade_s * rate), 1)
-        estimates = []
-        for row in _middle_and_side(mix[:, begin:end]):
+        context = round(self.settings.context_s * audio.sample_rate)
+        begin, end = max(block[0] - context, 0), min(block[1] + context, audio.samples)
+        rows = []
+        for row in _middle_and_side(audio.waveform[:, begin:end].detach().cpu()):
             progress.check()
-            estimates.append(voice_in(row, gate[begin:end] > 0, rate, self.settings.mask))
-        shape = _trapezoid(begin, end, block[0], block[1], fade)
-        voice[:, begin:end] += _left_and_right(torch.stack(estimates)) * shape
+            rows.append(voice_in(row, heard[begin:end], audio.sample_rate, tolerance, self.settings.mask))
+        shape = _trapezoid(begin, end, block[0], block[1], self._fade(audio))
+        voice[:, begin:end] += _left_and_right(torch.stack(rows)) * shape
 
     def _fade(self, audio: Audio) -> int:
         return max(round(self.settings.fade_s * audio.sample_rate), 1)
