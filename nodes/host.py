@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 import json
-import os
 import re
 import secrets
 from dataclasses import dataclass
@@ -15,6 +14,8 @@ from deepsound.errors import InputError
 from deepsound.runtime.progress import Progress, ProgressEvent
 
 _BAR_STEPS = 200
+# File systems allow 255 bytes; the counter and the suffix come after it.
+_LONGEST_PART = 200
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,8 @@ def input_videos() -> list[str]:
     """The names of the videos that lie directly in the input folder, sorted."""
     import folder_paths
 
-    files = [entry.name for entry in os.scandir(folder_paths.get_input_directory()) if entry.is_file()]
+    folder = Path(folder_paths.get_input_directory())
+    files = [entry.name for entry in folder.iterdir() if entry.is_file()] if folder.is_dir() else []
     return sorted(folder_paths.filter_files_content_types(files, ["video"]))
 
 
@@ -41,8 +43,8 @@ def input_path(name: str) -> Path:
     """
     import folder_paths
 
-    if "\0" in name or not name.strip():
-        raise InputError(f"The file name {name!r} is not usable; choose a video from the list or upload one.")
+    if not _is_name(name):
+        raise InputError(f"The file name {_short(name)} is not usable; choose a video from the list or upload one.")
     relative, folder = folder_paths.annotated_filepath(name)
     folder = folder or folder_paths.get_input_directory()
     path = _confined(Path(folder), relative.strip())
@@ -67,9 +69,9 @@ def output_target(prefix: str, extension: str, width: int, height: int) -> Targe
 
 
 def check_prefix(prefix: str) -> None:
-    """Raise InputError for a file name prefix that is empty, has a null byte or leads out of the output folder."""
-    parts = prefix.replace("\\", "/").split("/")
-    if "\0" in prefix or not parts[-1].strip():
+    """Raise InputError for a file name prefix that no file can have, or that leads out of the output folder."""
+    parts = prefix.replace("\\", "/").split("/") if isinstance(prefix, str) else [""]
+    if not _is_name(prefix) or not parts[-1].strip() or len(max(parts, key=len)) > _LONGEST_PART:
         raise InputError(f"The filename_prefix {_short(prefix)} is not a file name; write a name such as "
                          "'DeepSound/video'.")
     if ".." in parts or not parts[0] or re.match("[A-Za-z]:", prefix):
@@ -160,5 +162,10 @@ def _is_file(path: Path) -> bool:
         return False
 
 
-def _short(name: str) -> str:
-    return repr(name if len(name) <= 120 else name[:117] + "...")
+def _is_name(name: object) -> bool:
+    return isinstance(name, str) and bool(name.strip()) and all(character >= " " for character in name)
+
+
+def _short(name: object) -> str:
+    text = repr(name)
+    return text if len(text) <= 120 else f"{text[:117]}..."

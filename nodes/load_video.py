@@ -41,15 +41,18 @@ class LoadVideo(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, file: str) -> bool | str:
+    def validate_inputs(cls, file: str | None) -> bool | str:
         try:
-            host.input_path(file)
+            if file is not None:  # A connected name is only known when the run is under way.
+                host.input_path(file)
         except DeepSoundError as error:
             return str(error)
         return True
 
     @classmethod
-    def fingerprint_inputs(cls, file: str, **_: Any) -> tuple[int, int]:
+    def fingerprint_inputs(cls, file: str | None, **_: Any) -> tuple[int, int] | float:
+        if file is None:
+            return float("nan")
         status = host.input_path(file).stat()
         return status.st_mtime_ns, status.st_size
 

@@ -45,7 +45,7 @@ class MuxVideo(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, filename_prefix: str) -> bool | str:
+    def validate_inputs(cls, filename_prefix: str | None) -> bool | str:
         try:
             if filename_prefix is not None:
                 host.check_prefix(filename_prefix)

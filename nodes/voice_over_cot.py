@@ -32,7 +32,8 @@ class VoiceOverCoT(io.ComfyNode):
             outputs=[
                 output(io.Boolean, "voice_over", "True when the sound contains voice-over."),
                 output(io.String, "verdict", "yes, no or undecided."),
-                output(io.String, "category", "Yes: a voice but nobody seen; No1: neither; No2: both; No3: someone seen but no voice."),
+                output(io.String, "category",
+                       "Yes: a voice but nobody seen; No1: neither; No2: both; No3: someone seen but no voice."),
                 output(io.String, "reasoning", "Summary, caption, reasoning and conclusion, as tagged text."),
             ],
             hidden=[io.Hidden.unique_id],

@@ -97,3 +97,16 @@ def test_a_run_from_the_page_shows_video_and_reasons(server, page, make_video, t
         .element.innerHTML""")
     assert "Voice-over (Yes)" in text
     assert "&lt;b&gt;bold&lt;/b&gt;" in text, "what an engine wrote must be shown as text, never as markup"
+
+
+def test_dropping_a_saved_video_opens_its_workflow_again(server, page, make_video, tone):
+    shutil.copy(make_video("drop.mp4", seconds=1.0, audio=tone()), server.base / "input")
+    workflow = open_workflow(page, "clean_existing_footage", "drop.mp4")
+    page.evaluate("() => { app.graph.getNodeById(2).widgets.find(w => w.name === 'engine').value = 'says_no'; }")
+    assert page.evaluate(RUN)[0] == "execution_success"
+    saved = max((server.base / "output" / "DeepSound").glob("clean_*.mp4"), key=lambda path: path.stat().st_mtime_ns)
+    page.evaluate("() => app.graph.clear()")
+    page.evaluate(DROP.replace("'workflow.json', {type: 'application/json'}", "'saved.mp4', {type: 'video/mp4'}")
+                  .replace("[text]", "[Uint8Array.from(text)]"), list(saved.read_bytes()))
+    page.wait_for_function("count => app.graph._nodes.length === count", arg=len(workflow["nodes"]), timeout=15_000)
+    assert page.evaluate("() => app.graph.getNodeById(2).widgets.find(w => w.name === 'engine').value") == "says_no"

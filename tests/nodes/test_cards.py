@@ -68,6 +68,8 @@ def test_load_video_reads_again_when_the_file_changes(nodes, host, in_input):
     ("../secret.mp4 [output]", "leads out"),
     ("clip\0.mp4", "not usable"),
     ("", "not usable"),
+    ("a\nb.mp4", "not usable"),
+    (7, "not usable"),
     ("x" * 5000 + ".mp4", "not in ComfyUI's input folder"),
 ])
 def test_a_file_outside_the_folders_is_refused(nodes, host, name, reason):
@@ -89,6 +91,18 @@ def test_a_video_in_a_subfolder_or_another_folder_is_accepted(nodes, in_input, m
     assert nodes["DeepSoundLoadVideo"].validate_inputs(in_input("sub/clip.mp4")) is True
     make_video("output/made.mp4")
     assert nodes["DeepSoundLoadVideo"].validate_inputs("made.mp4 [output]") is True
+
+
+def test_a_connected_name_is_checked_when_it_is_known(nodes):
+    assert nodes["DeepSoundLoadVideo"].validate_inputs(None) is True
+    again = nodes["DeepSoundLoadVideo"].fingerprint_inputs(None)
+    assert again != again, "a name that is not known yet must never count as unchanged"
+    assert nodes["DeepSoundMuxVideo"].validate_inputs(None) is True
+
+
+def test_a_missing_input_folder_leaves_the_menu_empty(nodes, host):
+    (host.root / "input").rmdir()
+    assert nodes["DeepSoundLoadVideo"].define_schema().inputs[0].options == []
 
 
 def test_only_videos_are_listed(nodes, host, in_input):
@@ -249,7 +263,7 @@ def test_the_graph_is_kept_in_the_file(nodes, video, host):
 
 
 @pytest.mark.parametrize("prefix", [
-    "../out", "a/../../out", "/tmp/out", "a\0b", "", "sub/", "C:\\out", "..\\out", "\\out",
+    "../out", "a/../../out", "/tmp/out", "a\0b", "", "sub/", "C:\\out", "..\\out", "\\out", "a\nb", "x" * 300, 7,
 ])
 def test_a_prefix_outside_the_output_folder_is_refused(nodes, video, host, prefix):
     answer = nodes["DeepSoundMuxVideo"].validate_inputs(prefix)
