@@ -69,6 +69,12 @@ def make_video(tmp_path: Path) -> Callable[..., Path]:
     return make
 
 
+@pytest.fixture
+def turn_video() -> Callable[[Path, int], None]:
+    """Turn the shown picture of an mp4 or mov clockwise in place: turn_video(path, degrees)."""
+    return turn
+
+
 def write_video(
     path: Path, size: tuple[int, int] = (64, 48), fps: int | Fraction = 10, seconds: float = 1.0,
     codec: str | None = None, audio: Audio | None = None, audio_codec: str | None = None, paint: Painter | None = None,
@@ -82,6 +88,8 @@ def write_video(
     with av.open(str(path), "w", options=options or {}) as container:
         stream = container.add_stream(codec or video_codec, rate=Fraction(fps), width=width, height=height)
         stream.pix_fmt = pixel_format
+        # With several threads x264 decides by their timing, and equal calls would give different files.
+        stream.codec_context.thread_count = 1
         if times is not None:
             stream.codec_context.time_base = Fraction(1, 1000)
         if gop:

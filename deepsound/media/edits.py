@@ -1,4 +1,4 @@
-"""Shortening what an mp4 or mov shows of its picture, by its edit list (ISO/IEC 14496-12, sections 8.6.5 and 8.6.6)."""
+"""Setting how long an mp4 or mov shows its picture, by its edit list (ISO/IEC 14496-12, sections 8.6.5 and 8.6.6)."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+_VERSIONED = {b"mvhd", b"tkhd", b"elst"}
 _CONTAINERS = {b"moov", b"trak", b"edts", b"mdia"}
 
 
@@ -20,35 +21,40 @@ class _Box:
     end: int
 
 
-def show_until(path: Path, duration_s: float) -> None:
-    """Let the video track of a finished mp4 or mov end after `duration_s` seconds; later frames stay, unseen.
+def show_for(path: Path, duration_s: float) -> None:
+    """Let the video track of a finished mp4 or mov last `duration_s` seconds; frames past that stay, unseen.
 
-    The file must have been written with an edit list and 32-bit durations, as FFmpeg does.
+    The file must have 32-bit durations, as FFmpeg writes for all but the longest; others, and tracks without an edit
+    list, are left as they are.
     """
     with path.open("r+b") as file:
         file.seek(0, 2)
         boxes = list(_boxes(file, 0, file.tell(), ()))
         track: list[_Box] = []
         movie = next(box for box in boxes if box.path == (b"moov", b"mvhd"))
+        if any(box.path[-1] in _VERSIONED and _read(file, box.start) >> 24 for box in boxes):
+            return
         timescale = _read(file, movie.start + 12)
         for box in boxes:
             if box.path == (b"moov", b"trak"):
                 track = []
             track.append(box)
             if box.path[-1] == b"hdlr" and _bytes(file, box.start + 8) == b"vide":
-                _shorten(file, track, round(duration_s * timescale))
+                _set_duration(file, track, round(duration_s * timescale))
         tracks = [box for box in boxes if box.path[-1] == b"tkhd"]
         _write(file, movie.start + 16, max(_read(file, box.start + 20) for box in tracks))
 
 
-def _shorten(file: BinaryIO, track: list[_Box], duration: int) -> None:
+def _set_duration(file: BinaryIO, track: list[_Box], duration: int) -> None:
     """Set the last edit so that all edits together last `duration`, and the track's header to match."""
     header = next(box for box in track if box.path[-1] == b"tkhd")
-    edits = next(box for box in track if box.path[-1] == b"elst")
+    edits = next((box for box in track if box.path[-1] == b"elst"), None)
+    if edits is None:
+        return
     count = _read(file, edits.start + 4)
     places = [edits.start + 8 + 12 * index for index in range(count)]
     before = sum(_read(file, place) for place in places[:-1])
-    _write(file, places[-1], max(0, min(duration - before, _read(file, places[-1]))))
+    _write(file, places[-1], max(0, duration - before))
     _write(file, header.start + 20, sum(_read(file, place) for place in places))
 
 

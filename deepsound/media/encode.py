@@ -33,11 +33,13 @@ class _Codec:
     encoder: str
     sample_format: str
     rates: tuple[int, ...] = ()
+    channels: tuple[int, ...] = (1, 2, 3, 4, 5, 6, 7, 8)
 
 
 _CODECS = {
     "aac": _Codec("aac", "fltp", _AAC_RATES),
-    "opus": _Codec("libopus", "flt", (48000,)),
+    # FFmpeg's Opus encoder puts 5 and 7 channels into another order than its decoder takes them out.
+    "opus": _Codec("libopus", "flt", (48000,), (1, 2, 3, 4, 6, 8)),
     "flac": _Codec("flac", "s32"),
     "pcm_s16le": _Codec("pcm_s16le", "s16"),
     "pcm_f32le": _Codec("pcm_f32le", "flt"),
@@ -45,9 +47,11 @@ _CODECS = {
 
 
 def encodable(audio: Audio, codec: str, progress: Progress) -> Audio:
-    """The sound at a rate the codec takes: itself, or resampled to 48000 Hz. Raises InputError over eight channels."""
-    if audio.channels not in _LAYOUTS:
-        raise InputError(f"A video's sound can have 1 to 8 channels, not {audio.channels}; mix it down first.")
+    """The sound at a rate the codec takes: itself, or resampled to 48000. Raises InputError for too many channels."""
+    allowed = _CODECS[codec].channels
+    if audio.channels not in allowed:
+        raise InputError(f"Sound codec {codec} takes {', '.join(map(str, allowed))} channels, not {audio.channels}; "
+                         "mix the sound down first.")
     rates = _CODECS[codec].rates
     return resample(audio, 48000, progress) if rates and audio.sample_rate not in rates else audio
 

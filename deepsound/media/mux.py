@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from deepsound.errors import InputError
 from deepsound.media.clip import Clip
 from deepsound.media.container import Pace, first_video, open_input, packets
-from deepsound.media.edits import show_until
+from deepsound.media.edits import show_for
 from deepsound.media.encode import SoundEncoder, encodable
 from deepsound.media.files import output_error, written_aside
 from deepsound.media.formats import Container, container_for, sound_codec
@@ -107,8 +107,9 @@ class _Job:
             window = _Window(clip, lead_in)
             try:
                 self._write(window, partial, _tags(clip.path) if tags is None else tags)
-                if self.container.hides and (window.overran or not window.to_end):
-                    show_until(partial, clip.duration_s)
+                if self.container.hides:
+                    # FFmpeg counts decoding times, which lag behind the pictures where the frame rate varies.
+                    show_for(partial, clip.duration_s)
             except av.FFmpegError as error:
                 raise output_error(target, OSError(error.errno, error.strerror)) from error
 
@@ -166,26 +167,24 @@ class _Window:
 
     def __init__(self, clip: Clip, lead_in: _LeadIn) -> None:
         self.clip = clip
-        self.overran = False
         self._lead_in = lead_in
-        self.to_end = clip.start_s + clip.duration_s >= clip.video.duration_s - 1e-9
+        self._to_end = clip.start_s + clip.duration_s >= clip.video.duration_s - 1e-9
 
     def open_at(self, source: av.container.InputContainer) -> av.VideoStream:
         return _at(source, self._lead_in.zero if self._lead_in.seek else None)
 
     def packets(self, source: av.container.InputContainer, stream: av.VideoStream) -> Iterator[av.Packet]:
-        """Packets up to the last one shown; those past the end that it needs are kept and counted as overrun."""
+        """Packets up to the last one shown; of those past the end, the ones it needs."""
         time_base = Fraction(stream.time_base or 1)
         end = self._lead_in.zero + round(self.clip.duration_s / time_base)
         waiting: list[av.Packet] = []
         for packet in _in_order(packets(source, stream)):
             pts, dts = packet.pts or 0, packet.dts or 0
-            if dts >= end and not self.to_end:
+            if dts >= end and not self._to_end:
                 break
-            past_end = packet.is_discard and pts >= self._lead_in.zero if self.to_end else pts >= end
+            past_end = packet.is_discard and pts >= self._lead_in.zero if self._to_end else pts >= end
             waiting.append(self._timed(packet))
             if not past_end:
-                self.overran |= len(waiting) > 1
                 yield from waiting
                 waiting.clear()
 

@@ -56,9 +56,13 @@ def test_varying_frame_rate(make_video: MakeVideo) -> None:
 
 
 @pytest.mark.parametrize(("rotation", "turns"), [(90, -1), (180, 2), (270, 1)])
-def test_rotated_frames_are_upright(make_video: MakeVideo, rotation: int, turns: int) -> None:
-    flat = shown(Clip.open(make_video("flat.mp4")))[3]
-    turned = shown(Clip.open(make_video("turned.mp4", rotation=rotation)))[3]
+def test_rotated_frames_are_upright(
+    make_video: MakeVideo, turn_video: Callable[[Path, int], None], rotation: int, turns: int,
+) -> None:
+    path = make_video()
+    flat = shown(Clip.open(path))[3]
+    turn_video(path, rotation)
+    turned = shown(Clip.open(path))[3]
     np.testing.assert_array_equal(turned.rgb(FULL), np.rot90(flat.rgb(FULL), turns))
     np.testing.assert_array_equal(turned.gray(FULL), np.rot90(flat.gray(FULL), turns))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 import struct
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -24,6 +23,7 @@ Sound = Callable[..., Audio]
 @pytest.fixture
 def full_disk() -> Iterator[None]:
     """Let no file grow past 20 000 bytes, so that the system itself refuses to write more."""
+    resource = pytest.importorskip("resource", reason="this system has no file size limit to set")
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))
     yield
