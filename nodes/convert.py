@@ -109,7 +109,7 @@ def _parts_of(audio: Any, what: str) -> tuple[torch.Tensor, int]:
     if waveform.shape[2] == 0:
         raise InputError(f"{what}: the sound is empty (0 samples); check the length in the node that made it.")
     sample_rate = audio.get("sample_rate")
-    if not isinstance(sample_rate, (int, float)) or sample_rate != int(sample_rate) or sample_rate <= 0:
+    if not isinstance(sample_rate, (int, float)) or not float(sample_rate).is_integer() or sample_rate <= 0:
         raise InputError(f"{what}: the sample rate must be a positive whole number of Hz, not {sample_rate!r}; repair "
                          "the node that made this sound.")
     return _as_float(waveform.detach().cpu()), int(sample_rate)

@@ -150,7 +150,7 @@ def _confined(folder: Path, relative: str) -> Path:
         raise InputError(f"The file name {_short(relative)} is not usable ({error}); choose another one.") from error
     if not path.is_relative_to(root):
         raise InputError(f"The file name {_short(relative)} leads out of ComfyUI's folder '{root.name}'; choose "
-                         "a video from the list or upload one.")
+                         "another one.")
     return path
 
 

@@ -51,6 +51,8 @@ def test_other_sample_types_are_scaled(convert, dtype, value, expected):
     (audio(torch.zeros(1, 1, 0)), "0 samples"),
     (audio(torch.zeros(1, 1, 10), 0), "sample rate must be a positive whole number of Hz, not 0"),
     (audio(torch.zeros(1, 1, 10), 44100.5), "not 44100.5"),
+    (audio(torch.zeros(1, 1, 10), float("nan")), "not nan"),
+    (audio(torch.zeros(1, 1, 10), "44100"), "not '44100'"),
     (audio(torch.tensor([[[0.0, float("nan"), float("inf")]]])), "2 of 3 samples are not finite"),
 ])
 def test_what_is_no_sound_is_refused_with_a_reason(convert, value, reason):
