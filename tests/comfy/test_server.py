@@ -77,6 +77,16 @@ def test_a_plugin_found_by_its_entry_point_is_on_the_menu(server):
     assert options[:2] == ["draft", "source"] and "hum" in options
 
 
+def test_help_texts_and_templates_are_served(server):
+    for node_id in NODE_IDS:
+        for page in (f"{node_id}.md", f"{node_id}/zh.md"):
+            status, text = server.ask(f"/extensions/deepsound_pack/docs/{page}")
+            assert status == 200 and text.startswith("# "), page
+    assert server.ask("/i18n")[1]["zh"]["nodeDefs"]["DeepSoundLoadVideo"]["inputs"]["file"]["name"] == "文件"
+    templates = server.ask("/workflow_templates")[1]["deepsound_pack"]
+    assert sorted(templates) == ["clean_existing_footage", "deepsound_s4"]
+
+
 @pytest.mark.parametrize(("name", "video", "node"), [
     ("deepsound_s4", "silent_impacts.mp4", "7"), ("clean_existing_footage", "narrated_landscape.mp4", "5"),
 ])
