@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -31,13 +32,19 @@ def render(clip: Clip, output_path: Path | str, progress: Progress | None = None
     with written_aside(output_path) as partial:
         try:
             video_clip(shown.at, duration=duration_s).write_videofile(
-                str(partial), fps=fps, codec="libx264", audio=False, pixel_format="yuv420p", logger=logger,
-                ffmpeg_params=["-crf", "18"])
+                str(partial), fps=fps, codec="libx264", audio=False, logger=logger,
+                ffmpeg_params=["-crf", "18", "-pix_fmt", "yuv420p", *_exact_rate(clip.video.fps)])
         except OSError as error:
             if not isinstance(error.errno, int):
                 # MoviePy wraps its encoder's complaint in an OSError without a number.
                 raise OutputError(f"Cannot render {output_path}: {error}.") from error
             raise
+
+
+def _exact_rate(fps: Fraction) -> list[str]:
+    """FFmpeg options that time each frame exactly: MoviePy rounds rates to two decimals, 24000/1001 to 23.98."""
+    return ["-vf", f"settb=1/90000,setpts=round(N*90000*{fps.denominator}/{fps.numerator})",
+            "-r", f"{fps.numerator}/{fps.denominator}"]
 
 
 class _FramesInOrder:

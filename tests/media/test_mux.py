@@ -237,6 +237,15 @@ def test_a_codec_the_container_lacks_is_rendered_to_even_sizes(make_video: MakeV
     assert decode_audio(tmp_path / "out.mp4").samples == ODD_LENGTH
 
 
+def test_rendering_keeps_the_exact_rate(make_video: MakeVideo, tmp_path: Path) -> None:
+    pytest.importorskip("moviepy")
+    source = make_video("film.mkv", codec="ffv1", fps=Fraction(24000, 1001), seconds=25.025)
+    mux(source, clicks(), tmp_path / "out.mp4")
+    assert Clip.open(tmp_path / "out.mp4").video.fps == Fraction(24000, 1001)
+    moments = [frame.time_s for frame in frames(probe(tmp_path / "out.mp4"), 0.0, 99.0)]
+    assert moments == pytest.approx([index * 1001 / 24000 for index in range(600)], abs=1e-4)
+
+
 def test_rendering_without_moviepy_says_what_to_install(
     make_video: MakeVideo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
 ) -> None:
