@@ -44,10 +44,12 @@ def mux(
     The container follows `output_path`'s suffix (.mp4, .m4v, .mov, .webm, .mkv). The picture is copied bit for bit,
     with its times, rotation and aspect. `audio_codec` is one of the container's (default AAC, in webm Opus, in mkv
     FLAC). A window that does not begin at a keyframe is copied from the keyframe before, and an edit list hides the
-    lead-in. Where that cannot be (mkv; a codec the container does not take) the picture is rendered again as H.264.
+    lead-in. Where that cannot be (mkv; a codec the container does not take) the picture is rendered again as H.264,
+    which webm refuses with an InputError.
 
-    What readers get back: sample for sample the audio's length and place, save that Opus is always 48000 Hz, and that
-    FLAC and pcm_s16le round to 24 and 16 bits. mkv and webm windows may show a few frames past their end.
+    What readers get back: the audio's length and place to the sample, save that Opus, and AAC at a rate it lacks, turn
+    to 48000 Hz, and that FLAC and pcm_s16le round to 24 and 16 bits. mkv and webm windows may show a few frames past
+    their end. An audio longer or shorter than the window stays so.
     Raises InputError, MediaError or OutputError; on failure nothing is left behind and an earlier file stays.
     """
     progress = progress or Progress()
