@@ -18,6 +18,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from deepsound.errors import EngineError, InputError
+from deepsound.media.audio import fit_length, resample
 from deepsound.runtime.progress import Progress
 from deepsound.types import Audio, Span
 
@@ -150,7 +151,6 @@ def _agreed(heard: torch.Tensor) -> torch.Tensor:
 
 def _cut(audio: Audio, first: int, last: int) -> torch.Tensor:
     """Windows `first` to `last` at 16 kHz, [channels, samples], padded with silence to whole windows."""
-    import soxr
     import torch
 
     begin, end = (index * WINDOW * audio.sample_rate // RATE for index in (first, last))
@@ -158,14 +158,7 @@ def _cut(audio: Audio, first: int, last: int) -> torch.Tensor:
     if not bool(torch.isfinite(samples).all()):
         raise InputError(f"The sound has NaN or infinite samples between {begin / audio.sample_rate:.2f} and "
                          f"{end / audio.sample_rate:.2f} s; repair or generate it again before judging it.")
-    wanted = (last - first) * WINDOW
-    resampled = samples.numpy().T
-    if audio.sample_rate != RATE:
-        resampled = soxr.resample(resampled, audio.sample_rate, RATE)
-    cut = torch.zeros(audio.channels, wanted)
-    kept = min(wanted, len(resampled))
-    cut[:, :kept] = torch.from_numpy(resampled[:kept].T.copy())
-    return cut
+    return fit_length(resample(Audio(samples, audio.sample_rate), RATE), (last - first) * WINDOW).waveform
 
 
 def _rows(channels: torch.Tensor) -> torch.Tensor:

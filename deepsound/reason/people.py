@@ -99,7 +99,7 @@ class _Detectors:
 
     def _faces(self, picture: np.ndarray) -> Iterator[tuple[Kind, Box, float]]:
         smallest = self.settings.smallest_face
-        frontal = [box for box, _ in self._detect(self._alt2, picture, smallest, neighbours=2)]
+        frontal = [box for box, _ in self._detect(self._alt2, picture, smallest, neighbours=2, step=1.15)]
         sideways = self._sideways(picture, smallest)
         taken: list[Box] = []
         for box in frontal + sideways:
@@ -120,8 +120,8 @@ class _Detectors:
         """How far the least sure of the cascades lies above its threshold on the cut-out; 0 when one disagrees."""
         face = self._cut_out(picture, box)
         smallest = self.settings.looked_at_size * 5 // 8
-        frontal = min(_best(self._detect(self._frontal, face, smallest, 2)) - self.settings.frontal,
-                      _best(self._detect(self._alt, face, smallest, 2)) - self.settings.frontal_alt)
+        frontal = min(_best(self._detect(self._frontal, face, smallest, 2, 1.05)) - self.settings.frontal,
+                      _best(self._detect(self._alt, face, smallest, 2, 1.05)) - self.settings.frontal_alt)
         if frontal > 0 or not sideways:
             return max(frontal, 0.0)
         return max(_best(self._detect_both_ways(face, smallest, 2)) - self.settings.profile, 0.0)

@@ -62,20 +62,22 @@ class SpectralSeparator:
             if not bool(gate.any()):
                 break
             heard |= gate > 0
-            voice = voice * (1 - gate) + self._voice(audio, heard, tolerance, share.part(0.5, 1.0)) * gate
+            voice *= 1 - gate
+            self._add_voice(voice, audio, gate, heard, tolerance, share.part(0.5, 1.0))
         progress.update(1.0)
         return Stems(Audio(voice, audio.sample_rate), Audio(mix - voice, audio.sample_rate))
 
-    def _voice(self, audio: Audio, heard: torch.Tensor, tolerance: float, progress: Progress) -> torch.Tensor:
-        """The voice in every block that has any, cross-faded together, [channels, samples]."""
-        import torch
+    def _add_voice(self, voice: torch.Tensor, audio: Audio, gate: torch.Tensor, heard: torch.Tensor,
+                   tolerance: float, progress: Progress) -> None:
+        """Estimate the voice block by block and add it to `voice` [channels, samples] as far as `gate` is open.
 
-        voice = torch.zeros(audio.channels, audio.samples)
+        In place, because an hour of sound has no room for copies.
+        """
         blocks = self._blocks(audio)
         for first, last in progress.track(blocks, len(blocks)):
-            if bool(heard[max(first, 0):last].any()):
-                self._add_block(voice, audio, heard, tolerance, (first, last), progress)
-        return voice
+            if bool(gate[max(first, 0):last].any()):
+                begin, end, estimate = self._estimate(audio, heard, tolerance, first, last, progress)
+                voice[:, begin:end] += estimate * gate[begin:end]
 
     def _gate(self, spans: Sequence[Span], audio: Audio) -> torch.Tensor:
         """1 in voiced spans, 0 outside, with short fades within them, [samples]."""
@@ -96,19 +98,19 @@ class SpectralSeparator:
         cuts = [audio.samples * index // count for index in range(1, count)] if count else []
         return list(pairwise([-fade, *cuts, audio.samples + fade]))
 
-    def _add_block(self, voice: torch.Tensor, audio: Audio, heard: torch.Tensor, tolerance: float,
-                   block: tuple[int, int], progress: Progress) -> None:
-        """Estimate the voice in a block with context around it and add it, faded, to `voice` in place."""
+    def _estimate(self, audio: Audio, heard: torch.Tensor, tolerance: float, first: int, last: int,
+                  progress: Progress) -> tuple[int, int, torch.Tensor]:
+        """The voice in block `first` to `last` with context around it, faded to the block; and where that begins."""
         import torch
 
         context = round(self.settings.context_s * audio.sample_rate)
-        begin, end = max(block[0] - context, 0), min(block[1] + context, audio.samples)
+        begin, end = max(first - context, 0), min(last + context, audio.samples)
         rows = []
         for row in _middle_and_side(audio.waveform[:, begin:end].detach().cpu()):
             progress.check()
             rows.append(voice_in(row, heard[begin:end], audio.sample_rate, tolerance, self.settings.mask))
-        shape = _trapezoid(begin, end, block[0], block[1], self._fade(audio))
-        voice[:, begin:end] += _left_and_right(torch.stack(rows)) * shape
+        shape = _trapezoid(begin, end, first, last, self._fade(audio))
+        return begin, end, _left_and_right(torch.stack(rows)) * shape
 
     def _fade(self, audio: Audio) -> int:
         return max(round(self.settings.fade_s * audio.sample_rate), 1)

@@ -32,7 +32,7 @@ def plucked() -> np.ndarray:
         since = np.clip(T - start, 0, None)
         for harmonic in range(1, 7):
             tone = np.sin(2 * np.pi * notes[index % 8] * harmonic * since) * np.exp(-3 * since * harmonic**0.5)
-            out += tone * (T >= start) / harmonic
+            out += tone * (start <= T) / harmonic
     return 0.1 * out
 
 
