@@ -10,5 +10,6 @@ if __name__ == "__main__":
     for outcome in outcomes:
         print(outcome.line())
     failed = sum(not outcome.passed for outcome in outcomes)
-    print(f"{len(outcomes) - failed} passed, {failed} failed")
+    hidden = sum(not outcome.exposed for outcome in outcomes)
+    print(f"{len(outcomes) - failed - hidden} passed, {failed} failed, {hidden} seams not exposed")
     sys.exit(1 if failed else 0)

@@ -17,7 +17,10 @@ Tensors = dict[str, np.ndarray]
 
 @dataclass(frozen=True)
 class Outcome:
-    """A comparison's numbers; `problem` says why it could not be compared, if so."""
+    """A comparison's numbers; `problem` says why it could not be compared, if so.
+
+    A seam is an inner output that a faster organisation may lack: not `exposed`, it is counted and never fails.
+    """
 
     file: Path
     output: str
@@ -25,13 +28,16 @@ class Outcome:
     largest: float = float("nan")
     tolerance: float = 0.0
     problem: str = ""
+    exposed: bool = True
 
     @property
     def passed(self) -> bool:
-        return not self.problem and self.error <= self.tolerance
+        return not self.exposed or (not self.problem and self.error <= self.tolerance)
 
     def line(self) -> str:
         verdict = "pass" if self.passed else "FAIL"
+        if not self.exposed:
+            return f"----  {self.file.name}  {self.output}  seam not exposed"
         if self.problem:
             return f"{verdict}  {self.file.name}  {self.output}  {self.problem}"
         return (f"{verdict}  {self.file.name}  {self.output:<36} error {self.error:.3e}  "
@@ -40,7 +46,8 @@ class Outcome:
 
 Component = Callable[[dict[str, Any], Tensors], Iterator[tuple[str, Any, Any, float]]]
 
-# A golden file belongs to the component whose name begins its own.
+# A golden file belongs to the component with the longest name that begins its own. A component yields
+# (output, got, expected, tolerance); None for `got` says that it does not expose this seam.
 COMPONENTS: dict[str, Component] = {"silence": silence.compare}
 
 
@@ -59,11 +66,11 @@ def run(folders: list[Path]) -> list[Outcome]:
 
 
 def _run_file(file: Path) -> Iterator[Outcome]:
-    component = next((run for name, run in COMPONENTS.items() if file.stem.startswith(name)), None)
-    if component is None:
+    names = [name for name in COMPONENTS if file.stem.startswith(name)]
+    if not names:
         yield Outcome(file, "", problem="no component of this project claims this file")
         return
-    rows = component(json.loads(file.read_text()), _tensors(file.with_suffix(".safetensors")))
+    rows = COMPONENTS[max(names, key=len)](json.loads(file.read_text()), _tensors(file.with_suffix(".safetensors")))
     compared = [_compare(file, *row) for row in rows]
     yield from compared or [Outcome(file, "", problem="nothing was compared")]
 
@@ -71,12 +78,17 @@ def _run_file(file: Path) -> Iterator[Outcome]:
 def _tensors(file: Path) -> Tensors:
     if not file.exists():
         return {}
-    from safetensors.numpy import load_file
+    import torch
+    from safetensors.torch import load_file
 
-    return load_file(file)
+    # numpy has no bfloat16; every bfloat16 number is exact in float32.
+    return {name: (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy()
+            for name, tensor in load_file(file).items()}
 
 
 def _compare(file: Path, output: str, got: Any, expected: Any, tolerance: float) -> Outcome:
+    if got is None:
+        return Outcome(file, output, exposed=False)
     got, expected = np.asarray(got, dtype=np.float64), np.asarray(expected, dtype=np.float64)
     if got.shape != expected.shape:
         return Outcome(file, output, problem=f"shape {got.shape}, expected {expected.shape}")
