@@ -1,0 +1,48 @@
+"""What does not belong to the resting background, on black: thin and fast things keep their shape for the flow."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from deepsound.generate.draft.camera import warp
+
+# A pixel that has rested this long belongs to the background, whatever it shows.
+RESTING_S = 0.3
+ABSORBED_PER_S = 5.0
+DRIFT_LEVELS_PER_S = 4.0
+FAINTEST_LEVELS = 3.0
+NOISE_FACTOR = 1.2
+FULL_CONTRAST_LEVELS = 24.0
+# Foreground is lifted by a third of the scale, so that a black object stands out from the black around it too.
+LIFT, GAIN = 96.0, 0.62
+SMOOTHING_PIXELS = 2.0
+
+
+class Foreground:
+    """Learns the background of frames uint8 [h, w] as they come and paints what stands before it."""
+
+    def __init__(self, first: np.ndarray) -> None:
+        self._background = first.astype(np.float32)
+        self._rested_s = np.zeros(first.shape, np.float32)
+
+    def paint(self, before: np.ndarray, after: np.ndarray, camera: np.ndarray, interval_s: float) -> np.ndarray:
+        """The foreground of `after`, uint8 [h, w], 0 where the background shows."""
+        steady = before
+        if np.abs(camera).max() > 0.05:
+            self._background = warp(self._background, -camera)
+            self._rested_s = warp(self._rested_s, -camera)
+            steady = warp(before, -camera)
+        noise = float(np.median(cv2.absdiff(steady, after)))
+        strange = after.astype(np.float32) - self._background
+        strange -= np.median(strange)  # flicker and fades lift the whole picture
+        contrast = cv2.GaussianBlur(np.abs(strange), (0, 0), 1.0) - NOISE_FACTOR * noise - FAINTEST_LEVELS
+        painted = np.clip(contrast / FULL_CONTRAST_LEVELS, 0.0, 1.0) * (LIFT + GAIN * after)
+        self._learn(strange, cv2.blur(cv2.absdiff(steady, after), (3, 3)) <= 2.5 * noise + 4.0, interval_s)
+        return np.clip(cv2.GaussianBlur(painted.astype(np.float32), (0, 0), SMOOTHING_PIXELS), 0, 255).astype(np.uint8)
+
+    def _learn(self, strange: np.ndarray, resting: np.ndarray, interval_s: float) -> None:
+        self._rested_s = np.where(resting, self._rested_s + np.float32(interval_s), np.float32(0))
+        drift = np.clip(strange, -1.0, 1.0) * min(DRIFT_LEVELS_PER_S * interval_s, 8.0)
+        absorbed = strange * min(ABSORBED_PER_S * interval_s, 1.0)
+        self._background += np.where(self._rested_s > RESTING_S, absorbed, drift)

@@ -1,0 +1,160 @@
+"""What moves in a clip and how: a view that reduces every frame to a few numbers while the clip is decoded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from deepsound.generate.draft.blows import Blow, hardest_blow
+from deepsound.generate.draft.flow import Flow, FlowMeter, change
+
+if TYPE_CHECKING:
+    from deepsound.media.views import Frame, Timeline
+
+# A frame that differs by less from the one before is a repeat (24 fps carried in 30), unless more such follow.
+REPEATED_FRAME_LEVELS = 2.5
+# Over longer intervals a path says nothing about sudden changes of its speed.
+LONGEST_INTERVAL_S = 0.16
+FLOWS_FOR_A_BLOW = 5
+
+
+@dataclass(frozen=True)
+class Movement:
+    """One interval between frames, `time_s` its middle: how much moves, where, and which way.
+
+    `energy` is the mean speed over the picture and `top_speed` that of the fastest mover, in long sides per second;
+    `area` the share of the picture that moves; `x`, `y` its middle, 0 to 1; `drift_x`, `drift_y` its mean velocity;
+    `steady` the share of texture that follows the camera; `camera_speed` the camera's own.
+    """
+
+    time_s: float
+    interval_s: float
+    energy: float = 0.0
+    top_speed: float = 0.0
+    area: float = 0.0
+    x: float = 0.5
+    y: float = 0.5
+    drift_x: float = 0.0
+    drift_y: float = 0.0
+    steady: float = 0.0
+    camera_speed: float = 0.0
+
+
+@dataclass(frozen=True)
+class MotionTrack:
+    """A clip's motion: a Movement per interval, a Blow per five intervals in a row, and the times of cuts."""
+
+    duration_s: float
+    movements: tuple[Movement, ...] = ()
+    blows: tuple[Blow, ...] = ()
+    cuts_s: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class Motion:
+    """The view: frames `long_side` pixels large, about `analysed_fps` of them a second at most. Result: MotionTrack."""
+
+    long_side: int = 160
+    analysed_fps: float = 30.0
+
+    def start(self, timeline: Timeline) -> MotionWatcher:
+        return MotionWatcher(self, timeline)
+
+
+@dataclass(frozen=True)
+class _Shown:
+    gray: np.ndarray
+    time_s: float
+
+
+@dataclass
+class MotionWatcher:
+    """Keeps the last frames and flows, and a few numbers for each frame seen."""
+
+    view: Motion
+    timeline: Timeline
+    _meter: FlowMeter = field(default_factory=FlowMeter)
+    _last: _Shown | None = None
+    _repeat: _Shown | None = None
+    _flows: list[Flow] = field(default_factory=list)
+    _movements: list[Movement] = field(default_factory=list)
+    _blows: list[Blow] = field(default_factory=list)
+    _cuts_s: list[float] = field(default_factory=list)
+
+    def see(self, frame: Frame) -> None:
+        newest = self._repeat or self._last
+        if newest is not None and frame.time_s - newest.time_s < self._least_gap_s():
+            return
+        shown = _Shown(frame.gray(self.view.long_side), frame.time_s)
+        last, repeat = self._last, self._repeat
+        if last is None or last.gray.shape != shown.gray.shape:
+            self._begin(shown)
+        elif repeat is None and change(last.gray, shown.gray) < REPEATED_FRAME_LEVELS:
+            self._repeat = shown
+        else:
+            self._repeat = None
+            # A single repeat is forgotten; a picture that stays still has really stopped.
+            if repeat is not None and change(repeat.gray, shown.gray) < REPEATED_FRAME_LEVELS:
+                last = self._step(last, repeat)
+            self._step(last, shown)
+
+    def result(self) -> MotionTrack:
+        if self._last is not None and self._repeat is not None:
+            self._step(self._last, self._repeat)
+        if len(self._flows) >= FLOWS_FOR_A_BLOW - 1:
+            self._look_for_blow([*self._flows[1 - FLOWS_FOR_A_BLOW:], self._flows[-1]])
+        return MotionTrack(self.timeline.duration_s, tuple(self._movements), tuple(self._blows), tuple(self._cuts_s))
+
+    def _least_gap_s(self) -> float:
+        """Frames closer than this are passed over; half a frame's slack keeps the rhythm of regular clips."""
+        return 1.0 / self.view.analysed_fps - 0.5 / max(self.timeline.fps, self.view.analysed_fps) - 1e-6
+
+    def _begin(self, shown: _Shown) -> None:
+        self._last, self._repeat = shown, None
+        self._flows.clear()
+        self._meter.forget()
+
+    def _step(self, before: _Shown, after: _Shown) -> _Shown:
+        flow = self._meter.measure(before.gray, after.gray, before.time_s, after.time_s)
+        if flow.is_cut:
+            self._cuts_s.append(after.time_s)
+            self._begin(after)
+            return after
+        self._last = after
+        self._movements.append(describe(flow))
+        self._flows = [*self._flows[1 - FLOWS_FOR_A_BLOW:], flow]
+        if len(self._flows) == FLOWS_FOR_A_BLOW:
+            self._look_for_blow(self._flows)
+        return after
+
+    def _look_for_blow(self, flows: list[Flow]) -> None:
+        if all(flow.interval_s <= LONGEST_INTERVAL_S for flow in flows):
+            self._blows.append(hardest_blow(flows))
+
+
+def describe(flow: Flow) -> Movement:
+    """One interval's flow in a few numbers."""
+    still = Movement(flow.middle_s, flow.interval_s, steady=flow.steady, camera_speed=flow.camera_speed)
+    speed = np.hypot(flow.velocity[..., 0], flow.velocity[..., 1])
+    weight = (flow.moving * speed).astype(np.float32)
+    total = float(weight.sum())
+    if total <= 1e-6:
+        return still
+    height, width = speed.shape
+    drift = (flow.velocity * flow.moving[..., None]).sum(axis=(0, 1)) / max(float(flow.moving.sum()), 1.0)
+    return Movement(
+        time_s=flow.middle_s,
+        interval_s=flow.interval_s,
+        energy=total / speed.size,
+        top_speed=float(cv2.blur(weight, (7, 7)).max()),
+        area=float(flow.moving.mean()),
+        x=float(weight.sum(axis=0) @ np.arange(width)) / total / max(width - 1, 1),
+        y=float(weight.sum(axis=1) @ np.arange(height)) / total / max(height - 1, 1),
+        drift_x=float(drift[0]),
+        drift_y=float(drift[1]),
+        steady=flow.steady,
+        camera_speed=flow.camera_speed,
+    )
