@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.goldens import silence
+from tests.goldens import clip, silence, synchformer
 
 Tensors = dict[str, np.ndarray]
 
@@ -48,7 +48,11 @@ Component = Callable[[dict[str, Any], Tensors], Iterator[tuple[str, Any, Any, fl
 
 # A golden file belongs to the component with the longest name that begins its own. A component yields
 # (output, got, expected, tolerance); None for `got` says that it does not expose this seam.
-COMPONENTS: dict[str, Component] = {"silence": silence.compare}
+COMPONENTS: dict[str, Component] = {
+    "clip": clip.compare,
+    "silence": silence.compare,
+    "synchformer": synchformer.compare,
+}
 
 
 def run(folders: list[Path]) -> list[Outcome]:

@@ -1,0 +1,1 @@
+"""Networks only: torch modules whose state-dict keys are the published ones; no files, no devices."""

@@ -1,0 +1,1 @@
+"""Synchformer's visual encoder: what in the picture happens when, for the sound to follow."""
