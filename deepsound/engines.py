@@ -118,6 +118,27 @@ def require(kind: Kind, name: str) -> EngineInfo:
     return info
 
 
+def require_sound(audio: object, engine: str) -> Audio:
+    """What a generator returned, if it is finite Audio. Raises EngineError naming the engine otherwise."""
+    if not isinstance(audio, Audio):
+        raise EngineError(f"The engine '{engine}' returned {type(audio).__name__} where Audio is due; "
+                          "report it to its author or choose another engine.")
+    if not bool(audio.waveform.isfinite().all()):
+        raise EngineError(f"The engine '{engine}' made samples that are not finite (NaN or infinite); "
+                          "try another seed or precision, or choose another engine.")
+    return audio
+
+
+def require_like(mix: Audio, stems: Stems, engine: str) -> Stems:
+    """What a separator returned, if both stems are finite and shaped like the mix; EngineError naming it otherwise."""
+    for stem in (stems.voice, stems.background):
+        require_sound(stem, engine)
+        if stem.waveform.shape != mix.waveform.shape or stem.sample_rate != mix.sample_rate:
+            raise EngineError(f"The separator '{engine}' returned {list(stem.waveform.shape)} at {stem.sample_rate} Hz "
+                              f"for a mix of {list(mix.waveform.shape)} at {mix.sample_rate} Hz; they must be alike.")
+    return stems
+
+
 def _build(kind: Kind, name: str, methods: tuple[str, ...]) -> object:
     info = require(kind, name)
     module, _, attribute = info.target.partition(":")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar, get_args
 
 from deepsound import engines, silence
-from deepsound.errors import EngineError, InputError
+from deepsound.errors import InputError
 from deepsound.media.clip import Clip
 from deepsound.runtime.progress import Progress
 from deepsound.types import Audio, GenerationRequest, Judgement, Plan, Silence, Stems, Verdict
@@ -167,8 +167,7 @@ class _Run:
 
     def _repair(self, outcome: Outcome, generator: engines.Generator) -> Outcome:
         separator = engines.separator(self.choices.separator.name)
-        stems = self._timed("remove", lambda p: separator.separate(outcome.coarse, p), lambda stems: "voice removed")
-        _require_like(outcome.coarse, stems, self.choices.separator.name)
+        stems = self._timed("remove", lambda p: self._separate(separator, outcome.coarse, p), lambda _: "voice removed")
         outcome = replace(outcome, stems=stems, final=stems.background, final_from="background")
         if outcome.mode == "s3":
             return outcome
@@ -187,7 +186,10 @@ class _Run:
 
     def _generate(self, generator: engines.Generator, request: GenerationRequest, progress: Progress) -> Audio:
         audio = generator.generate(self.clip, request, progress)
-        return _require_sound(audio, self.choices.generator.name)
+        return engines.require_sound(audio, self.choices.generator.name)
+
+    def _separate(self, separator: engines.Separator, mix: Audio, progress: Progress) -> Stems:
+        return engines.require_like(mix, separator.separate(mix, progress), self.choices.separator.name)
 
     def _timed(self, name: str, work: Callable[[Progress], T], describe: Callable[[T], str]) -> T:
         stage = self.progress.at(name)
@@ -202,24 +204,6 @@ class _Run:
 def _require_option(what: str, value: str, choices: tuple[str, ...]) -> None:
     if value not in choices:
         raise InputError(f"{what} is {value!r}; choose one of: {', '.join(choices)}.")
-
-
-def _require_sound(audio: object, engine: str) -> Audio:
-    if not isinstance(audio, Audio):
-        raise EngineError(f"The engine '{engine}' returned {type(audio).__name__} where Audio is due; "
-                          "report it to its author or choose another engine.")
-    if not bool(audio.waveform.isfinite().all()):
-        raise EngineError(f"The engine '{engine}' made samples that are not finite (NaN or infinite); "
-                          "try another seed or precision, or choose another engine.")
-    return audio
-
-
-def _require_like(mix: Audio, stems: Stems, engine: str) -> None:
-    for stem in (stems.voice, stems.background):
-        _require_sound(stem, engine)
-        if stem.waveform.shape != mix.waveform.shape or stem.sample_rate != mix.sample_rate:
-            raise EngineError(f"The separator '{engine}' returned {list(stem.waveform.shape)} at {stem.sample_rate} Hz "
-                              f"for a mix of {list(mix.waveform.shape)} at {mix.sample_rate} Hz; they must be alike.")
 
 
 def _describe(audio: Audio) -> str:

@@ -42,5 +42,5 @@ class VocalSeparate(io.ComfyNode):
             return io.NodeOutput(to_comfy(*sounds), to_comfy(*map(silence_like, sounds)))
         progress = host.progress(cls.hidden.unique_id)
         separator = engines.separator(engine)
-        stems = [separator.separate(sound, progress) for sound in sounds]
+        stems = [engines.require_like(sound, separator.separate(sound, progress), engine) for sound in sounds]
         return io.NodeOutput(to_comfy(*(stem.background for stem in stems)), to_comfy(*(stem.voice for stem in stems)))

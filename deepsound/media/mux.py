@@ -151,7 +151,9 @@ class _Job:
         # keeps its ticks, made finer where they are coarse, so that no frame's time is rounded.
         rate = self.audio.sample_rate if self.audio is not None else 90000
         ticks = time_base.denominator * max(1, -(-_LEAST_TICKS // time_base.denominator))
-        return {"movflags": "+faststart", "movie_timescale": str(rate), "video_track_timescale": str(ticks)}
+        # Without the last flag the muxer drops every tag it has no atom for, a graph for instance.
+        movflags = "+faststart" + "+use_metadata_tags" * bool(self.metadata)
+        return {"movflags": movflags, "movie_timescale": str(rate), "video_track_timescale": str(ticks)}
 
 
 @dataclass(frozen=True)
