@@ -1,0 +1,1 @@
+"""MMAudio: what stands between a clip and its networks."""
