@@ -14,7 +14,7 @@ from scipy import signal
 
 from deepsound.generate.draft.score import Impact
 
-_LEVEL_RANGE_DB = 24.0
+_LEVEL_RANGE_DB = 20.0
 _ATTACK_S = 0.0004
 _LONGEST_S = 2.5
 _USUAL_SIZE = 0.05

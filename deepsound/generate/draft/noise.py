@@ -74,30 +74,32 @@ def noise_blocks(
     """
     hop = frame // 2
     count = BLOCK // hop
+    angle = width * math.pi / 4
     window = np.sin(np.pi * (np.arange(frame) + 0.5) / frame).astype(np.float32)
-    left_over = np.zeros((2, hop), np.float32)
-    for first in range(-1, 1 << 62, count):
-        times_s = (first + 1 + np.arange(count)) * hop / sample_rate
-        frames = _coloured_frames(np.sqrt(power_at(times_s)).astype(np.float32), frame, rng, grains_per_s, sample_rate)
-        mid, side = frames * window
-        angle = width * np.pi / 4
-        pair = np.stack([math.cos(angle) * mid + math.sin(angle) * side, math.cos(angle) * mid - math.sin(angle) * side])
-        heads, tails = pair[..., :hop], pair[..., hop:]
-        block = heads.copy()
+
+    def frames(first: int, how_many: int) -> np.ndarray:
+        times_s = np.arange(first, first + how_many) * hop / sample_rate
+        gains = np.sqrt(power_at(times_s)).astype(np.float32)
+        mid, side = fft.irfft(fft.rfft(_white((2, how_many, frame), sample_rate, rng, grains_per_s)) * gains) * window
+        mid, side = math.cos(angle) * mid, math.sin(angle) * side
+        return np.stack([mid + side, mid - side])
+
+    left_over = frames(0, 1)[:, 0, hop:]
+    for first in range(1, 1 << 62, count):
+        made = frames(first, count)
+        block = made[..., :hop].copy()
         block[:, 0] += left_over
-        block[:, 1:] += tails[:, :-1]
-        left_over = tails[:, -1]
+        block[:, 1:] += made[:, :-1, hop:]
+        left_over = made[:, -1, hop:]
         yield block.reshape(2, BLOCK)
 
 
-def _coloured_frames(
-    gains: np.ndarray, frame: int, rng: np.random.Generator, grains_per_s: float | None, sample_rate: int,
+def _white(
+    shape: tuple[int, ...], sample_rate: int, rng: np.random.Generator, grains_per_s: float | None,
 ) -> np.ndarray:
-    """Noise frames [2, frames, frame] with the amplitude spectra `gains` [frames, bins]."""
-    shape = (2, len(gains), frame)
+    """White noise of unit power, float32; of `grains_per_s` single samples a second where that is given."""
     white = rng.standard_normal(shape, dtype=np.float32)
     if grains_per_s is not None:
         share = grains_per_s / sample_rate
         white *= (rng.random(shape, dtype=np.float32) < share) / np.float32(math.sqrt(share))
-    # White noise of unit power has a spectrum of `frame` per bin; two sides of gains/(frame/2) give the wanted power.
-    return np.asarray(fft.irfft(fft.rfft(white) * (gains / math.sqrt(2) * np.float32(math.sqrt(2))), frame))
+    return white

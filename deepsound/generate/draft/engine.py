@@ -1,0 +1,37 @@
+"""The generator `draft`: looks at what moves, plans the hits, chooses materials by the prompt, and plays them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from deepsound.generate.draft.mix import render
+from deepsound.generate.draft.motion import Motion
+from deepsound.generate.draft.score import Score
+from deepsound.generate.draft.words import palette_for
+from deepsound.runtime.progress import Progress
+from deepsound.types import Audio, GenerationRequest
+
+if TYPE_CHECKING:
+    from deepsound.media.clip import Clip
+
+_MOTION = Motion()
+_LOOKING_SHARE = 0.7
+
+
+class DraftGenerator:
+    """Procedural foley, without weights: it knows how things move and what the prompt says, not what they are."""
+
+    views = (_MOTION,)
+
+    def generate(self, clip: Clip, request: GenerationRequest, progress: Progress) -> Audio:
+        """Stereo sound at 44100 Hz as long as the clip, or as `request.duration_s` if that is less.
+
+        `steps` and `guidance` mean nothing here. Raises MediaError when the clip's pictures cannot be decoded.
+        """
+        from deepsound.generate.draft.events import plan_impacts
+
+        track = clip.view(_MOTION, progress.part(0.0, _LOOKING_SHARE))
+        duration_s = clip.duration_s if request.duration_s is None else min(request.duration_s, clip.duration_s)
+        score = Score(duration_s, plan_impacts(track), track.movements)
+        palette = palette_for(request.prompt, request.negative_prompt)
+        return render(score, palette, request.seed, progress.part(_LOOKING_SHARE, 1.0))

@@ -1,0 +1,168 @@
+"""Putting it all on one track: hits and textures, room, loudness, peaks.
+
+Works block by block, so that an hour needs no more memory than its samples and can be stopped at any time.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+import soxr
+from scipy import signal
+
+from deepsound.generate.draft.impacts import hit_wave, room_response
+from deepsound.generate.draft.noise import BLOCK
+from deepsound.generate.draft.score import Score
+from deepsound.generate.draft.textures import panned, texture_layers
+from deepsound.generate.draft.words import Palette
+from deepsound.media.loudness import measure
+from deepsound.runtime.progress import Progress
+from deepsound.types import Audio
+
+SAMPLE_RATE = 44_100
+CEILING_DBTP = -1.0
+_TARGET_LUFS = -20.0
+# A clip of faint hits stays fainter than one of hard hits: the gain does not make up for all of it.
+_GAIN_RANGE_DB = (-12.0, 8.0)
+# Sharper hits than this would be flattened: rather a quieter track.
+_MOST_LIMITING_DB = 5.0
+_OVERSAMPLING = 4
+_LIMITER_STEP = 64
+_LIMITER_HALF_STEPS = 8
+_LIMITER_MARGIN_DB = 0.3
+_FADE_S = 0.005
+_LOWEST_HZ = 20.0
+
+
+def render(score: Score, palette: Palette, seed: int, progress: Progress) -> Audio:
+    """The score as sound: float32 [2, round(duration_s * 44100)], true peak at most -1 dBTP.
+
+    The same score, palette and seed give the same samples.
+    """
+    seed %= 1 << 64
+    track = np.zeros((2, round(score.duration_s * SAMPLE_RATE)), np.float32)
+    _add_impacts(track, score, palette, seed, progress.part(0.0, 0.4))
+    _add_room(track, np.random.default_rng([seed, 5]), progress.part(0.4, 0.5))
+    _add_textures(track, score, palette, seed, progress.part(0.5, 0.7))
+    _remove_dc(track, progress)
+    has_hits = palette.impacts and any(0 <= impact.time_s < score.duration_s for impact in score.impacts)
+    _level(track, has_hits, progress.part(0.7, 0.95))
+    _fade_ends(track)
+    return _under_ceiling(track, progress.part(0.95, 1.0))
+
+
+def _blocks(track: np.ndarray, progress: Progress) -> Iterator[np.ndarray]:
+    """The track's blocks as views, in order."""
+    samples = track.shape[1]
+    for first in progress.track(range(0, samples, BLOCK), -(-samples // BLOCK)):
+        yield track[:, first:first + BLOCK]
+
+
+def _add_impacts(track: np.ndarray, score: Score, palette: Palette, seed: int, progress: Progress) -> None:
+    if not palette.impacts:
+        return
+    for index, impact in enumerate(progress.track(score.impacts, len(score.impacts))):
+        at = round(impact.time_s * SAMPLE_RATE)
+        if 0 <= at < track.shape[1]:
+            wave = hit_wave(impact, palette.materials, SAMPLE_RATE, np.random.default_rng([seed, 4, index]))
+            wave = wave[:track.shape[1] - at]
+            track[:, at:at + len(wave)] += panned(wave, impact.x)
+
+
+def _add_room(track: np.ndarray, rng: np.random.Generator, progress: Progress) -> None:
+    """Let a small room answer what is on the track so far."""
+    response = room_response(SAMPLE_RATE, rng)
+    ringing = np.zeros((2, response.shape[1] - 1), np.float32)
+    for block in _blocks(track, progress):
+        length = block.shape[1]
+        mono = block.mean(axis=0, keepdims=True)
+        answer = signal.oaconvolve(mono, response, axes=1) if mono.any() else np.zeros((2, length + ringing.shape[1]))
+        answer[:, :ringing.shape[1]] += ringing
+        block += answer[:, :length]
+        ringing = answer[:, length:].astype(np.float32)
+
+
+def _add_textures(track: np.ndarray, score: Score, palette: Palette, seed: int, progress: Progress) -> None:
+    layers = texture_layers(score, palette, SAMPLE_RATE, seed)
+    for block in _blocks(track, progress):
+        for layer in layers:
+            block += next(layer)[:, :block.shape[1]]
+
+
+def _remove_dc(track: np.ndarray, progress: Progress) -> None:
+    sections = signal.butter(1, _LOWEST_HZ, "highpass", fs=SAMPLE_RATE, output="sos")
+    state = np.zeros((len(sections), 2, 2))
+    for first in range(0, track.shape[1], BLOCK):
+        progress.check()
+        block = track[:, first:first + BLOCK]
+        block[:], state = signal.sosfilt(sections, block, axis=1, zi=state)
+
+
+def _level(track: np.ndarray, has_hits: bool, progress: Progress) -> None:
+    """Bring the track near the usual loudness, then hold down what would go over the ceiling."""
+    level = measure(Audio.from_numpy(track, SAMPLE_RATE), progress.part(0.0, 0.6))
+    if level.true_peak_dbtp is None:
+        return
+    gain_db = 0.0
+    if has_hits and level.integrated_lufs is not None:
+        gain_db = min(max(_TARGET_LUFS - level.integrated_lufs, _GAIN_RANGE_DB[0]), _GAIN_RANGE_DB[1])
+    most_db = CEILING_DBTP + _MOST_LIMITING_DB - level.true_peak_dbtp
+    gain = 10 ** (min(gain_db, most_db) / 20)
+    for block in _blocks(track, progress.part(0.6, 0.7)):
+        block *= np.float32(gain)
+    if level.true_peak_dbtp + 20 * math.log10(gain) > CEILING_DBTP:
+        _limit(track, progress.part(0.7, 1.0))
+
+
+def _limit(track: np.ndarray, progress: Progress) -> None:
+    """Turn down smoothly around peaks, looking ahead, so that even between samples they stay under the ceiling."""
+    ceiling = 10 ** ((CEILING_DBTP - _LIMITER_MARGIN_DB) / 20)
+    gains = np.minimum(1.0, ceiling / np.maximum(_peaks(track, progress), 1e-9))
+    # The least gain near each step, then a mean over fewer steps: smooth, and nowhere above what is needed.
+    half = _LIMITER_HALF_STEPS
+    padded = np.pad(gains, 2 * half + 1, mode="edge")
+    least = np.lib.stride_tricks.sliding_window_view(padded, 2 * half + 3).min(axis=-1)
+    window = np.hanning(2 * half + 3)[1:-1]
+    smooth = np.convolve(least, window / window.sum(), mode="valid")
+    middles = (np.arange(len(smooth)) + 0.5) * _LIMITER_STEP
+    for number, block in enumerate(_blocks(track, progress)):
+        positions = np.arange(number * BLOCK, number * BLOCK + block.shape[1]) + 0.5
+        block *= np.interp(positions, middles, smooth).astype(np.float32)
+
+
+def _peaks(track: np.ndarray, progress: Progress) -> np.ndarray:
+    """The largest value, also between samples, in each step of _LIMITER_STEP samples."""
+    step = _LIMITER_STEP * _OVERSAMPLING
+    stream = soxr.ResampleStream(SAMPLE_RATE, SAMPLE_RATE * _OVERSAMPLING, 2, dtype="float32", quality="HQ")
+    peaks = np.zeros(-(-track.shape[1] // _LIMITER_STEP))
+    done, left_over = 0, np.zeros(0, np.float32)
+    for first in range(0, track.shape[1], BLOCK):
+        progress.check()
+        last = first + BLOCK >= track.shape[1]
+        between = stream.resample_chunk(np.ascontiguousarray(track[:, first:first + BLOCK].T), last=last)
+        levels = np.concatenate([left_over, np.abs(between).max(axis=1, initial=0.0)])
+        if last:
+            levels = np.pad(levels, (0, -len(levels) % step))
+        whole = len(levels) // step
+        found = levels[:whole * step].reshape(whole, step).max(axis=1)[:len(peaks) - done]
+        peaks[done:done + len(found)] = found
+        done, left_over = done + len(found), levels[whole * step:]
+    return peaks
+
+
+def _fade_ends(track: np.ndarray) -> None:
+    length = min(round(_FADE_S * SAMPLE_RATE), track.shape[1] // 2)
+    ramp = ((np.arange(length) + 0.5) / max(length, 1)).astype(np.float32)
+    track[:, :length] *= ramp
+    track[:, track.shape[1] - length:] *= ramp[::-1]
+
+
+def _under_ceiling(track: np.ndarray, progress: Progress) -> Audio:
+    """What the limiter left over the ceiling, a few hundredths of a decibel, is taken from the whole track."""
+    audio = Audio.from_numpy(track, SAMPLE_RATE)
+    peak_dbtp = measure(audio, progress).true_peak_dbtp
+    if peak_dbtp is not None and peak_dbtp > CEILING_DBTP:
+        track *= np.float32(10 ** ((CEILING_DBTP - peak_dbtp - 0.001) / 20))
+    return audio

@@ -1,0 +1,230 @@
+"""What is heard between hits: beds, whooshes of fast movement and scrapes of slow contact."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from deepsound.generate.draft.curves import MotionCurves, motion_curves
+from deepsound.generate.draft.noise import BLOCK, Band, Curve, hills, noise_blocks, smooth_walk
+from deepsound.generate.draft.score import Score
+from deepsound.generate.draft.words import Palette
+
+_BED_FRAME = 1 << 14
+_SWEEP_FRAME = 1 << 12
+# Levels are in dB of RMS re full scale, before the track as a whole is brought to its loudness.
+_ROOM_TONE_DB = -62.0
+_NAMED_BED_DB = -33.0
+_AIR_DB = -30.0
+_SECOND_BED_DB = -4.0
+# Hits are to be heard over their background, faint ones too.
+_UNDER_HITS_DB = -13.0
+_BED_RISE_DB = 6.0
+_WHOOSH_DB = -34.0
+_SCRAPE_DB = -33.0
+_UNNAMED_SCRAPE_DB = -9.0
+_WHOOSH_USUAL_SPEED = 1.8
+_SWEEP_SHIFTS = 2.0 ** np.linspace(-1.5, 1.5, 13)
+_CALL_S = 0.35
+# Even things at the edge of the picture are heard with both ears.
+_PAN_WIDTH = 0.85
+
+
+@dataclass(frozen=True)
+class Bed:
+    """A background: `bands` of noise, `crackles` made of single grains, and the partials of something that turns.
+
+    `hum_hz` is the turning's frequency, which rises with the motion by up to `hum_rise` of itself; `calls_per_s`
+    trills around `call_hz` come from small animals.
+    """
+
+    bands: tuple[Band, ...]
+    crackles: tuple[Band, ...] = ()
+    crackles_per_s: float = 400.0
+    hum_hz: float = 0.0
+    hum_gains_db: tuple[float, ...] = ()
+    hum_rise: float = 0.0
+    call_hz: float = 0.0
+    calls_per_s: float = 0.0
+    call_gain_db: float = 0.0
+
+
+BEDS = {
+    "room": Bed((Band(90, 1.0, 0), Band(400, 1.2, -10, 1.5, 4), Band(2500, 1.2, -24))),
+    "air": Bed((Band(110, 0.9, 0, 2, 2.5), Band(420, 0.8, -4, 3, 1.9), Band(1500, 1.0, -12, 4, 1.6),
+                Band(5000, 0.9, -22, 3, 2.2))),
+    "wind": Bed((Band(120, 0.9, 0, 3, 3.1), Band(330, 0.5, -4, 5, 2.3), Band(620, 0.45, -8, 6, 1.9),
+                 Band(1300, 0.8, -14, 5, 1.7), Band(4500, 0.9, -24, 4, 2.0))),
+    "rain": Bed((Band(5200, 1.0, -2, 1, 4), Band(900, 1.2, -12, 1, 5), Band(160, 0.9, -16)),
+                (Band(3800, 0.7, -3), Band(1800, 0.5, -10)), 2500),
+    "stream": Bed((Band(700, 0.7, -3, 2, 0.9), Band(2200, 0.8, -6, 2, 0.7), Band(200, 0.8, -10, 2, 1.5)),
+                  (Band(1100, 0.35, -5, 2, 0.8), Band(2600, 0.4, -10, 2, 0.6)), 900),
+    "sea": Bed((Band(300, 1.0, 0, 6, 3.4), Band(1200, 1.0, -5, 7, 3.4), Band(4200, 0.9, -11, 8, 3.4),
+                Band(80, 0.8, -6, 2, 4))),
+    "fire": Bed((Band(130, 0.9, 0, 2, 1.2), Band(500, 0.9, -9, 2, 0.8)),
+                (Band(2600, 0.9, -10, 2, 0.9), Band(5200, 0.7, -14, 2, 0.7)), 220),
+    "engine": Bed((Band(160, 0.9, -6, 1, 0.8), Band(900, 1.0, -14, 1, 0.9)), hum_hz=42,
+                  hum_gains_db=(-4, 0, -3, -6, -5, -9, -11, -13, -15, -18), hum_rise=0.5),
+    "machine": Bed((Band(350, 1.0, -4, 1, 3), Band(1800, 1.0, -12, 1, 3)), hum_hz=50,
+                   hum_gains_db=(-14, -4, -18, -9, -22, -14, -24, -17), hum_rise=0.05),
+    "city": Bed((Band(95, 0.9, 0, 3, 4.5), Band(350, 0.9, -7, 3, 3.7), Band(1100, 0.9, -14, 4, 3.1),
+                 Band(3500, 0.9, -25, 3, 3.3))),
+    "forest": Bed((Band(240, 1.1, -6, 3, 3), Band(2400, 0.9, -12, 4, 2.3), Band(6500, 0.7, -14, 4, 1.9)),
+                  call_hz=3600, calls_per_s=0.7, call_gain_db=-6),
+    "night": Bed((Band(150, 1.0, -3, 2, 4), Band(1500, 1.2, -16, 2, 4)),
+                 call_hz=4700, calls_per_s=1.4, call_gain_db=-5),
+}
+
+_WHOOSH_BANDS = (Band(620, 0.8, 0), Band(1700, 0.8, -6))
+_SCRAPE_BANDS = (Band(1400, 0.6, 0), Band(3600, 0.7, -4), Band(500, 0.5, -8))
+
+
+def texture_layers(score: Score, palette: Palette, sample_rate: int, seed: int) -> list[Iterator[np.ndarray]]:
+    """Endless layers of float32 [2, BLOCK] blocks, to be added up: the palette's beds, whooshes and scrapes."""
+    curves = motion_curves(score)
+    layers = []
+    for index, (name, level) in enumerate(_bed_levels(palette, curves, bool(score.impacts) and palette.impacts)):
+        rng = np.random.default_rng([seed, 1, index])
+        layers += _bed_layers(BEDS[name], level, curves, score.duration_s, sample_rate, rng)
+    if palette.whooshes and curves.rush.values.any():
+        layers.append(_whooshes(curves, sample_rate, np.random.default_rng([seed, 2])))
+    if palette.scrapes and curves.drag.values.any():
+        level_db = _SCRAPE_DB + (0 if palette.scrapes_named else _UNNAMED_SCRAPE_DB)
+        layers.append(_scrapes(curves, level_db, score.duration_s, sample_rate, np.random.default_rng([seed, 3])))
+    return layers
+
+
+def pan_gains(x: np.ndarray | float) -> np.ndarray:
+    """Gains [2, ...] of left and right for a place from 0 (left) to 1 (right); their squares add up to 1."""
+    angle = (0.5 + _PAN_WIDTH * (np.clip(x, 0, 1) - 0.5)) * np.pi / 2
+    return np.stack([np.cos(angle), np.sin(angle)]).astype(np.float32)
+
+
+def panned(mono: np.ndarray, x: float) -> np.ndarray:
+    """A mono sound [samples] placed at `x` in stereo, float32 [2, samples]."""
+    return pan_gains(x)[:, None] * mono
+
+
+def _bed_levels(palette: Palette, curves: MotionCurves, under_hits: bool) -> list[tuple[str, Curve]]:
+    """The beds with their levels over time: those named, else air for steady motion over a quiet room."""
+    rise = _amplitude(_UNDER_HITS_DB if under_hits else 0.0) * 10 ** (_BED_RISE_DB * curves.activity.values / 20)
+    if palette.beds:
+        return [(name, Curve(_amplitude(_NAMED_BED_DB + index * _SECOND_BED_DB) * rise))
+                for index, name in enumerate(palette.beds)]
+    levels = [("room", Curve(np.full(2, _amplitude(_ROOM_TONE_DB))))]
+    if palette.may_add_bed and curves.flow.values.any():
+        levels.append(("air", Curve(_amplitude(_AIR_DB) * curves.flow.values * rise)))
+    return levels
+
+
+def _bed_layers(
+    bed: Bed, level: Curve, curves: MotionCurves, duration_s: float, sample_rate: int, rng: np.random.Generator,
+) -> list[Iterator[np.ndarray]]:
+    parts = [noise_blocks(_swaying(bed.bands, duration_s, sample_rate, rng), _BED_FRAME, sample_rate, rng)]
+    if bed.crackles:
+        power_at = _swaying(bed.crackles, duration_s, sample_rate, rng)
+        parts.append(noise_blocks(power_at, _BED_FRAME, sample_rate, rng, 0.9, bed.crackles_per_s))
+    if bed.hum_hz:
+        parts.append(_hum(bed, curves.activity, duration_s, sample_rate, rng))
+    if bed.calls_per_s:
+        parts.append(_calls(bed, sample_rate, rng))
+    return [_levelled(part, level, sample_rate) for part in parts]
+
+
+def _swaying(
+    bands: tuple[Band, ...], duration_s: float, sample_rate: int, rng: np.random.Generator,
+) -> Callable[[np.ndarray], np.ndarray]:
+    """The power spectra over time of bands that come and go, each by itself."""
+    spectra = hills(bands, _BED_FRAME, sample_rate)
+    walks = [smooth_walk(duration_s, band.sway_s, rng) for band in bands]
+
+    def power_at(times_s: np.ndarray) -> np.ndarray:
+        gains_db = [band.gain_db + band.sway_db * walk.at(times_s) for band, walk in zip(bands, walks, strict=True)]
+        return np.asarray((10 ** (np.array(gains_db) / 10)).T @ spectra)
+
+    return power_at
+
+
+def _levelled(blocks: Iterator[np.ndarray], level: Curve, sample_rate: int) -> Iterator[np.ndarray]:
+    for times_s, block in zip(_block_times_s(sample_rate), blocks, strict=False):
+        yield block * level.at(times_s).astype(np.float32)
+
+
+def _block_times_s(sample_rate: int) -> Iterator[np.ndarray]:
+    for first in range(0, 1 << 62, BLOCK):
+        yield np.arange(first, first + BLOCK) / sample_rate
+
+
+def _hum(
+    bed: Bed, activity: Curve, duration_s: float, sample_rate: int, rng: np.random.Generator,
+) -> Iterator[np.ndarray]:
+    """Partials of a frequency that wanders a little and rises with the motion; each partial beats by itself."""
+    pitch, phase = smooth_walk(duration_s, 1.7, rng), 0.0
+    beats = [smooth_walk(duration_s, rng.uniform(0.3, 0.9), rng) for _ in bed.hum_gains_db]
+    for times_s in _block_times_s(sample_rate):
+        turns_hz = bed.hum_hz * (1 + bed.hum_rise * activity.at(times_s) + 0.02 * pitch.at(times_s))
+        turns = phase + np.cumsum(turns_hz) / sample_rate
+        phase = turns[-1] % 1.0
+        mono = np.zeros(BLOCK, np.float32)
+        for number, (gain_db, beat) in enumerate(zip(bed.hum_gains_db, beats, strict=True), start=1):
+            sine = np.sin((2 * np.pi * (number * turns % 1.0)).astype(np.float32))
+            mono += np.float32(_amplitude(gain_db)) * (1 + 0.4 * beat.at(times_s)).astype(np.float32) * sine
+        yield np.stack([mono, mono])
+
+
+def _calls(bed: Bed, sample_rate: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
+    """Small animals far away: short trills that swell and fade, somewhere between left and right."""
+    length = round(_CALL_S * sample_rate)
+    pending = np.zeros((2, BLOCK + length), np.float32)
+    while True:
+        for _ in range(rng.poisson(bed.calls_per_s * BLOCK / sample_rate)):
+            start = rng.integers(BLOCK)
+            pending[:, start:start + length] += panned(_trill(bed, length, sample_rate, rng), rng.uniform(0.1, 0.9))
+        yield pending[:, :BLOCK].copy()
+        pending = np.concatenate([pending[:, BLOCK:], np.zeros((2, BLOCK), np.float32)], axis=1)
+
+
+def _trill(bed: Bed, length: int, sample_rate: int, rng: np.random.Generator) -> np.ndarray:
+    time_s = np.arange(length) / sample_rate
+    beat = np.sin(2 * np.pi * rng.uniform(14, 30) * time_s)
+    bend = rng.uniform(-0.15, 0.15) * time_s / _CALL_S + 0.03 * beat
+    turns = np.cumsum(bed.call_hz * rng.uniform(0.85, 1.2) * (1 + bend)) / sample_rate
+    swell = np.sin(np.pi * time_s / _CALL_S) ** 2 * (0.6 + 0.4 * beat)
+    return _amplitude(bed.call_gain_db) * rng.uniform(0.3, 1) * swell * np.sin(2 * np.pi * turns)
+
+
+def _whooshes(curves: MotionCurves, sample_rate: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
+    """Air pushed aside: the faster, the louder and higher, panned to where it moves."""
+    gains = 10 ** (np.array([band.gain_db for band in _WHOOSH_BANDS]) / 10)
+    spectra = np.stack([gains @ hills(_WHOOSH_BANDS, _SWEEP_FRAME, sample_rate, shift) for shift in _SWEEP_SHIFTS])
+
+    def power_at(times_s: np.ndarray) -> np.ndarray:
+        shift = np.maximum(curves.speed.at(times_s), 0.1) / _WHOOSH_USUAL_SPEED
+        return np.asarray(spectra[np.searchsorted(_SWEEP_SHIFTS, shift).clip(0, len(_SWEEP_SHIFTS) - 1)])
+
+    blocks = noise_blocks(power_at, _SWEEP_FRAME, sample_rate, rng, width=0.2)
+    level = Curve(_amplitude(_WHOOSH_DB) * curves.rush.values)
+    return _placed(_levelled(blocks, level, sample_rate), curves.pan, sample_rate)
+
+
+def _scrapes(
+    curves: MotionCurves, level_db: float, duration_s: float, sample_rate: int, rng: np.random.Generator,
+) -> Iterator[np.ndarray]:
+    """Rough friction, grainy and uneven, panned to where it moves."""
+    power_at = _swaying(_SCRAPE_BANDS, duration_s, sample_rate, rng)
+    blocks = noise_blocks(power_at, _BED_FRAME, sample_rate, rng, width=0.2, grains_per_s=3000)
+    level = Curve(_amplitude(level_db) * curves.drag.values)
+    return _placed(_levelled(blocks, level, sample_rate), curves.pan, sample_rate)
+
+
+def _placed(blocks: Iterator[np.ndarray], pan: Curve, sample_rate: int) -> Iterator[np.ndarray]:
+    for times_s, block in zip(_block_times_s(sample_rate), blocks, strict=False):
+        # Both sides carry nearly the same noise, so turning them is turning the source.
+        yield block * pan_gains(pan.at(times_s)) * np.float32(math.sqrt(2))
+
+
+def _amplitude(level_db: float) -> float:
+    return float(10 ** (level_db / 20))

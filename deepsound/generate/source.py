@@ -1,0 +1,34 @@
+"""The video's own sound as coarse audio, so that steps 2 to 4 clean existing footage."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from deepsound.errors import InputError, MediaError
+from deepsound.runtime.progress import Progress
+from deepsound.types import Audio, GenerationRequest
+
+if TYPE_CHECKING:
+    from deepsound.media.clip import Clip
+
+
+class SourceGenerator:
+    """Gives back what the clip already sounds like; prompts and seeds change nothing."""
+
+    def generate(self, clip: Clip, request: GenerationRequest, progress: Progress) -> Audio:
+        """The clip's sound at its own rate and channels, cut to `request.duration_s` where that is shorter.
+
+        A second call, such as the fallback `neg` makes with a negative prompt, returns the same sound.
+        Raises MediaError for a clip without sound, InputError for a duration that is not positive.
+        """
+        wanted_s = request.duration_s
+        if wanted_s is not None and not (math.isfinite(wanted_s) and wanted_s > 0):
+            raise InputError(f"The duration must be more than 0 seconds, not {wanted_s}.")
+        audio = clip.audio(progress)
+        if audio is None:
+            raise MediaError(f"{clip.path} has no sound of its own, so the generator 'source' has nothing to give. "
+                             "Choose the generator 'draft', which makes sound from the picture.")
+        if wanted_s is None:
+            return audio
+        return Audio(audio.waveform[:, : round(wanted_s * audio.sample_rate)], audio.sample_rate)
