@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.goldens import clip, frame_selection, resize, silence, synchformer, video_clip
+from tests.goldens import clip, clip_tokens, frame_selection, resize, silence, synchformer, video_clip
 
 Tensors = dict[str, np.ndarray]
 
@@ -50,6 +50,7 @@ Component = Callable[[dict[str, Any], Tensors], Iterator[tuple[str, Any, Any, fl
 # (output, got, expected, tolerance); None for `got` says that it does not expose this seam.
 COMPONENTS: dict[str, Component] = {
     "clip": clip.compare,
+    "clip_tokens": clip_tokens.compare,
     "frame_selection": frame_selection.compare,
     "resize": resize.compare,
     "silence": silence.compare,
