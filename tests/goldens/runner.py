@@ -10,7 +10,17 @@ from typing import Any
 
 import numpy as np
 
-from tests.goldens import clip, clip_tokens, frame_selection, resize, silence, synchformer, video_clip
+from tests.goldens import (
+    clip,
+    clip_tokens,
+    flow,
+    frame_selection,
+    resize,
+    sampler,
+    silence,
+    synchformer,
+    video_clip,
+)
 
 Tensors = dict[str, np.ndarray]
 
@@ -51,8 +61,12 @@ Component = Callable[[dict[str, Any], Tensors], Iterator[tuple[str, Any, Any, fl
 COMPONENTS: dict[str, Component] = {
     "clip": clip.compare,
     "clip_tokens": clip_tokens.compare,
+    "flow": flow.compare,
     "frame_selection": frame_selection.compare,
+    "noise": sampler.compare_noise,
     "resize": resize.compare,
+    "sampler": sampler.compare,
+    "sequence_lengths": sampler.compare_lengths,
     "silence": silence.compare,
     "synchformer": synchformer.compare,
     "video_clip": video_clip.compare,
@@ -78,7 +92,11 @@ def _run_file(file: Path) -> Iterator[Outcome]:
     if not names:
         yield Outcome(file, "", problem="no component of this project claims this file")
         return
-    rows = COMPONENTS[max(names, key=len)](json.loads(file.read_text()), _tensors(file.with_suffix(".safetensors")))
+    golden = json.loads(file.read_text())
+    tensors = _tensors(file.with_suffix(".safetensors"))
+    if "weights_from" in golden:
+        tensors |= _weights(_tensors(file.with_name(golden["weights_from"])))
+    rows = COMPONENTS[max(names, key=len)](golden, tensors)
     compared = [_compare(file, *row) for row in rows]
     yield from compared or [Outcome(file, "", problem="nothing was compared")]
 
@@ -92,6 +110,10 @@ def _tensors(file: Path) -> Tensors:
     # numpy has no bfloat16; every bfloat16 number is exact in float32.
     return {name: (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy()
             for name, tensor in load_file(file).items()}
+
+
+def _weights(tensors: Tensors) -> Tensors:
+    return {name: tensor for name, tensor in tensors.items() if name.startswith("weights/")}
 
 
 def _compare(file: Path, output: str, got: Any, expected: Any, tolerance: float) -> Outcome:
