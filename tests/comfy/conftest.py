@@ -17,6 +17,7 @@ import urllib.request
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +30,20 @@ START_LIMIT_S = 120
 RUN_LIMIT_S = 60
 
 
+@cache
 def cores() -> list[Path]:
     """The ComfyUI checkouts to test with: COMFYUI_PATH (several, joined as in PATH), or ~/comfy/ComfyUI*."""
     named = os.environ.get("COMFYUI_PATH")
-    paths = map(Path, named.split(os.pathsep)) if named else sorted((Path.home() / "comfy").glob("ComfyUI*"))
-    return [path for path in paths if (path / "main.py").is_file()]
+    if named:
+        return [Path(path) for path in named.split(os.pathsep)]
+    installed = sorted((Path.home() / "comfy").glob("ComfyUI*"))
+    return [path for path in installed if (path / "main.py").is_file() and can_run(path)]
+
+
+def can_run(core: Path) -> bool:
+    """Whether an interpreter with that core's requirements was found (of a core that was named, that is expected)."""
+    needed = "import aiohttp, av, comfyui_frontend_package, cv2, pyloudnorm, soxr, sqlalchemy, torch"
+    return subprocess.run([python_of(core), "-c", needed], capture_output=True, check=False).returncode == 0
 
 
 def python_of(core: Path) -> str:
@@ -192,7 +202,8 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "server" in metafunc.fixturenames:
         found = cores()
-        skip = pytest.mark.skip(reason="no ComfyUI: set COMFYUI_PATH to a checkout")
+        skip = pytest.mark.skip(reason="no ComfyUI that can run: set COMFYUI_PATH to a checkout and COMFYUI_PYTHON to "
+                                       "an interpreter with its requirements and this pack's")
         parameters = [pytest.param(core, id=core.name) for core in found] or [pytest.param(None, marks=skip, id="none")]
         metafunc.parametrize("server", parameters, indirect=True, scope="session")
 

@@ -65,8 +65,17 @@ def open_workflow(page: Any, name: str, file: str | None = None) -> dict[str, An
     if file:
         workflow["nodes"][0]["widgets_values"][0] = file
     page.evaluate(DROP, json.dumps(workflow))
-    page.wait_for_function("count => app.graph._nodes.length === count", arg=len(workflow["nodes"]), timeout=15_000)
+    wait_for_graph(page, workflow)
     return workflow
+
+
+def wait_for_graph(page: Any, workflow: dict[str, Any]) -> None:
+    """Until the page shows just these nodes, joined: the graph it starts with may have as many."""
+    page.wait_for_function("""({nodes, links}) => app.graph._nodes.length === nodes.length
+        && nodes.every(([id, type]) => app.graph.getNodeById(id)?.type === type)
+        && app.graph._nodes.flatMap(node => node.inputs ?? []).filter(input => input.link != null).length === links""",
+                           arg={"nodes": [[node["id"], node["type"]] for node in workflow["nodes"]],
+                                "links": len(workflow["links"])}, timeout=30_000)
 
 
 @pytest.mark.parametrize("name", ["deepsound_s4", "clean_existing_footage"])
@@ -108,5 +117,5 @@ def test_dropping_a_saved_video_opens_its_workflow_again(server, page, make_vide
     page.evaluate("() => app.graph.clear()")
     page.evaluate(DROP.replace("'workflow.json', {type: 'application/json'}", "'saved.mp4', {type: 'video/mp4'}")
                   .replace("[text]", "[Uint8Array.from(text)]"), list(saved.read_bytes()))
-    page.wait_for_function("count => app.graph._nodes.length === count", arg=len(workflow["nodes"]), timeout=15_000)
+    wait_for_graph(page, workflow)
     assert page.evaluate("() => app.graph.getNodeById(2).widgets.find(w => w.name === 'engine').value") == "says_no"
