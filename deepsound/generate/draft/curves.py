@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 # Half the length of the windows that levels are smoothed with, in seconds.
 _BED_SMOOTHING_S = 0.6
 _SWEEP_SMOOTHING_S = 0.16
+# So many impacts within about this time, in seconds, make a clip one of hits.
+_BUSY_IMPACTS = 2.5
+_BUSY_WITHIN_S = 4.0
 
 
 @dataclass(frozen=True)
@@ -28,13 +31,15 @@ class MotionCurves:
     """The movement as curves over time: how much all of it moves, how fast the fastest thing goes, and where.
 
     `flow` from 0 to 1 is large for steady motion of much of the picture; `rush` and `drag` from 0 to 1 tell how much
-    fast translation and slow contact there is; `speed` in long sides per second, `pan` from 0 to 1.
+    fast translation and slow contact there is, and `busy` how much of a clip of hits this is around here; `speed` in
+    long sides per second, `pan` from 0 to 1.
     """
 
     activity: Curve
     flow: Curve
     rush: Curve
     drag: Curve
+    busy: Curve
     speed: Curve
     pan: Curve
 
@@ -57,6 +62,7 @@ def motion_curves(score: Score) -> MotionCurves:
         flow=Curve(flow),
         rush=Curve(_smoothed(rush, _SWEEP_SMOOTHING_S)),
         drag=Curve(_smoothed(_least(drag, 0.25), _SWEEP_SMOOTHING_S)),
+        busy=Curve(_busy(score, grid_s)),
         speed=Curve(_smoothed(speed, _SWEEP_SMOOTHING_S)),
         pan=Curve(_smoothed(on_grid("x", 0.5), 0.25)),
     )
@@ -78,6 +84,14 @@ class _Sampled:
             return np.full(len(self.grid_s), at_rest)
         values = np.array([getattr(movement, name) for movement in self.movements], float)
         return np.interp(self.grid_s, self._times_s, np.nan_to_num(values))
+
+
+def _busy(score: Score, grid_s: np.ndarray) -> np.ndarray:
+    counts = np.zeros(len(grid_s))
+    for impact in score.impacts:
+        near = np.abs(grid_s - impact.time_s) < _BUSY_WITHIN_S
+        counts[near] += np.cos(np.pi / 2 * (grid_s[near] - impact.time_s) / _BUSY_WITHIN_S) ** 2
+    return np.minimum(counts / _BUSY_IMPACTS, 1)
 
 
 def _ramp(values: np.ndarray, zero_at: float, one_at: float) -> np.ndarray:

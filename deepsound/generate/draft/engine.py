@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from deepsound.errors import InputError
 from deepsound.generate.draft.mix import render
 from deepsound.generate.draft.motion import Motion
 from deepsound.generate.draft.score import Score
@@ -26,12 +27,15 @@ class DraftGenerator:
     def generate(self, clip: Clip, request: GenerationRequest, progress: Progress) -> Audio:
         """Stereo sound at 44100 Hz as long as the clip, or as `request.duration_s` if that is less.
 
-        `steps` and `guidance` mean nothing here. Raises MediaError when the clip's pictures cannot be decoded.
+        `steps` and `guidance` mean nothing here. Raises InputError for a duration that is not positive, MediaError when the
+        clip's pictures cannot be decoded.
         """
         from deepsound.generate.draft.events import plan_impacts
 
+        wanted_s = clip.duration_s if request.duration_s is None else request.duration_s
+        if not wanted_s > 0:
+            raise InputError(f"The duration must be more than 0 seconds, not {wanted_s}.")
         track = clip.view(_MOTION, progress.part(0.0, _LOOKING_SHARE))
-        duration_s = clip.duration_s if request.duration_s is None else min(request.duration_s, clip.duration_s)
-        score = Score(duration_s, plan_impacts(track), track.movements)
+        score = Score(min(wanted_s, clip.duration_s), plan_impacts(track), track.movements)
         palette = palette_for(request.prompt, request.negative_prompt)
         return render(score, palette, request.seed, progress.part(_LOOKING_SHARE, 1.0))

@@ -46,7 +46,7 @@ class Material:
 
 
 MATERIALS = {
-    "neutral": Material(170, (1, 1.83, 2.71, 4.4, 6.1), (0, -4, -7, -12, -17), 0.20, 0.7, (150, 5000), 0.05, -5),
+    "neutral": Material(170, (1, 1.83, 2.71, 4.4, 6.1), (0, -4, -7, -12, -17), 0.20, 0.7, (200, 6000), 0.05, -2),
     "wood": Material(310, (1, 2.76, 5.40, 8.93), (0, -5, -11, -18), 0.24, 0.7, (300, 7000), 0.03, -7),
     "metal": Material(520, (1, 1.41, 2.09, 2.76, 3.55, 4.77, 5.40, 6.9, 8.93), (-3, -6, 0, -2, -6, -7, -8, -12, -15),
                       1.6, 0.45, (1500, 14000), 0.03, -9),
@@ -132,7 +132,7 @@ def _damped_sine(frequency_hz: float, ring_s: float, samples: int, rate: int) ->
 def _contact_noise(material: Material, strength: float, rate: int, rng: np.random.Generator) -> np.ndarray:
     low_hz, high_hz = material.noise_hz
     # A soft touch lasts longer and is duller.
-    high_hz = max(high_hz * (0.35 + 0.65 * strength), 2 * low_hz)
+    high_hz = max(high_hz * (0.5 + 0.5 * strength), 2 * low_hz)
     length = round(material.noise_s * 1.3 * rate)
     time_s = np.arange(length) / rate
     envelope = np.zeros(length)

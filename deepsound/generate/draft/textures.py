@@ -18,10 +18,10 @@ _SWEEP_FRAME = 1 << 12
 # Levels are in dB of RMS re full scale, before the track as a whole is brought to its loudness.
 _ROOM_TONE_DB = -62.0
 _NAMED_BED_DB = -33.0
-_AIR_DB = -30.0
+_AIR_DB = -32.0
 _SECOND_BED_DB = -4.0
-# Hits are to be heard over their background, faint ones too.
-_UNDER_HITS_DB = -13.0
+# Faint hits too are to be heard over their background; a single one among much else does not push it away.
+_UNDER_HITS_DB = -17.0
 _BED_RISE_DB = 6.0
 _WHOOSH_DB = -34.0
 _SCRAPE_DB = -33.0
@@ -86,7 +86,7 @@ def texture_layers(score: Score, palette: Palette, sample_rate: int, seed: int) 
     """Endless layers of float32 [2, BLOCK] blocks, to be added up: the palette's beds, whooshes and scrapes."""
     curves = motion_curves(score)
     layers = []
-    for index, (name, level) in enumerate(_bed_levels(palette, curves, bool(score.impacts) and palette.impacts)):
+    for index, (name, level) in enumerate(_bed_levels(palette, curves)):
         rng = np.random.default_rng([seed, 1, index])
         layers += _bed_layers(BEDS[name], level, curves, score.duration_s, sample_rate, rng)
     if palette.whooshes and curves.rush.values.any():
@@ -108,9 +108,10 @@ def panned(mono: np.ndarray, x: float) -> np.ndarray:
     return pan_gains(x)[:, None] * mono
 
 
-def _bed_levels(palette: Palette, curves: MotionCurves, under_hits: bool) -> list[tuple[str, Curve]]:
+def _bed_levels(palette: Palette, curves: MotionCurves) -> list[tuple[str, Curve]]:
     """The beds with their levels over time: those named, else air for steady motion over a quiet room."""
-    rise = _amplitude(_UNDER_HITS_DB if under_hits else 0.0) * 10 ** (_BED_RISE_DB * curves.activity.values / 20)
+    ducked_db = _UNDER_HITS_DB * curves.busy.values if palette.impacts else 0.0
+    rise = 10 ** ((_BED_RISE_DB * curves.activity.values + ducked_db) / 20)
     if palette.beds:
         return [(name, Curve(_amplitude(_NAMED_BED_DB + index * _SECOND_BED_DB) * rise))
                 for index, name in enumerate(palette.beds)]

@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import pytest
+
+from deepsound.generate.draft.impacts import MATERIALS
+from deepsound.generate.draft.textures import BEDS
+from deepsound.generate.draft.words import _BED_WORDS, _MATERIAL_WORDS, NEUTRAL_MATERIAL, Palette, palette_for
+
+
+def test_no_prompt_is_a_neutral_thing_without_a_bed_of_its_own():
+    assert palette_for("") == Palette(materials=(NEUTRAL_MATERIAL,), beds=(), may_add_bed=True)
+
+
+@pytest.mark.parametrize("prompt, materials, beds", [
+    ("A ball bouncing on a wooden floor", ("rubber", "wood"), ()),
+    ("Drumsticks on METAL chairs, windy day", ("wood", "metal"), ("wind",)),
+    ("tornado", (NEUTRAL_MATERIAL,), ("wind",)),
+    ("glasses, bottles and dishes", ("glass", "ceramic"), ()),
+    ("rain in the forest at night", (NEUTRAL_MATERIAL,), ("rain", "forest")),
+    ("a crowd cheering", (NEUTRAL_MATERIAL,), ("room",)),
+])
+def test_words_choose_materials_and_beds(prompt, materials, beds):
+    palette = palette_for(prompt)
+    assert (palette.materials, palette.beds) == (materials, beds)
+
+
+@pytest.mark.parametrize("prompt", ["xyzzy plugh", "a man speaks, a woman sings, human voice, choir", "木 水", "!?."])
+def test_unknown_words_and_voices_change_nothing(prompt):
+    assert palette_for(prompt) == palette_for("")
+
+
+@pytest.mark.parametrize("negative, changed", [
+    ("metal", {"materials": ("wood",)}),
+    ("storm", {"beds": ("rain",)}),
+    ("background", {"beds": ()}),
+    ("impacts", {"impacts": False}),
+    ("whoosh", {"whooshes": False}),
+    ("scratching", {"scrapes": False}),
+    ("human voice", {}),
+])
+def test_negative_words_remove_what_they_name(negative, changed):
+    prompt = "metal on wood in wind and rain"
+    palette = palette_for(prompt, negative)
+    for name, value in changed.items():
+        assert getattr(palette, name) == value
+    unchanged = {"materials", "beds", "impacts", "whooshes", "scrapes"} - set(changed)
+    assert all(getattr(palette, name) == getattr(palette_for(prompt), name) for name in unchanged)
+
+
+@pytest.mark.parametrize("negative", ["wind", "ambience"])
+def test_negative_words_also_keep_the_unasked_bed_away(negative):
+    assert not palette_for("", negative).may_add_bed
+
+
+def test_scrapes_can_be_asked_for():
+    assert palette_for("dragging a crate").scrapes_named
+    assert not palette_for("a crate").scrapes_named
+
+
+def test_every_name_in_the_tables_can_be_played():
+    assert set(_MATERIAL_WORDS) | {NEUTRAL_MATERIAL} == set(MATERIALS)
+    assert set(_BED_WORDS) | {"air"} == set(BEDS)
+
+
+def test_no_word_is_listed_twice_with_two_meanings():
+    for table in (_MATERIAL_WORDS, _BED_WORDS):
+        words = [word for listed in table.values() for word in listed.split()]
+        assert len(words) == len(set(words))
