@@ -95,7 +95,8 @@ def _true_peak_dbtp(audio: Audio, pace: Pace) -> float | None:
     samples = audio.numpy()
     rate = audio.sample_rate
     stream = soxr.ResampleStream(rate, rate * _OVERSAMPLING, audio.channels, dtype="float32", quality="HQ")
-    peak = float(np.abs(samples).max(initial=0.0))
+    # Not abs(), which would hold a second copy of a long sound.
+    peak = max(float(samples.max(initial=0.0)), -float(samples.min(initial=0.0)))
     for start in range(0, audio.samples, _PEAK_BLOCK):
         pace.check()
         block = np.ascontiguousarray(samples[:, start:start + _PEAK_BLOCK].T)
