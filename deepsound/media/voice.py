@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from deepsound.errors import EngineError, InputError
 from deepsound.media.audio import fit_length, resample
 from deepsound.runtime.progress import Progress
+from deepsound.runtime.threads import one_thread
 from deepsound.types import Audio, Span
 
 if TYPE_CHECKING:
@@ -197,7 +198,7 @@ def _ask_network(rows: torch.Tensor) -> torch.Tensor:
     """Probabilities [rows, windows]; the network keeps its memory in itself, so one caller at a time."""
     import torch
 
-    with _network_lock, torch.no_grad():
+    with _network_lock, torch.no_grad(), one_thread():
         network = _network()
         network.reset_states()
         answers = [network(window, RATE)[:, 0] for window in rows.split(WINDOW, dim=1)]
