@@ -135,7 +135,8 @@ def _block_probabilities(audio: Audio, first: int, last: int) -> np.ndarray:
     if first == 0:
         # A sound that starts at full level looks like a voice's onset to a cold network: let it hear a mirror first.
         channels = torch.cat([channels[:, : WARM_UP_WINDOWS * WINDOW].flip(1), channels], dim=1)
-    return _agreed(_ask_network(_rows(channels))).numpy()[-(last - first):]
+    with one_thread():
+        return _agreed(_ask_network(_rows(channels))).numpy()[-(last - first):]
 
 
 def _agreed(heard: torch.Tensor) -> torch.Tensor:
@@ -198,7 +199,7 @@ def _ask_network(rows: torch.Tensor) -> torch.Tensor:
     """Probabilities [rows, windows]; the network keeps its memory in itself, so one caller at a time."""
     import torch
 
-    with _network_lock, torch.no_grad(), one_thread():
+    with _network_lock, torch.no_grad():
         network = _network()
         network.reset_states()
         answers = [network(window, RATE)[:, 0] for window in rows.split(WINDOW, dim=1)]

@@ -288,8 +288,8 @@ def drum_sticks(look: Look, duration_s: float = 6.0) -> Scene:
             grip = (tip[0] + side * 0.62, tip[1] - 0.15)
             reach = np.hypot(tip[0] - grip[0], tip[1] - grip[1])
             end = (grip[0] - side * reach * np.cos(turn - 0.25 - 0.236), grip[1] - reach * np.sin(turn - 0.25 - 0.236))
-            canvas.bar(grip, end, 0.03, (190, 150, 90))
-            canvas.disk(end, 0.025, (210, 170, 110))
+            canvas.bar(grip, end, 0.03, (120, 75, 40))
+            canvas.disk(end, 0.025, (130, 85, 50))
 
     return Scene("drum sticks", duration_s, draw, hits, look)
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from deepsound.generate.draft.camera import warp
+from deepsound.generate.draft.camera import dot, warp
 from deepsound.generate.draft.flow import Flow
 
 SLOWEST_MOVER = 0.06
@@ -52,7 +52,7 @@ def hardest_blow(flows: Sequence[Flow]) -> Blow:
     v0, v1, v2, v3, v4 = (cv2.blur(velocity, (5, 5)) for velocity in _along_paths(flows))
     speed = np.hypot(v1[..., 0], v1[..., 1])
     movers = flows[1].moving * (speed > SLOWEST_MOVER)
-    loss = np.clip(speed - (v1 * v3).sum(axis=-1) / np.maximum(speed, 1e-6), 0.0, 2.0 * speed) * movers
+    loss = np.clip(speed - dot(v1, v3) / np.maximum(speed, 1e-6), 0.0, 2.0 * speed) * movers
     labels, best, strength = _hardest_hit_mover(movers, loss, speed)
     if strength <= 0.0:
         return Blow(flows[2].start_s)
@@ -61,7 +61,7 @@ def hardest_blow(flows: Sequence[Flow]) -> Blow:
     weight /= weight.sum()
     turn = v1[mover] - v3[mover]
     turned = float(np.hypot(turn[:, 0], turn[:, 1]) @ weight)
-    done = float(((v2[mover] - v3[mover]) * turn).sum(axis=-1) @ weight) / max(float((turn**2).sum(axis=-1) @ weight), 1e-9)
+    done = float(dot(v2[mover] - v3[mover], turn) @ weight) / max(float(dot(turn, turn) @ weight), 1e-9)
     mean = weight @ v1[mover]
     mean_speed = float(speed[mover].mean())
     rows, columns = np.nonzero(mover)

@@ -59,6 +59,11 @@ def warp(image: np.ndarray, shift: np.ndarray) -> np.ndarray:
     return cv2.remap(image, xs + shift[..., 0], ys + shift[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
 
+def dot(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """The scalar product of two fields [h, w, 2], [h, w]; numpy is slow at sums over so short an axis."""
+    return a[..., 0] * b[..., 0] + a[..., 1] * b[..., 1]
+
+
 @lru_cache(maxsize=8)
 def pixel_grid(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
     """The column and the row of each pixel, float32 [h, w]; shared, so not to be written to."""

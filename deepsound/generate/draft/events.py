@@ -1,139 +1,108 @@
-"""From motion to events: what is heard when, how hard and where, before any sound is made."""
+"""From motion to impacts: which of the sudden losses of speed are heard as something hitting something."""
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
 from dataclasses import dataclass
 
 import numpy as np
 
 from deepsound.generate.draft.blows import Blow
-from deepsound.generate.draft.motion import Movement, MotionTrack
-
-# A hit must lose this much speed (long sides per second), and this share of what it had.
-LEAST_BLOW = 0.12
-LEAST_LOSS_SHARE = 0.7
-LEAST_BEFORE, LEAST_AFTER = 0.35, 0.5
-LEAST_STEADY_DIRECTION = 0.8
-LEAST_SHARE = 0.3
-# It must stand out: from what goes on around it, and against the hardest hit nearby.
-STANDING_OUT, AROUND_S = 4.0, 0.5
-LEAST_OF_HARDEST, NEARBY_S = 0.22, 1.5
-CLOSEST_HITS_S = 0.09
-# Something that reaches over the picture's edge may be the scenery itself, when little else holds still.
-LEAST_STEADY, STEADY_AROUND_S = 0.25, 1.0
-
-WHOOSH_SPEED, WHOOSH_SHORTEST_S = 0.8, 0.16
-SCRAPE_SPEEDS, SCRAPE_SHORTEST_S, SCRAPE_LARGEST_AREA = (0.05, 0.45), 0.5, 0.2
-LONGEST_GAP_S = 0.12
+from deepsound.generate.draft.motion import MotionTrack
+from deepsound.generate.draft.score import Impact
 
 
 @dataclass(frozen=True)
-class Hit:
-    """An impact at `time_s`: `force` from 0 to 1 of the clip's hardest, `size` the thing's share of the picture."""
+class ImpactRule:
+    """What a blow must be to count as an impact; tuned on rendered scenes with known impact times.
 
-    time_s: float
-    force: float
-    x: float
-    size: float
+    A blow's weight is its loss of speed (long sides per second) times how well the motion before and after it is
+    established. It must reach `least_weight`, `stand_out` times the usual within `around_s`, `least_of_hardest` of the
+    hardest within `nearby_s` and `least_beside_harder` of it within `beside_s`. Of two impacts closer than `closest_s`
+    the harder one is kept.
+    """
 
-
-@dataclass(frozen=True)
-class Sweep:
-    """Motion that goes on: knots of `times_s`, `speeds` (long sides per second) and `xs` (0 left to 1 right)."""
-
-    times_s: tuple[float, ...]
-    speeds: tuple[float, ...]
-    xs: tuple[float, ...]
-
-    @property
-    def start_s(self) -> float:
-        return self.times_s[0]
-
-    @property
-    def end_s(self) -> float:
-        return self.times_s[-1]
-
-
-@dataclass(frozen=True)
-class Score:
-    """All that is to be heard in a clip of `duration_s`; `activity` follows the whole picture's motion energy."""
-
-    duration_s: float
-    hits: tuple[Hit, ...] = ()
-    whooshes: tuple[Sweep, ...] = ()
-    scrapes: tuple[Sweep, ...] = ()
-    activity: Sweep | None = None
+    least_weight: float = 0.12
+    least_loss_share: float = 0.7
+    least_before: float = 0.35
+    least_after: float = 0.5
+    least_steady_direction: float = 0.8
+    least_share: float = 0.3
+    stand_out: float = 4.0
+    around_s: float = 0.5
+    usual_percentile: float = 40.0
+    least_of_hardest: float = 0.22
+    nearby_s: float = 1.5
+    closest_s: float = 0.09
+    # Right beside a much harder blow a weak one is a stumble of the measurement, or would not be heard.
+    least_beside_harder: float = 0.5
+    beside_s: float = 0.22
+    # One of many alike, as in rain, falls under the general noise: as many as these from small parts of what moves.
+    alike: float = 0.8
+    # What reaches over the picture's edge may be the scenery itself, when little else holds still around then.
+    least_steady: float = 0.25
+    steady_around_s: float = 1.0
 
 
-def plan(track: MotionTrack) -> Score:
-    """The events of a clip's motion."""
-    hits = plan_hits(track)
-    moved = [movement for movement in track.movements if movement.energy > 0.0]
-    whooshes = _sweeps([_fast(m) for m in moved], moved, WHOOSH_SHORTEST_S)
-    scrapes = _sweeps([_scraping(m) for m in moved], moved, SCRAPE_SHORTEST_S)
-    return Score(track.duration_s, hits, whooshes, scrapes, _activity(track.movements))
-
-
-def plan_hits(track: MotionTrack) -> tuple[Hit, ...]:
-    """The impacts among the blows, in order of time, the hardest of those too close together."""
+def plan_impacts(track: MotionTrack, rule: ImpactRule | None = None) -> tuple[Impact, ...]:
+    """The impacts in a clip's motion, in order of time; `strength` is relative to the clip's hardest."""
+    rule = rule or ImpactRule()
+    blows = [blow for blow in track.blows if _is_hard(blow, rule) and _is_whole(blow, rule)]
     times_s = np.array([blow.time_s for blow in track.blows])
-    weights = np.array([blow.strength * blow.before * blow.after for blow in track.blows])
-    taken: list[int] = []
-    for index in np.argsort(-weights, kind="stable"):
-        blow, weight = track.blows[index], weights[index]
-        if weight < LEAST_BLOW:
-            break
-        apart_s = np.abs(times_s - blow.time_s)
-        stands_out = (weight >= STANDING_OUT * np.percentile(weights[apart_s < AROUND_S], 40)
-                      and weight >= LEAST_OF_HARDEST * weights[apart_s < NEARBY_S].max())
-        alone = all(apart_s[other] >= CLOSEST_HITS_S for other in taken)
-        if stands_out and alone and _is_impact(blow) and not _is_scenery(blow, track.movements):
-            taken.append(int(index))
-    hardest = max((weights[index] for index in taken), default=1.0)
-    hits = (Hit(track.blows[i].time_s, float(weights[i] / hardest), track.blows[i].x, track.blows[i].area) for i in taken)
-    return tuple(sorted(hits, key=lambda hit: hit.time_s))
+    weights = np.array([_weight(blow) for blow in track.blows])
+    moved_s = np.array([movement.time_s for movement in track.movements])
+    taken: list[Blow] = []
+    taken_s: list[float] = []
+    for blow in sorted(blows, key=_weight, reverse=True):
+        first = bisect_left(taken_s, blow.time_s - rule.closest_s)
+        alone = first == len(taken_s) or taken_s[first] > blow.time_s + rule.closest_s
+        if (alone and _stands_out(blow, times_s, weights, rule) and not _is_one_of_many(blow, track, times_s, rule)
+                and not _is_scenery(blow, track, moved_s, rule)):
+            taken.append(blow)
+            insort(taken_s, blow.time_s)
+    hardest = _weight(taken[0]) if taken else 1.0
+    impacts = (Impact(blow.time_s, _weight(blow) / hardest, blow.x, blow.area, blow.speed) for blow in taken)
+    return tuple(sorted(impacts, key=lambda impact: impact.time_s))
 
 
-def _is_impact(blow: Blow) -> bool:
-    return (blow.loss >= LEAST_LOSS_SHARE * blow.speed and blow.before >= LEAST_BEFORE and blow.after >= LEAST_AFTER
-            and blow.steady_direction >= LEAST_STEADY_DIRECTION and blow.share >= LEAST_SHARE)
+def _weight(blow: Blow) -> float:
+    return blow.strength * blow.before * blow.after
 
 
-def _is_scenery(blow: Blow, movements: tuple[Movement, ...]) -> bool:
-    around = [m.steady for m in movements if abs(m.time_s - blow.time_s) < STEADY_AROUND_S]
-    return blow.at_edge and float(np.percentile(around, 20)) < LEAST_STEADY
+def _is_hard(blow: Blow, rule: ImpactRule) -> bool:
+    return (_weight(blow) >= rule.least_weight
+            and blow.loss >= rule.least_loss_share * blow.speed
+            and blow.before >= rule.least_before
+            and blow.after >= rule.least_after)
 
 
-def _fast(movement: Movement) -> float:
-    return movement.top_speed if movement.top_speed > WHOOSH_SPEED else 0.0
+def _is_whole(blow: Blow, rule: ImpactRule) -> bool:
+    """Whether the thing hit travels as one and is no small part of what moves."""
+    return blow.steady_direction >= rule.least_steady_direction and blow.share >= rule.least_share
 
 
-def _scraping(movement: Movement) -> float:
-    """The speed of something compact that slides along rather level and not fast, else 0."""
-    speed = float(np.hypot(movement.drift_x, movement.drift_y))
-    slow, fast = SCRAPE_SPEEDS
-    level = abs(movement.drift_x) > 3.0 * abs(movement.drift_y)
-    return speed if slow < speed < fast and level and movement.area < SCRAPE_LARGEST_AREA else 0.0
+def _is_one_of_many(blow: Blow, track: MotionTrack, times_s: np.ndarray, rule: ImpactRule) -> bool:
+    first, last = np.searchsorted(times_s, [blow.time_s - rule.nearby_s, blow.time_s + rule.nearby_s])
+    least = rule.alike * _weight(blow)
+    alike = [_is_whole(other, rule) for other in track.blows[first:last] if _weight(other) >= least]
+    return alike.count(False) > alike.count(True)
 
 
-def _sweeps(speeds: list[float], movements: list[Movement], shortest_s: float) -> tuple[Sweep, ...]:
-    """The stretches over which `speeds`, one for each movement, stay above 0 for long enough."""
-    runs: list[list[int]] = [[]]
-    for index, (speed, movement) in enumerate(zip(speeds, movements, strict=True)):
-        late = runs[-1] and movement.time_s - movements[runs[-1][-1]].time_s > LONGEST_GAP_S
-        if late:
-            runs.append([])
-        if speed > 0.0:
-            runs[-1].append(index)
-    long_enough = (run for run in runs if run and movements[run[-1]].time_s - movements[run[0]].time_s >= shortest_s)
-    return tuple(
-        Sweep(tuple(movements[i].time_s for i in run), tuple(speeds[i] for i in run), tuple(movements[i].x for i in run))
-        for run in long_enough)
+def _stands_out(blow: Blow, times_s: np.ndarray, weights: np.ndarray, rule: ImpactRule) -> bool:
+    def near(span_s: float) -> np.ndarray:
+        first, last = np.searchsorted(times_s, [blow.time_s - span_s, blow.time_s + span_s])
+        return weights[first:last]
+
+    return _weight(blow) >= max(
+        rule.stand_out * float(np.percentile(near(rule.around_s), rule.usual_percentile)),
+        rule.least_of_hardest * float(near(rule.nearby_s).max()),
+        rule.least_beside_harder * float(near(rule.beside_s).max()),
+    )
 
 
-def _activity(movements: tuple[Movement, ...]) -> Sweep | None:
-    """The picture's motion over time, the camera's counted in."""
-    if not movements:
-        return None
-    return Sweep(tuple(m.time_s for m in movements), tuple(m.energy + 0.3 * m.camera_speed for m in movements),
-                 tuple(m.x for m in movements))
+def _is_scenery(blow: Blow, track: MotionTrack, moved_s: np.ndarray, rule: ImpactRule) -> bool:
+    if not blow.at_edge:
+        return False
+    first, last = np.searchsorted(moved_s, [blow.time_s - rule.steady_around_s, blow.time_s + rule.steady_around_s])
+    around = [movement.steady for movement in track.movements[first:last]]
+    return float(np.percentile(around, 20)) < rule.least_steady

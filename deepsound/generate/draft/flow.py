@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from deepsound.generate.draft.camera import camera_shift, steady_share, warp
+from deepsound.generate.draft.camera import camera_shift, dot, steady_share, warp
 from deepsound.generate.draft.foreground import Foreground
 
 UNEXPLAINED_LEVELS = 8.0
@@ -21,6 +21,7 @@ PRESENT_LEVELS = 20
 # Motion is believed only where it explains the change clearly better than rest does.
 EXPLAINED = 0.85
 PREDICTED_BETTER_LEVELS = 0.5
+PREDICTABLE_PIXELS = 1.5
 FASTER_THAN_REST_PIXELS = 0.7
 # Along a straight edge nothing tells motion from rest: the smaller eigenvalue's share that makes an edge straight.
 STRAIGHT = 0.25
@@ -56,8 +57,8 @@ class FlowMeter:
     """Measures flow from frame to frame, uint8 [h, w] of one size, in order of time."""
 
     def __init__(self) -> None:
-        self._quick = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
-        self._fine = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+        self._quick = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
+        self._fine = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
         self._fine.setFinestScale(1)
         self.forget()
 
@@ -82,9 +83,12 @@ class FlowMeter:
 
     def _shift(self, was: np.ndarray, now: np.ndarray, camera: np.ndarray) -> np.ndarray:
         """Where the foreground has gone, in pixels; a guess from the last flow keeps up with what is fast and thin."""
+        if max(was.max(), now.max()) <= PRESENT_LEVELS:
+            self._last_shift = None
+            return camera
         shift = self._fine.calc(was, now, None)
         mismatch = _mismatch(was, now, shift)
-        if self._last_shift is not None:
+        if self._last_shift is not None and np.abs(self._last_shift - camera).max() > PREDICTABLE_PIXELS:
             guided = self._fine.calc(was, now, _carried_on(self._last_shift))
             guided_mismatch = _mismatch(was, now, guided)
             better = guided_mismatch < mismatch - PREDICTED_BETTER_LEVELS
@@ -148,5 +152,5 @@ def _across_edges(picture: np.ndarray, motion: np.ndarray) -> np.ndarray:
     eigen = cv2.cornerEigenValsAndVecs(picture, STRAIGHT_WINDOW, 3)
     across = eigen[..., 2:4]
     straight = np.minimum(eigen[..., 0], eigen[..., 1]) < STRAIGHT * np.maximum(eigen[..., 0], eigen[..., 1])
-    projected = (motion * across).sum(axis=-1, keepdims=True) * across
+    projected = dot(motion, across)[..., None] * across
     return np.where(straight[..., None], projected, motion).astype(np.float32)
