@@ -140,6 +140,14 @@ def test_whooshes_follow_from_left_to_right():
     assert right[-44100:].sum() > 2 * left[-44100:].sum()
 
 
+def test_slow_flight_between_hits_does_not_scrape():
+    def play_moving(speed: float) -> np.ndarray:
+        moving = movements(4.0, area=0.02, energy=0.5 * 0.02, drift_x=0.5, top_speed=speed)
+        return play(Score(4.0, hits([0.6, 1.4, 2.2, 3.0]), moving), Palette(("soft",))).numpy()
+
+    np.testing.assert_allclose(play_moving(0.4)[:, 44100:132300], play_moving(0.0)[:, 44100:132300], atol=1e-3)
+
+
 def test_steady_motion_brings_a_bed_and_pauses_do_not():
     steady = play(Score(6.0, (), movements(6.0)))
     paused = play(Score(6.0, (), movements(6.0, area=lambda at: 0.3 * (at % 1.5 > 1.0))))

@@ -44,8 +44,11 @@ class MotionCurves:
     pan: Curve
 
 
-def motion_curves(score: Score) -> MotionCurves:
-    """The score's movements, smoothed: beds follow over a second, whooshes and scrapes over a third of one."""
+def motion_curves(score: Score, least_drag_s: float) -> MotionCurves:
+    """The score's movements, smoothed: beds follow over a second, whooshes and scrapes over a third of one.
+
+    Slow contact that lasts less than `least_drag_s` seconds does not count.
+    """
     grid_s = np.arange(int(score.duration_s * CURVE_RATE) + 2) / CURVE_RATE
     on_grid = _Sampled(score.movements, grid_s)
     energy, area, speed = on_grid("energy"), on_grid("area"), on_grid("top_speed")
@@ -55,13 +58,15 @@ def motion_curves(score: Score) -> MotionCurves:
     moving = _ramp(area + 0.5 * np.minimum(camera, 0.3), 0.09, 0.22)
     # Motion that pauses is no flow: the least of the time around decides, then the edges are rounded.
     flow = _smoothed(_least(_smoothed(moving, 0.5), 0.8), 1.0)
-    rush = _ramp(speed, 0.9, 3.0) * (0.3 + 0.7 * steadiness) * (area < 0.5)
+    rush = _ramp(speed, 0.9, 3.0) * (0.3 + 0.7 * steadiness)
+    # A whoosh is one thing passing a camera that stands still, not a whole picture in turmoil.
+    rush = rush * (1 - _ramp(area, 0.10, 0.20)) * (1 - _ramp(camera, 0.1, 0.4))
     drag = _ramp(speed, 0.05, 0.2) * (1 - _ramp(speed, 0.6, 1.0)) * _ramp(steadiness, 0.6, 0.9) * (area < 0.12)
     return MotionCurves(
         activity=Curve(_smoothed(_ramp(energy, 0.0, 0.15), _BED_SMOOTHING_S)),
         flow=Curve(flow),
         rush=Curve(_smoothed(rush, _SWEEP_SMOOTHING_S)),
-        drag=Curve(_smoothed(_least(drag, 0.25), _SWEEP_SMOOTHING_S)),
+        drag=Curve(_smoothed(_least(drag, least_drag_s / 2), _SWEEP_SMOOTHING_S)),
         busy=Curve(_busy(score, grid_s)),
         speed=Curve(_smoothed(speed, _SWEEP_SMOOTHING_S)),
         pan=Curve(_smoothed(on_grid("x", 0.5), 0.25)),

@@ -27,8 +27,8 @@ class DraftGenerator:
     def generate(self, clip: Clip, request: GenerationRequest, progress: Progress) -> Audio:
         """Stereo sound at 44100 Hz as long as the clip, or as `request.duration_s` if that is less.
 
-        `steps` and `guidance` mean nothing here. Raises InputError for a duration that is not positive, MediaError when the
-        clip's pictures cannot be decoded.
+        `steps` and `guidance` mean nothing here. Raises InputError for a duration that is not positive, MediaError
+        when the clip's pictures cannot be decoded.
         """
         from deepsound.generate.draft.events import plan_impacts
 

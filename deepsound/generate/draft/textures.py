@@ -25,7 +25,9 @@ _UNDER_HITS_DB = -17.0
 _BED_RISE_DB = 6.0
 _WHOOSH_DB = -34.0
 _SCRAPE_DB = -33.0
+# What moves slowly may as well be flying: unless the prompt speaks of scrapes, they are faint, long, and not near hits.
 _UNNAMED_SCRAPE_DB = -9.0
+_LEAST_SCRAPE_S = {True: 0.2, False: 1.2}
 _WHOOSH_USUAL_SPEED = 1.8
 _SWEEP_SHIFTS = 2.0 ** np.linspace(-1.5, 1.5, 13)
 _CALL_S = 0.35
@@ -84,7 +86,7 @@ _SCRAPE_BANDS = (Band(1400, 0.6, 0), Band(3600, 0.7, -4), Band(500, 0.5, -8))
 
 def texture_layers(score: Score, palette: Palette, sample_rate: int, seed: int) -> list[Iterator[np.ndarray]]:
     """Endless layers of float32 [2, BLOCK] blocks, to be added up: the palette's beds, whooshes and scrapes."""
-    curves = motion_curves(score)
+    curves = motion_curves(score, _LEAST_SCRAPE_S[palette.scrapes_named])
     layers = []
     for index, (name, level) in enumerate(_bed_levels(palette, curves)):
         rng = np.random.default_rng([seed, 1, index])
@@ -92,8 +94,7 @@ def texture_layers(score: Score, palette: Palette, sample_rate: int, seed: int) 
     if palette.whooshes and curves.rush.values.any():
         layers.append(_whooshes(curves, sample_rate, np.random.default_rng([seed, 2])))
     if palette.scrapes and curves.drag.values.any():
-        level_db = _SCRAPE_DB + (0 if palette.scrapes_named else _UNNAMED_SCRAPE_DB)
-        layers.append(_scrapes(curves, level_db, score.duration_s, sample_rate, np.random.default_rng([seed, 3])))
+        layers.append(_scrapes(palette, curves, score.duration_s, sample_rate, np.random.default_rng([seed, 3])))
     return layers
 
 
@@ -212,13 +213,15 @@ def _whooshes(curves: MotionCurves, sample_rate: int, rng: np.random.Generator) 
 
 
 def _scrapes(
-    curves: MotionCurves, level_db: float, duration_s: float, sample_rate: int, rng: np.random.Generator,
+    palette: Palette, curves: MotionCurves, duration_s: float, sample_rate: int, rng: np.random.Generator,
 ) -> Iterator[np.ndarray]:
     """Rough friction, grainy and uneven, panned to where it moves."""
     power_at = _swaying(_SCRAPE_BANDS, duration_s, sample_rate, rng)
     blocks = noise_blocks(power_at, _BED_FRAME, sample_rate, rng, width=0.2, grains_per_s=3000)
-    level = Curve(_amplitude(level_db) * curves.drag.values)
-    return _placed(_levelled(blocks, level, sample_rate), curves.pan, sample_rate)
+    level = curves.drag.values * _amplitude(_SCRAPE_DB)
+    if not palette.scrapes_named:
+        level = level * _amplitude(_UNNAMED_SCRAPE_DB) * (1 - curves.busy.values)
+    return _placed(_levelled(blocks, Curve(level), sample_rate), curves.pan, sample_rate)
 
 
 def _placed(blocks: Iterator[np.ndarray], pan: Curve, sample_rate: int) -> Iterator[np.ndarray]:
