@@ -11,14 +11,17 @@ from typing import Any
 import numpy as np
 
 from tests.goldens import (
+    bigvgan,
     clip,
     clip_tokens,
     flow,
     frame_selection,
+    mel,
     resize,
     sampler,
     silence,
     synchformer,
+    vae,
     video_clip,
 )
 
@@ -59,16 +62,20 @@ Component = Callable[[dict[str, Any], Tensors], Iterator[tuple[str, Any, Any, fl
 # A golden file belongs to the component with the longest name that begins its own. A component yields
 # (output, got, expected, tolerance); None for `got` says that it does not expose this seam.
 COMPONENTS: dict[str, Component] = {
+    "bigvgan": bigvgan.compare,
     "clip": clip.compare,
     "clip_tokens": clip_tokens.compare,
     "flow": flow.compare,
     "frame_selection": frame_selection.compare,
+    "mel_16k": mel.compare,
+    "mel_44k": mel.compare,
     "noise": sampler.compare_noise,
     "resize": resize.compare,
     "sampler": sampler.compare,
     "sequence_lengths": sampler.compare_lengths,
     "silence": silence.compare,
     "synchformer": synchformer.compare,
+    "vae": vae.compare,
     "video_clip": video_clip.compare,
 }
 

@@ -1,0 +1,1 @@
+"""MMAudio's mel autoencoder."""
