@@ -21,8 +21,8 @@ class Block:
 
     edge_x: float = 1.78
     width: float = 0.17
-    height: float = 0.68
-    mass: float = 4.0
+    height: float = 0.74
+    mass: float = 5.0
 
     @property
     def inertia(self) -> float:
@@ -71,7 +71,7 @@ class Piece:
 class Story:
     """Two balls and a block; solved once, then asked for any time."""
 
-    first: Ball = Ball(start_s=0.8, x=-0.15, y=0.6, vx=3.4, vy=-1.0)
+    first: Ball = Ball(start_s=0.8, x=-0.15, y=0.75, vx=3.0, vy=-1.0)
     second: Ball = Ball(start_s=3.1, x=-0.15, y=1.1, vx=1.45)
     block: Block = Block()
     duration_s: float = 6.4

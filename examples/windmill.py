@@ -63,9 +63,8 @@ class Windmill:
             lift = 0.75 * np.sin(2 * np.pi * (1.9 * time_s + phase)) - 0.25
             tips = [middle + size * np.array([side, lift]) for side in (-1, 1)]
             cover = np.zeros((HEIGHT, WIDTH), np.uint8)
-            for tip in tips:
-                cv2.line(cover, *(tuple(np.round(end * 64).astype(int)) for end in (middle, tip)), 190, 1, cv2.LINE_AA,
-                         shift=6)
+            wings = np.round(64 * np.array([tips[0], middle, tips[1]])).astype(np.int32)
+            cv2.polylines(cover, [wings], False, (190,), 1, cv2.LINE_AA, shift=6)
             blend(picture, (0.24, 0.25, 0.30), cover.astype(np.float32) / 255)
 
 
