@@ -18,7 +18,7 @@ TAPS = 12
 _CUTOFF = 0.25
 _KAISER_BETA = 4.6638
 _AMPLITUDE_FLOOR = 1e-9
-# A slice's phases and padded copies stay in a core's cache: three times faster than the plain form on a CPU.
+# Numbers of a slice for every CPU thread: its phases and padded copies then stay in that core's cache.
 _CPU_SLICE = 1 << 18
 
 
@@ -141,4 +141,4 @@ def _correlate_by_convolution(x: Tensor, taps: Tensor) -> Tensor:
 def _channels_at_once(x: Tensor) -> int:
     if x.device.type != "cpu":
         return x.shape[1]
-    return max(1, _CPU_SLICE // (x.shape[0] * x.shape[2]))
+    return max(1, _CPU_SLICE * torch.get_num_threads() // (x.shape[0] * x.shape[2]))
