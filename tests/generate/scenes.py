@@ -344,6 +344,11 @@ def falling_flakes(look: Look, duration_s: float = 6.0, streak: float = 0.0) -> 
     return Scene("falling rain" if streak else "falling snow", duration_s, draw, (), look)
 
 
+def falling_rain(look: Look, duration_s: float = 6.0) -> Scene:
+    """Rain that falls without end."""
+    return falling_flakes(look, duration_s, streak=0.05)
+
+
 def still(look: Look, duration_s: float = 3.0) -> Scene:
     """Nothing moves."""
     return Scene("still picture", duration_s, lambda canvas, at: canvas.disk((0.6, 0.5), 0.2, (90, 90, 160)), (), look)

@@ -21,6 +21,8 @@ SLOWEST_MOVER = 0.06
 LEAST_AREA_PIXELS = 50
 FULL_AREA_PIXELS = 121
 LEAST_LOSS_SHARE = 0.5
+FASTEST_GAIN = 2.0
+FULL_SHARE = 0.3
 EDGE_PIXELS = 2
 
 
@@ -72,7 +74,7 @@ def hardest_blow(flows: Sequence[Flow]) -> Blow:
         strength=strength,
         loss=float(loss[mover].mean()),
         speed=mean_speed,
-        before=_agreement(v0[mover], v1[mover], weight, turned),
+        before=_agreement(_sped_up(v0[mover], v1[mover]), v1[mover], weight, turned),
         after=_agreement(v4[mover], v3[mover], weight, turned),
         steady_direction=float(np.hypot(mean[0], mean[1])) / max(mean_speed, 1e-9),
         share=float(speed[mover].sum() / max((speed * movers).sum(), 1e-9)),
@@ -96,7 +98,7 @@ def _along_paths(flows: Sequence[Flow]) -> list[np.ndarray]:
 def _hardest_hit_mover(movers: np.ndarray, loss: np.ndarray, speed: np.ndarray) -> tuple[np.ndarray, int, float]:
     """Connected movers as labels [h, w], the label of the one with the highest mean loss, and that loss.
 
-    Small movers count for less, and those that lost little of what they had for nothing.
+    Small movers and small parts of all motion count for less, those that lost little of what they had for nothing.
     """
     count, labels = cv2.connectedComponents(movers.astype(np.uint8))
     flat = labels.ravel()
@@ -107,8 +109,14 @@ def _hardest_hit_mover(movers: np.ndarray, loss: np.ndarray, speed: np.ndarray) 
     real = (areas > LEAST_AREA_PIXELS) & (losses > LEAST_LOSS_SHARE * speeds)
     size = np.sqrt(np.minimum(areas, FULL_AREA_PIXELS) / FULL_AREA_PIXELS)
     strength = np.where(real, losses / np.maximum(areas, 1.0) * size, 0.0)
-    best = int(np.argmax(strength))
+    best = int(np.argmax(strength * np.minimum(speeds / max(speeds[1:].sum(), 1e-9), FULL_SHARE)))
     return labels, best, float(strength[best])
+
+
+def _sped_up(slower: np.ndarray, faster: np.ndarray) -> np.ndarray:
+    """`slower` [n, 2] stretched by up to FASTEST_GAIN towards `faster`: what falls or is swung gains speed."""
+    gain = dot(slower, faster) / np.maximum(dot(slower, slower), 1e-9)
+    return slower * np.clip(gain, 1.0, FASTEST_GAIN)[:, None]
 
 
 def _agreement(outer: np.ndarray, inner: np.ndarray, weight: np.ndarray, turned: float) -> float:

@@ -22,12 +22,12 @@ class ImpactRule:
     the harder one is kept.
     """
 
-    least_weight: float = 0.12
+    least_weight: float = 0.15
     least_loss_share: float = 0.7
     least_before: float = 0.35
     least_after: float = 0.5
-    least_steady_direction: float = 0.8
-    least_share: float = 0.3
+    least_steady_direction: float = 0.9
+    least_share: float = 0.4
     stand_out: float = 4.0
     around_s: float = 0.5
     usual_percentile: float = 40.0
@@ -39,9 +39,10 @@ class ImpactRule:
     beside_s: float = 0.22
     # One of many alike, as in rain, falls under the general noise: as many as these from small parts of what moves.
     alike: float = 0.8
-    # What reaches over the picture's edge may be the scenery itself, when little else holds still around then.
+    # What reaches the picture's edge, or stops while such things do, may be the scenery when little else holds still.
     least_steady: float = 0.25
     steady_around_s: float = 1.0
+    edge_weight: float = 0.25
 
 
 def plan_impacts(track: MotionTrack, rule: ImpactRule | None = None) -> tuple[Impact, ...]:
@@ -57,7 +58,7 @@ def plan_impacts(track: MotionTrack, rule: ImpactRule | None = None) -> tuple[Im
         first = bisect_left(taken_s, blow.time_s - rule.closest_s)
         alone = first == len(taken_s) or taken_s[first] > blow.time_s + rule.closest_s
         if (alone and _stands_out(blow, times_s, weights, rule) and not _is_one_of_many(blow, track, times_s, rule)
-                and not _is_scenery(blow, track, moved_s, rule)):
+                and not _is_scenery(blow, track, times_s, moved_s, rule)):
             taken.append(blow)
             insort(taken_s, blow.time_s)
     hardest = _weight(taken[0]) if taken else 1.0
@@ -100,9 +101,14 @@ def _stands_out(blow: Blow, times_s: np.ndarray, weights: np.ndarray, rule: Impa
     )
 
 
-def _is_scenery(blow: Blow, track: MotionTrack, moved_s: np.ndarray, rule: ImpactRule) -> bool:
-    if not blow.at_edge:
+def _is_scenery(blow: Blow, track: MotionTrack, times_s: np.ndarray, moved_s: np.ndarray, rule: ImpactRule) -> bool:
+    """Whether the picture's own lurching passes for a blow: little holds still, and what stops reaches its edges."""
+    span_s = [blow.time_s - rule.steady_around_s, blow.time_s + rule.steady_around_s]
+    first, last = np.searchsorted(times_s, span_s)
+    least = rule.edge_weight * _weight(blow)
+    at_edge = [other.at_edge for other in track.blows[first:last] if _weight(other) >= least]
+    if not blow.at_edge and 2 * sum(at_edge) <= len(at_edge):
         return False
-    first, last = np.searchsorted(moved_s, [blow.time_s - rule.steady_around_s, blow.time_s + rule.steady_around_s])
+    first, last = np.searchsorted(moved_s, span_s)
     around = [movement.steady for movement in track.movements[first:last]]
     return float(np.percentile(around, 20)) < rule.least_steady

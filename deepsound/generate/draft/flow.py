@@ -6,6 +6,7 @@ Velocities are in long sides of the picture per second, so that thresholds mean 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, cast
 
 import cv2
 import numpy as np
@@ -13,8 +14,9 @@ import numpy as np
 from deepsound.generate.draft.camera import camera_shift, dot, steady_share, warp
 from deepsound.generate.draft.foreground import Foreground
 
-UNEXPLAINED_LEVELS = 8.0
-NOISE_FACTOR = 4.0
+UNEXPLAINED_LEVELS = 10.0
+# After a cut everything differs, which is not noise.
+NOISE_FACTOR, LOUDEST_NOISE_LEVELS = 3.0, 4.0
 CUT_SHARE = 0.45
 CHANGED_LEVELS = 6.0
 PRESENT_LEVELS = 20
@@ -72,7 +74,7 @@ class FlowMeter:
         after = _same_brightness(before, after)
         if self._foreground is None:
             self._foreground, self._painted = Foreground(before), np.zeros_like(before)
-        rough = self._quick.calc(before, after, None)
+        rough = _dense(self._quick, before, after)
         camera = camera_shift(before, rough)
         was, self._painted = self._painted, self._foreground.paint(before, after, camera, end_s - start_s)
         shift = self._shift(was, self._painted, camera)
@@ -86,10 +88,10 @@ class FlowMeter:
         if max(was.max(), now.max()) <= PRESENT_LEVELS:
             self._last_shift = None
             return camera
-        shift = self._fine.calc(was, now, None)
+        shift = _dense(self._fine, was, now)
         mismatch = _mismatch(was, now, shift)
         if self._last_shift is not None and np.abs(self._last_shift - camera).max() > PREDICTABLE_PIXELS:
-            guided = self._fine.calc(was, now, _carried_on(self._last_shift))
+            guided = _dense(self._fine, was, now, _carried_on(self._last_shift))
             guided_mismatch = _mismatch(was, now, guided)
             better = guided_mismatch < mismatch - PREDICTED_BETTER_LEVELS
             shift = np.where(better[..., None], guided, shift)
@@ -98,6 +100,11 @@ class FlowMeter:
         shift = np.where(believed[..., None], shift, camera)
         self._last_shift = _across_edges(was, shift - camera) + camera
         return self._last_shift
+
+
+def _dense(dis: cv2.DISOpticalFlow, was: np.ndarray, now: np.ndarray, guess: np.ndarray | None = None) -> np.ndarray:
+    # OpenCV's type stubs forget that None may be passed, which means no guess.
+    return np.asarray(dis.calc(was, now, cast(Any, guess)))
 
 
 def change(before: np.ndarray, after: np.ndarray) -> float:
@@ -125,8 +132,8 @@ def _moving(was: np.ndarray, now: np.ndarray, camera: np.ndarray) -> np.ndarray:
 
 
 def _is_cut(before: np.ndarray, after: np.ndarray, shift: np.ndarray, camera: np.ndarray) -> bool:
-    noise = float(np.median(cv2.absdiff(before, warp(after, camera))))
-    unexplained = _mismatch(before, after, shift) > max(2.0, NOISE_FACTOR * noise) + UNEXPLAINED_LEVELS
+    noise = min(float(np.median(cv2.absdiff(before, warp(after, camera)))), LOUDEST_NOISE_LEVELS)
+    unexplained = _mismatch(before, after, shift) > NOISE_FACTOR * noise + UNEXPLAINED_LEVELS
     return bool(unexplained.mean() > CUT_SHARE)
 
 

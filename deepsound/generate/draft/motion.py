@@ -19,6 +19,7 @@ REPEATED_FRAME_LEVELS = 2.5
 # Over longer intervals a path says nothing about sudden changes of its speed.
 LONGEST_INTERVAL_S = 0.16
 FLOWS_FOR_A_BLOW = 5
+LEAST_SIDE_PIXELS = 32
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ class MotionWatcher:
         newest = self._repeat or self._last
         if newest is not None and frame.time_s - newest.time_s < self._least_gap_s():
             return
-        shown = _Shown(frame.gray(self.view.long_side), frame.time_s)
+        shown = _Shown(_large_enough(frame.gray(self.view.long_side)), frame.time_s)
         last, repeat = self._last, self._repeat
         if last is None or last.gray.shape != shown.gray.shape:
             self._begin(shown)
@@ -133,6 +134,14 @@ class MotionWatcher:
     def _look_for_blow(self, flows: list[Flow]) -> None:
         if all(flow.interval_s <= LONGEST_INTERVAL_S for flow in flows):
             self._blows.append(hardest_blow(flows))
+
+
+def _large_enough(gray: np.ndarray) -> np.ndarray:
+    """Tiny and very narrow pictures with their border repeated, as the flow needs some room."""
+    missing = [max(LEAST_SIDE_PIXELS - side, 0) for side in gray.shape]
+    if not any(missing):
+        return gray
+    return cv2.copyMakeBorder(gray, 0, missing[0], 0, missing[1], cv2.BORDER_REPLICATE)
 
 
 def describe(flow: Flow) -> Movement:
