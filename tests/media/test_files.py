@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -20,14 +21,19 @@ from deepsound.types import Audio
 Sound = Callable[..., Audio]
 
 
-@pytest.fixture
+@contextmanager
 def full_disk() -> Iterator[None]:
-    """Let no file grow past 20 000 bytes, so that the system itself refuses to write more."""
+    """Let no file grow past 20 000 bytes, so that the system itself refuses to write more.
+
+    Not a fixture: the limit holds for the whole process, and pytest's own report may be a longer file.
+    """
     resource = pytest.importorskip("resource", reason="this system has no file size limit to set")
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 6, 8])
@@ -52,11 +58,11 @@ def test_wav_refuses_what_is_no_number(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_full_disk_leaves_the_earlier_wav(tmp_path: Path, tone: Sound, full_disk: None) -> None:
+def test_full_disk_leaves_the_earlier_wav(tmp_path: Path, tone: Sound) -> None:
     path = tmp_path / "a.wav"
     write_wav(tone(0.05), path)
     before = path.read_bytes()
-    with pytest.raises(OutputError, match=r"a\.wav") as error:
+    with full_disk(), pytest.raises(OutputError, match=r"a\.wav") as error:
         write_wav(tone(5.0), path)
     assert "choose another" in str(error.value)
     assert path.read_bytes() == before
@@ -64,12 +70,12 @@ def test_full_disk_leaves_the_earlier_wav(tmp_path: Path, tone: Sound, full_disk
 
 
 def test_full_disk_leaves_the_earlier_video(
-    tmp_path: Path, make_video: Callable[..., Path], noise: Sound, full_disk: None,
+    tmp_path: Path, make_video: Callable[..., Path], noise: Sound,
 ) -> None:
     source = make_video("source.mp4")
     target = tmp_path / "out.mp4"
     target.write_bytes(b"an earlier, good file")
-    with pytest.raises(OutputError, match=r"out\.mp4"):
+    with full_disk(), pytest.raises(OutputError, match=r"out\.mp4"):
         mux(source, noise(20.0), target)
     assert target.read_bytes() == b"an earlier, good file"
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["out.mp4", "source.mp4"]
