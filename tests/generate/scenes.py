@@ -349,6 +349,18 @@ def falling_rain(look: Look, duration_s: float = 6.0) -> Scene:
     return falling_flakes(look, duration_s, streak=0.05)
 
 
+def passing_ball(look: Look, duration_s: float = 3.0) -> Scene:
+    """A ball that crosses the picture, passing behind a pillar, and leaves it."""
+    aspect = _aspect(look)
+
+    def draw(canvas: Canvas, at: float) -> None:
+        canvas.disk((-0.1 + 0.9 * at, 0.6), 0.08, (200, 60, 40))
+        canvas.box(aspect * 0.45, -1, 0.3, 3, (90, 90, 100))
+        canvas.box(-1, 0.75, aspect + 2, 1, (110, 90, 80))
+
+    return Scene("passing ball", duration_s, draw, (), look)
+
+
 def still(look: Look, duration_s: float = 3.0) -> Scene:
     """Nothing moves."""
     return Scene("still picture", duration_s, lambda canvas, at: canvas.disk((0.6, 0.5), 0.2, (90, 90, 160)), (), look)

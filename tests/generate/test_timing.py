@@ -91,6 +91,13 @@ def test_the_tornado_has_no_impacts(tornado):
     assert plan_impacts(Clip.open(tornado).view(Motion())) == ()
 
 
+@pytest.mark.parametrize(("fps", "background"), [(25, "flat"), (30, "textured")])
+def test_passing_behind_something_or_leaving_is_no_impact(fps, background):
+    track = watch_scene(scenes.passing_ball(Look(Fraction(fps), (320, 240), background, 215)))
+    assert max(movement.top_speed for movement in track.movements) > 0.3
+    assert plan_impacts(track) == ()
+
+
 def test_times_are_finer_than_the_frame_rate():
     errors_s = []
     for seed in (221, 222):

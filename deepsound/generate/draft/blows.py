@@ -30,9 +30,10 @@ EDGE_PIXELS = 2
 class Blow:
     """The hardest sudden loss of speed around `time_s` of one connected mover.
 
-    `loss` and `speed` (before) in long sides per second; `agreement` from 0 to 1, how well the motion before and
-    after is established; `steady_direction` near 0 for a turning thing and 1 or more for a travelling one; `share` of
-    all motion that this mover has; `x`, `y` from 0 to 1; `area` as a share of the picture.
+    `loss` and `speed` (before) in long sides per second; `before` and `after` from 0 to 1, how well the motion on
+    either side is established; `steady_direction` near 0 for a turning thing and 1 or more for a travelling one;
+    `share` of all motion that this mover has; `still_there`, 0 to 1, how much of it is seen afterwards; `x`, `y` from
+    0 to 1; `area` as a share of the picture; `at_edge` when it reaches the picture's edge.
     """
 
     time_s: float
@@ -47,6 +48,7 @@ class Blow:
     y: float = 0.5
     area: float = 0.0
     at_edge: bool = False
+    still_there: float = 0.0
 
 
 def hardest_blow(flows: Sequence[Flow]) -> Blow:
@@ -82,6 +84,7 @@ def hardest_blow(flows: Sequence[Flow]) -> Blow:
         y=float(rows @ weight) / max(height - 1, 1),
         area=mover.mean().item(),
         at_edge=bool(margin <= EDGE_PIXELS),
+        still_there=float(_end_of_path(flows, flows[3].present)[mover].mean()),
     )
 
 
@@ -93,6 +96,14 @@ def _along_paths(flows: Sequence[Flow]) -> list[np.ndarray]:
         velocities.append(warp(flow.velocity, path))
         path = path + warp(flow.shift, path)
     return velocities
+
+
+def _end_of_path(flows: Sequence[Flow], field: np.ndarray) -> np.ndarray:
+    """`field` [h, w], known at the fourth flow's end, read where the points of the second flow's grid are then."""
+    path = flows[1].shift
+    for flow in flows[2:4]:
+        path = path + warp(flow.shift, path)
+    return warp(field, path)
 
 
 def _hardest_hit_mover(movers: np.ndarray, loss: np.ndarray, speed: np.ndarray) -> tuple[np.ndarray, int, float]:

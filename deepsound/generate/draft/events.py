@@ -28,6 +28,8 @@ class ImpactRule:
     least_after: float = 0.5
     least_steady_direction: float = 0.9
     least_share: float = 0.4
+    # What is gone afterwards has left the picture, or went behind something.
+    least_still_there: float = 0.4
     stand_out: float = 4.0
     around_s: float = 0.5
     usual_percentile: float = 40.0
@@ -74,7 +76,8 @@ def _is_hard(blow: Blow, rule: ImpactRule) -> bool:
     return (_weight(blow) >= rule.least_weight
             and blow.loss >= rule.least_loss_share * blow.speed
             and blow.before >= rule.least_before
-            and blow.after >= rule.least_after)
+            and blow.after >= rule.least_after
+            and blow.still_there >= rule.least_still_there)
 
 
 def _is_whole(blow: Blow, rule: ImpactRule) -> bool:

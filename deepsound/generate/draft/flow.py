@@ -34,6 +34,8 @@ STRAIGHT_WINDOW = 11
 class Flow:
     """Motion over one interval: `shift` [h, w, 2] in pixels, `velocity` [h, w, 2], `moving` [h, w] 0 or 1.
 
+    `present`, [h, w] 0 or 1, is where foreground is, or is near, at the interval's end.
+
     `steady` is the share of texture that follows the camera, 0 to 1; `is_cut` says that nothing follows anything.
     """
 
@@ -42,6 +44,7 @@ class Flow:
     shift: np.ndarray
     velocity: np.ndarray
     moving: np.ndarray
+    present: np.ndarray
     camera_speed: float
     steady: float
     is_cut: bool
@@ -80,8 +83,14 @@ class FlowMeter:
         shift = self._shift(was, self._painted, camera)
         per_second = 1.0 / (max(before.shape) * (end_s - start_s))
         camera_speed = float(np.hypot(camera[..., 0], camera[..., 1]).mean()) * per_second
-        return Flow(start_s, end_s, shift, (shift - camera) * per_second, _moving(was, self._painted, camera),
-                    camera_speed, steady_share(before, rough, camera), _is_cut(before, after, rough, camera))
+        return Flow(
+            start_s, end_s, shift, (shift - camera) * per_second,
+            moving=_moving(was, self._painted, camera),
+            present=_grown(self._painted > PRESENT_LEVELS),
+            camera_speed=camera_speed,
+            steady=steady_share(before, rough, camera),
+            is_cut=_is_cut(before, after, rough, camera),
+        )
 
     def _shift(self, was: np.ndarray, now: np.ndarray, camera: np.ndarray) -> np.ndarray:
         """Where the foreground has gone, in pixels; a guess from the last flow keeps up with what is fast and thin."""
@@ -127,8 +136,11 @@ def _mismatch(was: np.ndarray, now: np.ndarray, shift: np.ndarray) -> np.ndarray
 
 def _moving(was: np.ndarray, now: np.ndarray, camera: np.ndarray) -> np.ndarray:
     """Foreground around which the picture changes once the camera is followed."""
-    changed = (_mismatch(was, now, camera) > CHANGED_LEVELS).astype(np.float32)
-    return cv2.dilate(changed, np.ones((5, 5), np.uint8)) * (was > PRESENT_LEVELS)
+    return _grown(_mismatch(was, now, camera) > CHANGED_LEVELS) * (was > PRESENT_LEVELS)
+
+
+def _grown(mask: np.ndarray) -> np.ndarray:
+    return cv2.dilate(mask.astype(np.float32), np.ones((5, 5), np.uint8))
 
 
 def _is_cut(before: np.ndarray, after: np.ndarray, shift: np.ndarray, camera: np.ndarray) -> bool:
