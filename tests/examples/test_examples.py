@@ -54,7 +54,7 @@ def landscape() -> tuple[Clip, Audio]:
 
 
 def impact_times() -> list[float]:
-    return list(json.loads((EXAMPLES / "silent_impacts.json").read_text(encoding="utf-8"))["impacts_s"])
+    return list(json.loads((EXAMPLES / "truth" / "silent_impacts.json").read_text(encoding="utf-8"))["impacts_s"])
 
 
 @pytest.mark.parametrize(("path", "duration_s"), [(IMPACTS, 6.4), (LANDSCAPE, 8.0)], ids=lambda value: str(value)[-12:])

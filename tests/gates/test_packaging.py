@@ -80,3 +80,9 @@ def test_files_and_functions_stay_readable():
         for path in (ROOT / folder).rglob("*.py"):
             count = len(path.read_text().splitlines())
             assert count <= 350, f"{path.relative_to(ROOT)} has {count} lines"
+
+
+def test_no_stray_json_is_offered_as_a_workflow_template():
+    """ComfyUI lists every JSON file directly in these folders of a pack (seen on 0.3.64 and 0.33)."""
+    for folder in ("example_workflows", "example", "examples", "workflow"):
+        assert list((ROOT / folder).glob("*.json")) == []
