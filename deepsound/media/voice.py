@@ -93,7 +93,8 @@ def voice_probabilities(audio: Audio, progress: Progress) -> VoiceActivity:
         return known
     windows = -(-audio.samples * RATE // (audio.sample_rate * WINDOW))
     blocks = list(_blocks(windows))
-    found = [_block_probabilities(audio, first, last) for first, last in progress.track(blocks, len(blocks))]
+    found = [_block_probabilities(audio, first, last, progress)
+             for first, last in progress.track(blocks, len(blocks))]
     activity = VoiceActivity(np.concatenate(found) if found else np.zeros(0, np.float32))
     _recent.put(key, activity)
     return activity
@@ -128,7 +129,7 @@ def _blocks(windows: int) -> Iterator[tuple[int, int]]:
         yield windows * index // count, windows * (index + 1) // count
 
 
-def _block_probabilities(audio: Audio, first: int, last: int) -> np.ndarray:
+def _block_probabilities(audio: Audio, first: int, last: int, progress: Progress) -> np.ndarray:
     import torch
 
     channels = _cut(audio, max(first - WARM_UP_WINDOWS, 0), last)
@@ -136,7 +137,7 @@ def _block_probabilities(audio: Audio, first: int, last: int) -> np.ndarray:
         # A sound that starts at full level looks like a voice's onset to a cold network: let it hear a mirror first.
         channels = torch.cat([channels[:, : WARM_UP_WINDOWS * WINDOW].flip(1), channels], dim=1)
     with one_thread():
-        return _agreed(_ask_network(_rows(channels))).numpy()[-(last - first):]
+        return _agreed(_ask_network(_rows(channels), progress)).numpy()[-(last - first):]
 
 
 def _agreed(heard: torch.Tensor) -> torch.Tensor:
@@ -195,14 +196,17 @@ def _less_background(rows: torch.Tensor, size: int = 1024, over: float = 1.0, fl
     return torch.istft(spectrum * gain, size, size // 4, window=window, length=rows.shape[1])
 
 
-def _ask_network(rows: torch.Tensor) -> torch.Tensor:
+def _ask_network(rows: torch.Tensor, progress: Progress) -> torch.Tensor:
     """Probabilities [rows, windows]; the network keeps its memory in itself, so one caller at a time."""
     import torch
 
     with _network_lock, torch.no_grad():
         network = _network()
         network.reset_states()
-        answers = [network(window, RATE)[:, 0] for window in rows.split(WINDOW, dim=1)]
+        answers = []
+        for window in rows.split(WINDOW, dim=1):
+            progress.check()
+            answers.append(network(window, RATE)[:, 0])
     return torch.stack(answers, dim=1)
 
 
