@@ -27,7 +27,8 @@ _WARM_UP_HOPS = 20
 def measure(audio: Audio, progress: Progress | None = None) -> Loudness:
     """Integrated loudness in LUFS (None for silence or less than 0.4 s) and true peak in dBTP (None for zeros)."""
     pace = Pace(progress or Progress())
-    return Loudness(_integrated_lufs(_metered(audio.numpy()), audio.sample_rate, pace), _true_peak_dbtp(audio, pace))
+    integrated = _integrated_lufs(_metered(audio.numpy()), audio.sample_rate, pace)
+    return Loudness(integrated, true_peak_dbtp(audio, progress))
 
 
 def normalise(
@@ -89,9 +90,11 @@ def _mean_lufs(lufs: np.ndarray) -> float:
     return float(10 * np.log10(np.mean(10 ** (lufs / 10))))
 
 
-def _true_peak_dbtp(audio: Audio, pace: Pace) -> float | None:
+def true_peak_dbtp(audio: Audio, progress: Progress | None = None) -> float | None:
+    """The true peak alone in dBTP, four times oversampled (BS.1770-4, annex 2); None for digital silence."""
     import soxr
 
+    pace = Pace(progress or Progress())
     samples = audio.numpy()
     rate = audio.sample_rate
     stream = soxr.ResampleStream(rate, rate * _OVERSAMPLING, audio.channels, dtype="float32", quality="HQ")

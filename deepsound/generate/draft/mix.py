@@ -17,7 +17,7 @@ from deepsound.generate.draft.noise import BLOCK
 from deepsound.generate.draft.score import Score
 from deepsound.generate.draft.textures import panned, texture_layers
 from deepsound.generate.draft.words import Palette
-from deepsound.media.loudness import measure
+from deepsound.media.loudness import measure, true_peak_dbtp
 from deepsound.runtime.progress import Progress
 from deepsound.types import Audio
 
@@ -162,7 +162,7 @@ def _fade_ends(track: np.ndarray) -> None:
 def _under_ceiling(track: np.ndarray, progress: Progress) -> Audio:
     """What the limiter left over the ceiling, a few hundredths of a decibel, is taken from the whole track."""
     audio = Audio.from_numpy(track, SAMPLE_RATE)
-    peak_dbtp = measure(audio, progress).true_peak_dbtp
+    peak_dbtp = true_peak_dbtp(audio, progress)
     if peak_dbtp is not None and peak_dbtp > CEILING_DBTP:
         track *= np.float32(10 ** ((CEILING_DBTP - peak_dbtp - 0.001) / 20))
     return audio
