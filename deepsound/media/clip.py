@@ -97,5 +97,7 @@ class Clip:
         for frame in frames(self.info, self.start_s, self.duration_s, progress):
             for watcher in watchers.values():
                 watcher.see(frame)
+            if all(getattr(watcher, "done", False) for watcher in watchers.values()):
+                break
         progress.update(1.0)
         self._memo.results.update((view, watcher.result()) for view, watcher in watchers.items())

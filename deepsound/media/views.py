@@ -41,7 +41,10 @@ class Frame(Protocol):
 
 
 class Watcher(Protocol[T_co]):
-    """Is shown each frame once and gives its result after the last."""
+    """Is shown each frame once and gives its result after the last.
+
+    One that has a true attribute `done` needs no more frames: decoding stops when all of a pass are done.
+    """
 
     def see(self, frame: Frame) -> None: ...
 

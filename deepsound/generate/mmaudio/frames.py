@@ -14,7 +14,9 @@ import torch
 from torch import Tensor
 
 from deepsound.generate.mmaudio.pictures import clip_picture, sync_picture
+from deepsound.media.picture_store import PictureStore
 from deepsound.media.views import Frame, Timeline
+from deepsound.runtime.features import digest_of
 
 CLIP_FPS = 8
 SYNC_FPS = 25
@@ -45,23 +47,40 @@ class Ticks:
 class TickedFrames:
     """One picture per tick, repeated ones stored once.
 
-    `pictures` uint8 [distinct, 3, height, width]; `rows` their row for each tick; `numbers` for each row the frame's
-    number in the clip's window, from 0.
+    `store` keeps the distinct pictures, uint8 [3, height, width] each; `rows` says which of them each tick takes,
+    `numbers` which frame of the clip's window, from 0, each of them was.
     """
 
-    pictures: Tensor
+    store: PictureStore
     rows: tuple[int, ...]
     numbers: tuple[int, ...]
 
     def first(self, ticks: int) -> TickedFrames:
         """The first so many ticks."""
         rows = self.rows[:ticks]
-        distinct = max(rows, default=-1) + 1
-        return replace(self, pictures=self.pictures[:distinct], rows=rows, numbers=self.numbers[:distinct])
+        return replace(self, rows=rows, numbers=self.numbers[:max(rows, default=-1) + 1])
+
+    @property
+    def distinct(self) -> int:
+        """How many pictures these ticks take."""
+        return len(self.numbers)
+
+    @property
+    def pictures(self) -> Tensor:
+        """All distinct pictures, uint8 [distinct, 3, height, width]; many for a long clip, see `batch`."""
+        return self.batch(0, self.distinct)
+
+    def batch(self, begin: int, end: int) -> Tensor:
+        """The distinct pictures from `begin` to `end`."""
+        return torch.from_numpy(self.store.read(begin, min(end, self.distinct)))
 
     def frame_numbers(self) -> list[int]:
         """The number of the frame that each tick takes."""
         return [self.numbers[row] for row in self.rows]
+
+    def digest(self) -> str:
+        """What is seen at each tick, as a digest of the pixels: equal pictures at equal ticks have equal digests."""
+        return digest_of(*(self.store.digests[row] for row in self.rows))
 
 
 @dataclass(frozen=True)
@@ -106,24 +125,26 @@ class _TickWatcher:
         self._end_s = end_s
         self._ticks = Ticks(view.per_second)
         self._seen = 0
-        self._pictures: list[Tensor] = []
+        self.done = False
+        self._store = PictureStore()
         self._rows: list[int] = []
         self._numbers: list[int] = []
 
     def see(self, frame: Frame) -> None:
+        self.done = frame.time_s > self._view.until_s
         number, self._seen = self._seen, self._seen + 1
         taking = self._ticks.taking(frame.time_s) if frame.time_s <= self._view.until_s else 0
         if not taking:
             return
-        self._rows.extend([len(self._pictures)] * taking)
+        self._rows.extend([len(self._store)] * taking)
         self._numbers.append(number)
-        self._pictures.append(self._view.prepare(_channels_first(frame.rgb(UNSCALED))))
+        self._store.append(self._view.prepare(_channels_first(frame.rgb(UNSCALED))).numpy())
 
     def result(self) -> TickedFrames:
         if self._view.hold_last:
             left = self._ticks.taking(math.nextafter(self._end_s, 0.0))
-            self._rows.extend([len(self._pictures) - 1] * left)
-        return TickedFrames(torch.stack(self._pictures), tuple(self._rows), tuple(self._numbers))
+            self._rows.extend([len(self._store) - 1] * left)
+        return TickedFrames(self._store, tuple(self._rows), tuple(self._numbers))
 
 
 def _channels_first(picture: np.ndarray) -> Tensor:

@@ -1,0 +1,95 @@
+"""Pictures that are no file: a batch of images with a frame rate, seen through the same views as a clip."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from deepsound.errors import InputError
+from deepsound.media.views import Timeline, View
+from deepsound.runtime.progress import Progress
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, eq=False)
+class ImageSequence:
+    """`images` float [frames, height, width, 3 or more] in [0, 1], `fps` of them a second.
+
+    Raises InputError for no image, another rank, or a rate that is no positive number.
+    """
+
+    images: torch.Tensor
+    fps: float
+    _results: dict[View[Any], Any] = field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.images.ndim != 4 or self.images.shape[-1] < 3 or 0 in self.images.shape:
+            raise InputError(f"Images must be [frames, height, width, 3] with at least one frame, not "
+                             f"{list(self.images.shape)}.")
+        if not (math.isfinite(self.fps) and self.fps > 0):
+            raise InputError(f"Images need a positive frame rate, not {self.fps} fps; take it from the node that "
+                             "loaded them.")
+
+    @property
+    def duration_s(self) -> float:
+        return len(self.images) / self.fps
+
+    @property
+    def timeline(self) -> Timeline:
+        height, width = self.images.shape[1:3]
+        return Timeline(self.duration_s, self.fps, width, height)
+
+    def expect(self, *views: View[Any]) -> None:
+        """Nothing to prepare: looking again at images costs no decoding."""
+
+    def view(self, view: View[T], progress: Progress | None = None) -> T:
+        """What `view` keeps of the images; computed once."""
+        if view not in self._results:
+            watcher = view.start(self.timeline)
+            for index in (progress or Progress()).track(range(len(self.images)), len(self.images)):
+                watcher.see(_Image(self.images[index], index / self.fps))
+                if getattr(watcher, "done", False):
+                    break
+            self._results[view] = watcher.result()
+        return cast(T, self._results[view])
+
+
+class _Image:
+    """One image as a frame."""
+
+    def __init__(self, image: torch.Tensor, time_s: float) -> None:
+        self.time_s = time_s
+        self._image = image
+
+    def rgb(self, long_side: int) -> np.ndarray:
+        return _fitted(as_bytes(self._image).numpy(), long_side)
+
+    def gray(self, long_side: int) -> np.ndarray:
+        import cv2
+
+        return cv2.cvtColor(self.rgb(long_side), cv2.COLOR_RGB2GRAY)
+
+
+def as_bytes(image: torch.Tensor) -> torch.Tensor:
+    """Float [..., height, width, 3 or more] in [0, 1] as uint8 [..., height, width, 3]: rounded, never wrapped."""
+    import torch
+
+    return (image[..., :3].detach().cpu().float().nan_to_num().clamp(0, 1) * 255).round().to(torch.uint8)
+
+
+def _fitted(picture: np.ndarray, long_side: int) -> np.ndarray:
+    from deepsound.media.decode import fitted_size
+
+    height, width = picture.shape[:2]
+    size = fitted_size(width, height, long_side)
+    if size == (width, height):
+        return picture
+    import cv2
+
+    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA)

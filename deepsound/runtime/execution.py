@@ -1,0 +1,73 @@
+"""How networks are run: on which device, in which precision, and from which files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from deepsound.errors import InputError
+
+if TYPE_CHECKING:
+    import torch
+
+Precision = Literal["auto", "fp32", "bf16", "fp16", "int8", "nf4"]
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)
+
+_FLOATING = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
+
+
+@dataclass(frozen=True)
+class Execution:
+    """How an engine runs its networks; `auto` leaves the choice to the machine, or to the host.
+
+    `offload` takes every network off the device as soon as its stage is over, so that the largest stage and not their
+    sum has to fit. `weights` names files or folders by catalogue id, before any search. Raises InputError for a
+    precision that does not exist.
+    """
+
+    device: str = "auto"
+    precision: Precision = "auto"
+    offload: bool = False
+    weights: Mapping[str, Path] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.precision not in PRECISIONS:
+            raise InputError(f"The precision is {self.precision!r}; choose one of: {', '.join(PRECISIONS)}.")
+
+
+def torch_device(execution: Execution) -> torch.device:
+    """The device to run on; `auto` is what the placement of networks prefers. InputError for one that is not there."""
+    import torch
+
+    from deepsound.runtime.residency import residency
+
+    if execution.device == "auto":
+        return residency().placement.preferred_device()
+    try:
+        device = torch.device(execution.device)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"The device {execution.device!r} cannot be used ({reason}); choose 'cpu', 'cuda' or "
+                         "'auto'.") from error
+    return device
+
+
+def torch_dtype(execution: Execution, device: torch.device) -> torch.dtype:
+    """The floating type to compute in. `auto`: bfloat16 or float16 where the device is fast in it, else float32.
+
+    Raises InputError for `int8` and `nf4`, which are no floating types: engines that know them ask before.
+    """
+    import torch
+
+    if execution.precision == "auto":
+        if device.type != "cuda":
+            return torch.float32
+        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
+    if execution.precision not in _FLOATING:
+        raise InputError(f"This engine cannot run in {execution.precision}; choose one of: auto, "
+                         f"{', '.join(_FLOATING)}.")
+    dtype: Any = getattr(torch, _FLOATING[execution.precision])
+    return dtype

@@ -1,0 +1,66 @@
+"""What networks made of a clip or a text, kept by content: another seed or prompt does not pay for it again."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from functools import cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import torch
+
+_BUDGET_BYTES = 256 << 20
+
+
+class FeatureCache:
+    """Tensors in host memory by key, within a budget of bytes, the least recently used out first.
+
+    A key has to say everything the features depend on: the content, the weights, the dtype and the kind of device.
+    """
+
+    def __init__(self, budget_bytes: int = _BUDGET_BYTES) -> None:
+        self.budget_bytes = budget_bytes
+        self._kept: OrderedDict[Hashable, torch.Tensor] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, key: Hashable, compute: Callable[[], torch.Tensor]) -> torch.Tensor:
+        """The features of `key`, on the CPU and not to be written to; `compute` makes them where they are not kept."""
+        with self._lock:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+                return self._kept[key]
+        features = compute().detach().cpu()
+        with self._lock:
+            self._kept[key] = features
+            while self.bytes > self.budget_bytes and len(self._kept) > 1:
+                self._kept.popitem(last=False)
+        return features
+
+    def __contains__(self, key: Hashable) -> bool:
+        return key in self._kept
+
+    @property
+    def bytes(self) -> int:
+        return sum(tensor.numel() * tensor.element_size() for tensor in self._kept.values())
+
+    def clear(self) -> None:
+        with self._lock:
+            self._kept.clear()
+
+
+@cache
+def features() -> FeatureCache:
+    """The process's own cache, shared by all engines."""
+    return FeatureCache()
+
+
+def digest_of(*parts: bytes | str) -> str:
+    """A short digest of content, for keys."""
+    state = hashlib.blake2b(digest_size=16)
+    for part in parts:
+        data = part.encode() if isinstance(part, str) else part
+        state.update(len(data).to_bytes(8, "little") + data)
+    return state.hexdigest()

@@ -1,0 +1,49 @@
+"""Stopping a network in the middle of its forward pass: on a slow machine one pass takes far longer than a second."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from torch import nn
+
+_INTERVAL_S = 0.1
+
+
+@contextmanager
+def interruptible(network: nn.Module, check: Callable[[], None]) -> Iterator[None]:
+    """Inside, `check` is called before modules of `network` run, at most ten times a second; what it raises ends it.
+
+    Only the thread that asked is stopped: the same network may be running in another one.
+    """
+    due = Throttled(check)
+    owner = threading.get_ident()
+
+    def before(module: nn.Module, inputs: Any) -> None:
+        if threading.get_ident() == owner:
+            due()
+
+    hooks = [module.register_forward_pre_hook(before) for module in network.modules()]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+class Throttled:
+    """Calls through to `check`, but not more often than ten times a second."""
+
+    def __init__(self, check: Callable[[], None]) -> None:
+        self._check = check
+        self._last_s = float("-inf")
+
+    def __call__(self) -> None:
+        now_s = time.monotonic()
+        if now_s - self._last_s >= _INTERVAL_S:
+            self._last_s = now_s
+            self._check()
