@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from deepsound.models.vae.config import VaeConfig
 from deepsound.models.vae.layers import NORM_EPS
 
 # A normalised row has a norm just under 1. One pass too many or too few then changes a row by no more than this.
@@ -39,6 +40,16 @@ def is_normalised(state: Mapping[str, Tensor]) -> bool:
 def without_encoder(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """`state` with only what decoding needs."""
     return {name: tensor for name, tensor in state.items() if not name.startswith("encoder.")}
+
+
+def config_of(state: Mapping[str, Tensor]) -> VaeConfig:
+    """The autoencoder's sizes, told by its tensors; ValueError if these are not the weights of MMAudio's."""
+    try:
+        n_mels, base_channels, _ = state["decoder.conv_out.weight"].shape
+        latent_channels = state["decoder.conv_in.weight"].shape[1]
+    except KeyError as missing:
+        raise ValueError(f"these are not the weights of MMAudio's mel autoencoder: {missing} is missing") from missing
+    return VaeConfig(n_mels=n_mels, latent_channels=latent_channels, base_channels=base_channels)
 
 
 def _is_convolution(name: str) -> bool:
