@@ -1,0 +1,176 @@
+"""From files to tensors, and from tensors to a network: nothing is unpickled that is not a tensor."""
+
+from __future__ import annotations
+
+import pickle
+import re
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from deepsound.errors import EngineError
+from deepsound.weights.formats import NOT_WEIGHTS, damaged, format_of, safetensors_header
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
+
+Network = TypeVar("Network", bound="nn.Module")
+
+_NAMED_AT_MOST = 5
+
+
+def read_tensors(path: Path | str, unwrap: Iterable[str] = ()) -> dict[str, Any]:
+    """The tensors of a checkpoint by name, in host memory, mapped from the file and read when they are used.
+
+    `path` is a .safetensors, .pth, .pt, .ckpt or .bin file (its content counts, not its name), or a folder of shards.
+    Wrappers such as `{"generator": {...}}` stay as they are, except for the first of `unwrap` that is there. The
+    mapping is private: what is written to a tensor never reaches the file. Raises EngineError, naming the file and
+    what to do, for one that is missing, cut off, no checkpoint, or that wants to run code; none ever does.
+    """
+    path = Path(path)
+    try:
+        tensors = _read_folder(path) if path.is_dir() else _read_file(path)
+    except OSError as error:
+        raise EngineError(f"The weights {path} cannot be read: {error.strerror or error}. Check the path and its "
+                          "permissions.") from error
+    for wrapper in unwrap:
+        if isinstance(tensors.get(wrapper), Mapping):
+            return dict(tensors[wrapper])
+    return tensors
+
+
+def _read_file(path: Path) -> dict[str, Any]:
+    kind = format_of(path)
+    if kind == "safetensors":
+        return _read_safetensors(path)
+    if kind in ("zip", "pickle"):
+        return _read_torch(path, mapped=kind == "zip")
+    raise damaged(path, NOT_WEIGHTS[kind])
+
+
+def _read_folder(folder: Path) -> dict[str, Any]:
+    shards = sorted(folder.glob("*.safetensors")) or sorted(folder.glob("pytorch_model*.bin"))
+    if not shards:
+        raise EngineError(f"The folder {folder} holds no weights: there is no .safetensors file and no "
+                          "pytorch_model.bin in it. Name the folder they are in.")
+    expected = {int(count) for shard in shards if (count := _shard_count(shard.name))}
+    if expected and expected != {len(shards)}:
+        raise EngineError(f"The folder {folder} holds {len(shards)} of {max(expected)} files of its weights; get the "
+                          "others, for one with `deepsound models download`.")
+    return {name: tensor for shard in shards for name, tensor in _read_file(shard).items()}
+
+
+def _shard_count(name: str) -> str | None:
+    found = re.search(r"-\d{5}-of-(\d{5})\.", name)
+    return found and found.group(1)
+
+
+def _read_safetensors(path: Path) -> dict[str, Any]:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    safetensors_header(path)
+    try:
+        return dict(load_file(path))
+    except SafetensorError as error:
+        raise damaged(path, f"it is damaged ({error})") from error
+
+
+def _read_torch(path: Path, mapped: bool) -> dict[str, Any]:
+    import torch
+
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
+    except pickle.UnpicklingError as error:
+        raise _refused(path, error) from error
+    except MemoryError:
+        raise
+    except Exception as error:  # the file opens; torch fails in many ways on what is inside, OSError among them
+        raise damaged(path, f"it is cut off or damaged ({_first_line(error)})") from error
+    if not _holds_tensors(content):
+        raise EngineError(f"The weights {path} cannot be used: the file holds a {type(content).__name__} and not "
+                          "tensors by name. Choose the checkpoint's own file.")
+    return dict(content)
+
+
+def _refused(path: Path, error: Exception) -> EngineError:
+    wanted = re.search(r"(?:GLOBAL|class) ([\w.]+)", str(error))
+    if wanted is None:
+        return damaged(path, f"it is cut off or damaged ({_first_line(error)})")
+    return EngineError(f"The weights {path} were not loaded: the file wants {wanted.group(1)} to be called, and a "
+                       "checkpoint needs tensors only. It may be harmful. Use a .safetensors file of the same weights, "
+                       "from where they are published.")
+
+
+def _holds_tensors(content: object, deep: bool = True) -> bool:
+    import torch
+
+    if not isinstance(content, Mapping) or not all(isinstance(name, str) for name in content):
+        return False
+    return any(isinstance(value, torch.Tensor) or (deep and _holds_tensors(value, deep=False))
+               for value in content.values())
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error) or type(error).__name__).strip().splitlines()[0][:200]
+
+
+def fill(
+    build: Callable[[], Network], tensors: Mapping[str, Tensor], dtype: torch.dtype, source: Path | str,
+) -> Network:
+    """The network that `build` makes, holding `tensors` in `dtype`, in eval mode and without gradients.
+
+    It is made without memory of its own and takes the tensors as they are: those of another floating type are
+    converted, the rest stay mapped to their file and must not be written to. Buffers that no checkpoint holds get the
+    values `build` gives them. Raises EngineError, naming `source`, for names or shapes that are not the network's.
+    """
+    import torch
+
+    with torch.device("meta"):
+        network = build()
+    _check(network.state_dict(), tensors, source)
+    state = {name: tensor.detach().to(dtype) if tensor.is_floating_point() else tensor.detach()
+             for name, tensor in tensors.items()}
+    network.load_state_dict(state, strict=True, assign=True)
+    _fill_derived(network, build, dtype)
+    return network.eval().requires_grad_(False)
+
+
+def _check(expected: Mapping[str, Tensor], given: Mapping[str, Tensor], source: Path | str) -> None:
+    problems = []
+    for what, names in (("missing", expected.keys() - given.keys()), ("unexpected", given.keys() - expected.keys())):
+        if names:
+            problems.append(f"{len(names)} {what}: {_some(names)}")
+    shapes = [f"{name} is {_shape(given[name])} and should be {_shape(tensor)}" for name, tensor in expected.items()
+              if name in given and given[name].shape != tensor.shape]
+    if shapes:
+        problems.append(f"{len(shapes)} of another shape: {_some(shapes)}")
+    if problems:
+        raise EngineError(f"The weights {source} do not fit this network; tensors {'; '.join(problems)}. They are for "
+                          "another model or variant: choose the right file, or the engine it is for.")
+
+
+def _some(items: Iterable[str]) -> str:
+    shown = sorted(items)
+    more = f" and {len(shown) - _NAMED_AT_MOST} more" if len(shown) > _NAMED_AT_MOST else ""
+    return ", ".join(shown[:_NAMED_AT_MOST]) + more
+
+
+def _shape(tensor: Tensor) -> str:
+    return "x".join(map(str, tensor.shape)) or "a single number"
+
+
+def _fill_derived(network: nn.Module, build: Callable[[], nn.Module], dtype: torch.dtype) -> None:
+    """Give buffers that are computed and not stored their values: they were made on the meta device, without any."""
+    absent = [name for name, buffer in network.named_buffers() if buffer.is_meta]
+    if not absent:
+        return
+    from deepsound.weights.unfilled import real_buffers
+
+    with real_buffers():
+        values = dict(build().named_buffers())
+    for name in absent:
+        owner, _, attribute = name.rpartition(".")
+        value = values[name].to(dtype) if values[name].is_floating_point() else values[name]
+        network.get_submodule(owner)._buffers[attribute] = value
