@@ -12,6 +12,7 @@ from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 
 from deepsound.errors import EngineError, InputError
+from deepsound.runtime.execution import Execution
 from deepsound.runtime.progress import Progress
 from deepsound.types import Audio, GenerationRequest, Judgement, Plan, Stems
 
@@ -43,15 +44,19 @@ class Separator(Protocol):
     def separate(self, audio: Audio, progress: Progress) -> Stems: ...
 
 
+OWN = ("embedded", "published")
+
+
 @dataclass(frozen=True)
 class EngineInfo:
-    """An engine as a menu shows it; `target` is `module:Class`."""
+    """An engine as a menu shows it; `target` is `module:Class`, and `arguments` are what the class is made with."""
 
     kind: Kind
     name: str
     summary: str
     target: str
     origin: str = "embedded"
+    arguments: tuple[str, ...] = ()
 
 
 EMBEDDED = (
@@ -65,24 +70,38 @@ EMBEDDED = (
                "deepsound.separate.spectral:SpectralSeparator"),
 )
 
+_MMAUDIO = {
+    "large_44k_v2": "1.03 B parameters, 44.1 kHz; generalises best, say its authors",
+    "large_44k": "1.03 B parameters, 44.1 kHz; the one DeepSound-V1 was measured with",
+    "medium_44k": "622 M parameters, 44.1 kHz",
+    "small_44k": "157 M parameters, 44.1 kHz",
+    "small_16k": "157 M parameters, 16 kHz; the fastest",
+}
+
+# Run published weights, which have to be on the disk; nothing is downloaded unasked.
+PUBLISHED = tuple(
+    EngineInfo("generator", f"mmaudio_{variant}", f"MMAudio: {summary}",
+               "deepsound.generate.mmaudio.engine:MMAudioGenerator", "published", (variant,))
+    for variant, summary in _MMAUDIO.items()
+)
+
 # Published engines that a command line may name; said to be absent, never stood in for.
-PUBLISHED: dict[Kind, tuple[str, ...]] = {
-    "generator": ("mmaudio_small_16k", "mmaudio_small_44k", "mmaudio_medium_44k", "mmaudio_large_44k",
-                  "mmaudio_large_44k_v2", "foleycrafter"),
+ABSENT: dict[Kind, tuple[str, ...]] = {
+    "generator": ("foleycrafter",),
     "reasoner": ("cot", "qa"),
     "separator": ("bs_roformer",),
 }
 
 
 def available(kind: Kind) -> tuple[EngineInfo, ...]:
-    """The engines of one kind, embedded ones first, then installed plug-ins; nothing is imported."""
-    embedded = tuple(info for info in EMBEDDED if info.kind == kind)
-    taken = {info.name for info in embedded}
+    """The engines of one kind: embedded ones, published ones, then installed plug-ins; nothing is imported."""
+    own = tuple(info for info in EMBEDDED + PUBLISHED if info.kind == kind)
+    taken = {info.name for info in own}
     plugins = tuple(
         EngineInfo(kind, point.name, f"plug-in {point.value}", point.value, origin=_distribution(point))
         for point in entry_points(group=f"deepsound.{kind}s") if point.name not in taken
     )
-    return embedded + plugins
+    return own + plugins
 
 
 def names(kind: Kind) -> tuple[str, ...]:
@@ -90,19 +109,19 @@ def names(kind: Kind) -> tuple[str, ...]:
     return tuple(info.name for info in available(kind))
 
 
-def generator(name: str) -> Generator:
+def generator(name: str, execution: Execution = Execution()) -> Generator:
     """The step 1 engine of that name. Raises EngineError for an unknown, absent or broken one."""
-    return cast(Generator, _build("generator", name, ("generate",)))
+    return cast(Generator, _build("generator", name, ("generate",), execution))
 
 
-def reasoner(name: str) -> Reasoner:
+def reasoner(name: str, execution: Execution = Execution()) -> Reasoner:
     """The step 0 and 2 engine of that name. Raises EngineError for an unknown, absent or broken one."""
-    return cast(Reasoner, _build("reasoner", name, ("plan", "judge")))
+    return cast(Reasoner, _build("reasoner", name, ("plan", "judge"), execution))
 
 
-def separator(name: str) -> Separator:
+def separator(name: str, execution: Execution = Execution()) -> Separator:
     """The step 3 engine of that name. Raises EngineError for an unknown, absent or broken one."""
-    return cast(Separator, _build("separator", name, ("separate",)))
+    return cast(Separator, _build("separator", name, ("separate",), execution))
 
 
 def views(engine: object) -> Sequence[View[Any]]:
@@ -139,24 +158,27 @@ def require_like(mix: Audio, stems: Stems, engine: str) -> Stems:
     return stems
 
 
-def _build(kind: Kind, name: str, methods: tuple[str, ...]) -> object:
+def _build(kind: Kind, name: str, methods: tuple[str, ...], execution: Execution) -> object:
+    """The engine of that name; one that runs networks has `configure`, and is told how before anything else."""
     info = require(kind, name)
     module, _, attribute = info.target.partition(":")
     try:
-        engine = getattr(import_module(module), attribute)()
+        engine = getattr(import_module(module), attribute)(*info.arguments)
     except (ImportError, AttributeError) as error:
         raise EngineError(f"The {kind} '{name}' cannot be loaded from {info.target}: {error}. "
-                          f"Reinstall {info.origin if info.origin != 'embedded' else 'deepsound'}.") from error
+                          f"Reinstall {info.origin if info.origin not in OWN else 'deepsound'}.") from error
     lacking = [method for method in methods if not callable(getattr(engine, method, None))]
     if lacking:
         raise EngineError(f"The {kind} '{name}' ({info.target}) has no {lacking[0]}(): it does not follow the "
                           "engine contract; ask its author, or choose another engine.")
+    if callable(configure := getattr(engine, "configure", None)):
+        configure(execution)
     return engine
 
 
 def _missing(kind: Kind, name: str) -> Exception:
     choices = ", ".join(names(kind))
-    if name in PUBLISHED[kind]:
+    if name in ABSENT[kind]:
         return EngineError(f"The published {kind} '{name}' is not part of this version, and nothing stands in for it "
                            f"silently. Choose one of: {choices}.")
     return InputError(f"Unknown {kind} '{name}'. Choose one of: {choices}.")

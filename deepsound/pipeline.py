@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal, TypeVar, get_args
 from deepsound import engines, silence
 from deepsound.errors import InputError
 from deepsound.media.clip import Clip
+from deepsound.runtime.execution import Execution
 from deepsound.runtime.progress import Progress
 from deepsound.types import Audio, GenerationRequest, Judgement, Plan, Silence, Stems, Verdict
 
@@ -82,8 +83,12 @@ class Outcome:
 class Pipeline:
     """Plans, generates, judges, removes and falls back, with engines by name (`auto` chooses and says why)."""
 
-    def __init__(self, generator: str = "auto", reasoner: str = "auto", separator: str = "auto") -> None:
+    def __init__(
+        self, generator: str = "auto", reasoner: str = "auto", separator: str = "auto",
+        execution: Execution = Execution(),
+    ) -> None:
         self._names = (generator, reasoner, separator)
+        self._execution = execution
         for kind, name in zip(engines.KINDS, self._names, strict=True):
             if name != "auto":
                 engines.require(kind, name)
@@ -91,18 +96,19 @@ class Pipeline:
     def run(
         self, video: str | Path, output_dir: str | Path = "outputs", *, mode: Mode = "s4", fallback: Fallback = "neg",
         prompt: str = "", negative_prompt: str = "", seed: int = 42, start_s: float = 0.0,
-        duration_s: float | None = None, write_video: bool = True, target_lufs: float | None = None,
-        progress: Progress = Progress(),
+        duration_s: float | None = None, steps: int | None = None, guidance: float | None = None,
+        write_video: bool = True, target_lufs: float | None = None, progress: Progress = Progress(),
     ) -> Result:
         """Run on a file and leave `<stem>.*` in `output_dir`; nothing there is touched unless the whole run succeeds.
 
-        `start_s` and `duration_s` choose a window in seconds (None: to the end); `target_lufs` changes the final
-        sound's loudness, which is otherwise only measured. Raises a DeepSoundError that says what to do.
+        `start_s` and `duration_s` choose a window in seconds (None: to the end); `steps` and `guidance` are the
+        generator's (None: its own); `target_lufs` changes the final sound's loudness, which is otherwise only
+        measured. Raises a DeepSoundError that says what to do.
         """
         from deepsound.records import Workplace
 
         clip = Clip.open(video, start_s=start_s, duration_s=duration_s)
-        request = GenerationRequest(prompt, negative_prompt, seed)
+        request = GenerationRequest(prompt, negative_prompt, seed, steps=steps, guidance=guidance)
         with Workplace(clip, Path(output_dir), write_video) as workplace:
             outcome = self.think(clip, request, mode, fallback, progress)
             return workplace.finish(outcome, target_lufs, progress)
@@ -115,7 +121,7 @@ class Pipeline:
         _require_option("mode", mode, get_args(Mode))
         _require_option("fallback", fallback, get_args(Fallback))
         choices = self._choose(clip)
-        return _Run(clip, request, choices, progress).all_steps(mode, fallback)
+        return _Run(clip, request, choices, self._execution, progress).all_steps(mode, fallback)
 
     def _choose(self, clip: Clip) -> Choices:
         generator, reasoner, separator = self._names
@@ -148,12 +154,13 @@ class _Run:
     clip: Clip
     request: GenerationRequest
     choices: Choices
+    execution: Execution
     progress: Progress
     steps: list[Step] = field(default_factory=list)
 
     def all_steps(self, mode: Mode, fallback: Fallback) -> Outcome:
-        generator = engines.generator(self.choices.generator.name)
-        reasoner = engines.reasoner(self.choices.reasoner.name)
+        generator = engines.generator(self.choices.generator.name, self.execution)
+        reasoner = engines.reasoner(self.choices.reasoner.name, self.execution)
         self.clip.expect(*engines.views(generator), *engines.views(reasoner))
         plan = self._timed("plan", lambda p: reasoner.plan(self.clip, p), lambda plan: f"{len(plan.steps)} steps")
         coarse = self._timed("generate", lambda p: self._generate(generator, self.request, p), _describe)
@@ -166,7 +173,7 @@ class _Run:
         return replace(outcome, steps=tuple(self.steps))
 
     def _repair(self, outcome: Outcome, generator: engines.Generator) -> Outcome:
-        separator = engines.separator(self.choices.separator.name)
+        separator = engines.separator(self.choices.separator.name, self.execution)
         stems = self._timed("remove", lambda p: self._separate(separator, outcome.coarse, p), lambda _: "voice removed")
         outcome = replace(outcome, stems=stems, final=stems.background, final_from="background")
         if outcome.mode == "s3":

@@ -19,6 +19,7 @@ from .frames import write_frames
 if TYPE_CHECKING:
     import torch
 
+    from deepsound.generate.mmaudio.sight import Sight
     from deepsound.media.clip import Clip
 
 # A VIDEO's clip remembers what was seen of the pictures, so the cards of one graph decode them once. It goes with the
@@ -76,6 +77,25 @@ def clip_of(video: Any, progress: Progress) -> Clip:
         start_s, duration_s = getattr(video, "get_active_trim_window", lambda: (0.0, 0.0))()
         _CLIPS[video] = Clip.open(_file_of(video, progress), start_s, duration_s or None)
     return _CLIPS[video]
+
+
+def sight_of(video: Any, images: Any, fps: float, masked: bool, progress: Progress) -> Sight:
+    """What MMAudio is shown: a video's clip, an IMAGE batch at `fps`, one image as a still picture, or nothing.
+
+    Raises InputError for several images without a rate.
+    """
+    from deepsound.generate.mmaudio.sight import Sight
+    from deepsound.media.sequence import ImageSequence, as_bytes
+
+    if video is not None:
+        return Sight(clip_of(video, progress), masked=masked)
+    if images is None:
+        return Sight()
+    if len(images) == 1:
+        return Sight(still=as_bytes(images[0]).permute(2, 0, 1), masked=masked)
+    if fps <= 0:
+        raise InputError(f"images: {len(images)} images need their rate; set fps to that of the node they come from.")
+    return Sight(ImageSequence(images, fps), masked=masked)
 
 
 def video_of(clip: Clip, progress: Progress) -> Any:

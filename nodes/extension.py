@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from comfy_api.latest import ComfyExtension, io
 
+from . import host
 from .generate_audio import GenerateAudio
 from .load_video import LoadVideo
+from .mmaudio_generate import MMAudioGenerate
 from .mux_video import MuxVideo
 from .pipeline import Pipeline
 from .silence_fallback import SilenceFallback
@@ -13,7 +15,7 @@ from .vocal_separate import VocalSeparate
 from .voice_over_cot import VoiceOverCoT
 
 NODES: list[type[io.ComfyNode]] = [
-    LoadVideo, GenerateAudio, VoiceOverCoT, VocalSeparate, SilenceFallback, MuxVideo, Pipeline,
+    LoadVideo, GenerateAudio, MMAudioGenerate, VoiceOverCoT, VocalSeparate, SilenceFallback, MuxVideo, Pipeline,
 ]
 
 
@@ -21,4 +23,5 @@ class DeepSoundExtension(ComfyExtension):
     """The pack as ComfyUI registers it."""
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
+        host.register_model_folders()
         return NODES

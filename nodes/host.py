@@ -1,4 +1,4 @@
-"""Everything the pack asks of ComfyUI itself: folders, progress, interruption, metadata. No other file imports it."""
+"""What the pack asks of ComfyUI itself: folders, progress, interruption, metadata; `host_memory` is the rest of it."""
 
 from __future__ import annotations
 
@@ -11,8 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from deepsound.errors import InputError
+from deepsound.runtime.execution import Execution
 from deepsound.runtime.progress import Progress, ProgressEvent
 
+# Beside the pack's own folder, those that existing packs keep the same weights in.
+MODEL_FOLDERS = ("deepsound", "mmaudio", "foleycrafter")
+_CORE_FOLDERS = ("clip", "clip_vision", "text_encoders", "audio_encoders", "diffusion_models", "vae", "checkpoints")
+_WEIGHT_SUFFIXES = {".safetensors", ".pth", ".pt", ".ckpt", ".bin"}
 _BAR_STEPS = 200
 # File systems allow 255 bytes; the counter and the suffix come after it.
 _LONGEST_PART = 200
@@ -98,6 +103,48 @@ def metadata(hidden: Any) -> dict[str, str]:
     return {key: json.dumps(value) for key, value in graph.items()}
 
 
+def register_model_folders() -> None:
+    """Tell ComfyUI of the folders that weights are looked for in, and the library where ComfyUI keeps them all."""
+    import folder_paths
+
+    from deepsound.weights.places import register_model_folders as register
+
+    for kind in MODEL_FOLDERS:
+        folder_paths.add_model_folder_path(kind, str(Path(folder_paths.models_dir, kind)))
+    categories = {kind: folder_paths.get_folder_paths(kind) for kind in (*MODEL_FOLDERS, *_CORE_FOLDERS)
+                  if kind in folder_paths.folder_names_and_paths}
+    register([folder_paths.models_dir], {**categories, "sd1_tokenizer": _core_tokenizer()})
+
+
+def weight_files(kind: str) -> list[str]:
+    """The files with weights in one of the models folders, by their name below it, sorted."""
+    import folder_paths
+
+    names = folder_paths.get_filename_list(kind) if kind in folder_paths.folder_names_and_paths else []
+    return sorted(name for name in names if Path(name).suffix in _WEIGHT_SUFFIXES)
+
+
+def weight_file(kind: str, name: str) -> Path:
+    """The file that a menu entry of `weight_files` stands for. Raises InputError for a name that is not on the menu."""
+    import folder_paths
+
+    if name not in weight_files(kind):
+        raise InputError(f"The weights {_short(name)} are not in ComfyUI's models folder '{kind}'; choose one from the "
+                         "list.")
+    return Path(folder_paths.get_full_path_or_raise(kind, name))
+
+
+def execution(precision: str, offload: bool, weights: dict[str, Path] | None = None) -> Execution:
+    """How the library is to run networks here: on ComfyUI's device, in ComfyUI's memory, from ComfyUI's folders."""
+    from deepsound.runtime.residency import residency
+
+    from .host_memory import ComfyPlacement
+
+    if not isinstance(residency().placement, ComfyPlacement):
+        residency().place_with(ComfyPlacement())
+    return Execution(precision=precision, offload=offload, weights=weights or {})  # type: ignore[arg-type]
+
+
 def progress(node_id: str | None) -> Progress:
     """Progress that fills the node's bar, shows what an engine writes, and stops when the user stops the run."""
     from comfy.model_management import throw_exception_if_processing_interrupted
@@ -139,6 +186,14 @@ class _Listener:
         if step != self._shown:
             self._shown = step
             self._bar.update_absolute(step, _BAR_STEPS)
+
+
+def _core_tokenizer() -> list[Path]:
+    """Where the core keeps CLIP's byte pairs, which MMAudio's prompts need too."""
+    from importlib.util import find_spec
+
+    found = find_spec("comfy")
+    return [Path(folder, "sd1_tokenizer") for folder in (found and found.submodule_search_locations) or ()]
 
 
 def _confined(folder: Path, relative: str) -> Path:

@@ -41,8 +41,10 @@ def engine_input(kind: engines.Kind, input_id: str = "engine", automatic: bool =
     return io.Combo.Input(input_id, options=options, default=options[0], tooltip=tooltip)
 
 
-def prompt_inputs() -> list[io.Input]:
-    """What step 1 is told: prompt, negative prompt, seed and duration."""
+def prompt_inputs(
+    duration: str = "How much of the video gets sound, in seconds from its start; 0 means all of it.",
+) -> list[io.Input]:
+    """What step 1 is told: prompt, negative prompt, seed and duration, the last explained by `duration`."""
     return [
         io.String.Input("prompt", default="", multiline=True,
                         tooltip="Words for the sound you want, such as 'metal, gravel, rain'. May stay empty."),
@@ -50,8 +52,22 @@ def prompt_inputs() -> list[io.Input]:
                         tooltip="Words for what should not be heard. May stay empty."),
         io.Int.Input("seed", default=42, min=0, max=2**64 - 1, control_after_generate=True,
                      tooltip="The same seed, video and words give the same sound."),
-        seconds_input("duration", "How much of the video gets sound, in seconds from its start; 0 means all of it."),
+        seconds_input("duration", duration),
     ]
+
+
+def precision_input(options: tuple[str, ...]) -> io.Combo.Input:
+    """In which precision the networks are computed."""
+    return io.Combo.Input("precision", options=list(options), default="auto",
+                          tooltip="auto: 16 bit on a graphics card, 32 bit on the processor. The same seed gives "
+                                  "another sound in another precision.", **known(io.Combo.Input, advanced=True))
+
+
+def offload_input() -> io.Boolean.Input:
+    """Whether each network leaves the device after its stage."""
+    return io.Boolean.Input("offload", default=False,
+                            tooltip="Each network leaves the graphics card when its part is done: slower, and only the "
+                                    "largest has to fit.", **known(io.Boolean.Input, advanced=True))
 
 
 def seconds_input(input_id: str, tooltip: str) -> io.Float.Input:

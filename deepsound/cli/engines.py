@@ -24,6 +24,6 @@ def show(options: argparse.Namespace) -> int:
         table.add_row(steps[info.kind], info.name, info.summary, info.origin)
     console = Console()
     console.print(table)
-    absent = ", ".join(name for kind in engines.KINDS for name in engines.PUBLISHED[kind])
+    absent = ", ".join(name for kind in engines.KINDS for name in engines.ABSENT[kind])
     console.print(f"Published models that are not part of this version: {absent}", style="dim")
     return 0

@@ -73,6 +73,7 @@ def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     run.add_argument("-i", "--video_input", "--video-input", dest="video_input", help="the video file, as a flag")
     _add_step_options(run)
     _add_generation_options(run)
+    _add_execution_options(run)
     _add_output_options(run)
 
 
@@ -98,6 +99,24 @@ def _add_generation_options(run: argparse.ArgumentParser) -> None:
     run.add_argument("--start", type=float, default=0.0, metavar="SECONDS", help="where the window begins")
     run.add_argument("--duration", type=float, default=None, metavar="SECONDS",
                      help="length of the window (default: to the end; the original's default is 10)")
+    run.add_argument("--steps", "--num_steps", dest="steps", type=int, metavar="N",
+                     help="steps from noise to sound (MMAudio: 25 as published)")
+    run.add_argument("--cfg", "--cfg_strength", dest="guidance", type=float, metavar="STRENGTH",
+                     help="how strictly picture and words are followed (MMAudio: 4.5 as published)")
+
+
+def _add_execution_options(run: argparse.ArgumentParser) -> None:
+    run.add_argument("--device", default="auto", help="cpu, cuda, cuda:1, mps (default: the best there is)")
+    run.add_argument("--precision", choices=("auto", "fp32", "bf16", "fp16", "int8", "nf4"), default="auto",
+                     help="auto: 16 bit on a graphics card, 32 bit on the processor")
+    run.add_argument("--full_precision", dest="precision", action="store_const", const="fp32",
+                     help="the original's name for --precision fp32")
+    run.add_argument("--offload", action="store_true",
+                     help="each network leaves the device after its part, so that only the largest has to fit")
+    run.add_argument("--weights", action="append", default=[], metavar="ID=PATH",
+                     help="a file or folder for one entry of `deepsound models list`; may be given several times")
+    run.add_argument("--models", action="append", default=[], metavar="DIR",
+                     help="a folder to look for weights in, such as ComfyUI's models; may be given several times")
 
 
 def _add_output_options(run: argparse.ArgumentParser) -> None:

@@ -14,6 +14,7 @@ from deepsound.cli.display import Display, open_display
 from deepsound.errors import InputError
 from deepsound.pipeline import Pipeline
 from deepsound.records import Result
+from deepsound.runtime.execution import Execution
 from deepsound.runtime.progress import CancelToken, Progress
 
 
@@ -22,13 +23,13 @@ def run(options: argparse.Namespace) -> int:
     video = _the_video(options)
     with cancel_on_signal() as token, open_display(quiet=options.quiet) as display:
         _mention_unused_folders(options, display)
-        pipeline = Pipeline(options.generator, options.reasoner, options.separator)
+        pipeline = Pipeline(options.generator, options.reasoner, options.separator, execution_of(options))
         progress = Progress(on_event=display.show, check=token.check)
         result = pipeline.run(
             video, options.output_dir, mode=options.mode, fallback=options.fallback, prompt=options.prompt,
             negative_prompt=options.negative_prompt, seed=options.seed, start_s=options.start,
-            duration_s=options.duration, write_video=not options.skip_final_video, target_lufs=options.loudness,
-            progress=progress)
+            duration_s=options.duration, steps=options.steps, guidance=options.guidance,
+            write_video=not options.skip_final_video, target_lufs=options.loudness, progress=progress)
         if options.pictures:
             draw_pictures(result, progress)
         display.summarise(result)
@@ -43,6 +44,21 @@ def _the_video(options: argparse.Namespace) -> str:
         problem = "No video was named" if not given else f"Two videos were named ({given[0]} and {given[1]})"
         raise InputError(f"{problem}; give one, as in: deepsound run clip.mp4")
     return str(given[0])
+
+
+def execution_of(options: argparse.Namespace) -> Execution:
+    """How networks are to be run, as the flags say; folders to look for weights in are made known."""
+    from deepsound.weights.places import register_model_folders
+
+    register_model_folders([Path(folder) for folder in options.models])
+    return Execution(options.device, options.precision, options.offload, dict(map(_named_path, options.weights)))
+
+
+def _named_path(text: str) -> tuple[str, Path]:
+    name, equals, path = text.partition("=")
+    if not (name and equals and path):
+        raise InputError(f"--weights {text!r} is not of the form ID=PATH; `deepsound models list` shows the ids.")
+    return name, Path(path).expanduser()
 
 
 def _mention_unused_folders(options: argparse.Namespace, display: Display) -> None:

@@ -112,7 +112,7 @@ def _module(name: str, **members: Any) -> ModuleType:
 
 
 def _comfy_api() -> dict[str, ModuleType]:
-    kinds = {name: comfy_type(name.upper()) for name in ("Audio", "Boolean", "Float", "Int", "String", "Video")}
+    kinds = {name: comfy_type(name.upper()) for name in ("Audio", "Boolean", "Float", "Image", "Int", "String", "Video")}
     io = SimpleNamespace(
         **kinds, Combo=SimpleNamespace(Input=ComboInput), Input=Recorded, Output=Recorded, Schema=Schema,
         NodeOutput=NodeOutput, ComfyNode=type("ComfyNode", (), {"hidden": None}),

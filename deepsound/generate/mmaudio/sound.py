@@ -1,0 +1,60 @@
+"""From conditions to latents, and from latents to samples."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from deepsound.generate.mmaudio.asked import Checked
+from deepsound.generate.mmaudio.conditions import Features, conditions_of
+from deepsound.generate.mmaudio.networks import Stage
+from deepsound.models.mmaudio.lengths import LatentRate
+from deepsound.models.mmaudio.sampler import euler, guided, initial_noise
+from deepsound.runtime.progress import Progress
+from deepsound.types import Audio
+
+
+def latents_of(
+    stage: Stage, features: Features, rate: LatentRate, asked: Checked, progress: Progress,
+) -> list[Tensor]:
+    """Latents [1, latent_dim, length], as the autoencoder takes them, for each seed asked for."""
+    network = stage.flow()
+    wanted, unwanted = conditions_of(stage, features, rate)
+    field = guided(network, wanted, unwanted, asked.guidance)
+    shape = (1, wanted.latents, network.config.latent_dim)
+    made = []
+    for number, seed in enumerate(asked.seeds):
+        part = progress.part(number / len(asked.seeds), (number + 1) / len(asked.seeds))
+        noise = initial_noise(shape, seed, stage.dtype, stage.device)
+        state = euler(field, noise, asked.steps, partial(_report, part, asked.steps))
+        made.append(network.unnormalise(state).transpose(1, 2))
+        part.update(1.0)
+    return made
+
+
+def _report(progress: Progress, steps: int, step: int, state: Tensor) -> None:
+    progress.update(step / steps)
+
+
+def spectrograms_of(stage: Stage, latents: list[Tensor], progress: Progress) -> list[Tensor]:
+    """Log-mel spectrograms [1, mel bins, frames] of latents."""
+    autoencoder = stage.autoencoder()
+    return [autoencoder.decode(item) for item in progress.track(latents, len(latents))]
+
+
+def sounds_of(
+    stage: Stage, spectrograms: list[Tensor], duration_s: float, rate: LatentRate, progress: Progress,
+) -> list[Audio]:
+    """Mono sounds of exactly `duration_s`; the last latent reaches past it, by up to 23 ms at 44.1 kHz."""
+    vocoder = stage.vocoder()
+    waveforms = [vocoder(item).float().cpu()[0] for item in progress.track(spectrograms, len(spectrograms))]
+    samples = round(duration_s * rate.sample_rate)
+    return [Audio(_fitted(waveform, samples).contiguous(), rate.sample_rate) for waveform in waveforms]
+
+
+def _fitted(waveform: Tensor, samples: int) -> Tensor:
+    """[1, samples]: cut, or where the picture ran out before the clip did, ended with silence."""
+    return F.pad(waveform[:, :samples], (0, max(0, samples - waveform.shape[1])))
+
