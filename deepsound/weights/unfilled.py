@@ -10,7 +10,8 @@ import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
-_DRAWING = frozenset({torch.Tensor.uniform_, torch.Tensor.normal_, torch.Tensor.zero_, torch.Tensor.fill_})
+_DRAWING = frozenset({torch.Tensor.uniform_, torch.Tensor.normal_, torch.Tensor.zero_, torch.Tensor.fill_,
+                      nn.init.kaiming_uniform_, nn.init.uniform_, nn.init.normal_, nn.init.constant_})
 
 
 class _Undrawn(TorchFunctionMode):
@@ -20,9 +21,11 @@ class _Undrawn(TorchFunctionMode):
         self, func: Callable[..., Any], types: Sequence[type], args: tuple[Any, ...] = (),
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
-        if func in _DRAWING and args and isinstance(args[0], nn.Parameter):
-            return args[0]
-        return func(*args, **(kwargs or {}))
+        named = kwargs or {}
+        drawn = args[0] if args else named.get("tensor")
+        if func in _DRAWING and isinstance(drawn, nn.Parameter):
+            return drawn
+        return func(*args, **named)
 
 
 @contextmanager
