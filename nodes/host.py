@@ -190,10 +190,9 @@ class _Listener:
 
 def _core_tokenizer() -> list[Path]:
     """Where the core keeps CLIP's byte pairs, which MMAudio's prompts need too."""
-    from importlib.util import find_spec
+    import comfy
 
-    found = find_spec("comfy")
-    return [Path(folder, "sd1_tokenizer") for folder in (found and found.submodule_search_locations) or ()]
+    return [Path(folder, "sd1_tokenizer") for folder in getattr(comfy, "__path__", ())]
 
 
 def _confined(folder: Path, relative: str) -> Path:

@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from tests.nodes.fake_memory import ON_DETACH, FakeMemory, ModelPatcher
+
 ROOT = Path(__file__).parents[2]
 PACK = "deepsound_pack_under_test"
 
@@ -112,7 +114,8 @@ def _module(name: str, **members: Any) -> ModuleType:
 
 
 def _comfy_api() -> dict[str, ModuleType]:
-    kinds = {name: comfy_type(name.upper()) for name in ("Audio", "Boolean", "Float", "Image", "Int", "String", "Video")}
+    kinds = {name: comfy_type(name.upper())
+             for name in ("Audio", "Boolean", "Float", "Image", "Int", "String", "Video")}
     io = SimpleNamespace(
         **kinds, Combo=SimpleNamespace(Input=ComboInput), Input=Recorded, Output=Recorded, Schema=Schema,
         NodeOutput=NodeOutput, ComfyNode=type("ComfyNode", (), {"hidden": None}),
@@ -137,12 +140,17 @@ class Host:
 
     def __init__(self, root: Path) -> None:
         self.root, self.bars, self.texts, self.interrupted = root, [], [], False
+        self.memory = FakeMemory()
+        self.folder_names_and_paths: dict[str, tuple[list[str], set[str]]] = {}
         self.arguments = SimpleNamespace(disable_metadata=False)
-        for folder in ("input", "output", "temp"):
+        for folder in ("input", "output", "temp", "models"):
             (root / folder).mkdir()
 
     def modules(self) -> dict[str, ModuleType]:
-        manager = _module("comfy.model_management", throw_exception_if_processing_interrupted=self._check)
+        manager = self.memory
+        manager.throw_exception_if_processing_interrupted = self._check
+        patcher = _module("comfy.model_patcher", ModelPatcher=ModelPatcher)
+        callbacks = _module("comfy.patcher_extension", CallbacksMP=SimpleNamespace(ON_DETACH=ON_DETACH))
         utils = _module("comfy.utils", ProgressBar=lambda total, node_id=None: SimpleNamespace(
             update_absolute=lambda value, total: self.bars.append((node_id, value, total))))
         options = _module("comfy.cli_args", args=self.arguments)
@@ -150,6 +158,7 @@ class Host:
         return {
             "folder_paths": self._folder_paths(), "comfy.model_management": manager, "comfy.utils": utils,
             "comfy.cli_args": options, "server": _module("server", PromptServer=SimpleNamespace(instance=instance)),
+            "comfy.model_patcher": patcher, "comfy.patcher_extension": callbacks,
             "comfy": _module("comfy", model_management=manager, utils=utils, cli_args=options),
         }
 
@@ -171,8 +180,24 @@ class Host:
             taken = len(list(target.glob(f"{relative.name}_*")))
             return str(target), relative.name, taken + 1, str(relative.parent), prefix
 
+        def add_model_folder_path(kind: str, path: str) -> None:
+            self.folder_names_and_paths.setdefault(kind, ([], set()))[0].append(path)
+
+        def get_folder_paths(kind: str) -> list[str]:
+            return list(self.folder_names_and_paths[kind][0])
+
+        def get_filename_list(kind: str) -> list[str]:
+            return [path.relative_to(folder).as_posix() for folder in get_folder_paths(kind)
+                    for path in Path(folder).rglob("*") if path.is_file()]
+
+        def get_full_path_or_raise(kind: str, name: str) -> str:
+            return next(str(Path(folder, name)) for folder in get_folder_paths(kind) if Path(folder, name).is_file())
+
         return _module(
-            "folder_paths", annotated_filepath=annotated, get_save_image_path=save_path,
+            "folder_paths", models_dir=str(self.root / "models"), folder_names_and_paths=self.folder_names_and_paths,
+            add_model_folder_path=add_model_folder_path, get_folder_paths=get_folder_paths,
+            get_filename_list=get_filename_list, get_full_path_or_raise=get_full_path_or_raise,
+            annotated_filepath=annotated, get_save_image_path=save_path,
             filter_files_content_types=lambda names, kinds: [name for name in names if name.endswith((".mp4", ".mkv"))],
             **{f"get_{kind}_directory": partial(str, self.root / kind) for kind in ("input", "output", "temp")},
         )
