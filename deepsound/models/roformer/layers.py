@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Iterable
+from typing import NamedTuple, cast
 
 import torch
 import torch.nn.functional as F
@@ -127,7 +128,7 @@ class Transformer(nn.Module):
     def forward(self, tokens: Tensor) -> Tensor:
         rotary = self.rotary_embed[0]
         positions = () if rotary is None else (rotary(tokens.shape[1]),)
-        for attention, feed_forward in self.layers:
+        for attention, feed_forward in cast(Iterable[nn.ModuleList], self.layers):
             tokens = tokens + attention(tokens, *positions)
             tokens = tokens + feed_forward(tokens)
         return self.norm(tokens)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -63,7 +64,7 @@ class Roformer(nn.Module):
         """[B, frames, bands, dim] through all layers."""
         before: list[Tensor] = []
         for layer in self.layers:
-            *over_all, along_time, across_bands = layer
+            *over_all, along_time, across_bands = cast(nn.ModuleList, layer)
             for transformer in over_all:
                 tokens = transformer(tokens.flatten(1, 2)).view_as(tokens)
             if self.config.skip_connection:
