@@ -1,0 +1,62 @@
+"""Whether a file is the published one: its size, its hashes, and that tensors are in it at all."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+from deepsound.runtime.progress import Progress
+from deepsound.weights.catalogue import PublishedFile
+from deepsound.weights.formats import NOT_WEIGHTS, format_of, safetensors_header
+
+_BLOCK = 4 << 20
+_TENSORS = (".safetensors", ".pth", ".pt", ".ckpt", ".bin", ".tar")
+
+
+def digests(path: Path, kinds: Iterable[str], progress: Progress = Progress()) -> dict[str, str]:
+    """The hexadecimal hashes of a file, `md5` and `sha256`, read once in blocks; reports the share read."""
+    hashes = {kind: hashlib.new(kind, usedforsecurity=False) for kind in kinds}
+    total = max(path.stat().st_size, 1)
+    done = 0
+    with path.open("rb") as file:
+        while hashes and (block := file.read(_BLOCK)):
+            for one in hashes.values():
+                one.update(block)
+            done += len(block)
+            progress.update(done / total)
+    return {kind: one.hexdigest() for kind, one in hashes.items()}
+
+
+def mismatch(path: Path, published: PublishedFile, progress: Progress = Progress()) -> str | None:
+    """What tells the file at `path` from the published one, in words; None where it agrees with all that is stated."""
+    size = path.stat().st_size
+    if published.bytes is not None and size != published.bytes:
+        return f"it has {size} bytes and should have {published.bytes}"
+    stated = {kind: value for kind in ("sha256", "md5") if (value := getattr(published, kind))}
+    actual = digests(path, stated, progress)
+    for kind, value in stated.items():
+        if actual[kind] != value:
+            return f"its {kind} is {actual[kind]} and should be {value}"
+    return None
+
+
+def not_a_checkpoint(path: Path, name: str) -> str | None:
+    """Why the content of `path` cannot be what a file called `name` holds; None where it can.
+
+    Raises EngineError for a safetensors file that is cut off or damaged.
+    """
+    if name.endswith(".json"):
+        try:
+            json.loads(path.read_text(encoding="utf-8"))
+        except (ValueError, OSError):
+            return "it is not JSON"
+    kind = format_of(path)
+    if kind in ("page", "empty"):
+        return NOT_WEIGHTS[kind]
+    if not name.endswith(_TENSORS):
+        return None
+    if kind == "safetensors":
+        safetensors_header(path)
+    return NOT_WEIGHTS.get(kind)
