@@ -107,12 +107,12 @@ def opened(remote: Remote, offset: int) -> Iterator[Answer]:
     session: Any = get_session()
     timeout = constants.HF_HUB_DOWNLOAD_TIMEOUT
     # huggingface_hub speaks through httpx since version 1, through requests before.
-    if hasattr(session, "stream"):
+    if callable(getattr(session, "stream", None)):
         with session.stream("GET", remote.url, headers=headers, timeout=timeout, follow_redirects=True) as answer:
             yield Answer(answer.status_code, answer.headers, answer.iter_bytes)
     else:
         with session.get(remote.url, headers=headers, timeout=timeout, stream=True) as answer:
-            yield Answer(answer.status_code, answer.headers, lambda: answer.iter_content(1 << 16))
+            yield Answer(answer.status_code, answer.headers, lambda: answer.iter_content(1 << 13))
 
 
 def address(source: Source) -> str:

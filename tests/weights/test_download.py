@@ -72,24 +72,24 @@ def test_what_is_there_is_not_fetched_again_unless_asked(served, own):
 
 @pytest.mark.parametrize("url", [False, True], ids=["hub", "release page"])
 def test_a_cut_connection_is_resumed_where_it_stopped(served, own, url):
-    served.cut_after = [50_000, 120_000]
+    served.cut_after = [49_152, 122_880]
     assert download(entry(served, url=url, sha256=SHA256), own).read_bytes() == DATA
     ranges = [headers.get("range") for headers in served.bodies()]
-    assert ranges == [None, "bytes=50000-", "bytes=170000-"]
+    assert ranges == [None, "bytes=49152-", "bytes=172032-"]
 
 
 def test_the_next_run_resumes_too(served, own, monkeypatch):
     monkeypatch.setattr(transfer, "ATTEMPTS", 1)
-    served.cut_after = [50_000]
+    served.cut_after = [49_152]
     with pytest.raises(EngineError, match="run the same command again"):
         download(entry(served), own)
-    assert [path.stat().st_size for path in partials(own)] == [50_000]
+    assert [path.stat().st_size for path in partials(own)] == [49_152]
     assert download(entry(served), own).read_bytes() == DATA
-    assert served.bodies()[-1]["range"] == "bytes=50000-" and left(own) == ["w.safetensors"]
+    assert served.bodies()[-1]["range"] == "bytes=49152-" and left(own) == ["w.safetensors"]
 
 
 def test_a_server_that_knows_no_ranges_starts_over(served, own):
-    served.cut_after, served.takes_ranges = [50_000], False
+    served.cut_after, served.takes_ranges = [49_152], False
     assert download(entry(served, sha256=SHA256), own).read_bytes() == DATA
 
 
