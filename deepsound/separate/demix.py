@@ -1,0 +1,173 @@
+"""Runs a separator over a sound of any length in memory that does not grow with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from deepsound.errors import InputError
+from deepsound.runtime.progress import Progress
+from deepsound.separate.plan import Chunk, Mode, Plan, clean, published
+from deepsound.separate.streams import Tape, mirrored
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    Network = Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class DemixSettings:
+    """Lengths in samples at the network's rate. Raises InputError for those that leave nothing to do.
+
+    In `clean` mode chunks of at most `chunk` samples share `overlap`; in `published` mode they follow each other at
+    `chunk` / `overlaps`. `augment` hears every chunk three times (as it is, channels swapped, upside down) and takes
+    the mean. A network hears no fewer than `shortest` samples, what is shorter is filled up; and no more than `at_once`
+    chunks, which changes nothing but memory (0: a whole batch).
+    """
+
+    chunk: int = 352_800
+    overlap: int = 44_100
+    overlaps: int = 2
+    batch: int = 4
+    mode: Mode = "clean"
+    augment: bool = False
+    shortest: int = 2048
+    at_once: int = 0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.overlap < self.chunk:
+            raise InputError(f"Chunks of {self.chunk} samples cannot share {self.overlap}.")
+        if not 1 <= self.overlaps <= self.chunk or self.batch < 1:
+            raise InputError(f"{self.overlaps} overlaps and batches of {self.batch} chunks are impossible.")
+        if self.mode not in ("clean", "published"):
+            raise InputError(f"The mode is {self.mode!r}; choose 'clean' or 'published'.")
+
+    def plan(self, samples: int) -> Plan:
+        """The chunks of a sound of `samples` samples."""
+        if self.mode == "published":
+            return published(samples, self.chunk, self.overlaps, self.batch)
+        return clean(samples, self.chunk, self.overlap, self.batch)
+
+
+def demix(mix: Tensor, network: Network, settings: DemixSettings, progress: Progress = Progress()) -> Tensor:
+    """What `network` answers to `mix` [channels, samples], in one piece."""
+    import torch
+
+    parts = list(stream([mix], mix.shape[1], network, settings, progress))
+    return torch.cat(parts, dim=1) if parts else mix.clone()
+
+
+def stream(
+    parts: Iterable[Tensor], samples: int, network: Network, settings: DemixSettings, progress: Progress = Progress(),
+) -> Iterator[Tensor]:
+    """What `network` answers to a sound of `samples` samples that comes in `parts` [channels, any], in order.
+
+    `network` takes and gives [B, channels, chunk]. A piece is given out as soon as no later chunk touches it.
+    Reports, and asks whether to go on, whenever the network has answered.
+    """
+    if not samples:
+        return
+    plan = settings.plan(samples)
+    tape, sums = Tape(parts, samples), OverlapSum(samples, settings.mode == "published")
+    heard = augmented(network) if settings.augment else network
+    together = list(_together(plan, settings.at_once))
+    for chunks in progress.track(together, len(together)):
+        # Chunks to come reach back to their start, or mirror the sound's end from as far before it as the border.
+        tape.forget(min(chunks[0].start, samples - 1 - plan.border))
+        for chunk, answer in zip(chunks, _answers(chunks, tape, heard, settings), strict=True):
+            yield from sums.finish(chunk.start)
+            sums.add(chunk, answer)
+    yield from sums.finish(samples)
+
+
+def _together(plan: Plan, at_once: int) -> Iterator[tuple[Chunk, ...]]:
+    for batch in plan.batches:
+        size = at_once or len(batch)
+        for first in range(0, len(batch), size):
+            yield batch[first:first + size]
+
+
+def _answers(chunks: tuple[Chunk, ...], tape: Tape, network: Network, settings: DemixSettings) -> Iterable[Tensor]:
+    """The network's answers [channels, samples] to the chunks; silence is answered with silence, unheard."""
+    import torch
+
+    stretches = [_heard(chunk, tape, settings) for chunk in chunks]
+    loud = [index for index, stretch in enumerate(stretches) if bool(stretch.any())]
+    answers = [torch.zeros_like(stretch) for stretch in stretches]
+    if loud:
+        made = network(torch.stack([stretches[index] for index in loud]))
+        for index, answer in zip(loud, made, strict=True):
+            answers[index] = answer
+    return [answer[:, :chunk.samples] for chunk, answer in zip(chunks, answers, strict=True)]
+
+
+def _heard(chunk: Chunk, tape: Tape, settings: DemixSettings) -> Tensor:
+    from torch.nn.functional import pad
+
+    stretch = tape.read(chunk.start, chunk.stop)
+    missing = max(chunk.heard, settings.shortest) - chunk.samples
+    if chunk.filled_by_mirroring:
+        return mirrored(stretch, chunk.samples + missing)
+    return pad(stretch, (0, missing))
+
+
+class OverlapSum:
+    """Weighted chunks added up where they overlap, divided by their weights, given out from the left.
+
+    In the original's way a sample of no weight is 0; otherwise every sample must have some, or RuntimeError.
+    """
+
+    def __init__(self, samples: int, may_lack_weight: bool) -> None:
+        self._samples, self._may_lack_weight = samples, may_lack_weight
+        self._begin = 0
+        self._sum: Tensor | None = None
+        self._weight: Tensor | None = None
+
+    def add(self, chunk: Chunk, answer: Tensor) -> None:
+        """Add a chunk's answer [channels, chunk.samples]; what lies outside the sound is dropped."""
+        from torch.nn.functional import pad
+
+        inside = slice(max(-chunk.start, 0), min(chunk.stop, self._samples) - chunk.start)
+        begin, end = chunk.start + inside.start, chunk.start + inside.stop
+        weights = chunk.window()[inside].to(answer.device)
+        if self._sum is None or self._weight is None:
+            self._sum, self._weight = answer[:, :0], weights[:0]
+        missing = max(end - self._begin - self._sum.shape[1], 0)
+        self._sum, self._weight = pad(self._sum, (0, missing)), pad(self._weight, (0, missing))
+        self._sum[:, begin - self._begin:end - self._begin] += answer[:, inside] * weights
+        self._weight[begin - self._begin:end - self._begin] += weights
+
+    def finish(self, before: int) -> Iterator[Tensor]:
+        """The samples before `before` that have not been given out yet, [channels, n] on the CPU, if there are any."""
+        import torch
+
+        count = before - self._begin
+        if self._sum is None or self._weight is None or count <= 0:
+            return
+        total, weight = self._sum[:, :count], self._weight[:count]
+        self._begin += total.shape[1]
+        self._sum, self._weight = self._sum[:, count:], self._weight[count:]
+        if not self._may_lack_weight and not bool((weight > 0).all()):
+            raise RuntimeError("a sample lies in no chunk")
+        yield torch.where(weight > 0, total / weight, 0.0).cpu()
+
+
+def augmented(network: Network) -> Network:
+    """The mean of what `network` answers to a chunk, to its channels swapped and to its negative."""
+    import torch
+
+    def mean_of_three(chunks: Tensor) -> Tensor:
+        plain, upside_down = network(chunks), -network(-chunks)
+        # Equal channels swapped are what was heard already.
+        swapped = plain if torch.equal(chunks, chunks.flip(1)) else network(chunks.flip(1))
+        return (plain + swapped.flip(1) + upside_down) / 3
+
+    return mean_of_three
+
+
+def normalisation(mix: Tensor) -> tuple[float, float]:
+    """Mean and standard deviation of the mean of the channels, by which some published settings normalise the mix."""
+    mono = mix.mean(dim=0)
+    return float(mono.mean()), float(mono.std(unbiased=False))
