@@ -32,7 +32,7 @@ class Display:
         if event.seconds is not None:
             self._close_bar()
             title = STEP_TITLES.get(event.stage, event.stage)
-            self._console.print(f"[bold]{title:<18}[/] {event.seconds:6.2f} s  {escape(event.text)}")
+            self._console.print(f"[bold]{title:<18}[/] {event.seconds:6.2f} s  {escape(event.text)}", soft_wrap=True)
         elif event.text:
             self._console.print(f"[dim]{escape(event.text)}[/]", soft_wrap=True)
         elif self._bars is not None and event.fraction is not None:

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from deepsound import __version__
+from deepsound.cli.models import add_models
 from deepsound.errors import DeepSoundError
 
 EXIT_CODES = """\
@@ -54,6 +55,7 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_run(commands)
     _add_engines(commands)
+    add_models(commands)
     return parser
 
 

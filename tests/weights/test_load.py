@@ -122,6 +122,7 @@ def test_a_pickle_that_wants_to_run_code_is_refused_and_does_not_run(tmp_path, z
     assert not marker.exists()
 
 
+@pytest.mark.filterwarnings("ignore:Detected pickle protocol")
 def test_a_bare_pickle_is_refused_and_does_not_run(tmp_path):
     marker = tmp_path / "it_ran"
     (tmp_path / "w.ckpt").write_bytes(pickle.dumps(Attack(f"touch {marker}")))

@@ -1,0 +1,117 @@
+"""What `deepsound models` prints for a person."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from deepsound.cli.models import size_text
+from deepsound.weights.catalogue import Weights, needed_by
+from deepsound.weights.footprint import BYTES, footprint
+from deepsound.weights.locate import target
+from deepsound.weights.places import Places
+from deepsound.weights.verify import Checked
+
+_WIDE = 110
+_COLOURS = {"verified": "green", "readable": "green", "damaged": "red", "missing": "yellow"}
+
+
+def show_list(entries: Sequence[Weights], found: Mapping[str, Path | None]) -> None:
+    """The weights with size, licence, and whether they are on this machine; then what each engine needs altogether."""
+    console = Console()
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    table.add_column("id", no_wrap=True)
+    table.add_column("size", justify="right", no_wrap=True)
+    table.add_column("here", no_wrap=True)
+    table.add_column("licence", no_wrap=True)
+    # Ids, sizes and licences are whole at 80 columns; descriptions come along where there is room for them.
+    if console.width >= _WIDE:
+        table.add_column("what it is")
+    for entry in entries:
+        row = (entry.id, size_text(entry), "[green]yes[/]" if found[entry.id] else "no", _licence(entry), entry.what)
+        table.add_row(*row[:len(table.columns)])
+    console.print(table)
+    console.print(_engines_table(entries, found))
+    console.print("~ rounded; ? and +: nobody states the size. `deepsound models download NAME` fetches an engine's "
+                  "or an id's.", style="dim")
+
+
+def _engines_table(entries: Sequence[Weights], found: Mapping[str, Path | None]) -> Table:
+    table = Table("engine", "altogether", "still to fetch", "commercial use", box=SIMPLE_HEAD)
+    shown = {entry.id for entry in entries}
+    for engine in dict.fromkeys(engine for entry in entries for engine in entry.engines):
+        needed = needed_by(engine)
+        if not shown.issuperset(entry.id for entry in needed):
+            continue
+        missing = [entry for entry in needed if not found[entry.id]]
+        allowed = [entry.licence.commercial for entry in needed]
+        verdict = "[bold red]no[/]" if False in allowed else "[yellow]not stated[/]" if None in allowed else "yes"
+        table.add_row(engine, _sum(needed), _sum(missing) if missing else "[green]nothing[/]", verdict)
+    return table
+
+
+def _sum(entries: Sequence[Weights]) -> str:
+    unknown = "+" if any(entry.size is None for entry in entries) else ""
+    return f"{sum(entry.size or 0 for entry in entries) / 1e9:.2f} GB{unknown}"
+
+
+def show_memory(entries: Sequence[Weights]) -> None:
+    """Bytes of the weights alone by precision, in GB; the largest network, not the sum, has to fit with offloading."""
+    table = Table(title="GB of memory for the weights alone", title_justify="left", box=SIMPLE_HEAD)
+    table.add_column("id", no_wrap=True)
+    for heading in ("parameters", *BYTES):
+        table.add_column(heading, justify="right", no_wrap=True)
+    counted = [entry for entry in entries if entry.parameters is not None]
+    for entry in counted:
+        sizes = footprint(entry)
+        table.add_row(entry.id, f"{(entry.parameters or 0) / 1e6:,.1f} M",
+                      *("-" if size is None else f"{size / 1e9:.2f}" for size in sizes.values()))
+    console = Console()
+    console.print(table)
+    console.print("What a network computes with comes on top. int8 and nf4 are for the layers of a language model; the "
+                  "rest of it stays in 16 bit.", style="dim")
+    if len(counted) < len(entries):
+        console.print("Not counted, for nobody states their parameters: "
+                      + ", ".join(entry.id for entry in entries if entry.parameters is None), style="dim")
+
+
+def show_where(
+    entries: Sequence[Weights], found: Mapping[str, Sequence[Path]], places: Places, only_found: bool,
+) -> None:
+    """The files in use, one to a line so that long paths can be copied; then the folders that were searched."""
+    console = Console(soft_wrap=True, highlight=False)
+    for entry in entries:
+        paths = found[entry.id]
+        if paths:
+            console.print(f"[green]{entry.id}[/]  {escape(str(paths[0]))}")
+            for path in paths[1:]:
+                console.print(f"  [dim]also at {escape(str(path))}[/]")
+        elif not only_found:
+            console.print(f"[yellow]{entry.id}[/]  missing; goes to {escape(str(target(entry, places)))}")
+    console.print(f"{sum(bool(paths) for paths in found.values())} of {len(entries)} found. Searched, in this order:")
+    for what, folders in (("models", places.model_folders), ("projects", places.projects), ("cache", [places.cache]),
+                          ("hub cache", [places.hub_cache])):
+        for folder in folders:
+            console.print(f"  {what:<10} {escape(str(folder))}" + ("" if folder.is_dir() else " [dim](not there)[/]"))
+
+
+def show_checked(checked: Sequence[Checked]) -> None:
+    """The outcome for every file."""
+    console = Console(soft_wrap=True, highlight=False)
+    if not checked:
+        console.print("None of the weights are on this machine.")
+    for one in checked:
+        place = "" if one.path is None else f"{escape(str(one.path))}: "
+        console.print(f"[{_COLOURS[one.status]}]{one.status:<9}[/] {one.id}  {place}{escape(one.detail)}")
+
+
+def _licence(entry: Weights) -> str:
+    name = escape(entry.licence.name)
+    if entry.licence.commercial is False:
+        return f"{name} [bold red]non-commercial[/]"
+    return name if entry.licence.commercial else f"[yellow]{name}[/]"
