@@ -3,6 +3,8 @@
 The rule of the original project (measured of it, librosa 0.11 semantics): the mono average is cut into frames of 2048
 samples every 512, centred and zero padded; a frame is silent below -50 dB RMS, after a floor 80 dB under the loudest
 frame; the sound is silent when more than 90 % of its frames are. Both comparisons are strict, nothing is resampled.
+
+`measure` judges a whole sound so; `spans` says by the same frames and levels where in it the silence is.
 """
 
 from __future__ import annotations
@@ -10,8 +12,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from deepsound.errors import InputError
 from deepsound.runtime.progress import Progress
-from deepsound.types import Audio, Silence
+from deepsound.types import Audio, Silence, Span
 
 if TYPE_CHECKING:
     import numpy as np
@@ -41,6 +44,42 @@ def measure(audio: Audio, rule: SilenceRule = SilenceRule(), progress: Progress 
     levels_db = frame_levels_db(frame_rms(audio.numpy().mean(axis=0), rule, progress), rule)
     ratio = float((levels_db < rule.silent_below_db).mean())
     return Silence(is_silent=ratio > rule.max_silent_ratio, ratio=ratio, frames=len(levels_db))
+
+
+def spans(
+    audio: Audio, rule: SilenceRule = SilenceRule(), min_duration_s: float = 0.5, progress: Progress = Progress(),
+) -> tuple[Span, ...]:
+    """The silent stretches of `audio` that last `min_duration_s` seconds or more, in order.
+
+    A frame stands for the hop around its middle, so that a span ends half a frame before what is heard next. Silence
+    of the whole is one span from beginning to end; an empty sound has none. Raises InputError for a duration that is
+    negative or not a number.
+    """
+    if not min_duration_s >= 0:
+        raise InputError(f"The shortest silence must be 0 seconds or more, not {min_duration_s}.")
+    if audio.samples == 0:
+        return ()
+    levels_db = frame_levels_db(frame_rms(audio.numpy().mean(axis=0), rule, progress), rule)
+    runs = _runs(levels_db < rule.silent_below_db)
+    edges = [(_edge(first, audio, rule), _edge(stop, audio, rule)) for first, stop in runs]
+    found = (Span(begin / audio.sample_rate, end / audio.sample_rate) for begin, end in edges if end > begin)
+    return tuple(span for span in found if span.duration_s >= min_duration_s)
+
+
+def _runs(silent: np.ndarray) -> list[tuple[int, int]]:
+    """First and past-the-last index of each run of true values."""
+    import numpy as np
+
+    steps = np.flatnonzero(np.diff(np.concatenate([[False], silent, [False]]).astype(np.int8)))
+    return [(int(first), int(stop)) for first, stop in steps.reshape(-1, 2)]
+
+
+def _edge(frame: int, audio: Audio, rule: SilenceRule) -> int:
+    """The sample between a frame and the one before it, within the sound."""
+    frames = 1 + audio.samples // rule.hop_length
+    if frame >= frames:
+        return audio.samples
+    return min(max(frame * rule.hop_length - rule.hop_length // 2, 0), audio.samples)
 
 
 def frame_rms(mono: np.ndarray, rule: SilenceRule, progress: Progress = Progress()) -> np.ndarray:

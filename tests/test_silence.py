@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from deepsound.errors import Cancelled
+from deepsound.errors import Cancelled, InputError
 from deepsound.runtime.progress import CancelToken, Progress
-from deepsound.silence import SilenceRule, measure
-from deepsound.types import Audio
+from deepsound.silence import SilenceRule, measure, spans
+from deepsound.types import Audio, Span
 
 
 def audio(samples, rate=44100):
@@ -65,3 +65,64 @@ def test_it_can_be_cancelled():
     token.cancel()
     with pytest.raises(Cancelled):
         measure(audio(np.zeros(44100)), progress=Progress(check=token.check))
+
+
+RATE = 48000
+
+
+def loud(seconds):
+    return 0.1 * np.sin(np.arange(round(seconds * RATE)) / 5)
+
+
+def quiet(seconds):
+    return np.zeros(round(seconds * RATE))
+
+
+def test_spans_of_silence_between_sounds():
+    clip = audio(np.concatenate([quiet(1), loud(1), quiet(2), loud(1), quiet(0.3), loud(1)]), RATE)
+    first, second = spans(clip)
+    assert first.start_s == 0
+    assert first.end_s == pytest.approx(1, abs=0.04)
+    assert first.end_s <= 1
+    assert (second.start_s, second.end_s) == (pytest.approx(2, abs=0.04), pytest.approx(4, abs=0.04))
+    assert 2 <= second.start_s <= second.end_s <= 4
+    assert len(spans(clip, min_duration_s=0.2)) == 3
+
+
+def test_spans_agree_with_the_published_rule():
+    rng = np.random.default_rng(3)
+    for _ in range(20):
+        levels = np.repeat(rng.choice([0.0, 1e-4, 0.05], 12), rng.integers(300, 5000))
+        clip = audio(levels * rng.standard_normal(len(levels)), RATE)
+        result = measure(clip)
+        silent_s = sum(span.duration_s for span in spans(clip, min_duration_s=0))
+        # The first and the last frame stand for half a hop and less.
+        assert silent_s / clip.duration_s == pytest.approx(result.ratio, abs=2 / result.frames)
+
+
+def test_silence_of_the_whole_is_one_span():
+    whole, = spans(audio(np.zeros((2, 50000)), RATE))
+    assert (whole.start_s, whole.end_s) == (0, 50000 / RATE)
+    assert spans(audio(np.zeros(400), RATE), min_duration_s=0)[0].end_s == 400 / RATE
+
+
+def test_no_span_where_all_is_loud_or_empty():
+    assert spans(audio(loud(1), RATE), min_duration_s=0) == ()
+    assert spans(audio(np.zeros((1, 0)), RATE), min_duration_s=0) == ()
+
+
+def test_one_silent_sample_makes_one_span():
+    assert spans(audio([0.0], RATE), min_duration_s=0) == (Span(0, 1 / RATE),)
+
+
+@pytest.mark.parametrize("least_s", [-0.1, float("nan")])
+def test_an_impossible_shortest_silence_is_refused(least_s):
+    with pytest.raises(InputError, match="shortest silence"):
+        spans(audio(loud(1), RATE), min_duration_s=least_s)
+
+
+def test_finding_spans_can_be_cancelled():
+    token = CancelToken()
+    token.cancel()
+    with pytest.raises(Cancelled):
+        spans(audio(np.zeros(44100)), progress=Progress(check=token.check))

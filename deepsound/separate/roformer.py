@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deepsound.errors import InputError
+from deepsound.errors import EngineError, InputError
 from deepsound.runtime.execution import Execution, torch_device, torch_dtype
 from deepsound.runtime.interruption import interruptible
 from deepsound.runtime.memory import with_less_memory
@@ -126,8 +126,13 @@ def _located(known: Separation, execution: Execution) -> Path:
     from deepsound.weights.catalogue import weights
     from deepsound.weights.places import default_places
 
-    shipped = shipped_file(known.name)
-    return shipped or locate.require(weights(known.weights), default_places(execution.weights))
+    shipped = execution.weights.get(known.name, shipped_file(known.name))
+    if shipped is None:
+        return locate.require(weights(known.weights), default_places(execution.weights))
+    if not shipped.is_file():
+        raise EngineError(f"The weights {shipped} of '{known.name}' are not there; install deepsound again, or name "
+                          "another file.")
+    return shipped
 
 
 class BSRoformerSeparator(RoformerSeparator):

@@ -23,6 +23,7 @@ from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from deepsound.errors import DeepSoundError
+from deepsound.media.files import written_aside
 from deepsound.models.roformer.config import BS_ROFORMER_TINY, BSRoformerConfig
 from deepsound.models.roformer.layers import Transformer
 from deepsound.models.roformer.model import BSRoformer
@@ -163,6 +164,16 @@ class Training:
             self.average, self.step = held["average"], held["step"]
 
 
+def export(checkpoint: Path, target: Path) -> None:
+    """Write the averaged weights of a checkpoint as the file that ships: half precision, rotary frequencies whole."""
+    from safetensors.torch import save_file
+
+    average = torch.load(checkpoint, weights_only=True)["average"]
+    tensors = {name: tensor.clone() if name.endswith("freqs") else tensor.half() for name, tensor in average.items()}
+    with written_aside(target) as aside:
+        save_file(tensors, aside)
+
+
 def check() -> int:
     """A few steps on made-up voices: 0 if the loss falls."""
     with tempfile.TemporaryDirectory() as folder:
@@ -178,10 +189,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--work", type=Path, help="folder for backgrounds, checkpoint and log")
     parser.add_argument("--steps", type=int, default=Recipe.steps)
     parser.add_argument("--compile", action="store_true", help="faster; needs a C++ compiler")
+    parser.add_argument("--export", type=Path, help="write the trained weights of the work folder to this file")
     parser.add_argument("--check", action="store_true", help="train a few steps on made-up voices")
     options = parser.parse_args(arguments)
     if options.check:
         return check()
+    if options.export and options.work:
+        export(options.work / "checkpoint.pt", options.export)
+        return 0
     if not options.speech or not options.work:
         parser.error("--speech and --work are needed")
     options.work.mkdir(parents=True, exist_ok=True)
