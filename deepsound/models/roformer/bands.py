@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -22,9 +23,13 @@ class BandSplit(nn.Module):
         self.to_features = nn.ModuleList(nn.Sequential(RMSNorm(width), nn.Linear(width, dim)) for width in widths)
 
     def forward(self, features: Tensor) -> Tensor:
-        """[B, frames, sum of widths] -> [B, frames, bands, dim]."""
-        parts = features.split(self.widths, dim=-1)
-        return torch.stack([band(part) for band, part in zip(self.to_features, parts, strict=True)], dim=2)
+        """[B, frames, sum of widths] -> [B, frames, bands, dim], in the dtype of the weights."""
+        bands = []
+        for band, part in zip(self.to_features, features.split(self.widths, dim=-1), strict=True):
+            norm, linear = cast(tuple[RMSNorm, nn.Linear], tuple(cast(nn.Sequential, band)))
+            # Before they are normalised, loud bins exceed what float16 can hold.
+            bands.append(linear(norm(part).to(linear.weight.dtype)))
+        return torch.stack(bands, dim=2)
 
 
 class MaskEstimator(nn.Module):

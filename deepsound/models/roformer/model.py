@@ -45,7 +45,7 @@ class Roformer(nn.Module):
         with torch.autocast(waveform.device.type, enabled=False):
             spectrum = self.spectrum(waveform.float())
             features = self.gathered(torch.view_as_real(spectrum)).flatten(2)
-        tokens = self.band_split(features.to(next(self.parameters()).dtype))
+        tokens = self.band_split(features)
         tokens = self.normalised(self.transformed(tokens))
         masks = torch.stack([estimator(tokens) for estimator in self.mask_estimators], dim=1)
         with torch.autocast(waveform.device.type, enabled=False):
