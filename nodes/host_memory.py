@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from threading import Timer
 from typing import Any
+
+_GRACE_S = 1.0
 
 
 class ComfyPlacement:
@@ -66,9 +69,14 @@ class ComfyPlacement:
         return patcher
 
     def _detached(self, network: Any) -> None:
-        if not self._making_room:
-            self._patchers.pop(id(network), None)
-            self._lost(network)
+        if self._making_room:
+            return
+        patcher = self._patchers.pop(id(network), None)
+        self._lost(network)
+        # ComfyUI still looks at what it detaches, and counts on its list while it does: gone too early, both break.
+        last_look = Timer(_GRACE_S, lambda *kept: None, args=(patcher, network))
+        last_look.daemon = True
+        last_look.start()
 
     @contextmanager
     def _our_doing(self) -> Iterator[None]:

@@ -23,6 +23,8 @@ from typing import Any
 
 import pytest
 
+from tests.generate.mmaudio import tiny
+
 ROOT = Path(__file__).parents[2]
 PACK_FOLDER = "deepsound_pack"
 ENDINGS = ("execution_success", "execution_error", "execution_interrupted")
@@ -210,12 +212,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture(scope="session")
 def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A running ComfyUI of one core, with the example clips in its input folder."""
+    """A running ComfyUI of one core, with the example clips in its input folder and tiny MMAudio weights."""
     running = Server(request.param, tmp_path_factory.mktemp("comfy"))
     try:
         running.start()
         for clip in (ROOT / "examples").glob("*.mp4"):
             shutil.copy(clip, running.base / "input")
+        tiny.write_published_16k(running.base / "models")
         yield running
     finally:
         running.stop()

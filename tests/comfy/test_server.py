@@ -13,8 +13,8 @@ from deepsound.media.clip import Clip
 pytestmark = pytest.mark.comfy
 
 FOLDER = Path(__file__).parents[2] / "workflows" / "api"
-NODE_IDS = {"DeepSoundLoadVideo", "DeepSoundGenerateAudio", "DeepSoundVoiceOverCoT", "DeepSoundVocalSeparate",
-            "DeepSoundSilenceFallback", "DeepSoundMuxVideo", "DeepSoundPipeline"}
+NODE_IDS = {"DeepSoundLoadVideo", "DeepSoundGenerateAudio", "DeepSoundMMAudioGenerate", "DeepSoundVoiceOverCoT",
+            "DeepSoundVocalSeparate", "DeepSoundSilenceFallback", "DeepSoundMuxVideo", "DeepSoundPipeline"}
 LOAD, GENERATE, AGAIN, JUDGE, SEPARATE, FALLBACK, SAVE = "1", "2", "3", "4", "5", "6", "7"
 
 
@@ -84,7 +84,7 @@ def test_help_texts_and_templates_are_served(server):
             assert status == 200 and text.startswith("# "), page
     assert server.ask("/i18n")[1]["zh"]["nodeDefs"]["DeepSoundLoadVideo"]["inputs"]["file"]["name"] == "文件"
     templates = server.ask("/workflow_templates")[1]["deepsound_pack"]
-    assert sorted(templates) == ["clean_existing_footage", "deepsound_s4"]
+    assert sorted(templates) == ["clean_existing_footage", "deepsound_s4", "mmaudio_s4"]
 
 
 @pytest.mark.parametrize(("name", "video", "node"), [
@@ -297,7 +297,7 @@ def test_a_start_beyond_the_end_ends_with_one_clear_error(server, put):
 
 @pytest.mark.failing_run
 def test_an_engine_not_on_the_menu_ends_with_one_clear_error(server, put):
-    run = server.run(s4(server, 21, put("a.mp4"), generator="mmaudio_large_44k_v2"))
+    run = server.run(s4(server, 21, put("a.mp4"), generator="foleycrafter"))
     if run.status == 200:
         assert run.ending == "execution_error" and "Choose one of: draft, source" in run.error
     else:

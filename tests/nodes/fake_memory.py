@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from types import SimpleNamespace
+import weakref
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -28,12 +28,29 @@ class ModelPatcher:
             callback(self, True)
 
 
+class LoadedModel:
+    """A line of the host's list. As in the real one the patcher is only referred to, and a network that dies while it
+    is listed takes its line with it, whoever is counting lines then."""
+
+    def __init__(self, patcher: ModelPatcher, dies: Callable[[], None]) -> None:
+        self._patcher = weakref.ref(patcher)
+        self._finalizer = weakref.finalize(patcher.model, dies)
+
+    @property
+    def model(self) -> ModelPatcher | None:
+        return self._patcher()
+
+    def unload(self) -> None:
+        self.model.detach()
+        self._finalizer.detach()
+
+
 class FakeMemory:
     """`room` is how many models fit; `loads` notes every request."""
 
     def __init__(self, room: int = 100) -> None:
         self.room = room
-        self.current_loaded_models: list[SimpleNamespace] = []
+        self.current_loaded_models: list[LoadedModel] = []
         self.loads: list[tuple[int, bool]] = []
 
     def get_torch_device(self) -> torch.device:
@@ -47,15 +64,23 @@ class FakeMemory:
         for patcher in patchers:
             if all(loaded.model is not patcher for loaded in self.current_loaded_models):
                 while len(self.current_loaded_models) >= self.room:
-                    self.current_loaded_models.pop(0).model.detach()
-                self.current_loaded_models.append(SimpleNamespace(model=patcher))
+                    self._unload([self.current_loaded_models[0]])
+                self.current_loaded_models.append(LoadedModel(patcher, self._clean_up))
 
-    def free_memory(self, amount: float, device: torch.device, keep_loaded: list[Any] = ()) -> None:  # type: ignore[assignment]
-        kept = [loaded for loaded in self.current_loaded_models if loaded in keep_loaded]
-        leaving = [loaded for loaded in self.current_loaded_models if loaded not in keep_loaded]
-        self.current_loaded_models = kept
-        for loaded in leaving:
-            loaded.model.detach()
+    def free_memory(self, amount: float, device: torch.device, keep_loaded: Sequence[LoadedModel] = ()) -> None:
+        self._unload([loaded for loaded in self.current_loaded_models if loaded not in keep_loaded])
 
     def unload_all_models(self) -> None:
         self.free_memory(1e30, torch.device("cpu"))
+
+    def _unload(self, leaving: list[LoadedModel]) -> None:
+        places = [self.current_loaded_models.index(loaded) for loaded in leaving]
+        for place in sorted(places, reverse=True):
+            self.current_loaded_models[place].unload()
+            # The real one writes a line to its log here, with the name of what it has just detached.
+            assert self.current_loaded_models[place].model.model is not None
+        for place in sorted(places, reverse=True):
+            self.current_loaded_models.pop(place)
+
+    def _clean_up(self) -> None:
+        self.current_loaded_models = [loaded for loaded in self.current_loaded_models if loaded.model is not None]

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import gc
+import sys
+import time
+import weakref
+
 import pytest
 import torch
 
@@ -89,8 +94,21 @@ def test_networks_live_in_comfyui_s_memory(node, video, host):
 def test_unload_models_empties_the_cache(node, video, host):
     sound(node, video=video)
     host.memory.unload_all_models()
-    assert held() == set()
+    assert held() == set() and host.memory.current_loaded_models == []
     assert sound(node, video=video)["waveform"].shape == (1, 1, 19200)
+
+
+def test_what_comfyui_detached_is_really_freed_a_moment_later(node, video, host, monkeypatch):
+    sound(node, video=video)
+    monkeypatch.setattr(sys.modules[f"{node.__module__.rpartition('.')[0]}.host_memory"], "_GRACE_S", 0.05)
+    networks = [weakref.ref(loaded.model.model) for loaded in host.memory.current_loaded_models]
+    host.memory.unload_all_models()
+    assert all(network() is not None for network in networks), "ComfyUI still looks at what it has just detached"
+    deadline = time.monotonic() + 10
+    while any(network() is not None for network in networks) and time.monotonic() < deadline:
+        time.sleep(0.02)
+        gc.collect()
+    assert not any(network() is not None for network in networks)
 
 
 def test_our_own_networks_pushing_each_other_out_stay_in_host_memory(node, video, host):

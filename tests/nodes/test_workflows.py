@@ -7,8 +7,9 @@ from types import SimpleNamespace
 import pytest
 
 FOLDER = Path(__file__).parents[2] / "workflows"
-NAMES = ["deepsound_s4", "clean_existing_footage"]
+NAMES = ["deepsound_s4", "mmaudio_s4", "clean_existing_footage"]
 WIDGET_TYPES = {"BOOLEAN", "COMBO", "FLOAT", "INT", "STRING"}
+SEEDED = {"DeepSoundGenerateAudio", "DeepSoundMMAudioGenerate"}
 NOTES = {"MarkdownNote", "Note"}
 # The one core node used: it shows whatever is sent to it and has no widgets of its own that matter.
 PREVIEW = SimpleNamespace(inputs=[SimpleNamespace(id="source", io_type="*", keywords={})], outputs=[])
@@ -101,5 +102,5 @@ def test_it_explains_itself_and_nothing_overlaps(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_the_seed_is_fixed_so_that_a_second_run_is_cached(schemas, name):
     for node in read(FOLDER / f"{name}.json")["nodes"]:
-        if node["type"] == "DeepSoundGenerateAudio":
+        if node["type"] in SEEDED:
             assert node["widgets_values"][4] == "fixed"

@@ -4,6 +4,7 @@ import time
 
 import numpy as np
 
+from deepsound.runtime.residency import residency
 from deepsound.types import Audio, ChainOfThought, Judgement, Plan, Stems, Verdict
 
 RATE = 16_000
@@ -63,3 +64,11 @@ class LeavesHalf:
 class LeavesNothing:
     def separate(self, audio, progress):
         return Stems(audio, Audio(audio.waveform * 0, audio.sample_rate))
+
+
+class SaysWhatIsHeld(SaysNo):
+    """Names the networks in memory, so that a test can see what the host's buttons did."""
+
+    def judge(self, clip, audio, progress):
+        held = ",".join(sorted(row.key.name for row in residency().report()))
+        return Judgement(self.verdict, self.category, ChainOfThought(held))
