@@ -78,7 +78,7 @@ def wait_for_graph(page: Any, workflow: dict[str, Any]) -> None:
                                 "links": len(workflow["links"])}, timeout=30_000)
 
 
-@pytest.mark.parametrize("name", ["deepsound_s4", "clean_existing_footage"])
+@pytest.mark.parametrize("name", ["deepsound_s4", "mmaudio_s4", "clean_existing_footage"])
 def test_a_workflow_opens_and_means_what_its_api_file_says(server, page, name):
     open_workflow(page, name)
     missing = page.evaluate("() => app.graph._nodes.map(n => n.type).filter(t => !LiteGraph.registered_node_types[t])")
@@ -119,3 +119,18 @@ def test_dropping_a_saved_video_opens_its_workflow_again(server, page, make_vide
                   .replace("[text]", "[Uint8Array.from(text)]"), list(saved.read_bytes()))
     wait_for_graph(page, workflow)
     assert page.evaluate("() => app.graph.getNodeById(2).widgets.find(w => w.name === 'engine').value") == "says_no"
+
+
+def test_mmaudio_runs_from_the_page_to_a_video_that_plays(server, page, make_video, tone):
+    shutil.copy(make_video("mmaudio.mp4", size=(320, 240), fps=25, seconds=1.2), server.base / "input")
+    open_workflow(page, "mmaudio_s4", "mmaudio.mp4")
+    page.evaluate("""() => { for (const id of [2, 3]) {
+        const widgets = app.graph.getNodeById(id).widgets;
+        widgets.find(w => w.name === 'variant').value = 'mmaudio_small_16k';
+        widgets.find(w => w.name === 'steps').value = 2; } }""")
+    ending, detail = page.evaluate(RUN)
+    assert ending == "execution_success", detail
+    page.wait_for_function(f"() => ({PLAYERS})().some(player => player[1])", timeout=15_000)
+    assert page.evaluate(PLAYERS)[0] == ["", True, 320]
+    if folder := os.environ.get("DEEPSOUND_SCREENSHOTS"):
+        page.screenshot(path=str(Path(folder) / f"mmaudio_s4_{server.core.name}.png"))
