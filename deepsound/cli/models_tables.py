@@ -24,7 +24,7 @@ _COLOURS = {"verified": "green", "readable": "green", "damaged": "red", "missing
 def show_list(entries: Sequence[Weights], found: Mapping[str, Path | None]) -> None:
     """The weights with size, licence, and whether they are on this machine; then what each engine needs altogether."""
     console = Console()
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold underline")
     table.add_column("id", no_wrap=True)
     table.add_column("size", justify="right", no_wrap=True)
     table.add_column("here", no_wrap=True)

@@ -20,7 +20,8 @@ APPLE = "apple_DFN5B-CLIP-ViT-H-14-384"
 @pytest.fixture
 def all_places(tmp_path) -> Places:
     return Places(model_folders=(tmp_path / "models", tmp_path / "more"), projects=(tmp_path / "project",),
-                  categories={"mmaudio": (tmp_path / "extra",)}, cache=tmp_path / "own", hub_cache=tmp_path / "hub",
+                  categories={"mmaudio": (tmp_path / "extra",), "sd1_tokenizer": (tmp_path / "core" / "sd1_tokenizer",)},
+                  cache=tmp_path / "own", hub_cache=tmp_path / "hub",
                   torch_hub=tmp_path / "torch")
 
 
@@ -48,6 +49,7 @@ def all_places(tmp_path) -> Places:
     ("bigvgan/v2_44k", "hub/models--nvidia--bigvgan_v2_44khz_128band_512x/snapshots/abc/bigvgan_generator.pt"),
     ("clip/bpe", "hub/models--openai--clip-vit-large-patch14/snapshots/abc/merges.txt"),
     ("clip/bpe", "models/mmaudio/bpe_simple_vocab_16e6.txt.gz"),
+    ("clip/bpe", "core/sd1_tokenizer/merges.txt"),
     ("metrics/vggish", "torch/checkpoints/vggish-10086976.pth"),
     ("foleycrafter/timestamp_detector", "models/foleycrafter/timestamp_detector.pth.tar"),
 ])
