@@ -1,6 +1,12 @@
 """`deepsound models`: tables for people, JSON for programs, exit codes."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import pytest
 import torch
@@ -12,6 +18,7 @@ from deepsound.weights.catalogue import everything, read_entry
 from tests.weights.conftest import bare_machine, put  # noqa: F401 - the fixture is used by being here
 from tests.weights.hub import serving
 
+ROOT = Path(__file__).parents[2]
 DATA = save({"a": torch.ones(10)})
 
 
@@ -118,6 +125,25 @@ def test_a_download_goes_where_other_packs_find_it(capsys, hub, tmp_path):
     (tmp_path / "models").mkdir()
     status, fetched = run_json(capsys, "download", "tester", "--models", tmp_path / "models", "--quiet")
     assert status == 0 and fetched[0]["path"] == str(tmp_path / "models" / "test" / "w.safetensors")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT for one process")
+def test_ctrl_c_stops_a_download_at_once_and_keeps_what_came(hub, tmp_path):
+    hub.files["KimberleyJSN/melbandroformer/MelBandRoformer.ckpt"] = bytes(10_000_000)
+    hub.seconds_per_block = 0.05
+    process = subprocess.Popen([sys.executable, "-m", "deepsound", "models", "download", "mel_band_roformer"],
+                               stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)})
+    folder = tmp_path / "own" / "separation"
+    deadline = time.monotonic() + 60
+    while not any(path.stat().st_size for path in folder.glob(".*.partial.ckpt")) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    began = time.monotonic()
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 130 and "stopped" in err and "Traceback" not in err
+    assert time.monotonic() - began < 5
+    assert [path.suffix for path in folder.iterdir() if path.is_file() and path.suffix != ".lock"] == [".ckpt"]
+    assert not (folder / "MelBandRoformer.ckpt").exists()
 
 
 def test_offline_is_explained(capsys, hub, monkeypatch):

@@ -20,9 +20,9 @@ APPLE = "apple_DFN5B-CLIP-ViT-H-14-384"
 @pytest.fixture
 def all_places(tmp_path) -> Places:
     return Places(model_folders=(tmp_path / "models", tmp_path / "more"), projects=(tmp_path / "project",),
-                  categories={"mmaudio": (tmp_path / "extra",), "sd1_tokenizer": (tmp_path / "core" / "sd1_tokenizer",)},
-                  cache=tmp_path / "own", hub_cache=tmp_path / "hub",
-                  torch_hub=tmp_path / "torch")
+                  categories={"mmaudio": (tmp_path / "extra",),
+                              "sd1_tokenizer": (tmp_path / "core" / "sd1_tokenizer",)},
+                  cache=tmp_path / "own", hub_cache=tmp_path / "hub", torch_hub=tmp_path / "torch")
 
 
 @pytest.mark.parametrize(("id", "relative"), [
