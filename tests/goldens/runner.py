@@ -11,20 +11,26 @@ from typing import Any
 import numpy as np
 
 from tests.goldens import (
+    beats,
     bigvgan,
     clip,
     clip_tokens,
     demix,
     flow,
     frame_selection,
+    full_model,
     mel,
+    reasoner_input,
+    reasoner_text,
     resize,
     roformer,
     sampler,
     silence,
+    stc_connector,
     synchformer,
     vae,
     video_clip,
+    videollama2_parts,
 )
 
 Tensors = dict[str, np.ndarray]
@@ -64,6 +70,9 @@ Component = Callable[[dict[str, Any], Tensors], Iterator[tuple[str, Any, Any, fl
 # A golden file belongs to the component with the longest name that begins its own. A component yields
 # (output, got, expected, tolerance); None for `got` says that it does not expose this seam.
 COMPONENTS: dict[str, Component] = {
+    "audio_preproc": reasoner_input.compare_audio,
+    "audio_projector": videollama2_parts.compare_projector,
+    "beats": beats.compare,
     "bigvgan": bigvgan.compare,
     "bsr": roformer.compare,
     "clip": clip.compare,
@@ -71,16 +80,23 @@ COMPONENTS: dict[str, Component] = {
     "demix_network": demix.compare_network,
     "demix_standin": demix.compare_standin,
     "flow": flow.compare,
+    "frame_preproc": reasoner_input.compare_frames,
+    "frame_sampling": reasoner_input.compare_sampling,
     "frame_selection": frame_selection.compare,
+    "full_model": full_model.compare,
     "mel_16k": mel.compare,
     "mel_44k": mel.compare,
     "melband": roformer.compare,
     "noise": sampler.compare_noise,
+    "prompts": reasoner_text.compare,
+    "real_clip": reasoner_input.compare_clip,
     "resample": demix.compare_resampling,
     "resize": resize.compare,
     "sampler": sampler.compare,
     "sequence_lengths": sampler.compare_lengths,
+    "siglip_tower": videollama2_parts.compare_tower,
     "silence": silence.compare,
+    "stc_v35": stc_connector.compare,
     "synchformer": synchformer.compare,
     "vae": vae.compare,
     "video_clip": video_clip.compare,

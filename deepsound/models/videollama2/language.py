@@ -1,0 +1,103 @@
+"""Qwen2, its layers those of transformers, with a cache of this project's own (arXiv 2407.10671)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from deepsound.models.videollama2.attention import RotaryEmbedding, register
+from deepsound.models.videollama2.cache import KeyValueCache
+from deepsound.models.videollama2.config import LanguageConfig
+
+
+class Decoder(nn.Module):
+    """Embedding, layers and final norm, under their published names."""
+
+    def __init__(self, config: LanguageConfig) -> None:
+        from transformers.models.qwen2.modeling_qwen2 import Qwen2DecoderLayer, Qwen2RMSNorm
+
+        super().__init__()
+        settings = _settings(config)
+        self.embed_tokens = nn.Embedding(config.vocabulary, config.width)
+        self.layers = nn.ModuleList(Qwen2DecoderLayer(settings, index) for index in range(config.layers))
+        self.norm = Qwen2RMSNorm(config.width, eps=config.norm_eps)
+        self.rotary = RotaryEmbedding(config.head_width, config.rope_theta)
+        self.run_step: Callable[..., Tensor] = self.run
+
+    def forward(self, embeddings: Tensor, kept: KeyValueCache | None, mask: Tensor | None) -> Tensor:
+        """[B, tokens, width] before the head."""
+        tokens = embeddings.shape[1]
+        if kept is not None:
+            positions, mask = kept.positions(tokens), kept.mask(tokens)
+        else:
+            positions = torch.arange(tokens, device=embeddings.device)[None]
+        turn = self.rotary(positions, embeddings.dtype)
+        run = self.run_step if kept is not None and kept.is_step(tokens) else self.run
+        return run(embeddings, mask, turn, kept)
+
+    def run(
+        self, hidden: Tensor, mask: Tensor | None, turn: tuple[Tensor, Tensor], kept: KeyValueCache | None,
+    ) -> Tensor:
+        """All layers and the norm, with `turn` the rotary cosines and sines."""
+        for layer in self.layers:
+            out = layer(hidden, attention_mask=mask, position_embeddings=turn, kept=kept)
+            hidden = out[0] if isinstance(out, tuple) else out  # a tuple before transformers 4.54
+        return self.norm(hidden)
+
+
+class LanguageModel(nn.Module):
+    """Reads embeddings, says what comes next."""
+
+    def __init__(self, config: LanguageConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.model = Decoder(config)
+        self.lm_head = nn.Linear(config.width, config.vocabulary, bias=False)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """What embeddings have to be in; layers may hold their weights in fewer bits."""
+        return self.lm_head.weight.dtype
+
+    @property
+    def device(self) -> torch.device:
+        return self.lm_head.weight.device
+
+    def embed(self, ids: Tensor) -> Tensor:
+        """[..., width] of token ids."""
+        return self.model.embed_tokens(ids)
+
+    def new_cache(self, capacity: int, fixed: bool = False) -> KeyValueCache:
+        """An empty cache for up to `capacity` tokens."""
+        return KeyValueCache(self.config, capacity, self.dtype, self.device, fixed)
+
+    def compile_step(self, **options: Any) -> None:
+        """Compile the step of one token behind a fixed cache; `options` are torch.compile's."""
+        if self.model.run_step == self.model.run:
+            self.model.run_step = torch.compile(self.model.run, dynamic=False, **options)
+
+    def forward(self, embeddings: Tensor, kept: KeyValueCache | None = None, rows: int | None = None,
+                mask: Tensor | None = None) -> Tensor:
+        """Logits float32 [B, rows, vocabulary] of the last `rows` tokens of `embeddings` [B, tokens, width], or of all.
+
+        With a cache, which is of one sequence, the tokens come behind what is in it and are kept there; it raises
+        ValueError where they do not fit. Without one, `mask` [B, 1, tokens, tokens] may say who sees whom.
+        """
+        hidden = self.model(embeddings, kept, mask)
+        if kept is not None:
+            kept.advance(embeddings.shape[1])
+        return self.lm_head(hidden if rows is None else hidden[:, hidden.shape[1] - rows:]).float()
+
+
+def _settings(config: LanguageConfig) -> Any:
+    from transformers import Qwen2Config
+
+    make: Any = Qwen2Config
+    return make(
+        vocab_size=config.vocabulary, hidden_size=config.width, intermediate_size=config.mlp_width,
+        num_hidden_layers=config.layers, num_attention_heads=config.heads,
+        num_key_value_heads=config.key_value_heads, rms_norm_eps=config.norm_eps, use_sliding_window=False,
+        max_position_embeddings=config.max_positions, attn_implementation=register())
