@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar, get_args
 
@@ -53,6 +54,15 @@ class Step:
 
 
 @dataclass(frozen=True)
+class WeightsFile:
+    """A file that an engine's networks were read from, and what it was for."""
+
+    engine: str
+    role: str
+    path: Path
+
+
+@dataclass(frozen=True)
 class Outcome:
     """Everything one run thought and made, in memory; what a step not taken would have made is None.
 
@@ -73,6 +83,7 @@ class Outcome:
     final: Audio | None = None
     final_from: str = ""
     steps: tuple[Step, ...] = ()
+    weights: tuple[WeightsFile, ...] = ()
 
     @property
     def is_voice_over(self) -> bool:
@@ -157,6 +168,7 @@ class _Run:
     execution: Execution
     progress: Progress
     steps: list[Step] = field(default_factory=list)
+    weights: dict[str, tuple[WeightsFile, ...]] = field(default_factory=dict)
 
     def all_steps(self, mode: Mode, fallback: Fallback) -> Outcome:
         generator = engines.generator(self.choices.generator.name, self.execution)
@@ -165,15 +177,17 @@ class _Run:
         plan = self._timed("plan", lambda p: reasoner.plan(self.clip, p), lambda plan: f"{len(plan.steps)} steps")
         coarse = self._timed("generate", lambda p: self._generate(generator, self.request, p), _describe)
         judgement = self._timed("judge", lambda p: reasoner.judge(self.clip, coarse, p), _describe_judgement)
+        self._note_weights(self.choices.reasoner.name, reasoner)
         outcome = Outcome(self.choices, self.request, mode, fallback, plan, coarse, judgement)
         if outcome.is_voice_over:
             outcome = self._repair(outcome, generator)
         else:
             outcome = replace(outcome, final=coarse, final_from="coarse")
-        return replace(outcome, steps=tuple(self.steps))
+        return replace(outcome, steps=tuple(self.steps), weights=tuple(chain.from_iterable(self.weights.values())))
 
     def _repair(self, outcome: Outcome, generator: engines.Generator) -> Outcome:
         separator = engines.separator(self.choices.separator.name, self.execution)
+        self._note_weights(self.choices.separator.name, separator)
         stems = self._timed("remove", lambda p: self._separate(separator, outcome.coarse, p), lambda _: "voice removed")
         outcome = replace(outcome, stems=stems, final=stems.background, final_from="background")
         if outcome.mode == "s3":
@@ -193,10 +207,16 @@ class _Run:
 
     def _generate(self, generator: engines.Generator, request: GenerationRequest, progress: Progress) -> Audio:
         audio = generator.generate(self.clip, request, progress)
+        self._note_weights(self.choices.generator.name, generator)
         return engines.require_sound(audio, self.choices.generator.name)
 
     def _separate(self, separator: engines.Separator, mix: Audio, progress: Progress) -> Stems:
         return engines.require_like(mix, separator.separate(mix, progress), self.choices.separator.name)
+
+    def _note_weights(self, name: str, engine: object) -> None:
+        """Engines that read files of weights have `files()`, which says what is read for what."""
+        if callable(files := getattr(engine, "files", None)):
+            self.weights[name] = tuple(WeightsFile(name, role, Path(path)) for role, path in files().items())
 
     def _timed(self, name: str, work: Callable[[Progress], T], describe: Callable[[T], str]) -> T:
         stage = self.progress.at(name)

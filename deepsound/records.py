@@ -43,6 +43,7 @@ class Result:
     final_video_path: Path | None
     result_path: Path
     loudness: dict[str, Loudness]
+    weights: list[dict[str, Any]]
     total_s: float
 
     def to_json(self) -> dict[str, Any]:
@@ -71,6 +72,7 @@ class Result:
             "postp_mode": outcome.fallback,
             "final_from": outcome.final_from,
             "engines": asdict(outcome.choices),
+            "weights": self.weights,
             "request": asdict(outcome.request),
             "plan": list(outcome.plan.steps),
             "verdict": outcome.judgement.verdict.value,
@@ -130,7 +132,7 @@ class Workplace:
             mux(self._clip.path, final, self._staged(".mp4"), start_s=self._clip.start_s,
                 duration_s=self._clip.duration_s, progress=stage)
             written.append(".mp4")
-        result = self._result(outcome, written, levels)
+        result = self._result(outcome, written, levels, _described_weights(outcome, stage))
         record = json.dumps(result.to_json(), indent=2, ensure_ascii=False)
         with self._writing(result.result_path):
             self._staged(".result.json").write_text(record + "\n", encoding="utf-8")
@@ -149,7 +151,9 @@ class Workplace:
             levels["final"] = levels["step1"] if final is outcome.coarse else loudness.measure(final, stage)
         return final, levels
 
-    def _result(self, outcome: Outcome, written: list[str], levels: dict[str, Loudness]) -> Result:
+    def _result(
+        self, outcome: Outcome, written: list[str], levels: dict[str, Loudness], weights: list[dict[str, Any]],
+    ) -> Result:
         def final_name(suffix: str) -> Path | None:
             return self._final(suffix) if suffix in written else None
 
@@ -158,7 +162,7 @@ class Workplace:
             step1_audio_path=self._final(".step1.wav"), step3_audio_path=final_name(".step3.wav"),
             neg_audio_path=final_name(".neg.wav"), final_audio_path=final_name(".wav"),
             final_video_path=final_name(".mp4"), result_path=self._final(".result.json"),
-            loudness=levels, total_s=time.perf_counter() - self._began,
+            loudness=levels, weights=weights, total_s=time.perf_counter() - self._began,
         )
 
     def _move_into_place(self, suffixes: list[str]) -> None:
@@ -196,6 +200,16 @@ class Workplace:
 
     def _final(self, suffix: str) -> Path:
         return self._output_dir / f"{self._stem}{suffix}"
+
+
+def _described_weights(outcome: Outcome, progress: Progress) -> list[dict[str, Any]]:
+    """Which files the run's networks came from; of a folder, each file in it."""
+    from deepsound.weights.fingerprint import sha256_of
+
+    return [{"engine": used.engine, "role": used.role, "path": str(file), "bytes": file.stat().st_size,
+             "sha256": sha256_of(file, progress)}
+            for used in outcome.weights
+            for file in (sorted(filter(Path.is_file, used.path.rglob("*"))) if used.path.is_dir() else [used.path])]
 
 
 def _text(path: Path | None) -> str | None:

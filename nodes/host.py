@@ -134,7 +134,9 @@ def weight_file(kind: str, name: str) -> Path:
     return Path(folder_paths.get_full_path_or_raise(kind, name))
 
 
-def execution(precision: str, offload: bool, weights: dict[str, Path] | None = None) -> Execution:
+def execution(
+    precision: str, offload: bool, download: bool = False, weights: dict[str, Path] | None = None,
+) -> Execution:
     """How the library is to run networks here: on ComfyUI's device, in ComfyUI's memory, from ComfyUI's folders."""
     from deepsound.runtime.residency import residency
 
@@ -142,7 +144,8 @@ def execution(precision: str, offload: bool, weights: dict[str, Path] | None = N
 
     if not isinstance(residency().placement, ComfyPlacement):
         residency().place_with(ComfyPlacement())
-    return Execution(precision=precision, offload=offload, weights=weights or {})  # type: ignore[arg-type]
+    return Execution(precision=precision, offload=offload, weights=weights or {},  # type: ignore[arg-type]
+                     download=download)
 
 
 def progress(node_id: str | None) -> Progress:

@@ -12,7 +12,7 @@ from deepsound.types import GenerationRequest
 
 from . import host
 from .convert import sight_of, to_comfy
-from .schema import known, offload_input, output, precision_input, prompt_inputs, require_option, schema
+from .schema import download_input, known, offload_input, output, precision_input, prompt_inputs, require_option, schema
 
 ENGINES = tuple(info.name for info in engines.PUBLISHED if info.name.startswith("mmaudio_"))
 BY_VARIANT = "by variant"
@@ -55,6 +55,7 @@ class MMAudioGenerate(io.ComfyNode):
                                        "what it is, is told by its tensors.", **known(io.Combo.Input, advanced=True)),
                 precision_input(("auto", "fp32", "bf16", "fp16")),
                 offload_input(),
+                download_input(),
             ],
             outputs=[output(io.Audio, "audio", "The coarse audio, one sound for each take.")],
             hidden=[io.Hidden.unique_id],
@@ -64,7 +65,7 @@ class MMAudioGenerate(io.ComfyNode):
     def execute(
         cls, variant: str, prompt: str, negative_prompt: str, seed: int, duration: float, steps: int, cfg: float,
         fps: float, takes: int, mask_away_clip: bool, weights: str, precision: str, offload: bool,
-        video: Any = None, images: Any = None,
+        download: bool, video: Any = None, images: Any = None,
     ) -> io.NodeOutput:
         require_option("variant", variant, ENGINES)
         if video is not None and images is not None:
@@ -72,7 +73,7 @@ class MMAudioGenerate(io.ComfyNode):
         progress = host.progress(cls.hidden.unique_id)
         files = {} if weights == BY_VARIANT else {
             variant.replace("mmaudio_", "mmaudio/"): host.weight_file("mmaudio", weights)}
-        engine: Any = engines.generator(variant, host.execution(precision, offload, files))
+        engine: Any = engines.generator(variant, host.execution(precision, offload, download, files))
         request = GenerationRequest(prompt, negative_prompt, seed, duration or None, steps, cfg)
         sight = sight_of(video, images, fps, mask_away_clip, progress)
         return io.NodeOutput(to_comfy(*engine.takes(sight, request, takes, progress)))

@@ -63,6 +63,13 @@ def precision_input(options: tuple[str, ...]) -> io.Combo.Input:
                                   "another sound in another precision.", **known(io.Combo.Input, advanced=True))
 
 
+def download_input() -> io.Boolean.Input:
+    """Whether weights that are nowhere on the machine may be fetched."""
+    return io.Boolean.Input("download", default=False,
+                            tooltip="Fetch weights that are not on this machine, once, into ComfyUI's models folder. "
+                                    "Off: nothing is ever downloaded, and what is missing is named.")
+
+
 def offload_input() -> io.Boolean.Input:
     """Whether each network leaves the device after its stage."""
     return io.Boolean.Input("offload", default=False,

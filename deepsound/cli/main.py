@@ -117,6 +117,8 @@ def _add_execution_options(run: argparse.ArgumentParser) -> None:
                      help="each network leaves the device after its part, so that only the largest has to fit")
     run.add_argument("--weights", action="append", default=[], metavar="ID=PATH",
                      help="a file or folder for one entry of `deepsound models list`; may be given several times")
+    run.add_argument("--download", action="store_true",
+                     help="fetch weights that are nowhere on this machine (without it, nothing is ever downloaded)")
     run.add_argument("--models", action="append", default=[], metavar="DIR",
                      help="a folder to look for weights in, such as ComfyUI's models; may be given several times")
 

@@ -51,7 +51,8 @@ def execution_of(options: argparse.Namespace) -> Execution:
     from deepsound.weights.places import register_model_folders
 
     register_model_folders([Path(folder) for folder in options.models])
-    return Execution(options.device, options.precision, options.offload, dict(map(_named_path, options.weights)))
+    return Execution(options.device, options.precision, options.offload, dict(map(_named_path, options.weights)),
+                     options.download)
 
 
 def _named_path(text: str) -> tuple[str, Path]:

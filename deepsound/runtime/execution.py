@@ -23,14 +23,15 @@ class Execution:
     """How an engine runs its networks; `auto` leaves the choice to the machine, or to the host.
 
     `offload` takes every network off the device as soon as its stage is over, so that the largest stage and not their
-    sum has to fit. `weights` names files or folders by catalogue id, before any search. Raises InputError for a
-    precision that does not exist.
+    sum has to fit. `weights` names files or folders by catalogue id, before any search; what is nowhere is fetched only
+    with `download`. Raises InputError for a precision that does not exist.
     """
 
     device: str = "auto"
     precision: Precision = "auto"
     offload: bool = False
     weights: Mapping[str, Path] = field(default_factory=dict)
+    download: bool = False
 
     def __post_init__(self) -> None:
         if self.precision not in PRECISIONS:

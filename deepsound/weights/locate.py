@@ -34,9 +34,9 @@ def require(weights: Weights, places: Places | None = None) -> Path:
     if found is not None:
         return found
     named = "the folder" if weights.kind == "folder" else "the file"
-    raise EngineError(f"The weights {weights.id} ({weights.what}) are not on this machine. Fetch them with "
-                      f"`deepsound models download {weights.id}`, or put {named} {target(weights, places)} there "
-                      f"yourself; it comes from {origin(weights)}.")
+    raise EngineError(f"The weights {weights.id} ({weights.what}) are not on this machine. Fetch them with `deepsound "
+                      f"models download {weights.id}` (`--download` on a run, `download` on a node), or put {named} "
+                      f"{target(weights, places)} there yourself; it comes from {origin(weights)}.")
 
 
 def candidates(weights: Weights, places: Places) -> Iterator[Path]:

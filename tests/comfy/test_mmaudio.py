@@ -11,7 +11,7 @@ pytestmark = pytest.mark.comfy
 LOAD, MMAUDIO, JUDGE, SAVE = "1", "2", "3", "4"
 CARD = {"variant": "mmaudio_small_16k", "prompt": "rain", "negative_prompt": "", "seed": 1, "duration": 0.0,
         "steps": 2, "cfg": 4.5, "fps": 0.0, "takes": 1, "mask_away_clip": False, "weights": "by variant",
-        "precision": "auto", "offload": False}
+        "precision": "auto", "offload": False, "download": False}
 
 
 def graph(server, file="silent_impacts.mp4", start=0.0, length=2.0, **changed):

@@ -19,7 +19,7 @@ from tests.nodes.conftest import InterruptedByHost
 
 WORDS = {"variant": "mmaudio_small_16k", "prompt": "rain", "negative_prompt": "", "seed": 7, "duration": 0.0,
          "steps": 1, "cfg": 4.5, "fps": 0.0, "takes": 1, "mask_away_clip": False, "weights": "by variant",
-         "precision": "auto", "offload": False}
+         "precision": "auto", "offload": False, "download": False}
 
 
 @pytest.fixture

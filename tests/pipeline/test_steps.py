@@ -97,8 +97,8 @@ def test_an_unknown_engine_is_refused_before_any_work():
 
 
 def test_a_published_engine_that_is_absent_is_never_stood_in_for():
-    with pytest.raises(EngineError, match="'mmaudio_large_44k' is not part of this version"):
-        Pipeline(generator="mmaudio_large_44k")
+    with pytest.raises(EngineError, match="'foleycrafter' is not part of this version"):
+        Pipeline(generator="foleycrafter")
 
 
 def test_nan_from_a_generator_is_an_error_that_names_it(clip):

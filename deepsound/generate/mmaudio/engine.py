@@ -66,7 +66,7 @@ class MMAudioGenerator:
         from deepsound.generate.mmaudio.networks import Networks
         from deepsound.generate.mmaudio.sound import latents_of, sounds_of, spectrograms_of
 
-        networks = Networks(self.variant, execution)
+        networks = Networks(self.variant, execution, progress)
         features = features_of(networks, sight, request, progress.part(0.0, 0.5))
         with networks.stage(progress) as stage:
             latents = latents_of(stage, features, networks.rate, request, progress.part(0.5, 0.8))

@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from deepsound.generate.mmaudio import build
+from deepsound.generate.mmaudio.tokens import installed_table
 from deepsound.models.bigvgan.model import BigVgan
 from deepsound.models.clip.model import Clip
 from deepsound.models.mmaudio.flow import FlowNetwork
@@ -23,9 +24,7 @@ from deepsound.runtime.execution import Execution, torch_device, torch_dtype
 from deepsound.runtime.interruption import interruptible
 from deepsound.runtime.progress import Progress
 from deepsound.runtime.residency import NetworkKey, residency
-from deepsound.weights import locate
-from deepsound.weights.catalogue import weights
-from deepsound.weights.places import default_places
+from deepsound.weights.obtain import obtain
 
 
 @dataclass(frozen=True)
@@ -58,30 +57,30 @@ def recipe_of(variant: str) -> Recipe:
 _WORKING_BYTES = {"flow": 1 << 30, "autoencoder": 1 << 28, "vocoder": 1 << 30, "clip": 3 << 29, "synchformer": 3 << 29}
 
 
-def located(variant: str, execution: Execution) -> tuple[Recipe, dict[str, Path]]:
-    """Where the parts of a variant lie, by role. Raises EngineError naming the first that is nowhere.
+def located(
+    variant: str, execution: Execution, progress: Progress = Progress(),
+) -> tuple[Recipe, dict[str, Path]]:
+    """Where the parts of a variant lie, by role. Raises EngineError naming the first that cannot be had.
 
     A flow network that was named explicitly says itself what it needs beside it: its tensors tell its latents' rate.
     """
     recipe = recipe_of(variant)
-    places = default_places(execution.weights)
-    flow = locate.require(weights(recipe.flow), places)
+    flow = obtain(recipe.flow, execution, progress)
     if recipe.flow in execution.weights and build.is_at_16k(flow) != (recipe.rate is LATENTS_16K):
         recipe = replace(recipe_of("small_44k" if recipe.rate is LATENTS_16K else "small_16k"), flow=recipe.flow)
-    files = {role: locate.require(weights(name), places) for role, name in recipe.roles().items()}
-    return recipe, files
+    return recipe, {role: obtain(name, execution, progress) for role, name in recipe.roles().items()}
 
 
 class Networks:
     """A variant's networks on one device in one precision, read from their files when they are used."""
 
-    def __init__(self, variant: str, execution: Execution) -> None:
+    def __init__(self, variant: str, execution: Execution, progress: Progress = Progress()) -> None:
         self.device = torch_device(execution)
         self.dtype = torch_dtype(execution, self.device)
         self.offload = execution.offload
-        recipe, self._files = located(variant, execution)
+        recipe, self._files = located(variant, execution, progress)
         self.rate = recipe.rate
-        self.byte_pairs = locate.find(weights(recipe.byte_pairs), default_places(execution.weights))
+        self.byte_pairs = installed_table() or obtain(recipe.byte_pairs, execution, progress)
         must_be = "" if recipe.flow in execution.weights else variant
         self._builders: dict[str, Callable[[Path, torch.dtype], nn.Module]] = {
             "flow": partial(build.flow_network, variant=must_be), "autoencoder": build.autoencoder,

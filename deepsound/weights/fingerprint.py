@@ -1,0 +1,57 @@
+"""The hashes of the weights a run used, for its record; a file is read for it once, not once a run."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from contextlib import suppress
+from pathlib import Path
+
+from deepsound.errors import OutputError
+from deepsound.media.files import written_aside
+from deepsound.runtime.progress import Progress
+from deepsound.weights.places import own_cache
+
+_BLOCK = 8 << 20
+
+
+def sha256_of(path: Path, progress: Progress = Progress()) -> str:
+    """The file's SHA-256 in hexadecimal, remembered for as long as its size and time stay the same.
+
+    Raises OSError where it cannot be read.
+    """
+    status = path.stat()
+    known, key = _known(), f"{path.resolve()}@{status.st_size}@{status.st_mtime_ns}"
+    if key not in known:
+        known[key] = _hash(path, status.st_size, progress)
+        _remember(known)
+    return known[key]
+
+
+def _hash(path: Path, size: int, progress: Progress) -> str:
+    state = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK):
+            state.update(block)
+            progress.update(file.tell() / max(size, 1))
+    return state.hexdigest()
+
+
+def _memory() -> Path:
+    return own_cache() / "hashes.json"
+
+
+def _known() -> dict[str, str]:
+    try:
+        content = json.loads(_memory().read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return {key: value for key, value in content.items() if isinstance(value, str)} if isinstance(content, dict) else {}
+
+
+def _remember(known: dict[str, str]) -> None:
+    """Best effort: without a folder to write to, the next run reads the file again."""
+    with suppress(OSError, OutputError):
+        _memory().parent.mkdir(parents=True, exist_ok=True)
+        with written_aside(_memory()) as partial:
+            partial.write_text(json.dumps(known, indent=1), encoding="utf-8")
