@@ -38,5 +38,5 @@ class GenerateAudio(io.ComfyNode):
     ) -> io.NodeOutput:
         progress = host.progress(cls.hidden.unique_id)
         request = GenerationRequest(prompt, negative_prompt, seed, duration or None)
-        audio = engines.generator(engine).generate(clip_of(video, progress), request, progress)
+        audio = engines.generator(engine, host.execution()).generate(clip_of(video, progress), request, progress)
         return io.NodeOutput(to_comfy(engines.require_sound(audio, engine)))

@@ -135,7 +135,7 @@ def weight_file(kind: str, name: str) -> Path:
 
 
 def execution(
-    precision: str, offload: bool, download: bool = False, weights: dict[str, Path] | None = None,
+    precision: str = "auto", offload: bool = False, download: bool = False, weights: dict[str, Path] | None = None,
 ) -> Execution:
     """How the library is to run networks here: on ComfyUI's device, in ComfyUI's memory, from ComfyUI's folders."""
     from deepsound.runtime.residency import residency

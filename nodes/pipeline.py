@@ -53,7 +53,7 @@ class Pipeline(io.ComfyNode):
     ) -> io.NodeOutput:
         progress = host.progress(cls.hidden.unique_id)
         request = GenerationRequest(prompt, negative_prompt, seed, duration or None)
-        steps = pipeline.Pipeline(generator, reasoner, separator)
+        steps = pipeline.Pipeline(generator, reasoner, separator, host.execution())
         outcome = steps.think(clip_of(video, progress), request, mode, fallback, progress)
         host.show_text(f"final sound: {outcome.final_from}", cls.hidden.unique_id)
         silent = silence_like(outcome.coarse)

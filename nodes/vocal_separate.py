@@ -41,6 +41,6 @@ class VocalSeparate(io.ComfyNode):
         if not enabled:
             return io.NodeOutput(to_comfy(*sounds), to_comfy(*map(silence_like, sounds)))
         progress = host.progress(cls.hidden.unique_id)
-        separator = engines.separator(engine)
+        separator = engines.separator(engine, host.execution())
         stems = [engines.require_like(sound, separator.separate(sound, progress), engine) for sound in sounds]
         return io.NodeOutput(to_comfy(*(stem.background for stem in stems)), to_comfy(*(stem.voice for stem in stems)))

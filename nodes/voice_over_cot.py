@@ -42,7 +42,8 @@ class VoiceOverCoT(io.ComfyNode):
     @classmethod
     def execute(cls, video: Any, audio: Any, engine: str) -> io.NodeOutput:
         progress = host.progress(cls.hidden.unique_id)
-        judgement = engines.reasoner(engine).judge(clip_of(video, progress), audio_of(audio), progress)
+        reasoner = engines.reasoner(engine, host.execution())
+        judgement = reasoner.judge(clip_of(video, progress), audio_of(audio), progress)
         verdict, reasoning = judgement.verdict, judgement.thought.tagged()
         host.show_text(f"verdict: {verdict.value}", cls.hidden.unique_id)
         shown = {"verdict": verdict.value, "category": judgement.category, "reasoning": reasoning}

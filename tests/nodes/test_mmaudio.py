@@ -167,3 +167,12 @@ def test_weights_that_are_nowhere_are_named_with_the_place_for_them(node, video,
     (models / tiny.PUBLISHED["vae"]).unlink()
     with pytest.raises(EngineError, match=r"mmaudio/vae_16k.*deepsound models download.*v1-16\.pth"):
         sound(node, video=video)
+
+
+@pytest.mark.parametrize("card", ["DeepSoundGenerateAudio", "DeepSoundPipeline"])
+def test_every_card_runs_its_networks_in_comfyui_s_memory(nodes, models, video, host, card):
+    common = (video, "mmaudio_small_16k")
+    more = ("rules", "spectral", "s3", "rep") if card == "DeepSoundPipeline" else ()
+    audio = nodes[card].execute(*common, *more, "", "", 7, 0.0).args[0]
+    assert audio["waveform"].shape == (1, 1, 19200)
+    assert len(host.memory.current_loaded_models) == 5

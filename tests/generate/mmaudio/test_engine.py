@@ -11,9 +11,10 @@ import pytest
 import torch
 
 from deepsound import engines
-from deepsound.errors import Cancelled, EngineError, InputError
+from deepsound.errors import Cancelled, EngineError, InputError, MediaError
 from deepsound.generate.mmaudio import encoders, networks, sound
 from deepsound.generate.mmaudio.engine import MMAudioGenerator
+from deepsound.generate.mmaudio.frames import sync_view
 from deepsound.generate.mmaudio.sight import Sight
 from deepsound.media.clip import Clip
 from deepsound.media.sequence import ImageSequence
@@ -249,7 +250,7 @@ def test_missing_weights_say_which_where_and_how(clip: Clip) -> None:
 
 def test_another_variant_s_file_is_told_by_its_tensors(published: Path, clip: Clip, tmp_path: Path) -> None:
     models = shutil.copytree(published, tmp_path / "models")
-    tiny._save_pickled(tiny.flow_state(tiny.FLOW_44K_V2, seed=1), models / tiny.PUBLISHED["flow"])
+    tiny.save_pickled(tiny.flow_state(tiny.TINY_44K_V2.flow, seed=1), models / tiny.PUBLISHED["flow"])
     register_model_folders([models])
     with pytest.raises(EngineError, match=r"mmaudio_small_16k\.pth holds a network of 40 latent channels, version 2"):
         engine("small_16k").generate(clip, FEW, QUIET)
@@ -300,3 +301,52 @@ def test_out_of_memory_is_tried_once_more_with_offload(
     assert same(small.generate(clip, FEW, progress), expected)
     assert tried == [False, True]
     assert any("once more" in text for text in said)
+
+
+@pytest.mark.parametrize("wanted", [
+    {"times": [0.0, 0.05, 0.3, 0.31, 0.32, 0.9, 1.0, 1.16], "seconds": 0.8, "fps": 10},
+    {"size": (81, 47), "codec": "mpeg4", "fps": 25, "seconds": 1.2},
+    {"rotation": 90, "fps": 25, "seconds": 1.2}, {"fps": 5, "seconds": 1.2}, {"fps": 60, "seconds": 1.2}],
+    ids=["varying rate", "odd size", "rotated", "5 fps", "60 fps"])
+def test_any_video_is_heard_to_its_end(
+    small: MMAudioGenerator, make_video: MakeVideo, wanted: dict[str, object],
+) -> None:
+    clip = Clip.open(make_video("any.mp4", **wanted))
+    assert small.generate(clip, FEW, QUIET).samples == round(clip.duration_s * 16000)
+
+
+def test_a_file_without_pictures_is_refused(small: MMAudioGenerator, tmp_path: Path) -> None:
+    from deepsound.media.wav import write_wav
+
+    write_wav(Audio(torch.zeros(1, 32000), 16000), tmp_path / "sound.wav")
+    with pytest.raises(MediaError, match=r"sound\.wav"):
+        small.generate(Clip.open(tmp_path / "sound.wav"), FEW, QUIET)
+
+
+def test_decoding_stops_where_the_asked_part_ends(make_video: MakeVideo) -> None:
+    clip = Clip.open(make_video("long.mp4", fps=25, seconds=8.0))
+    ticked = clip.view(sync_view(1.0))
+    seen: list[float] = []
+    clip.view(sync_view(2.0), Progress(on_event=lambda event: seen.append(event.fraction or 0.0)))
+    assert ticked.frame_numbers()[-1] <= 25
+    assert max(fraction for fraction in seen if fraction < 1.0) < 0.5
+
+
+def test_a_pickle_that_wants_to_run_code_is_refused(published: Path, clip: Clip, tmp_path: Path) -> None:
+    models = shutil.copytree(published, tmp_path / "models")
+    harmful = models / tiny.PUBLISHED["flow"]
+    torch.save({"weights": _Harmful(tmp_path / "it ran")}, harmful)
+    register_model_folders([models])
+    with pytest.raises(EngineError, match=rf"{harmful.name} were not loaded: the file wants .* to be called"):
+        engine("small_16k").generate(clip, FEW, QUIET)
+    assert not (tmp_path / "it ran").exists()
+
+
+class _Harmful:
+    """Makes a file when it is unpickled, as something worse could."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Path.touch, (self.path,)

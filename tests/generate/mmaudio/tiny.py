@@ -7,7 +7,7 @@ the whole engine runs in seconds.
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -16,26 +16,40 @@ from torch import Tensor, nn
 
 from deepsound.models.bigvgan.config import BIGVGAN_16K, BIGVGAN_V2_44K, BigVganConfig
 from deepsound.models.bigvgan.model import BigVgan
-from deepsound.models.clip.config import ClipConfig, TextConfig, VisionConfig
+from deepsound.models.clip.config import DFN5B_VIT_H_14_384, ClipConfig, TextConfig, VisionConfig
 from deepsound.models.clip.model import Clip
 from deepsound.models.clip.tokenizer import MERGES
-from deepsound.models.mmaudio.config import FlowConfig
+from deepsound.models.mmaudio.config import VARIANTS, FlowConfig
 from deepsound.models.mmaudio.flow import FlowNetwork
-from deepsound.models.synchformer.config import SynchformerConfig
+from deepsound.models.synchformer.config import SYNCHFORMER, SynchformerConfig
 from deepsound.models.synchformer.model import Synchformer
 from deepsound.models.vae.config import VAE_16K, VAE_44K, VaeConfig
 from deepsound.models.vae.model import MelVae
 
-CLIP = ClipConfig(
+
+@dataclass(frozen=True)
+class Sizes:
+    """The five networks of a variant."""
+
+    flow: FlowConfig
+    vae: VaeConfig
+    vocoder: BigVganConfig
+    clip: ClipConfig
+    synchformer: SynchformerConfig
+
+
+_CLIP = ClipConfig(
     embed_dim=24, vision=VisionConfig(image_size=378, patch_size=54, width=32, layers=2, head_width=16),
     text=TextConfig(width=24, heads=2, layers=2))
-SYNCHFORMER = SynchformerConfig(width=64, depth=2, heads=1, patch_size=32)
-FLOW_16K = FlowConfig(latent_dim=20, hidden_dim=128, num_heads=2, depth=3, fused_depth=1, clip_dim=24, sync_dim=64,
-                      text_dim=24)
-FLOW_44K_V2 = replace(FLOW_16K, latent_dim=40, v2=True)
-VAES = {"16": replace(VAE_16K, base_channels=8), "44": replace(VAE_44K, base_channels=8)}
-VOCODERS = {"16": replace(BIGVGAN_16K, upsample_initial_channel=64), "44": replace(
-    BIGVGAN_V2_44K, upsample_initial_channel=64)}
+_SYNCHFORMER = SynchformerConfig(width=64, depth=2, heads=1, patch_size=32)
+_FLOW = FlowConfig(latent_dim=20, hidden_dim=128, num_heads=2, depth=3, fused_depth=1, clip_dim=24, sync_dim=64,
+                   text_dim=24)
+TINY_16K = Sizes(_FLOW, replace(VAE_16K, base_channels=8), replace(BIGVGAN_16K, upsample_initial_channel=64), _CLIP,
+                 _SYNCHFORMER)
+TINY_44K_V2 = Sizes(
+    replace(_FLOW, latent_dim=40, v2=True), replace(VAE_44K, base_channels=8),
+    replace(BIGVGAN_V2_44K, upsample_initial_channel=64), _CLIP, _SYNCHFORMER)
+FULL_SMALL_16K = Sizes(VARIANTS["small_16k"].flow, VAE_16K, BIGVGAN_16K, DFN5B_VIT_H_14_384, SYNCHFORMER)
 
 # A host's models folder, as the two kinds of users have it: the published files, and repackaged safetensors.
 PUBLISHED = {
@@ -51,28 +65,28 @@ REPACKAGED = {
 }
 
 
-def write_published_16k(models: Path) -> Path:
+def write_published_16k(models: Path, sizes: Sizes = TINY_16K) -> Path:
     """The files of small_16k below `models`, each in its published form; returns `models`."""
     files = {role: models / name for role, name in PUBLISHED.items()}
-    _save_pickled(flow_state(FLOW_16K, seed=1), files["flow"])
-    _save_pickled(vae_state(VAES["16"], seed=2), files["vae"])
-    _save_pickled({"generator": vocoder_state(VOCODERS["16"], seed=3)}, files["vocoder"])
-    _save_pickled(sync_state(seed=4), files["synchformer"])
-    _save_pickled(seeded(Clip(CLIP), 5).state_dict(), files["clip"])
-    write_settings(files["clip"])
+    save_pickled(flow_state(sizes.flow, seed=1), files["flow"])
+    save_pickled(vae_state(sizes.vae, seed=2), files["vae"])
+    save_pickled({"generator": vocoder_state(sizes.vocoder, seed=3)}, files["vocoder"])
+    save_pickled(sync_state(sizes.synchformer, seed=4), files["synchformer"])
+    save_pickled(seeded(Clip(sizes.clip), 5).state_dict(), files["clip"])
+    write_settings(sizes.clip, files["clip"])
     write_byte_pairs(models / "mmaudio" / "merges.txt")
     return models
 
 
 def write_repackaged_44k(models: Path) -> Path:
     """The files of large_44k_v2 as a well-known pack keeps them, in half precision; returns `models`."""
-    files = {role: models / name for role, name in REPACKAGED.items()}
-    _save_half(flow_state(FLOW_44K_V2, seed=1), files["flow"])
-    _save_half(vae_state(VAES["44"], seed=2), files["vae"])
-    _save_pickled({"generator": vocoder_state(VOCODERS["44"], seed=3)}, files["vocoder"])
-    _save_half(sync_state(seed=4), files["synchformer"])
-    _save_half(seeded(Clip(CLIP), 5).state_dict(), files["clip"])
-    write_settings(files["clip"])
+    files, sizes = {role: models / name for role, name in REPACKAGED.items()}, TINY_44K_V2
+    _save_half(flow_state(sizes.flow, seed=1), files["flow"])
+    _save_half(vae_state(sizes.vae, seed=2), files["vae"])
+    save_pickled({"generator": vocoder_state(sizes.vocoder, seed=3)}, files["vocoder"])
+    _save_half(sync_state(sizes.synchformer, seed=4), files["synchformer"])
+    _save_half(seeded(Clip(sizes.clip), 5).state_dict(), files["clip"])
+    write_settings(sizes.clip, files["clip"])
     write_byte_pairs(models / "mmaudio" / "merges.txt")
     return models
 
@@ -104,11 +118,11 @@ def vocoder_state(config: BigVganConfig, seed: int) -> dict[str, Tensor]:
     return state
 
 
-def sync_state(seed: int) -> dict[str, Tensor]:
+def sync_state(config: SynchformerConfig, seed: int) -> dict[str, Tensor]:
     """Synchformer's file: the visual encoder among parts that are of no use here."""
     unused = {"afeat_extractor.ast.weight": torch.zeros(2, 2), "transformer.pos_emb": torch.zeros(1, 2),
               "vproj.weight": torch.zeros(2, 2), "aproj.weight": torch.zeros(2, 2)}
-    return seeded(Synchformer(SYNCHFORMER), seed).state_dict() | unused
+    return seeded(Synchformer(config), seed).state_dict() | unused
 
 
 def seeded(network: nn.Module, seed: int, scale: float = 0.05) -> nn.Module:
@@ -120,11 +134,11 @@ def seeded(network: nn.Module, seed: int, scale: float = 0.05) -> nn.Module:
     return network
 
 
-def write_settings(clip_file: Path) -> None:
+def write_settings(config: ClipConfig, clip_file: Path) -> None:
     """What open_clip publishes beside its weights."""
-    settings = {"model_cfg": {"embed_dim": CLIP.embed_dim, "quick_gelu": True,
-                              "vision_cfg": {"head_width": CLIP.vision.head_width},
-                              "text_cfg": {"heads": CLIP.text.heads}}}
+    settings = {"model_cfg": {"embed_dim": config.embed_dim, "quick_gelu": True,
+                              "vision_cfg": {"head_width": config.vision.head_width},
+                              "text_cfg": {"heads": config.text.heads}}}
     clip_file.with_name("open_clip_config.json").write_text(json.dumps(settings))
 
 
@@ -135,7 +149,7 @@ def write_byte_pairs(path: Path) -> Path:
     return path
 
 
-def _save_pickled(state: dict, path: Path) -> None:
+def save_pickled(state: dict, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     torch.save(state, path)
 

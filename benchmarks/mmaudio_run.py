@@ -1,0 +1,122 @@
+"""What whole runs of MMAudio cost on this machine: `python -m benchmarks.mmaudio_run [--work DIR] [--threads 2]`.
+
+The engine runs in a process of its own on files of weights written for it: full-size small_16k with random numbers, and
+networks in miniature where only what surrounds them is of interest. Measured: a first run on a clip, a second one with
+another seed, a third as the `neg` fallback would make it, and the peak memory beyond the weights, also of three minutes
+of 1080p video.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from benchmarks._clips import make_clip
+from benchmarks._measure import save
+
+VARIANT = "small_16k"
+# Name, size of the networks, source, seconds of sound, offload.
+CASES = (
+    ("8 s of 480x360", "full", "small", 8.0, False),
+    ("8 s of a 180 s 1080p source", "full", "long", 8.0, True),
+    ("180 s of 1080p, networks in miniature", "tiny", "long", 180.0, True),
+)
+
+
+def main() -> None:
+    options = _options()
+    if options.child:
+        _child(options)
+        return
+    with tempfile.TemporaryDirectory(dir=options.work) as folder:
+        work = Path(folder)
+        clips = {"small": make_clip(work / "small.mp4", 480, 360, 10, fps=30),
+                 "long": make_clip(work / "long.mp4", 1920, 1080, 180)}
+        results = []
+        print(f"{'run':<40} {'first':>9} {'again':>9} {'ratio':>7} {'neg':>9} {'peak':>9} {'weights':>9} {'beyond':>9}")
+        for name, size, clip, seconds, offload in CASES:
+            if options.only in name:
+                _write_weights(work / size, size)
+                results.append(_measure(name, work / size, clips[clip], seconds, offload, options.threads))
+                print(_row(results[-1]), flush=True)
+        print("written to", save({"threads": options.threads, "variant": VARIANT, "results": results}, "mmaudio_run"))
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--work", help="where files may be written; about 7 GB (default: the temporary folder)")
+    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--only", default="", help="the cases whose name has this in it")
+    parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
+    for name in ("models", "clip", "seconds", "offload"):
+        parser.add_argument(f"--{name}", help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+def _write_weights(folder: Path, size: str) -> None:
+    if not folder.exists():
+        from tests.generate.mmaudio import tiny
+
+        tiny.write_published_16k(folder, tiny.FULL_SMALL_16K if size == "full" else tiny.TINY_16K)
+
+
+def _measure(name: str, models: Path, clip: Path, seconds: float, offload: bool, threads: int) -> dict[str, Any]:
+    """One process: its memory is its own, and what it imports and reads is part of its first run."""
+    command = [sys.executable, "-m", "benchmarks.mmaudio_run", "--child", "--models", str(models), "--clip", str(clip),
+               "--seconds", str(seconds), "--offload", str(int(offload)), "--threads", str(threads)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    return {"name": name, "offload": offload, **json.loads(done.stdout.splitlines()[-1])}
+
+
+def _child(options: argparse.Namespace) -> None:
+    import torch
+
+    from deepsound.generate.mmaudio.engine import MMAudioGenerator
+    from deepsound.media.clip import Clip
+    from deepsound.runtime.execution import Execution
+    from deepsound.runtime.progress import Progress, ProgressEvent
+    from deepsound.runtime.residency import residency
+    from deepsound.types import GenerationRequest
+    from deepsound.weights.places import register_model_folders
+
+    torch.set_num_threads(options.threads)
+    register_model_folders([options.models])
+    engine = MMAudioGenerator(VARIANT)
+    engine.configure(Execution(device="cpu", offload=options.offload == "1"))
+    held: list[int] = [0]
+
+    def watch(event: ProgressEvent) -> None:
+        held.append(sum(row.bytes for row in residency().report()))
+
+    def timed(request: GenerationRequest) -> float:
+        began = time.perf_counter()
+        audio = engine.generate(Clip.open(options.clip), request, Progress(on_event=watch))
+        if audio.samples != round(float(options.seconds) * audio.sample_rate):
+            raise RuntimeError(f"{audio.samples} samples came where {options.seconds} s were asked for")
+        return time.perf_counter() - began
+
+    seconds = float(options.seconds)
+    times = {"first_s": timed(GenerationRequest(seed=1, duration_s=seconds)),
+             "again_s": timed(GenerationRequest(seed=2, duration_s=seconds)),
+             "neg_s": timed(GenerationRequest(seed=1, negative_prompt="human voice", duration_s=seconds))}
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    print(json.dumps({**times, "peak_bytes": peak, "weights_bytes": max(held)}))
+
+
+def _row(result: dict[str, Any]) -> str:
+    peak, weights = result["peak_bytes"] / 1e6, result["weights_bytes"] / 1e6
+    return (f"{result['name']:<40} {result['first_s']:7.1f} s {result['again_s']:7.1f} s "
+            f"{result['again_s'] / result['first_s']:7.2f} {result['neg_s']:7.1f} s {peak:6.0f} MB {weights:6.0f} MB "
+            f"{peak - weights:6.0f} MB")
+
+
+if __name__ == "__main__":
+    main()
