@@ -21,18 +21,22 @@ def spectral_distance(voice: Tensor, target: Tensor, mix: Tensor) -> Tensor:
     """Mean distance of magnitudes, both stems, against the mix's mean magnitude, at two resolutions, [B]."""
     total = torch.zeros(len(mix), device=mix.device)
     for window in _WINDOWS:
-        got, wanted, whole = (magnitudes(signal, window) for signal in (voice, target, mix))
-        got_rest, wanted_rest = magnitudes(mix - voice, window), magnitudes(mix - target, window)
-        distance = (got - wanted).abs().mean((1, 2)) + (got_rest - wanted_rest).abs().mean((1, 2))
-        total = total + distance / (whole.mean((1, 2)) + 1e-6)
+        got, wanted, whole = (spectrum(signal, window) for signal in (voice, target, mix))
+        voices = (magnitude(got) - magnitude(wanted)).abs().mean((1, 2))
+        backgrounds = (magnitude(whole - got) - magnitude(whole - wanted)).abs().mean((1, 2))
+        total = total + (voices + backgrounds) / (magnitude(whole).mean((1, 2)) + 1e-6)
     return total / len(_WINDOWS)
 
 
-def magnitudes(signal: Tensor, window: int) -> Tensor:
+def spectrum(signal: Tensor, window: int) -> Tensor:
+    """[B * channels, bins, frames, 2]."""
+    return torch.view_as_real(torch.stft(signal.flatten(0, 1), window, window // 2,
+                                         window=torch.hann_window(window), return_complex=True))
+
+
+def magnitude(spectrum: Tensor) -> Tensor:
     """[B * channels, bins, frames], smooth at zero."""
-    spectrum = torch.stft(signal.flatten(0, 1), window, window // 4, window=torch.hann_window(window),
-                          return_complex=True)
-    return (torch.view_as_real(spectrum).square().sum(-1) + 1e-10).sqrt()
+    return (spectrum.square().sum(-1) + 1e-10).sqrt()
 
 
 def si_sdr(estimate: Tensor, target: Tensor) -> Tensor:

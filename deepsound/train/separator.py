@@ -38,12 +38,12 @@ class Recipe:
     """How the embedded separator is trained; lengths in seconds."""
 
     network: BSRoformerConfig = BS_ROFORMER_TINY
-    steps: int = 5000
+    steps: int = 3000
     batch: int = 3
     example_s: float = 4.0
     pieces: int = 320
     piece_s: float = 15.0
-    learning_rate: float = 1e-3
+    learning_rate: float = 1.5e-3
     warm_up: int = 150
     averaging: float = 0.998
     seed: int = 20250322

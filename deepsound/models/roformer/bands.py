@@ -15,21 +15,32 @@ from deepsound.models.roformer.layers import RMSNorm
 
 
 class BandSplit(nn.Module):
-    """Bands of `widths` features each, normalised and brought to a common `dim`."""
+    """Bands of `widths` features each, normalised and brought to a common `dim`, with or without their levels."""
 
-    def __init__(self, dim: int, widths: Sequence[int]) -> None:
+    def __init__(self, dim: int, widths: Sequence[int], with_levels: bool) -> None:
         super().__init__()
         self.widths = list(widths)
-        self.to_features = nn.ModuleList(nn.Sequential(RMSNorm(width), nn.Linear(width, dim)) for width in widths)
+        self.with_levels = with_levels
+        self.to_features = nn.ModuleList(
+            nn.Sequential(RMSNorm(width), nn.Linear(width + with_levels, dim)) for width in widths)
 
     def forward(self, features: Tensor) -> Tensor:
         """[B, frames, sum of widths] -> [B, frames, bands, dim], in the dtype of the weights."""
+        parts = features.split(self.widths, dim=-1)
+        levels = relative_levels(parts) if self.with_levels else (None,) * len(parts)
         bands = []
-        for band, part in zip(self.to_features, features.split(self.widths, dim=-1), strict=True):
+        for band, part, level in zip(self.to_features, parts, levels, strict=True):
             norm, linear = cast(tuple[RMSNorm, nn.Linear], tuple(cast(nn.Sequential, band)))
             # Before they are normalised, loud bins exceed what float16 can hold.
-            bands.append(linear(norm(part).to(linear.weight.dtype)))
+            normalised = norm(part) if level is None else torch.cat((norm(part), level), dim=-1)
+            bands.append(linear(normalised.to(linear.weight.dtype)))
         return torch.stack(bands, dim=2)
+
+
+def relative_levels(parts: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    """Each band's power against the whole sound's, per bin, in bels, [B, frames, 1]; 6 bels under it at the least."""
+    whole = sum(part.square().mean(dim=(1, 2), keepdim=True) for part in parts) / len(parts) + 1e-20
+    return tuple(torch.log10(part.square().mean(dim=-1, keepdim=True) / whole + 1e-6) for part in parts)
 
 
 class MaskEstimator(nn.Module):

@@ -15,7 +15,8 @@ class RoformerConfig:
 
     Each of `depth` layers holds transformers of the depths given: over all tokens at once with linear attention (none
     in the published networks), along time, then across bands. `zero_dc` silences bin 0 of every stem, as newer
-    editions of the original trainer do; the published separators keep it. Raises ValueError where sizes do not fit.
+    editions of the original trainer do; the published separators keep it. `band_levels`, which no published network
+    has, tells each band's level beside its normalised features. Raises ValueError where sizes do not fit.
     """
 
     dim: int
@@ -35,6 +36,7 @@ class RoformerConfig:
     mlp_expansion_factor: int = 4
     skip_connection: bool = False
     zero_dc: bool = False
+    band_levels: bool = False
 
     def __post_init__(self) -> None:
         if self.dim_head % 2:
@@ -85,7 +87,7 @@ class MelBandRoformerConfig(RoformerConfig):
 BS_ROFORMER = BSRoformerConfig(dim=512, depth=12)
 MEL_BAND_ROFORMER = MelBandRoformerConfig(dim=384, depth=12)
 MEL_BAND_ROFORMER_KJ = MelBandRoformerConfig(dim=384, depth=6)
-# The embedded one, for one channel. Each band is normalised by itself, so that only a wide one shows its harmonics.
+# The embedded one, for one channel. A small network learns little from bands without their levels, or narrow ones.
 BS_ROFORMER_TINY = BSRoformerConfig(
-    dim=64, depth=4, stereo=False, heads=2, dim_head=32, stft_hop_length=882, mlp_expansion_factor=2,
+    dim=64, depth=4, stereo=False, heads=2, dim_head=32, stft_hop_length=882, mlp_expansion_factor=2, band_levels=True,
     freqs_per_bands=(8,) * 10 + (16,) * 6 + (32,) * 4 + (64,) * 3 + (128,) * 2 + (273,))

@@ -27,7 +27,7 @@ class Roformer(nn.Module):
         self.config = config
         widths = [2 * config.channels * freqs for freqs in freqs_per_band]
         self.layers = nn.ModuleList(nn.ModuleList(parts) for parts in _axial_layers(config, norm_output))
-        self.band_split = BandSplit(config.dim, widths)
+        self.band_split = BandSplit(config.dim, widths, config.band_levels)
         self.mask_estimators = nn.ModuleList(
             MaskEstimator(config.dim, widths, mask_hidden_layers, config.mlp_expansion_factor)
             for _ in range(config.num_stems))
