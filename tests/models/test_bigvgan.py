@@ -1,8 +1,9 @@
-"""The vocoders: published keys in every form, the fused activation against the plain one, settings files."""
+"""The vocoders: published keys in every form, both forms of the activation against it written out, settings files."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from deepsound.models.bigvgan import activations
+from deepsound.models.bigvgan import activations, snake_rows, snake_triton
 from deepsound.models.bigvgan.activations import AntiAliasedSnake
 from deepsound.models.bigvgan.config import BIGVGAN_16K, BIGVGAN_V2_44K, BigVganConfig
 from deepsound.models.bigvgan.model import BigVgan
@@ -97,50 +98,97 @@ def skewed_activation(channels: int) -> AntiAliasedSnake:
     return activation.eval()
 
 
-def plain_activation(activation: AntiAliasedSnake, x: torch.Tensor) -> torch.Tensor:
-    """Zeros stuffed between samples, both filters over everything, every other sample dropped."""
-    channels = x.shape[1]
+def written_out(activation: AntiAliasedSnake, x: torch.Tensor) -> torch.Tensor:
+    """[B, T, C]: zeros stuffed between samples, both filters over everything, every other sample dropped."""
+    x, channels = x.transpose(1, 2), x.shape[2]
     up, down = (kernel.expand(channels, 1, -1) for kernel in
                 (activation.upsample.filter, activation.downsample.lowpass.filter))
     doubled = 2 * F.conv_transpose1d(F.pad(x, (5, 5), mode="replicate"), up, stride=2, groups=channels)[..., 15:-15]
     frequency, divisor = (log.exp().view(-1, 1) for log in (activation.act.alpha, activation.act.beta))
     doubled = doubled + torch.sin(doubled * frequency) ** 2 / (divisor + 1e-9)
-    return F.conv1d(F.pad(doubled, (5, 6), mode="replicate"), down, stride=2, groups=channels)
+    return F.conv1d(F.pad(doubled, (5, 6), mode="replicate"), down, stride=2, groups=channels).transpose(1, 2)
 
 
 @torch.no_grad()
-@pytest.mark.parametrize("length", [1, 2, 3, 4, 5, 6, 7, 12, 31])
-def test_the_fused_activation_is_the_plain_one(length: int) -> None:
-    activation, x = skewed_activation(5), noise(2, 5, length)
-    expected = plain_activation(activation, x)
+@pytest.mark.parametrize("length", [1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 13, 31, 64])
+def test_the_rows_of_the_activation_are_those_written_out(length: int) -> None:
+    activation, x = skewed_activation(5), noise(2, length, 5)
+    expected = written_out(activation, x)
     assert torch.allclose(activation(x), expected, atol=1e-5 * expected.abs().max())
 
 
 @torch.no_grad()
-def test_taps_summed_by_shifts_or_by_convolution_agree() -> None:
-    x, taps = noise(2, 5, 40), noise(6)
-    shifts = activations._correlate_by_shifts(x, taps)
-    assert shifts.shape == (2, 5, 35)
-    assert torch.allclose(shifts, activations._correlate_by_convolution(x, taps), atol=1e-5)
-
-
-@torch.no_grad()
-@pytest.mark.parametrize("limit", [1, 100, 250])
-def test_slices_of_channels_change_nothing(monkeypatch: pytest.MonkeyPatch, limit: int) -> None:
-    activation, x = skewed_activation(5), noise(2, 5, 40)
+@pytest.mark.parametrize("limit", [1, 40, 100, 250])
+def test_blocks_of_rows_change_nothing(monkeypatch: pytest.MonkeyPatch, limit: int) -> None:
+    activation, x = skewed_activation(5), noise(2, 41, 5)
     whole = activation(x)
-    monkeypatch.setattr(activations, "_CPU_SLICE", limit)
-    assert torch.equal(activation(x), whole)
+    monkeypatch.setattr(snake_rows, "_CPU_BLOCK", limit)
+    assert torch.allclose(activation(x), whole, atol=1e-6 * whole.abs().max())
 
 
 @torch.no_grad()
-def test_half_precision_is_rounded_at_the_end_only() -> None:
-    activation = skewed_activation(5).to(torch.bfloat16)
-    x = noise(2, 5, 200).to(torch.bfloat16)
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_half_precision_is_rounded_at_the_end_only(dtype: torch.dtype) -> None:
+    activation = skewed_activation(5).to(dtype)
+    x = noise(2, 200, 5).to(dtype)
     rounded = activation(x)
     exact = activation.float()(x.float())
-    assert rounded.dtype == torch.bfloat16
-    assert torch.equal(rounded, exact.to(torch.bfloat16))
+    assert rounded.dtype == dtype
+    assert torch.equal(rounded, exact.to(dtype))
+
+
+@pytest.fixture
+def interpreted(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Triton's kernels run on the CPU, and are the ones that are chosen."""
+    pytest.importorskip("triton", reason="Triton is not installed: torch brings it with CUDA, on Linux")
+    monkeypatch.setenv("TRITON_INTERPRET", "1")
+    monkeypatch.setattr(snake_triton, "runs_on", lambda x: True)
+    snake_triton.kernel.cache_clear()
+    yield
+    snake_triton.kernel.cache_clear()
+
+
+@torch.no_grad()
+@pytest.mark.usefixtures("interpreted")
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
+@pytest.mark.parametrize(("batch", "length", "channels"), [
+    (1, 1, 3), (2, 2, 5), (1, 3, 1), (2, 13, 24), (1, 32, 5), (1, 33, 130), (1, 75, 4)])
+def test_the_triton_kernel_gives_what_the_rows_give(
+    batch: int, length: int, channels: int, dtype: torch.dtype,
+) -> None:
+    activation = skewed_activation(channels).to(dtype)
+    x = noise(batch, length, channels).to(dtype)
+    up, down = activation.raising(), activation.downsample.lowpass.taps()
+    expected = snake_rows.anti_aliased_snake(x, up, down, *activation.act.coefficients())
+    got = activation(x)
+    assert got.dtype == dtype
+    # The same float32 sums in another order, then rounded: half precision may fall to the neighbouring number.
+    tolerance = max(1e-5, torch.finfo(dtype).eps) * expected.abs().max()
+    assert float((got - expected).abs().max()) <= tolerance
+
+
+@torch.no_grad()
+@pytest.mark.usefixtures("interpreted")
+def test_a_vocoder_runs_on_the_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
+    vocoder, mel = BigVgan(SMALL).eval(), noise(1, 6, 3)
+    by_kernel = vocoder(mel)
+    monkeypatch.setattr(snake_triton, "runs_on", lambda x: False)
+    assert torch.allclose(by_kernel, vocoder(mel), atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", ["fp32", "fp16", "bf16"])
+def test_the_kernel_compiles_for_a_gpu_that_is_not_there(dtype: str) -> None:
+    compiler = pytest.importorskip("triton.compiler", reason="Triton is not installed: torch brings it with CUDA")
+    backends = pytest.importorskip("triton.backends.compiler")
+    sizes = {"SEGMENT": snake_triton._SEGMENT, "LANES": snake_triton._LANES}
+    types = dict.fromkeys(["x", "out"], f"*{dtype}") | dict.fromkeys(["up", "down", "frequency", "amplitude"], "*fp32")
+    types |= dict.fromkeys(["length", "channels"], "i32") | dict.fromkeys(sizes, "constexpr")
+    source = compiler.ASTSource(fn=snake_triton.kernel(), signature=types, constexprs=sizes)
+    assert compiler.compile(source, target=backends.GPUTarget("cuda", 80, 32)).asm["cubin"]
+
+
+def test_the_kernel_is_for_gpus() -> None:
+    assert not snake_triton.runs_on(torch.zeros(1))
 
 
 def test_the_filter_is_the_published_one() -> None:
@@ -176,7 +224,7 @@ def test_the_second_version_clips_where_the_first_bends() -> None:
     for tanh in (True, False):
         vocoder = BigVgan(replace(SMALL, use_tanh_at_final=tanh)).eval()
         audio = vocoder(loud)
-        before = vocoder.conv_post(vocoder.activation_post(inner(vocoder, loud)))
+        before = vocoder.conv_post(vocoder.activation_post(inner(vocoder, loud))).transpose(1, 2)
         assert before.abs().max() > 1.0
         assert torch.equal(audio, before.tanh() if tanh else before.clamp(-1, 1))
 

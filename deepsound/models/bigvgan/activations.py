@@ -1,32 +1,19 @@
 """Periodic activations (snake) run at twice the rate, between two low-pass filters, so that they do not alias.
 
-Written out, an activation stuffs zeros between samples, filters, applies the snake, filters and drops every other
-sample. Here the two phases of the doubled signal (samples 2t and 2t + 1) stay apart: half of each filter meets zeros or
-makes samples nobody keeps, so every phase needs six taps only, and nothing is interleaved, cropped or thrown away.
-The sums are the same; their order differs.
+Signals are channel-last, [B, T, C], as everywhere in this vocoder.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+
+from deepsound.models.bigvgan import snake_rows, snake_triton
 
 TAPS = 12
 _CUTOFF = 0.25
 _KAISER_BETA = 4.6638
 _AMPLITUDE_FLOOR = 1e-9
-# Numbers of a slice for every CPU thread: its phases and padded copies then stay in that core's cache.
-_CPU_SLICE = 1 << 18
-
-
-class Phases(NamedTuple):
-    """Even and odd samples of a signal at twice the rate, each [B, C, T]."""
-
-    even: Tensor
-    odd: Tensor
 
 
 class SnakeBeta(nn.Module):
@@ -38,9 +25,8 @@ class SnakeBeta(nn.Module):
         self.beta = nn.Parameter(torch.zeros(channels))
 
     def coefficients(self) -> tuple[Tensor, Tensor]:
-        """Frequency and amplitude, float32 [C, 1] each."""
-        frequency, divisor = self.alpha.float().exp(), self.beta.float().exp()
-        return frequency.unsqueeze(-1), 1.0 / (divisor + _AMPLITUDE_FLOOR).unsqueeze(-1)
+        """Frequency and amplitude, float32 [C] each."""
+        return self.alpha.float().exp(), 1.0 / (self.beta.float().exp() + _AMPLITUDE_FLOOR)
 
 
 class Filter(nn.Module):
@@ -52,6 +38,9 @@ class Filter(nn.Module):
         super().__init__()
         self.register_buffer("filter", low_pass().view(1, 1, -1))
 
+    def taps(self) -> Tensor:
+        return self.filter.flatten().float()
+
 
 class Downsample(nn.Module):
     """Holds its filter one name deeper, as published."""
@@ -62,7 +51,7 @@ class Downsample(nn.Module):
 
 
 class AntiAliasedSnake(nn.Module):
-    """A snake activation without aliasing: [B, C, T] to [B, C, T]."""
+    """A snake activation without aliasing, [B, T, C] to [B, T, C], computed in float32 whatever the dtype."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -71,42 +60,12 @@ class AntiAliasedSnake(nn.Module):
         self.downsample = Downsample()
 
     def forward(self, x: Tensor) -> Tensor:
-        frequency, amplitude = self.act.coefficients()
-        width = _channels_at_once(x)
-        slices = [self._activate(part, *coefficients) for part, *coefficients in
-                  zip(x.split(width, dim=1), frequency.split(width), amplitude.split(width), strict=True)]
-        return slices[0] if len(slices) == 1 else torch.cat(slices, dim=1)
+        snake = snake_triton if snake_triton.runs_on(x) else snake_rows
+        return snake.anti_aliased_snake(x, self.raising(), self.downsample.lowpass.taps(), *self.act.coefficients())
 
-    def _activate(self, x: Tensor, frequency: Tensor, amplitude: Tensor) -> Tensor:
-        # On a CPU the taps are summed one by one, which half precision would round every time.
-        working = x.float() if x.device.type == "cpu" else x
-        phases = upsample(working, self.upsample.filter)
-        phases = Phases(*(snake(phase, frequency.to(phase.dtype), amplitude.to(phase.dtype)) for phase in phases))
-        return downsample(phases, self.downsample.lowpass.filter).to(x.dtype)
-
-
-def upsample(x: Tensor, kernel: Tensor) -> Phases:
-    """The doubled signal's phases, [B, C, T] each, of `x` [B, C, T] under `kernel` [1, 1, 12]; edges are repeated."""
-    taps = 2.0 * kernel.flatten().flip(0).to(x.dtype)
-    padded = F.pad(x, (3, 3), mode="replicate")
-    return Phases(even=_correlate(padded[..., :-1], taps[0::2]), odd=_correlate(padded[..., 1:], taps[1::2]))
-
-
-def snake(x: Tensor, frequency: Tensor, amplitude: Tensor) -> Tensor:
-    """x + amplitude · sin²(frequency · x), with coefficients that broadcast against `x`."""
-    return torch.addcmul(x, (x * frequency).sin_().square_(), amplitude)
-
-
-def downsample(phases: Phases, kernel: Tensor) -> Tensor:
-    """Every other filtered sample, [B, C, T], of the doubled signal in `phases` under `kernel` [1, 1, 12].
-
-    The doubled signal's own first and last sample are repeated: the first is even, the last odd.
-    """
-    taps = kernel.flatten().to(phases.even.dtype)
-    first, last = phases.even[..., :1], phases.odd[..., -1:]
-    even = torch.cat([first.expand(-1, -1, 2), phases.even, last.expand(-1, -1, 3)], dim=-1)
-    odd = torch.cat([first.expand(-1, -1, 3), phases.odd, last.expand(-1, -1, 2)], dim=-1)
-    return _correlate(even, taps[1::2]) + _correlate(odd, taps[0::2])
+    def raising(self) -> Tensor:
+        """Taps [12] that double the rate: as they meet the signal, and making up for the zeros between samples."""
+        return 2.0 * self.upsample.taps().flip(0)
 
 
 def low_pass() -> Tensor:
@@ -115,30 +74,3 @@ def low_pass() -> Tensor:
     window = torch.kaiser_window(TAPS, periodic=False, beta=_KAISER_BETA, dtype=torch.float64)
     taps = window * torch.sinc(2.0 * _CUTOFF * offsets)
     return (taps / taps.sum()).float()
-
-
-def _correlate(x: Tensor, taps: Tensor) -> Tensor:
-    """The same `taps` over every channel of `x`, where they fit: [B, C, T] to [B, C, T - taps + 1]."""
-    if x.device.type == "cpu":
-        return _correlate_by_shifts(x, taps)
-    return _correlate_by_convolution(x, taps)
-
-
-def _correlate_by_shifts(x: Tensor, taps: Tensor) -> Tensor:
-    length = x.shape[-1] - len(taps) + 1
-    first, *rest = taps.tolist()
-    total = x[..., :length] * first
-    for shift, tap in enumerate(rest, start=1):
-        total.add_(x[..., shift:shift + length], alpha=tap)
-    return total
-
-
-def _correlate_by_convolution(x: Tensor, taps: Tensor) -> Tensor:
-    channels = x.shape[1]
-    return F.conv1d(x, taps.expand(channels, 1, -1), groups=channels)
-
-
-def _channels_at_once(x: Tensor) -> int:
-    if x.device.type != "cpu":
-        return x.shape[1]
-    return max(1, _CPU_SLICE * torch.get_num_threads() // (x.shape[0] * x.shape[2]))
