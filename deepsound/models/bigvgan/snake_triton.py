@@ -54,10 +54,9 @@ def kernel() -> Any:
     return triton.jit(_anti_aliased_snake)
 
 
-def _anti_aliased_snake(
-    x: Any, out: Any, up: Any, down: Any, frequency: Any, amplitude: Any, length: Any, channels: Any,
-    SEGMENT: tl.constexpr, LANES: tl.constexpr,
-) -> None:
+def _anti_aliased_snake(  # type: ignore[no-untyped-def]  # Triton reads annotations, and knows its own only
+    x, out, up, down, frequency, amplitude, length, channels, SEGMENT: tl.constexpr, LANES: tl.constexpr,
+):
     lane = tl.program_id(0) * LANES + tl.arange(0, LANES)
     channel = lane % channels
     begin = lane // channels * SEGMENT
