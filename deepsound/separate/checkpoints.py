@@ -48,6 +48,12 @@ def shipped_file(name: str) -> Path | None:
     return Path(str(files("deepsound.separate") / SHIPPED[name])) if name in SHIPPED else None
 
 
+def sources(file: Path) -> tuple[Path, ...]:
+    """All files that a network read from `file` comes from: itself, and the settings beside it."""
+    beside = file.with_suffix(".json")
+    return (file, beside) if beside.is_file() else (file,)
+
+
 def fitted(known: Separation, file: Path) -> Separation:
     """The settings for what `file` holds, which need not be the published network.
 
@@ -101,8 +107,8 @@ def _separation(name: str, data: Mapping[str, Any]) -> Separation:
 
 
 def _settings_beside(file: Path) -> dict[str, Any]:
-    beside = file.with_suffix(".json")
-    if not beside.is_file():
+    beside = sources(file)[-1]
+    if beside == file:
         return {}
     try:
         content = json.loads(beside.read_text("utf-8"))

@@ -12,7 +12,7 @@ from deepsound.runtime.execution import Execution, torch_device, torch_dtype
 from deepsound.runtime.interruption import interruptible
 from deepsound.runtime.memory import with_less_memory
 from deepsound.runtime.progress import Progress
-from deepsound.separate.checkpoints import Separation, fitted, load, separation, shipped_file
+from deepsound.separate.checkpoints import Separation, fitted, load, separation, shipped_file, sources
 from deepsound.separate.demix import DemixSettings, stream
 from deepsound.separate.layout import Hearing, hearings
 from deepsound.separate.plan import Mode
@@ -55,7 +55,7 @@ class RoformerSeparator:
         Raises InputError for samples that are not finite, EngineError for weights that are missing or wrong.
         """
         mix = audio.waveform.detach().cpu()
-        if not bool(mix.isfinite().all()):
+        if not all(bool(block.isfinite().all()) for block in blocks(mix)):
             raise InputError("The audio to separate holds samples that are not finite (NaN or infinite); repair it, "
                              "or leave it out.")
         voice = with_less_memory(
@@ -80,7 +80,7 @@ class RoformerSeparator:
         settings = self._settings(known, device, execution)
         passes = hearings(mix.shape[0], known.network.channels)
         working = settings.chunk * (settings.at_once or settings.batch) // known.sample_rate * _WORKING_BYTES_PER_S
-        key = NetworkKey.of(f"{self.name} {known.network}", dtype, file)
+        key = NetworkKey.of(self.name, dtype, *sources(file))
         with residency().use(key, partial(load, known.network, file, dtype), device, working_bytes=working,
                              offload=execution.offload) as network, interruptible(network, progress.check):
             for index, hearing in enumerate(passes):
