@@ -53,6 +53,8 @@ class Downsample(nn.Module):
 class AntiAliasedSnake(nn.Module):
     """A snake activation without aliasing, [B, T, C] to [B, T, C], computed in float32 whatever the dtype."""
 
+    reach = 5  # inputs to each side that an output depends on: of 12 and 12 taps, every other one meets a zero
+
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.act = SnakeBeta(channels)

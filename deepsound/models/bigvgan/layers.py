@@ -11,6 +11,7 @@ class Conv(nn.Conv1d):
 
     def __init__(self, channels: int, out: int, kernel: int, dilation: int = 1, bias: bool = True) -> None:
         super().__init__(channels, out, kernel, dilation=dilation, padding=dilation * (kernel - 1) // 2, bias=bias)
+        self.reach = dilation * (kernel - 1) // 2  # inputs to each side that an output depends on
 
     def forward(self, x: Tensor) -> Tensor:
         return _rows(F.conv2d(_image(x), self.weight.unsqueeze(2), self.bias, padding=(0, *self.padding),
@@ -21,7 +22,10 @@ class Upsample(nn.ConvTranspose1d):
     """A transposed convolution to `rate` times the length."""
 
     def __init__(self, channels: int, out: int, kernel: int, rate: int) -> None:
-        super().__init__(channels, out, kernel, rate, padding=(kernel - rate) // 2)
+        padding = (kernel - rate) // 2
+        super().__init__(channels, out, kernel, rate, padding=padding)
+        self.rate = rate
+        self.reach = max(padding, kernel - rate - padding)
 
     def forward(self, x: Tensor) -> Tensor:  # type: ignore[override]
         return _rows(F.conv_transpose2d(_image(x), self.weight.unsqueeze(2), self.bias, stride=(1, *self.stride),

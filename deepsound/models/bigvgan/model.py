@@ -6,7 +6,9 @@ Signals are channel-last inside, [B, T, C], so that the activations' filters wor
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +16,18 @@ from torch import Tensor, nn
 from deepsound.models.bigvgan.activations import AntiAliasedSnake
 from deepsound.models.bigvgan.config import BIGVGAN_16K, BigVganConfig
 from deepsound.models.bigvgan.layers import Conv, Upsample
+
+
+class Step(NamedTuple):
+    """A part of the vocoder, from [B, T, C] to [B, rate · T, C'].
+
+    Input i lies under outputs rate · i to rate · (i + 1) - 1; an output depends on the inputs under those that are no
+    farther than `reach` from it.
+    """
+
+    run: Callable[[Tensor], Tensor]
+    rate: int
+    reach: int
 
 
 class ResidualBranch(nn.Module):
@@ -24,6 +38,12 @@ class ResidualBranch(nn.Module):
         self.convs1 = nn.ModuleList(Conv(channels, channels, kernel, dilation) for dilation in dilations)
         self.convs2 = nn.ModuleList(Conv(channels, channels, kernel) for _ in dilations)
         self.activations = nn.ModuleList(AntiAliasedSnake(channels) for _ in range(2 * len(dilations)))
+
+    @property
+    def reach(self) -> int:
+        """Inputs to each side that an output depends on."""
+        layers = cast("list[Conv | AntiAliasedSnake]", [*self.convs1, *self.convs2, *self.activations])
+        return sum(layer.reach for layer in layers)
 
     def forward(self, x: Tensor) -> Tensor:
         steps = zip(self.activations[0::2], self.convs1, self.activations[1::2], self.convs2, strict=True)
@@ -53,16 +73,29 @@ class BigVgan(nn.Module):
 
     def forward(self, mel: Tensor) -> Tensor:
         """Waveform [B, 1, T · hop] in [-1, 1] of the log-mel spectrogram `mel` [B, num_mels, T]."""
-        x = self.conv_pre(mel.transpose(1, 2))
-        branches = len(self.config.resblock_kernel_sizes)
-        for stage, upsample in enumerate(self.ups):
-            x = self._averaged(upsample(x), self.resblocks[stage * branches:(stage + 1) * branches])
-        x = self.conv_post(self.activation_post(x)).transpose(1, 2)
+        x = mel.transpose(1, 2)
+        for step in self.steps():
+            x = step.run(x)
+        return x.transpose(1, 2)
+
+    def steps(self) -> Iterator[Step]:
+        """What `forward` does, in its order."""
+        yield Step(self.conv_pre, 1, self.conv_pre.reach)
+        count = len(self.config.resblock_kernel_sizes)
+        for stage, (upsample,) in enumerate(cast("Iterable[Sequence[Upsample]]", self.ups)):
+            branches = cast("list[ResidualBranch]", list(self.resblocks[stage * count:(stage + 1) * count]))
+            yield Step(upsample, upsample.rate, upsample.reach)
+            yield Step(partial(_averaged, branches), 1, max(branch.reach for branch in branches))
+        yield Step(self._waveform, 1, self.activation_post.reach + self.conv_post.reach)
+
+    def _waveform(self, x: Tensor) -> Tensor:
+        x = self.conv_post(self.activation_post(x))
         return torch.tanh(x) if self.config.use_tanh_at_final else x.clamp(-1.0, 1.0)
 
-    def _averaged(self, x: Tensor, branches: nn.ModuleList) -> Tensor:
-        first, *others = branches
-        total = first(x)
-        for branch in others:
-            total.add_(branch(x))
-        return total.div_(len(branches))
+
+def _averaged(branches: Sequence[ResidualBranch], x: Tensor) -> Tensor:
+    first, *others = branches
+    total = first(x)
+    for branch in others:
+        total.add_(branch(x))
+    return total.div_(len(branches))
