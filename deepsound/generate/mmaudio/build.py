@@ -27,8 +27,16 @@ from deepsound.weights.load import fill, read_tensors
 
 T = TypeVar("T")
 
+# What is published beside a network's weights and says what its tensors do not show.
+_SETTINGS = {"vocoder": "config.json", "clip": "open_clip_config.json"}
 # ComfyUI core's own file holds autoencoder and vocoder together, under these prefixes.
 _TOGETHER = {"vae": "vae.", "vocoder": "vocoder."}
+
+
+def sources(role: str, path: Path) -> tuple[Path, ...]:
+    """All files that a network read from `path` comes from: the weights, and settings beside them that count."""
+    beside = path.with_name(_SETTINGS[role]) if role in _SETTINGS else path
+    return (path, beside) if beside != path and beside.is_file() else (path,)
 
 
 def flow_network(path: Path, dtype: torch.dtype, variant: str = "") -> FlowNetwork:
@@ -62,7 +70,7 @@ def vocoder(path: Path, dtype: torch.dtype) -> BigVgan:
     tensors = _part(_unwrapped(read_tensors(path), "generator"), "vocoder")
     folded = _told(path, bigvgan_weights.fold_weight_norm, tensors)
     config = _told(path, bigvgan_weights.config_of, folded)
-    settings = _settings(path.with_name("config.json"))
+    settings = _settings("vocoder", path)
     if "upsample_rates" in settings:
         stated = _told(path.with_name("config.json"), BigVganConfig.from_json, settings)
         # A folder may hold several vocoders and one config.json: it counts where it is this one's.
@@ -74,7 +82,7 @@ def vocoder(path: Path, dtype: torch.dtype) -> BigVgan:
 def clip(path: Path, dtype: torch.dtype) -> Clip:
     """CLIP's two towers in `path`; an `open_clip_config.json` beside it says how widths are parted into heads."""
     tensors = read_tensors(path)
-    settings = _settings(path.with_name("open_clip_config.json")).get("model_cfg")
+    settings = _settings("clip", path).get("model_cfg")
     config = _told(path, clip_weights.config_of, tensors, settings)
     return fill(lambda: Clip(config), clip_weights.state_dict(tensors), dtype, path)
 
@@ -119,10 +127,10 @@ def _part(tensors: Mapping[str, Tensor], part: str) -> Mapping[str, Tensor]:
     return share or tensors
 
 
-def _settings(path: Path) -> dict[str, Any]:
-    """The settings in a JSON file, or none where there is no such file or it is something else."""
+def _settings(role: str, path: Path) -> dict[str, Any]:
+    """The settings beside a network's weights, or none where there is no such file or it is something else."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.with_name(_SETTINGS[role]).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return content if isinstance(content, dict) else {}

@@ -88,7 +88,7 @@ class Networks:
 
     def key(self, role: str) -> NetworkKey:
         """What identifies a network in memory, and what it makes among the kept features."""
-        return NetworkKey.of(role, self.dtype, self._files[role])
+        return NetworkKey.of(role, self.dtype, *build.sources(role, self._files[role]))
 
     @contextmanager
     def stage(self, progress: Progress) -> Iterator[Stage]:

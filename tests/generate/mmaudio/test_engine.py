@@ -175,6 +175,15 @@ def test_networks_are_shared_between_engines(small: MMAudioGenerator, clip: Clip
     assert {row.key for row in residency().report()} == held
 
 
+def test_settings_beside_the_weights_make_another_network(published: Path, clip: Clip, tmp_path: Path) -> None:
+    models = shutil.copytree(published, tmp_path / "models")
+    register_model_folders([models])
+    first = engine("small_16k").generate(clip, FEW, QUIET)
+    settings = (models / tiny.PUBLISHED["clip"]).with_name("open_clip_config.json")
+    settings.write_text(settings.read_text().replace('"quick_gelu": true', '"quick_gelu": false'))
+    assert not same(first, engine("small_16k").generate(clip, FEW, QUIET))
+
+
 def test_offload_holds_one_stage_at_a_time_and_sounds_the_same(published: Path, clip: Clip) -> None:
     register_model_folders([published])
     kept = engine("small_16k").generate(clip, FEW, QUIET)
