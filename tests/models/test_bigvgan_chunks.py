@@ -51,7 +51,7 @@ def test_parts_make_the_whole_at_the_published_rates(config: BigVganConfig) -> N
     built = vocoder(replace(config, upsample_initial_channel=64), gain=0.7)
     mel = noise(1, config.num_mels, 70)
     whole = built(mel)
-    assert 0.1 < whole.abs().max() < 1.0
+    assert 0.1 < whole.abs().mean() < 0.9
     assert float((chunks.decode(built, mel, 33) - whole).abs().max()) < 1e-5
 
 

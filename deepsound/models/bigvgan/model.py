@@ -82,9 +82,10 @@ class BigVgan(nn.Module):
         """What `forward` does, in its order."""
         yield Step(self.conv_pre, 1, self.conv_pre.reach)
         count = len(self.config.resblock_kernel_sizes)
-        for stage, (upsample,) in enumerate(cast("Iterable[Sequence[Upsample]]", self.ups)):
+        for stage, upsample in enumerate(self.ups):
+            (layer,) = cast("Iterable[Upsample]", upsample)
             branches = cast("list[ResidualBranch]", list(self.resblocks[stage * count:(stage + 1) * count]))
-            yield Step(upsample, upsample.rate, upsample.reach)
+            yield Step(upsample, layer.rate, layer.reach)
             yield Step(partial(_averaged, branches), 1, max(branch.reach for branch in branches))
         yield Step(self._waveform, 1, self.activation_post.reach + self.conv_post.reach)
 
