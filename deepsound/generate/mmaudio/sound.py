@@ -10,10 +10,15 @@ from torch import Tensor
 from deepsound.generate.mmaudio.asked import Checked
 from deepsound.generate.mmaudio.conditions import Features, conditions_of
 from deepsound.generate.mmaudio.networks import Stage
+from deepsound.models.bigvgan.chunks import FRAMES_AT_ONCE, decode
 from deepsound.models.mmaudio.lengths import LatentRate
 from deepsound.models.mmaudio.sampler import euler, guided, initial_noise
 from deepsound.runtime.progress import Progress
 from deepsound.types import Audio
+
+# Mel frames that the vocoder decodes at a time: two seconds on a processor, some twenty elsewhere.
+_FRAMES_AT_ONCE = {"cpu": FRAMES_AT_ONCE}
+_FRAMES_ON_A_DEVICE = 2048
 
 
 def latents_of(
@@ -28,13 +33,13 @@ def latents_of(
     for number, seed in enumerate(asked.seeds):
         part = progress.part(number / len(asked.seeds), (number + 1) / len(asked.seeds))
         noise = initial_noise(shape, seed, stage.dtype, stage.device)
-        state = euler(field, noise, asked.steps, partial(_report, part, asked.steps))
+        state = euler(field, noise, asked.steps, partial(_report_sampled, part, asked.steps))
         made.append(network.unnormalise(state).transpose(1, 2))
         part.update(1.0)
     return made
 
 
-def _report(progress: Progress, steps: int, step: int, state: Tensor) -> None:
+def _report_sampled(progress: Progress, steps: int, step: int, state: Tensor) -> None:
     progress.update(step / steps)
 
 
@@ -48,10 +53,18 @@ def sounds_of(
     stage: Stage, spectrograms: list[Tensor], duration_s: float, rate: LatentRate, progress: Progress,
 ) -> list[Audio]:
     """Mono sounds of exactly `duration_s`; the last latent reaches past it, by up to 23 ms at 44.1 kHz."""
-    vocoder = stage.vocoder()
-    waveforms = [vocoder(item).float().cpu()[0] for item in progress.track(spectrograms, len(spectrograms))]
-    samples = round(duration_s * rate.sample_rate)
-    return [Audio(_fitted(waveform, samples).contiguous(), rate.sample_rate) for waveform in waveforms]
+    vocoder, samples = stage.vocoder(), round(duration_s * rate.sample_rate)
+    at_once = _FRAMES_AT_ONCE.get(stage.device.type, _FRAMES_ON_A_DEVICE)
+    sounds = []
+    for number, mel in enumerate(spectrograms):
+        part = progress.part(number / len(spectrograms), (number + 1) / len(spectrograms))
+        waveform = decode(vocoder, mel, at_once, partial(_report_decoded, part))
+        sounds.append(Audio(_fitted(waveform[0].float().cpu(), samples).contiguous(), rate.sample_rate))
+    return sounds
+
+
+def _report_decoded(progress: Progress, done: int, frames: int) -> None:
+    progress.update(done / frames)
 
 
 def _fitted(waveform: Tensor, samples: int) -> Tensor:
