@@ -22,6 +22,7 @@ _LETTER = re.compile(rf"\W*{_ALONE}", re.IGNORECASE)
 _STATED = re.compile(rf"\b(?:answer|option|choice)(?: is)?\W{{0,4}}{_ALONE}", re.IGNORECASE)
 _WORD = re.compile(r"\W*(?:(?:the )?(?:final )?answer(?: is)?\W{0,4})?(?:(yes)\b|no(?=\W*$|\s*[.,;:!)<\n]|\s+voice))",
                    re.IGNORECASE)
+_READ = re.compile(r"<CONCLUSION>\s*[AB](?:\s*<|\s*\n|[.)]?\s*(?:Yes|No)\b\W)")
 _CONTAINS = re.compile(r"\baudio (contains|does not contain|doesn't contain) (?:a |any )?voice-?\s?over", re.IGNORECASE)
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 _SHORT_ANSWER = 40
@@ -61,6 +62,11 @@ def read_verdict(answer: str) -> Verdict:
     return Verdict.UNDECIDED
 
 
+def conclusion_is_read(answer: str) -> bool:
+    """Whether an answer that is still being written has come to its verdict: nothing that follows can change it."""
+    return bool(_READ.search(answer))
+
+
 def category_of(thought: ChainOfThought, verdict: Verdict) -> str:
     """Figure 4's case, by whom the thought sees and hears; empty where it does not say, or where it does not follow."""
     said = f"{thought.caption} {thought.reasoning}".lower()
@@ -88,11 +94,12 @@ def published_verdict(answer: str, is_chain: bool) -> Verdict:
 
 
 def _untagged_conclusion(answer: str) -> str:
-    """What stands behind the last word `conclusion`, or the whole of an answer that is no longer than a letter's."""
-    if len(answer.strip()) <= _SHORT_ANSWER:
-        return answer
-    ends = [match.end() for match in _UNTAGGED.finditer(_TAG.sub(" ", answer))]
-    return _TAG.sub(" ", answer)[ends[-1]:] if ends else ""
+    """What stands behind the last word `conclusion`, or the whole of an answer that is about as short as a letter."""
+    untagged = _TAG.sub(" ", answer)
+    ends = [match.end() for match in _UNTAGGED.finditer(untagged)]
+    if ends:
+        return untagged[ends[-1]:]
+    return answer if len(answer.strip()) <= _SHORT_ANSWER else ""
 
 
 def _of_conclusion(text: str) -> Verdict | None:

@@ -35,8 +35,8 @@ def read_plan(answer: str) -> tuple[str, ...]:
     Empty where nothing in the answer is a step.
     """
     found = list(_STEP.finditer(answer, 0, _MOST_READ))
-    ends = [step.start() for step in found[1:]] + [min(len(answer), _MOST_READ)]
-    lines = [_line(step.group(1), answer[step.end():end]) for step, end in zip(found, ends, strict=True)]
+    ends = [*(step.start() for step in found[1:]), _MOST_READ]
+    lines = [_line(step.group(1), answer[step.end():end]) for step, end in zip(found, ends, strict=False)]
     return tuple(line for line in lines if line)
 
 

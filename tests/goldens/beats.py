@@ -48,7 +48,8 @@ def _case(model: Beats, number: str, filterbank: torch.Tensor) -> dict[str, torc
     with recorded(model, seams) as inner:
         features = model(filterbank)
     tokens = features.shape[1]
-    buckets = relative_buckets(tokens, config.buckets, config.max_distance, filterbank.device)
+    places = torch.arange(tokens)
+    buckets = relative_buckets(places[None] - places[:, None], config.buckets, config.max_distance)
     names = {"layer_norm": "patch_layer_norm", "encoder.layer_norm": "encoder_layer_norm",
              "encoder.pos_conv": "pos_conv"}
     parts = {names.get(name, name.replace("encoder.layers.", "layer")): output for name, output in inner.items()}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -148,7 +150,8 @@ def test_ten_seconds_of_sound_are_1496_tokens_and_late_frames_are_dropped() -> N
 
 
 def test_buckets_are_exact_nearby_and_end_at_the_largest_distance() -> None:
-    buckets = relative_buckets(1496, 320, 800, torch.device("cpu"))
+    places = torch.arange(1496)
+    buckets = relative_buckets(places[None] - places[:, None], 320, 800)
     assert buckets[0, :81].tolist() == [0, *range(161, 241)]
     assert buckets[80:, 0][:1].tolist() == [80] and buckets.diagonal().eq(0).all()
     assert buckets[0, 800:].eq(319).all() and buckets[800:, 0].eq(159).all()
@@ -174,6 +177,23 @@ def test_a_cache_says_when_it_is_full_or_asked_for_more_than_it_has() -> None:
     with pytest.raises(ValueError, match="holds 3 tokens"):
         kept.rewind(4)
     assert kept.length == 3 and kept.bytes == 2 * 2 * 2 * 4 * 8 * 4
+
+
+FIRST_BUILT_ON_META = """
+import torch
+from deepsound.models.videollama2.config import LanguageConfig
+from deepsound.models.videollama2.language import LanguageModel
+with torch.device("meta"):
+    LanguageModel(LanguageConfig(vocabulary=8, width=16, layers=1, heads=2, key_value_heads=1, mlp_width=16))
+from torchaudio.compliance import kaldi
+kaldi.fbank(torch.zeros(1, 800))
+"""
+
+
+def test_what_is_imported_while_building_on_meta_is_real() -> None:
+    """transformers imports torchaudio, which makes tensors as it is imported."""
+    done = subprocess.run([sys.executable, "-c", FIRST_BUILT_ON_META], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def test_the_cache_of_the_published_size_takes_57344_bytes_a_token() -> None:

@@ -88,14 +88,12 @@ class BeatsLayer(nn.Module):
         return self.final_layer_norm(x * self.residual_scale + self.fc2(inner))
 
 
-def relative_buckets(tokens: int, buckets: int, max_distance: int, device: torch.device) -> Tensor:
-    """T5's buckets [queries, keys] of signed token distances: half for each sign, half of those exact, then by log."""
-    positions = torch.arange(tokens, device=device)
-    offset = positions[None, :] - positions[:, None]
+def relative_buckets(offsets: Tensor, buckets: int, max_distance: int) -> Tensor:
+    """T5's bucket of each signed distance in tokens: half of them for each sign, half of those exact, then by log."""
     per_sign = buckets // 2
     exact = per_sign // 2
-    distance = offset.abs()
+    distance = offsets.abs()
     beyond = torch.log(distance.float() / exact) / math.log(max_distance / exact) * (per_sign - exact)
     # The logarithm of 0 is not used, but has to be a number before it can be one that is whole.
     far = (exact + beyond.clamp(min=0).long()).clamp(max=per_sign - 1)
-    return (offset > 0).long() * per_sign + torch.where(distance < exact, distance, far)
+    return (offsets > 0).long() * per_sign + torch.where(distance < exact, distance, far)

@@ -22,10 +22,12 @@ class BeatsEncoder(nn.Module):
         self.layers = nn.ModuleList(BeatsLayer(config, owns_bias=index == 0) for index in range(config.layers))
 
     def position_bias(self, tokens: int, device: torch.device) -> Tensor:
-        """[heads, queries, keys], before any query gates it."""
-        buckets = relative_buckets(tokens, self.config.buckets, self.config.max_distance, device)
+        """[heads, queries, keys], before any query gates it: it depends on a key's distance from the query alone."""
+        offsets = torch.arange(1 - tokens, tokens, device=device)
+        buckets = relative_buckets(offsets, self.config.buckets, self.config.max_distance)
         first = cast(BeatsLayer, self.layers[0])
-        return first.self_attn.relative_attention_bias(buckets).permute(2, 0, 1)
+        by_offset = first.self_attn.relative_attention_bias(buckets).T  # [heads, 2 * tokens - 1]
+        return by_offset.unfold(1, tokens, 1).flip(1)
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, tokens, width]."""

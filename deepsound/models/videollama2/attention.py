@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from deepsound.models.videollama2.cache import KeyValueCache
+from deepsound.models.videollama2.imports import transformers_module
 
 NAME = "deepsound_kept_attention"
 
@@ -23,9 +24,7 @@ NAME = "deepsound_kept_attention"
 @cache
 def register() -> str:
     """Make this attention known to transformers; returns the name its layers find it by."""
-    from transformers import AttentionInterface
-
-    AttentionInterface.register(NAME, _of_layer)
+    transformers_module("modeling_utils").AttentionInterface.register(NAME, _of_layer)
     return NAME
 
 

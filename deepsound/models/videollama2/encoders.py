@@ -10,19 +10,19 @@ from deepsound.models.beats.config import BeatsConfig
 from deepsound.models.beats.model import Beats
 from deepsound.models.videollama2.config import ConnectorConfig, VisionConfig
 from deepsound.models.videollama2.connector import StcConnector
+from deepsound.models.videollama2.imports import transformers_module
 
 
 class SiglipTower(nn.Module):
     """SigLIP up to the selected layer (arXiv 2303.15343), made of transformers' modules; nothing behind it is built."""
 
     def __init__(self, config: VisionConfig) -> None:
-        from transformers.models.siglip.modeling_siglip import SiglipEncoder, SiglipVisionEmbeddings
-
         super().__init__()
+        siglip = transformers_module("models.siglip.modeling_siglip")
         self.config = config
         settings = _settings(config)
-        self.embeddings = SiglipVisionEmbeddings(settings)
-        self.encoder = SiglipEncoder(settings)
+        self.embeddings = siglip.SiglipVisionEmbeddings(settings)
+        self.encoder = siglip.SiglipEncoder(settings)
 
     def forward(self, pictures: Tensor) -> Tensor:
         """Pictures [frames, 3, size, size] in [-1, 1] -> features [frames, patches, width], without a final norm."""
@@ -66,10 +66,7 @@ def audio_projector(audio_width: int, width: int) -> nn.Sequential:
 
 
 def _settings(config: VisionConfig) -> Any:
-    from transformers import SiglipVisionConfig
-
-    make: Any = SiglipVisionConfig
-    return make(
+    return transformers_module("models.siglip.configuration_siglip").SiglipVisionConfig(
         hidden_size=config.width, intermediate_size=config.mlp_width, num_hidden_layers=config.used_layers,
         num_attention_heads=config.heads, image_size=config.image_size, patch_size=config.patch_size,
         hidden_act="gelu_pytorch_tanh", layer_norm_eps=config.norm_eps, attn_implementation="sdpa")

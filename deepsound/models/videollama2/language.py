@@ -11,19 +11,19 @@ from torch import Tensor, nn
 from deepsound.models.videollama2.attention import RotaryEmbedding, register
 from deepsound.models.videollama2.cache import KeyValueCache
 from deepsound.models.videollama2.config import LanguageConfig
+from deepsound.models.videollama2.imports import transformers_module
 
 
 class Decoder(nn.Module):
     """Embedding, layers and final norm, under their published names."""
 
     def __init__(self, config: LanguageConfig) -> None:
-        from transformers.models.qwen2.modeling_qwen2 import Qwen2DecoderLayer, Qwen2RMSNorm
-
         super().__init__()
+        qwen2 = transformers_module("models.qwen2.modeling_qwen2")
         settings = _settings(config)
         self.embed_tokens = nn.Embedding(config.vocabulary, config.width)
-        self.layers = nn.ModuleList(Qwen2DecoderLayer(settings, index) for index in range(config.layers))
-        self.norm = Qwen2RMSNorm(config.width, eps=config.norm_eps)
+        self.layers = nn.ModuleList(qwen2.Qwen2DecoderLayer(settings, index) for index in range(config.layers))
+        self.norm = qwen2.Qwen2RMSNorm(config.width, eps=config.norm_eps)
         self.rotary = RotaryEmbedding(config.head_width, config.rope_theta)
         self.run_step: Callable[..., Tensor] = self.run
 
@@ -93,10 +93,7 @@ class LanguageModel(nn.Module):
 
 
 def _settings(config: LanguageConfig) -> Any:
-    from transformers import Qwen2Config
-
-    make: Any = Qwen2Config
-    return make(
+    return transformers_module("models.qwen2.configuration_qwen2").Qwen2Config(
         vocab_size=config.vocabulary, hidden_size=config.width, intermediate_size=config.mlp_width,
         num_hidden_layers=config.layers, num_attention_heads=config.heads,
         num_key_value_heads=config.key_value_heads, rms_norm_eps=config.norm_eps, use_sliding_window=False,

@@ -19,6 +19,7 @@ STRETCHES = 8
 STRETCH_SAMPLES = 2 * SAMPLE_RATE
 PADDED_SAMPLES = 30 * SAMPLE_RATE
 MEL_BINS = 128
+FILTERBANK_FRAMES = 2998
 _FULL_SCALE = 32768
 _BLOCK = 1 << 16
 # Other numbers of channels are averaged: FFmpeg mixes by what each of a layout's speakers stands for.

@@ -1,0 +1,178 @@
+"""Asking VideoLLaMA2 a question about a clip, and about a sound with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from deepsound.models.videollama2.cache import KeyValueCache
+from deepsound.models.videollama2.language import LanguageModel
+from deepsound.reason.videollama2.decoding import Decoder
+from deepsound.reason.videollama2.frames import Frames, pixel_values
+from deepsound.reason.videollama2.networks import Networks
+from deepsound.reason.videollama2.recollection import Recollection, recollection
+from deepsound.reason.videollama2.sound import FILTERBANK_FRAMES, MEL_BINS
+from deepsound.reason.videollama2.tokenizer import Streamed
+from deepsound.runtime.features import features
+from deepsound.runtime.progress import Progress
+
+# The longest question's tokens, with room to spare: every question about a clip fits behind what another left.
+_QUESTION_TOKENS = 256
+_PICTURES_AT_ONCE = 4
+
+
+@dataclass(frozen=True)
+class Shortcuts:
+    """What saves work and changes no answer; each can be turned off to see that it is so.
+
+    `drafts`: guesses at the answer are checked in one pass. `reuse`: what was seen of a clip, and the prompt up to
+    there, are not computed again for the next question about it. `letters`: an answer that can only be a letter ends
+    with it. `compiled`: steps of one token have a fixed shape and are compiled (CUDA).
+    """
+
+    drafts: bool = True
+    reuse: bool = True
+    letters: bool = True
+    compiled: bool = False
+
+
+NO_SHORTCUTS = Shortcuts(drafts=False, reuse=False, letters=False)
+
+
+@dataclass(frozen=True, eq=False)
+class Question:
+    """A question, the sound it is about (log-mel [1, frames, mel bins]), if any, and how it is to be answered.
+
+    `expected` are answers to guess from. Writing ends early once `is_enough` says so of the text so far.
+    """
+
+    text: str
+    filterbank: Tensor | None = None
+    expected: tuple[str, ...] = ()
+    is_enough: Callable[[str], bool] = lambda text: False
+    most_tokens: int = 2048
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What was written, as text and as ids (with the end token, unless it was ended before), and what it cost.
+
+    `passes` is how often the language model's weights were read while writing; `reused_tokens` of `prompt_tokens` were
+    not read again. `first_logits` [vocabulary] decided the first token.
+    """
+
+    text: str
+    ids: tuple[int, ...]
+    passes: int
+    prompt_tokens: int
+    reused_tokens: int
+    first_logits: Tensor
+
+
+def ask(
+    networks: Networks, frames: Frames, question: Question, progress: Progress, shortcuts: Shortcuts = Shortcuts(),
+    on_text: Callable[[str], None] = lambda text: None,
+) -> Answer:
+    """The model's answer; `on_text` is given the text as it is written, and cancellation is checked at every token."""
+    video = _video_tokens(networks, frames, progress.part(0.0, 0.4), shortcuts)
+    audio = _audio_tokens(networks, question.filterbank, progress.part(0.4, 0.45))
+    with networks.use("language", progress) as model:
+        return _answered(networks, model, video, audio, frames, question, progress.part(0.45, 1.0), shortcuts, on_text)
+
+
+def _answered(
+    networks: Networks, model: LanguageModel, video: Tensor, audio: Tensor | None, frames: Frames, question: Question,
+    progress: Progress, shortcuts: Shortcuts, on_text: Callable[[str], None],
+) -> Answer:
+    tokenizer, recalled = networks.checkpoint.tokenizer, recollection(model)
+    before, after = (torch.tensor([ids], device=model.device) for ids in tokenizer.question(question.text))
+    beginning = torch.cat((model.embed(before), _here(model, video)), dim=1)
+    rest = model.embed(after) if audio is None else torch.cat((_here(model, audio), model.embed(after)), dim=1)
+    drafts = recalled.drafts(question.text, lambda: map(tokenizer.encode, question.expected))
+    settings = replace(networks.checkpoint.generation, max_new_tokens=question.most_tokens)
+    capacity = beginning.shape[1] + _most_sound_tokens(networks) + _QUESTION_TOKENS + settings.max_new_tokens
+    key = (frames.digest(), tuple(before[0].tolist()))
+    with _begun(model, recalled, key, beginning, capacity, networks, shortcuts) as (kept, reused):
+        progress.update(0.1)
+        decoder = Decoder(model, kept, settings, drafts if shortcuts.drafts else None)
+        expected = len(drafts.propose([], settings.max_new_tokens)) or 64
+        text = _written(decoder.tokens(rest), Streamed(tokenizer), question, progress, expected, on_text)
+    drafts.learn(decoder.written)
+    return Answer(text, tuple(decoder.written), decoder.passes, beginning.shape[1] + rest.shape[1], reused,
+                  decoder.first_row if decoder.first_row is not None else torch.empty(0))
+
+
+def _written(
+    tokens: Iterator[int], streamed: Streamed, question: Question, progress: Progress, expected: int,
+    on_text: Callable[[str], None],
+) -> str:
+    text = ""
+    for count, token in enumerate(tokens, 1):
+        progress.update(0.1 + 0.9 * min(count / expected, 0.99))
+        new = streamed.add(token)
+        if new:
+            text += new
+            on_text(new)
+        if question.is_enough(text):
+            break
+    progress.update(1.0)
+    return text.strip()
+
+
+@contextmanager
+def _begun(
+    model: LanguageModel, recalled: Recollection, key: object, beginning: Tensor, capacity: int, networks: Networks,
+    shortcuts: Shortcuts,
+) -> Iterator[tuple[KeyValueCache, int]]:
+    """A cache that holds the prompt's beginning, and how many of its tokens had been read before."""
+    kept = recalled.take(key, capacity) if shortcuts.reuse else None
+    reused = kept.length if kept is not None else 0
+    if kept is None:
+        if shortcuts.compiled and model.device.type == "cuda":
+            model.compile_step(mode="reduce-overhead")
+        kept = model.new_cache(capacity, fixed=shortcuts.compiled)
+        model(beginning, kept, rows=0)
+    yield kept, reused
+    # What is taken off the device takes no share of it with it.
+    if shortcuts.reuse and not networks.offload:
+        recalled.keep(key, beginning.shape[1], kept)
+
+
+def _video_tokens(networks: Networks, frames: Frames, progress: Progress, shortcuts: Shortcuts) -> Tensor:
+    def encode() -> Tensor:
+        with networks.use("vision", progress) as network:
+            starts = range(0, len(frames.pictures), _PICTURES_AT_ONCE)
+            parts = [network.vision_tower(_pixels(networks, frames, start)) for start in progress.track(
+                starts, len(starts))]
+            tokens: Tensor = network.mm_projector(torch.cat(parts)[None])
+            return tokens
+
+    if not shortcuts.reuse:
+        return encode()
+    return features().get((networks.key("vision"), networks.device.type, frames.digest()), encode)
+
+
+def _pixels(networks: Networks, frames: Frames, start: int) -> Tensor:
+    return pixel_values(frames.pictures[start:start + _PICTURES_AT_ONCE]).to(networks.device, networks.dtype)
+
+
+def _audio_tokens(networks: Networks, filterbank: Tensor | None, progress: Progress) -> Tensor | None:
+    if filterbank is None:
+        return None
+    with networks.use("audio", progress) as network:
+        tokens: Tensor = network(filterbank.to(networks.device, networks.dtype_of("audio")))
+        return tokens
+
+
+def _most_sound_tokens(networks: Networks) -> int:
+    """How many tokens any sound becomes: each is padded to the same length."""
+    size = networks.checkpoint.config.audio.patch_size
+    return (FILTERBANK_FRAMES // size) * (MEL_BINS // size)
+
+
+def _here(model: LanguageModel, tokens: Tensor) -> Tensor:
+    return tokens.to(model.device, model.dtype)

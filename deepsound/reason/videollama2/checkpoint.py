@@ -1,0 +1,144 @@
+"""A VideoLLaMA2 folder: its settings, its tokenizer, and its three networks, each loaded apart from the others."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor
+
+from deepsound.errors import EngineError
+from deepsound.models.videollama2 import weights
+from deepsound.models.videollama2.config import VideoLlama2Config
+from deepsound.models.videollama2.encoders import AudioEncoder, VisionEncoder
+from deepsound.models.videollama2.language import LanguageModel
+from deepsound.reason.videollama2.decoding import GenerationSettings
+from deepsound.reason.videollama2.tokenizer import Tokenizer
+from deepsound.weights.load import fill, read_tensors
+
+T = TypeVar("T")
+
+_INDEX = "model.safetensors.index.json"
+# What else a generation_config.json can ask of greedy decoding; the published ones ask for none of it.
+_NEUTRAL = {"no_repeat_ngram_size": 0, "encoder_no_repeat_ngram_size": 0, "min_new_tokens": None, "min_length": 0,
+            "bad_words_ids": None, "suppress_tokens": None, "begin_suppress_tokens": None, "forced_eos_token_id": None,
+            "sequence_bias": None, "num_beams": 1}
+_AGAIN = "Get the folder again with `deepsound models download`, or name another one."
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """The published files in `folder`; `siglip` is the folder or file of a vision tower for those that lack their own.
+
+    Nothing is read before it is asked for. Everything raises EngineError, naming the file, where something is missing
+    or is not what it should be.
+    """
+
+    folder: Path
+    siglip: Path | None = None
+
+    @cached_property
+    def settings(self) -> dict[str, Any]:
+        """config.json."""
+        return _json(self.folder / "config.json", required=True)
+
+    @cached_property
+    def generation(self) -> GenerationSettings:
+        """What generation_config.json says of greedy decoding; without one, what config.json does."""
+        path = self.folder / "generation_config.json"
+        stated = _json(path) or self.settings
+        asked = sorted(name for name, neutral in _NEUTRAL.items() if stated.get(name, neutral) not in (neutral, None))
+        if asked:
+            raise EngineError(f"{path} asks for {', '.join(asked)}, which this engine does not know: the answers would "
+                              "not be the published model's. Take it out, or use the published folder.")
+        ends = stated.get("eos_token_id")
+        ids = ends if isinstance(ends, list) else [] if ends is None else [ends]
+        return GenerationSettings(frozenset(map(int, ids)), float(stated.get("repetition_penalty") or 1.0))
+
+    @cached_property
+    def tokenizer(self) -> Tokenizer:
+        return Tokenizer(self.folder)
+
+    @cached_property
+    def frames(self) -> int:
+        """How many frames of a clip the model is shown."""
+        return weights.frames_of(self.settings)
+
+    @cached_property
+    def config(self) -> VideoLlama2Config:
+        """The sizes of all three networks."""
+        own = _json(self.siglip / "config.json") if self.siglip is not None and self.siglip.is_dir() else {}
+        return self._told(weights.config_of, self.settings, self._tensors(), self._tower(), own.get(
+            "vision_config", own) if not self.has_tower else {})
+
+    @cached_property
+    def has_tower(self) -> bool:
+        """Whether the vision tower is in the folder itself."""
+        return bool(weights.embedded_tower(self._tensors()))
+
+    @cached_property
+    def files(self) -> tuple[Path, ...]:
+        """The files that hold weights."""
+        own = sorted(self.folder.glob("*.safetensors")) or sorted(self.folder.glob("pytorch_model*.bin"))
+        if self.siglip is None or self.has_tower:
+            return tuple(own)
+        other = sorted(self.siglip.glob("*.safetensors")) if self.siglip.is_dir() else [self.siglip]
+        return (*own, *other)
+
+    def language(self, dtype: torch.dtype) -> LanguageModel:
+        """The language model, in eval mode, on the CPU; likewise the two below."""
+        config = self.config.language
+        return fill(lambda: LanguageModel(config), weights.language_state(self._tensors()), dtype, self.folder)
+
+    def vision(self, dtype: torch.dtype) -> VisionEncoder:
+        config = self.config
+        state = weights.vision_state(self._tensors(), self._tower(), config.vision.used_layers)
+        return fill(lambda: VisionEncoder(config.vision, config.connector), state, dtype, self.folder)
+
+    def audio(self, dtype: torch.dtype) -> AudioEncoder:
+        config = self.config
+        state = self._told(weights.audio_state, self._tensors())
+        return fill(lambda: AudioEncoder(config.audio, config.language.width), state, dtype, self.folder)
+
+    def _tensors(self) -> dict[str, Tensor]:
+        """All tensors, mapped from their files: what is not used is not read."""
+        listed = set(_json(self.folder / _INDEX).get("weight_map", {}).values())
+        missing = sorted(name for name in listed if not (self.folder / str(name)).is_file())
+        if missing:
+            raise EngineError(f"The folder {self.folder} lacks {', '.join(missing)} of its {len(listed)} files of "
+                              f"weights. {_AGAIN}")
+        return read_tensors(self.folder)
+
+    def _tower(self) -> dict[str, Tensor]:
+        embedded = weights.embedded_tower(self._tensors())
+        if embedded:
+            return embedded
+        if self.siglip is None:
+            raise EngineError(f"The weights in {self.folder} come without a vision tower, and no SigLIP was found. "
+                              "Fetch it with `deepsound models download siglip/so400m_384`.")
+        return self._told(weights.separate_tower, read_tensors(self.siglip), source=self.siglip)
+
+    def _told(self, reader: Callable[..., T], *arguments: Any, source: Path | None = None) -> T:
+        """What `reader` says; its ValueError as an EngineError that names the folder."""
+        try:
+            return reader(*arguments)
+        except ValueError as error:
+            raise EngineError(f"{source or self.folder} cannot be used: {error}. {_AGAIN}") from error
+
+
+def _json(path: Path, required: bool = False) -> dict[str, Any]:
+    """The settings in a JSON file; none where there is no such file, unless it is required."""
+    if not path.is_file() and not required:
+        return {}
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise EngineError(f"{path} cannot be read as settings ({error}). {_AGAIN}") from error
+    if not isinstance(content, Mapping):
+        raise EngineError(f"{path} holds a {type(content).__name__} and not settings by name. {_AGAIN}")
+    return dict(content)

@@ -1,0 +1,205 @@
+"""The reasoners `videollama2_cot` and `videollama2_qa` (DeepSound-V1, arXiv 2503.22208, section 3.2)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from deepsound.errors import InputError
+from deepsound.reason import prompts
+from deepsound.reason.answer import (
+    MOST_READ,
+    category_of,
+    conclusion_is_read,
+    plain,
+    published_verdict,
+    read_thought,
+    read_verdict,
+)
+from deepsound.reason.plan import STEPS, four_steps, read_plan
+from deepsound.runtime.execution import Execution
+from deepsound.runtime.memory import with_less_memory
+from deepsound.runtime.progress import Progress
+from deepsound.types import Audio, ChainOfThought, Judgement, Plan, Verdict
+
+if TYPE_CHECKING:
+    from deepsound.media.clip import Clip
+    from deepsound.media.views import View
+    from deepsound.reason.videollama2.asking import Answer, Question, Shortcuts
+    from deepsound.reason.videollama2.checkpoint import Checkpoint
+
+Model = Literal["cot", "qa"]
+Planning = Literal["fixed_plan", "model_plan"]
+
+MODELS: dict[Model, str] = {"cot": "videollama2/av_cot", "qa": "videollama2/av_qa"}
+PLANNERS: tuple[Planning, ...] = ("fixed_plan", "model_plan")
+SIGLIP = "siglip/so400m_384"
+# The letter-only model was not trained to plan.
+_PLANNER: Model = "cot"
+
+
+class VideoLlama2Reasoner:
+    """Judges with a published model: `cot` answers in a chain of thought, `qa` with a letter.
+
+    Files are looked for when it first runs, and nothing is downloaded unasked.
+    `fixed_plan` gives the plan of the training data, which is one text for every video; `model_plan` asks the `cot`
+    model. Without `trace` the chain of thought is written no further than the verdict. `published_parser` reads
+    verdicts by the original's own rules. Raises InputError for a model or planning that does not exist.
+    """
+
+    def __init__(
+        self, model: Model = "cot", planning: Planning = "fixed_plan", trace: bool = True,
+        published_parser: bool = False, shortcuts: Shortcuts | None = None,
+    ) -> None:
+        if model not in MODELS:
+            raise InputError(f"The model is {model!r}; choose one of: {', '.join(MODELS)}.")
+        if planning not in PLANNERS:
+            raise InputError(f"The planning is {planning!r}; choose one of: {', '.join(PLANNERS)}.")
+        self.name = f"videollama2_{model}"
+        self.model: Model = model
+        self.planning: Planning = planning
+        self.trace = trace
+        self.published_parser = published_parser
+        self.shortcuts = shortcuts
+        self.execution = Execution()
+
+    @property
+    def views(self) -> tuple[View[Any], ...]:
+        """What a clip's decoding pass computes along the way for this engine."""
+        from deepsound.reason.videollama2.frames import EvenFrames
+
+        return (EvenFrames(),)
+
+    def configure(self, execution: Execution) -> None:
+        """Say how the networks are to be run, and from which files."""
+        self.execution = execution
+
+    def files(self) -> dict[str, Path]:
+        """The weights in use, by what they are. Raises EngineError where one is missing."""
+        found = checkpoint(self.model, self.execution, Progress()).files
+        return {f"{self.name} {number} of {len(found)}": path for number, path in enumerate(found, 1)}
+
+    def plan(self, clip: Clip, progress: Progress) -> Plan:
+        """Step 0. A model's plan that cannot be read is replaced by the published one, and its text kept.
+
+        Raises EngineError for weights that are missing or wrong.
+        """
+        if self.planning == "fixed_plan":
+            plan = four_steps()
+            for step in plan.steps:
+                progress.say(step)
+            return plan
+        from deepsound.reason.videollama2.asking import Question
+
+        question = Question(prompts.PLAN_QUESTION, expected=(prompts.expected_plan(),))
+        text = self._ask(_PLANNER, clip, None, question, progress).text[:MOST_READ]
+        steps = read_plan(plain(text))
+        if not steps:
+            progress.say("The model's plan cannot be read; the published four steps are taken.")
+        return Plan(steps or STEPS, text)
+
+    def judge(self, clip: Clip, audio: Audio | None, progress: Progress) -> Judgement:
+        """Step 2, of 16 frames of the clip and eight stretches of two seconds of `audio`.
+
+        Without audio, or with none of its samples, nobody can be heard: no voice-over, and no model is asked. Raises
+        InputError for NaN samples, EngineError for weights that are missing or wrong.
+        """
+        if audio is None or not audio.samples:
+            return _without_sound(progress)
+        from deepsound.reason.videollama2.asking import Question
+
+        if self.model == "qa":
+            letters = self._shortcuts().letters and not self.published_parser
+            question = Question(prompts.JUDGE_QUESTION, is_enough=_is_letter if letters else _never)
+        else:
+            question = Question(prompts.JUDGE_QUESTION, expected=prompts.expected_thoughts(),
+                                is_enough=_never if self.trace else conclusion_is_read)
+        answer = self._ask(self.model, clip, audio, question, progress)
+        return self._judgement(answer.text[:MOST_READ])
+
+    def _judgement(self, text: str) -> Judgement:
+        verdict = (published_verdict(text, is_chain=self.model == "cot") if self.published_parser
+                   else read_verdict(text))
+        if self.model == "qa":
+            words = {Verdict.YES: "A. Yes", Verdict.NO: "B. No", Verdict.UNDECIDED: plain(text).strip()}
+            return Judgement(verdict, thought=ChainOfThought(conclusion=words[verdict]), raw=text)
+        thought = read_thought(text)
+        return Judgement(verdict, category_of(thought, verdict), thought, raw=text)
+
+    def _ask(self, model: Model, clip: Clip, audio: Audio | None, question: Question, progress: Progress) -> Answer:
+        return with_less_memory(
+            lambda execution: self._answer(model, clip, audio, question, execution, progress), self.execution,
+            self.name, progress.say)
+
+    def _answer(
+        self, model: Model, clip: Clip, audio: Audio | None, question: Question, execution: Execution,
+        progress: Progress,
+    ) -> Answer:
+        from dataclasses import replace
+
+        from deepsound.reason.videollama2.asking import ask
+        from deepsound.reason.videollama2.frames import EvenFrames, even_frames
+        from deepsound.reason.videollama2.networks import Networks
+        from deepsound.reason.videollama2.sound import filterbank_of
+
+        found = checkpoint(model, execution, progress)
+        networks = Networks(found, execution)
+        view = EvenFrames(found.frames, found.config.vision.image_size)
+        frames = even_frames(clip, view, progress.part(0.0, 0.1))
+        if audio is not None:
+            question = replace(question, filterbank=filterbank_of(audio))
+        lines = Lines(progress)
+        answer = ask(networks, frames, question, progress.part(0.1, 1.0), self._shortcuts(), lines.add)
+        lines.end()
+        return answer
+
+    def _shortcuts(self) -> Shortcuts:
+        from deepsound.reason.videollama2.asking import Shortcuts
+
+        return self.shortcuts or Shortcuts()
+
+
+class Lines:
+    """Says a text line by line as it is written, without what a terminal or a page would obey."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._begun = ""
+
+    def add(self, text: str) -> None:
+        """More of the text; whole lines are said."""
+        *lines, self._begun = (self._begun + text).split("\n")
+        for line in lines:
+            self._say(line)
+
+    def end(self) -> None:
+        """The text is over: what is left of it is said."""
+        self._say(self._begun)
+        self._begun = ""
+
+    def _say(self, line: str) -> None:
+        if plain(line).strip():
+            self._progress.say(plain(line).strip())
+
+
+def checkpoint(model: Model, execution: Execution, progress: Progress) -> Checkpoint:
+    """The model's folder, with a SigLIP beside it where it lacks its own vision tower. EngineError where it is not."""
+    from deepsound.reason.videollama2.checkpoint import Checkpoint
+    from deepsound.weights.obtain import obtain
+
+    found = Checkpoint(obtain(MODELS[model], execution, progress))
+    return found if found.has_tower else Checkpoint(found.folder, obtain(SIGLIP, execution, progress))
+
+
+def _without_sound(progress: Progress) -> Judgement:
+    thought = ChainOfThought(reasoning="There is no audio, so nobody can be heard in it.", conclusion="B. No")
+    progress.say(thought.reasoning)
+    return Judgement(Verdict.NO, thought=thought)
+
+
+def _is_letter(text: str) -> bool:
+    return text.strip() in ("A", "B")
+
+
+def _never(text: str) -> bool:
+    return False

@@ -1,0 +1,144 @@
+"""What saves work changes no answer: the same ids with every shortcut on and off, alone and together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from deepsound.reason import prompts
+from deepsound.reason.videollama2 import asking
+from deepsound.reason.videollama2.asking import NO_SHORTCUTS, Answer, Question, Shortcuts, ask
+from deepsound.reason.videollama2.checkpoint import Checkpoint
+from deepsound.reason.videollama2.frames import Frames
+from deepsound.reason.videollama2.networks import Networks
+from deepsound.reason.videollama2.recollection import recollection
+from deepsound.runtime.execution import Execution
+from deepsound.runtime.features import features
+from deepsound.runtime.progress import Progress
+from deepsound.runtime.residency import residency
+from tests.reason.videollama2 import tiny
+
+QUIET = Progress()
+TOKENS = 40
+VIDEO_TOKENS = 8 * 4 * 4
+PLAN = Question(prompts.PLAN_QUESTION, expected=(prompts.expected_plan(),), most_tokens=TOKENS)
+JUDGE = Question(prompts.JUDGE_QUESTION, expected=prompts.expected_thoughts(), most_tokens=TOKENS)
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
+    return Checkpoint(tiny.write(tmp_path_factory.mktemp("random"), seed=3, penalty=1.3))
+
+
+@pytest.fixture
+def networks(checkpoint: Checkpoint) -> Networks:
+    residency().unload()
+    features().clear()
+    return Networks(checkpoint, Execution(device="cpu"))
+
+
+def frames(seed: int = 0) -> Frames:
+    pictures = np.random.default_rng(seed).integers(0, 256, (16, 384, 384, 3), np.uint8)
+    return Frames(pictures, tuple(range(16)), 16)
+
+
+def sound(seed: int = 0) -> Tensor:
+    return 8 * torch.randn(1, 2998, 128, generator=torch.Generator().manual_seed(seed))
+
+
+def about(seed: int) -> Question:
+    return replace(JUDGE, filterbank=sound(seed))
+
+
+@pytest.fixture(scope="module")
+def plain(checkpoint: Checkpoint) -> Callable[[Question, Frames], Answer]:
+    """Answers without any shortcut, each worked out once."""
+    known: dict[tuple[str, bytes, str], Answer] = {}
+    bare = Networks(checkpoint, Execution(device="cpu"))
+
+    def answered(question: Question, shown: Frames) -> Answer:
+        heard = b"" if question.filterbank is None else question.filterbank.numpy().tobytes()
+        key = (question.text, heard, shown.digest())
+        if key not in known:
+            known[key] = ask(bare, shown, question, QUIET, NO_SHORTCUTS)
+        return known[key]
+
+    return answered
+
+
+def test_picture_sound_and_question_all_matter(plain) -> None:
+    answers = [plain(question, shown).ids for question, shown in (
+        (about(0), frames(0)), (about(1), frames(0)), (about(0), frames(1)), (PLAN, frames(0)))]
+    assert len(set(answers)) == 4
+    assert plain(PLAN, frames(0)).passes == TOKENS and plain(PLAN, frames(0)).reused_tokens == 0
+
+
+@pytest.mark.parametrize("shortcuts", [Shortcuts(), Shortcuts(reuse=False), Shortcuts(drafts=False),
+                                       Shortcuts(compiled=True), NO_SHORTCUTS], ids=str)
+def test_the_ids_are_the_same(networks: Networks, plain, shortcuts: Shortcuts) -> None:
+    for question, shown in ((PLAN, frames(0)), (about(0), frames(0)), (about(1), frames(0)), (about(0), frames(0)),
+                            (about(0), frames(1))):
+        assert ask(networks, shown, question, QUIET, shortcuts).ids == plain(question, shown).ids
+
+
+def test_the_second_question_about_a_clip_reads_its_beginning_no_more(networks: Networks) -> None:
+    first, second, other = (ask(networks, shown, question, QUIET) for question, shown in (
+        (PLAN, frames(0)), (about(0), frames(0)), (about(0), frames(1))))
+    beginning = first.prompt_tokens - len(networks.checkpoint.tokenizer.question(prompts.PLAN_QUESTION)[1])
+    assert (first.reused_tokens, second.reused_tokens, other.reused_tokens) == (0, beginning, 0)
+    assert beginning > VIDEO_TOKENS and second.prompt_tokens - second.reused_tokens > 1496
+
+
+def test_a_second_judgement_does_not_look_again(networks: Networks, monkeypatch: pytest.MonkeyPatch) -> None:
+    ask(networks, frames(0), about(0), QUIET)
+    monkeypatch.setattr(asking, "_pixels", lambda *arguments: pytest.fail("the frames were encoded again"))
+    ask(networks, frames(0), about(1), QUIET)
+
+
+def test_an_answer_given_before_is_written_in_one_pass(networks: Networks, plain) -> None:
+    first, again = (ask(networks, frames(0), about(0), QUIET) for _ in range(2))
+    assert again.passes == 1 < first.passes and again.ids == first.ids == plain(about(0), frames(0)).ids
+
+
+def test_what_is_recalled_ends_with_the_loaded_model(networks: Networks) -> None:
+    ask(networks, frames(0), PLAN, QUIET)
+    residency().unload()
+    assert ask(networks, frames(0), PLAN, QUIET).reused_tokens == 0
+
+
+def test_two_who_ask_at_once_do_not_share_a_cache(networks: Networks) -> None:
+    ask(networks, frames(0), PLAN, QUIET)
+    with networks.use("language", QUIET) as model:
+        recalled = recollection(model)
+        kept = recalled._kept
+        assert kept is not None
+        assert recalled.take(kept[0], 10) is kept[2] and recalled.take(kept[0], 10) is None
+        recalled.keep(*kept)
+        assert recalled.take(kept[0], kept[2].capacity + 1) is None
+
+
+def test_text_arrives_as_it_is_written_and_is_the_answer(networks: Networks) -> None:
+    pieces: list[str] = []
+    answer = ask(networks, frames(0), PLAN, QUIET, on_text=pieces.append)
+    assert "".join(pieces).strip() == answer.text and len(pieces) > 3
+    whole = networks.checkpoint.tokenizer.decode(list(answer.ids))
+    # What a tokenizer cannot finish, a character cut off at the very end, is not said.
+    assert whole.strip().startswith(answer.text)
+
+
+def test_it_ends_where_enough_is_written(networks: Networks, plain) -> None:
+    whole = plain(PLAN, frames(0))
+    short = ask(networks, frames(0), replace(PLAN, is_enough=lambda text: len(text) >= 5), QUIET)
+    assert whole.ids[:len(short.ids)] == short.ids and len(short.ids) < TOKENS
+
+
+def test_progress_goes_by_tokens_and_only_forward(networks: Networks) -> None:
+    shares: list[float] = []
+    ask(networks, frames(0), replace(PLAN, expected=()), Progress(
+        on_event=lambda event: shares.append(event.fraction or 0.0)), NO_SHORTCUTS)
+    assert shares == sorted(shares) and shares[-1] == 1.0 and len(set(shares)) > TOKENS
