@@ -26,7 +26,9 @@ def no_gradients():
 def vocoder(config: BigVganConfig = SMALL, gain: float = 1.5) -> BigVgan:
     built, generator = BigVgan(config).eval(), torch.Generator().manual_seed(0)
     for name, parameter in built.named_parameters():
-        if name.endswith("weight"):
+        if name.endswith("bias"):
+            parameter.zero_()
+        elif name.endswith("weight"):
             fan_in = parameter[0].numel() if "ups" not in name else parameter.numel() / parameter.shape[1]
             parameter.normal_(std=gain / fan_in ** 0.5, generator=generator)
     return built
@@ -48,10 +50,10 @@ def test_parts_make_the_whole(frames: int, at_once: int) -> None:
 @pytest.mark.parametrize("config", [BIGVGAN_16K, BIGVGAN_V2_44K], ids=["16k", "44k"])
 def test_parts_make_the_whole_at_the_published_rates(config: BigVganConfig) -> None:
     # Through 36 activations a larger gain would raise the rounding itself to the waveform's size.
-    built = vocoder(replace(config, upsample_initial_channel=64), gain=0.7)
+    built = vocoder(replace(config, upsample_initial_channel=64), gain=0.85)
     mel = noise(1, config.num_mels, 70)
     whole = built(mel)
-    assert 0.1 < whole.abs().mean() < 0.9
+    assert 0.1 < whole.abs().max() < 1.0
     assert float((chunks.decode(built, mel, 33) - whole).abs().max()) < 1e-5
 
 
