@@ -78,18 +78,26 @@ _MMAUDIO = {
     "small_16k": "157 M parameters, 16 kHz; the fastest",
 }
 
+_ROFORMERS = {
+    "bs_roformer": "BS-RoFormer, the one DeepSound-V1 was measured with",
+    "mel_band_roformer": "Mel-Band RoFormer, KimberleyJensen's edition; 2.8 times cheaper",
+    "mel_band_roformer_viperx": "Mel-Band RoFormer, viperx's edition",
+}
+
 # Run published weights, which have to be on the disk; nothing is downloaded unasked.
-PUBLISHED = tuple(
-    EngineInfo("generator", f"mmaudio_{variant}", f"MMAudio: {summary}",
-               "deepsound.generate.mmaudio.engine:MMAudioGenerator", "published", (variant,))
-    for variant, summary in _MMAUDIO.items()
+PUBLISHED = (
+    *(EngineInfo("generator", f"mmaudio_{variant}", f"MMAudio: {summary}",
+                 "deepsound.generate.mmaudio.engine:MMAudioGenerator", "published", (variant,))
+      for variant, summary in _MMAUDIO.items()),
+    *(EngineInfo("separator", name, summary, "deepsound.separate.roformer:RoformerSeparator", "published", (name,))
+      for name, summary in _ROFORMERS.items()),
 )
 
 # Published engines that a command line may name; said to be absent, never stood in for.
 ABSENT: dict[Kind, tuple[str, ...]] = {
     "generator": ("foleycrafter",),
     "reasoner": ("cot", "qa"),
-    "separator": ("bs_roformer",),
+    "separator": (),
 }
 
 

@@ -73,7 +73,7 @@ class RoformerSeparator:
         voice = torch.zeros_like(mix)
         if not bool(mix.any()):
             return voice
-        file = _located(separation(self.name), execution)
+        file = _located(separation(self.name), execution, progress)
         known = fitted(separation(self.name), file)
         device = torch_device(execution)
         dtype = torch_dtype(execution, device)
@@ -121,14 +121,12 @@ def _add_voice(voice: Tensor, mix: Tensor, sample_rate: int, hearing: Hearing, n
         done += part.shape[1]
 
 
-def _located(known: Separation, execution: Execution) -> Path:
-    from deepsound.weights import locate
-    from deepsound.weights.catalogue import weights
-    from deepsound.weights.places import default_places
+def _located(known: Separation, execution: Execution, progress: Progress = Progress()) -> Path:
+    from deepsound.weights.obtain import obtain
 
     shipped = execution.weights.get(known.name, shipped_file(known.name))
     if shipped is None:
-        return locate.require(weights(known.weights), default_places(execution.weights))
+        return obtain(known.weights, execution, progress)
     if not shipped.is_file():
         raise EngineError(f"The weights {shipped} of '{known.name}' are not there; install deepsound again, or name "
                           "another file.")
