@@ -43,11 +43,18 @@ def attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Te
 
     `mask` says who sees whom; without one the last query sees everything and each before it one token less.
     """
+    tokens = query.shape[2]
     if mask is None and use_flash(query):
         return _flash(query, key, value)
-    causal = mask is None and query.shape[2] > 1
-    return F.scaled_dot_product_attention(query, key, value, attn_mask=mask, is_causal=causal,
-                                          enable_gqa=query.shape[1] != key.shape[1])
+    groups = query.shape[1] // key.shape[1]
+    if mask is None and tokens > 1:
+        key, value = key.repeat_interleave(groups, dim=1), value.repeat_interleave(groups, dim=1)
+        return F.scaled_dot_product_attention(query, key, value, is_causal=True)
+    # Queries that share a key head lie in a row and see its keys as they are: nothing is copied to each of them.
+    shared = query.unflatten(1, (-1, groups)).flatten(2, 3)
+    tiled = mask if mask is None or tokens == 1 else mask.repeat(*(1,) * (mask.dim() - 2), groups, 1)
+    attended = F.scaled_dot_product_attention(shared, key, value, attn_mask=tiled)
+    return attended.unflatten(2, (groups, tokens)).flatten(1, 2)
 
 
 def use_flash(query: Tensor) -> bool:

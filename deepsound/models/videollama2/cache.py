@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 import torch
 from torch import Tensor
 
@@ -24,6 +26,11 @@ class KeyValueCache:
         shape = (config.layers, 2, 1, config.key_value_heads, capacity, config.head_width)
         self._buffers = torch.zeros(shape, dtype=dtype, device=device)
         self._columns = torch.arange(capacity, device=device)
+        if fixed and device.type == "cuda":
+            # CUDA graphs are only made of steps whose inputs are written to if these never move.
+            mark_static_address = import_module("torch._dynamo").mark_static_address
+            mark_static_address(self._buffers)
+            mark_static_address(self.position)
 
     @property
     def length(self) -> int:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from deepsound.errors import EngineError
 from deepsound.models.videollama2.cache import KeyValueCache
 from deepsound.models.videollama2.language import LanguageModel
 from deepsound.reason.videollama2.drafts import Drafts
@@ -50,11 +51,15 @@ class Decoder:
     def tokens(self, prompt: Tensor) -> Iterator[int]:
         """The answer's ids, one by one, to the prompt's last embeddings [1, tokens, width]; an end token is the last.
 
-        `first_row` then holds the untouched logits [vocabulary] of the first one.
+        `first_row` then holds the untouched logits [vocabulary] of the first one. Raises EngineError where these are no
+        numbers.
         """
         draft = self._guess(prompt.shape[1])
         rows = self._read(torch.cat((prompt, self._embed(draft)), dim=1) if draft else prompt, len(draft) + 1)
         self.first_row = rows[0].clone()
+        if bool(rows.isnan().any()):
+            raise EngineError(f"The language model's output is not a number in {self._model.dtype}: its values grew "
+                              "too large for it. Choose precision bf16 or fp32.")
         while True:
             choices = self._choose(rows, draft)
             right = next((at for at, guess in enumerate(draft) if guess != choices[at]), len(draft))

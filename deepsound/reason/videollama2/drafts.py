@@ -9,8 +9,9 @@ from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 
 _KEPT = 16
-# How many of the last tokens have to have been written before, longest first, for what followed them to be guessed.
-_CONTEXTS = (12, 6, 3, 2)
+# How many tokens have to have been written before for what followed them to be guessed, surest first; with one skipped,
+# the last token is taken for another word in the place of the one that was there.
+_CONTEXTS = ((12, 0), (6, 0), (3, 0), (6, 1), (3, 1), (2, 0))
 
 
 class Drafts:
@@ -39,10 +40,10 @@ class Drafts:
         for sequence in known:
             if len(sequence) > len(beginning) and sequence[:len(beginning)] == beginning:
                 return list(sequence[len(beginning):len(beginning) + at_most])
-        for size in _CONTEXTS:
-            context = beginning[-size:]
+        for size, skipped in _CONTEXTS:
+            context = beginning[-size - skipped:len(beginning) - skipped]
             for sequence in known if len(context) == size else ():
-                following = _after(sequence, context)
+                following = _after(sequence, context)[skipped:]
                 if following:
                     return list(following[:at_most])
         return []

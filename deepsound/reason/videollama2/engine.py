@@ -20,7 +20,7 @@ from deepsound.reason.plan import STEPS, four_steps, read_plan
 from deepsound.runtime.execution import Execution
 from deepsound.runtime.memory import with_less_memory
 from deepsound.runtime.progress import Progress
-from deepsound.types import Audio, ChainOfThought, Judgement, Plan, Verdict
+from deepsound.types import Audio, ChainOfThought, Judgement, Plan, Preferences, Verdict
 
 if TYPE_CHECKING:
     from deepsound.media.clip import Clip
@@ -73,6 +73,12 @@ class VideoLlama2Reasoner:
     def configure(self, execution: Execution) -> None:
         """Say how the networks are to be run, and from which files."""
         self.execution = execution
+
+    def prefer(self, preferences: Preferences) -> None:
+        """Say how to plan, how much to write, and by which rule to read the answer."""
+        self.planning = "model_plan" if preferences.model_plan else "fixed_plan"
+        self.trace = preferences.trace
+        self.published_parser = preferences.published_parser
 
     def files(self) -> dict[str, Path]:
         """The weights in use, by what they are. Raises EngineError where one is missing."""

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import pytest
 import torch
 
+from deepsound.errors import EngineError
 from deepsound.models.videollama2.language import LanguageModel
 from deepsound.reason.videollama2.decoding import Decoder, GenerationSettings
 from deepsound.reason.videollama2.drafts import Drafts
@@ -124,6 +125,7 @@ def test_guesses_come_from_the_newest_answer_and_follow_what_was_written() -> No
     drafts.learn([1, 2, 9, 10, 11])
     assert drafts.propose([], 2) == [1, 2] and drafts.propose([1, 2], 9) == [9, 10, 11]
     assert drafts.propose([7, 3, 4], 9) == [5, 6]
+    assert drafts.propose([7, 2, 3, 4, 80], 9) == [6]  # another word in the place of 5
     assert drafts.propose([7, 8, 6], 9) == [] and drafts.propose([1], 0) == [] and Drafts().propose([], 5) == []
 
 
@@ -132,3 +134,10 @@ def test_old_answers_are_forgotten() -> None:
     for number in range(100):
         drafts.learn([number, number + 1000, number + 2000])
     assert drafts.propose([3], 5) == [] and drafts.propose([99], 5) == [1099, 2099]
+
+
+def test_an_output_that_is_no_number_is_not_taken_for_an_answer(model: LanguageModel) -> None:
+    overflown = prompt()
+    overflown[0, 3] = float("nan")
+    with pytest.raises(EngineError, match="bf16 or fp32"):
+        next(Decoder(model, model.new_cache(20), GenerationSettings()).tokens(overflown))

@@ -1,0 +1,200 @@
+"""What the reasoner's shortcuts save, and that they change no answer: `python -m benchmarks.reasoner [--half-billion]`.
+
+Checkpoints with random weights are written in the published form and asked through the engine: the tiny one of the
+tests, and one with a language model of Qwen2-0.5B's sizes whose vision tower is smaller in proportion. One is taught to
+write one wording, as the published models nearly do, so that a second answer can be guessed from the first; the other
+is left random, so that every token depends on everything that was read. On CUDA, a random language model of the
+published size is timed in bfloat16 against what reading its weights costs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+import time
+from dataclasses import replace
+from operator import itemgetter
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from benchmarks._measure import save
+from deepsound.models.videollama2.config import LanguageConfig, VideoLlama2Config
+from deepsound.models.videollama2.language import LanguageModel
+from deepsound.reason.videollama2.asking import NO_SHORTCUTS, Answer, Question, Shortcuts, ask
+from deepsound.reason.videollama2.checkpoint import Checkpoint
+from deepsound.reason.videollama2.decoding import Decoder, GenerationSettings
+from deepsound.reason.videollama2.drafts import Drafts
+from deepsound.reason.videollama2.frames import Frames
+from deepsound.reason.videollama2.networks import Networks
+from deepsound.runtime.execution import Execution
+from deepsound.runtime.features import features
+from deepsound.runtime.progress import Progress
+from deepsound.runtime.residency import residency
+from tests.reason.videollama2 import tiny
+
+QUIET = Progress()
+WORDING = tuple(f"<word {number}>" for number in range(64))
+HALF_BILLION = VideoLlama2Config(
+    language=LanguageConfig(vocabulary=151936, width=896, layers=24, heads=14, key_value_heads=2, mlp_width=4864),
+    vision=replace(tiny.CONFIG.vision, width=432, layers=13, heads=6, mlp_width=1600, patch_size=14),
+    connector=replace(tiny.CONFIG.connector, vision_width=432, width=896), audio=tiny.CONFIG.audio)
+
+Row = dict[str, object]
+
+
+def frames(seed: int) -> Frames:
+    pictures = np.random.default_rng(seed).integers(0, 256, (16, 384, 384, 3), np.uint8)
+    return Frames(pictures, tuple(range(16)), 16)
+
+
+def question(seed: int, tokens: int) -> Question:
+    sound = 8 * torch.randn(1, 2998, 128, generator=torch.Generator().manual_seed(seed))
+    return Question("Does the audio contain voice-over?", sound, most_tokens=tokens)
+
+
+def timed(networks: Networks, asked: Question, shortcuts: Shortcuts) -> tuple[float, Answer]:
+    began = time.perf_counter()
+    answer = ask(networks, frames(0), asked, QUIET, shortcuts)
+    return time.perf_counter() - began, answer
+
+
+def load(folder: Path) -> Networks:
+    """The networks, in memory and with nothing known of any clip."""
+    residency().unload()
+    features().clear()
+    networks = Networks(Checkpoint(folder), Execution(device="cpu", precision="fp32"))
+    for role in ("language", "vision", "audio"):
+        with networks.use(role, QUIET):  # type: ignore[arg-type]
+            pass
+    return networks
+
+
+def judgements(folder: Path, repeats: int) -> Row:
+    """Two judgements of one clip with two sounds, by a model that writes one wording; the best of some repeats."""
+    row: Row = {}
+    for name, shortcuts in (("all", Shortcuts()), ("reuse alone", Shortcuts(drafts=False)), ("none", NO_SHORTCUTS)):
+        firsts, seconds = [], []
+        for _ in range(repeats):
+            networks = load(folder)
+            firsts.append(timed(networks, question(1, 200), shortcuts))
+            seconds.append(timed(networks, question(2, 200), shortcuts))
+        first_s, second_s = (min(seconds_of for seconds_of, _ in part) for part in (firsts, seconds))
+        first, second = firsts[0][1], seconds[0][1]
+        row[name] = {"first_s": first_s, "second_s": second_s, "ratio": second_s / first_s,
+                     "tokens": len(second.ids), "first_passes": first.passes, "second_passes": second.passes,
+                     "prompt_tokens": second.prompt_tokens, "reused_tokens": second.reused_tokens}
+    return row
+
+
+def identical(folder: Path, tokens: int) -> bool:
+    """Whether a random model's answers have the same ids with every shortcut on and with every one off."""
+    networks = load(folder)
+    kept = [timed(networks, question(seed, tokens), Shortcuts())[1].ids for seed in (1, 2, 1)]
+    bare = [timed(networks, question(seed, tokens), NO_SHORTCUTS)[1].ids for seed in (1, 2)]
+    return kept == [*bare, bare[0]] and kept[0] != kept[1]
+
+
+@torch.inference_mode()
+def drafting(folder: Path, tokens: int, repeats: int) -> Row:
+    """Tokens per pass of a random model, by how well its answer was guessed."""
+    networks = load(folder)
+    with networks.use("language", QUIET) as model:
+        prompt = model.embed(torch.arange(32)[None])
+
+        def written(drafts: Drafts | None) -> tuple[float, Decoder]:
+            settings = GenerationSettings(repetition_penalty=1.05, max_new_tokens=tokens)
+            decoder = Decoder(model, model.new_cache(32 + tokens), settings, drafts)
+            began = time.perf_counter()
+            for _ in decoder.tokens(prompt):
+                pass
+            return time.perf_counter() - began, decoder
+
+        plain_s, plain = min((written(None) for _ in range(repeats)), key=itemgetter(0))
+        near = [token if at % 16 else (token + 1) % 300 for at, token in enumerate(plain.written, 1)]
+        far = [(token + 1) % 300 for token in plain.written]
+        row: Row = {"plain_s_per_token": plain_s / tokens}
+        for name, guess in (("known wording", plain.written), ("one word in 16 differs", near), ("unknown", far)):
+            seconds, decoder = min((written(Drafts([guess])) for _ in range(repeats)), key=itemgetter(0))
+            row[name] = {"tokens_per_pass": tokens / decoder.passes, "seconds_share": seconds / plain_s,
+                         "identical": decoder.written == plain.written}
+    return row
+
+
+def measure(name: str, config: VideoLlama2Config, work: Path, tokens: int, repeats: int) -> Row:
+    taught = tiny.write(work / f"{name} taught", script=WORDING, config=config)
+    random = tiny.write(work / f"{name} random", seed=3, penalty=1.3, config=config)
+    return {"model": name, "judgements": judgements(taught, repeats), "identical_ids": identical(random, tokens),
+            "drafting": drafting(random, 64, repeats)}
+
+
+def show(row: Row) -> None:
+    print(f"\n{row['model']}: ids the same with every shortcut on and off: {row['identical_ids']}")
+    print(f"  {'shortcuts':<24}{'judge #1':>10}{'judge #2':>10}{'#2 / #1':>9}{'passes #2':>11}{'tokens':>8}"
+          f"{'prompt reused':>15}")
+    for name, part in row["judgements"].items():  # type: ignore[attr-defined]
+        print(f"  {name:<24}{part['first_s']:>8.2f} s{part['second_s']:>8.2f} s{part['ratio']:>8.2f}x"
+              f"{part['second_passes']:>11}{part['tokens']:>8}{part['reused_tokens']:>7} of {part['prompt_tokens']}")
+    for name, part in row["drafting"].items():  # type: ignore[attr-defined]
+        if isinstance(part, dict):
+            print(f"  guesses, {name:<24}{part['tokens_per_pass']:>6.1f} tokens per pass, {part['seconds_share']:.2f}x "
+                  f"the time, identical: {part['identical']}")
+        else:
+            print(f"  plain decoding          {1000 * part:.1f} ms per token")
+
+
+@torch.inference_mode()
+def on_cuda(prompt_tokens: int = 2899, steps: int = 64) -> Row:
+    """The published language model's sizes with random weights, in bfloat16, beside what copying its weights takes."""
+    device = torch.device("cuda")
+    model = LanguageModel(LanguageConfig()).to(torch.bfloat16)
+    model = model.to(device).eval()
+    weight_bytes = sum(parameter.nbytes for parameter in model.parameters()) - model.model.embed_tokens.weight.nbytes
+    source = torch.empty(1 << 30, dtype=torch.uint8, device=device)
+    floor_s = _cuda_s(source.clone, 5) / (2 * source.numel()) * weight_bytes
+    row: Row = {"floor_s_per_token": floor_s, "device": torch.cuda.get_device_name()}
+    for name, fixed in (("plain", False), ("compiled", True)):
+        if fixed:
+            model.compile_step(mode="reduce-overhead")
+        kept = model.new_cache(prompt_tokens + steps + 8, fixed)
+        prompt = torch.randn(1, prompt_tokens, model.config.width, device=device, dtype=torch.bfloat16)
+        prefill_s = _cuda_s(lambda kept=kept, prompt=prompt: (kept.rewind(0), model(prompt, kept, 1)), 3)
+        one = prompt[:, :1]
+        _cuda_s(lambda kept=kept, one=one: model(one, kept, 1), 4)
+        token_s = _cuda_s(lambda kept=kept, one=one: model(one, kept, 1), steps)
+        row[name] = {"prefill_s": prefill_s, "s_per_token": token_s, "times_floor": token_s / floor_s}
+    return row
+
+
+def _cuda_s(work, times: int) -> float:
+    torch.cuda.synchronize()
+    began = time.perf_counter()
+    for _ in range(times):
+        work()
+    torch.cuda.synchronize()
+    return (time.perf_counter() - began) / times
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--half-billion", action="store_true", help="also the 0.5B-sized model: minutes, 8 GB")
+    arguments = parser.parse_args()
+    results: Row = {"cores": os.cpu_count(), "threads": torch.get_num_threads(), "models": []}
+    with tempfile.TemporaryDirectory() as folder:
+        wanted = [("tiny", tiny.CONFIG, 64, 5)] + [("0.5B", HALF_BILLION, 24, 2)] * arguments.half_billion
+        for name, config, tokens, repeats in wanted:
+            results["models"].append(measure(name, config, Path(folder), tokens, repeats))  # type: ignore[attr-defined]
+            show(results["models"][-1])  # type: ignore[index]
+    if torch.cuda.is_available():
+        results["7B on CUDA"] = on_cuda()
+        print(results["7B on CUDA"])
+    else:
+        results["7B on CUDA"] = "not measured: no CUDA device here"
+        print(f"\n7B on CUDA, prefill and time per token: {results['7B on CUDA']}")
+    print("written to", save(results, "reasoner"))
+
+
+if __name__ == "__main__":
+    main()
