@@ -6,21 +6,19 @@ by channel. Outside the voiced spans not one sample changes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from deepsound.media.voice import VoiceSettings, voice_spans
 from deepsound.runtime.progress import Progress
+from deepsound.separate.gate import WIDE, gate_of, trapezoid
 from deepsound.separate.mask import MaskSettings, voice_in
-from deepsound.types import Audio, Span, Stems
+from deepsound.types import Audio, Stems
 
 if TYPE_CHECKING:
     import torch
 
-# Wider spans than the reasoner's: a missed syllable stays audible, a removed pause hardly.
-WIDE = VoiceSettings(start=0.4, keep=0.15, min_voice_s=0.16, max_gap_s=0.4, margin_s=0.15)
 MASK = MaskSettings()
 
 
@@ -58,7 +56,7 @@ class SpectralSeparator:
         for done, tolerance in enumerate(self.settings.tolerances):
             share = progress.part(done / rounds, (done + 1) / rounds)
             left = Audio(mix - voice, audio.sample_rate)
-            gate = self._gate(voice_spans(left, share.part(0.0, 0.5), self.settings.voice), audio)
+            gate = gate_of(voice_spans(left, share.part(0.0, 0.5), self.settings.voice), audio, self._fade(audio))
             if not bool(gate.any()):
                 break
             heard |= gate > 0
@@ -79,18 +77,6 @@ class SpectralSeparator:
                 begin, end, estimate = self._estimate(audio, heard, tolerance, first, last, progress)
                 voice[:, begin:end] += estimate * gate[begin:end]
 
-    def _gate(self, spans: Sequence[Span], audio: Audio) -> torch.Tensor:
-        """1 in voiced spans, 0 outside, with short fades within them, [samples]."""
-        import torch
-
-        gate = torch.zeros(audio.samples)
-        fade = self._fade(audio)
-        for span in spans:
-            first, last = round(span.start_s * audio.sample_rate), round(span.end_s * audio.sample_rate)
-            rise, fall = first if first > 0 else -fade, last if last < audio.samples else last + fade
-            gate[first:last] = _trapezoid(first, min(last, audio.samples), rise, fall - fade, fade)
-        return gate
-
     def _blocks(self, audio: Audio) -> list[tuple[int, int]]:
         """Nearly equal stretches in samples; the outer two reach past the ends, where nothing is faded."""
         count = -(-audio.samples // max(round(self.settings.block_s * audio.sample_rate), 1))
@@ -109,19 +95,11 @@ class SpectralSeparator:
         for row in _middle_and_side(audio.waveform[:, begin:end].detach().cpu()):
             progress.check()
             rows.append(voice_in(row, heard[begin:end], audio.sample_rate, tolerance, self.settings.mask))
-        shape = _trapezoid(begin, end, first, last, self._fade(audio))
+        shape = trapezoid(begin, end, first, last, self._fade(audio))
         return begin, end, _left_and_right(torch.stack(rows)) * shape
 
     def _fade(self, audio: Audio) -> int:
         return max(round(self.settings.fade_s * audio.sample_rate), 1)
-
-
-def _trapezoid(begin: int, end: int, rise: int, fall: int, fade: int) -> torch.Tensor:
-    """For samples `begin` to `end`: 0, up over `fade` samples from `rise`, 1, down over `fade` from `fall`, 0."""
-    import torch
-
-    at = torch.arange(begin, end)
-    return torch.minimum((at - rise) / fade, 1 - (at - fall) / fade).clamp(0.0, 1.0)
 
 
 def _middle_and_side(channels: torch.Tensor) -> torch.Tensor:

@@ -61,10 +61,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--recording", type=Path, help="a real sound without voices, as a background")
     parser.add_argument("--separator", default="bs_roformer_tiny")
     parser.add_argument("--weights", type=Path, help="another file for it")
+    parser.add_argument("--gated", action="store_true", help="only where the voice detector hears somebody")
     parser.add_argument("--cases", type=int, default=24, help="how many of each kind")
     parser.add_argument("--out", type=Path, help="a JSON file for the table")
     options = parser.parse_args(arguments)
-    engine = SpectralSeparator() if options.separator == "spectral" else RoformerSeparator(options.separator)
+    engine = SpectralSeparator() if options.separator == "spectral" else RoformerSeparator(
+        options.separator, gated=options.gated)
     if options.weights and isinstance(engine, RoformerSeparator):
         engine.configure(Execution(weights={options.separator: options.weights}))
     scores = []
@@ -76,7 +78,7 @@ def main(arguments: list[str] | None = None) -> int:
     for row in table:
         print(json.dumps(row))
     if options.out:
-        content = {"separator": options.separator, "seed": SEED, "rows": table}
+        content = {"separator": options.separator, "gated": options.gated, "seed": SEED, "rows": table}
         options.out.write_text(json.dumps(content, indent=2) + "\n")
     return 0
 

@@ -43,7 +43,7 @@ class Recipe:
     example_s: float = 4.0
     pieces: int = 320
     piece_s: float = 15.0
-    learning_rate: float = 1.5e-3
+    learning_rate: float = 2e-3
     warm_up: int = 150
     averaging: float = 0.998
     seed: int = 20250322
@@ -60,15 +60,14 @@ CHECK = Recipe(network=replace(BS_ROFORMER_TINY, dim=16, depth=1, dim_head=8), s
 
 
 class Training:
-    """A run in a folder: its network, the running average of its weights, its optimiser and its log."""
+    """A run in a folder: its network, the running average of its weights, its optimisers and its log."""
 
     def __init__(self, recipe: Recipe, voices: SpokenVoices | MadeUpVoices, work: Path) -> None:
         self.recipe, self.work, self.step = recipe, work, 0
         torch.manual_seed(recipe.seed)
         self.network = BSRoformer(recipe.network)
         self.average = {name: tensor.detach().clone() for name, tensor in self.network.state_dict().items()}
-        trained = [parameter for parameter in self.network.parameters() if parameter.requires_grad]
-        self.optimiser = torch.optim.AdamW(trained, lr=recipe.learning_rate, betas=(0.9, 0.99), weight_decay=0.01)
+        self.optimisers = optimisers(self.network)
         samples = round(recipe.example_s * SAMPLE_RATE)
         library = BackgroundLibrary(work / "backgrounds", recipe.pieces, recipe.piece_s, recipe.seed)
         self.examples = Examples(voices, library, samples, recipe.seed)
@@ -96,16 +95,17 @@ class Training:
     def learn(self) -> float:
         """One step: its loss."""
         mix, target = map(torch.from_numpy, self.examples.batch(self.step, self.recipe.batch))
-        for group in self.optimiser.param_groups:
+        for group in (group for optimiser in self.optimisers for group in optimiser.param_groups):
             group["lr"] = self.recipe.learning_rate * self._schedule()
         self.network.train()
         # The fused attention's way back is slow in bfloat16 on a CPU.
         with sdpa_kernel(SDPBackend.MATH):
             loss = separation_loss(self.estimate(mix), target, mix)
-            self.optimiser.zero_grad()
+            self.network.zero_grad()
             loss.backward()
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
-        self.optimiser.step()
+        for optimiser in self.optimisers:
+            optimiser.step()
         self.step += 1
         self._average()
         return float(loss.detach())
@@ -151,7 +151,7 @@ class Training:
         target = self.work / "checkpoint.pt"
         aside = target.with_suffix(".part")
         torch.save({"network": self.network.state_dict(), "average": self.average, "step": self.step,
-                    "optimiser": self.optimiser.state_dict()}, aside)
+                    "optimisers": [optimiser.state_dict() for optimiser in self.optimisers]}, aside)
         aside.replace(target)
 
     def resume(self) -> None:
@@ -160,8 +160,20 @@ class Training:
         if source.exists():
             held = torch.load(source, weights_only=True)
             self.network.load_state_dict(held["network"])
-            self.optimiser.load_state_dict(held["optimiser"])
+            for optimiser, state in zip(self.optimisers, held["optimisers"], strict=True):
+                optimiser.load_state_dict(state)
             self.average, self.step = held["average"], held["step"]
+
+
+def optimisers(network: BSRoformer) -> list[torch.optim.Optimizer]:
+    """Muon (arXiv 2502.16982) for the transformers' matrices, AdamW for the rest; AdamW alone before torch 2.9."""
+    trained = {name: parameter for name, parameter in network.named_parameters() if parameter.requires_grad}
+    matrices = [name for name, parameter in trained.items() if name.startswith("layers.") and parameter.dim() == 2]
+    made: list[torch.optim.Optimizer] = []
+    if hasattr(torch.optim, "Muon"):
+        made.append(torch.optim.Muon([trained.pop(name) for name in matrices], weight_decay=0.01,
+                                     adjust_lr_fn="match_rms_adamw"))
+    return [*made, torch.optim.AdamW(trained.values(), betas=(0.9, 0.99), weight_decay=0.01)]
 
 
 def export(checkpoint: Path, target: Path) -> None:
