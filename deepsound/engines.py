@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 from deepsound.errors import EngineError, InputError
 from deepsound.runtime.execution import Execution
 from deepsound.runtime.progress import Progress
-from deepsound.types import Audio, GenerationRequest, Judgement, Plan, Stems
+from deepsound.types import Audio, GenerationRequest, Judgement, Plan, Preferences, Stems
 
 if TYPE_CHECKING:
     from deepsound.media.clip import Clip
@@ -78,6 +78,11 @@ _MMAUDIO = {
     "small_16k": "157 M parameters, 16 kHz; the fastest",
 }
 
+_REASONERS = {
+    "cot": "VideoLLaMA2.1-7B-AV, fine-tuned to reason in a chain of thought",
+    "qa": "VideoLLaMA2.1-7B-AV, fine-tuned to answer with a letter",
+}
+
 _ROFORMERS = {
     "bs_roformer": "BS-RoFormer, the one DeepSound-V1 was measured with",
     "mel_band_roformer": "Mel-Band RoFormer, KimberleyJensen's edition; 2.8 times cheaper",
@@ -89,14 +94,20 @@ PUBLISHED = (
     *(EngineInfo("generator", f"mmaudio_{variant}", f"MMAudio: {summary}",
                  "deepsound.generate.mmaudio.engine:MMAudioGenerator", "published", (variant,))
       for variant, summary in _MMAUDIO.items()),
+    *(EngineInfo("reasoner", f"videollama2_{model}", summary,
+                 "deepsound.reason.videollama2.engine:VideoLlama2Reasoner", "published", (model,))
+      for model, summary in _REASONERS.items()),
     *(EngineInfo("separator", name, summary, "deepsound.separate.roformer:RoformerSeparator", "published", (name,))
       for name, summary in _ROFORMERS.items()),
 )
 
+# What the original project's command line calls them.
+ALIASES: dict[tuple[Kind, str], str] = {("reasoner", "cot"): "videollama2_cot", ("reasoner", "qa"): "videollama2_qa"}
+
 # Published engines that a command line may name; said to be absent, never stood in for.
 ABSENT: dict[Kind, tuple[str, ...]] = {
     "generator": ("foleycrafter",),
-    "reasoner": ("cot", "qa"),
+    "reasoner": (),
     "separator": (),
 }
 
@@ -122,9 +133,17 @@ def generator(name: str, execution: Execution = Execution()) -> Generator:
     return cast(Generator, _build("generator", name, ("generate",), execution))
 
 
-def reasoner(name: str, execution: Execution = Execution()) -> Reasoner:
-    """The step 0 and 2 engine of that name. Raises EngineError for an unknown, absent or broken one."""
-    return cast(Reasoner, _build("reasoner", name, ("plan", "judge"), execution))
+def reasoner(
+    name: str, execution: Execution = Execution(), preferences: Preferences = Preferences(),
+) -> Reasoner:
+    """The step 0 and 2 engine of that name. Raises EngineError for an unknown, absent or broken one.
+
+    `preferences` are for those that have `prefer`; there is nothing to prefer about a set of rules.
+    """
+    engine = _build("reasoner", name, ("plan", "judge"), execution)
+    if callable(prefer := getattr(engine, "prefer", None)):
+        prefer(preferences)
+    return cast(Reasoner, engine)
 
 
 def separator(name: str, execution: Execution = Execution()) -> Separator:
@@ -139,6 +158,7 @@ def views(engine: object) -> Sequence[View[Any]]:
 
 def require(kind: Kind, name: str) -> EngineInfo:
     """The engine of that name, not yet imported. Raises InputError if unknown, EngineError if published but absent."""
+    name = ALIASES.get((kind, name), name)
     info = next((info for info in available(kind) if info.name == name), None)
     if info is None:
         raise _missing(kind, name)

@@ -14,7 +14,16 @@ from deepsound.errors import InputError
 from deepsound.media.clip import Clip
 from deepsound.runtime.execution import Execution
 from deepsound.runtime.progress import Progress
-from deepsound.types import Audio, GenerationRequest, Judgement, Plan, Silence, Stems, Verdict
+from deepsound.types import (
+    Audio,
+    GenerationRequest,
+    Judgement,
+    Plan,
+    Preferences,
+    Silence,
+    Stems,
+    Verdict,
+)
 
 if TYPE_CHECKING:
     from deepsound.records import Result
@@ -22,6 +31,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Mode = Literal["s3", "s4"]
 Fallback = Literal["rm", "rep", "neg"]
+# What an undecided verdict counts as; "no" keeps the coarse audio, the safe branch.
+Undecided = Literal["no", "yes"]
 
 # What the original project asks the generator to avoid when it generates again.
 NEG_PROMPT = "human voice"
@@ -77,6 +88,7 @@ class Outcome:
     plan: Plan
     coarse: Audio
     judgement: Judgement
+    undecided: Undecided = "no"
     stems: Stems | None = None
     silence: Silence | None = None
     regenerated: Audio | None = None
@@ -87,7 +99,9 @@ class Outcome:
 
     @property
     def is_voice_over(self) -> bool:
-        """Undecided takes the safe branch: the coarse audio is kept."""
+        """What the verdict means; one that is undecided takes the branch that was chosen for it."""
+        if self.judgement.verdict is Verdict.UNDECIDED:
+            return self.undecided == "yes"
         return self.judgement.verdict is Verdict.YES
 
 
@@ -96,13 +110,14 @@ class Pipeline:
 
     def __init__(
         self, generator: str = "auto", reasoner: str = "auto", separator: str = "auto",
-        execution: Execution = Execution(),
+        execution: Execution = Execution(), preferences: Preferences = Preferences(), undecided: Undecided = "no",
     ) -> None:
-        self._names = (generator, reasoner, separator)
+        _require_option("undecided", undecided, get_args(Undecided))
+        named = zip(engines.KINDS, (generator, reasoner, separator), strict=True)
+        self._names = tuple(name if name == "auto" else engines.require(kind, name).name for kind, name in named)
         self._execution = execution
-        for kind, name in zip(engines.KINDS, self._names, strict=True):
-            if name != "auto":
-                engines.require(kind, name)
+        self._preferences = preferences
+        self._undecided: Undecided = undecided
 
     def run(
         self, video: str | Path, output_dir: str | Path = "outputs", *, mode: Mode = "s4", fallback: Fallback = "neg",
@@ -132,7 +147,8 @@ class Pipeline:
         _require_option("mode", mode, get_args(Mode))
         _require_option("fallback", fallback, get_args(Fallback))
         choices = self._choose(clip)
-        return _Run(clip, request, choices, self._execution, progress).all_steps(mode, fallback)
+        run = _Run(clip, request, choices, self._execution, self._preferences, self._undecided, progress)
+        return run.all_steps(mode, fallback)
 
     def _choose(self, clip: Clip) -> Choices:
         generator, reasoner, separator = self._names
@@ -166,19 +182,21 @@ class _Run:
     request: GenerationRequest
     choices: Choices
     execution: Execution
+    preferences: Preferences
+    undecided: Undecided
     progress: Progress
     steps: list[Step] = field(default_factory=list)
     weights: dict[str, tuple[WeightsFile, ...]] = field(default_factory=dict)
 
     def all_steps(self, mode: Mode, fallback: Fallback) -> Outcome:
-        generator = engines.generator(self.choices.generator.name, self.execution)
-        reasoner = engines.reasoner(self.choices.reasoner.name, self.execution)
+        generator = engines.generator(self.choices.generator.name, self.execution.unquantised)
+        reasoner = engines.reasoner(self.choices.reasoner.name, self.execution, self.preferences)
         self.clip.expect(*engines.views(generator), *engines.views(reasoner))
         plan = self._timed("plan", lambda p: reasoner.plan(self.clip, p), lambda plan: f"{len(plan.steps)} steps")
         coarse = self._timed("generate", lambda p: self._generate(generator, self.request, p), _describe)
-        judgement = self._timed("judge", lambda p: reasoner.judge(self.clip, coarse, p), _describe_judgement)
+        judgement = self._timed("judge", lambda p: reasoner.judge(self.clip, coarse, p), self._describe_judgement)
         self._note_weights(self.choices.reasoner.name, reasoner)
-        outcome = Outcome(self.choices, self.request, mode, fallback, plan, coarse, judgement)
+        outcome = Outcome(self.choices, self.request, mode, fallback, plan, coarse, judgement, self.undecided)
         if outcome.is_voice_over:
             outcome = self._repair(outcome, generator)
         else:
@@ -186,7 +204,7 @@ class _Run:
         return replace(outcome, steps=tuple(self.steps), weights=tuple(chain.from_iterable(self.weights.values())))
 
     def _repair(self, outcome: Outcome, generator: engines.Generator) -> Outcome:
-        separator = engines.separator(self.choices.separator.name, self.execution)
+        separator = engines.separator(self.choices.separator.name, self.execution.unquantised)
         self._note_weights(self.choices.separator.name, separator)
         stems = self._timed("remove", lambda p: self._separate(separator, outcome.coarse, p), lambda _: "voice removed")
         outcome = replace(outcome, stems=stems, final=stems.background, final_from="background")
@@ -213,6 +231,11 @@ class _Run:
     def _separate(self, separator: engines.Separator, mix: Audio, progress: Progress) -> Stems:
         return engines.require_like(mix, separator.separate(mix, progress), self.choices.separator.name)
 
+    def _describe_judgement(self, judgement: Judgement) -> str:
+        answer = {Verdict.YES: "voice-over", Verdict.NO: "no voice-over",
+                  Verdict.UNDECIDED: f"undecided, taken as {self.undecided}"}
+        return answer[judgement.verdict] + (f" ({judgement.category})" if judgement.category else "")
+
     def _note_weights(self, name: str, engine: object) -> None:
         """Engines that read files of weights have `files()`, which says what is read for what."""
         if callable(files := getattr(engine, "files", None)):
@@ -235,11 +258,6 @@ def _require_option(what: str, value: str, choices: tuple[str, ...]) -> None:
 
 def _describe(audio: Audio) -> str:
     return f"{audio.duration_s:.2f} s, {audio.channels} channel{'s' * (audio.channels > 1)}, {audio.sample_rate} Hz"
-
-
-def _describe_judgement(judgement: Judgement) -> str:
-    answer = {Verdict.YES: "voice-over", Verdict.NO: "no voice-over", Verdict.UNDECIDED: "undecided, taken as no"}
-    return answer[judgement.verdict] + (f" ({judgement.category})" if judgement.category else "")
 
 
 def _describe_silence(quiet: Silence) -> str:

@@ -76,6 +76,7 @@ class Result:
             "request": asdict(outcome.request),
             "plan": list(outcome.plan.steps),
             "verdict": outcome.judgement.verdict.value,
+            "undecided_counts_as": outcome.undecided,
             "category": judgement["category"],
             "reasoning": judgement["thought"],
             "raw_answer": judgement["raw"],

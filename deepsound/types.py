@@ -129,6 +129,20 @@ class Judgement:
 
 
 @dataclass(frozen=True)
+class Preferences:
+    """How a reasoner is to go about it, where it has the choice.
+
+    `model_plan` asks the model for the plan instead of taking the published one, which is the same for every video.
+    Without `trace` the chain of thought is written no further than the verdict. `published_parser` reads answers by the
+    original's own rules.
+    """
+
+    model_plan: bool = False
+    trace: bool = True
+    published_parser: bool = False
+
+
+@dataclass(frozen=True)
 class Plan:
     """Step 0's answer: the ordered steps to take and the text they were read from."""
 

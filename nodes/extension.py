@@ -5,6 +5,7 @@ from __future__ import annotations
 from comfy_api.latest import ComfyExtension, io
 
 from . import host
+from .cot_plan import CoTPlan
 from .generate_audio import GenerateAudio
 from .load_video import LoadVideo
 from .mmaudio_generate import MMAudioGenerate
@@ -15,7 +16,8 @@ from .vocal_separate import VocalSeparate
 from .voice_over_cot import VoiceOverCoT
 
 NODES: list[type[io.ComfyNode]] = [
-    LoadVideo, GenerateAudio, MMAudioGenerate, VoiceOverCoT, VocalSeparate, SilenceFallback, MuxVideo, Pipeline,
+    LoadVideo, CoTPlan, GenerateAudio, MMAudioGenerate, VoiceOverCoT, VocalSeparate, SilenceFallback, MuxVideo,
+    Pipeline,
 ]
 
 

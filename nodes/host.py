@@ -15,7 +15,7 @@ from deepsound.runtime.execution import Execution
 from deepsound.runtime.progress import Progress, ProgressEvent
 
 # Beside the pack's own folder, those that existing packs keep the same weights in.
-MODEL_FOLDERS = ("deepsound", "mmaudio", "foleycrafter")
+MODEL_FOLDERS = ("deepsound", "mmaudio", "videollama2", "separation", "foleycrafter")
 _CORE_FOLDERS = ("clip", "clip_vision", "text_encoders", "audio_encoders", "diffusion_models", "vae", "checkpoints")
 _WEIGHT_SUFFIXES = {".safetensors", ".pth", ".pt", ".ckpt", ".bin"}
 _BAR_STEPS = 200

@@ -9,6 +9,7 @@ from typing import Any
 from comfy_api.latest import io
 
 from deepsound import engines
+from deepsound.runtime.execution import PRECISIONS
 
 CATEGORY = "DeepSound"
 
@@ -61,6 +62,11 @@ def precision_input(options: tuple[str, ...]) -> io.Combo.Input:
     return io.Combo.Input("precision", options=list(options), default="auto",
                           tooltip="auto: 16 bit on a graphics card, 32 bit on the processor. The same seed gives "
                                   "another sound in another precision.", **known(io.Combo.Input, advanced=True))
+
+
+def reasoner_precisions() -> tuple[str, ...]:
+    """What a language model can be computed in: also 8 and 4 bits, where bitsandbytes is installed."""
+    return PRECISIONS
 
 
 def download_input() -> io.Boolean.Input:

@@ -90,8 +90,16 @@ def _add_step_options(run: argparse.ArgumentParser) -> None:
     run.add_argument("--postp_mode", "--fallback", dest="fallback", choices=("rm", "rep", "neg"), default="neg",
                      help="if silence is left: drop the sound, keep the coarse one, or generate again with "
                           "'human voice' as negative prompt (default: %(default)s)")
-    run.add_argument("--step0_model_dir", metavar="DIR", help="folder of the planning model (published engines)")
-    run.add_argument("--step2_model_dir", metavar="DIR", help="folder of the judging model (published engines)")
+    run.add_argument("--step0_model_dir", metavar="DIR", help="folder of the model that plans (with --plan model)")
+    run.add_argument("--step2_model_dir", metavar="DIR", help="folder of the model that judges")
+    run.add_argument("--plan", choices=("fixed", "model"), default="fixed",
+                     help="fixed: the published plan, one text for every video; model: ask the model for it")
+    run.add_argument("--verdict_only", "--verdict-only", action="store_true",
+                     help="the model's chain of thought is written no further than its verdict")
+    run.add_argument("--undecided", choices=("no", "yes"), default="no",
+                     help="what an answer that cannot be read counts as; no keeps the coarse sound (default)")
+    run.add_argument("--published_parser", "--published-parser", action="store_true",
+                     help="read the model's answer by the original's own rule")
 
 
 def _add_generation_options(run: argparse.ArgumentParser) -> None:

@@ -10,12 +10,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
+from deepsound import engines
 from deepsound.cli.display import Display, open_display
 from deepsound.errors import InputError
 from deepsound.pipeline import Pipeline
 from deepsound.records import Result
 from deepsound.runtime.execution import Execution
 from deepsound.runtime.progress import CancelToken, Progress
+from deepsound.types import Preferences
+
+# The judges that have weights, by the catalogue's names for them; the original plans with the first.
+JUDGES = {"videollama2_cot": "videollama2/av_cot", "videollama2_qa": "videollama2/av_qa"}
+PLANNER = JUDGES["videollama2_cot"]
 
 
 def run(options: argparse.Namespace) -> int:
@@ -23,7 +29,9 @@ def run(options: argparse.Namespace) -> int:
     video = _the_video(options)
     with cancel_on_signal() as token, open_display(quiet=options.quiet) as display:
         _mention_unused_folders(options, display)
-        pipeline = Pipeline(options.generator, options.reasoner, options.separator, execution_of(options))
+        preferences = Preferences(options.plan == "model", not options.verdict_only, options.published_parser)
+        pipeline = Pipeline(options.generator, options.reasoner, options.separator, execution_of(options), preferences,
+                            options.undecided)
         progress = Progress(on_event=display.show, check=token.check)
         result = pipeline.run(
             video, options.output_dir, mode=options.mode, fallback=options.fallback, prompt=options.prompt,
@@ -51,8 +59,15 @@ def execution_of(options: argparse.Namespace) -> Execution:
     from deepsound.weights.places import register_model_folders
 
     register_model_folders([Path(folder) for folder in options.models])
-    return Execution(options.device, options.precision, options.offload, dict(map(_named_path, options.weights)),
-                     options.download)
+    named = _model_folders(options) | dict(map(_named_path, options.weights))
+    return Execution(options.device, options.precision, options.offload, named, options.download)
+
+
+def _model_folders(options: argparse.Namespace) -> dict[str, Path]:
+    """The original's two folders by catalogue id: the planner is the cot model, the judge the one that was named."""
+    judge = JUDGES.get(engines.ALIASES.get(("reasoner", options.reasoner), options.reasoner))
+    named = {PLANNER: options.step0_model_dir, judge: options.step2_model_dir}
+    return {name: Path(folder).expanduser() for name, folder in named.items() if name and folder}
 
 
 def _named_path(text: str) -> tuple[str, Path]:
@@ -63,6 +78,8 @@ def _named_path(text: str) -> tuple[str, Path]:
 
 
 def _mention_unused_folders(options: argparse.Namespace, display: Display) -> None:
+    if engines.ALIASES.get(("reasoner", options.reasoner), options.reasoner) in JUDGES:
+        return
     for flag in ("step0_model_dir", "step2_model_dir"):
         folder = getattr(options, flag)
         if folder is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -36,6 +36,11 @@ class Execution:
     def __post_init__(self) -> None:
         if self.precision not in PRECISIONS:
             raise InputError(f"The precision is {self.precision!r}; choose one of: {', '.join(PRECISIONS)}.")
+
+    @property
+    def unquantised(self) -> Execution:
+        """The same for networks that are no language models: what those do in 8 or 4 bits is left to `auto`."""
+        return self if self.precision in ("auto", *_FLOATING) else replace(self, precision="auto")
 
 
 def torch_device(execution: Execution) -> torch.device:

@@ -22,7 +22,9 @@ def graph(server, file="silent_impacts.mp4", start=0.0, length=2.0, **changed):
     return {
         LOAD: node("LoadVideo", file=file, start=start, duration=length),
         MMAUDIO: node("MMAudioGenerate", **{**CARD, "video": [LOAD, 0], **changed}),
-        JUDGE: node("VoiceOverCoT", video=[LOAD, 0], audio=[MMAUDIO, 0], engine="says_what_is_held"),
+        JUDGE: node("VoiceOverCoT", video=[LOAD, 0], audio=[MMAUDIO, 0], engine="says_what_is_held",
+                    undecided="no", whole_trace=True, published_parser=False, precision="auto", offload=False,
+                    download=False),
         "5": {"class_type": "PreviewAny", "inputs": {"source": [JUDGE, 3]}},
         SAVE: node("MuxVideo", video=[LOAD, 0], audio=[MMAUDIO, 0], container="auto", codec="flac",
                    filename_prefix=f"test/{server.core.name}_mmaudio_{changed.get('seed', 1)}"),

@@ -17,6 +17,14 @@ def sound(*values: float, batch: int = 1, sample_rate: int = 16000):
     return {"waveform": waveform, "sample_rate": sample_rate}
 
 
+JUDGE = {"undecided": "no", "whole_trace": True, "published_parser": False, "precision": "auto", "offload": False,
+         "download": False}
+
+
+def judge(nodes, video, engine, **changed):
+    return nodes["DeepSoundVoiceOverCoT"].execute(video, sound(0.1), engine, **{**JUDGE, **changed})
+
+
 @pytest.fixture
 def in_input(host, make_video, tone):
     """A clip of two seconds with a tone, in the input folder, by name."""
@@ -148,11 +156,31 @@ def test_an_engine_that_is_not_there_is_never_stood_in_for(nodes, video, name):
     ("yes", True, "yes"), ("no", False, "no"), ("undecided", False, "undecided"),
 ])
 def test_the_verdict_and_its_reasons(nodes, video, host, engine, voice_over, verdict):
-    output = nodes["DeepSoundVoiceOverCoT"].execute(video, sound(0.1), engine)
+    output = judge(nodes, video, engine)
     assert output.args[:2] == (voice_over, verdict)
     assert "<SUMMARY> looking </SUMMARY>" in output.args[3]
     assert output.ui == {"deepsound": [{"verdict": verdict, "category": output.args[2], "reasoning": output.args[3]}]}
-    assert host.texts == [("7", "&lt;SUMMARY&gt; looking &lt;/SUMMARY&gt;"), ("7", f"verdict: {verdict}")]
+    said = f"verdict: {verdict}" + " (taken as no)" * (verdict == "undecided")
+    assert host.texts == [("7", "&lt;SUMMARY&gt; looking &lt;/SUMMARY&gt;"), ("7", said)]
+
+
+def test_an_undecided_answer_counts_as_the_user_chose(nodes, video, host):
+    assert judge(nodes, video, "undecided", undecided="yes").args[:2] == (True, "undecided")
+    assert host.texts[-1] == ("7", "verdict: undecided (taken as yes)")
+    assert judge(nodes, video, "yes", undecided="no").args[0] is True
+    with pytest.raises(InputError, match="undecided is 'maybe'; choose one of: no, yes"):
+        judge(nodes, video, "undecided", undecided="maybe")
+
+
+def test_the_four_sections_come_out_one_by_one(nodes, video):
+    sections = judge(nodes, video, "rules").args[4:8]
+    assert len(sections) == 4 and all(sections)
+    assert sections[3] in ("A. Yes", "B. No")
+
+
+def test_the_plan_has_the_four_steps(nodes, video):
+    (plan,) = nodes["DeepSoundCoTPlan"].execute(video, "rules", False, "auto", False, False).args
+    assert [line.partition(":")[0] for line in plan.splitlines()] == ["Step1", "Step2", "Step3", "Step4"]
 
 
 def test_separation_goes_item_by_item(nodes):
@@ -214,7 +242,7 @@ def test_a_mode_that_is_not_on_the_menu_is_refused(nodes):
 
 
 @pytest.mark.parametrize(("node_id", "arguments"), [
-    ("DeepSoundVoiceOverCoT", {"engine": "no"}),
+    ("DeepSoundVoiceOverCoT", {"engine": "no", **JUDGE}),
     ("DeepSoundMuxVideo", {"filename_prefix": "x", "container": "auto", "codec": "auto"}),
 ])
 def test_a_batch_is_never_cut_to_its_first(nodes, video, node_id, arguments):
@@ -300,7 +328,7 @@ def test_the_pipeline_card_takes_all_steps(nodes, video, engines, fallback, voic
 
 @pytest.mark.parametrize("run", [
     lambda nodes, video: nodes["DeepSoundGenerateAudio"].execute(video, "endless", "", "", 0, 0.0),
-    lambda nodes, video: nodes["DeepSoundVoiceOverCoT"].execute(video, sound(0.1), "yes"),
+    lambda nodes, video: judge(nodes, video, "yes"),
     lambda nodes, video: nodes["DeepSoundMuxVideo"].execute(video, "clip", "auto", "auto", sound(0.1)),
     lambda nodes, video: nodes["DeepSoundPipeline"].execute(
         video, "endless", "no", "halving", "s4", "rm", "", "", 0, 0.0),

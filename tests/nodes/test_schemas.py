@@ -11,8 +11,9 @@ import pytest
 ROOT = Path(__file__).parents[2]
 GOLDEN = Path(__file__).with_name("schemas.json")
 NODE_IDS = [
-    "DeepSoundLoadVideo", "DeepSoundGenerateAudio", "DeepSoundMMAudioGenerate", "DeepSoundVoiceOverCoT",
-    "DeepSoundVocalSeparate", "DeepSoundSilenceFallback", "DeepSoundMuxVideo", "DeepSoundPipeline",
+    "DeepSoundLoadVideo", "DeepSoundCoTPlan", "DeepSoundGenerateAudio", "DeepSoundMMAudioGenerate",
+    "DeepSoundVoiceOverCoT", "DeepSoundVocalSeparate", "DeepSoundSilenceFallback", "DeepSoundMuxVideo",
+    "DeepSoundPipeline",
 ]
 
 
