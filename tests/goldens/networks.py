@@ -25,12 +25,17 @@ def tolerance(expected: torch.Tensor) -> float:
 
 @contextmanager
 def recorded(module: nn.Module, names: Iterable[str]) -> Iterator[dict[str, torch.Tensor]]:
-    """Outputs of the submodules called `names`, filled in as `module` runs; a name it lacks stays absent."""
+    """Outputs of the submodules called `names`, filled in as `module` runs; a name it lacks stays absent.
+
+    Of a submodule that returns several, the first: layers of older transformers do.
+    """
     outputs: dict[str, torch.Tensor] = {}
     submodules = dict(module.named_modules())
 
     def keep(name: str):
-        return lambda _module, _inputs, output: outputs.__setitem__(name, output.detach().clone())
+        def hook(_module, _inputs, output):
+            outputs[name] = (output[0] if isinstance(output, tuple) else output).detach().clone()
+        return hook
 
     hooks = [submodules[name].register_forward_hook(keep(name)) for name in names if name in submodules]
     try:

@@ -24,7 +24,7 @@ NAME = "deepsound_kept_attention"
 @cache
 def register() -> str:
     """Make this attention known to transformers; returns the name its layers find it by."""
-    transformers_module("modeling_utils").AttentionInterface.register(NAME, _of_layer)
+    transformers_module("modeling_utils").ALL_ATTENTION_FUNCTIONS[NAME] = _of_layer
     return NAME
 
 
