@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -128,8 +127,3 @@ def active_rms(samples: np.ndarray, frame: int = 1024) -> float:
     power = np.square(samples[: len(samples) // frame * frame].reshape(-1, frame)).mean(axis=1)
     loud = power > 1e-3 * power.max(initial=0.0)
     return float(np.sqrt(power[loud].mean())) if loud.any() else 0.0
-
-
-def names(folder: Path) -> Sequence[str]:
-    """The voices below a folder, SYNTHESISER/VOICE."""
-    return [f"{voice.parent.name}/{voice.name}" for voice in sorted(folder.glob("*/*")) if voice.is_dir()]
