@@ -10,11 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from deepsound.models.mmaudio.attention import Projected, rotation
 from deepsound.models.mmaudio.blocks import Streams
 from deepsound.models.mmaudio.conditions import Conditions
 from deepsound.models.mmaudio.config import FlowConfig
 from deepsound.models.mmaudio.flow import FlowNetwork
-from deepsound.models.mmaudio.layers import Projected, Rotation, rotation
 from deepsound.models.mmaudio.lengths import SequenceLengths
 from deepsound.models.mmaudio.sampler import guided
 from deepsound.models.mmaudio.weights import state_dict
@@ -103,8 +103,8 @@ def _tables(network: FlowNetwork, lengths: SequenceLengths, second: SequenceLeng
 
 def _matrices(network: FlowNetwork, length: int, scale: float) -> Tensor:
     """The rotary table as the original keeps it: a 2 x 2 matrix per position and pair."""
-    turn: Rotation = rotation(length, network.config.head_dim, scale, torch.device("cpu"))
-    return torch.stack((turn.cos, -turn.sin, turn.sin, turn.cos), dim=-1).unflatten(-1, (2, 2))[None]
+    turn = rotation(length, network.config.head_dim, scale, torch.device("cpu"))
+    return torch.stack((turn.real, -turn.imag, turn.imag, turn.real), dim=-1).unflatten(-1, (2, 2))[None]
 
 
 @contextmanager

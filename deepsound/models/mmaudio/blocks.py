@@ -8,16 +8,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from deepsound.models.mmaudio.attention import HeadProjection, attention
 from deepsound.models.mmaudio.config import FlowConfig
-from deepsound.models.mmaudio.layers import (
-    Conv,
-    GatedConvMlp,
-    GatedMlp,
-    HeadProjection,
-    Rotation,
-    attention,
-    modulate,
-)
+from deepsound.models.mmaudio.convolution import Conv
+from deepsound.models.mmaudio.layers import modulate
+from deepsound.models.mmaudio.linear import Linear
+from deepsound.models.mmaudio.mlp import GatedConvMlp, GatedMlp
 
 
 class Streams(NamedTuple):
@@ -43,7 +39,7 @@ class Modulation(nn.Sequential):
     """`parts` shifts, scales and gates from a guide, each [B, length or 1, width]."""
 
     def __init__(self, width: int, parts: int) -> None:
-        super().__init__(nn.SiLU(), nn.Linear(width, parts * width))
+        super().__init__(nn.SiLU(), Linear(width, parts * width))
         self.parts = parts
 
     def forward(self, guide: Guide) -> tuple[Tensor, ...]:
@@ -62,14 +58,14 @@ class Stream(nn.Module):
         self.attn = HeadProjection(width, config.num_heads)
         self.adaLN_modulation = Modulation(width, parts=2 if ends else 6)
         if not ends:
-            self.linear1 = Conv(width, width, kernel_size=3) if convolved else nn.Linear(width, width)
+            self.linear1 = Conv(width, width, kernel_size=3) if convolved else Linear(width, width)
             self.ffn = GatedConvMlp(width, config.mlp_dim) if convolved else GatedMlp(width, config.mlp_dim)
 
     def finish(self, sequence: Tensor, attended: Tensor, modulation: Sequence[Tensor]) -> Tensor:
         """`sequence` [B, length, width] with what it attended to, and its MLP, added."""
         _, _, gate, mlp_shift, mlp_scale, mlp_gate = modulation
-        sequence = sequence + self.linear1(attended) * gate
-        return sequence + self.ffn(modulate(sequence, mlp_shift, mlp_scale)) * mlp_gate
+        sequence = torch.addcmul(sequence, self.linear1(attended), gate)
+        return torch.addcmul(sequence, self.ffn(modulate(sequence, mlp_shift, mlp_scale)), mlp_gate)
 
 
 class JointBlock(nn.Module):
@@ -82,7 +78,7 @@ class JointBlock(nn.Module):
         self.clip_block = Stream(config, ends=last)
         self.text_block = Stream(config, convolved=False, ends=last)
 
-    def forward(self, streams: Streams, guides: Sequence[Guide], positions: Sequence[Rotation | None]) -> Streams:
+    def forward(self, streams: Streams, guides: Sequence[Guide], positions: Sequence[Tensor | None]) -> Streams:
         blocks = (self.latent_block, self.clip_block, self.text_block)
         modulations = [block.adaLN_modulation(guide) for block, guide in zip(blocks, guides, strict=True)]
         projected = [block.attn(modulate(stream, *modulation[:2]), at) for block, stream, modulation, at
@@ -100,7 +96,7 @@ class JointBlock(nn.Module):
 class FusedBlock(Stream):
     """Latents attending to themselves."""
 
-    def forward(self, latent: Tensor, guide: Guide, positions: Rotation) -> Tensor:
+    def forward(self, latent: Tensor, guide: Guide, positions: Tensor) -> Tensor:
         modulation = self.adaLN_modulation(guide)
         heads = self.attn(modulate(latent, *modulation[:2]), positions)
         return self.finish(latent, attention(*heads), modulation)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 import torch.nn.functional as F
@@ -47,10 +48,12 @@ class Conditions:
         )
 
 
+@lru_cache(maxsize=64)
 def upsampled(length: int, latents: int) -> Tensor:
     """[latents] indices that stretch `length` features to the latents: torch's `nearest-exact`, not `nearest`."""
-    indices = torch.arange(length, dtype=torch.float32)
-    return F.interpolate(indices[None, None], latents, mode="nearest-exact")[0, 0].long()
+    with torch.inference_mode(False):
+        indices = torch.arange(length, dtype=torch.float32, device="cpu")
+        return F.interpolate(indices[None, None], latents, mode="nearest-exact")[0, 0].long()
 
 
 def distinct_empty_rows(length: int) -> tuple[int, Tensor]:
@@ -61,6 +64,6 @@ def distinct_empty_rows(length: int) -> tuple[int, Tensor]:
     """
     period = FEATURES_PER_SEGMENT
     distinct = min(length, 3 * period)
-    place = torch.arange(length)
+    place = torch.arange(length, device="cpu")
     middle, end = period + place % period, place - length + distinct
     return distinct, torch.where(place < period, place, torch.where(place < length - period, middle, end))

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
+from deepsound.models.mmaudio.attention import rotation
 from deepsound.models.mmaudio.blocks import FinalLayer, FusedBlock, Guide, JointBlock, Streams
 from deepsound.models.mmaudio.conditions import Conditions, distinct_empty_rows, upsampled
 from deepsound.models.mmaudio.config import FlowConfig
-from deepsound.models.mmaudio.layers import Conv, GatedConvMlp, GatedMlp, TimeEmbedding, rotation
+from deepsound.models.mmaudio.convolution import Conv
+from deepsound.models.mmaudio.kept import KeptTensors
+from deepsound.models.mmaudio.layers import TimeEmbedding
 from deepsound.models.mmaudio.lengths import FEATURES_PER_SEGMENT, SequenceLengths
+from deepsound.models.mmaudio.mlp import GatedConvMlp, GatedMlp
 
 
 class FlowNetwork(nn.Module):
@@ -25,6 +32,7 @@ class FlowNetwork(nn.Module):
     def __init__(self, config: FlowConfig) -> None:
         super().__init__()
         self.config = config
+        self._kept = KeptTensors()
         self._add_learned_inputs()
         self._add_projections()
         width = config.hidden_dim
@@ -73,29 +81,45 @@ class FlowNetwork(nn.Module):
         text_dim]. ValueError where a shape is another.
         """
         config = self.config
-        if clip is None:
-            clip = self.empty_clip_feat.expand(batch, lengths.clip, -1)
-        if text is None:
-            text = self.empty_string_feat.expand(batch, -1, -1)
-        _require("clip", clip, (batch, lengths.clip, config.clip_dim))
-        _require("text", text, (batch, config.text_seq_len, config.text_dim))
-        timing, place = self._timing(sync, lengths.sync, batch)
-        clip, text = self.clip_input_proj(clip), self.text_input_proj(text)
+        distinct, place = lengths.sync, torch.arange(lengths.sync, device="cpu")
+        if sync is None:
+            distinct, place = distinct_empty_rows(lengths.sync)
+        clip = self._projected("clip", clip, (batch, lengths.clip, config.clip_dim))
+        text = self._projected("text", text, (batch, config.text_seq_len, config.text_dim))
+        timing = self._projected("sync", sync, (batch, distinct, config.sync_dim))
         summary = self.global_cond_mlp(self.clip_cond_proj(clip.mean(dim=1)) + self.text_cond_proj(text.mean(dim=1)))
         entries = torch.arange(batch, device=timing.device)
         rows = place[upsampled(lengths.sync, lengths.latent)].to(timing.device)
-        return Conditions(clip, text, summary, timing.flatten(0, 1), entry=entries.repeat_interleave(timing.shape[1]),
-                          rows=rows + entries[:, None] * timing.shape[1])
+        return Conditions(clip, text, summary, timing.flatten(0, 1), entry=entries.repeat_interleave(distinct),
+                          rows=rows + entries[:, None] * distinct)
 
-    def _timing(self, sync: Tensor | None, length: int, batch: int) -> tuple[Tensor, Tensor]:
-        """Distinct projected sync features [batch, distinct, width], and which of them each feature is, [length]."""
-        distinct, place = length, torch.arange(length)
-        if sync is None:
-            distinct, place = distinct_empty_rows(length)
-            sync = self.empty_sync_feat.expand(batch, distinct, -1)
-        _require("sync", sync, (batch, distinct, self.config.sync_dim))
-        by_segment = sync.unflatten(1, (-1, FEATURES_PER_SEGMENT)) + self.sync_pos_emb
-        return self.sync_input_proj(by_segment.flatten(1, 2)), place
+    def _projected(self, kind: str, features: Tensor | None, shape: tuple[int, int, int]) -> Tensor:
+        """Projected `features` of `shape`, or the learned empty ones for None; those are computed once per length."""
+        batch, length, _ = shape
+        project: nn.Module = getattr(self, f"{kind}_input_proj")
+        if features is not None:
+            _require(kind, features, shape)
+            return project(self._placed(features) if kind == "sync" else features)
+        learned: Tensor = self.empty_string_feat if kind == "text" else getattr(self, f"empty_{kind}_feat")
+
+        def make() -> Tensor:
+            empty = learned.expand(1, length, -1)
+            return project(self._placed(empty) if kind == "sync" else empty)
+
+        sources = (learned, self.sync_pos_emb, *project.parameters())
+        return self._kept.get((kind, length), sources, make).expand(batch, -1, -1)
+
+    def _placed(self, sync: Tensor) -> Tensor:
+        """`sync` features with what tells their place within a segment."""
+        return (sync.unflatten(1, (-1, FEATURES_PER_SEGMENT)) + self.sync_pos_emb).flatten(1, 2)
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> FlowNetwork:
+        self._kept.clear()
+        return super()._apply(fn, recurse)
+
+    def _load_from_state_dict(self, *arguments: Any) -> None:
+        self._kept.clear()
+        super()._load_from_state_dict(*arguments)
 
     def forward(self, latent: Tensor, time: Tensor, conditions: Conditions) -> Tensor:
         """Velocity [conditions.batch, L, latent_dim] of `latent` [B, L, latent_dim] at `time` [] or [B] from 0 to 1.
