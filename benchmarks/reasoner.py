@@ -3,7 +3,8 @@
 Checkpoints with random weights are written in the published form and asked through the engine: the tiny one of the
 tests, and one with a language model of Qwen2-0.5B's sizes whose vision tower is smaller in proportion. One is taught to
 write one wording, as the published models nearly do, so that a second answer can be guessed from the first; the other
-is left random, so that every token depends on everything that was read. On CUDA, a random language model of the
+is left random, so that every token depends on everything that was read. Times are processor seconds of one thread, so
+that other work on the machine does not count. On CUDA, a random language model of the
 published size is timed in bfloat16 against what reading its weights costs.
 """
 
@@ -13,6 +14,7 @@ import argparse
 import os
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from operator import itemgetter
 from pathlib import Path
@@ -21,6 +23,7 @@ import numpy as np
 import torch
 
 from benchmarks._measure import save
+from deepsound.models.videollama2.cache import KeyValueCache
 from deepsound.models.videollama2.config import LanguageConfig, VideoLlama2Config
 from deepsound.models.videollama2.language import LanguageModel
 from deepsound.reason.videollama2.asking import NO_SHORTCUTS, Answer, Question, Shortcuts, ask
@@ -42,6 +45,8 @@ HALF_BILLION = VideoLlama2Config(
     vision=replace(tiny.CONFIG.vision, width=432, layers=13, heads=6, mlp_width=1600, patch_size=14),
     connector=replace(tiny.CONFIG.connector, vision_width=432, width=896), audio=tiny.CONFIG.audio)
 
+SHORTCUTS = {"all": Shortcuts(), "reuse alone": Shortcuts(drafts=False), "none": NO_SHORTCUTS}
+
 Row = dict[str, object]
 
 
@@ -56,9 +61,10 @@ def question(seed: int, tokens: int) -> Question:
 
 
 def timed(networks: Networks, asked: Question, shortcuts: Shortcuts) -> tuple[float, Answer]:
-    began = time.perf_counter()
-    answer = ask(networks, frames(0), asked, QUIET, shortcuts)
-    return time.perf_counter() - began, answer
+    shown = frames(0)
+    began = time.process_time()
+    answer = ask(networks, shown, asked, QUIET, shortcuts)
+    return time.process_time() - began, answer
 
 
 def load(folder: Path) -> Networks:
@@ -75,7 +81,7 @@ def load(folder: Path) -> Networks:
 def judgements(folder: Path, repeats: int) -> Row:
     """Two judgements of one clip with two sounds, by a model that writes one wording; the best of some repeats."""
     row: Row = {}
-    for name, shortcuts in (("all", Shortcuts()), ("reuse alone", Shortcuts(drafts=False)), ("none", NO_SHORTCUTS)):
+    for name, shortcuts in SHORTCUTS.items():
         firsts, seconds = [], []
         for _ in range(repeats):
             networks = load(folder)
@@ -92,9 +98,9 @@ def judgements(folder: Path, repeats: int) -> Row:
 def identical(folder: Path, tokens: int) -> bool:
     """Whether a random model's answers have the same ids with every shortcut on and with every one off."""
     networks = load(folder)
-    kept = [timed(networks, question(seed, tokens), Shortcuts())[1].ids for seed in (1, 2, 1)]
-    bare = [timed(networks, question(seed, tokens), NO_SHORTCUTS)[1].ids for seed in (1, 2)]
-    return kept == [*bare, bare[0]] and kept[0] != kept[1]
+    kept, bare = ([timed(networks, question(seed, tokens), shortcuts)[1].ids for seed in (1, 2)]
+                  for shortcuts in (Shortcuts(), NO_SHORTCUTS))
+    return kept == bare and kept[0] != kept[1]
 
 
 @torch.inference_mode()
@@ -107,10 +113,10 @@ def drafting(folder: Path, tokens: int, repeats: int) -> Row:
         def written(drafts: Drafts | None) -> tuple[float, Decoder]:
             settings = GenerationSettings(repetition_penalty=1.05, max_new_tokens=tokens)
             decoder = Decoder(model, model.new_cache(32 + tokens), settings, drafts)
-            began = time.perf_counter()
+            began = time.process_time()
             for _ in decoder.tokens(prompt):
                 pass
-            return time.perf_counter() - began, decoder
+            return time.process_time() - began, decoder
 
         plain_s, plain = min((written(None) for _ in range(repeats)), key=itemgetter(0))
         near = [token if at % 16 else (token + 1) % 300 for at, token in enumerate(plain.written, 1)]
@@ -146,34 +152,44 @@ def show(row: Row) -> None:
 
 
 @torch.inference_mode()
-def on_cuda(prompt_tokens: int = 2899, steps: int = 64) -> Row:
-    """The published language model's sizes with random weights, in bfloat16, beside what copying its weights takes."""
-    device = torch.device("cuda")
-    model = LanguageModel(LanguageConfig()).to(torch.bfloat16)
-    model = model.to(device).eval()
+def against_bandwidth(config: LanguageConfig, device: torch.device, prompt_tokens: int = 2899, steps: int = 64) -> Row:
+    """A random language model in bfloat16: prefill, and the time of a step beside what reading its weights takes."""
+    model = LanguageModel(config).to(torch.bfloat16).to(device).eval()
     weight_bytes = sum(parameter.nbytes for parameter in model.parameters()) - model.model.embed_tokens.weight.nbytes
     source = torch.empty(1 << 30, dtype=torch.uint8, device=device)
-    floor_s = _cuda_s(source.clone, 5) / (2 * source.numel()) * weight_bytes
-    row: Row = {"floor_s_per_token": floor_s, "device": torch.cuda.get_device_name()}
+    floor_s = _seconds(source.clone, 5, device) / (2 * source.numel()) * weight_bytes
+    row: Row = {"floor_s_per_token": floor_s}
     for name, fixed in (("plain", False), ("compiled", True)):
         if fixed:
-            model.compile_step(mode="reduce-overhead")
-        kept = model.new_cache(prompt_tokens + steps + 8, fixed)
-        prompt = torch.randn(1, prompt_tokens, model.config.width, device=device, dtype=torch.bfloat16)
-        prefill_s = _cuda_s(lambda kept=kept, prompt=prompt: (kept.rewind(0), model(prompt, kept, 1)), 3)
-        one = prompt[:, :1]
-        _cuda_s(lambda kept=kept, one=one: model(one, kept, 1), 4)
-        token_s = _cuda_s(lambda kept=kept, one=one: model(one, kept, 1), steps)
+            model.compile_step(**({"mode": "reduce-overhead"} if device.type == "cuda" else {"backend": "eager"}))
+        kept = model.new_cache(prompt_tokens + 2 * steps + 8, fixed)
+        prompt = torch.randn(1, prompt_tokens, config.width, device=device).bfloat16()
+
+        def prefill(kept: KeyValueCache = kept, prompt: torch.Tensor = prompt) -> None:
+            kept.rewind(0)
+            model(prompt, kept, 1)
+
+        def step(kept: KeyValueCache = kept, token: torch.Tensor = prompt[:, :1]) -> None:
+            model(token, kept, 1).argmax()
+
+        prefill_s = _seconds(prefill, 3, device)
+        _seconds(step, 4, device)
+        token_s = _seconds(step, steps, device)
         row[name] = {"prefill_s": prefill_s, "s_per_token": token_s, "times_floor": token_s / floor_s}
     return row
 
 
-def _cuda_s(work, times: int) -> float:
-    torch.cuda.synchronize()
+def _seconds(work: Callable[[], object], times: int, device: torch.device) -> float:
+    def wait() -> None:
+        if device.type == "cuda":
+            torch.cuda.synchronize()
+
+    work()
+    wait()
     began = time.perf_counter()
     for _ in range(times):
         work()
-    torch.cuda.synchronize()
+    wait()
     return (time.perf_counter() - began) / times
 
 
@@ -181,15 +197,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--half-billion", action="store_true", help="also the 0.5B-sized model: minutes, 8 GB")
     arguments = parser.parse_args()
-    results: Row = {"cores": os.cpu_count(), "threads": torch.get_num_threads(), "models": []}
+    torch.set_num_threads(1)
+    results: Row = {"cores": os.cpu_count(), "threads": 1, "models": []}
     with tempfile.TemporaryDirectory() as folder:
-        wanted = [("tiny", tiny.CONFIG, 64, 5)] + [("0.5B", HALF_BILLION, 24, 2)] * arguments.half_billion
+        wanted = [("tiny", tiny.CONFIG, 64, 5)] + [("0.5B", HALF_BILLION, 24, 1)] * arguments.half_billion
         for name, config, tokens, repeats in wanted:
             results["models"].append(measure(name, config, Path(folder), tokens, repeats))  # type: ignore[attr-defined]
             show(results["models"][-1])  # type: ignore[index]
     if torch.cuda.is_available():
-        results["7B on CUDA"] = on_cuda()
-        print(results["7B on CUDA"])
+        results["7B on CUDA"] = against_bandwidth(LanguageConfig(), torch.device("cuda"))
+        print(torch.cuda.get_device_name(), results["7B on CUDA"])
     else:
         results["7B on CUDA"] = "not measured: no CUDA device here"
         print(f"\n7B on CUDA, prefill and time per token: {results['7B on CUDA']}")

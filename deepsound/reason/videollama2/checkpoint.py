@@ -18,7 +18,7 @@ from deepsound.models.videollama2.config import VideoLlama2Config
 from deepsound.models.videollama2.encoders import AudioEncoder, VisionEncoder
 from deepsound.models.videollama2.language import LanguageModel
 from deepsound.reason.videollama2.decoding import GenerationSettings
-from deepsound.reason.videollama2.tokenizer import Tokenizer
+from deepsound.reason.videollama2.tokenizer import Tokenizer, tokenizer_in
 from deepsound.weights.load import fill, read_tensors
 
 T = TypeVar("T")
@@ -62,7 +62,7 @@ class Checkpoint:
 
     @cached_property
     def tokenizer(self) -> Tokenizer:
-        return Tokenizer(self.folder)
+        return tokenizer_in(self.folder)
 
     @cached_property
     def frames(self) -> int:

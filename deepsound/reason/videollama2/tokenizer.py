@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ from deepsound.reason import prompts
 
 _WHOLE = "tokenizer.json"
 _PARTS = ("vocab.json", "merges.txt")
+_FILES = (_WHOLE, *_PARTS, "tokenizer_config.json", "added_tokens.json", "special_tokens_map.json",
+          "chat_template.jinja")
 _UNFINISHED = "\ufffd"
 
 
@@ -47,6 +50,17 @@ class Tokenizer:
             raise EngineError(f"The chat template in {self._folder} cannot be used: {error}. Get the folder again "
                               "with `deepsound models download`.") from error
         return self.encode(before), self.encode(after)
+
+
+def tokenizer_in(folder: Path) -> Tokenizer:
+    """The tokenizer of a folder, read once: with the real vocabulary that takes seconds. Raises as Tokenizer does."""
+    present = [path for name in _FILES if (path := folder / name).is_file()]
+    return _read_once(folder, tuple((path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in present))
+
+
+@lru_cache(maxsize=4)
+def _read_once(folder: Path, files: tuple[tuple[str, int, int], ...]) -> Tokenizer:
+    return Tokenizer(folder)
 
 
 class Streamed:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from deepsound.reason.videollama2.checkpoint import Checkpoint
 from deepsound.reason.videollama2.frames import Frames
 from deepsound.reason.videollama2.networks import Networks
 from deepsound.reason.videollama2.recollection import recollection
+from deepsound.reason.videollama2.tokenizer import tokenizer_in
 from deepsound.runtime.execution import Execution
 from deepsound.runtime.features import features
 from deepsound.runtime.progress import Progress
@@ -142,3 +144,12 @@ def test_progress_goes_by_tokens_and_only_forward(networks: Networks) -> None:
     ask(networks, frames(0), replace(PLAN, expected=()), Progress(
         on_event=lambda event: shares.append(event.fraction or 0.0)), NO_SHORTCUTS)
     assert shares == sorted(shares) and shares[-1] == 1.0 and len(set(shares)) > TOKENS
+
+
+def test_a_tokenizer_is_read_once_and_again_when_its_files_change(tmp_path: Path) -> None:
+    folder = tiny.write(tmp_path / "checkpoint")
+    first = tokenizer_in(folder)
+    assert tokenizer_in(folder) is first
+    path = folder / "tokenizer_config.json"
+    path.write_text(path.read_text() + "\n")
+    assert tokenizer_in(folder) is not first
