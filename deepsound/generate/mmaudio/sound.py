@@ -10,6 +10,7 @@ from torch import Tensor
 from deepsound.generate.mmaudio.asked import Checked
 from deepsound.generate.mmaudio.conditions import Features, conditions_of
 from deepsound.generate.mmaudio.networks import Stage
+from deepsound.generate.mmaudio.stepping import stepped
 from deepsound.models.bigvgan.chunks import FRAMES_AT_ONCE, decode
 from deepsound.models.mmaudio.lengths import LatentRate
 from deepsound.models.mmaudio.sampler import euler, guided, initial_noise
@@ -27,7 +28,7 @@ def latents_of(
     """Latents [1, latent_dim, length], as the autoencoder takes them, for each seed asked for."""
     network = stage.flow()
     wanted, unwanted = conditions_of(stage, features, rate)
-    field = guided(network, wanted, unwanted, asked.guidance)
+    field = stepped(guided(network, wanted, unwanted, asked.guidance), stage.device)
     shape = (1, wanted.latents, network.config.latent_dim)
     made = []
     for number, seed in enumerate(asked.seeds):
