@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
@@ -23,6 +23,8 @@ from deepsound.runtime.progress import Progress
 # The longest question's tokens, with room to spare: every question about a clip fits behind what another left.
 _QUESTION_TOKENS = 256
 _PICTURES_AT_ONCE = 4
+# For the bar, before any answer is known.
+_USUAL_TOKENS = 64
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ class Answer:
     """What was written, as text and as ids (with the end token, unless it was ended before), and what it cost.
 
     `passes` is how often the language model's weights were read while writing; `reused_tokens` of `prompt_tokens` were
-    not read again. `first_logits` [vocabulary] decided the first token.
+    not read again. `share_of_yes` is what the first token's logits give to the letter A, against B.
     """
 
     text: str
@@ -70,7 +72,7 @@ class Answer:
     passes: int
     prompt_tokens: int
     reused_tokens: int
-    first_logits: Tensor
+    share_of_yes: float
 
 
 def ask(
@@ -81,65 +83,73 @@ def ask(
     video = _video_tokens(networks, frames, progress.part(0.0, 0.4), shortcuts)
     audio = _audio_tokens(networks, question.filterbank, progress.part(0.4, 0.45))
     with networks.use("language", progress) as model:
-        return _answered(networks, model, video, audio, frames, question, progress.part(0.45, 1.0), shortcuts, on_text)
+        asking = _Asking(networks, model, question, shortcuts, progress.part(0.45, 1.0), on_text)
+        return asking.answer(frames.digest(), video, audio)
 
 
-def _answered(
-    networks: Networks, model: LanguageModel, video: Tensor, audio: Tensor | None, frames: Frames, question: Question,
-    progress: Progress, shortcuts: Shortcuts, on_text: Callable[[str], None],
-) -> Answer:
-    tokenizer, recalled = networks.checkpoint.tokenizer, recollection(model)
-    before, after = (torch.tensor([ids], device=model.device) for ids in tokenizer.question(question.text))
-    beginning = torch.cat((model.embed(before), _here(model, video)), dim=1)
-    rest = model.embed(after) if audio is None else torch.cat((_here(model, audio), model.embed(after)), dim=1)
-    drafts = recalled.drafts(question.text, lambda: map(tokenizer.encode, question.expected))
-    settings = replace(networks.checkpoint.generation, max_new_tokens=question.most_tokens)
-    capacity = beginning.shape[1] + _most_sound_tokens(networks) + _QUESTION_TOKENS + settings.max_new_tokens
-    key = (frames.digest(), tuple(before[0].tolist()))
-    with _begun(model, recalled, key, beginning, capacity, networks, shortcuts) as (kept, reused):
-        progress.update(0.1)
-        decoder = Decoder(model, kept, settings, drafts if shortcuts.drafts else None)
-        expected = len(drafts.propose([], settings.max_new_tokens)) or 64
-        text = _written(decoder.tokens(rest), Streamed(tokenizer), question, progress, expected, on_text)
-    drafts.learn(decoder.written)
-    return Answer(text, tuple(decoder.written), decoder.passes, beginning.shape[1] + rest.shape[1], reused,
-                  decoder.first_row if decoder.first_row is not None else torch.empty(0))
+@dataclass(frozen=True, eq=False)
+class _Asking:
+    """One question to a loaded language model."""
 
+    networks: Networks
+    model: LanguageModel
+    question: Question
+    shortcuts: Shortcuts
+    progress: Progress
+    on_text: Callable[[str], None]
 
-def _written(
-    tokens: Iterator[int], streamed: Streamed, question: Question, progress: Progress, expected: int,
-    on_text: Callable[[str], None],
-) -> str:
-    text = ""
-    for count, token in enumerate(tokens, 1):
-        progress.update(0.1 + 0.9 * min(count / expected, 0.99))
-        new = streamed.add(token)
-        if new:
-            text += new
-            on_text(new)
-        if question.is_enough(text):
-            break
-    progress.update(1.0)
-    return text.strip()
+    def answer(self, seen: str, video: Tensor, audio: Tensor | None) -> Answer:
+        """Answer about the clip whose frames have the digest `seen`."""
+        tokenizer, recalled = self.networks.checkpoint.tokenizer, recollection(self.model)
+        before, after = tokenizer.question(self.question.text)
+        beginning = torch.cat((self._embed(before), self._here(video)), dim=1)
+        rest = self._embed(after) if audio is None else torch.cat((self._here(audio), self._embed(after)), dim=1)
+        drafts = recalled.drafts(self.question.text, lambda: map(tokenizer.encode, self.question.expected))
+        settings = replace(self.networks.checkpoint.generation, max_new_tokens=self.question.most_tokens)
+        with self._begun(recalled, (seen, *before), beginning) as (kept, reused):
+            self.progress.update(0.1)
+            decoder = Decoder(self.model, kept, settings, drafts if self.shortcuts.drafts else None)
+            expected = len(drafts.propose([], settings.max_new_tokens)) or _USUAL_TOKENS
+            text = self._written(decoder.tokens(rest), Streamed(tokenizer), expected)
+        drafts.learn(decoder.written)
+        yes, no = (tokenizer.encode(letter)[0] for letter in "AB")
+        share = float((decoder.first_row[yes] - decoder.first_row[no]).sigmoid())
+        return Answer(text, tuple(decoder.written), decoder.passes, beginning.shape[1] + rest.shape[1], reused, share)
 
+    @contextmanager
+    def _begun(self, recalled: Recollection, key: Hashable, beginning: Tensor) -> Iterator[tuple[KeyValueCache, int]]:
+        """A cache that holds the prompt's beginning, and how many of its tokens had been read before."""
+        capacity = beginning.shape[1] + _most_sound_tokens(self.networks) + _QUESTION_TOKENS + self.question.most_tokens
+        kept = recalled.take(key, capacity) if self.shortcuts.reuse else None
+        reused = kept.length if kept is not None else 0
+        if kept is None:
+            if self.shortcuts.compiled and self.model.device.type == "cuda":
+                self.model.compile_step(mode="reduce-overhead")
+            kept = self.model.new_cache(capacity, fixed=self.shortcuts.compiled)
+            self.model(beginning, kept, rows=0)
+        yield kept, reused
+        # What is taken off the device leaves nothing of its own behind.
+        if self.shortcuts.reuse and not self.networks.offload:
+            recalled.keep(key, beginning.shape[1], kept)
 
-@contextmanager
-def _begun(
-    model: LanguageModel, recalled: Recollection, key: object, beginning: Tensor, capacity: int, networks: Networks,
-    shortcuts: Shortcuts,
-) -> Iterator[tuple[KeyValueCache, int]]:
-    """A cache that holds the prompt's beginning, and how many of its tokens had been read before."""
-    kept = recalled.take(key, capacity) if shortcuts.reuse else None
-    reused = kept.length if kept is not None else 0
-    if kept is None:
-        if shortcuts.compiled and model.device.type == "cuda":
-            model.compile_step(mode="reduce-overhead")
-        kept = model.new_cache(capacity, fixed=shortcuts.compiled)
-        model(beginning, kept, rows=0)
-    yield kept, reused
-    # What is taken off the device takes no share of it with it.
-    if shortcuts.reuse and not networks.offload:
-        recalled.keep(key, beginning.shape[1], kept)
+    def _written(self, tokens: Iterator[int], streamed: Streamed, expected: int) -> str:
+        text = ""
+        for count, token in enumerate(tokens, 1):
+            self.progress.update(0.1 + 0.9 * min(count / expected, 0.99))
+            new = streamed.add(token)
+            if new:
+                text += new
+                self.on_text(new)
+            if self.question.is_enough(text):
+                break
+        self.progress.update(1.0)
+        return text.strip()
+
+    def _embed(self, ids: list[int]) -> Tensor:
+        return self.model.embed(torch.tensor([ids], device=self.model.device))
+
+    def _here(self, tokens: Tensor) -> Tensor:
+        return tokens.to(self.model.device, self.model.dtype)
 
 
 def _video_tokens(networks: Networks, frames: Frames, progress: Progress, shortcuts: Shortcuts) -> Tensor:
@@ -172,7 +182,3 @@ def _most_sound_tokens(networks: Networks) -> int:
     """How many tokens any sound becomes: each is padded to the same length."""
     size = networks.checkpoint.config.audio.patch_size
     return (FILTERBANK_FRAMES // size) * (MEL_BINS // size)
-
-
-def _here(model: LanguageModel, tokens: Tensor) -> Tensor:
-    return tokens.to(model.device, model.dtype)

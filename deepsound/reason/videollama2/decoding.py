@@ -41,7 +41,7 @@ class Decoder:
     ) -> None:
         self.passes = 0
         self.written: list[int] = []
-        self.first_row: Tensor | None = None
+        self.first_row = torch.empty(0)
         self._model = model
         self._kept = kept
         self._settings = settings

@@ -120,17 +120,18 @@ class VideoLlama2Reasoner:
         else:
             question = Question(prompts.JUDGE_QUESTION, expected=prompts.expected_thoughts(),
                                 is_enough=_never if self.trace else conclusion_is_read)
-        answer = self._ask(self.model, clip, audio, question, progress)
-        return self._judgement(answer.text[:MOST_READ])
+        return self._judgement(self._ask(self.model, clip, audio, question, progress))
 
-    def _judgement(self, text: str) -> Judgement:
+    def _judgement(self, answer: Answer) -> Judgement:
+        text = answer.text[:MOST_READ]
         verdict = (published_verdict(text, is_chain=self.model == "cot") if self.published_parser
                    else read_verdict(text))
-        if self.model == "qa":
-            words = {Verdict.YES: "A. Yes", Verdict.NO: "B. No", Verdict.UNDECIDED: plain(text).strip()}
-            return Judgement(verdict, thought=ChainOfThought(conclusion=words[verdict]), raw=text)
-        thought = read_thought(text)
-        return Judgement(verdict, category_of(thought, verdict), thought, raw=text)
+        if self.model == "cot":
+            thought = read_thought(text)
+            return Judgement(verdict, category_of(thought, verdict), thought, raw=text)
+        words = {Verdict.YES: "A. Yes", Verdict.NO: "B. No", Verdict.UNDECIDED: plain(text).strip()}
+        odds = f"Of the two letters, A is {answer.share_of_yes:.1%} likely."
+        return Judgement(verdict, thought=ChainOfThought(reasoning=odds, conclusion=words[verdict]), raw=text)
 
     def _ask(self, model: Model, clip: Clip, audio: Audio | None, question: Question, progress: Progress) -> Answer:
         return with_less_memory(

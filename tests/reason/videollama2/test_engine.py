@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sys
 from collections.abc import Callable
@@ -97,6 +98,8 @@ def test_a_letter_alone(tmp_path: Path, clip: Clip, noise, letter: str, verdict:
     folder = tiny.write(tmp_path / "qa", script=(letter, ". and more"))
     judgement = reasoner(folder, "qa").judge(clip, noise(2.0), QUIET)
     assert (judgement.verdict, judgement.thought.conclusion, judgement.raw) == (verdict, conclusion, letter)
+    share = float(re.findall(r"A is ([\d.]+)% likely", judgement.thought.reasoning)[0])
+    assert share > 60 if verdict is Verdict.YES else share < 40
     published = reasoner(folder, "qa", published_parser=True).judge(clip, noise(2.0), QUIET)
     assert published.verdict is Verdict.NO and published.raw == f"{letter}. and more"
 
