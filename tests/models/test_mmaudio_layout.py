@@ -201,12 +201,18 @@ def test_kept_empty_features_follow_the_weights() -> None:
 
 def test_kept_empty_features_go_with_the_network() -> None:
     built = network()
-    kept = weakref.ref(empty_clip(built).untyped_storage())
+    empty_clip(built)
+    kept = weakref.ref(built._kept.get(("clip", 9), built_sources(built), lambda: pytest.fail("it was not kept")))
     copied = copy.deepcopy(built)
     assert torch.equal(empty_clip(copied), empty_clip(built))
-    del built, copied
+    assert kept() is not None
+    del built
     gc.collect()
     assert kept() is None
+
+
+def built_sources(built: FlowNetwork) -> list[torch.Tensor]:
+    return [built.empty_clip_feat, built.sync_pos_emb, *built.clip_input_proj.parameters()]
 
 
 def test_threads_share_what_is_kept() -> None:

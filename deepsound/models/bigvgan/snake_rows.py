@@ -16,7 +16,7 @@ TILE = 8
 REACH = 3
 # Numbers at a time: for every CPU thread so many that they stay in its core's cache; elsewhere memory is bounded.
 _CPU_BLOCK = 1 << 17
-_DEVICE_BLOCK = 1 << 24
+_DEVICE_BLOCK = 1 << 22
 
 
 def anti_aliased_snake(x: Tensor, up: Tensor, down: Tensor, frequency: Tensor, amplitude: Tensor) -> Tensor:

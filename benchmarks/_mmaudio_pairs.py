@@ -1,0 +1,135 @@
+"""MMAudio's networks here and in the original project's checkout, with the same random weights and inputs.
+
+Every parameter is drawn from N(0, 0.02²). The original's weights reach ours through this project's own loader.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from deepsound.models.bigvgan import weights as bigvgan_weights
+from deepsound.models.bigvgan.chunks import decode
+from deepsound.models.bigvgan.config import BIGVGAN_16K, BIGVGAN_V2_44K
+from deepsound.models.bigvgan.model import BigVgan
+from deepsound.models.mmaudio import weights as flow_weights
+from deepsound.models.mmaudio.config import VARIANTS
+from deepsound.models.mmaudio.flow import FlowNetwork
+from deepsound.models.mmaudio.lengths import sequence_lengths
+from deepsound.models.mmaudio.sampler import guided
+from deepsound.models.vae import weights as vae_weights
+from deepsound.models.vae.config import VAE_16K, VAE_44K
+from deepsound.models.vae.model import MelVae
+from deepsound.weights.load import fill
+
+STRENGTH = 4.5
+
+
+@dataclass(frozen=True)
+class Pair:
+    """The same work here and in the original, if there is one to compare with."""
+
+    ours: Callable[[], Tensor]
+    original: Callable[[], Tensor] | None
+
+
+def use_reference(folder: Path) -> None:
+    """Let the original be imported from its checkout. Raises SystemExit where it, or what it needs, is missing."""
+    sys.path.insert(0, str(folder.resolve()))
+    try:
+        import mmaudio.ext.autoencoder
+        import mmaudio.ext.bigvgan_v2.bigvgan
+        import mmaudio.model.networks  # noqa: F401
+    except ImportError as error:
+        raise SystemExit(f"{folder} is no checkout of MMAudio that can be imported here: {error}. It needs einops, "
+                         "librosa, omegaconf and torchdiffeq, which PYTHONPATH may point to.") from error
+
+
+def drawn(network: nn.Module) -> nn.Module:
+    generator = torch.Generator().manual_seed(0)
+    for parameter in network.parameters():
+        parameter.data.normal_(0.0, 0.02, generator=generator)
+    return network.eval().requires_grad_(False)
+
+
+def noise(*shape: int) -> Tensor:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(1))
+
+
+def guided_pair(variant: str, compare: bool) -> Pair:
+    """One guided evaluation of a flow network for 8 s."""
+    config, rate = VARIANTS[variant].flow, VARIANTS[variant].latents
+    lengths, time = sequence_lengths(8.0, rate), torch.tensor(0.5)
+    latent, text = noise(1, lengths.latent, config.latent_dim), noise(1, config.text_seq_len, config.text_dim)
+    clip, sync = noise(1, lengths.clip, config.clip_dim), noise(1, lengths.sync, config.sync_dim)
+    original, reference = None, drawn(FlowNetwork(config))
+    if compare:
+        from mmaudio.model.networks import get_my_mmaudio
+
+        reference = drawn(get_my_mmaudio(variant))
+        reference.update_seq_lengths(lengths.latent, lengths.clip, lengths.sync)
+        known, empty = reference.preprocess_conditions(clip, sync, text), reference.get_empty_conditions(1)
+
+        def original() -> Tensor:
+            return reference.ode_wrapper(time, latent, known, empty, STRENGTH)
+
+    state = flow_weights.state_dict(reference.state_dict())
+    network = fill(lambda: FlowNetwork(config), state, torch.float32, "random weights")
+    field = guided(network, network.conditions(lengths, clip, sync, text), network.conditions(lengths), STRENGTH)
+    return Pair(lambda: field(latent, time), original)
+
+
+def vocoder(name: str, frames: int, compare: bool) -> Pair:
+    """A vocoder's waveform of so many mel frames; ours in parts, as it is used."""
+    config = BIGVGAN_16K if name == "16k" else BIGVGAN_V2_44K
+    mel, original, reference = noise(1, config.num_mels, frames), None, drawn(BigVgan(config))
+    if compare:
+        reference = drawn(_original_vocoder(name, config))
+
+        def original() -> Tensor:
+            return reference(mel)
+
+    folded = bigvgan_weights.fold_weight_norm(reference.state_dict())
+    network = fill(lambda: BigVgan(config), folded, torch.float32, "random weights")
+    return Pair(lambda: decode(network, mel), original)
+
+
+def _original_vocoder(name: str, config: Any) -> Any:
+    from mmaudio.ext.bigvgan.models import BigVGANVocoder
+    from mmaudio.ext.bigvgan_v2.bigvgan import BigVGAN
+    from mmaudio.ext.bigvgan_v2.env import AttrDict
+
+    settings = asdict(config) | {"resblock": "1", "activation": "snakebeta", "snake_logscale": True}
+    if name == "16k":
+        network = BigVGANVocoder(SimpleNamespace(**settings))
+    else:
+        network = BigVGAN(AttrDict(settings), use_cuda_kernel=False)
+    network.remove_weight_norm()
+    return network
+
+
+def autoencoder(name: str, compare: bool) -> Pair:
+    """The spectrogram of 8 s of latents."""
+    config, frames = (VAE_16K, 250) if name == "16k" else (VAE_44K, 345)
+    latents, original = noise(1, config.latent_channels, frames), None
+    published = drawn(MelVae(config)).state_dict()
+    if compare:
+        from mmaudio.ext.autoencoder.vae import get_my_vae
+
+        reference = drawn(get_my_vae(name))
+        published = {key: tensor.clone() for key, tensor in reference.state_dict().items()}
+        reference.remove_weight_norm()
+
+        def original() -> Tensor:
+            return reference.decode(latents)
+
+    state = vae_weights.normalise_weights(vae_weights.without_encoder(published))
+    network = fill(lambda: MelVae(config, with_encoder=False), state, torch.float32, "random weights")
+    return Pair(lambda: network.decode(latents), original)
