@@ -69,8 +69,10 @@ def guided_pair(variant: str, compare: bool) -> Pair:
     lengths, time = sequence_lengths(8.0, rate), torch.tensor(0.5)
     latent, text = noise(1, lengths.latent, config.latent_dim), noise(1, config.text_seq_len, config.text_dim)
     clip, sync = noise(1, lengths.clip, config.clip_dim), noise(1, lengths.sync, config.sync_dim)
-    original, reference = None, drawn(FlowNetwork(config))
-    if compare:
+    original = None
+    if not compare:
+        reference = drawn(FlowNetwork(config))
+    else:
         from mmaudio.model.networks import get_my_mmaudio
 
         reference = drawn(get_my_mmaudio(variant))
@@ -89,8 +91,10 @@ def guided_pair(variant: str, compare: bool) -> Pair:
 def vocoder(name: str, frames: int, compare: bool) -> Pair:
     """A vocoder's waveform of so many mel frames; ours in parts, as it is used."""
     config = BIGVGAN_16K if name == "16k" else BIGVGAN_V2_44K
-    mel, original, reference = noise(1, config.num_mels, frames), None, drawn(BigVgan(config))
-    if compare:
+    mel, original = noise(1, config.num_mels, frames), None
+    if not compare:
+        reference = drawn(BigVgan(config))
+    else:
         reference = drawn(_original_vocoder(name, config))
 
         def original() -> Tensor:
@@ -119,8 +123,9 @@ def autoencoder(name: str, compare: bool) -> Pair:
     """The spectrogram of 8 s of latents."""
     config, frames = (VAE_16K, 250) if name == "16k" else (VAE_44K, 345)
     latents, original = noise(1, config.latent_channels, frames), None
-    published = drawn(MelVae(config)).state_dict()
-    if compare:
+    if not compare:
+        published = drawn(MelVae(config)).state_dict()
+    else:
         from mmaudio.ext.autoencoder.vae import get_my_vae
 
         reference = drawn(get_my_vae(name))
