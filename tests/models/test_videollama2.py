@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import subprocess
 import sys
+import weakref
 from dataclasses import replace
 from pathlib import Path
 
@@ -241,6 +243,24 @@ def test_a_compiled_step_writes_what_the_plain_one_does() -> None:
         model(prompt[:, :4], kept, 1)
         rows.append(torch.cat([model(prompt[:, index:index + 1], kept, 1) for index in (4, 5)], dim=1))
     assert torch.allclose(*rows, atol=1e-6)
+
+
+def test_a_network_is_freed_when_it_is_let_go() -> None:
+    """Its memory must not wait for the garbage collector, which does not see how much there is of it."""
+    gc.disable()
+    try:
+        for compiled in (False, True):
+            model = small_model()
+            if compiled:
+                model.compile_step(backend="eager")
+            kept = model.new_cache(8, fixed=True)
+            model(embeddings(4), kept, 1)
+            model(embeddings(1), kept, 1)
+            gone = weakref.ref(model.lm_head.weight)
+            del model
+            assert gone() is None, compiled
+    finally:
+        gc.enable()
 
 
 def test_everything_runs_in_bfloat16() -> None:

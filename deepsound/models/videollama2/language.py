@@ -25,7 +25,7 @@ class Decoder(nn.Module):
         self.layers = nn.ModuleList(qwen2.Qwen2DecoderLayer(settings, index) for index in range(config.layers))
         self.norm = qwen2.Qwen2RMSNorm(config.width, eps=config.norm_eps)
         self.rotary = RotaryEmbedding(config.head_width, config.rope_theta)
-        self.run_step: Callable[..., Tensor] = self.run
+        self.compiled_run: Callable[..., Tensor] | None = None
 
     def forward(self, embeddings: Tensor, kept: KeyValueCache | None, mask: Tensor | None) -> Tensor:
         """[B, tokens, width] before the head."""
@@ -35,8 +35,9 @@ class Decoder(nn.Module):
         else:
             positions = torch.arange(tokens, device=embeddings.device)[None]
         turn = self.rotary(positions, embeddings.dtype)
-        run = self.run_step if kept is not None and kept.is_step(tokens) else self.run
-        return run(embeddings, mask, turn, kept)
+        if self.compiled_run is not None and kept is not None and kept.is_step(tokens):
+            return self.compiled_run(self, embeddings, mask, turn, kept)
+        return self.run(embeddings, mask, turn, kept)
 
     def run(
         self, hidden: Tensor, mask: Tensor | None, turn: tuple[Tensor, Tensor], kept: KeyValueCache | None,
@@ -76,8 +77,9 @@ class LanguageModel(nn.Module):
 
     def compile_step(self, **options: Any) -> None:
         """Compile the step of one token behind a fixed cache; `options` are torch.compile's."""
-        if self.model.run_step == self.model.run:
-            self.model.run_step = torch.compile(self.model.run, dynamic=False, **options)
+        if self.model.compiled_run is None:
+            # Not of the bound method: a network that refers to itself is not freed when it is let go.
+            self.model.compiled_run = torch.compile(Decoder.run, dynamic=False, **options)
 
     def forward(self, embeddings: Tensor, kept: KeyValueCache | None = None, rows: int | None = None,
                 mask: Tensor | None = None) -> Tensor:

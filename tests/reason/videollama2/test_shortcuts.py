@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -111,6 +113,21 @@ def test_what_is_recalled_ends_with_the_loaded_model(networks: Networks) -> None
     ask(networks, frames(0), PLAN, QUIET)
     residency().unload()
     assert ask(networks, frames(0), PLAN, QUIET).reused_tokens == 0
+
+
+def test_unloading_frees_the_networks_at_once(networks: Networks) -> None:
+    gone = []
+    ask(networks, frames(0), about(0), QUIET)
+    for role in ("language", "vision", "audio"):
+        with networks.use(role, QUIET) as network:
+            gone.append(weakref.ref(network))
+    del network
+    gc.disable()
+    try:
+        residency().unload()
+        assert [reference() for reference in gone] == [None] * 3
+    finally:
+        gc.enable()
 
 
 def test_two_who_ask_at_once_do_not_share_a_cache(networks: Networks) -> None:
