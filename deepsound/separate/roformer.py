@@ -144,8 +144,8 @@ def _located(known: Separation, execution: Execution, progress: Progress = Progr
     if shipped is None:
         return obtain(known.weights, execution, progress)
     if not shipped.is_file():
-        raise EngineError(f"The weights {shipped} of '{known.name}' are not there; install deepsound again, or name "
-                          "another file.")
+        raise EngineError(f"The weights {shipped} of '{known.name}' are not part of this version; train them with "
+                          "deepsound.train.separator, name a file of your own, or choose another separator.")
     return shipped
 
 
@@ -171,7 +171,9 @@ class MelBandRoformerViperxSeparator(RoformerSeparator):
 
 
 class BSRoformerTinySeparator(RoformerSeparator):
-    """`bs_roformer_tiny`: a small BS-RoFormer of this project, in the package, for speech and not for singing.
+    """`bs_roformer_tiny`: a small BS-RoFormer of this project, for speech and not for singing.
+
+    `deepsound.train.separator` trains and exports it; no weights of it are part of this version.
 
     Small as it is, it takes faint bits of what is no voice for one, so the voice detector says where it may work.
     """
