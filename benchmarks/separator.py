@@ -1,10 +1,10 @@
 """Speed of the separators: `python -m benchmarks.separator [--reference DIR] [--depth N] [--seconds S]`.
 
-Times BS-RoFormer at full size (random weights: speed does not depend on them) on a clip, in clean and published mode,
-and the embedded small separator. With `--reference DIR`, the folder of the original's separation code
-(`third_party/MusicSourceSeparationTraining` of a DeepSound-V1 checkout), the original's own demix runs in the same
-call, on the same weights, sound and threads, in a process of its own; what it imports must be installed, or be on
-PYTHONPATH. The samples of published mode are compared with its samples.
+Times BS-RoFormer at full size on a clip, in clean and published mode, and the small separator on the same stereo clip;
+all with random weights, on which speed does not depend. With `--reference DIR`, the folder of the original's
+separation code (`third_party/MusicSourceSeparationTraining` of a DeepSound-V1 checkout), the original's own demix runs
+in the same call, on the same weights, sound and threads, in a process of its own; what it imports must be installed,
+or be on PYTHONPATH. The samples of published mode are compared with its samples.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ import numpy as np
 import torch
 
 from benchmarks._measure import save
-from deepsound.models.roformer.config import BSRoformerConfig
+from deepsound.models.roformer.config import BSRoformerConfig, RoformerConfig
 from deepsound.models.roformer.weights import network
 from deepsound.runtime.execution import Execution, torch_device
 from deepsound.runtime.progress import Progress
@@ -79,18 +79,25 @@ def main() -> None:
 
 
 def tiny_row(mix: np.ndarray, seconds: float) -> dict[str, object]:
-    engine = BSRoformerTinySeparator()
-    wall_s, _ = timed(engine, mix)
+    with tempfile.TemporaryDirectory() as folder:
+        weights = random_weights(separation("bs_roformer_tiny").network, Path(folder) / "tiny.ckpt")
+        engine = BSRoformerTinySeparator(gated=False)
+        engine.configure(Execution(weights={"bs_roformer_tiny": weights}))
+        wall_s, _ = timed(engine, mix)
     return {"name": "bs_roformer_tiny, clean", "wall_s": wall_s, "times_real_time": seconds / wall_s,
             "target_times_real_time": TINY_TARGET}
 
 
+def random_weights(config: RoformerConfig, path: Path) -> Path:
+    torch.manual_seed(0)
+    torch.save(network(config).state_dict(), path)
+    return path
+
+
 def full_rows(mix: np.ndarray, depth: int, threads: int, reference: Path | None) -> list[dict[str, object]]:
     with tempfile.TemporaryDirectory() as folder:
-        weights = Path(folder) / "bs_roformer.ckpt"
         config = replace(separation("bs_roformer").network, depth=depth)
-        torch.manual_seed(0)
-        torch.save(network(config).state_dict(), weights)
+        weights = random_weights(config, Path(folder) / "bs_roformer.ckpt")
         theirs_s, theirs = reference_seconds(reference, weights, config, mix, threads) if reference else (None, None)
         print("reference", "not measured" if theirs_s is None else f"{theirs_s:.2f} s", flush=True)
         rows: list[dict[str, object]] = [{"name": "reference", "wall_s": theirs_s}]
