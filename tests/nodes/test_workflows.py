@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 FOLDER = Path(__file__).parents[2] / "workflows"
-NAMES = ["deepsound_s4", "mmaudio_s4", "clean_existing_footage"]
+NAMES = ["offline_draft", "deepsound_s4_neg", "clean_existing_footage"]
 WIDGET_TYPES = {"BOOLEAN", "COMBO", "FLOAT", "INT", "STRING"}
 SEEDED = {"DeepSoundGenerateAudio", "DeepSoundMMAudioGenerate"}
 NOTES = {"MarkdownNote", "Note"}
