@@ -10,7 +10,8 @@ from deepsound.errors import InputError
 from deepsound.media.png import write_png
 from deepsound.types import Audio, Span
 
-__all__ = ["mel_spectrogram_image", "waveform_image", "write_png"]
+__all__ = ["envelope", "heat_image", "mel_levels_db", "mel_spectrogram_image", "tick_label", "tick_step_s",
+           "waveform_image", "write_png"]
 
 _BACKGROUND = (16, 18, 24)
 _AXIS = (130, 138, 154)
@@ -23,10 +24,10 @@ _AXIS_HEIGHT = 18
 _HEAT = ((8, 8, 18), (42, 20, 84), (104, 30, 120), (170, 48, 110), (226, 84, 80), (248, 146, 70), (252, 208, 110),
          (255, 250, 208))
 _MEL_BANDS = 128
-_MAX_HZ = 20000.0
+MAX_HZ = 20000.0
 _WINDOW_S = 0.046
-_RANGE_DB = 80.0
-_QUIETEST_TOP_DB = -50.0
+RANGE_DB = 80.0
+QUIETEST_TOP_DB = -50.0
 _LEAST_POWER = 1e-14
 _SLICES_PER_COLUMN = 4
 # 3 x 5 pixels a character, one octal digit a row.
@@ -43,7 +44,7 @@ def waveform_image(audio: Audio, width: int, height: int, spans: Sequence[Span] 
         plot[:, slice(*_columns(span, audio.duration_s, width))] = _SPAN
     middle = (plot_height - 1) / 2
     plot[[round(middle * 0.5), round(middle), round(middle * 1.5)]] = _GRID
-    low, high, rms = _envelope(audio.numpy(), width)
+    low, high, rms = envelope(audio.numpy(), width)
     rows = np.arange(plot_height)[:, None]
     for bottom, top, colour in ((low, high, _PEAK), (np.maximum(low, -rms), np.minimum(high, rms), _BODY)):
         first = np.round(middle * (1 - np.clip(top, -1, 1)))
@@ -55,15 +56,27 @@ def waveform_image(audio: Audio, width: int, height: int, spans: Sequence[Span] 
 def mel_spectrogram_image(audio: Audio, width: int, height: int) -> np.ndarray:
     """The channels' mean as 128 mel bands over 80 dB, low notes at the bottom: uint8 [height, width, 3]."""
     image, plot_height = _canvas(audio, width, height)
-    levels_db = 10 * np.log10(_mel_power(audio, width) + _LEAST_POWER)
-    top_db = max(float(levels_db.max()), _QUIETEST_TOP_DB)
-    heat = np.clip(1 - (top_db - levels_db) / _RANGE_DB, 0, 1)
-    band_of_row = np.linspace(_MEL_BANDS - 1, 0, plot_height)
-    below = np.floor(band_of_row).astype(int)
-    above = np.minimum(below + 1, _MEL_BANDS - 1)
-    share = (band_of_row - below)[:, None]
-    image[:plot_height] = _coloured(heat[below] * (1 - share) + heat[above] * share)
+    levels_db = mel_levels_db(audio, width)
+    image[:plot_height] = heat_image(levels_db, plot_height, max(float(levels_db.max()), QUIETEST_TOP_DB))
     return image
+
+
+def mel_levels_db(audio: Audio, width: int, top_hz: float | None = None) -> np.ndarray:
+    """The channels' mean as levels in dB [128 mel bands, width]; a full-scale sine reads 0 dB.
+
+    The bands end at `top_hz`, left out at half the rate or 20 kHz; where there is no sound so high, they are empty.
+    """
+    return 10 * np.log10(_mel_power(audio, width, top_hz) + _LEAST_POWER)
+
+
+def heat_image(levels_db: np.ndarray, height: int, top_db: float) -> np.ndarray:
+    """Levels [bands, width] as colours over the 80 dB under `top_db`, low notes below: uint8 [height, width, 3]."""
+    heat = np.clip(1 - (top_db - levels_db) / RANGE_DB, 0, 1)
+    band_of_row = np.linspace(len(heat) - 1, 0, height)
+    below = np.floor(band_of_row).astype(int)
+    above = np.minimum(below + 1, len(heat) - 1)
+    share = (band_of_row - below)[:, None]
+    return _coloured(heat[below] * (1 - share) + heat[above] * share)
 
 
 def _canvas(audio: Audio, width: int, height: int) -> tuple[np.ndarray, int]:
@@ -74,22 +87,23 @@ def _canvas(audio: Audio, width: int, height: int) -> tuple[np.ndarray, int]:
     if height < 4 * _AXIS_HEIGHT or not audio.samples:
         return image, height
     plot_height = height - _AXIS_HEIGHT
-    step_s = _tick_step_s(audio.duration_s, width)
+    step_s = tick_step_s(audio.duration_s, width)
     for tick in range(int(audio.duration_s / step_s) + 1):
         column = min(int(tick * step_s / audio.duration_s * width), width - 1)
         image[plot_height:plot_height + 4, column] = _AXIS
-        _write(image[plot_height + 6:], column, _label(tick * step_s, step_s))
+        _write(image[plot_height + 6:], column, tick_label(tick * step_s, step_s))
     return image, plot_height
 
 
-def _tick_step_s(duration_s: float, width: int) -> float:
+def tick_step_s(duration_s: float, width: int) -> float:
     """The least round step in seconds that leaves 70 pixels or more between ticks."""
     least = duration_s * 70 / width
     steps = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800)
     return next((step for step in steps if step >= least), max(3600.0, 3600.0 * np.ceil(least / 3600)))
 
 
-def _label(time_s: float, step_s: float) -> str:
+def tick_label(time_s: float, step_s: float) -> str:
+    """A time in seconds as it is written at ticks `step_s` apart: 0.25s, 7s or 1:30."""
     if step_s >= 60:
         return f"{int(time_s) // 60}:{int(time_s) % 60:02d}"
     decimals = 0 if step_s >= 1 else 1 if step_s >= 0.1 else 2
@@ -111,7 +125,7 @@ def _columns(span: Span, duration_s: float, width: int) -> tuple[int, int]:
     return first, min(max(int(np.ceil(span.end_s * scale)), first), width)
 
 
-def _envelope(samples: np.ndarray, width: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def envelope(samples: np.ndarray, width: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Least and greatest sample and RMS of each column, over all channels; zeros for no sound."""
     if not samples.shape[1]:
         return (np.zeros(width),) * 3
@@ -119,15 +133,16 @@ def _envelope(samples: np.ndarray, width: int) -> tuple[np.ndarray, np.ndarray, 
     counts = np.maximum(np.diff(starts, append=samples.shape[1]), 1)
     low = np.minimum.reduceat(samples, starts, axis=1).min(0)
     high = np.maximum.reduceat(samples, starts, axis=1).max(0)
-    power = np.add.reduceat(np.square(samples), starts, axis=1).mean(0) / counts
+    # One channel at a time, so that a long sound needs no more than half of itself again.
+    power = sum(np.add.reduceat(np.square(channel), starts) for channel in samples) / len(samples) / counts
     return low, high, np.sqrt(power)
 
 
-def _mel_power(audio: Audio, width: int) -> np.ndarray:
+def _mel_power(audio: Audio, width: int, top_hz: float | None) -> np.ndarray:
     """Power per band and column [bands, width]; a column wider than the window shows the loudest of a few slices."""
     window = 2 ** max(6, round(np.log2(_WINDOW_S * audio.sample_rate)))
     taper = np.hanning(window + 1)[:-1].astype(np.float32)
-    bank = mel_filterbank(audio.sample_rate, window, _MEL_BANDS)
+    bank = mel_filterbank(audio.sample_rate, window, _MEL_BANDS, top_hz)
     padded = np.pad(audio.numpy().mean(0), (window // 2, window))
     column = audio.samples / width
     slices = int(min(max(np.ceil(column / window), 1), _SLICES_PER_COLUMN))
@@ -140,9 +155,12 @@ def _mel_power(audio: Audio, width: int) -> np.ndarray:
     return power
 
 
-def mel_filterbank(sample_rate: int, window: int, bands: int) -> np.ndarray:
-    """Triangular filters [bands, window // 2 + 1], evenly spaced on the mel scale 2595 log10(1 + f / 700)."""
-    top_mel = 2595 * np.log10(1 + min(sample_rate / 2, _MAX_HZ) / 700)
+def mel_filterbank(sample_rate: int, window: int, bands: int, top_hz: float | None = None) -> np.ndarray:
+    """Triangular filters [bands, window // 2 + 1], evenly spaced on the mel scale 2595 log10(1 + f / 700).
+
+    They end at `top_hz`, left out at half the rate or 20 kHz.
+    """
+    top_mel = 2595 * np.log10(1 + (top_hz or min(sample_rate / 2, MAX_HZ)) / 700)
     edges_hz = 700 * (10 ** (np.linspace(0, top_mel, bands + 2) / 2595) - 1)
     bins_hz = np.fft.rfftfreq(window, 1 / sample_rate)
     # A band narrower than a bin would see nothing: widen it so that it reaches the bins on both sides.

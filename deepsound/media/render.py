@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -25,15 +25,28 @@ def render(clip: Clip, output_path: Path | str, progress: Progress | None = None
     is not installed, OutputError when the file cannot be written.
     """
     progress = progress or Progress()
-    video_clip, logger = _moviepy(), _logger(progress)
-    fps = float(clip.video.fps)
-    duration_s = max(1, round(clip.duration_s * fps)) / fps
-    shown = _FramesInOrder(frames(clip.info, clip.start_s, clip.duration_s, Progress(check=progress.check)))
+    need_moviepy("This video's picture must be encoded again, which needs MoviePy",
+                 "choose .mp4 or .mov for the output")
+    shown = FramesInOrder(frames(clip.info, clip.start_s, clip.duration_s, Progress(check=progress.check)))
+    count = max(1, round(clip.duration_s * float(clip.video.fps)))
+    write_h264(shown.at, count, clip.video.fps, output_path, progress)
+
+
+def write_h264(
+    picture_at: Callable[[float], np.ndarray], count: int, fps: Fraction, output_path: Path | str, progress: Progress,
+) -> None:
+    """Write `count` pictures as a silent H.264 mp4; `picture_at` is asked for uint8 [height, width, 3] by seconds.
+
+    Times only ever grow, heights and widths are even. Raises InputError when MoviePy is not installed, OutputError when
+    the file cannot be written.
+    """
+    video_clip = need_moviepy("Rendering needs MoviePy", "leave it off")
+    logger = _logger(progress)
     with written_aside(output_path) as partial:
         try:
-            video_clip(shown.at, duration=duration_s).write_videofile(
-                str(partial), fps=fps, codec="libx264", audio=False, logger=logger,
-                ffmpeg_params=["-crf", "18", "-pix_fmt", "yuv420p", *_exact_rate(clip.video.fps)])
+            video_clip(picture_at, duration=count / float(fps)).write_videofile(
+                str(partial), fps=float(fps), codec="libx264", audio=False, logger=logger,
+                ffmpeg_params=["-crf", "18", "-pix_fmt", "yuv420p", *_exact_rate(fps)])
         except OSError as error:
             if not isinstance(error.errno, int):
                 # MoviePy wraps its encoder's complaint in an OSError without a number.
@@ -47,11 +60,12 @@ def _exact_rate(fps: Fraction) -> list[str]:
             "-r", f"{fps.numerator}/{fps.denominator}"]
 
 
-class _FramesInOrder:
-    """Frames by time for a caller whose times only ever grow."""
+class FramesInOrder:
+    """Frames by time for a caller whose times only ever grow, their longer side at most `long_side` pixels."""
 
-    def __init__(self, shown: Iterator[DecodedFrame]) -> None:
+    def __init__(self, shown: Iterator[DecodedFrame], long_side: int = _FULL_SIZE) -> None:
         self._coming = shown
+        self._long_side = long_side
         self._next: DecodedFrame | None = next(shown)
         self._picture: np.ndarray | None = None
 
@@ -59,7 +73,7 @@ class _FramesInOrder:
         """The picture on display at `time_s`, uint8 [height, width, 3], both even."""
         # Half a millisecond of grace: container times are rounded, and a frame must not come one late for that.
         while self._next is not None and (self._picture is None or self._next.time_s <= time_s + 0.0005):
-            self._picture = even(self._next.rgb(_FULL_SIZE))
+            self._picture = even(self._next.rgb(self._long_side))
             self._next = next(self._coming, None)
         if self._picture is None:
             raise RuntimeError("A clip yields one frame or raises.")
@@ -74,12 +88,12 @@ def even(picture: np.ndarray) -> np.ndarray:
     return np.pad(picture, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
 
 
-def _moviepy() -> Any:
+def need_moviepy(why: str, instead: str) -> Any:
+    """MoviePy's VideoClip. Raises InputError with `why` it is needed and what to do `instead`, if it is not there."""
     try:
         from moviepy import VideoClip
     except ImportError as error:
-        raise InputError("This video's picture must be encoded again, which needs MoviePy: "
-                         'pip install "deepsound[render]", or choose .mp4 or .mov for the output.') from error
+        raise InputError(f'{why}: pip install "deepsound[render]", or {instead}.') from error
     return VideoClip
 
 
