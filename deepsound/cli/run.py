@@ -9,12 +9,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 from deepsound import engines
 from deepsound.cli.display import Display, open_display
 from deepsound.errors import InputError
+from deepsound.pictures import draw_pictures
 from deepsound.pipeline import Pipeline
-from deepsound.records import Result
 from deepsound.runtime.execution import Execution
 from deepsound.runtime.progress import CancelToken, Progress
 from deepsound.types import Preferences
@@ -29,21 +30,34 @@ def run(options: argparse.Namespace) -> int:
     video = _the_video(options)
     with cancel_on_signal() as token, open_display(quiet=options.quiet) as display:
         _mention_unused_folders(options, display)
-        preferences = Preferences(options.plan == "model", not options.verdict_only, options.published_parser)
-        pipeline = Pipeline(options.generator, options.reasoner, options.separator, execution_of(options), preferences,
-                            options.undecided)
         progress = Progress(on_event=display.show, check=token.check)
-        result = pipeline.run(
-            video, options.output_dir, mode=options.mode, fallback=options.fallback, prompt=options.prompt,
-            negative_prompt=options.negative_prompt, seed=options.seed, start_s=options.start,
-            duration_s=options.duration, steps=options.steps, guidance=options.guidance,
-            write_video=not options.skip_final_video, target_lufs=options.loudness, progress=progress)
+        result = Pipeline(**pipeline_arguments(options)).run(video, options.output_dir, progress=progress,
+                                                             **run_arguments(options))
         if options.pictures:
             draw_pictures(result, progress)
         display.summarise(result)
     if options.json:
         print(json.dumps(result.to_json(), indent=2, ensure_ascii=False))
     return 0
+
+
+def pipeline_arguments(options: argparse.Namespace) -> dict[str, Any]:
+    """What Pipeline is made with, as the flags say."""
+    return {
+        "generator": options.generator, "reasoner": options.reasoner, "separator": options.separator,
+        "execution": execution_of(options), "undecided": options.undecided,
+        "preferences": Preferences(options.plan == "model", not options.verdict_only, options.published_parser),
+    }
+
+
+def run_arguments(options: argparse.Namespace) -> dict[str, Any]:
+    """What Pipeline.run is called with beside the video, the folder and the progress, as the flags say."""
+    return {
+        "mode": options.mode, "fallback": options.fallback, "prompt": options.prompt,
+        "negative_prompt": options.negative_prompt, "seed": options.seed, "start_s": options.start,
+        "duration_s": options.duration, "steps": options.steps, "guidance": options.guidance,
+        "write_video": not options.skip_final_video, "target_lufs": options.loudness,
+    }
 
 
 def _the_video(options: argparse.Namespace) -> str:
@@ -84,28 +98,6 @@ def _mention_unused_folders(options: argparse.Namespace, display: Display) -> No
         folder = getattr(options, flag)
         if folder is not None:
             display.note(f"--{flag} {folder} is not used: the embedded reasoner has no weights.")
-
-
-def draw_pictures(result: Result, progress: Progress) -> list[Path]:
-    """Write a waveform (voiced spans shaded) and a mel spectrogram beside each sound; returns the PNG files."""
-    from deepsound.media import plots
-
-    outcome = result.outcome
-    sounds = {result.step1_audio_path: outcome.coarse, result.final_audio_path: outcome.final}
-    if outcome.stems is not None:
-        sounds[result.step3_audio_path] = outcome.stems.background
-    drawn = []
-    for path, audio in sounds.items():
-        if path is None or audio is None:
-            continue
-        progress.check()
-        spans = outcome.judgement.voice_spans if audio is outcome.coarse else ()
-        for name, image in (("wave", plots.waveform_image(audio, 1200, 240, spans)),
-                            ("mel", plots.mel_spectrogram_image(audio, 1200, 320))):
-            target = path.with_suffix(f".{name}.png")
-            plots.write_png(image, target)
-            drawn.append(target)
-    return drawn
 
 
 @contextmanager
