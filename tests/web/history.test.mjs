@@ -1,0 +1,41 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { LastShown, isNode, newestOutput } from "../../web/history.js";
+
+const WANTED = { workflow: "w", node: "3", type: "Judge" };
+
+function entry(number, shown, { workflow = "w", type = "Judge" } = {}) {
+  return {
+    prompt: [number, "id", { 3: { class_type: type } }, { extra_pnginfo: { workflow: { id: workflow } } }, []],
+    outputs: shown ? { 3: { deepsound: [shown] } } : {},
+  };
+}
+
+test("the newest output counts, not the last in the list", () => {
+  const history = { a: entry(1, "old"), b: entry(9, "new"), c: entry(5, "older"), d: entry(10, null) };
+  assert.deepEqual(newestOutput(history, WANTED), { deepsound: ["new"] });
+});
+
+test("another workflow, another kind of node, and no history show nothing", () => {
+  assert.equal(newestOutput({ a: entry(1, "x", { workflow: "other" }) }, WANTED), null);
+  assert.equal(newestOutput({ a: entry(1, "x", { type: "Other" }) }, WANTED), null);
+  assert.equal(newestOutput({ a: entry(1, "x") }, { ...WANTED, workflow: undefined }), null);
+  assert.equal(newestOutput({ a: {} }, WANTED), null);
+  assert.equal(newestOutput(undefined, WANTED), null);
+});
+
+test("what was shown last is kept for each workflow, and the oldest are forgotten", () => {
+  const last = new LastShown(2);
+  last.keep("w", 1, "a");
+  last.keep("v", 1, "b");
+  last.keep("w", 1, "c");
+  assert.deepEqual([last.get("w", "1"), last.get("v", 1), last.get("w", 2)], ["c", "b", null]);
+  last.keep("w", 2, "d");
+  assert.equal(last.get("v", 1), null);
+});
+
+test("nodes inside a subgraph are told from those outside", () => {
+  assert.ok(isNode("3", 3, false) && isNode("7:3", 3, true));
+  assert.ok(!isNode("7:3", 3, false) && !isNode("3", 3, true) && !isNode("13", 3, false));
+});
