@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 
+from deepsound import contracts, plugins
 from deepsound.errors import EngineError, InputError
 from deepsound.runtime.execution import Execution
 from deepsound.runtime.progress import Progress
@@ -94,6 +94,8 @@ PUBLISHED = (
     *(EngineInfo("generator", f"mmaudio_{variant}", f"MMAudio: {summary}",
                  "deepsound.generate.mmaudio.engine:MMAudioGenerator", "published", (variant,))
       for variant, summary in _MMAUDIO.items()),
+    EngineInfo("generator", "foleycrafter", "FoleyCrafter: 16 kHz, timed by the onsets it sees; needs diffusers",
+               "deepsound.generate.foleycrafter.engine:FoleyCrafterGenerator", "published"),
     *(EngineInfo("reasoner", f"videollama2_{model}", summary,
                  "deepsound.reason.videollama2.engine:VideoLlama2Reasoner", "published", (model,))
       for model, summary in _REASONERS.items()),
@@ -106,21 +108,22 @@ ALIASES: dict[tuple[Kind, str], str] = {("reasoner", "cot"): "videollama2_cot", 
 
 # Published engines that a command line may name; said to be absent, never stood in for.
 ABSENT: dict[Kind, tuple[str, ...]] = {
-    "generator": ("foleycrafter",),
+    "generator": (),
     "reasoner": (),
     "separator": (),
 }
 
 
 def available(kind: Kind) -> tuple[EngineInfo, ...]:
-    """The engines of one kind: embedded ones, published ones, then installed plug-ins; nothing is imported."""
-    own = tuple(info for info in EMBEDDED + PUBLISHED if info.kind == kind)
-    taken = {info.name for info in own}
-    plugins = tuple(
-        EngineInfo(kind, point.name, f"plug-in {point.value}", point.value, origin=_distribution(point))
-        for point in entry_points(group=f"deepsound.{kind}s") if point.name not in taken
-    )
-    return own + plugins
+    """The engines of one kind: embedded ones, published ones, then installed plug-ins; nothing is imported.
+
+    A plug-in whose name is taken is offered as `package:name`.
+    """
+    listed = {info.name: info for info in EMBEDDED + PUBLISHED if info.kind == kind}
+    for plugin in plugins.find(f"deepsound.{kind}s"):
+        name = plugin.name if plugin.name not in listed else f"{plugin.package}:{plugin.name}"
+        listed[name] = EngineInfo(kind, name, plugin.summary, plugin.target, plugin.origin)
+    return tuple(listed.values())
 
 
 def names(kind: Kind) -> tuple[str, ...]:
@@ -167,41 +170,30 @@ def require(kind: Kind, name: str) -> EngineInfo:
 
 def require_sound(audio: object, engine: str) -> Audio:
     """What a generator returned, if it is finite Audio. Raises EngineError naming the engine otherwise."""
-    if not isinstance(audio, Audio):
-        raise EngineError(f"The engine '{engine}' returned {type(audio).__name__} where Audio is due; "
-                          "report it to its author or choose another engine.")
-    if not bool(audio.waveform.isfinite().all()):
-        raise EngineError(f"The engine '{engine}' made samples that are not finite (NaN or infinite); "
-                          "try another seed or precision, or choose another engine.")
-    return audio
+    return contracts.require_sound(audio, f"The engine '{engine}'")
 
 
-def require_like(mix: Audio, stems: Stems, engine: str) -> Stems:
+def require_like(mix: Audio, stems: object, engine: str) -> Stems:
     """What a separator returned, if both stems are finite and shaped like the mix; EngineError naming it otherwise."""
-    for stem in (stems.voice, stems.background):
-        require_sound(stem, engine)
-        if stem.waveform.shape != mix.waveform.shape or stem.sample_rate != mix.sample_rate:
-            raise EngineError(f"The separator '{engine}' returned {list(stem.waveform.shape)} at {stem.sample_rate} Hz "
-                              f"for a mix of {list(mix.waveform.shape)} at {mix.sample_rate} Hz; they must be alike.")
-    return stems
+    return contracts.require_like(mix, stems, f"The separator '{engine}'")
 
 
 def _build(kind: Kind, name: str, methods: tuple[str, ...], execution: Execution) -> object:
     """The engine of that name; one that runs networks has `configure`, and is told how before anything else."""
     info = require(kind, name)
-    module, _, attribute = info.target.partition(":")
-    try:
-        engine = getattr(import_module(module), attribute)(*info.arguments)
-    except (ImportError, AttributeError) as error:
-        raise EngineError(f"The {kind} '{name}' cannot be loaded from {info.target}: {error}. "
-                          f"Reinstall {info.origin if info.origin not in OWN else 'deepsound'}.") from error
-    lacking = [method for method in methods if not callable(getattr(engine, method, None))]
-    if lacking:
-        raise EngineError(f"The {kind} '{name}' ({info.target}) has no {lacking[0]}(): it does not follow the "
-                          "engine contract; ask its author, or choose another engine.")
+    engine = _own(info) if info.origin in OWN else plugins.build(kind, info.name, info.target, info.origin, methods)
     if callable(configure := getattr(engine, "configure", None)):
         configure(execution)
     return engine
+
+
+def _own(info: EngineInfo) -> object:
+    module, _, attribute = info.target.partition(":")
+    try:
+        return getattr(import_module(module), attribute)(*info.arguments)
+    except (ImportError, AttributeError) as error:
+        raise EngineError(f"The {info.kind} '{info.name}' cannot be loaded from {info.target}: {error}. "
+                          "Reinstall deepsound.") from error
 
 
 def _missing(kind: Kind, name: str) -> Exception:
@@ -210,7 +202,3 @@ def _missing(kind: Kind, name: str) -> Exception:
         return EngineError(f"The published {kind} '{name}' is not part of this version, and nothing stands in for it "
                            f"silently. Choose one of: {choices}.")
     return InputError(f"Unknown {kind} '{name}'. Choose one of: {choices}.")
-
-
-def _distribution(point: Any) -> str:
-    return point.dist.name if point.dist is not None else "plug-in"

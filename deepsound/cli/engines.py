@@ -16,12 +16,13 @@ def show(options: argparse.Namespace) -> int:
         print(json.dumps([asdict(info) for info in listed], indent=2))
         return 0
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     table = Table("step", "name", "what it is", "from", title="Engines")
     steps = {"generator": "1 generate", "reasoner": "0 plan, 2 judge", "separator": "3 remove"}
     for info in listed:
-        table.add_row(steps[info.kind], info.name, info.summary, info.origin)
+        table.add_row(steps[info.kind], *map(escape, (info.name, info.summary, info.origin)))
     console = Console()
     console.print(table)
     absent = ", ".join(name for kind in engines.KINDS for name in engines.ABSENT[kind])

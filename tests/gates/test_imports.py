@@ -24,7 +24,9 @@ ALLOWED = {
     "deepsound/reason": EVERYONE | {"deepsound.media", "deepsound.models", "deepsound.weights", "deepsound.reason"},
     "deepsound/separate": EVERYONE | {"deepsound.media", "deepsound.models", "deepsound.weights",
                                       "deepsound.separate"},
-    "deepsound/engines.py": EVERYONE | {"deepsound.media"},
+    "deepsound/contracts.py": {"deepsound.errors", "deepsound.types"},
+    "deepsound/plugins.py": EVERYONE | {"deepsound.media", "deepsound.contracts"},
+    "deepsound/engines.py": EVERYONE | {"deepsound.media", "deepsound.contracts", "deepsound.plugins"},
     "deepsound/pipeline.py": EVERYONE | {"deepsound.media", "deepsound.engines", "deepsound.silence",
                                          "deepsound.records"},
 }

@@ -1,0 +1,112 @@
+"""What engines have to return. Each check takes `who`, such as "The generator 'hum' of hum-pack 1.0", for its error."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, cast
+
+from deepsound.errors import EngineError
+from deepsound.types import Audio, ChainOfThought, Judgement, Plan, Span, Stems, Verdict
+
+# More is a waveform that lies on its side: [samples, channels].
+_MOST_CHANNELS = 64
+_RATES_HZ = (1000, 768_000)
+
+
+def require_sound(audio: object, who: str) -> Audio:
+    """`audio`, if it is Audio with samples, all of them finite, at a whole rate. Raises EngineError otherwise."""
+    if not isinstance(audio, Audio):
+        raise _wrong_type(audio, "Audio", who)
+    if not 1 <= audio.channels <= _MOST_CHANNELS or audio.samples == 0:
+        raise EngineError(f"{who} returned a waveform of shape {list(audio.waveform.shape)}; [channels, samples] is "
+                          f"due, with 1 to {_MOST_CHANNELS} channels and at least one sample.")
+    lowest, highest = _RATES_HZ
+    if not isinstance(audio.sample_rate, int) or not lowest <= audio.sample_rate <= highest:
+        raise EngineError(f"{who} returned a sample rate of {audio.sample_rate!r}; a whole number (int) from {lowest} "
+                          f"to {highest} Hz is due.")
+    if not bool(audio.waveform.isfinite().all()):
+        raise EngineError(f"{who} made samples that are not finite (NaN or infinite); try another seed or precision, "
+                          "or choose another engine.")
+    return audio
+
+
+def require_like(mix: Audio, stems: object, who: str) -> Stems:
+    """`stems`, if they are Stems and both finite and shaped like the mix. Raises EngineError otherwise."""
+    if not isinstance(stems, Stems):
+        raise _wrong_type(stems, "Stems", who)
+    for stem in (stems.voice, stems.background):
+        require_sound(stem, who)
+        if stem.waveform.shape != mix.waveform.shape or stem.sample_rate != mix.sample_rate:
+            raise EngineError(f"{who} returned {list(stem.waveform.shape)} at {stem.sample_rate} Hz for a mix of "
+                              f"{list(mix.waveform.shape)} at {mix.sample_rate} Hz; they must be alike.")
+    return stems
+
+
+def require_plan(plan: object, who: str) -> Plan:
+    """`plan`, if it is a Plan of lines of text. Raises EngineError otherwise."""
+    if not isinstance(plan, Plan):
+        raise _wrong_type(plan, "Plan", who)
+    _require_all(plan.steps, str, "Plan.steps", who)
+    _require(plan.raw, str, "Plan.raw", who)
+    return plan
+
+
+def require_judgement(judgement: object, who: str) -> Judgement:
+    """`judgement`, if it is a Judgement whose fields are what they are said to be. Raises EngineError otherwise."""
+    if not isinstance(judgement, Judgement):
+        raise _wrong_type(judgement, "Judgement", who)
+    _require(judgement.verdict, Verdict, "Judgement.verdict", who)
+    _require(judgement.thought, ChainOfThought, "Judgement.thought", who)
+    thought = judgement.thought
+    texts = (judgement.category, judgement.raw, thought.summary, thought.caption, thought.reasoning, thought.conclusion)
+    _require_all(texts, str, "a text of Judgement", who)
+    _require_all(judgement.voice_spans, Span, "Judgement.voice_spans", who)
+    times_s = [time for span in judgement.voice_spans for time in (span.start_s, span.end_s)]
+    for name, numbers in (("voice_spans", times_s), ("people_times_s", judgement.people_times_s)):
+        _require_all(numbers, (int, float), f"Judgement.{name}", who)
+        if not all(map(math.isfinite, numbers)):
+            raise EngineError(f"{who} returned a time in Judgement.{name} that is not finite; seconds are due.")
+    return judgement
+
+
+def require_views(views: object, who: str) -> tuple[Any, ...]:
+    """`views` as a tuple, if each can be started on a clip. Raises EngineError otherwise."""
+    _require_all(views, object, "views", who)
+    listed = tuple(cast(Sequence[Any], views))
+    for view in listed:
+        if not callable(getattr(view, "start", None)):
+            raise _wrong_type(view, "a view of deepsound.media.views", who, "views")
+    return listed
+
+
+def require_files(files: object, who: str) -> dict[str, Path]:
+    """What `files()` returned, if it tells existing files or folders by their role. Raises EngineError otherwise."""
+    if not isinstance(files, dict):
+        raise _wrong_type(files, "a dict of role and path", who, "files()")
+    for role, path in files.items():
+        _require(role, str, "files()", who)
+        _require(path, (str, Path), "files()", who)
+        if not Path(path).exists():
+            raise EngineError(f"{who} names {path} in files(), which does not exist.")
+    return {role: Path(path) for role, path in files.items()}
+
+
+def _require_all(values: object, kind: type | tuple[type, ...], field: str, who: str) -> None:
+    if isinstance(values, str) or not isinstance(values, Sequence):
+        raise _wrong_type(values, "a sequence", who, field)
+    for value in values:
+        _require(value, kind, field, who)
+
+
+def _require(value: object, kind: type | tuple[type, ...], field: str, who: str) -> None:
+    if not isinstance(value, kind):
+        due = " or ".join(each.__name__ for each in (kind if isinstance(kind, tuple) else (kind,)))
+        raise _wrong_type(value, due, who, field)
+
+
+def _wrong_type(value: object, due: str, who: str, field: str = "") -> EngineError:
+    where = f" in {field}" if field else ""
+    return EngineError(f"{who} returned {type(value).__name__}{where} where {due} is due; report it to its author or "
+                       "choose another engine.")

@@ -1,0 +1,189 @@
+"""Engines of other packages: found without importing them, held to the contract, and named when they fail.
+
+A plug-in that cannot be imported, raises, or returns something else than it should is one EngineError that names it
+and the distribution it came with; the other engines are not touched by it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import reduce
+from importlib import import_module
+from importlib.metadata import Distribution, EntryPoint, distributions
+from typing import TYPE_CHECKING, Any
+
+from deepsound import contracts
+from deepsound.errors import Cancelled, DeepSoundError, EngineError, MediaError, OutputError
+from deepsound.runtime.progress import Progress, ProgressEvent
+from deepsound.types import Audio, GenerationRequest, Judgement, Plan, Stems
+
+if TYPE_CHECKING:
+    from deepsound.media.clip import Clip
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """An entry point: its name, `module:Class`, the package it came with, and that one's version and summary."""
+
+    name: str
+    target: str
+    package: str
+    version: str
+    summary: str
+
+    @property
+    def origin(self) -> str:
+        """The package and its version, as an error names them."""
+        return f"{self.package} {self.version}".strip()
+
+
+def find(group: str) -> tuple[Plugin, ...]:
+    """The entry points of a group, sorted by package and name; a package that cannot be read is left out."""
+    found: dict[tuple[str, str], Plugin] = {}
+    for distribution in distributions():
+        try:
+            for point in distribution.entry_points:
+                if point.group == group:
+                    plugin = _plugin(point, distribution)
+                    # The first on the path is the one that is imported; a second copy of it is not another engine.
+                    found.setdefault((plugin.package, plugin.name), plugin)
+        except Exception as error:  # A damaged package must not take the others' engines away.
+            log.debug("The entry points of a package cannot be read: %s: %s", type(error).__name__, error)
+    return tuple(found[key] for key in sorted(found))
+
+
+def build(kind: str, name: str, target: str, origin: str, methods: tuple[str, ...]) -> object:
+    """The engine behind a plug-in's entry point, guarded. Raises EngineError when it cannot be had."""
+    who = f"The {kind} '{name}' of {origin}"
+    module, _, attribute = target.partition("[")[0].strip().partition(":")
+    try:
+        engine = reduce(getattr, attribute.strip().split("."), import_module(module.strip()))()
+    except (Exception, SystemExit) as error:
+        raise EngineError(f"{who} cannot be loaded from {target}: {_told(error)}. Reinstall {origin}, or choose "
+                          "another engine.") from error
+    lacking = [method for method in methods if not callable(getattr(engine, method, None))]
+    if lacking:
+        raise EngineError(f"{who} ({target}) has no {lacking[0]}(): it does not follow the engine contract; ask its "
+                          "author, or choose another engine.")
+    return _GUARDS[kind](engine, who)
+
+
+class _Guarded:
+    """Stands before a plug-in's engine; whatever else the engine offers is passed on, guarded as well."""
+
+    def __init__(self, engine: Any, who: str) -> None:
+        self._engine = engine
+        self._who = who
+
+    @property
+    def views(self) -> tuple[Any, ...]:
+        """What the engine wants to see of a clip."""
+        with blaming(self._who):
+            return contracts.require_views(getattr(self._engine, "views", ()), self._who)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        found = getattr(self._engine, name)
+        if not callable(found):
+            return found
+
+        def call(*arguments: Any) -> Any:
+            with blaming(self._who):
+                made = found(*arguments)
+                return contracts.require_files(made, self._who) if name == "files" else made
+
+        return call
+
+
+class _GuardedGenerator(_Guarded):
+    def generate(self, clip: Clip, request: GenerationRequest, progress: Progress) -> Audio:
+        with blaming(self._who, progress) as watched:
+            return contracts.require_sound(self._engine.generate(clip, request, watched), self._who)
+
+
+class _GuardedReasoner(_Guarded):
+    def plan(self, clip: Clip, progress: Progress) -> Plan:
+        with blaming(self._who, progress) as watched:
+            return contracts.require_plan(self._engine.plan(clip, watched), self._who)
+
+    def judge(self, clip: Clip, audio: Audio, progress: Progress) -> Judgement:
+        with blaming(self._who, progress) as watched:
+            return contracts.require_judgement(self._engine.judge(clip, audio, watched), self._who)
+
+
+class _GuardedSeparator(_Guarded):
+    def separate(self, audio: Audio, progress: Progress) -> Stems:
+        with blaming(self._who, progress) as watched:
+            return contracts.require_like(audio, self._engine.separate(audio, watched), self._who)
+
+
+_GUARDS: dict[str, type[_Guarded]] = {
+    "generator": _GuardedGenerator, "reasoner": _GuardedReasoner, "separator": _GuardedSeparator,
+}
+
+
+@contextmanager
+def blaming(who: str, progress: Progress = Progress()) -> Iterator[Progress]:
+    """Inside, errors become EngineErrors that name `who`; yields the progress to hand on.
+
+    What the host's own callbacks raise (it wants the run to end) is no fault of the plug-in and comes out as it was,
+    even where the plug-in caught it and went on.
+    """
+    host = _Host(progress)
+    try:
+        yield replace(progress, on_event=host.on_event, check=host.check)
+    except (Exception, SystemExit) as error:
+        if host.raised is not None:
+            raise host.raised from None
+        if isinstance(error, (Cancelled, MediaError, OutputError)) or _names(error, who):
+            raise
+        raise EngineError(f"{who} failed: {_told(error)}. Report it to its author, or choose another "
+                          "engine.") from error
+    if host.raised is not None:
+        raise host.raised
+
+
+class _Host:
+    """The host's callbacks, remembering what they raised."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self.raised: BaseException | None = None
+
+    def on_event(self, event: ProgressEvent) -> None:
+        self._remember(lambda: self._progress.on_event(event))
+
+    def check(self) -> None:
+        self._remember(self._progress.check)
+
+    def _remember(self, call: Callable[[], None]) -> None:
+        try:
+            call()
+        except BaseException as error:
+            self.raised = error
+            raise
+
+
+def _plugin(point: EntryPoint, distribution: Distribution) -> Plugin:
+    facts = distribution.metadata
+    package = str(facts["Name"] or "a package without a name")
+    return Plugin(point.name, point.value, package, str(facts["Version"] or ""),
+                  str(facts["Summary"] or f"plug-in {point.value}"))
+
+
+def _names(error: BaseException, who: str) -> bool:
+    return isinstance(error, EngineError) and str(error).startswith(who)
+
+
+def _told(error: BaseException) -> str:
+    """An error in words: its own, behind its type's name unless it is one of ours, which are written for people."""
+    text = str(error).strip().rstrip(".")
+    if isinstance(error, DeepSoundError):
+        return text
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
