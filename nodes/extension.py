@@ -6,6 +6,7 @@ from comfy_api.latest import ComfyExtension, io
 
 from . import host
 from .cot_plan import CoTPlan
+from .foleycrafter_generate import FoleyCrafterGenerate
 from .generate_audio import GenerateAudio
 from .load_video import LoadVideo
 from .mmaudio_generate import MMAudioGenerate
@@ -16,8 +17,8 @@ from .vocal_separate import VocalSeparate
 from .voice_over_cot import VoiceOverCoT
 
 NODES: list[type[io.ComfyNode]] = [
-    LoadVideo, CoTPlan, GenerateAudio, MMAudioGenerate, VoiceOverCoT, VocalSeparate, SilenceFallback, MuxVideo,
-    Pipeline,
+    LoadVideo, CoTPlan, GenerateAudio, MMAudioGenerate, FoleyCrafterGenerate, VoiceOverCoT, VocalSeparate,
+    SilenceFallback, MuxVideo, Pipeline,
 ]
 
 

@@ -12,8 +12,8 @@ ROOT = Path(__file__).parents[2]
 GOLDEN = Path(__file__).with_name("schemas.json")
 NODE_IDS = [
     "DeepSoundLoadVideo", "DeepSoundCoTPlan", "DeepSoundGenerateAudio", "DeepSoundMMAudioGenerate",
-    "DeepSoundVoiceOverCoT", "DeepSoundVocalSeparate", "DeepSoundSilenceFallback", "DeepSoundMuxVideo",
-    "DeepSoundPipeline",
+    "DeepSoundFoleyCrafterGenerate", "DeepSoundVoiceOverCoT", "DeepSoundVocalSeparate", "DeepSoundSilenceFallback",
+    "DeepSoundMuxVideo", "DeepSoundPipeline",
 ]
 
 

@@ -1,0 +1,1 @@
+"""FoleyCrafter: what stands between a clip and its networks."""
