@@ -21,6 +21,7 @@ from tests.goldens import (
     full_model,
     mel,
     metric_formulas,
+    metric_networks,
     reasoner_input,
     reasoner_text,
     resize,
@@ -80,6 +81,7 @@ COMPONENTS: dict[str, Component] = {
     "clip_tokens": clip_tokens.compare,
     "demix_network": demix.compare_network,
     "demix_standin": demix.compare_standin,
+    "desync_head": metric_networks.compare_offset,
     "flow": flow.compare,
     "frame_preproc": reasoner_input.compare_frames,
     "frame_sampling": reasoner_input.compare_sampling,
@@ -101,6 +103,7 @@ COMPONENTS: dict[str, Component] = {
     "stc_v35": stc_connector.compare,
     "synchformer": synchformer.compare,
     "vae": vae.compare,
+    "vggish_frontend": metric_networks.compare_vggish,
     "video_clip": video_clip.compare,
 }
 

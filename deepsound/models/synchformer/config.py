@@ -1,4 +1,4 @@
-"""Sizes of Synchformer's visual encoder; the defaults are the published checkpoint's."""
+"""Sizes of Synchformer's encoders and of its head; the defaults are the published checkpoint's."""
 
 from __future__ import annotations
 
@@ -44,4 +44,53 @@ class SynchformerConfig:
         return max(0, (frames - self.segment_frames) // hop_frames + 1)
 
 
+@dataclass(frozen=True)
+class SyncAudioConfig:
+    """A transformer over patches of a segment's log-mel spectrogram, one begins every `stride` bins and frames."""
+
+    width: int = 768
+    depth: int = 12
+    heads: int = 12
+    mlp_width: int = 3072
+    mel_bins: int = 128
+    frames: int = 66
+    patch_size: int = 16
+    stride: int = 10
+    norm_eps: float = 1e-12
+
+    @property
+    def mel_patches(self) -> int:
+        return (self.mel_bins - self.patch_size) // self.stride + 1
+
+    @property
+    def time_patches(self) -> int:
+        return (self.frames - self.patch_size) // self.stride + 1
+
+    @property
+    def summary(self) -> SynchformerConfig:
+        """Sizes of the layer that sums up the mel patches of a moment, which is the visual encoder's."""
+        return SynchformerConfig(width=self.width, heads=self.heads, mlp_ratio=self.mlp_width / self.width)
+
+
+@dataclass(frozen=True)
+class OffsetConfig:
+    """A transformer over the tokens of exactly `segments` segments of both; classes are offsets, -2 to 2 s."""
+
+    width: int = 768
+    depth: int = 3
+    heads: int = 8
+    mlp_width: int = 3072
+    segments: int = 14
+    video_tokens: int = 8
+    audio_tokens: int = 6
+    classes: int = 21
+
+    @property
+    def tokens(self) -> int:
+        """All that are attended to: the two kinds, and one before each."""
+        return 2 + self.segments * (self.video_tokens + self.audio_tokens)
+
+
 SYNCHFORMER = SynchformerConfig()
+SYNC_AUDIO = SyncAudioConfig()
+OFFSET = OffsetConfig()

@@ -1,0 +1,46 @@
+"""The vision transformer's block, under the names of the library PaSST was made with (timm)."""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from deepsound.models.passt.config import PasstConfig
+
+
+class Attention(nn.Module):
+    def __init__(self, config: PasstConfig) -> None:
+        super().__init__()
+        self.heads = config.heads
+        self.qkv = nn.Linear(config.width, 3 * config.width)
+        self.proj = nn.Linear(config.width, config.width)
+
+    def forward(self, tokens: Tensor, keep: int | None = None) -> Tensor:
+        """[B, tokens, width]; with `keep` the first so many tokens, which attend to all."""
+        query, key, value = self.qkv(tokens).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4).unbind(0)
+        attended = F.scaled_dot_product_attention(query[:, :, :keep], key, value)
+        return self.proj(attended.transpose(1, 2).flatten(2))
+
+
+class Mlp(nn.Module):
+    def __init__(self, width: int, inner: int) -> None:
+        super().__init__()
+        self.fc1 = nn.Linear(width, inner)
+        self.fc2 = nn.Linear(inner, width)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        return self.fc2(F.gelu(self.fc1(tokens)))
+
+
+class Block(nn.Module):
+    def __init__(self, config: PasstConfig) -> None:
+        super().__init__()
+        self.norm1 = nn.LayerNorm(config.width, eps=config.norm_eps)
+        self.attn = Attention(config)
+        self.norm2 = nn.LayerNorm(config.width, eps=config.norm_eps)
+        self.mlp = Mlp(config.width, config.mlp_width)
+
+    def forward(self, tokens: Tensor, keep: int | None = None) -> Tensor:
+        """[B, tokens, width]; with `keep` only the first so many tokens come out, and only they are computed."""
+        tokens = tokens[:, :keep] + self.attn(self.norm1(tokens), keep)
+        return tokens + self.mlp(self.norm2(tokens))
