@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from deepsound import __version__
+from deepsound.cli.batch import add_batch
 from deepsound.cli.models import add_models
 from deepsound.errors import DeepSoundError
 
@@ -16,7 +17,7 @@ exit codes:
   0  done                      4  an engine is missing or broke its contract
   1  something else failed     5  the result could not be written
   2  a bad argument          130  cancelled (Ctrl-C)
-  3  the video cannot be read
+  3  the video cannot be read  6  a batch ended, and some clips are not done
 """
 
 RUN_DESCRIPTION = """\
@@ -56,6 +57,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_run(commands)
     _add_engines(commands)
     add_models(commands)
+    add_batch(commands, _add_step_options, _add_generation_options, _add_execution_options, _add_output_options)
     return parser
 
 
@@ -132,7 +134,7 @@ def _add_execution_options(run: argparse.ArgumentParser) -> None:
 
 
 def _add_output_options(run: argparse.ArgumentParser) -> None:
-    run.add_argument("-o", "--output_dir", "--output-dir", default="outputs", metavar="DIR",
+    run.add_argument("-o", "--output_dir", "--output-dir", "--out", default="outputs", metavar="DIR",
                      help="where the files go (default: %(default)s)")
     run.add_argument("--skip_final_video", "--skip-final-video", action="store_true", help="leave only the sound")
     run.add_argument("--loudness", type=float, metavar="LUFS", help="bring the final sound to this loudness, "

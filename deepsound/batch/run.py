@@ -1,0 +1,149 @@
+"""A batch from its listing to its end: what is done is passed over, what fails is tried once more."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from deepsound.batch.clips import Job, Refused, Shard, Source
+from deepsound.batch.records import is_done, record_path
+from deepsound.batch.settings import Settings
+from deepsound.batch.worker import Report, Worker, fingerprint_of
+from deepsound.errors import OutputError
+from deepsound.media.files import output_error
+from deepsound.runtime.progress import Progress, ProgressEvent
+
+# Reasons kept for clips whose record could not be written; on a full disk these are all of them.
+_REASONS_KEPT = 1000
+
+
+class Workers(Protocol):
+    """Who does the clips. `work` takes a job only when there is someone to do it, and yields reports as they come."""
+
+    replaced: int
+
+    def work(self, jobs: Iterator[Job], progress: Progress) -> Iterator[Report]:
+        """Do every job. Raises Cancelled, within a second of being asked."""
+        ...
+
+
+class InProcess:
+    """One worker, here: a process that works off a shard alone."""
+
+    replaced = 0
+
+    def __init__(self, settings: Settings, output_dir: Path) -> None:
+        self._worker = Worker(settings, output_dir)
+
+    def work(self, jobs: Iterator[Job], progress: Progress) -> Iterator[Report]:
+        for job in jobs:
+            progress.on_event(ProgressEvent("clip", 0.0, job.label))
+            yield self._worker.do(job, progress)
+
+
+@dataclass
+class Tally:
+    """How far a batch is, in clips: `total` of this shard, what became of those seen, and the reasons of failures."""
+
+    total: int = 0
+    done: int = 0
+    already: int = 0
+    failed: int = 0
+    refused: int = 0
+    began_s: float = field(default_factory=time.monotonic)
+    reasons: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def seconds(self) -> float:
+        return time.monotonic() - self.began_s
+
+    @property
+    def eta_s(self) -> float | None:
+        """Seconds until the end, from the clips that were worked on so far; None before the first."""
+        worked = self.done + self.failed
+        if not worked:
+            return None
+        return self.seconds / worked * max(self.total - worked - self.already, 0)
+
+    def note(self, report: Report, again: bool) -> None:
+        """Count a report; `again`: of a clip that was counted as failed."""
+        if report.status == "failed":
+            self.failed += not again
+            if len(self.reasons) < _REASONS_KEPT:
+                self.reasons[report.job.label] = report.message
+            return
+        self.done += 1
+        self.failed -= again
+        self.reasons.pop(report.job.label, None)
+
+
+class Listener:
+    """Hears of a batch; does nothing with it."""
+
+    def counted(self, tally: Tally) -> None:
+        """The clips were counted; work begins."""
+
+    def refused(self, refused: Refused) -> None:
+        """A file or row is no clip."""
+
+    def reported(self, report: Report, tally: Tally) -> None:
+        """A clip ended, or was done before."""
+
+    def trying_again(self, count: int) -> None:
+        """The first round is over; `count` clips that failed are tried again."""
+
+
+@dataclass
+class Batch:
+    """The clips of a source's shard, done with the same settings into one folder."""
+
+    source: Source
+    output_dir: Path
+    settings: Settings
+    workers: Workers
+    shard: Shard = field(default_factory=Shard)
+    listener: Listener = field(default_factory=Listener)
+    tally: Tally = field(default_factory=Tally)
+
+    def run(self, progress: Progress = Progress()) -> Tally:
+        """Do what is not done, then once more what failed. Raises Cancelled, or OutputError without a folder."""
+        if "\0" in str(self.output_dir):
+            raise OutputError(f"The output folder {str(self.output_dir)!r} has a null byte in it; choose another one.")
+        try:
+            self.output_dir.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise output_error(self.output_dir, error) from error
+        self.tally.total = self.shard.count_of(self.source)
+        self.listener.counted(self.tally)
+        self._round(progress, again=False)
+        if self.tally.failed:
+            self.listener.trying_again(self.tally.failed)
+            self._round(progress, again=True)
+        return self.tally
+
+    def _round(self, progress: Progress, again: bool) -> None:
+        for report in self.workers.work(self._pending(progress, again), progress):
+            self.tally.note(report, again)
+            self.listener.reported(report, self.tally)
+
+    def _pending(self, progress: Progress, again: bool) -> Iterator[Job]:
+        for entry in self.shard.of(self.source):
+            progress.check()
+            if isinstance(entry, Job):
+                if not self._passed_over(entry, again):
+                    yield entry
+            elif not again:
+                self.tally.refused += 1
+                self.listener.refused(entry)
+
+    def _passed_over(self, job: Job, again: bool) -> bool:
+        fingerprint = fingerprint_of(self.settings, job)
+        if not fingerprint or not is_done(record_path(self.output_dir, job), fingerprint):
+            return False
+        if not again:
+            self.tally.already += 1
+            self.listener.reported(Report(job, "already"), self.tally)
+        return True

@@ -1,0 +1,50 @@
+"""What every clip of a batch is done with, and the fingerprint that tells whether a result was made with it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, is_dataclass
+from typing import TYPE_CHECKING, Any
+
+from deepsound.batch.clips import Job
+
+if TYPE_CHECKING:
+    from deepsound.pipeline import Pipeline
+
+# Where networks run and whether they may be fetched: a batch may go on elsewhere without beginning again.
+_NOT_THE_RESULT_S = frozenset({"device", "offload", "download"})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Keyword arguments of Pipeline and of Pipeline.run (without video, folder and progress), and whether to draw."""
+
+    engines: Mapping[str, Any] = field(default_factory=dict)
+    run: Mapping[str, Any] = field(default_factory=dict)
+    pictures: bool = False
+
+    def pipeline(self) -> Pipeline:
+        """A new Pipeline. Raises EngineError or InputError for engines and options that do not exist."""
+        from deepsound.pipeline import Pipeline
+
+        return Pipeline(**self.engines)
+
+    def for_clip(self, job: Job) -> dict[str, Any]:
+        """The arguments of Pipeline.run for one clip: what it alone is told comes before what all are told."""
+        return {**self.run, **job.told}
+
+    def fingerprint(self, job: Job) -> str:
+        """Equal for the same settings and the same unchanged video (size and time of change). OSError without one."""
+        status = job.video.stat()
+        made_of = [_plain(self.engines), _plain(self.for_clip(job)), self.pictures, status.st_size, status.st_mtime_ns]
+        return hashlib.sha256(json.dumps(made_of, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def _plain(value: Any) -> Any:
+    if is_dataclass(value) and not isinstance(value, type):
+        value = asdict(value)
+    if isinstance(value, Mapping):
+        return {str(name): _plain(inner) for name, inner in value.items() if name not in _NOT_THE_RESULT_S}
+    return value

@@ -1,0 +1,154 @@
+"""The rows of a CSV or TSV file: a video each, and what it is to be told."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import math
+from array import array
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from deepsound.batch.clips import Job, Refused, apart, stem_key
+from deepsound.errors import InputError
+
+# Columns beside `video`: the argument of Pipeline.run each stands for, and how it is read.
+_COLUMNS: dict[str, tuple[str, Callable[[str], Any]]] = {
+    "prompt": ("prompt", str),
+    "negative": ("negative_prompt", str),
+    "negative_prompt": ("negative_prompt", str),
+    "seed": ("seed", int),
+    "start": ("start_s", float),
+    "duration": ("duration_s", float),
+    "steps": ("steps", int),
+    "cfg": ("guidance", float),
+    "mode": ("mode", str),
+    "fallback": ("fallback", str),
+}
+
+
+@dataclass(frozen=True)
+class Table:
+    """The rows of `path`; a `video` that is no absolute path is meant from the table's own folder.
+
+    An empty cell leaves the batch's own setting. Raises InputError when the table has no `video` column, a column
+    that means nothing, or cannot be read at all.
+    """
+
+    path: Path
+
+    def __post_init__(self) -> None:
+        with self._opened() as rows:
+            try:
+                self._columns(rows)
+            except csv.Error as error:
+                raise InputError(f"{self.path} cannot be read as a table: {error}.") from error
+
+    def entries(self) -> Iterator[Job | Refused]:
+        shared = self._shared_stems()
+        index = 0
+        for entry in self._jobs():
+            if isinstance(entry, Job):
+                identity = json.dumps([entry.video.as_posix(), dict(entry.told)], sort_keys=True)
+                entry = apart(replace(entry, index=index), _stem_number(entry.video) in shared, identity)
+                index += 1
+            yield entry
+
+    def count(self) -> int:
+        return sum(isinstance(entry, Job) for entry in self._jobs())
+
+    def _jobs(self) -> Iterator[Job | Refused]:
+        with self._opened() as rows:
+            columns = self._columns(rows)
+            while True:
+                try:
+                    cells = next(rows, None)
+                    if cells is None:
+                        return
+                    if any(cell.strip() for cell in cells):
+                        yield self._job(rows.line_number, columns, cells)
+                except (ValueError, csv.Error) as error:
+                    yield Refused(f"line {rows.line_number}", f"the row cannot be used: {error}")
+
+    def _job(self, line: int, columns: list[str], cells: list[str]) -> Job:
+        if len(cells) > len(columns):
+            raise ValueError(f"{len(cells)} cells under {len(columns)} columns")
+        row = {column: cell.strip() for column, cell in zip(columns, cells, strict=False) if cell.strip()}
+        video = row.pop("video", "")
+        if not Path(video).stem or "\0" in video:
+            raise ValueError("it names no video")
+        return Job(0, f"line {line}: {video}", self.path.parent / Path(video).expanduser(), told=dict(_told(row)))
+
+    def _shared_stems(self) -> frozenset[int]:
+        """Numbers of the stems that several rows have; eight bytes a row, so that a million rows are no burden."""
+        import numpy as np
+
+        numbers = array("Q", (_stem_number(job.video) for job in self._jobs() if isinstance(job, Job)))
+        values, counts = np.unique(np.frombuffer(numbers, dtype=np.uint64) if numbers else np.empty(0, np.uint64),
+                                   return_counts=True)
+        return frozenset(int(value) for value in values[counts > 1])
+
+    def _opened(self) -> _Rows:
+        return _Rows(self.path)
+
+    def _columns(self, rows: _Rows) -> list[str]:
+        columns = [cell.strip().lower() for cell in next(rows, None) or []]
+        known = ["video", *_COLUMNS]
+        if "video" not in columns:
+            raise InputError(f"{self.path} has no column named video; its columns are: {', '.join(columns) or 'none'}.")
+        meant = [_COLUMNS[column][0] if column in _COLUMNS else column for column in columns]
+        for column, meaning in zip(columns, meant, strict=True):
+            if column not in known:
+                raise InputError(f"{self.path} has a column {column!r}, which means nothing here; the columns are: "
+                                 f"{', '.join(known)}.")
+            if meant.count(meaning) > 1:
+                raise InputError(f"{self.path} has two columns for {meaning}; leave one.")
+        return columns
+
+
+class _Rows:
+    """The cells of a table's lines, line by line, with the number of the line last read."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        try:
+            self._file = path.open(encoding="utf-8-sig", errors="surrogateescape", newline="")
+        except OSError as error:
+            raise InputError(f"{path} cannot be read: {error.strerror}.") from error
+        self._reader = csv.reader(self._file, "excel-tab" if path.suffix.lower() == ".tsv" else "excel")
+
+    @property
+    def line_number(self) -> int:
+        return self._reader.line_num
+
+    def __enter__(self) -> _Rows:
+        return self
+
+    def __exit__(self, *what: object) -> None:
+        self._file.close()
+
+    def __iter__(self) -> _Rows:
+        return self
+
+    def __next__(self) -> list[str]:
+        return next(self._reader)
+
+
+def _told(row: dict[str, str]) -> Iterator[tuple[str, Any]]:
+    for column, cell in row.items():
+        name, read = _COLUMNS[column]
+        try:
+            value = read(cell)
+        except ValueError:
+            raise ValueError(f"{column} is {cell!r}, not a number") from None
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ValueError(f"{column} is {cell!r}, not a number to work with")
+        yield name, value
+
+
+def _stem_number(video: Path) -> int:
+    key = stem_key(video.stem).encode("utf-8", "surrogatepass")
+    return int.from_bytes(hashlib.blake2b(key, digest_size=8).digest(), "big")

@@ -1,0 +1,94 @@
+"""`deepsound batch`: many clips through the steps, done once each, on this machine or on Ray."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from deepsound.batch.run import Workers
+    from deepsound.batch.settings import Settings
+
+DESCRIPTION = """\
+Every video of a folder (folders within it included), or every row of a .csv or .tsv file, goes through the steps of
+`deepsound run`, with the same options. Columns of a table: video, prompt, negative, seed, start, duration, steps, cfg,
+mode, fallback; all but video may be absent or empty. Each clip leaves what `run` leaves, and <stem>.batch.json when it
+is done; clips that share a stem have folders of their own. Started again, what is done with these settings is passed
+over; what failed is tried once more at the end. summary.csv and summary.json tell what came of it.
+"""
+EPILOG = """\
+exit codes: 0 all clips are done, 6 some are not, 2 to 5 as for `run` when nothing could begin, 130 stopped (Ctrl-C);
+the same command goes on from there.
+"""
+SOME_FAILED = 6
+
+AddOptions = Callable[[argparse.ArgumentParser], None]
+
+
+def add_batch(commands: argparse._SubParsersAction[argparse.ArgumentParser], *options_of_run: AddOptions) -> None:
+    """Add `batch` to the command line, with what `run` is told."""
+    batch = commands.add_parser("batch", help="give many videos their finished sound", description=DESCRIPTION,
+                                formatter_class=argparse.RawDescriptionHelpFormatter, epilog=EPILOG)
+    batch.set_defaults(command=run)
+    batch.add_argument("source", metavar="FOLDER|CSV", help="a folder of videos, or a table of them")
+    for add in options_of_run:
+        add(batch)
+    batch.add_argument("--shard", default="1/1", metavar="I/N", help="do every Nth clip, beginning with the Ith")
+    batch.add_argument("--ray", nargs="?", const="", metavar="ADDRESS",
+                       help="work on Ray: a cluster's address, `auto` for the one that runs here; without one, a "
+                            "cluster is started on this machine for the purpose")
+    batch.add_argument("--workers", type=int, metavar="N",
+                       help="how many, on Ray (default: one for each GPU, or for every four processors)")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Do the batch as `options` say. Raises a DeepSoundError; stopped within a second of Ctrl-C."""
+    from deepsound.batch.clips import Shard, open_source
+    from deepsound.batch.run import Batch
+    from deepsound.batch.settings import Settings
+    from deepsound.batch.summary import summarise
+    from deepsound.cli.batch_display import open_batch_display
+    from deepsound.cli.run import cancel_on_signal, pipeline_arguments, run_arguments
+    from deepsound.errors import Cancelled
+    from deepsound.runtime.progress import Progress
+
+    settings = Settings(pipeline_arguments(options), run_arguments(options), options.pictures)
+    output_dir = Path(options.output_dir).expanduser()
+    source, shard = open_source(options.source, output_dir), Shard.parse(options.shard)
+    # Ray has a handler of its own for SIGTERM, so ours comes after it.
+    with (_workers(options, settings, output_dir) as workers, cancel_on_signal() as token,
+          open_batch_display(options.quiet) as display):
+        batch = Batch(source, output_dir, settings, workers, shard, display)
+        try:
+            batch.run(Progress(on_event=display.stage, check=token.check))
+            summary = summarise(batch, token.check)
+        except Cancelled:
+            raise Cancelled(f"Stopped with {batch.tally.done + batch.tally.already} of {batch.tally.total} clips done; "
+                            "the same command goes on from there.") from None
+        display.summarise(summary)
+    if options.json:
+        print(json.dumps(asdict(summary), indent=2, ensure_ascii=False))
+    return 0 if summary.complete else SOME_FAILED
+
+
+@contextmanager
+def _workers(options: argparse.Namespace, settings: Settings, output_dir: Path) -> Iterator[Workers]:
+    from deepsound.errors import InputError
+
+    if options.workers is not None and (options.ray is None or options.workers < 1):
+        raise InputError(f"--workers {options.workers} needs --ray and must be 1 or more; without Ray, start one "
+                         "process for each --shard.")
+    if options.ray is None:
+        from deepsound.batch.run import InProcess
+
+        yield InProcess(settings, output_dir)
+        return
+    from deepsound.batch.on_ray import RayWorkers
+
+    with RayWorkers(settings, output_dir, options.ray or None, options.workers) as workers:
+        yield workers

@@ -1,0 +1,113 @@
+"""What a person sees of a batch: a bar with what is left, a line for each clip that failed, a table at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from deepsound.batch.clips import Refused
+from deepsound.batch.run import Listener, Tally
+from deepsound.batch.summary import Summary
+from deepsound.batch.worker import Report
+from deepsound.cli.display import STEP_TITLES
+from deepsound.runtime.progress import ProgressEvent
+
+FAILURES_SHOWN = 20
+
+
+class BatchDisplay(Listener):
+    """Shows a batch on `console`, with a bar on a terminal and a line for each clip elsewhere."""
+
+    def __init__(self, console: Console, bars: Progress | None) -> None:
+        self._console, self._bars = console, bars
+        self._task: TaskID | None = None
+        self._clip, self._not_videos = "", 0
+
+    def counted(self, tally: Tally) -> None:
+        if self._bars is not None:
+            self._task = self._bars.add_task("clips", total=tally.total, left="", now="")
+        else:
+            self._console.print(f"{tally.total} clips")
+
+    def refused(self, refused: Refused) -> None:
+        if refused.is_loss:
+            self._console.print(f"[red]refused[/] {escape(refused.label)}: {escape(refused.why)}", soft_wrap=True)
+        else:
+            self._not_videos += 1
+
+    def reported(self, report: Report, tally: Tally) -> None:
+        seen = tally.done + tally.already + tally.failed
+        left = "" if tally.eta_s is None else f"{_clock(tally.eta_s)} left"
+        label = escape(report.job.label)
+        if report.status == "failed":
+            self._console.print(f"[red]failed[/]  {label}: {escape(report.message)}", soft_wrap=True)
+        elif report.status == "done" and self._bars is None:
+            self._console.print(f"{seen}/{tally.total} done {label} {report.seconds:.1f} s, {left}", soft_wrap=True)
+        if self._bars is not None and self._task is not None:
+            self._bars.update(self._task, completed=seen, left=left, now=label)
+
+    def trying_again(self, count: int) -> None:
+        self._console.print(f"{count} failed; trying them once more")
+
+    def stage(self, event: ProgressEvent) -> None:
+        """A clip's own progress: its name and the step it is at."""
+        if event.stage == "clip":
+            self._clip = event.text
+        if self._bars is not None and self._task is not None:
+            step = STEP_TITLES.get(event.stage, "").strip()
+            self._bars.update(self._task, now=escape(f"{self._clip} {step}"))
+
+    def summarise(self, summary: Summary) -> None:
+        """The sums, the mean time of each step, and the first failures."""
+        table = Table("", "", title="Batch" if summary.shard == "1/1" else f"Batch, shard {summary.shard}",
+                      show_header=False)
+        for name, value in _lines(summary):
+            table.add_row(name, value)
+        self._console.print(table)
+        for failure in summary.failures[:FAILURES_SHOWN]:
+            self._console.print(f"[red]{failure['status']}[/] {escape(failure['clip'])}: {escape(failure['message'])}",
+                                soft_wrap=True)
+        if len(summary.failures) > FAILURES_SHOWN:
+            self._console.print(f"... and {len(summary.failures) - FAILURES_SHOWN} more; summary.csv has them all")
+        if summary.unwritten:
+            self._console.print(f"[red]No summary files: {escape(summary.unwritten)}[/]", soft_wrap=True)
+
+
+def _lines(summary: Summary) -> Iterator[tuple[str, str]]:
+    yield "done", f"{summary.done} of {summary.clips} clips, {summary.done_now} of them now"
+    for name, count in (("failed", summary.failed), ("not reached", summary.not_reached),
+                        ("rows refused", summary.refused), ("other files", summary.not_videos),
+                        ("workers replaced", summary.workers_replaced)):
+        if count:
+            yield name, str(count)
+    if summary.clips_per_minute is not None:
+        yield "clips a minute", f"{summary.clips_per_minute:.2f}"
+    for title, counts in (("voice-over", summary.verdicts), ("final sound", summary.final_from)):
+        if counts:
+            yield title, ", ".join(f"{escape(name)} {count}" for name, count in sorted(counts.items()))
+    for name, seconds in summary.step_seconds.items():
+        yield STEP_TITLES.get(name, escape(name)), f"{seconds:.2f} s a clip"
+    yield "time", _clock(summary.seconds)
+
+
+def _clock(seconds: float) -> str:
+    hours, rest = divmod(round(seconds), 3600)
+    return f"{hours}:{rest // 60:02}:{rest % 60:02}"
+
+
+@contextmanager
+def open_batch_display(quiet: bool) -> Iterator[BatchDisplay]:
+    """A BatchDisplay on stderr; a bar only on a terminal."""
+    console = Console(stderr=True, quiet=quiet, highlight=False)
+    if quiet or not console.is_terminal:
+        yield BatchDisplay(console, None)
+        return
+    columns = (MofNCompleteColumn(), BarColumn(), TimeElapsedColumn(), TextColumn("{task.fields[left]}"),
+               TextColumn("{task.fields[now]}"))
+    with Progress(*columns, console=console, transient=True) as bars:
+        yield BatchDisplay(console, bars)
