@@ -9,6 +9,8 @@ from collections.abc import Sequence
 
 from deepsound import __version__
 from deepsound.cli.batch import add_batch
+from deepsound.cli.compare import add_compare
+from deepsound.cli.evaluate import add_evaluate
 from deepsound.cli.models import add_models
 from deepsound.errors import DeepSoundError
 
@@ -57,7 +59,9 @@ def build_parser() -> argparse.ArgumentParser:
     _add_run(commands)
     _add_engines(commands)
     add_models(commands)
+    add_evaluate(commands)
     add_batch(commands, _add_step_options, _add_generation_options, _add_execution_options, _add_output_options)
+    add_compare(commands)
     return parser
 
 

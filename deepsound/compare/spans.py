@@ -23,20 +23,23 @@ def parse_spans(text: str) -> tuple[Span, ...]:
     text = text.strip()
     if not text:
         return ()
-    pairs = _pairs_of_json(text) if text[0] in "[{" else _pairs_of_ranges(text)
+    return spans_of(_pairs_of_json(text) if text[0] in "[{" else _pairs_of_ranges(text), text)
+
+
+def spans_of(pairs: Any, source: str) -> tuple[Span, ...]:
+    """The stretches that a list of pairs of seconds stands for; `source` names it in errors, which are InputErrors."""
+    if not isinstance(pairs, list):
+        raise _unreadable(source)
     if len(pairs) > MOST_SPANS:
         raise InputError(f"There are {len(pairs)} spans of voice; at most {MOST_SPANS} can be shown.")
-    return tuple(_span(pair, text) for pair in pairs)
+    return tuple(_span(pair, source) for pair in pairs)
 
 
-def _pairs_of_json(text: str) -> list[Any]:
+def _pairs_of_json(text: str) -> Any:
     try:
-        pairs = json.loads(text)
+        return json.loads(text)
     except (ValueError, RecursionError):
         raise _unreadable(text) from None
-    if not isinstance(pairs, list):
-        raise _unreadable(text)
-    return pairs
 
 
 def _pairs_of_ranges(text: str) -> list[Any]:

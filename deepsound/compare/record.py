@@ -1,0 +1,99 @@
+"""Reading back what `deepsound run` left, so that a finished run can be compared without running it again."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from deepsound.compare.spans import spans_of
+from deepsound.errors import InputError, MediaError
+from deepsound.media.audio import decode_audio
+from deepsound.media.clip import Clip
+from deepsound.runtime.progress import Progress
+from deepsound.types import Audio, Span
+
+SUFFIX = ".result.json"
+
+
+@dataclass(frozen=True, eq=False)
+class Recorded:
+    """A finished run's sounds (coarse, final and, where one was removed, voice), its picture and voiced stretches."""
+
+    stem: str
+    sounds: dict[str, Audio]
+    clip: Clip | None
+    spans: tuple[Span, ...]
+
+
+def records_in(path: Path | str) -> list[Path]:
+    """The result records that `path` is, or holds directly, sorted. Raises InputError when there is none."""
+    place = Path(path).expanduser()
+    found = [place] if place.name.endswith(SUFFIX) and place.is_file() else sorted(place.glob(f"*{SUFFIX}"))
+    if not found:
+        raise InputError(f"{place} holds no <name>{SUFFIX}; give the output folder of `deepsound run`, or name the "
+                         "sounds with --coarse and --final.")
+    return found
+
+
+def read_record(path: Path, progress: Progress | None = None) -> Recorded:
+    """The run that `path` records; files are looked for beside it first, so that a folder may be moved.
+
+    The voice is the coarse sound minus the background of step 3; a final sound that was dropped is silence. Raises
+    InputError for a file that is no record, MediaError for a sound that is missing or cannot be read.
+    """
+    progress = progress or Progress()
+    record = _parsed(path)
+    coarse = _sound(path, record, "step1_audio_path", progress)
+    if coarse is None:
+        raise InputError(f"{path} names no coarse sound (step1_audio_path); give the record of `deepsound run`.")
+    final = _sound(path, record, "final_audio_path", progress)
+    background = _sound(path, record, "step3_audio_path", progress)
+    sounds = {"coarse": coarse, "final": Audio(coarse.waveform * 0, coarse.sample_rate) if final is None else final}
+    if background is not None and (background.waveform.shape, background.sample_rate) == (
+            coarse.waveform.shape, coarse.sample_rate):
+        sounds["voice"] = Audio(coarse.waveform - background.waveform, coarse.sample_rate)
+    return Recorded(path.name.removesuffix(SUFFIX), sounds, _clip(path, record, coarse.duration_s),
+                    spans_of(record.get("voice_spans_s") or [], str(path)))
+
+
+def _parsed(path: Path) -> dict[str, Any]:
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise InputError(f"{path} cannot be read as a result record ({error}); run the video again.") from error
+    if not isinstance(record, dict):
+        raise InputError(f"{path} is not a result record; give one that `deepsound run` wrote.")
+    return record
+
+
+def _sound(path: Path, record: dict[str, Any], key: str, progress: Progress) -> Audio | None:
+    file = _file(path, record, key)
+    return None if file is None else decode_audio(file, progress=progress)
+
+
+def _clip(path: Path, record: dict[str, Any], duration_s: float) -> Clip | None:
+    """The finished video, whose picture is the window that the sounds belong to; else the beginning of the input."""
+    for key in ("final_video_path", "video_input"):
+        try:
+            file = _file(path, record, key)
+        except MediaError:
+            continue
+        if file is not None:
+            return Clip.open(file, 0.0, None if key == "final_video_path" else duration_s or None)
+    return None
+
+
+def _file(path: Path, record: dict[str, Any], key: str) -> Path | None:
+    named = record.get(key)
+    if named is None:
+        return None
+    if not isinstance(named, str) or not named or "\0" in named:
+        raise InputError(f"{path}: {key} is {named!r}, which is no file name; run the video again.")
+    beside = path.parent / Path(named).name
+    file = beside if beside.is_file() else Path(named)
+    if not file.is_file():
+        raise MediaError(f"{path} speaks of {named}, and it is neither there nor beside the record; run the video "
+                         "again.")
+    return file
