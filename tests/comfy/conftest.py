@@ -23,6 +23,7 @@ from typing import Any
 
 import pytest
 
+from tests.comfy.pages import CHROMIUM, FLAGS
 from tests.generate.mmaudio import tiny
 
 ROOT = Path(__file__).parents[2]
@@ -113,7 +114,8 @@ class Server:
         (self.base / "user/default/comfy.settings.json").write_text(json.dumps(settings))
         arguments = ["--cpu", "--listen", "127.0.0.1", "--port", str(self.port), "--disable-auto-launch",
                      "--base-directory", str(self.base), "--disable-api-nodes",
-                     "--database-url", f"sqlite:///{self.base}/user/comfyui.db"]
+                     "--database-url", f"sqlite:///{self.base}/user/comfyui.db",
+                     *os.environ.get("COMFYUI_ARGUMENTS", "").split()]
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1",
                        "PYTHONPATH": str(Path(__file__).with_name("plugin"))}
         command = [python_of(self.core), str(self.core / "main.py"), *arguments]
@@ -216,9 +218,21 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     running = Server(request.param, tmp_path_factory.mktemp("comfy"))
     try:
         running.start()
-        for clip in (ROOT / "examples").glob("*.mp4"):
+        for clip in (ROOT / "demo").glob("*.mp4"):
             shutil.copy(clip, running.base / "input")
         tiny.write_published_16k(running.base / "models")
         yield running
     finally:
         running.stop()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Chromium. While it runs, `Server.run` cannot: both want the thread's event loop."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    if not CHROMIUM:
+        pytest.skip("no Chromium: install it, or set CHROMIUM to its path")
+    with playwright.sync_playwright() as driver:
+        running = driver.chromium.launch(executable_path=CHROMIUM, headless=True, args=FLAGS)
+        yield running
+        running.close()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from collections.abc import Iterator
@@ -11,38 +10,9 @@ from typing import Any
 
 import pytest
 
+from tests.comfy.pages import DROP, PLAYERS, READY, RUN, open_workflow, wait_for_graph
+
 pytestmark = [pytest.mark.comfy, pytest.mark.page]
-
-FOLDER = Path(__file__).parents[2] / "workflows"
-CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-         "--disable-component-update", "--disable-sync"]
-READY = """() => window.app?.graph && window.app.canvas && window.app.extensionManager
-    && window.LiteGraph?.registered_node_types["DeepSoundMuxVideo"]"""
-DROP = """text => {
-    const data = new DataTransfer();
-    data.items.add(new File([text], 'workflow.json', {type: 'application/json'}));
-    document.querySelector('#graph-canvas').dispatchEvent(
-        new DragEvent('drop', {dataTransfer: data, bubbles: true, cancelable: true}));
-}"""
-RUN = """() => new Promise(resolve => {
-    for (const ending of ['execution_success', 'execution_error', 'execution_interrupted'])
-        app.api.addEventListener(ending, event => resolve([ending, event.detail]));
-    app.queuePrompt(0, 1);
-})"""
-PLAYERS = """() => [...document.querySelectorAll('video')].filter(video => video.src.includes('type=output'))
-    .map(video => [video.error?.message ?? '', Number.isFinite(video.duration), video.videoWidth])"""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    if not CHROMIUM:
-        pytest.skip("no Chromium: install it, or set CHROMIUM to its path")
-    with playwright.sync_playwright() as driver:
-        running = driver.chromium.launch(executable_path=CHROMIUM, headless=True, args=FLAGS)
-        yield running
-        running.close()
 
 
 @pytest.fixture
@@ -58,24 +28,6 @@ def page(server, browser) -> Iterator[Any]:
     yield page
     page.close()
     assert not [error for error in errors if "deepsound" in error.lower()]
-
-
-def open_workflow(page: Any, name: str, file: str | None = None) -> dict[str, Any]:
-    workflow = json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
-    if file:
-        workflow["nodes"][0]["widgets_values"][0] = file
-    page.evaluate(DROP, json.dumps(workflow))
-    wait_for_graph(page, workflow)
-    return workflow
-
-
-def wait_for_graph(page: Any, workflow: dict[str, Any]) -> None:
-    """Until the page shows just these nodes, joined: the graph it starts with may have as many."""
-    page.wait_for_function("""({nodes, links}) => app.graph._nodes.length === nodes.length
-        && nodes.every(([id, type]) => app.graph.getNodeById(id)?.type === type)
-        && app.graph._nodes.flatMap(node => node.inputs ?? []).filter(input => input.link != null).length === links""",
-                           arg={"nodes": [[node["id"], node["type"]] for node in workflow["nodes"]],
-                                "links": len(workflow["links"])}, timeout=30_000)
 
 
 def test_a_run_from_the_page_shows_video_and_reasons(server, page, make_video, tone):

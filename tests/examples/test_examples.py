@@ -21,13 +21,13 @@ from deepsound.runtime.progress import Progress
 from deepsound.separate.spectral import SpectralSeparator
 from deepsound.types import Audio, Verdict
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
+EXAMPLES = Path(__file__).parents[2] / "demo"
 IMPACTS, LANDSCAPE = EXAMPLES / "silent_impacts.mp4", EXAMPLES / "narrated_landscape.mp4"
 MOST_BYTES = 500_000
 
 
 def script(name: str) -> ModuleType:
-    """A module of examples/, which is no package, loaded from its path."""
+    """A module of demo/, which is no package, loaded from its path."""
     spec = importlib.util.spec_from_file_location(name, EXAMPLES / f"{name}.py")
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)

@@ -1,39 +1,37 @@
-"""The shipped workflows: complete, in step with the nodes, and the same in both formats."""
+"""The shipped workflows: what their descriptions draw, in step with the nodes, and the same in both formats."""
 
 import json
+import os
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
-FOLDER = Path(__file__).parents[2] / "workflows"
-NAMES = ["offline_draft", "deepsound_s4_neg", "clean_existing_footage"]
-WIDGET_TYPES = {"BOOLEAN", "COMBO", "FLOAT", "INT", "STRING"}
-SEEDED = {"DeepSoundGenerateAudio", "DeepSoundMMAudioGenerate"}
-NOTES = {"MarkdownNote", "Note"}
-# The one core node used: it shows whatever is sent to it and has no widgets of its own that matter.
-PREVIEW = SimpleNamespace(inputs=[SimpleNamespace(id="source", io_type="*", keywords={})], outputs=[])
+from scripts.workflows import DESCRIPTIONS, draw
+from scripts.workflows.core_nodes import CORE
+from scripts.workflows.sheet import NOTE, is_widget, widget_names
+
+ROOT = Path(__file__).parents[2]
+FOLDER = ROOT / "workflows"
+NAMES = list(DESCRIPTIONS)
+TITLE_HEIGHT = 30
+# Schemas by node id: loading the pack once is enough for all of these tests.
+KNOWN: dict = {}
 
 
 def read(path: Path) -> dict:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
+def written(content: dict) -> str:
+    return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+
+
 @pytest.fixture
-def schemas(nodes):
-    return {**{node_id: node.define_schema() for node_id, node in nodes.items()}, "PreviewAny": PREVIEW}
-
-
-def is_widget(item) -> bool:
-    return item.io_type in WIDGET_TYPES and not item.keywords.get("force_input")
-
-
-def widget_names(schema) -> list:
-    """The widgets of a card as the page keeps their values: a seed brings a control, an upload button comes last."""
-    names = []
-    for item in filter(is_widget, schema.inputs):
-        names += [item.id] + [None] * bool(item.keywords.get("control_after_generate"))
-    return names + [None] * any(item.keywords.get("upload") for item in schema.inputs)
+def schemas(request):
+    if not KNOWN:
+        nodes = request.getfixturevalue("nodes")
+        KNOWN.update(CORE, **{node_id: node.define_schema() for node_id, node in nodes.items()})
+    return KNOWN
 
 
 def to_api(workflow: dict, schemas: dict) -> dict:
@@ -41,7 +39,7 @@ def to_api(workflow: dict, schemas: dict) -> dict:
     links = {link[0]: link for link in workflow["links"]}
     prompt = {}
     for node in workflow["nodes"]:
-        if node["type"] in NOTES:
+        if node["type"] == NOTE:
             continue
         names = widget_names(schemas[node["type"]])
         inputs = {name: value for name, value in zip(names, node["widgets_values"], strict=True) if name}
@@ -52,19 +50,31 @@ def to_api(workflow: dict, schemas: dict) -> dict:
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_the_files_are_drawn_from_their_descriptions(schemas, name):
+    sheet = draw(name, schemas)
+    drawn = {FOLDER / f"{name}.json": written(sheet.page()), FOLDER / "api" / f"{name}.json": written(sheet.api())}
+    for path, content in drawn.items():
+        if os.environ.get("DEEPSOUND_WRITE_WORKFLOWS"):
+            path.write_text(content, encoding="utf-8")
+        assert path.read_text(encoding="utf-8") == content, "run scripts/draw_workflows and read the difference"
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_both_formats_say_the_same(schemas, name):
     assert read(FOLDER / "api" / f"{name}.json") == to_api(read(FOLDER / f"{name}.json"), schemas)
 
 
-def test_every_workflow_has_both_formats():
-    assert {path.name for path in FOLDER.glob("*.json")} == {path.name for path in (FOLDER / "api").glob("*.json")}
-    assert {path.stem for path in FOLDER.glob("*.json")} == set(NAMES)
+def test_every_workflow_has_both_formats_and_a_thumbnail():
+    for folder, ending in ((FOLDER, "json"), (FOLDER / "api", "json"), (FOLDER, "jpg")):
+        assert {path.stem for path in folder.glob(f"*.{ending}")} == set(NAMES), (folder, ending)
+    assert max(path.stat().st_size for path in FOLDER.glob("*.jpg")) < 100_000
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_links_join_sockets_that_exist_and_fit(schemas, name):
     workflow = read(FOLDER / f"{name}.json")
     nodes = {node["id"]: node for node in workflow["nodes"]}
+    assert workflow["links"]
     for link_id, source, output, target, slot, kind in workflow["links"]:
         assert link_id in nodes[source]["outputs"][output]["links"] and nodes[target]["inputs"][slot]["link"] == link_id
         made = schemas[nodes[source]["type"]].outputs[output]
@@ -74,33 +84,69 @@ def test_links_join_sockets_that_exist_and_fit(schemas, name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_required_input_is_there(schemas, name):
-    for node in read(FOLDER / "api" / f"{name}.json").values():
-        required = {item.id for item in schemas[node["class_type"]].inputs if not item.keywords.get("optional")}
-        assert required <= set(node["inputs"]), node["_meta"]["title"]
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_menu_values_are_on_the_menu(schemas, name):
+def test_every_required_input_is_there_and_every_value_is_allowed(schemas, name):
     for node in read(FOLDER / "api" / f"{name}.json").values():
         for item in schemas[node["class_type"]].inputs:
-            if item.io_type == "COMBO" and item.id != "file":
-                assert node["inputs"][item.id] in item.options
+            value = node["inputs"].get(item.id)
+            assert value is not None or item.keywords.get("optional"), f"{node['_meta']['title']}: {item.id}"
+            if isinstance(value, list) or not is_widget(item):
+                continue
+            if item.io_type == "COMBO":
+                assert item.keywords.get("upload") or value in item.options, f"{node['_meta']['title']}: {item.id}"
+            elif item.io_type in ("INT", "FLOAT"):
+                assert item.keywords.get("min", value) <= value <= item.keywords.get("max", value)
+            else:
+                assert isinstance(value, {"BOOLEAN": bool, "STRING": str}[item.io_type])
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_it_explains_itself_and_nothing_overlaps(name):
+def test_the_clips_it_names_are_in_the_examples(schemas, name):
+    files = [node["inputs"]["file"] for node in read(FOLDER / "api" / f"{name}.json").values()
+             if "file" in node["inputs"]]
+    assert all((ROOT / "demo" / file).is_file() for file in files)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_explains_itself_and_names_the_licence_of_every_weight(name):
     workflow = read(FOLDER / f"{name}.json")
-    assert any(node["type"] in NOTES for node in workflow["nodes"])
-    boxes = [(*node["pos"], node["pos"][0] + node["size"][0], node["pos"][1] + node["size"][1])
-             for node in workflow["nodes"]]
-    for index, (left, top, right, bottom) in enumerate(boxes):
-        for other_left, other_top, other_right, other_bottom in boxes[index + 1:]:
-            assert right <= other_left or other_right <= left or bottom <= other_top or other_bottom <= top
+    words = " ".join(node["widgets_values"][0] for node in workflow["nodes"] if node["type"] == NOTE)
+    assert words.startswith("## ")
+    values = {value for node in workflow["nodes"] for value in node["widgets_values"] if isinstance(value, str)}
+    needed = [row for row in read(ROOT / "deepsound" / "weights" / "catalogue.json")["weights"]
+              if values & set(row["engines"])]
+    for row in needed:
+        licence = {"apple-amlr": "Apple's research licence", "CC-BY-NC-4.0": "CC-BY-NC 4.0",
+                   "not stated": "licence is stated"}.get(row["licence"]["name"], row["licence"]["name"])
+        assert licence in words, f"{row['id']} is under {licence}"
+    assert needed or "Needs no weights" in words
+
+
+def boxes(rows: list[dict]) -> list[tuple]:
+    return [(row["pos"][0], row["pos"][1] - TITLE_HEIGHT, row["pos"][0] + row["size"][0],
+             row["pos"][1] + row["size"][1]) for row in rows]
+
+
+def overlap(one: tuple, other: tuple) -> bool:
+    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_seed_is_fixed_so_that_a_second_run_is_cached(schemas, name):
+def test_nothing_overlaps_and_every_card_is_in_one_group(name):
+    workflow = read(FOLDER / f"{name}.json")
+    cards = boxes(workflow["nodes"])
+    frames = [(left, top, left + width, top + height)
+              for left, top, width, height in (group["bounding"] for group in workflow["groups"])]
+    for rows in (cards, frames):
+        assert not any(overlap(one, other) for index, one in enumerate(rows) for other in rows[index + 1:])
+    for card in cards:
+        around = [frame for frame in frames if overlap(card, frame)]
+        assert len(around) == 1
+        left, top, right, bottom = around[0]
+        assert left < card[0] and top < card[1] and card[2] < right and card[3] < bottom
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_seeds_are_fixed_so_that_a_second_run_is_cached(schemas, name):
     for node in read(FOLDER / f"{name}.json")["nodes"]:
-        if node["type"] in SEEDED:
-            assert node["widgets_values"][4] == "fixed"
+        if node["type"] != NOTE and "seed" in (names := widget_names(schemas[node["type"]])):
+            assert node["widgets_values"][names.index("seed") + 1] == "fixed"

@@ -1,4 +1,4 @@
-"""Make the example clips beside this file: python examples/make_examples.py [--only NAME] [--report]
+"""Make the example clips beside this file: python demo/make_examples.py [--only NAME] [--report]
 
 silent_impacts.mp4 (with truth/silent_impacts.json) and narrated_landscape.mp4. The narrator needs Festival:
 apt-get install festival festvox-us-slt-hts
@@ -57,7 +57,7 @@ def make_impacts(folder: Path) -> None:
 def write_impacts(folder: Path, story: Story) -> None:
     """The moments of first touch, in seconds from the first frame."""
     times = {"impacts_s": [round(time_s, 4) for time_s in story.impacts_s]}
-    # Not beside the clips: ComfyUI takes every JSON file directly in `examples` for a workflow template.
+    # In a folder of its own, so that beside the clips there are only clips.
     truth = folder / "truth"
     truth.mkdir(parents=True, exist_ok=True)
     (truth / f"{IMPACTS}.json").write_text(json.dumps(times, indent=1) + "\n", encoding="utf-8")

@@ -1,0 +1,33 @@
+"""The shipped workflows, described in a few lines each; `scripts/draw_workflows` writes the files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from . import embedded, published
+from .core_nodes import CORE
+from .sheet import Sheet
+
+DESCRIPTIONS: dict[str, Callable[[Sheet], None]] = {
+    "offline_draft": embedded.offline_draft,
+    "clean_existing_footage": embedded.clean_existing_footage,
+    "another_generator": embedded.another_generator,
+    "api_automation": embedded.api_automation,
+    **{f"deepsound_s4_{fallback}": partial(published.deepsound_s4, fallback=fallback)
+       for fallback in published.FALLBACKS},
+    "deepsound_s3": published.deepsound_s3,
+    "qa_instead_of_cot": published.qa_instead_of_cot,
+    "direct_v2a": published.direct_v2a,
+    "compare_two_generators": embedded.compare_two_generators,
+    "several_takes": published.several_takes,
+    "text_to_sound": published.text_to_sound,
+}
+
+
+def draw(name: str, schemas: dict[str, Any]) -> Sheet:
+    """The workflow of that name, drawn with the schemas of the pack's nodes (by id)."""
+    sheet = Sheet(name, {**CORE, **schemas})
+    DESCRIPTIONS[name](sheet)
+    return sheet

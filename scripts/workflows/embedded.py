@@ -1,0 +1,109 @@
+"""Workflows that run as installed, on the engines in the package, and those that join other generators."""
+
+from __future__ import annotations
+
+from .sheet import Sheet
+from .steps import (
+    AVOIDED,
+    FETCH,
+    MMAUDIO,
+    NARRATED,
+    SILENT,
+    about,
+    choose,
+    judge,
+    load,
+    mmaudio,
+    save,
+    separate,
+    show,
+)
+
+NO_WEIGHTS = "Needs no weights and no network: every engine in it is part of the package (MIT)."
+
+
+def offline_draft(sheet: Sheet) -> None:
+    """All four steps on the embedded engines."""
+    about(sheet, f"## Offline draft\n\nAll four steps with the engines that come with the package. `draft` is "
+                 f"procedural foley, driven by what moves: impacts, scrapes, whooshes. A draft of the sound, and a way "
+                 f"to try the steps.\n\n{NO_WEIGHTS}\n\nPress *Queue* or *Run*.")
+    video, one, two, three, four, end = map(sheet.group, (
+        "The video", "Step 1: generate", "Step 2: judge", "Step 3: remove", "Step 4: fall back", "Save"))
+    loaded = load(video)
+    one.note("Words choose the material: *metal, wood, gravel*.")
+    coarse = one.card("DeepSoundGenerateAudio", "Step 1: generate", video=loaded["video"], engine="draft")
+    four.note("The second generator runs only when the background is silent.")
+    again = four.card("DeepSoundGenerateAudio", "Step 4, neg: generate again, avoiding voices", video=loaded["video"],
+                      engine="draft", negative_prompt=AVOIDED)
+    two.note("`rules` listens for a voice, looks for people, and follows the rule of the paper.")
+    verdict = judge(two, loaded["video"], coarse["audio"], "rules")
+    three.note("Runs only when the verdict is yes.")
+    parts = separate(three, coarse["audio"], "spectral")
+    final = choose(four, "neg", verdict["voice_over"], coarse=coarse["audio"], background=parts["background"],
+                   regenerated=again["audio"])
+    save(end, loaded["video"], final["audio"], "draft")
+    show(end, final["chosen"], "The final sound is")
+
+
+def clean_existing_footage(sheet: Sheet) -> None:
+    """The video's own sound, judged and cleaned."""
+    about(sheet, f"## Clean existing footage\n\nTakes the voice-over out of a video's own sound. Nothing is generated: "
+                 f"the sound is judged, and cleaned only if somebody speaks who is not in the picture.\n\n{NO_WEIGHTS}"
+                 f"\n\nFor a better separation choose `bs_roformer` in step 3 (0.64 GB; no licence is stated for the "
+                 f"weights).")
+    video, two, three, four, end = map(sheet.group, (
+        "The video", "Judge", "Remove", "Choose", "Save"))
+    loaded = load(video, NARRATED)
+    two.note("Judges the video's own sound.")
+    verdict = judge(two, loaded["video"], loaded["audio"], "rules", "Is there voice-over?")
+    parts = separate(three, loaded["audio"], "spectral", "Remove the voice")
+    four.note("**rep**: where nothing but voice was there, the sound stays as it is.")
+    final = choose(four, "rep", verdict["voice_over"], coarse=loaded["audio"], background=parts["background"])
+    save(end, loaded["video"], final["audio"], "clean")
+    three.card("PreviewAudio", "The removed voice", audio=parts["voice"])
+
+
+def compare_two_generators(sheet: Sheet) -> None:
+    """The same video through two generators and the same judge."""
+    about(sheet, f"## Compare two generators\n\nOne video, two sounds, the same judge. Put any two generators on the "
+                 f"cards.\n\n### Needs\n\nAbove: nothing, `draft` is part of the package.\n\nBelow: {MMAUDIO}\n\n"
+                 f"{FETCH}")
+    video, one, two, end = map(sheet.group, ("The video", "Two generators", "The same judge", "Two videos"))
+    loaded = load(video)
+    first = one.card("DeepSoundGenerateAudio", "Generator A: draft", video=loaded["video"], engine="draft")
+    second = mmaudio(one, "Generator B: MMAudio", loaded["video"])
+    for letter, sound in (("A", first), ("B", second)):
+        judge(two, loaded["video"], sound["audio"], "rules", f"Voice-over in {letter}?")
+        save(end, loaded["video"], sound["audio"], f"generator_{letter.lower()}", f"Save {letter}")
+    show(two, sheet.cards[3]["verdict"], "Verdict on A")
+    show(two, sheet.cards[5]["verdict"], "Verdict on B")
+
+
+def another_generator(sheet: Sheet) -> None:
+    """Steps 2 to 4 for a sound that another pack made, with core nodes around them."""
+    about(sheet, f"## Somebody else's generator\n\nSteps 2 to 4 for the sound of any generator: HunyuanVideo-Foley, "
+                 f"ThinkSound, LTX, a closed service, a recording. Whatever gives an AUDIO can be wired in.\n\nHere "
+                 f"core's *Get Video Components* stands where that generator would be, and gives the video's own "
+                 f"sound.\n\n{NO_WEIGHTS}")
+    video, one, two, three, four, end = map(sheet.group, (
+        "The video", "Step 1: another generator", "Step 2: judge", "Step 3: remove", "Step 4: fall back", "Save"))
+    loaded = video.card("LoadVideo", "Load Video (core)", file=NARRATED)
+    one.note("**Replace this node** by the generator of another pack, and connect its AUDIO where this one's goes.")
+    made = one.card("GetVideoComponents", "Another generator's AUDIO", video=loaded["video"])
+    verdict = judge(two, loaded["video"], made["audio"], "rules")
+    parts = separate(three, made["audio"], "spectral")
+    final = choose(four, "rep", verdict["voice_over"], coarse=made["audio"], background=parts["background"])
+    save(end, loaded["video"], final["audio"], "another")
+
+
+def api_automation(sheet: Sheet) -> None:
+    """The shortest graph for programs: three cards, every setting on one of them."""
+    about(sheet, f"## For programs\n\nThree cards with every setting on the middle one: a graph to send from a "
+                 f"program. `workflows/api/api_automation.json` is this graph as the server takes it, "
+                 f"`demo/comfy_client.py` a client of ten lines, and\n\n`deepsound comfy submit "
+                 f"workflows/api/api_automation.json --video clip.mp4`\n\nuploads, runs and fetches.\n\n{NO_WEIGHTS}")
+    video, steps, end = sheet.group("The video"), sheet.group("All steps"), sheet.group("Save")
+    loaded = load(video, SILENT)
+    steps.note("`auto` takes the video's own sound if it has one, and drafts one if not.")
+    made = steps.card("DeepSoundPipeline", "All steps", video=loaded["video"])
+    save(end, loaded["video"], made["audio"], "api")

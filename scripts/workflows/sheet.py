@@ -1,0 +1,213 @@
+"""A workflow as it is described, and the two files it becomes: the page's format and the API's.
+
+A sheet holds groups side by side, a group holds cards and notes one below the other, and a card's inputs are values or
+wires from other cards. What a card looks like is told by its node's schema, so a changed node changes the workflows.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+WIDGET_TYPES = {"BOOLEAN", "COMBO", "FLOAT", "INT", "STRING"}
+# Pixels on the page; what the pack's and the core's own panels add to a card was measured there.
+MARGIN, GAP, TITLE, SLOT, WIDGET, TEXT = 30, 40, 36, 22, 28, 96
+PANELS = {
+    "DeepSoundLoadVideo": 330, "LoadVideo": 330, "DeepSoundMuxVideo": 330, "DeepSoundVoiceOverCoT": 360,
+    "DeepSoundPipeline": 260, "PreviewAny": 110, "PreviewAudio": 90, "SaveAudio": 90,
+}
+NOTE, NOTE_LINE, NOTE_CHARACTERS = "MarkdownNote", 25, 46
+FIRST_NOTE = 101
+COLOURS = ("#3f789e", "#8a5a2b", "#7a4b8c", "#3d7a4c", "#9e3f4a", "#4a6f7a", "#8c7a3d")
+
+
+@dataclass(frozen=True)
+class Wire:
+    """One output of a card, to be connected."""
+
+    card: Card
+    slot: int
+    kind: str
+
+
+@dataclass(eq=False)
+class Card:
+    """A node of the graph: `values` for its widgets, `wires` for its sockets."""
+
+    number: int
+    schema: Any
+    title: str
+    values: dict[str, Any]
+    wires: dict[str, Wire]
+    size: tuple[int, int]
+    at: tuple[int, int] = (0, 0)
+
+    def __getitem__(self, output: str) -> Wire:
+        names = [item.id for item in self.schema.outputs]
+        slot = names.index(output)
+        return Wire(self, slot, self.schema.outputs[slot].io_type)
+
+    def sockets(self) -> list[Any]:
+        """The inputs drawn as sockets: what only takes a wire, and widgets that a wire stands in for."""
+        return [item for item in self.schema.inputs if not is_widget(item) or item.id in self.wires]
+
+
+@dataclass(eq=False)
+class Note:
+    """Words on the sheet."""
+
+    text: str
+    size: tuple[int, int]
+    at: tuple[int, int] = (0, 0)
+
+
+@dataclass(eq=False)
+class Group:
+    """A step: a titled frame with cards and notes in it, `width` pixels wide inside."""
+
+    sheet: Sheet
+    title: str
+    width: int
+    rows: list[Card | Note] = field(default_factory=list)
+
+    def card(self, kind: str, title: str, **inputs: Any) -> Card:
+        """Add a node; `inputs` are wires or widget values, and every widget not named keeps its default."""
+        schema = self.sheet.schemas[kind]
+        wires = {name: value for name, value in inputs.items() if isinstance(value, Wire)}
+        defaults = {item.id: item.keywords.get("default") for item in schema.inputs if is_widget(item)}
+        values = defaults | {name: value for name, value in inputs.items() if name not in wires}
+        unknown = set(inputs) - {item.id for item in schema.inputs}
+        if unknown:
+            raise KeyError(f"{kind} has no input {sorted(unknown)}")
+        card = Card(len(self.sheet.cards) + 1, schema, title, values, wires, (self.width, 0))
+        card.size = (self.width, height_of(kind, card))
+        self.sheet.cards.append(card)
+        self.rows.append(card)
+        return card
+
+    def note(self, text: str) -> None:
+        """Add words, in Markdown, above what is added later."""
+        per_line = self.width * NOTE_CHARACTERS / 360
+        lines = sum(max(1, math.ceil(len(line) / per_line)) for line in text.splitlines())
+        self.rows.append(Note(text, (self.width, 70 + lines * NOTE_LINE)))
+
+
+class Sheet:
+    """A workflow called `name`, on which groups stand side by side in the order they are made."""
+
+    def __init__(self, name: str, schemas: dict[str, Any]) -> None:
+        self.name, self.schemas = name, schemas
+        self.groups: list[Group] = []
+        self.cards: list[Card] = []
+
+    def group(self, title: str, width: int = 360) -> Group:
+        self.groups.append(Group(self, title, width))
+        return self.groups[-1]
+
+    def api(self) -> dict[str, Any]:
+        """What a program sends to the server."""
+        return {str(card.number): {
+            "inputs": {**{name: value for name, value in card.values.items() if name not in card.wires},
+                       **{name: [str(wire.card.number), wire.slot] for name, wire in card.wires.items()}},
+            "class_type": card.schema.node_id, "_meta": {"title": card.title}} for card in self.cards}
+
+    def page(self) -> dict[str, Any]:
+        """What the page opens."""
+        self._place()
+        links = list(self._links())
+        notes = [row for group in self.groups for row in group.rows if isinstance(row, Note)]
+        nodes = [_card_node(order, card, links) for order, card in enumerate(self.cards)]
+        nodes += [_note_node(len(self.cards) + index, FIRST_NOTE + index, note) for index, note in enumerate(notes)]
+        return {
+            "last_node_id": nodes[-1]["id"], "last_link_id": len(links), "nodes": nodes, "links": links,
+            "groups": [_frame(index + 1, group) for index, group in enumerate(self.groups)],
+            "config": {}, "extra": {"ds": {"scale": 0.5, "offset": [40, 90]}}, "version": 0.4,
+        }
+
+    def _place(self) -> None:
+        left = 0
+        for group in self.groups:
+            top = 0
+            for row in group.rows:
+                row.at = (left, top)
+                top += row.size[1] + TITLE + GAP
+            left += group.width + 2 * MARGIN + GAP
+
+    def _links(self) -> Iterator[list[Any]]:
+        number = 0
+        for card in self.cards:
+            for slot, item in enumerate(card.sockets()):
+                if item.id in card.wires:
+                    wire = card.wires[item.id]
+                    number += 1
+                    yield [number, wire.card.number, wire.slot, card.number, slot, wire.kind]
+
+
+def is_widget(item: Any) -> bool:
+    return item.io_type in WIDGET_TYPES and not item.keywords.get("force_input")
+
+
+def widget_names(schema: Any) -> list[str | None]:
+    """A card's widgets as the page keeps their values: a seed brings a control, an upload button comes last."""
+    names: list[str | None] = []
+    for item in filter(is_widget, schema.inputs):
+        names += [item.id] + [None] * bool(item.keywords.get("control_after_generate"))
+    return names + [None] * any(item.keywords.get("upload") for item in schema.inputs)
+
+
+def height_of(kind: str, card: Card) -> int:
+    """A card's height without its title, in pixels, with room for the panels it shows."""
+    widgets = [item for item in card.schema.inputs if is_widget(item)]
+    sockets = sum(not is_widget(item) for item in card.schema.inputs)
+    rows = max(sockets, len(card.schema.outputs)) * SLOT
+    texts = sum(bool(item.keywords.get("multiline")) for item in widgets)
+    extra = len(widget_names(card.schema)) - len(widgets)
+    return 20 + rows + texts * TEXT + (len(widgets) - texts + extra) * WIDGET + PANELS.get(kind, 0)
+
+
+def _card_node(order: int, card: Card, links: list[list[Any]]) -> dict[str, Any]:
+    into = {(link[3], link[4]): link[0] for link in links}
+    inputs = []
+    for slot, item in enumerate(card.sockets()):
+        socket = {"name": item.id, "type": item.io_type, "link": into.get((card.number, slot))}
+        if is_widget(item):
+            socket["widget"] = {"name": item.id}
+        elif item.keywords.get("optional"):
+            socket["shape"] = 7  # The page's hollow dot: need not be connected.
+        inputs.append(socket)
+    outputs = [{"name": item.keywords.get("display_name") or item.id, "type": item.io_type,
+                "links": [link[0] for link in links if link[1:3] == [card.number, slot]]}
+               for slot, item in enumerate(card.schema.outputs)]
+    return {
+        "id": card.number, "type": card.schema.node_id, "pos": list(card.at), "size": list(card.size), "flags": {},
+        "order": order, "mode": 0, "inputs": inputs, "outputs": outputs, "title": card.title,
+        "properties": {"Node name for S&R": card.schema.node_id}, "widgets_values": _kept(card),
+    }
+
+
+def _kept(card: Card) -> list[Any]:
+    """The widgets' values; beside a seed, that it stays as it is, and for an upload button its kind."""
+    names = widget_names(card.schema)
+    kept = ["fixed" if name is None else card.values[name] for name in names]
+    if any(item.keywords.get("upload") for item in card.schema.inputs):
+        kept[-1] = "image"
+    return kept
+
+
+def _note_node(order: int, number: int, note: Note) -> dict[str, Any]:
+    return {
+        "id": number, "type": NOTE, "pos": list(note.at), "size": list(note.size), "flags": {}, "order": order,
+        "mode": 0, "inputs": [], "outputs": [], "title": "Note", "properties": {}, "widgets_values": [note.text],
+        "color": "#432", "bgcolor": "#653",
+    }
+
+
+def _frame(number: int, group: Group) -> dict[str, Any]:
+    left, top = group.rows[0].at
+    last = group.rows[-1]
+    height = last.at[1] + last.size[1] - top
+    bounding = [left - MARGIN, top - TITLE - 50, group.width + 2 * MARGIN, height + TITLE + 50 + MARGIN]
+    return {"id": number, "title": group.title, "bounding": bounding, "font_size": 24, "flags": {},
+            "color": COLOURS[(number - 1) % len(COLOURS)]}

@@ -1,0 +1,52 @@
+"""The cards that several workflows share, and what their notes say of the published weights."""
+
+from __future__ import annotations
+
+from .sheet import Card, Group, Sheet, Wire
+
+SILENT, NARRATED = "silent_impacts.mp4", "narrated_landscape.mp4"
+AVOIDED = "human voice"
+
+MMAUDIO = ("**MMAudio** weights: 10.7 GB for `mmaudio_large_44k_v2`, CC-BY-NC 4.0; with it come Apple's CLIP "
+           "(Apple's research licence), Synchformer and BigVGAN (MIT). Not for commercial use.")
+VIDEOLLAMA = ("**VideoLLaMA2.1-7B-AV**: 17 GB. No licence is stated for the fine-tuned weights; the model they come "
+              "from is Apache-2.0 and, says its README, for non-commercial use only.")
+ROFORMER = "**BS-RoFormer**: 0.64 GB; no licence is stated for the weights."
+FETCH = ("Nothing is downloaded unasked: switch *download* on once on each card that has it, or run "
+         "`deepsound models download NAME`. Files you have in `models/` are found there.")
+ASSEMBLED = "All steps together are the published system, which is **for non-commercial use only**."
+
+
+def about(sheet: Sheet, text: str) -> None:
+    """The first words on a sheet: what it does, what it needs."""
+    sheet.group("Read me", 400).note(text)
+
+
+def load(group: Group, file: str = SILENT, title: str = "Load the video") -> Card:
+    group.note("Choose a video or upload one. *start* and *duration* take a part of it; 0 means all.")
+    return group.card("DeepSoundLoadVideo", title, file=file)
+
+
+def mmaudio(group: Group, title: str, video: Wire, **inputs: object) -> Card:
+    return group.card("DeepSoundMMAudioGenerate", title, video=video, variant="mmaudio_large_44k_v2", **inputs)
+
+
+def judge(group: Group, video: Wire, audio: Wire, engine: str, title: str = "Step 2: is there voice-over?") -> Card:
+    return group.card("DeepSoundVoiceOverCoT", title, video=video, audio=audio, engine=engine)
+
+
+def separate(group: Group, audio: Wire, engine: str, title: str = "Step 3: remove the voice") -> Card:
+    return group.card("DeepSoundVocalSeparate", title, audio=audio, engine=engine)
+
+
+def choose(group: Group, mode: str, voice_over: Wire, **sounds: Wire) -> Card:
+    return group.card("DeepSoundSilenceFallback", "Step 4: choose the final sound", mode=mode, voice_over=voice_over,
+                      **sounds)
+
+
+def save(group: Group, video: Wire, audio: Wire, prefix: str, title: str = "Save the video with its sound") -> Card:
+    return group.card("DeepSoundMuxVideo", title, video=video, audio=audio, filename_prefix=f"DeepSound/{prefix}")
+
+
+def show(group: Group, source: Wire, title: str) -> Card:
+    return group.card("PreviewAny", title, source=source)
