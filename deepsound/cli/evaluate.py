@@ -1,0 +1,123 @@
+"""`deepsound evaluate`: the published metrics and voice rates of folders of clips, as a table, CSV, JSON and a plot."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from deepsound.evaluate.report import Report
+    from deepsound.runtime.progress import Progress
+
+DESCRIPTION = """\
+Measures one or several folders of generated clips against one reference: FD_PaSST, FD_PANNs, FD_VGG, KL_PANNs,
+KL_PaSST, IS, IB, DeSync as published tables do, and what they leave out: the share of clips and of time with a human
+voice, before and after its removal, LUFS, true peak and silence. Folders may hold sounds, videos, or what `deepsound
+run` and `deepsound batch` left. Features are kept by content: run the same command again and only new files are
+computed, after Ctrl-C too. Metrics whose weights are not on this machine are named, with the command that fetches
+them; the others are computed.
+"""
+
+
+def add_evaluate(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add `evaluate` to the command line."""
+    parser = commands.add_parser("evaluate", help="measure folders of clips: published metrics and voice rates",
+                                 description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.set_defaults(command=_evaluate)
+    parser.add_argument("predicted", nargs="+", metavar="PRED", help="a folder of generated clips, or several")
+    parser.add_argument("--gt", metavar="DIR", help="the reference set: sounds, or videos with their sound")
+    parser.add_argument("--gt-name", default="", metavar="TEXT",
+                        help="what the reference set is, for the report, such as 'VGGSound test, voice-free'")
+    parser.add_argument("--before", metavar="DIR",
+                        help="the sounds from before the voice was removed, where the folders are not a run's own")
+    parser.add_argument("--also-before", action="store_true", help="score those sounds too, as a set of their own")
+    parser.add_argument("--groups", metavar="CSV",
+                        help="a table with a column `name` and one `group` (voice-over, on-screen or any other word), "
+                             "by which voice rates are split; a run's own records say it otherwise")
+    _add_protocol(parser)
+    _add_execution(parser)
+
+
+def _add_protocol(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--duration", type=float, default=None, metavar="SECONDS",
+                        help="what the networks look at of each clip (default: 8, as published)")
+    parser.add_argument("--unpaired", action="store_true", help="FD_PaSST of all clips, not of those with a partner")
+    parser.add_argument("--clean-names", action="store_true",
+                        help="the published clean-up of names: cuts names of 18, 20, 21 and 30 characters to an id")
+    parser.add_argument("--only", default="", metavar="NAME,...",
+                        help="some of the metrics, voice and levels (default: all)")
+
+
+def _add_execution(parser: argparse.ArgumentParser) -> None:
+    # A run's own flags, which say how networks are run, beside which these are read.
+    parser.set_defaults(offload=False, reasoner="", step0_model_dir=None, step2_model_dir=None)
+    parser.add_argument("--device", default="auto", help="cpu, cuda, cuda:1, mps (default: the best there is)")
+    parser.add_argument("--precision", choices=("auto", "fp32", "bf16", "fp16"), default="fp32",
+                        help="published numbers were made in 32 bit (default: %(default)s)")
+    parser.add_argument("--weights", action="append", default=[], metavar="ID=PATH",
+                        help="a file for one entry of `deepsound models list`; may be given several times")
+    parser.add_argument("--models", action="append", default=[], metavar="DIR",
+                        help="a folder to look for weights in, such as ComfyUI's models; may be given several times")
+    parser.add_argument("--download", action="store_true", help="fetch weights that are nowhere on this machine")
+    parser.add_argument("--cache", metavar="DIR", help="where features are kept (default: in the project's own cache)")
+    parser.add_argument("-o", "--out", metavar="DIR",
+                        help="leave report.json, scores.csv, clips.csv and scores.png there")
+    parser.add_argument("--json", action="store_true", help="print the report on stdout")
+    parser.add_argument("--quiet", action="store_true", help="no progress and no table, only errors")
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    from deepsound.cli.evaluate_table import show_report
+    from deepsound.cli.run import cancel_on_signal
+    from deepsound.evaluate.files import write_report
+
+    with cancel_on_signal() as token, _progress(options.quiet, token.check) as progress:
+        report = _report(options, progress)
+    paths = write_report(report, Path(options.out).expanduser()) if options.out else ()
+    if options.json:
+        print(json.dumps(report.to_json(), indent=1, ensure_ascii=False))
+    elif not options.quiet:
+        show_report(report, paths)
+    return 0
+
+
+def _report(options: argparse.Namespace, progress: Progress) -> Report:
+    from deepsound.cli.run import execution_of
+    from deepsound.evaluate.clips import read_groups
+    from deepsound.evaluate.evaluation import Settings, evaluate, find_sets
+    from deepsound.evaluate.extractors import DURATION_S
+
+    settings = Settings(
+        DURATION_S if options.duration is None else options.duration, not options.unpaired, options.clean_names,
+        tuple(name.strip() for name in options.only.split(",") if name.strip()), options.also_before)
+    sets = find_sets([Path(folder).expanduser() for folder in options.predicted], _path(options.gt), options.gt_name,
+                     _path(options.before), read_groups(Path(options.groups)) if options.groups else None, settings)
+    return evaluate(sets, settings, execution_of(options), _path(options.cache), progress)
+
+
+@contextmanager
+def _progress(quiet: bool, check: Callable[[], None]) -> Iterator[Progress]:
+    """Progress on stderr: a line for each stage that is done, and on a terminal a bar with the time that is left."""
+    from rich.console import Console
+    from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bars
+
+    from deepsound.cli.display import Display
+    from deepsound.runtime.progress import Progress
+
+    console = Console(stderr=True, quiet=quiet, highlight=False)
+    if quiet or not console.is_terminal:
+        yield Progress(Display(console, None).show, check)
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn(),
+               TextColumn("left"), TimeRemainingColumn())
+    with Bars(*columns, console=console, transient=True) as bars:
+        yield Progress(Display(console, bars).show, check)
+
+
+def _path(text: str | None) -> Path | None:
+    return Path(text).expanduser() if text else None

@@ -1,0 +1,282 @@
+"""Measuring sets of generated clips: find, extract what is not kept yet, score, and say what was left out and why."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import TypeVar
+
+from deepsound.errors import InputError
+from deepsound.evaluate.clips import ClipFiles, Found, Problem, find_clips, grouped
+from deepsound.evaluate.extraction import Features, extract
+from deepsound.evaluate.extractors import DURATION_S, Extractor, OffsetScorer, extractor, offset_scorer
+from deepsound.evaluate.metrics import METRICS, OFFSET, PICTURE_EXTRACTORS, Material, Metric, Score
+from deepsound.evaluate.notes import notes_on
+from deepsound.evaluate.offsets import offset_logits
+from deepsound.evaluate.report import Missing, ReferenceReport, Report, SetReport
+from deepsound.evaluate.sounds import LevelsExtractor, VoiceExtractor
+from deepsound.evaluate.store import FeatureStore
+from deepsound.evaluate.summary import reference_report, set_report
+from deepsound.runtime.execution import Execution
+from deepsound.runtime.progress import Progress
+from deepsound.weights.aside import run_aside
+from deepsound.weights.places import own_cache
+
+T = TypeVar("T")
+VOICE, LEVELS = "voice", "levels"
+MEASURED = (*METRICS, VOICE, LEVELS)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How an evaluation goes about it.
+
+    The networks look at the first `duration_s` seconds; voice and levels are of the whole sound. `paired` compares by
+    name, as the published tables do. `clean_names` takes the published clean-up of names. `only` are some of MEASURED,
+    none for all. `also_before` scores the sounds from before the voice was removed as sets of their own. Raises
+    InputError for a duration that is not positive or a name that is not measured.
+    """
+
+    duration_s: float = DURATION_S
+    paired: bool = True
+    clean_names: bool = False
+    only: tuple[str, ...] = ()
+    also_before: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.duration_s > 0:
+            raise InputError(f"The duration must be more than 0 seconds, not {self.duration_s}.")
+        for name in self.only:
+            if name not in MEASURED:
+                raise InputError(f"Nothing is measured under the name {name!r}; choose from: {', '.join(MEASURED)}.")
+
+    @property
+    def asked(self) -> tuple[str, ...]:
+        return tuple(name for name in MEASURED if not self.only or name in self.only)
+
+
+@dataclass(frozen=True)
+class Sets:
+    """What is measured: predictions by their set's name, and what they are compared with under the name it is given."""
+
+    predicted: Mapping[str, Found]
+    reference: Found | None = None
+    reference_name: str = ""
+
+
+def find_sets(
+    predicted: Sequence[Path], reference: Path | None = None, reference_name: str = "", before: Path | None = None,
+    groups: Mapping[str, str] | None = None, settings: Settings = Settings(),
+) -> Sets:
+    """The clips of every folder. A picture is taken from the reference where it has one, else from beside the sound.
+
+    `before` holds the sounds from before the voice was removed, where runs do not say. Raises InputError for a folder
+    that is not there, or that holds no clips.
+    """
+    against = None if reference is None else _some_clips(find_clips(reference, settings.clean_names))
+    earlier = {} if before is None else _some_clips(find_clips(before, settings.clean_names)).clips
+    sets: dict[str, Found] = {}
+    for place in predicted:
+        found = grouped(_some_clips(find_clips(place, settings.clean_names)), groups or {})
+        clips = {name: replace(clip, before=earlier[name].sound if name in earlier else clip.before,
+                               video=_picture(clip, against)) for name, clip in found.clips.items()}
+        name = place.name if place.name and place.name not in sets else str(place)
+        sets[name] = replace(found, clips=clips)
+        if settings.also_before and any(clip.before for clip in clips.values()):
+            sets[f"{name} (before)"] = Found(place, _as_before(clips))
+    return Sets(sets, against, reference_name or (str(reference) if reference is not None else ""))
+
+
+def evaluate(
+    sets: Sets, settings: Settings = Settings(), execution: Execution = Execution(), cache: Path | None = None,
+    progress: Progress = Progress(),
+) -> Report:
+    """Measure every set. What is in `cache` (own cache below `features`) is not computed again, so a run that was
+    stopped goes on where it was. A bad file or a missing network is told in the report. Raises Cancelled.
+    """
+    began = time.perf_counter()
+    tools = _Tools.of(settings, execution)
+    with FeatureStore(cache or own_cache() / "features") as store:
+        wanted = _wanted(sets, settings, tools)
+        features = _timed("features", progress, lambda p: extract(wanted, tools.extractors, store, execution, p),
+                          _describe)
+        reports = _timed("scores", progress, lambda p: _score(sets, settings, tools, features, execution, p),
+                         lambda reports: f"{len(reports)} set{'s' * (len(reports) > 1)}")
+        reference = None if sets.reference is None else reference_report(sets.reference, sets.reference_name, features)
+        report = _report(sets, settings, execution, tools, features, reports, reference)
+    return replace(report, total_s=time.perf_counter() - began)
+
+
+@dataclass
+class _Tools:
+    """The extractors that can run, by name, and why each of the others cannot."""
+
+    extractors: dict[str, Extractor] = field(default_factory=dict)
+    scorer: OffsetScorer | None = None
+    absent: dict[str, str] = field(default_factory=dict)
+    needs: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, settings: Settings, execution: Execution) -> _Tools:
+        tools = cls()
+        own: dict[str, Extractor] = {VOICE: VoiceExtractor(), LEVELS: LevelsExtractor()}
+        for name in settings.asked:
+            if name in own:
+                tools._add(name, own[name], execution)
+                continue
+            for needed in METRICS[name].extractors:
+                if needed == OFFSET:
+                    tools._add(needed, offset_scorer(), execution)
+                elif needed not in tools.needs:
+                    tools._add(needed, extractor(needed, settings.duration_s), execution)
+        return tools
+
+    def _add(self, name: str, tool: Extractor | OffsetScorer, execution: Execution) -> None:
+        self.needs[name] = tuple(tool.needs)
+        reason = tool.available(execution)
+        if reason is not None:
+            self.absent[name] = reason
+        elif name == OFFSET:
+            self.scorer = tool  # type: ignore[assignment]
+        else:
+            self.extractors[name] = tool  # type: ignore[assignment]
+
+    def fetch_command(self, lacking: Sequence[str], execution: Execution) -> str:
+        """What fetches the weights that these extractors lack; empty where it is not weights that are lacking."""
+        from deepsound.weights.catalogue import weights
+        from deepsound.weights.locate import candidates
+        from deepsound.weights.places import default_places
+
+        places = default_places(execution.weights)
+        ids = dict.fromkeys(id for name in lacking for id in self.needs.get(name, ()) if id not in execution.weights)
+        missing = [id for id in ids if next(candidates(weights(id), places), None) is None]
+        return f"deepsound models download {' '.join(missing)}" if missing else ""
+
+
+def _wanted(sets: Sets, settings: Settings, tools: _Tools) -> dict[str, list[Path]]:
+    """Which files each extractor has to see; a metric that lacks one of its extractors asks nothing of the others."""
+    wanted: dict[str, list[Path]] = {}
+
+    def want(name: str, files: Sequence[Path | None]) -> None:
+        if name in tools.extractors:
+            wanted.setdefault(name, []).extend(file for file in files if file is not None)
+
+    clips = [clip for found in sets.predicted.values() for clip in found.clips.values()]
+    references = list(sets.reference.clips.values()) if sets.reference is not None else []
+    for metric in (METRICS[name] for name in settings.asked if name in METRICS):
+        if _why_not(metric, sets, tools):
+            continue
+        seen = [clip for clip in clips if clip.video is not None] if metric.needs == "video" else clips
+        for name in metric.extractors:
+            want(name, [clip.video if name in PICTURE_EXTRACTORS else clip.sound for clip in seen])
+            if metric.needs == "reference":
+                want(name, [clip.sound for clip in references])
+    want(VOICE, [file for clip in clips for file in (clip.sound, clip.before)] + [clip.sound for clip in references])
+    want(LEVELS, [clip.sound for clip in clips])
+    return wanted
+
+
+def _why_not(metric: Metric, sets: Sets, tools: _Tools) -> str:
+    """Why a metric cannot be had for any set; empty where it can."""
+    absent = dict.fromkeys(tools.absent[name] for name in metric.extractors if name in tools.absent)
+    if absent:
+        return " ".join(absent)
+    if metric.needs == "reference" and sets.reference is None:
+        return "there is no reference set; name one with --gt"
+    if metric.needs == "video" and not any(clip.video for found in sets.predicted.values()
+                                           for clip in found.clips.values()):
+        return "no clip has a picture: neither the reference set nor the predictions hold its video"
+    return ""
+
+
+def _score(
+    sets: Sets, settings: Settings, tools: _Tools, features: Features, execution: Execution, progress: Progress,
+) -> tuple[SetReport, ...]:
+    reports = []
+    chosen = [METRICS[name] for name in settings.asked
+              if name in METRICS and not _why_not(METRICS[name], sets, tools)]
+    reference = sets.reference.clips if sets.reference is not None else {}
+    for number, (name, found) in enumerate(sets.predicted.items()):
+        part = progress.part(number / len(sets.predicted), (number + 1) / len(sets.predicted))
+        material = Material(found.clips, reference, features, settings.paired)
+        if tools.scorer is not None and any(metric.name == "DeSync" for metric in chosen):
+            offsets = offset_logits(found.clips, features, tools.scorer, execution, part.part(0.0, 0.5))
+            material = replace(material, offsets=offsets)
+        usable = [metric for metric in chosen if not set(metric.extractors) & set(features.broken)]
+        scores = {metric.name: _score_of(metric, material, part.part(0.5, 1.0)) for metric in usable}
+        reports.append(set_report(name, found, material, scores))
+    return tuple(reports)
+
+
+def _score_of(metric: Metric, material: Material, progress: Progress) -> Score:
+    try:
+        # The root of a covariance of 2048 features takes long, and cannot be stopped from within.
+        return run_aside(lambda stop: metric.score(material), progress)
+    except InputError as error:
+        return Score(None, why=str(error))
+
+
+def _report(
+    sets: Sets, settings: Settings, execution: Execution, tools: _Tools, features: Features,
+    reports: tuple[SetReport, ...], reference: ReferenceReport | None,
+) -> Report:
+    places = [*sets.predicted.values(), *([sets.reference] if sets.reference is not None else [])]
+    problems = [problem for found in places for problem in found.problems] + features.problems
+    return Report(
+        settings={**asdict(settings), "only": list(settings.only), "measured": list(settings.asked),
+                  "device": execution.device, "precision": execution.precision},
+        reference=reference, sets=reports, missing=tuple(_missing(sets, settings, execution, tools, features)),
+        problems=_unique(problems), ignored=tuple(dict.fromkeys(file for found in places for file in found.ignored)),
+        notes=notes_on(reports, reference, settings.duration_s, features.store.trouble),
+        computed=features.computed, identities=features.identities)
+
+
+def _missing(
+    sets: Sets, settings: Settings, execution: Execution, tools: _Tools, features: Features,
+) -> list[Missing]:
+    missing = []
+    for name in settings.asked:
+        needed = METRICS[name].extractors if name in METRICS else (name,)
+        why = _why_not(METRICS[name], sets, tools) if name in METRICS else tools.absent.get(name, "")
+        why = why or " ".join(features.broken[one] for one in needed if one in features.broken)
+        if why:
+            lacking = [one for one in needed if one in tools.absent or one in features.broken]
+            missing.append(Missing(name, why, tools.fetch_command(lacking, execution)))
+    return missing
+
+
+def _unique(problems: Sequence[Problem]) -> tuple[Problem, ...]:
+    return tuple(dict.fromkeys(problems))
+
+
+def _some_clips(found: Found) -> Found:
+    if not found.clips:
+        listed = "".join(f" {problem.file.name}: {problem.what}." for problem in found.problems[:3])
+        raise InputError(f"There is no sound or video in {found.place} that can be measured.{listed} Give another "
+                         "folder.")
+    return found
+
+
+def _picture(clip: ClipFiles, reference: Found | None) -> Path | None:
+    theirs = reference.clips.get(clip.name) if reference is not None else None
+    return theirs.video if theirs is not None and theirs.video is not None else clip.video
+
+
+def _as_before(clips: Mapping[str, ClipFiles]) -> dict[str, ClipFiles]:
+    return {name: replace(clip, sound=clip.before, before=None) for name, clip in clips.items()
+            if clip.before is not None}
+
+
+def _timed(name: str, progress: Progress, work: Callable[[Progress], T], describe: Callable[[T], str]) -> T:
+    stage = progress.at(name)
+    began = time.perf_counter()
+    made = work(stage)
+    stage.finish(describe(made), time.perf_counter() - began)
+    return made
+
+
+def _describe(features: Features) -> str:
+    new = ", ".join(f"{name} {count}" for name, count in features.computed.items() if count) or "nothing"
+    return f"computed: {new}; {len(features.problems)} problems"
