@@ -42,7 +42,7 @@ class CoTPlan(io.ComfyNode):
     def execute(
         cls, video: Any, engine: str, ask_model: bool, precision: str, offload: bool, download: bool,
     ) -> io.NodeOutput:
-        progress = host.progress(cls.hidden.unique_id)
+        progress = host.progress(cls.hidden.unique_id, "plan")
         reasoner = engines.reasoner(engine, host.execution(precision, offload, download), Preferences(ask_model))
         plan = reasoner.plan(clip_of(video, progress), progress)
         return io.NodeOutput("\n".join(plan.steps))

@@ -36,7 +36,7 @@ class GenerateAudio(io.ComfyNode):
     def execute(
         cls, video: Any, engine: str, prompt: str, negative_prompt: str, seed: int, duration: float,
     ) -> io.NodeOutput:
-        progress = host.progress(cls.hidden.unique_id)
+        progress = host.progress(cls.hidden.unique_id, "generate")
         request = GenerationRequest(prompt, negative_prompt, seed, duration or None)
         audio = engines.generator(engine, host.execution()).generate(clip_of(video, progress), request, progress)
         return io.NodeOutput(to_comfy(engines.require_sound(audio, engine)))

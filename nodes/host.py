@@ -12,13 +12,14 @@ from typing import Any
 
 from deepsound.errors import InputError
 from deepsound.runtime.execution import Execution
-from deepsound.runtime.progress import Progress, ProgressEvent
+from deepsound.runtime.progress import Progress
+
+from .node_progress import BAR_STEPS, NodeListener
 
 # Beside the pack's own folder, those that existing packs keep the same weights in.
 MODEL_FOLDERS = ("deepsound", "mmaudio", "videollama2", "separation", "foleycrafter")
 _CORE_FOLDERS = ("clip", "clip_vision", "text_encoders", "audio_encoders", "diffusion_models", "vae", "checkpoints")
 _WEIGHT_SUFFIXES = {".safetensors", ".pth", ".pt", ".ckpt", ".bin"}
-_BAR_STEPS = 200
 # File systems allow 255 bytes; the counter and the suffix come after it.
 _LONGEST_PART = 200
 
@@ -148,13 +149,20 @@ def execution(
                      download=download)
 
 
-def progress(node_id: str | None) -> Progress:
-    """Progress that fills the node's bar, shows what an engine writes, and stops when the user stops the run."""
+def progress(node_id: str | None, stage: str = "", in_panel: bool = False) -> Progress:
+    """Progress that fills the node's bar, tells stage and time left, and stops when the user stops the run.
+
+    What an engine writes is shown below the node, or `in_panel` sent to the page's reasoning panel.
+    """
     from comfy.model_management import throw_exception_if_processing_interrupted
     from comfy.utils import ProgressBar
 
-    return Progress(on_event=_Listener(ProgressBar(_BAR_STEPS, node_id=node_id), node_id),
-                    check=throw_exception_if_processing_interrupted)
+    def show_written(text: str, line: str) -> None:
+        tell("reasons", node_id, text=text, status=line)
+
+    listener = NodeListener(ProgressBar(BAR_STEPS, node_id=node_id), lambda text: show_text(text, node_id),
+                            show_written if in_panel else None)
+    return Progress(on_event=listener, check=throw_exception_if_processing_interrupted, stage=stage)
 
 
 def show_text(text: str, node_id: str | None) -> None:
@@ -162,33 +170,22 @@ def show_text(text: str, node_id: str | None) -> None:
 
     The page would take it as markup, so it is escaped: an engine's words must not become elements of the page.
     """
-    from server import PromptServer
-
-    server = getattr(PromptServer, "instance", None)
+    server = _server()
     if server is not None and node_id is not None:
         server.send_progress_text(html.escape(text, quote=False), node_id)
 
 
-class _Listener:
-    """Turns events into the host's messages, sending a bar only when it visibly moves."""
+def tell(event: str, node_id: str | None, **data: Any) -> None:
+    """Send the pack's own part of the page an event about a node; the page puts it in as text, never as markup."""
+    server = _server()
+    if server is not None and node_id is not None:
+        server.send_sync(f"deepsound.{event}", {"node": node_id, **data}, server.client_id)
 
-    def __init__(self, bar: Any, node_id: str | None) -> None:
-        self._bar = bar
-        self._node_id = node_id
-        self._shown = -1
-        self._lines: list[str] = []
 
-    def __call__(self, event: ProgressEvent) -> None:
-        if event.text:
-            is_note = event.seconds is not None
-            self._lines.append(f"{event.stage}: {event.text}" if is_note else event.text.rstrip())
-            show_text("\n".join(self._lines), self._node_id)
-        if event.fraction is None:
-            return
-        step = int(event.fraction * _BAR_STEPS)
-        if step != self._shown:
-            self._shown = step
-            self._bar.update_absolute(step, _BAR_STEPS)
+def _server() -> Any:
+    from server import PromptServer
+
+    return getattr(PromptServer, "instance", None)
 
 
 def _core_tokenizer() -> list[Path]:

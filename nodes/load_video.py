@@ -24,7 +24,7 @@ class LoadVideo(io.ComfyNode):
         return schema(
             "DeepSoundLoadVideo", "Load Video (DeepSound)",
             description="A video from the input folder, whole or a part of it, and its own sound.",
-            search_aliases=["open video", "source audio", "trim video"],
+            search_aliases=["open video", "upload video", "source audio", "extract audio", "trim video", "cut video"],
             inputs=[
                 io.Combo.Input("file", options=host.input_videos(), upload=io.UploadType.video,
                                tooltip="A video in ComfyUI's input folder. Use the button to upload one."),
@@ -60,8 +60,10 @@ class LoadVideo(io.ComfyNode):
     def execute(cls, file: str, start: float, duration: float) -> io.NodeOutput:
         from deepsound.media.clip import Clip
 
-        progress = host.progress(cls.hidden.unique_id)
+        progress = host.progress(cls.hidden.unique_id, "read")
         clip = Clip.open(host.input_path(file), start, duration or None)
+        facts = {"fps": float(clip.video.fps), "duration": clip.video.duration_s}
+        host.tell("video", cls.hidden.unique_id, file=file, facts=facts)
         sound = clip.audio(progress)
         if sound is None:
             host.show_text("This video has no sound of its own: the audio output is silence.", cls.hidden.unique_id)

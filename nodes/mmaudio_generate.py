@@ -70,7 +70,7 @@ class MMAudioGenerate(io.ComfyNode):
         require_option("variant", variant, ENGINES)
         if video is not None and images is not None:
             raise InputError("Both video and images are connected; connect one of them.")
-        progress = host.progress(cls.hidden.unique_id)
+        progress = host.progress(cls.hidden.unique_id, "generate")
         files = {} if weights == BY_VARIANT else {
             variant.replace("mmaudio_", "mmaudio/"): host.weight_file("mmaudio", weights)}
         engine: Any = engines.generator(variant, host.execution(precision, offload, download, files))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from comfy_api.latest import InputImpl, io, ui
 
@@ -11,6 +11,9 @@ from deepsound.errors import DeepSoundError
 from . import host
 from .convert import audio_of, clip_of
 from .schema import known, output, require_option, schema
+
+if TYPE_CHECKING:
+    from deepsound.media.mux import Muxed
 
 CONTAINERS = ("auto", "mp4", "mov", "webm", "mkv")
 CODECS = {"auto": None, "aac": "aac", "opus": "opus", "flac": "flac", "pcm": "pcm_s16le"}
@@ -24,8 +27,9 @@ class MuxVideo(io.ComfyNode):
         return schema(
             "DeepSoundMuxVideo", "Mux and Save Video (DeepSound)",
             description="Saves the video with this sound in the output folder and shows it. The picture is not encoded "
-                        "again, so nothing of it is lost.",
-            search_aliases=["save video", "combine audio video", "add audio to video", "export"],
+                        "again where its container takes it, so nothing of it is lost.",
+            search_aliases=["save video", "combine audio video", "add audio to video", "merge audio and video",
+                            "soundtrack", "export", "remux"],
             inputs=[
                 io.Video.Input("video", tooltip="The picture."),
                 io.Audio.Input("audio", optional=True,
@@ -62,12 +66,25 @@ class MuxVideo(io.ComfyNode):
 
         require_option("container", container, CONTAINERS)
         require_option("codec", codec, tuple(CODECS))
-        progress = host.progress(cls.hidden.unique_id)
+        progress = host.progress(cls.hidden.unique_id, "write")
         clip = clip_of(video, progress)
         sound = clip.audio(progress) if audio is None else audio_of(audio)
         suffix = default_container(clip.path) if container == "auto" else f".{container}"
         target = host.output_target(filename_prefix, suffix, clip.video.width, clip.video.height)
-        mux(clip.path, sound, target.path, start_s=clip.start_s, duration_s=clip.duration_s,
-            audio_codec=CODECS[codec], metadata=host.metadata(cls.hidden), progress=progress)
-        shown = ui.PreviewVideo([ui.SavedResult(target.name, target.subfolder, io.FolderType.output)])
-        return io.NodeOutput(InputImpl.VideoFromFile(str(target.path)), ui=shown)
+        muxed = mux(clip.path, sound, target.path, start_s=clip.start_s, duration_s=clip.duration_s,
+                    audio_codec=CODECS[codec], metadata=host.metadata(cls.hidden), progress=progress)
+        note = _note(target, muxed)
+        host.show_text(note, cls.hidden.unique_id)
+        shown = ui.SavedResult(target.name, target.subfolder, io.FolderType.output)
+        return io.NodeOutput(InputImpl.VideoFromFile(str(target.path)), ui={
+            "images": [shown], "animated": (True,), "deepsound": [{"note": note}]})
+
+
+def _note(target: host.Target, muxed: Muxed) -> str:
+    """What was saved, and whether anything of the picture was lost."""
+    picture = (f"picture encoded again as H.264, because {muxed.reencoded_because}" if muxed.reencoded_because
+               else "picture copied as it is")
+    sound = muxed.audio
+    heard = (f"{muxed.audio_codec}, {sound.sample_rate} Hz, {sound.duration_s:.2f} s ({sound.samples} samples)"
+             if sound is not None else "none")
+    return f"{'/'.join(part for part in (target.subfolder, target.name) if part)}\n{picture} · sound: {heard}"

@@ -9,7 +9,7 @@ from comfy_api.latest import io
 from deepsound import pipeline
 from deepsound.types import GenerationRequest
 
-from . import host
+from . import host, reasons
 from .convert import clip_of, silence_like, to_comfy
 from .schema import engine_input, output, prompt_inputs, schema
 
@@ -23,7 +23,8 @@ class Pipeline(io.ComfyNode):
             "DeepSoundPipeline", "DeepSound Pipeline",
             description="All steps in one: makes sound, decides whether it contains voice-over, removes the voice, and "
                         "falls back when nothing audible is left.",
-            search_aliases=["foley", "sound effects", "video to audio", "voice removal", "DeepSound-V1"],
+            search_aliases=["foley", "sound effects", "sfx", "video to audio", "v2a", "voice removal",
+                            "add sound to video", "all in one", "DeepSound-V1"],
             inputs=[
                 io.Video.Input("video", tooltip="The video that gets its sound."),
                 engine_input("generator", "generator", automatic=True),
@@ -51,16 +52,15 @@ class Pipeline(io.ComfyNode):
         cls, video: Any, generator: str, reasoner: str, separator: str, mode: pipeline.Mode,
         fallback: pipeline.Fallback, prompt: str, negative_prompt: str, seed: int, duration: float,
     ) -> io.NodeOutput:
-        progress = host.progress(cls.hidden.unique_id)
+        progress = host.progress(cls.hidden.unique_id, in_panel=True)
         request = GenerationRequest(prompt, negative_prompt, seed, duration or None)
         steps = pipeline.Pipeline(generator, reasoner, separator, host.execution())
         outcome = steps.think(clip_of(video, progress), request, mode, fallback, progress)
-        host.show_text(f"final sound: {outcome.final_from}", cls.hidden.unique_id)
         silent = silence_like(outcome.coarse)
-        judgement, reasoning = outcome.judgement, outcome.judgement.thought.tagged()
-        shown = {"verdict": judgement.verdict.value, "category": judgement.category, "reasoning": reasoning,
-                 "steps": [f"{step.name}: {step.note} ({step.seconds:.1f} s)" for step in outcome.steps]}
+        shown = reasons.shown(outcome.judgement, outcome.undecided, outcome.coarse, progress)
+        steps = [f"{step.name}: {step.note} ({step.seconds:.1f} s)" for step in outcome.steps]
+        host.show_text(f"final sound: {outcome.final_from}", cls.hidden.unique_id)
         return io.NodeOutput(
             to_comfy(outcome.final or silent), to_comfy(outcome.coarse),
-            to_comfy(outcome.stems.voice if outcome.stems else silent), outcome.is_voice_over, reasoning,
-            ui={"deepsound": [shown]})
+            to_comfy(outcome.stems.voice if outcome.stems else silent), outcome.is_voice_over, shown["reasoning"],
+            ui={"deepsound": [{**shown, "steps": [*steps, f"final sound: {outcome.final_from}"]}]})

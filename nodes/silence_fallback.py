@@ -80,7 +80,7 @@ class SilenceFallback(io.ComfyNode):
 
     @classmethod
     def _is_silent(cls, audio: Audio) -> bool:
-        return measure(audio, progress=host.progress(cls.hidden.unique_id)).is_silent
+        return measure(audio, progress=host.progress(cls.hidden.unique_id, "measure")).is_silent
 
     @classmethod
     def _is_linked(cls, input_id: str) -> bool:

@@ -40,7 +40,7 @@ class VocalSeparate(io.ComfyNode):
         sounds = audios_of(audio)
         if not enabled:
             return io.NodeOutput(to_comfy(*sounds), to_comfy(*map(silence_like, sounds)))
-        progress = host.progress(cls.hidden.unique_id)
+        progress = host.progress(cls.hidden.unique_id, "separate")
         separator = engines.separator(engine, host.execution())
         stems = [engines.require_like(sound, separator.separate(sound, progress), engine) for sound in sounds]
         return io.NodeOutput(to_comfy(*(stem.background for stem in stems)), to_comfy(*(stem.voice for stem in stems)))

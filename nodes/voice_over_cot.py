@@ -9,7 +9,7 @@ from comfy_api.latest import io
 from deepsound import engines
 from deepsound.types import Preferences, Verdict
 
-from . import host
+from . import host, reasons
 from .convert import audio_of, clip_of
 from .schema import (
     download_input,
@@ -35,7 +35,8 @@ class VoiceOverCoT(io.ComfyNode):
             "DeepSoundVoiceOverCoT", "Voice-over Chain of Thought (DeepSound)",
             description="Step 2: looks and listens, and decides whether the sound contains voice-over: a human voice "
                         "that nobody in the picture makes.",
-            search_aliases=["voice over detection", "voice activity", "off-screen voice", "reasoning"],
+            search_aliases=["voice over detection", "voice-over", "voice activity", "off-screen voice", "narration",
+                            "speech detection", "reasoning", "chain of thought", "judge"],
             inputs=[
                 io.Video.Input("video", tooltip="The picture the sound belongs to."),
                 io.Audio.Input("audio", tooltip="The sound to judge."),
@@ -65,6 +66,7 @@ class VoiceOverCoT(io.ComfyNode):
                 output(io.String, "raw", "What the model wrote, untouched."),
             ],
             hidden=[io.Hidden.unique_id],
+            is_output_node=True,
         )
 
     @classmethod
@@ -73,15 +75,16 @@ class VoiceOverCoT(io.ComfyNode):
         precision: str, offload: bool, download: bool,
     ) -> io.NodeOutput:
         require_option("undecided", undecided, UNDECIDED)
-        progress = host.progress(cls.hidden.unique_id)
+        progress = host.progress(cls.hidden.unique_id, "judge", in_panel=True)
         preferences = Preferences(trace=whole_trace, published_parser=published_parser)
         reasoner = engines.reasoner(engine, host.execution(precision, offload, download), preferences)
-        judgement = reasoner.judge(clip_of(video, progress), audio_of(audio), progress)
+        sound = audio_of(audio)
+        judgement = reasoner.judge(clip_of(video, progress), sound, progress)
         verdict, thought = judgement.verdict, judgement.thought
         is_voice_over = (undecided == "yes") if verdict is Verdict.UNDECIDED else verdict is Verdict.YES
         taken_as = f" (taken as {undecided})" if verdict is Verdict.UNDECIDED else ""
+        shown = reasons.shown(judgement, undecided, sound, progress)
         host.show_text(f"verdict: {verdict.value}{taken_as}", cls.hidden.unique_id)
-        shown = {"verdict": verdict.value, "category": judgement.category, "reasoning": thought.tagged()}
         return io.NodeOutput(
             is_voice_over, verdict.value, judgement.category, thought.tagged(), thought.summary, thought.caption,
             thought.reasoning, thought.conclusion, judgement.raw, ui={"deepsound": [shown]})

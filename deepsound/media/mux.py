@@ -34,11 +34,22 @@ class _NotCopyableError(Exception):
     """The picture's packets cannot go into the container as they are."""
 
 
+@dataclass(frozen=True)
+class Muxed:
+    """What became of picture and sound: `reencoded_because` is empty where the picture was copied, and `audio` the
+    sound as it was stored, None where there is none.
+    """
+
+    audio: Audio | None
+    audio_codec: str
+    reencoded_because: str = ""
+
+
 def mux(
     video_path: Path | str, audio: Audio | None, output_path: Path | str, start_s: float = 0.0,
     duration_s: float | None = None, audio_codec: str | None = None, metadata: Mapping[str, str] | None = None,
     progress: Progress | None = None,
-) -> None:
+) -> Muxed:
     """Write the window of a video with `audio` as its only sound (None or no samples: without sound).
 
     The container follows `output_path`'s suffix (.mp4, .m4v, .mov, .webm, .mkv). The picture is copied bit for bit,
@@ -68,6 +79,8 @@ def mux(
         job.write(clip, target)
     except _NotCopyableError as obstacle:
         _render_and_write(job, clip, target, obstacle)
+        return Muxed(audio, codec, str(obstacle))
+    return Muxed(audio, codec)
 
 
 def _refuse_own_input(source: Path, target: Path) -> None:

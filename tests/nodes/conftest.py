@@ -140,6 +140,7 @@ class Host:
 
     def __init__(self, root: Path) -> None:
         self.root, self.bars, self.texts, self.interrupted = root, [], [], False
+        self.events: list[tuple[str, dict[str, Any]]] = []
         self.memory = FakeMemory()
         self.folder_names_and_paths: dict[str, tuple[list[str], set[str]]] = {}
         self.arguments = SimpleNamespace(disable_metadata=False)
@@ -154,7 +155,9 @@ class Host:
         utils = _module("comfy.utils", ProgressBar=lambda total, node_id=None: SimpleNamespace(
             update_absolute=lambda value, total: self.bars.append((node_id, value, total))))
         options = _module("comfy.cli_args", args=self.arguments)
-        instance = SimpleNamespace(send_progress_text=lambda text, node_id: self.texts.append((node_id, text)))
+        instance = SimpleNamespace(
+            send_progress_text=lambda text, node_id: self.texts.append((node_id, text)), client_id="page",
+            send_sync=lambda event, data, client: self.events.append((event, data)))
         return {
             "folder_paths": self._folder_paths(), "comfy.model_management": manager, "comfy.utils": utils,
             "comfy.cli_args": options, "server": _module("server", PromptServer=SimpleNamespace(instance=instance)),

@@ -47,6 +47,12 @@ def test_load_video_gives_picture_and_sound(nodes, in_input):
     assert (duration, fps) == (2.0, 10.0)
 
 
+def test_the_page_learns_what_the_whole_video_is(nodes, host, in_input):
+    nodes["DeepSoundLoadVideo"].execute(in_input(), 0.5, 1.0)
+    facts = {"fps": 10.0, "duration": 2.0}
+    assert host.events == [("deepsound.video", {"node": "7", "file": "clip.mp4", "facts": facts})]
+
+
 def test_load_video_trims_picture_and_sound_alike(nodes, in_input):
     video, audio, duration, _ = nodes["DeepSoundLoadVideo"].execute(in_input(), 0.5, 1.0).args
     assert video.get_active_trim_window() == (0.5, 1.0)
@@ -57,7 +63,7 @@ def test_load_video_without_sound_gives_silence_and_says_so(nodes, host, in_inpu
     _, audio, duration, _ = nodes["DeepSoundLoadVideo"].execute(in_input(audio=None), 0.0, 0.0).args
     assert not audio["waveform"].any()
     assert audio["waveform"].shape[2] / audio["sample_rate"] == duration
-    assert host.texts == [("7", "This video has no sound of its own: the audio output is silence.")]
+    assert host.texts[-1] == ("7", "This video has no sound of its own: the audio output is silence.")
 
 
 def test_load_video_reads_again_when_the_file_changes(nodes, host, in_input):
@@ -159,9 +165,12 @@ def test_the_verdict_and_its_reasons(nodes, video, host, engine, voice_over, ver
     output = judge(nodes, video, engine)
     assert output.args[:2] == (voice_over, verdict)
     assert "<SUMMARY> looking </SUMMARY>" in output.args[3]
-    assert output.ui == {"deepsound": [{"verdict": verdict, "category": output.args[2], "reasoning": output.args[3]}]}
-    said = f"verdict: {verdict}" + " (taken as no)" * (verdict == "undecided")
-    assert host.texts == [("7", "&lt;SUMMARY&gt; looking &lt;/SUMMARY&gt;"), ("7", said)]
+    shown = output.ui["deepsound"][0]
+    assert (shown["verdict"], shown["category"], shown["reasoning"]) == (verdict, output.args[2], output.args[3])
+    assert shown["taken_as"] == "no" and shown["sound"]["duration"] == 1.0 and max(shown["sound"]["peaks"]) == 10
+    written = {"node": "7", "text": "<SUMMARY> looking </SUMMARY>", "status": "judge"}
+    assert ("deepsound.reasons", written) in host.events
+    assert host.texts[-1] == ("7", f"verdict: {verdict}" + " (taken as no)" * (verdict == "undecided"))
 
 
 def test_an_undecided_answer_counts_as_the_user_chose(nodes, video, host):
@@ -259,6 +268,14 @@ def test_mux_saves_shows_and_returns_the_video(nodes, video, host):
     saved = Clip.open(host.root / "output" / shown["subfolder"] / shown["filename"])
     assert saved.duration_s == pytest.approx(2.0) and saved.audio() is not None
     assert output.args[0].get_stream_source() == str(saved.path)
+    told = "out/clip_00001_.mp4\npicture copied as it is · sound: aac, 48000 Hz, 1.00 s (48000 samples)"
+    assert output.ui["deepsound"] == [{"note": told}] and host.texts[-1] == ("7", told)
+
+
+def test_mux_says_when_the_picture_had_to_be_encoded_again(nodes, host, in_input):
+    video = nodes["DeepSoundLoadVideo"].execute(in_input("vp8.mkv", codec="libvpx"), 0.0, 0.0).args[0]
+    output = nodes["DeepSoundMuxVideo"].execute(video, "clip", "mp4", "auto", sound(0.1, sample_rate=48000))
+    assert "picture encoded again as H.264, because its codec is vp8" in output.ui["deepsound"][0]["note"]
 
 
 def test_mux_without_a_sound_keeps_the_videos_own(nodes, video, host):

@@ -1,0 +1,125 @@
+// The reasoning panel: verdict, waveform with the voiced stretches, and the four sections as they are written.
+import { element, fitted, keepWheel } from "./dom.js";
+import { badgeOf, sectionsOf } from "./sections.js";
+import { clock, drawWaveform } from "./waveform.js";
+
+const WAVE_HEIGHT = 58;
+const COLOURS = { bar: "#6b93c9", voice: "#ff9a76", span: "rgba(255, 140, 105, 0.20)", people: "#7ee0a1",
+  text: "#8f97a6" };
+const BADGES = { yes: ["#b4441f", "#fff"], no: ["#23713f", "#fff"], undecided: ["#8a6d1d", "#fff"],
+  busy: ["#3a4356", "#d6dcea"] };
+const MOST_LISTED = 4;
+
+export class ReasonsPanel {
+  constructor(texts) {
+    this.texts = texts;
+    this.element = element("div", { display: "flex", flexDirection: "column", gap: "6px", width: "100%",
+      height: "100%", padding: "8px", boxSizing: "border-box", borderRadius: "8px", overflow: "hidden",
+      fontSize: "12px", lineHeight: "1.45", fontFamily: "Inter, system-ui, sans-serif",
+      color: "var(--input-text, #ddd)", background: "var(--comfy-input-bg, #222)" });
+    this.element.className = "deepsound-reasons";
+    this.head = element("div", { display: "flex", alignItems: "center", gap: "8px", minHeight: "20px",
+      flex: "none" });
+    this.wave = element("canvas", { width: "100%", height: `${WAVE_HEIGHT}px`, flex: "none", display: "none" });
+    this.legend = element("div", { flex: "none", fontSize: "11px", opacity: "0.85", display: "none", gap: "12px",
+      flexWrap: "wrap" });
+    this.body = element("div", { overflowY: "auto", flex: "1 1 auto", minHeight: "0", userSelect: "text",
+      cursor: "text" });
+    keepWheel(this.body);
+    this.element.append(this.head, this.wave, this.legend, this.body);
+    new ResizeObserver(() => this.draw()).observe(this.wave);
+    this.clear();
+  }
+
+  clear() {
+    this.state = "empty";
+    this.sound = null;
+    this.head.replaceChildren(element("span", { opacity: "0.65" }, this.texts.empty));
+    this.body.replaceChildren();
+    this.showSound(null);
+  }
+
+  // What is being written now: all of the text so far, and how far the work is.
+  write({ text = "", status = "" }) {
+    if (this.state !== "writing") this.showSound(null);
+    this.state = "writing";
+    this.head.replaceChildren(badge(this.texts.thinking, "busy"), aside(status));
+    const atEnd = this.body.scrollTop + this.body.clientHeight >= this.body.scrollHeight - 24;
+    this.body.replaceChildren(...this.rows(sectionsOf(text)));
+    if (atEnd) this.body.scrollTop = this.body.scrollHeight;
+  }
+
+  // A run that ended without a verdict: what was written stays.
+  stop() {
+    if (this.state !== "writing") return;
+    this.state = "stopped";
+    this.head.replaceChildren(badge(this.texts.stopped, "busy"));
+  }
+
+  // The answer, as the node gives it.
+  show(shown) {
+    this.state = "shown";
+    const { kind, takenAs } = badgeOf(shown);
+    const parts = [badge(this.texts[kind] + (shown.category ? ` (${shown.category})` : ""), kind)];
+    if (takenAs) parts.push(aside(takenAs === "yes" ? this.texts.takenAsYes : this.texts.takenAsNo));
+    this.head.replaceChildren(...parts);
+    const steps = (shown.steps ?? []).map((step) => element("div", { opacity: "0.75" }, step));
+    const list = steps.length ? [label(this.texts.steps, "steps"), ...steps] : [];
+    this.body.replaceChildren(...this.rows(sectionsOf(shown.reasoning ?? "")), ...list);
+    this.body.scrollTop = 0;
+    this.showSound(shown.sound);
+  }
+
+  rows(sections) {
+    return sections.flatMap(({ name, text, open }) => {
+      const written = element("div", { whiteSpace: "pre-wrap", overflowWrap: "anywhere", marginBottom: "6px" },
+        open ? `${text} ▍` : text);
+      return name ? [label(this.texts[name], name), written] : [written];
+    });
+  }
+
+  showSound(sound) {
+    this.sound = sound?.peaks?.length ? sound : null;
+    this.wave.style.display = this.sound ? "block" : "none";
+    this.legend.style.display = this.sound ? "flex" : "none";
+    if (!this.sound) return;
+    const spans = sound.spans ?? [];
+    const listed = spans.slice(0, MOST_LISTED).map(([start, end]) => `${clock(start)} – ${clock(end)}`);
+    const more = spans.length > MOST_LISTED ? ` +${spans.length - MOST_LISTED}` : "";
+    const heard = spans.length ? `${this.texts.voice}: ${listed.join(", ")}${more}` : this.texts.noVoice;
+    this.legend.replaceChildren(key(spans.length ? COLOURS.voice : COLOURS.bar, heard));
+    if (sound.people?.length) this.legend.append(key(COLOURS.people, this.texts.people));
+    this.draw();
+  }
+
+  draw() {
+    const size = this.sound && fitted(this.wave, WAVE_HEIGHT);
+    if (size) drawWaveform(this.wave.getContext("2d"), this.sound, size.width, size.height, COLOURS);
+  }
+}
+
+function badge(text, kind) {
+  const [background, color] = BADGES[kind];
+  const made = element("span", { background, color, padding: "2px 10px", borderRadius: "10px", fontWeight: "600",
+    flex: "none" }, text);
+  made.className = `deepsound-badge deepsound-${kind}`;
+  return made;
+}
+
+function aside(text) {
+  return element("span", { opacity: "0.7", overflow: "hidden", textOverflow: "ellipsis", whiteSpace: "nowrap" }, text);
+}
+
+function label(text, name) {
+  const made = element("div", { fontSize: "10px", fontWeight: "700", letterSpacing: "0.06em", color: "#8fb4ea",
+    textTransform: "uppercase" }, text);
+  made.dataset.section = name;
+  return made;
+}
+
+function key(colour, text) {
+  const made = element("span", { display: "inline-flex", alignItems: "center", gap: "5px" });
+  made.append(element("span", { background: colour, width: "8px", height: "8px", borderRadius: "2px", flex: "none" }),
+    element("span", {}, text));
+  return made;
+}

@@ -1,0 +1,34 @@
+// What the pack's own widgets say, in the languages its nodes know.
+const TEXTS = {
+  en: {
+    empty: "The verdict and its reasons appear here.",
+    thinking: "Thinking…",
+    stopped: "Stopped before there was a verdict.",
+    yes: "Voice-over", no: "No voice-over", undecided: "Undecided",
+    takenAsYes: "counts as voice-over", takenAsNo: "counts as none",
+    SUMMARY: "Summary", CAPTION: "Caption", REASONING: "Reasoning", CONCLUSION: "Conclusion", steps: "Steps",
+    voice: "voice heard", people: "person seen", noVoice: "no voice heard",
+    chooseVideo: "Choose or upload a video.",
+    part: "part", whole: "whole video", pastEnd: "reaches past the video's end",
+    startHandle: "Start of the part", endHandle: "End of the part", wholePart: "Part of the video",
+  },
+  zh: {
+    empty: "判断及其理由显示在这里。",
+    thinking: "思考中…",
+    stopped: "还没有判断就停止了。",
+    yes: "有画外音", no: "没有画外音", undecided: "无法判断",
+    takenAsYes: "按有画外音处理", takenAsNo: "按没有处理",
+    SUMMARY: "概述", CAPTION: "描述", REASONING: "推理", CONCLUSION: "结论", steps: "步骤",
+    voice: "有人声", people: "看到人", noVoice: "没有人声",
+    chooseVideo: "请选择或上传视频。",
+    part: "片段", whole: "整个视频", pastEnd: "超出视频结尾",
+    startHandle: "片段开始", endHandle: "片段结束", wholePart: "视频片段",
+  },
+};
+
+// The texts of ComfyUI's language, English where the pack does not know it.
+export function textsOf(locale) {
+  return TEXTS[String(locale ?? "").slice(0, 2)] ?? TEXTS.en;
+}
+
+export const LANGUAGES = Object.keys(TEXTS);
