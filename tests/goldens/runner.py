@@ -17,6 +17,10 @@ from tests.goldens import (
     clip_tokens,
     demix,
     flow,
+    foleycrafter_denoiser,
+    foleycrafter_onsets,
+    foleycrafter_picture,
+    foleycrafter_vocoder,
     frame_selection,
     full_model,
     mel,
@@ -92,6 +96,7 @@ COMPONENTS: dict[str, Component] = {
     "melband": roformer.compare,
     "metrics": metric_formulas.compare,
     "noise": sampler.compare_noise,
+    "pre_and_post": foleycrafter_picture.compare,
     "prompts": reasoner_text.compare,
     "real_clip": reasoner_input.compare_clip,
     "resample": demix.compare_resampling,
@@ -102,9 +107,12 @@ COMPONENTS: dict[str, Component] = {
     "silence": silence.compare,
     "stc_v35": stc_connector.compare,
     "synchformer": synchformer.compare,
+    "unet_controlnet_ipadapter": foleycrafter_denoiser.compare,
     "vae": vae.compare,
     "vggish_frontend": metric_networks.compare_vggish,
     "video_clip": video_clip.compare,
+    "videoonset": foleycrafter_onsets.compare,
+    "vocoder": foleycrafter_vocoder.compare,
 }
 
 

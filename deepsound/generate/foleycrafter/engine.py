@@ -66,7 +66,7 @@ class FoleyCrafterGenerator:
         """The weights in use, by what they do. Raises EngineError where one is missing."""
         from deepsound.generate.foleycrafter.checkpoint import located
 
-        return located(self.execution).weights()
+        return located(self.execution).weight_files()
 
     def _sounds(self, scene: Scene, request: asked.Checked, execution: Execution, progress: Progress) -> list[Audio]:
         from deepsound.generate.foleycrafter.conditions import conditions_of
