@@ -5,6 +5,7 @@ from __future__ import annotations
 from comfy_api.latest import ComfyExtension, io
 
 from . import host
+from .compare import Compare
 from .cot_plan import CoTPlan
 from .foleycrafter_generate import FoleyCrafterGenerate
 from .generate_audio import GenerateAudio
@@ -18,7 +19,7 @@ from .voice_over_cot import VoiceOverCoT
 
 NODES: list[type[io.ComfyNode]] = [
     LoadVideo, CoTPlan, GenerateAudio, MMAudioGenerate, FoleyCrafterGenerate, VoiceOverCoT, VocalSeparate,
-    SilenceFallback, MuxVideo, Pipeline,
+    SilenceFallback, MuxVideo, Compare, Pipeline,
 ]
 
 

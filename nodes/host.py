@@ -165,6 +165,13 @@ def progress(node_id: str | None, stage: str = "", in_panel: bool = False) -> Pr
     return Progress(on_event=listener, check=throw_exception_if_processing_interrupted, stage=stage)
 
 
+def nothing() -> Any:
+    """An output without a value: what hangs on it does not run, and everything else does."""
+    from comfy_execution.graph_utils import ExecutionBlocker
+
+    return ExecutionBlocker(None)
+
+
 def show_text(text: str, node_id: str | None) -> None:
     """Show `text` under a node while it runs; where nobody listens, nothing happens.
 

@@ -10,6 +10,7 @@ from typing import Any
 from deepsound.errors import InputError
 from deepsound.types import Span
 
+AUTOMATIC = "auto"
 MOST_SPANS = 10_000
 _NUMBER = r"(\d+(?:\.\d*)?|\.\d+)"
 _RANGE = re.compile(rf"\s*{_NUMBER}\s*(?:-|–|\.\.|to)\s*{_NUMBER}\s*s?\s*")
@@ -24,6 +25,17 @@ def parse_spans(text: str) -> tuple[Span, ...]:
     if not text:
         return ()
     return spans_of(_pairs_of_json(text) if text[0] in "[{" else _pairs_of_ranges(text), text)
+
+
+def check_spans(text: str) -> None:
+    """Raise InputError for a text that is neither `auto` nor stretches of time."""
+    if not is_automatic(text):
+        parse_spans(text)
+
+
+def is_automatic(text: str) -> bool:
+    """Whether `text` asks that voices be listened for."""
+    return text.strip().lower() == AUTOMATIC
 
 
 def spans_of(pairs: Any, source: str) -> tuple[Span, ...]:

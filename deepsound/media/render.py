@@ -97,6 +97,15 @@ def need_moviepy(why: str, instead: str) -> Any:
     return VideoClip
 
 
+def moviepy_is_missing() -> str:
+    """What to do about it where MoviePy is not installed; empty where it is."""
+    try:
+        need_moviepy("The rendered video needs MoviePy", "leave the rendering off")
+    except InputError as error:
+        return str(error)
+    return ""
+
+
 def _logger(progress: Progress) -> Any:
     """A MoviePy logger that reports the share of frames written and lets the host stop the run."""
     from proglog import ProgressBarLogger

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.comfy
 FOLDER = Path(__file__).parents[2] / "workflows" / "api"
 NODE_IDS = {"DeepSoundLoadVideo", "DeepSoundCoTPlan", "DeepSoundGenerateAudio", "DeepSoundMMAudioGenerate",
             "DeepSoundVoiceOverCoT", "DeepSoundVocalSeparate", "DeepSoundSilenceFallback", "DeepSoundMuxVideo",
-            "DeepSoundPipeline"}
+            "DeepSoundFoleyCrafterGenerate", "DeepSoundCompare", "DeepSoundPipeline"}
 LOAD, GENERATE, AGAIN, JUDGE, SEPARATE, FALLBACK, SAVE = "1", "2", "3", "4", "5", "6", "7"
 
 
