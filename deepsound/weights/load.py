@@ -1,4 +1,4 @@
-"""From files to tensors, and from tensors to a network: nothing is unpickled that is not a tensor."""
+"""From files to tensors, and from tensors to a network: nothing is unpickled that is not a tensor or numbers."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from deepsound.errors import EngineError
+from deepsound.weights import arrays
 from deepsound.weights.formats import NOT_WEIGHTS, damaged, format_of, safetensors_header
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def _read_torch(path: Path, mapped: bool) -> dict[str, Any]:
     try:
         content = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
     except pickle.UnpicklingError as error:
-        raise _refused(path, error) from error
+        content = _read_with_arrays(path, mapped, error)
     except MemoryError:
         raise
     except Exception as error:  # the file opens; torch fails in many ways on what is inside, OSError among them
@@ -92,6 +93,19 @@ def _read_torch(path: Path, mapped: bool) -> dict[str, Any]:
         raise EngineError(f"The weights {path} cannot be used: the file holds a {type(content).__name__} and not "
                           "tensors by name. Choose the checkpoint's own file.")
     return dict(content)
+
+
+def _read_with_arrays(path: Path, mapped: bool, refused: Exception) -> Any:
+    """The content of a file that was `refused`, if that was for the sake of numpy's arrays alone."""
+    import torch
+
+    if "numpy" not in str(refused) or not arrays.are_possible():
+        raise _refused(path, refused) from refused
+    try:
+        with arrays.let_through():
+            return torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
+    except pickle.UnpicklingError as error:
+        raise _refused(path, error) from error
 
 
 def _refused(path: Path, error: Exception) -> EngineError:

@@ -7,6 +7,7 @@ import struct
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -60,6 +61,32 @@ def test_the_content_decides_and_not_the_name(state, tmp_path):
 def test_files_of_before_torch_1_6_are_read_too(state, tmp_path):
     torch.save(state, tmp_path / "old.pth", _use_new_zipfile_serialization=False)
     assert_same(read_tensors(tmp_path / "old.pth"), state)
+
+
+@pytest.mark.parametrize("module", [b"numpy.core", b"numpy._core"])
+def test_what_a_trainer_sampled_may_lie_beside_the_tensors(state, tmp_path, module):
+    sampler = {"indexes": [np.arange(3), np.zeros(2, np.float32)], "share": np.float64(0.5), "pointers": [0, 2]}
+    torch.save({"iteration": 600000, "model": state, "sampler": sampler}, tmp_path / "trained.pth",
+               _use_new_zipfile_serialization=False)
+    written = (tmp_path / "trained.pth").read_bytes()
+    (tmp_path / "trained.pth").write_bytes(
+        written.replace(b"numpy._core.", b"numpy.core.").replace(b"numpy.core.", module + b"."))
+    assert_same(read_tensors(tmp_path / "trained.pth", unwrap=("model",)), state)
+    np.testing.assert_array_equal(read_tensors(tmp_path / "trained.pth")["sampler"]["indexes"][0], [0, 1, 2])
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_beside_arrays_too_nothing_runs(state, tmp_path, zipped):
+    marker = tmp_path / "it_ran"
+    torch.save({"model": state, "sampler": np.arange(3), "b": Attack(f"touch {marker}")}, tmp_path / "w.pth",
+               _use_new_zipfile_serialization=zipped)
+    with pytest.raises(EngineError, match="system"):
+        read_tensors(tmp_path / "w.pth")
+    hidden = np.array([Attack(f"touch {marker}")], dtype=object)
+    torch.save({"model": state, "sampler": hidden}, tmp_path / "o.pth", _use_new_zipfile_serialization=zipped)
+    with pytest.raises(EngineError):
+        read_tensors(tmp_path / "o.pth")
+    assert not marker.exists()
 
 
 def test_wrappers_stay_unless_named(state, tmp_path):
