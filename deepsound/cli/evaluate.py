@@ -54,10 +54,8 @@ def _add_protocol(parser: argparse.ArgumentParser) -> None:
 
 def _add_execution(parser: argparse.ArgumentParser) -> None:
     # A run's own flags, which say how networks are run, beside which these are read.
-    parser.set_defaults(offload=False, reasoner="", step0_model_dir=None, step2_model_dir=None)
+    parser.set_defaults(precision="fp32", offload=False, reasoner="", step0_model_dir=None, step2_model_dir=None)
     parser.add_argument("--device", default="auto", help="cpu, cuda, cuda:1, mps (default: the best there is)")
-    parser.add_argument("--precision", choices=("auto", "fp32", "bf16", "fp16"), default="fp32",
-                        help="published numbers were made in 32 bit (default: %(default)s)")
     parser.add_argument("--weights", action="append", default=[], metavar="ID=PATH",
                         help="a file for one entry of `deepsound models list`; may be given several times")
     parser.add_argument("--models", action="append", default=[], metavar="DIR",

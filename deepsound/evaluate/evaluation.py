@@ -4,28 +4,27 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
 from deepsound.errors import InputError
 from deepsound.evaluate.clips import ClipFiles, Found, Problem, find_clips, grouped
 from deepsound.evaluate.extraction import Features, extract
-from deepsound.evaluate.extractors import DURATION_S, Extractor, OffsetScorer, extractor, offset_scorer
-from deepsound.evaluate.metrics import METRICS, OFFSET, PICTURE_EXTRACTORS, Material, Metric, Score
+from deepsound.evaluate.extractors import DURATION_S
+from deepsound.evaluate.metrics import METRICS, PICTURE_EXTRACTORS, Material, Metric, Score
 from deepsound.evaluate.notes import notes_on
 from deepsound.evaluate.offsets import offset_logits
 from deepsound.evaluate.report import Missing, ReferenceReport, Report, SetReport
-from deepsound.evaluate.sounds import LevelsExtractor, VoiceExtractor
 from deepsound.evaluate.store import FeatureStore
 from deepsound.evaluate.summary import reference_report, set_report
+from deepsound.evaluate.tools import LEVELS, VOICE, Tools
 from deepsound.runtime.execution import Execution
 from deepsound.runtime.progress import Progress
 from deepsound.weights.aside import run_aside
 from deepsound.weights.places import own_cache
 
 T = TypeVar("T")
-VOICE, LEVELS = "voice", "levels"
 MEASURED = (*METRICS, VOICE, LEVELS)
 
 
@@ -97,7 +96,7 @@ def evaluate(
     stopped goes on where it was. A bad file or a missing network is told in the report. Raises Cancelled.
     """
     began = time.perf_counter()
-    tools = _Tools.of(settings, execution)
+    tools = Tools.of(settings.asked, settings.duration_s, execution)
     with FeatureStore(cache or own_cache() / "features") as store:
         wanted = _wanted(sets, settings, tools)
         features = _timed("features", progress, lambda p: extract(wanted, tools.extractors, store, execution, p),
@@ -109,53 +108,7 @@ def evaluate(
     return replace(report, total_s=time.perf_counter() - began)
 
 
-@dataclass
-class _Tools:
-    """The extractors that can run, by name, and why each of the others cannot."""
-
-    extractors: dict[str, Extractor] = field(default_factory=dict)
-    scorer: OffsetScorer | None = None
-    absent: dict[str, str] = field(default_factory=dict)
-    needs: dict[str, tuple[str, ...]] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, settings: Settings, execution: Execution) -> _Tools:
-        tools = cls()
-        own: dict[str, Extractor] = {VOICE: VoiceExtractor(), LEVELS: LevelsExtractor()}
-        for name in settings.asked:
-            if name in own:
-                tools._add(name, own[name], execution)
-                continue
-            for needed in METRICS[name].extractors:
-                if needed == OFFSET:
-                    tools._add(needed, offset_scorer(), execution)
-                elif needed not in tools.needs:
-                    tools._add(needed, extractor(needed, settings.duration_s), execution)
-        return tools
-
-    def _add(self, name: str, tool: Extractor | OffsetScorer, execution: Execution) -> None:
-        self.needs[name] = tuple(tool.needs)
-        reason = tool.available(execution)
-        if reason is not None:
-            self.absent[name] = reason
-        elif name == OFFSET:
-            self.scorer = tool  # type: ignore[assignment]
-        else:
-            self.extractors[name] = tool  # type: ignore[assignment]
-
-    def fetch_command(self, lacking: Sequence[str], execution: Execution) -> str:
-        """What fetches the weights that these extractors lack; empty where it is not weights that are lacking."""
-        from deepsound.weights.catalogue import weights
-        from deepsound.weights.locate import candidates
-        from deepsound.weights.places import default_places
-
-        places = default_places(execution.weights)
-        ids = dict.fromkeys(id for name in lacking for id in self.needs.get(name, ()) if id not in execution.weights)
-        missing = [id for id in ids if next(candidates(weights(id), places), None) is None]
-        return f"deepsound models download {' '.join(missing)}" if missing else ""
-
-
-def _wanted(sets: Sets, settings: Settings, tools: _Tools) -> dict[str, list[Path]]:
+def _wanted(sets: Sets, settings: Settings, tools: Tools) -> dict[str, list[Path]]:
     """Which files each extractor has to see; a metric that lacks one of its extractors asks nothing of the others."""
     wanted: dict[str, list[Path]] = {}
 
@@ -178,11 +131,10 @@ def _wanted(sets: Sets, settings: Settings, tools: _Tools) -> dict[str, list[Pat
     return wanted
 
 
-def _why_not(metric: Metric, sets: Sets, tools: _Tools) -> str:
+def _why_not(metric: Metric, sets: Sets, tools: Tools) -> str:
     """Why a metric cannot be had for any set; empty where it can."""
-    absent = dict.fromkeys(tools.absent[name] for name in metric.extractors if name in tools.absent)
-    if absent:
-        return " ".join(absent)
+    if absent := tools.why_absent(metric.extractors):
+        return absent
     if metric.needs == "reference" and sets.reference is None:
         return "there is no reference set; name one with --gt"
     if metric.needs == "video" and not any(clip.video for found in sets.predicted.values()
@@ -192,7 +144,7 @@ def _why_not(metric: Metric, sets: Sets, tools: _Tools) -> str:
 
 
 def _score(
-    sets: Sets, settings: Settings, tools: _Tools, features: Features, execution: Execution, progress: Progress,
+    sets: Sets, settings: Settings, tools: Tools, features: Features, execution: Execution, progress: Progress,
 ) -> tuple[SetReport, ...]:
     reports = []
     chosen = [METRICS[name] for name in settings.asked
@@ -219,31 +171,29 @@ def _score_of(metric: Metric, material: Material, progress: Progress) -> Score:
 
 
 def _report(
-    sets: Sets, settings: Settings, execution: Execution, tools: _Tools, features: Features,
+    sets: Sets, settings: Settings, execution: Execution, tools: Tools, features: Features,
     reports: tuple[SetReport, ...], reference: ReferenceReport | None,
 ) -> Report:
     places = [*sets.predicted.values(), *([sets.reference] if sets.reference is not None else [])]
     problems = [problem for found in places for problem in found.problems] + features.problems
     return Report(
         settings={**asdict(settings), "only": list(settings.only), "measured": list(settings.asked),
-                  "device": execution.device, "precision": execution.precision},
-        reference=reference, sets=reports, missing=tuple(_missing(sets, settings, execution, tools, features)),
+                  "device": execution.device, "precision": "fp32"},
+        reference=reference, sets=reports, missing=tuple(_missing(sets, settings, tools, features)),
         problems=_unique(problems), ignored=tuple(dict.fromkeys(file for found in places for file in found.ignored)),
         notes=notes_on(reports, reference, settings.duration_s, features.store.trouble),
         computed=features.computed, identities=features.identities)
 
 
-def _missing(
-    sets: Sets, settings: Settings, execution: Execution, tools: _Tools, features: Features,
-) -> list[Missing]:
+def _missing(sets: Sets, settings: Settings, tools: Tools, features: Features) -> list[Missing]:
     missing = []
     for name in settings.asked:
         needed = METRICS[name].extractors if name in METRICS else (name,)
-        why = _why_not(METRICS[name], sets, tools) if name in METRICS else tools.absent.get(name, "")
+        why = _why_not(METRICS[name], sets, tools) if name in METRICS else tools.why_absent(needed)
         why = why or " ".join(features.broken[one] for one in needed if one in features.broken)
         if why:
             lacking = [one for one in needed if one in tools.absent or one in features.broken]
-            missing.append(Missing(name, why, tools.fetch_command(lacking, execution)))
+            missing.append(Missing(name, why, tools.fetch_command(lacking)))
     return missing
 
 
