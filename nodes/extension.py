@@ -13,13 +13,14 @@ from .load_video import LoadVideo
 from .mmaudio_generate import MMAudioGenerate
 from .mux_video import MuxVideo
 from .pipeline import Pipeline
+from .score import Score
 from .silence_fallback import SilenceFallback
 from .vocal_separate import VocalSeparate
 from .voice_over_cot import VoiceOverCoT
 
 NODES: list[type[io.ComfyNode]] = [
     LoadVideo, CoTPlan, GenerateAudio, MMAudioGenerate, FoleyCrafterGenerate, VoiceOverCoT, VocalSeparate,
-    SilenceFallback, MuxVideo, Compare, Pipeline,
+    SilenceFallback, MuxVideo, Compare, Score, Pipeline,
 ]
 
 

@@ -13,7 +13,7 @@ GOLDEN = Path(__file__).with_name("schemas.json")
 NODE_IDS = [
     "DeepSoundLoadVideo", "DeepSoundCoTPlan", "DeepSoundGenerateAudio", "DeepSoundMMAudioGenerate",
     "DeepSoundFoleyCrafterGenerate", "DeepSoundVoiceOverCoT", "DeepSoundVocalSeparate", "DeepSoundSilenceFallback",
-    "DeepSoundMuxVideo", "DeepSoundCompare", "DeepSoundPipeline",
+    "DeepSoundMuxVideo", "DeepSoundCompare", "DeepSoundScore", "DeepSoundPipeline",
 ]
 
 
