@@ -10,7 +10,7 @@ import contextlib
 import os
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +70,7 @@ class RayWorkers:
         self._ray = _ray()
         self.replaced = 0
         self._arguments = (settings, output_dir.resolve())
+        self._idle: deque[Any] = deque()
         self._owned = self._connect(address)
         resources = self._ray.cluster_resources()
         gpus, processors = int(resources.get("GPU", 0)), int(resources.get("CPU", 1))
@@ -83,20 +84,22 @@ class RayWorkers:
         return self
 
     def __exit__(self, *what: object) -> None:
+        self._end(list(self._idle))
+        self._idle.clear()
         if self._owned:
             self._ray.shutdown()
 
     def work(self, jobs: Iterator[Job], progress: Progress) -> Iterator[Report]:
         """Do every job. Raises Cancelled within a second of being asked, EngineError when no worker stays alive."""
-        idle = deque(self._new_actor() for _ in range(self.count))
         again: deque[_Given] = deque()
         busy: dict[Any, _Given] = {}
         deaths_in_a_row = 0
+        self._idle.extend(self._new_actor() for _ in range(self.count - len(self._idle)))
         try:
             while True:
                 progress.check()
-                while idle and (given := again.popleft() if again else _next(jobs)):
-                    given.actor = idle.popleft()
+                while self._idle and (given := again.popleft() if again else _next(jobs)):
+                    given.actor = self._idle.popleft()
                     busy[given.actor.do.remote(given.job)] = given
                 if not busy:
                     return
@@ -107,20 +110,21 @@ class RayWorkers:
                     if deaths_in_a_row >= DEATHS_ALLOWED_IN_A_ROW:
                         raise EngineError(f"{deaths_in_a_row} Ray workers died one after the other, the last with "
                                           f"{given.job.label}; Ray's logs tell why (memory, or a missing package).")
-                    idle.append(given.actor if report else self._replacement())
+                    self._idle.append(given.actor if report else self._replacement())
                     if report is None and given.deaths < DEATHS_ALLOWED_A_CLIP:
                         again.append(given)
                     else:
                         yield report or Report(given.job, "failed", message=f"{given.deaths} workers died with it")
         finally:
-            self._stop([*idle, *(given.actor for given in busy.values())], list(busy))
+            self._interrupt(busy)
 
     def _report(self, done: Any, given: _Given) -> Report | None:
         """What came of a clip; None when its actor died."""
         errors = self._ray.exceptions
         try:
             report: Report = self._ray.get(done)
-            return report
+            # The one that died had finished it and could not say so.
+            return replace(report, status="done") if given.deaths and report.status == "already" else report
         except errors.RayTaskError as error:
             return Report(given.job, "failed", message=str(error.cause or error).splitlines()[0])
         except errors.RayError:
@@ -134,12 +138,15 @@ class RayWorkers:
         self.replaced += 1
         return self._new_actor()
 
-    def _stop(self, actors: list[Any], running: list[Any]) -> None:
-        for actor in actors:
-            if running:
-                actor.cancel.remote()
-        if running:
-            self._ray.wait(running, num_returns=len(running), timeout=_STOP_S)
+    def _interrupt(self, busy: dict[Any, _Given]) -> None:
+        """End what is being worked on, cleanly where the actor still listens."""
+        if busy:
+            for given in busy.values():
+                given.actor.cancel.remote()
+            self._ray.wait(list(busy), num_returns=len(busy), timeout=_STOP_S)
+            self._end([given.actor for given in busy.values()])
+
+    def _end(self, actors: list[Any]) -> None:
         for actor in actors:
             with contextlib.suppress(self._ray.exceptions.RayError):
                 self._ray.kill(actor)
@@ -150,7 +157,7 @@ class RayWorkers:
             return False
         # Ray would report its use over the network.
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-        quiet = {"log_to_driver": False, "logging_level": "warning"}
+        quiet = {"log_to_driver": False, "logging_level": "error"}
         try:
             if address:
                 self._ray.init(address=address, **quiet)

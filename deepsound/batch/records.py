@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import shutil
 import socket
 import time
 from dataclasses import asdict, dataclass, field
@@ -16,6 +18,7 @@ from deepsound.errors import OutputError
 from deepsound.media.files import output_error, written_aside
 
 SUFFIX = ".batch.json"
+_LEFTOVER_AGE_S = 24 * 3600
 
 
 @dataclass(frozen=True)
@@ -80,3 +83,23 @@ def forget(path: Path) -> None:
         return
     except OSError as error:
         raise OutputError(f"Cannot replace {path}: {error.strerror}.") from error
+
+
+def clear_leftovers(output_dir: Path) -> int:
+    """Remove what killed runs were working in, a day after they last wrote there; returns how many folders.
+
+    A younger one may be another process's, at work on its shard.
+    """
+    waiting, leftovers = [output_dir], []
+    while waiting:
+        with contextlib.suppress(OSError), os.scandir(waiting.pop()) as found:
+            for entry in found:
+                if not entry.is_dir(follow_symlinks=False):
+                    continue
+                if not entry.name.startswith("."):
+                    waiting.append(Path(entry.path))
+                elif entry.name.endswith(".partial") and time.time() - entry.stat().st_mtime > _LEFTOVER_AGE_S:
+                    leftovers.append(Path(entry.path))
+    for folder in leftovers:
+        shutil.rmtree(folder, ignore_errors=True)
+    return len(leftovers)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from deepsound.batch.clips import Job, Refused, Shard, Source
-from deepsound.batch.records import is_done, record_path
+from deepsound.batch.records import clear_leftovers, is_done, record_path
 from deepsound.batch.settings import Settings
 from deepsound.batch.worker import Report, Worker, fingerprint_of
 from deepsound.errors import OutputError
@@ -116,6 +116,7 @@ class Batch:
             self.output_dir.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise output_error(self.output_dir, error) from error
+        clear_leftovers(self.output_dir)
         self.tally.total = self.shard.count_of(self.source)
         self.listener.counted(self.tally)
         self._round(progress, again=False)

@@ -1,0 +1,232 @@
+"""A batch from its listing to its summary: done once, resumed, retried, stopped, on a full disk."""
+
+import csv
+import errno
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from deepsound import records
+from deepsound.batch import records as batch_records
+from deepsound.batch.clips import Shard, open_source
+from deepsound.batch.records import Record
+from deepsound.batch.summary import summarise
+from deepsound.cli.main import main
+from deepsound.errors import Cancelled, OutputError
+from deepsound.runtime.progress import CancelToken, Progress
+from tests import fakes
+
+
+@pytest.fixture
+def folder_of(clips, tmp_path):
+    return lambda *names: open_source(clips(*names), tmp_path / "out")
+
+
+def rows_of(path):
+    with path.open(newline="") as file:
+        return {row["clip"]: row for row in csv.DictReader(file)}
+
+
+def test_every_clip_is_done_and_told(folder_of, batch, tmp_path):
+    source = folder_of("a.mp4", "b.mp4", "b.mkv.mp4", "inner/a.mp4")
+    (tmp_path / "clips" / "notes.txt").touch()
+    made = batch(source)
+    tally = made.run()
+    assert (tally.total, tally.done, tally.failed, tally.refused) == (4, 4, 0, 1)
+    for stem in ("a", "b", "b.mkv", "inner/a"):
+        assert json.loads((tmp_path / "out" / f"{stem}.result.json").read_text())["engines"]["generator"]["name"]
+        assert Record.read(tmp_path / "out" / f"{stem}.batch.json").status == "done"
+    summary = summarise(made)
+    assert summary.complete and (summary.clips, summary.done, summary.not_videos) == (4, 4, 1)
+    assert summary.verdicts == {"no": 4} and summary.final_from == {"coarse": 4}
+    assert set(summary.step_seconds) == {"plan", "generate", "judge"}
+    rows = rows_of(tmp_path / "out" / "summary.csv")
+    assert rows["inner/a.mp4"]["record"] == "inner/a.batch.json" and rows["notes.txt"]["status"] == "not a video"
+    assert json.loads((tmp_path / "out" / "summary.json").read_text())["done"] == 4
+
+
+def test_what_is_done_is_passed_over_and_what_is_not_is_done(folder_of, batch, settings, tmp_path):
+    source, out = folder_of("a.mp4", "b.mp4", "c.mp4", "d.mp4"), tmp_path / "out"
+    batch(source).run()
+    assert len(fakes.Generator.requests) == 4
+    (out / "a.batch.json").unlink()                  # killed before the end
+    (out / "b.wav").unlink()                         # a result went missing
+    (out / "c.batch.json").write_text('{"status": ')  # a record that cannot be read
+    again = batch(source)
+    assert (again.run().done, again.tally.already) == (3, 1)
+    assert [label for label, status in again.listener.reports if status == "already"] == ["d.mp4"]
+    assert batch(source).run().already == 4
+    os.utime(tmp_path / "clips" / "d.mp4", ns=(1, 1))
+    assert batch(source).run().done == 1
+    assert batch(source, settings(seed=7)).run().done == 4
+
+
+def test_a_record_is_gone_while_its_clip_is_worked_on(folder_of, batch, settings, tmp_path, monkeypatch):
+    source = folder_of("a.mp4")
+    batch(source).run()
+
+    def look(self, *arguments):
+        assert not (tmp_path / "out" / "a.batch.json").exists()
+        return original(self, *arguments)
+
+    original = fakes.Generator.generate
+    monkeypatch.setattr(fakes.Generator, "generate", look)
+    assert batch(source, settings(seed=1)).run().done == 1
+
+
+def test_what_killed_runs_were_working_in_is_removed_a_day_later(folder_of, batch, tmp_path):
+    source = folder_of("a.mp4")
+    old, young = tmp_path / "out" / "inner" / ".abc.partial", tmp_path / "out" / ".def.partial"
+    for left in (old, young):
+        left.mkdir(parents=True)
+        (left / "a.wav").touch()
+    os.utime(old, (time.time() - 100_000,) * 2)
+    batch(source).run()
+    assert not old.exists() and young.exists()
+
+
+def test_where_networks_run_does_not_undo_what_is_done(folder_of, batch, settings):
+    from deepsound.runtime.execution import Execution
+
+    source = folder_of("a.mp4")
+    batch(source).run()
+    moved = settings()
+    moved.engines["execution"] = Execution(device="cuda:3", offload=True, download=True)
+    first = moved.fingerprint(next(source.entries()))
+    moved.engines["execution"] = Execution()
+    assert moved.fingerprint(next(source.entries())) == first
+    moved.engines["execution"] = Execution(precision="bf16")
+    assert moved.fingerprint(next(source.entries())) != first
+
+
+def test_a_table_s_row_decides_before_the_batch(clips, batch, settings, tmp_path):
+    clips("a.mp4", "b.mp4")
+    table = tmp_path / "clips" / "list.csv"
+    table.write_text("video,prompt,seed\na.mp4,rain,3\nb.mp4,,\nmissing.mp4,,\nb.mp4,,x\n")
+    made = batch(open_source(table, tmp_path / "out"), settings(prompt="wind", seed=5))
+    made.run()
+    assert [(request.prompt, request.seed) for request in fakes.Generator.requests] == [("rain", 3), ("wind", 5)]
+    summary = summarise(made)
+    assert (summary.done, summary.failed, summary.refused) == (2, 1, 1) and not summary.complete
+    assert {failure["status"] for failure in summary.failures} == {"failed", "refused"}
+
+
+def test_a_failure_is_tried_once_more_at_the_end(folder_of, batch, tmp_path, monkeypatch):
+    source = folder_of("a.mp4", "b.mp4", "c.mp4")
+    (tmp_path / "clips" / "broken.mp4").write_bytes(os.urandom(3000))
+    tries = []
+
+    def stumble(self, clip, request, progress):
+        tries.append(clip.path.name)
+        if tries.count("a.mp4") == 1 and clip.path.name == "a.mp4":
+            raise RuntimeError("out of memory\nfor a while")
+        return original(self, clip, request, progress)
+
+    original = fakes.Generator.generate
+    monkeypatch.setattr(fakes.Generator, "generate", stumble)
+    made = batch(source)
+    tally = made.run()
+    assert tries == ["a.mp4", "b.mp4", "c.mp4", "a.mp4"]
+    assert (tally.done, tally.failed, made.listener.again) == (3, 1, [2])
+    assert [label for label, status in made.listener.reports if status == "failed"] == ["a.mp4", "broken.mp4",
+                                                                                       "broken.mp4"]
+    record = Record.read(tmp_path / "out" / "broken.batch.json")
+    assert record.status == "failed" and "broken.mp4 cannot be read" in record.message
+    assert summarise(made).failures == [{"clip": "broken.mp4", "status": "failed", "message": record.message}]
+
+
+def test_a_full_disk_costs_its_clips_and_nothing_else(folder_of, batch, tmp_path, monkeypatch):
+    source = folder_of("a.mp4", "b.mp4", "c.mp4")
+    full = threading.Event()
+
+    def no_space(kind, original):
+        def write(*arguments, **named):
+            if full.is_set():
+                raise kind
+            return original(*arguments, **named)
+        return write
+
+    class Filling(list):
+        def append(self, request):
+            full.set() if len(self) else None
+            super().append(request)
+
+    monkeypatch.setattr(fakes.Generator, "requests", Filling())
+    monkeypatch.setattr(records, "write_wav", no_space(OSError(errno.ENOSPC, "full"), records.write_wav))
+    for module in (batch_records, sys.modules[summarise.__module__]):
+        monkeypatch.setattr(module, "written_aside", no_space(OutputError("the disk is full"), module.written_aside))
+    made = batch(source)
+    assert (made.run().done, made.tally.failed) == (1, 2)
+    summary = summarise(made)
+    assert (summary.done, summary.failed) == (1, 2) and "disk is full" in summary.unwritten
+    assert {failure["clip"] for failure in summary.failures} == {"b.mp4", "c.mp4"}
+    full.clear()
+    monkeypatch.setattr(fakes.Generator, "requests", [])
+    again = batch(source)
+    assert (again.run().done, again.tally.already) == (2, 1) and summarise(again).complete
+
+
+def test_shards_work_on_one_folder_and_have_summaries_of_their_own(folder_of, batch, tmp_path):
+    source = folder_of("a.mp4", "b.mp4", "c.mp4")
+    for number in (1, 2):
+        part = batch(source, shard=Shard(number, 2))
+        part.run()
+        assert summarise(part).clips == part.tally.done == {1: 2, 2: 1}[number]
+    assert {path.name for path in (tmp_path / "out").glob("summary*")} == {
+        "summary.1-of-2.csv", "summary.1-of-2.json", "summary.2-of-2.csv", "summary.2-of-2.json"}
+    assert batch(source).run().already == 3
+
+
+def test_a_batch_stops_when_asked_and_leaves_nothing_half_done(folder_of, batch, settings, tmp_path):
+    endless = settings()
+    endless.engines["generator"] = "endless"
+    token = CancelToken()
+    threading.Timer(0.3, token.cancel).start()
+    made = batch(folder_of("a.mp4", "b.mp4"), endless)
+    began = time.monotonic()
+    with pytest.raises(Cancelled):
+        made.run(Progress(check=token.check))
+    assert time.monotonic() - began < 30  # it would go on for two minutes
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_a_batch_that_was_killed_goes_on_where_it_was(clips, tmp_path):
+    folder, out = clips(*(f"{index}.mp4" for index in range(4))), tmp_path / "out"
+    command = ["batch", str(folder), "--out", str(out), "--generator", "draft", "--skip_final_video"]
+    process = subprocess.Popen([sys.executable, "-m", "deepsound", *command], stderr=subprocess.PIPE, text=True)
+    for line in process.stderr:
+        if "1/4 done" in line:
+            break
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    first = (out / "0.batch.json").read_bytes()
+    finished = len(list(out.glob("*.batch.json")))
+    assert 1 <= finished < 4
+    assert main([*command, "--quiet"]) == 0
+    assert (out / "0.batch.json").read_bytes() == first
+    assert json.loads((out / "summary.json").read_text())["done_now"] == 4 - finished
+    assert sorted(path.name for path in out.glob("*.wav")) == sorted(
+        f"{index}{suffix}" for index in range(4) for suffix in (".step1.wav", ".wav"))
+
+
+def test_the_command_line_tells_what_came_of_it(clips, tmp_path, capsys):
+    folder, out = clips("a.mp4"), tmp_path / "out"
+    command = ["batch", str(folder), "--out", str(out), "--generator", "noise", "--reasoner", "no", "--pictures"]
+    assert main([*command, "--json"]) == 0
+    printed = capsys.readouterr()
+    assert json.loads(printed.out)["done"] == 1
+    assert "1/1 done a.mp4" in printed.err and "1 of 1 clips" in printed.err
+    assert (out / "a.wave.png").exists() and (out / "a.mp4").exists()
+    (folder / "b.mp4").write_bytes(b"nothing")
+    assert main([*command, "--quiet"]) == 6
+    assert main([*command, "--shard", "3/2"]) == 2
+    assert main([*command, "--workers", "2"]) == 2
+    assert main(["batch", str(tmp_path / "missing"), "--out", str(out)]) == 2
+    assert main(["batch", str(folder), "--out", str(folder / "b.mp4" / "x")]) == 5
+    assert main([*command, "--generator", "nonsense"]) == 2
