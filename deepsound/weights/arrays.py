@@ -35,6 +35,6 @@ def let_through() -> Iterator[None]:
 def _allowed() -> list[Any]:
     import numpy as np
 
-    array, number = np.zeros(1).__reduce__()[0], np.float64(0).__reduce__()[0]
-    named = [(made, f"{module}.{made.__name__}") for module in _MODULES for made in (array, number)]
+    rebuild: dict[str, Any] = {"_reconstruct": np.zeros(1).__reduce__()[0], "scalar": np.float64(0).__reduce__()[0]}
+    named = [(function, f"{module}.{name}") for module in _MODULES for name, function in rebuild.items()]
     return [*named, np.ndarray, np.dtype, *(type(np.dtype(kind)) for kind in _NUMBERS)]

@@ -39,8 +39,12 @@ def test_ids_are_unique():
 @pytest.mark.parametrize("entry", [entry for entry in everything() if entry.kind == "file" and entry.parameters],
                          ids=lambda entry: entry.id)
 def test_stated_sizes_are_those_of_float32_parameters(entry):
-    """Every published file whose size and parameter count are both known is float32 but for its header."""
-    if entry.files[0].size is not None and entry.id != "foleycrafter/timestamp_detector":
+    """Every published file whose size and parameter count are both known is float32 but for its header.
+
+    PANNs' trainer saved along which of its two million clips are of which class.
+    """
+    if entry.files[0].size is not None and entry.id not in ("foleycrafter/timestamp_detector",
+                                                            "metrics/panns_cnn14_16k"):
         assert entry.files[0].size == pytest.approx(4 * entry.parameters, rel=0.003)
 
 
