@@ -1,13 +1,13 @@
 """Long spectrograms to waveforms in memory that does not grow with them: a part at a time, each with what leads to it.
 
 A part is computed from its own frames and those within the network's reach. After every step only what the following
-ones need is kept, since the widest reach, some 20 frames, is that of the first stage alone. So parts of
-some seconds cost what the whole costs, and give it up to the rounding of float32.
+ones need is kept. Some 20 frames of lead-in are needed to each side, nearly all of them by the first stage alone, whose
+signals are also the smallest: it works on several parts at once, the later stages on one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from torch import Tensor
@@ -16,6 +16,10 @@ from deepsound.models.bigvgan.model import BigVgan, Step
 
 # Mel frames, 2 s at 44.1 kHz. Shorter parts repeat more than their smaller signals save on a CPU.
 FRAMES_AT_ONCE = 172
+# Parts whose first stage is computed together: on a CPU 8 s take 7 % less processor time than with one by one.
+PARTS_TOGETHER = 4
+# The first convolution, upsampling and residual stage.
+_TOGETHER_STEPS = 3
 
 
 class Span(NamedTuple):
@@ -23,6 +27,13 @@ class Span(NamedTuple):
 
     start: int
     stop: int
+
+
+class Stretch(NamedTuple):
+    """A signal [B, T, C], or the part of it that begins at position `start`."""
+
+    signal: Tensor
+    start: int
 
 
 def decode(
@@ -39,24 +50,39 @@ def decode(
         raise ValueError(f"a vocoder decodes at least one frame at a time, not {frames_at_once}")
     frames, hop = mel.shape[-1], network.config.hop
     steps = list(network.steps())
+    first, later = steps[:_TOGETHER_STEPS], steps[_TOGETHER_STEPS:]
     audio = mel.new_empty(mel.shape[0], 1, frames * hop)
-    for start in range(0, frames, frames_at_once):
-        stop = min(start + frames_at_once, frames)
-        samples = Span(start * hop, stop * hop)
-        audio[..., samples.start:samples.stop] = _part(steps, mel, samples)
-        if on_chunk is not None:
-            on_chunk(stop, frames)
+    for together in _parts(Span(0, frames), PARTS_TOGETHER * frames_at_once):
+        needed = spans(steps, _scaled(together, hop), frames)
+        begun = _through(first, Stretch(mel.transpose(1, 2), 0), needed[:_TOGETHER_STEPS + 1])
+        for part in _parts(together, frames_at_once):
+            samples = _scaled(part, hop)
+            done = _through(later, begun, spans(steps, samples, frames)[_TOGETHER_STEPS:])
+            audio[..., samples.start:samples.stop] = done.signal.transpose(1, 2)
+            if on_chunk is not None:
+                on_chunk(part.stop, frames)
     return audio
 
 
-def _part(steps: Sequence[Step], mel: Tensor, samples: Span) -> Tensor:
-    needed = spans(steps, samples, mel.shape[-1])
-    x, at = mel[..., needed[0].start:needed[0].stop].transpose(1, 2), needed[0]
+def _parts(span: Span, size: int) -> Iterator[Span]:
+    for start in range(span.start, span.stop, size):
+        yield Span(start, min(start + size, span.stop))
+
+
+def _scaled(span: Span, rate: int) -> Span:
+    return Span(span.start * rate, span.stop * rate)
+
+
+def _through(steps: Sequence[Step], x: Stretch, needed: Sequence[Span]) -> Stretch:
+    """`x` after `steps`, before and after each of which no more is kept than is `needed`."""
+    x = _kept(x, needed[0])
     for step, keep in zip(steps, needed[1:], strict=True):
-        begins = at.start * step.rate
-        x = step.run(x)[:, keep.start - begins:keep.stop - begins]
-        at = keep
-    return x.transpose(1, 2)
+        x = _kept(Stretch(step.run(x.signal), x.start * step.rate), keep)
+    return x
+
+
+def _kept(x: Stretch, keep: Span) -> Stretch:
+    return Stretch(x.signal[:, keep.start - x.start:keep.stop - x.start], keep.start)
 
 
 def spans(steps: Sequence[Step], samples: Span, frames: int) -> list[Span]:

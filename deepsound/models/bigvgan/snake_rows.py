@@ -15,7 +15,7 @@ TILE = 8
 # Samples to each side that a sample depends on, under the one filter and under the other.
 REACH = 3
 # Numbers at a time: for every CPU thread so many that they stay in its core's cache; elsewhere memory is bounded.
-_CPU_BLOCK = 1 << 17
+_CPU_BLOCK = 1 << 16
 _DEVICE_BLOCK = 1 << 22
 
 
