@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -64,18 +65,27 @@ def kernel_distance(
 
 def _root_trace(first: np.ndarray, second: np.ndarray) -> float:
     import numpy as np
-    from scipy.linalg import sqrtm
 
-    root = np.asarray(sqrtm(first @ second))
+    root = _root(first @ second)
     if not np.isfinite(root).all():
         offset = np.eye(len(first)) * _REGULARISER
-        root = np.asarray(sqrtm((first + offset) @ (second + offset)))
+        root = _root((first + offset) @ (second + offset))
     # With fewer samples than dimensions the product is singular, and rounding gives its root an imaginary part.
     imaginary = float(np.abs(np.diagonal(root).imag).max())
     if not np.isfinite(root).all() or imaginary > _MOST_IMAGINARY:
         raise InputError(f"The Fréchet distance cannot be computed: the root of the covariances has an imaginary part "
                          f"of {imaginary:.2g}; there are too few samples for their width ({len(first)}).")
     return float(np.trace(root).real)
+
+
+def _root(product: np.ndarray) -> np.ndarray:
+    import numpy as np
+    from scipy.linalg import LinAlgWarning, sqrtm
+
+    with warnings.catch_warnings():
+        # A singular product is told by what becomes of the root.
+        warnings.simplefilter("ignore", LinAlgWarning)
+        return np.asarray(sqrtm(product))
 
 
 def _kernel(rows: np.ndarray, columns: np.ndarray) -> np.ndarray:

@@ -66,6 +66,7 @@ def inception_score(logits: np.ndarray, splits: int = SPLITS, shuffle: bool = Tr
     always give 1.
     """
     import numpy as np
+    from scipy.special import logsumexp
 
     count = len(logits)
     if count < splits:
@@ -77,8 +78,9 @@ def inception_score(logits: np.ndarray, splits: int = SPLITS, shuffle: bool = Tr
     scores = []
     for split in range(splits):
         part = log_p[split * count // splits:(split + 1) * count // splits]
-        p = np.exp(part)
-        scores.append(np.exp((p * (part - np.log(p.mean(axis=0)))).sum(axis=1).mean()))
+        # Not the logarithm of a mean: of a class that no clip has, that would be minus infinity.
+        log_mean = logsumexp(part, axis=0) - np.log(len(part))
+        scores.append(np.exp((np.exp(part) * (part - log_mean)).sum(axis=1).mean()))
     return InceptionScore(float(np.mean(scores)), float(np.std(scores)))
 
 

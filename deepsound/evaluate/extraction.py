@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 
     from deepsound.evaluate.extractors import Extractor, Takes
 
-# What is decoded together: enough for a device to work on several at once, little enough for any memory.
-_SOUNDS, _CLIPS = 32, 4
+# What is decoded together: enough for a device to work on several at once, little enough for any memory. No more than
+# this is lost when a run is stopped.
+_SOUNDS, _CLIPS = 16, 4
 _SOUND_BYTES = 256 << 20
 
 
@@ -167,6 +168,7 @@ def _run_batch(
     for name, extractor in {lacking.name: lacking for item, _ in batch for lacking in item.extractors}.items():
         mine = [(item, subject) for item, subject in batch if extractor in item.extractors]
         part = progress.part((done + count) / total, (done + count + len(mine)) / total)
+        part.update(0.0)
         count += len(mine)
         if name in features.broken:
             continue
