@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
+import av
+import av.filter
 import numpy as np
 import pytest
 import torch
@@ -298,17 +302,42 @@ def _ticked(times: list[float], per_second: float, ticks: int, duration_s: float
     return [int(seen.pictures[row, 0, 0, 0]) for row in seen.rows]
 
 
-def test_ticks_take_the_frames_ffmpegs_fps_filter_takes() -> None:
-    """Rounded to the nearest tick, halves up; of several frames in one tick the last (ffmpeg -vf fps, round=near)."""
-    at_25 = [number / 25 for number in range(200)]
-    assert _ticked(at_25, 25, 200, 8.0) == list(range(200))
-    assert _ticked(at_25, 0.5, 4, 8.0) == [24, 74, 124, 174]
-    at_30 = [number / 30 for number in range(30)]
-    assert _ticked(at_30, 25, 25, 1.0)[:7] == [0, 1, 2, 4, 5, 6, 7]
-    at_10 = [number / 10 for number in range(10)]
-    assert _ticked(at_10, 25, 25, 1.0) == [0, 0, 0, 1, 1, 2, 2, 2, 3, 3, 4, 4, 4, 5, 5, 6, 6, 6, 7, 7, 8, 8, 8, 9, 9]
+@pytest.mark.parametrize("per_second", [25, 0.5])
+@pytest.mark.parametrize("times", [
+    [number / 30 for number in range(90)], [number / 10 for number in range(80)], [number / 25 for number in range(75)],
+    [number / 60 for number in range(120)], [number * 1001 / 24000 for number in range(80)],
+    list(np.cumsum(np.random.default_rng(0).uniform(0.005, 0.2, 60))), [0.0, 0.02, 0.06, 0.58, 3.1]],
+    ids=["30", "10", "25", "60", "23.976", "varying", "halves"])
+def test_ticks_take_the_frames_ffmpegs_fps_filter_takes(times: list[float], per_second: float) -> None:
+    times = [0.0, *times[1:]]
+    expected = _through_ffmpeg(times, per_second)
+    assert _ticked(times, per_second, len(expected), times[-1] + 10.0) == expected
+
+
+def test_a_short_clip_has_as_many_ticks_as_it_lasts() -> None:
     assert _ticked([0.0], 25, 10, 0.1) == [0, 0, 0]
-    assert _ticked(at_25, 25, 5, 8.0) == [0, 1, 2, 3, 4]
+    assert _ticked([number / 25 for number in range(200)], 25, 5, 8.0) == [0, 1, 2, 3, 4]
+    assert len(_ticked([number / 10 for number in range(80)], 0.5, 9, 8.0)) == 4
+
+
+def _through_ffmpeg(times: list[float], per_second: float) -> list[int]:
+    """The number of the frame that FFmpeg's filter gives at each tick, up to the last frame's first."""
+    ticks_per_second = 90000
+    graph = av.filter.Graph()
+    source = graph.add_buffer(width=16, height=16, format="gray", time_base=Fraction(1, ticks_per_second))
+    steady, sink = graph.add("fps", f"fps={per_second}"), graph.add("buffersink")
+    source.link_to(steady)
+    steady.link_to(sink)
+    graph.configure()
+    seen: list[int] = []
+    for number, time_s in enumerate(times):
+        frame = av.VideoFrame.from_ndarray(np.full((16, 16), number, np.uint8), format="gray")
+        frame.pts, frame.time_base = round(time_s * ticks_per_second), Fraction(1, ticks_per_second)
+        source.push(frame)
+        with suppress(av.BlockingIOError):
+            while True:
+                seen.append(int(sink.pull().to_ndarray()[0, 0]))
+    return seen
 
 
 @pytest.mark.parametrize("size", [(100, 150), (150, 100), (120, 120), (333, 224)])

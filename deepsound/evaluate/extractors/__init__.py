@@ -2,6 +2,10 @@
 
 An extractor hears one file's sound, or sees one clip, and gives named tensors on the CPU. They depend on the file's
 content and on `identity` alone, so they can be kept. Nothing heavy is imported before an extractor is made.
+
+Measured beside av-benchmark and the packages it takes its networks from, on the same seeded weights and sounds, on a
+CPU: what precedes the networks is equal to the last bit, and so are Cnn14 and VGGish; Synchformer, and PaSST and
+ImageBind of two blocks, differ by less than 1e-6 of the largest value. No published weights were at hand.
 """
 
 from __future__ import annotations
