@@ -71,7 +71,8 @@ def extract(
     files = dict.fromkeys(file for paths in wanted.values() for file in paths)
     digests, unreadable = _digests(list(files), store, progress.part(0.0, 0.05))
     broken: dict[str, str] = {}
-    features = Features(store, _identities(wanted, extractors, execution, broken), digests, unreadable, broken)
+    identities = _identities(wanted, extractors, execution, broken, progress)
+    features = Features(store, identities, digests, unreadable, broken)
     work = _missing(wanted, extractors, features)
     total = sum(len(item.extractors) for items in work.values() for item in items)
     rest, done = progress.part(0.05, 1.0), 0
@@ -96,11 +97,12 @@ def _digests(files: list[Path], store: FeatureStore, progress: Progress) -> tupl
 
 def _identities(
     wanted: Iterable[str], extractors: Mapping[str, Extractor], execution: Execution, broken: dict[str, str],
+    progress: Progress,
 ) -> dict[str, str]:
     identities = {}
     for name in wanted:
         try:
-            identities[name] = extractors[name].identity(execution)
+            identities[name] = extractors[name].identity(execution, progress)
         except EngineError as error:
             broken[name] = str(error)
     return identities

@@ -31,7 +31,7 @@ def offset_logits(
     A clip that is too short becomes one of the features' problems; a head that cannot run is `broken`.
     """
     try:
-        identity = scorer.identity(execution)
+        identity = scorer.identity(execution, progress)
     except EngineError as error:
         features.broken[OFFSET] = str(error)
         return {}

@@ -110,7 +110,7 @@ class _Subjects:
             raise _Absent(absent, self.tools.fetch_command([name]))
         assert subject is not None  # noqa: S101 - asked for only where it is there
         tool = self.tools.extractors[name]
-        key = (name, tool.identity(self.tools.execution), _content(subject))
+        key = (name, tool.identity(self.tools.execution, self.progress), _content(subject))
         made: dict[str, Tensor] = {}
 
         def compute(output: str) -> Tensor:

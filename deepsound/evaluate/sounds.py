@@ -66,7 +66,7 @@ class _OfSound:
     def available(self, execution: Execution) -> str | None:
         return None
 
-    def identity(self, execution: Execution) -> str:
+    def identity(self, execution: Execution, progress: Progress = Progress()) -> str:
         return self.version
 
     def extract(self, subject: Audio | Clip, execution: Execution, progress: Progress) -> dict[str, Tensor]:
@@ -92,7 +92,7 @@ class VoiceExtractor(_OfSound):
     name = "voice"
     outputs: tuple[str, ...] = (_SPANS, _DURATION)
 
-    def identity(self, execution: Execution) -> str:
+    def identity(self, execution: Execution, progress: Progress = Progress()) -> str:
         from importlib.metadata import version
 
         return f"{self.version} silero-vad {version('silero-vad')} {asdict(VoiceSettings())}"

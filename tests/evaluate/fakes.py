@@ -33,7 +33,7 @@ class Fake:
     def available(self, execution):
         return self.absent.get(self.name)
 
-    def identity(self, execution):
+    def identity(self, execution, progress=None):
         return f"{self.name} {self.version} {self.duration_s}"
 
     def extract(self, subject, execution, progress):

@@ -46,10 +46,10 @@ class Extractor(Protocol):
     def available(self, execution: Execution) -> str | None:
         """None where it can run; else why not and what to do, for a person to read. Nothing is downloaded for it."""
 
-    def identity(self, execution: Execution) -> str:
+    def identity(self, execution: Execution, progress: Progress = Progress()) -> str:
         """What the numbers depend on beside the input, for cache keys: version, precision, and the weights' content.
 
-        Raises EngineError where the weights are nowhere.
+        Weights are fetched for it where `execution` says so, and read once. Raises EngineError where they are nowhere.
         """
 
     def extract(self, subject: Audio | Clip, execution: Execution, progress: Progress) -> dict[str, Tensor]:
@@ -77,7 +77,7 @@ class OffsetScorer(Protocol):
 
     def available(self, execution: Execution) -> str | None: ...
 
-    def identity(self, execution: Execution) -> str: ...
+    def identity(self, execution: Execution, progress: Progress = Progress()) -> str: ...
 
     def score(
         self, video: Tensor, audio: Tensor, execution: Execution, progress: Progress,

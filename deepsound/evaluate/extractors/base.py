@@ -71,7 +71,8 @@ class Network:
         return None
 
     def identity(self, execution: Execution, progress: Progress = Progress()) -> str:
-        hashes = [sha256_of(obtain(id, execution, progress), progress) for id in self.needs]
+        unreported = Progress(check=progress.check)
+        hashes = [sha256_of(obtain(id, execution, progress), unreported) for id in self.needs]
         return " ".join((self.name, self.version, *hashes))
 
     @contextmanager
