@@ -20,7 +20,7 @@ from deepsound.models.foleycrafter.timing import COLUMNS
 from deepsound.runtime.progress import Progress
 
 # How much an IP-Adapter counts is kept in the network itself, which several runs may share.
-_SCALED = threading.Lock()
+_ALONE = threading.Lock()
 _WAIT_S = 0.2
 
 
@@ -32,7 +32,7 @@ def latents_of(stage: Stage, conditions: Conditions, asked: Checked, progress: P
     """
     total = len(asked.seeds) * len(conditions.windows)
     made: list[list[Tensor]] = []
-    with _semantic_scale(stage.denoiser().unet, asked.settings.semantic_scale, progress):
+    with _alone_with(stage.denoiser(), asked.settings.semantic_scale, progress):
         for seed in asked.seeds:
             generator = torch.Generator(stage.device).manual_seed(seed)
             takes: list[Tensor] = []
@@ -83,14 +83,15 @@ def _sampled(
 
 
 @contextmanager
-def _semantic_scale(unet: Any, scale: float, progress: Progress) -> Iterator[None]:
+def _alone_with(denoiser: Denoiser, semantic_scale: float, progress: Progress) -> Iterator[None]:
     """Inside, the IP-Adapter counts so much, and nobody else's run changes it."""
-    while not _SCALED.acquire(timeout=_WAIT_S):
+    while not _ALONE.acquire(timeout=_WAIT_S):
         progress.check()
     try:
-        for processor in unet.attn_processors.values():
+        for processor in denoiser.unet.attn_processors.values():
             if hasattr(processor, "to_k_ip"):
-                processor.scale = [scale]
+                processor.scale = [semantic_scale]
         yield
     finally:
-        _SCALED.release()
+        denoiser.hint.forget()
+        _ALONE.release()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from deepsound.models.foleycrafter.imports import library_class
 
@@ -15,10 +15,33 @@ Settings = Mapping[str, Any]
 class Denoiser(nn.Module):
     """What every step of sampling runs: the UNet with its semantic adapter, and the temporal adapter."""
 
-    def __init__(self, unet: nn.Module, controlnet: nn.Module) -> None:
+    def __init__(self, unet: Any, controlnet: Any) -> None:
         super().__init__()
+        self.hint = KeptHint(controlnet.controlnet_cond_embedding)
+        controlnet.controlnet_cond_embedding = self.hint
         self.unet = unet
         self.controlnet = controlnet
+
+
+class KeptHint(nn.Module):
+    """What a ControlNet makes of its picture, made once: every step of a sampling hands over the same tensor.
+
+    The picture is one for all entries of a batch, with guidance the same one twice.
+    """
+
+    def __init__(self, embedding: nn.Module) -> None:
+        super().__init__()
+        self.embedding = embedding
+        self._kept: tuple[Tensor, Tensor] | None = None
+
+    def forward(self, picture: Tensor) -> Tensor:
+        """Picture [B, 1, height, width] -> [1, width of the first block, height / 8, width / 8]."""
+        if self._kept is None or self._kept[0] is not picture:
+            self._kept = picture, self.embedding(picture[:1])
+        return self._kept[1]
+
+    def forget(self) -> None:
+        self._kept = None
 
 
 def unet(settings: Settings) -> Any:
