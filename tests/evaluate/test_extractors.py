@@ -210,6 +210,26 @@ def test_cancelling_and_progress(execution: Execution, noise: Callable[..., Audi
         extractor("synchformer_video").extract(footage, execution, Progress(check=token.check))
 
 
+def test_without_room_for_several_it_goes_on_with_one_at_a_time(
+    execution: Execution, noise: Callable[..., Audio], monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tool, tried, said = extractor("panns", 1.0), [], []
+    run = type(tool).run
+
+    def crowded(self: object, network: object, batch: torch.Tensor, progress: Progress) -> dict[str, torch.Tensor]:
+        tried.append(len(batch))
+        if len(batch) > 1:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return run(self, network, batch, progress)
+
+    monkeypatch.setattr(type(tool), "run", crowded)
+    monkeypatch.setattr(type(tool), "at_once", {"cpu": 3})
+    results = tool.extract_many([noise(1.0, 16000)] * 3, execution, Progress(lambda event: said.append(event.text)))
+    assert tried == [3, 1, 1, 1] and not any(isinstance(result, DeepSoundError) for result in results)
+    assert any("Out of memory" in text for text in said)
+    assert tool.extract_many([], execution, QUIET) == []
+
+
 def test_precision_is_always_full(execution: Execution, noise: Callable[..., Audio]) -> None:
     sound = noise(1.0, 16000)
     halved = extractor("panns").extract(sound, replace(execution, precision="bf16"), QUIET)

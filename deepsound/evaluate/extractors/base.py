@@ -16,6 +16,7 @@ from deepsound.evaluate.extractors import DURATION_S, Takes
 from deepsound.media.clip import Clip
 from deepsound.runtime.execution import Execution, torch_device
 from deepsound.runtime.interruption import interruptible
+from deepsound.runtime.memory import with_less_memory
 from deepsound.runtime.progress import Progress
 from deepsound.runtime.residency import NetworkKey, residency
 from deepsound.types import Audio
@@ -122,9 +123,17 @@ class NetworkExtractor(Network):
     def extract_many(
         self, subjects: Sequence[Audio | Clip], execution: Execution, progress: Progress,
     ) -> list[dict[str, Tensor] | DeepSoundError]:
+        results = with_less_memory(lambda with_offload: self._extract(subjects, with_offload, progress),
+                                   execution, self.name, progress.say) if subjects else {}
+        progress.update(1.0)
+        return [results[number] for number in range(len(subjects))]
+
+    def _extract(
+        self, subjects: Sequence[Audio | Clip], execution: Execution, progress: Progress,
+    ) -> dict[int, dict[str, Tensor] | DeepSoundError]:
         results: dict[int, dict[str, Tensor] | DeepSoundError] = {}
         with self.running(execution, progress) as (network, device):
-            at_once = self.at_once.get(device.type, self.at_once_elsewhere)
+            at_once = 1 if execution.offload else self.at_once.get(device.type, self.at_once_elsewhere)
             for begin in range(0, len(subjects), at_once):
                 end = min(begin + at_once, len(subjects))
                 part = progress.part(begin / len(subjects), end / len(subjects))
@@ -135,8 +144,7 @@ class NetworkExtractor(Network):
                     outputs = self.run(network, batch, part.part(0.5, 1.0))
                     for place, number in enumerate(numbers):
                         results[number] = {name: of_all[place].float().cpu() for name, of_all in outputs.items()}
-        progress.update(1.0)
-        return [results[number] for number in range(len(subjects))]
+        return results
 
     def _prepared(
         self, subjects: Sequence[Audio | Clip], numbers: range, results: dict[int, dict[str, Tensor] | DeepSoundError],
