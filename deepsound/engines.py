@@ -106,13 +106,6 @@ PUBLISHED = (
 # What the original project's command line calls them.
 ALIASES: dict[tuple[Kind, str], str] = {("reasoner", "cot"): "videollama2_cot", ("reasoner", "qa"): "videollama2_qa"}
 
-# Published engines that a command line may name; said to be absent, never stood in for.
-ABSENT: dict[Kind, tuple[str, ...]] = {
-    "generator": (),
-    "reasoner": (),
-    "separator": (),
-}
-
 
 def available(kind: Kind) -> tuple[EngineInfo, ...]:
     """The engines of one kind: embedded ones, published ones, then installed plug-ins; nothing is imported.
@@ -132,14 +125,14 @@ def names(kind: Kind) -> tuple[str, ...]:
 
 
 def generator(name: str, execution: Execution = Execution()) -> Generator:
-    """The step 1 engine of that name. Raises EngineError for an unknown, absent or broken one."""
+    """The step 1 engine of that name. Raises InputError for an unknown one, EngineError for a broken one."""
     return cast(Generator, _build("generator", name, ("generate",), execution))
 
 
 def reasoner(
     name: str, execution: Execution = Execution(), preferences: Preferences = Preferences(),
 ) -> Reasoner:
-    """The step 0 and 2 engine of that name. Raises EngineError for an unknown, absent or broken one.
+    """The step 0 and 2 engine of that name. Raises InputError for an unknown one, EngineError for a broken one.
 
     `preferences` are for those that have `prefer`; there is nothing to prefer about a set of rules.
     """
@@ -150,7 +143,7 @@ def reasoner(
 
 
 def separator(name: str, execution: Execution = Execution()) -> Separator:
-    """The step 3 engine of that name. Raises EngineError for an unknown, absent or broken one."""
+    """The step 3 engine of that name. Raises InputError for an unknown one, EngineError for a broken one."""
     return cast(Separator, _build("separator", name, ("separate",), execution))
 
 
@@ -160,11 +153,11 @@ def views(engine: object) -> Sequence[View[Any]]:
 
 
 def require(kind: Kind, name: str) -> EngineInfo:
-    """The engine of that name, not yet imported. Raises InputError if unknown, EngineError if published but absent."""
+    """The engine of that name, not yet imported. Raises InputError for an unknown one."""
     name = ALIASES.get((kind, name), name)
     info = next((info for info in available(kind) if info.name == name), None)
     if info is None:
-        raise _missing(kind, name)
+        raise InputError(f"Unknown {kind} '{name}'. Choose one of: {', '.join(names(kind))}.")
     return info
 
 
@@ -194,11 +187,3 @@ def _own(info: EngineInfo) -> object:
     except (ImportError, AttributeError) as error:
         raise EngineError(f"The {info.kind} '{info.name}' cannot be loaded from {info.target}: {error}. "
                           "Reinstall deepsound.") from error
-
-
-def _missing(kind: Kind, name: str) -> Exception:
-    choices = ", ".join(names(kind))
-    if name in ABSENT[kind]:
-        return EngineError(f"The published {kind} '{name}' is not part of this version, and nothing stands in for it "
-                           f"silently. Choose one of: {choices}.")
-    return InputError(f"Unknown {kind} '{name}'. Choose one of: {choices}.")

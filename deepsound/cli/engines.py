@@ -23,8 +23,5 @@ def show(options: argparse.Namespace) -> int:
     steps = {"generator": "1 generate", "reasoner": "0 plan, 2 judge", "separator": "3 remove"}
     for info in listed:
         table.add_row(steps[info.kind], *map(escape, (info.name, info.summary, info.origin)))
-    console = Console()
-    console.print(table)
-    absent = ", ".join(name for kind in engines.KINDS for name in engines.ABSENT[kind])
-    console.print(f"Published models that are not part of this version: {absent}", style="dim")
+    Console().print(table)
     return 0

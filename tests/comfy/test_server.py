@@ -299,7 +299,7 @@ def test_a_start_beyond_the_end_ends_with_one_clear_error(server, put):
 
 @pytest.mark.failing_run
 def test_an_engine_not_on_the_menu_ends_with_one_clear_error(server, put):
-    run = server.run(s4(server, 21, put("a.mp4"), generator="foleycrafter"))
+    run = server.run(s4(server, 21, put("a.mp4"), generator="nonsense"))
     if run.status == 200:
         assert run.ending == "execution_error" and "Choose one of: draft, source" in run.error
     else:

@@ -96,11 +96,6 @@ def test_an_unknown_engine_is_refused_before_any_work():
         Pipeline(separator="magic")
 
 
-def test_a_published_engine_that_is_absent_is_never_stood_in_for():
-    with pytest.raises(EngineError, match="'foleycrafter' is not part of this version"):
-        Pipeline(generator="foleycrafter")
-
-
 def test_nan_from_a_generator_is_an_error_that_names_it(clip):
     with pytest.raises(EngineError, match="'nan' made samples that are not finite"):
         think(clip, generator="nan")

@@ -6,7 +6,7 @@ from importlib.util import find_spec
 
 from deepsound.errors import EngineError
 
-NEEDED = {"diffusers": "diffusers", "transformers": "transformers", "torchvision": "torchvision", "PIL": "pillow"}
+NEEDED = {"diffusers": "diffusers", "transformers": "transformers", "torchvision": "torchvision"}
 
 
 def require_libraries() -> None:
