@@ -152,7 +152,7 @@ def test_generate_passes_the_request_on(nodes, video, fake_engines):
     assert audio["waveform"].shape == (1, 1, 32000)
 
 
-@pytest.mark.parametrize("name", ["nonsense", "foleycrafter"])
+@pytest.mark.parametrize("name", ["nonsense", "FoleyCrafter"])
 def test_an_engine_that_is_not_there_is_never_stood_in_for(nodes, video, name):
     with pytest.raises(DeepSoundError, match=f"'{name}'.*Choose one of: draft, source"):
         nodes["DeepSoundGenerateAudio"].execute(video, name, "", "", 0, 0.0)
