@@ -13,6 +13,7 @@ from deepsound.models.synchformer.config import OFFSET, OffsetConfig
 from deepsound.models.synchformer.offset import SynchformerOffset
 from deepsound.models.vggish.config import VggishMelConfig
 from deepsound.models.vggish.frontend import examples
+from tests.goldens.formula import formula_weights
 from tests.goldens.networks import group, recorded, tolerance
 
 # float64 throughout, rounded to float32 at the end: half a unit in the last place of values below 8, twice.
@@ -62,32 +63,3 @@ def _offset_config(video: torch.Tensor, audio: torch.Tensor, expected: dict[str,
 def signed_offsets_s(logits: np.ndarray) -> np.ndarray:
     """The likeliest offset in seconds."""
     return np.linspace(-2.0, 2.0, logits.shape[-1])[logits.argmax(axis=-1)]
-
-
-def formula_weights(model: torch.nn.Module, seed: int) -> dict[str, torch.Tensor]:
-    """Weights of a hash of key rank and index, as the golden's `weights_rule` has it."""
-    weights = {}
-    for rank, (name, tensor) in enumerate(sorted(model.state_dict().items())):
-        noise = _noise(rank, tensor.numel(), seed).reshape(tensor.shape)
-        weights[name] = torch.from_numpy(_scaled(name, noise).astype(np.float32))
-    return weights
-
-
-def _noise(rank: int, count: int, seed: int) -> np.ndarray:
-    """`count` numbers of unit variance between -1.73 and 1.73."""
-    start = (rank * 1442695040888963407 + seed) % 2 ** 64
-    x = np.arange(count, dtype=np.uint64) * np.uint64(6364136223846793005) + np.uint64(start)
-    x ^= x >> np.uint64(33)
-    x *= np.uint64(0xFF51AFD7ED558CCD)
-    x ^= x >> np.uint64(33)
-    return ((x >> np.uint64(40)).astype(np.float64) / 2 ** 23 - 1) * 1.7320508
-
-
-def _scaled(name: str, noise: np.ndarray) -> np.ndarray:
-    if name.endswith(("OFF_tok", "MOD_tok", "pos_emb")):
-        return 0.3 * noise
-    if name.endswith(".bias"):
-        return 0.05 * noise
-    if noise.ndim == 1:
-        return 1 + 0.1 * noise
-    return np.sqrt(1.5 / noise.shape[1]) * noise
