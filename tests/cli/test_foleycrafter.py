@@ -1,0 +1,86 @@
+"""`deepsound run --generator foleycrafter` on tiny weights, from the command line to the finished video."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from deepsound.cli.main import main
+from deepsound.media.clip import Clip
+from deepsound.weights.places import register_model_folders
+from tests.generate.foleycrafter import tiny
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny.write_published(tmp_path_factory.mktemp("models"))
+
+
+@pytest.fixture
+def clip(make_video: Callable[..., Path]) -> Path:
+    return make_video("clip.mp4", fps=25, seconds=1.2)
+
+
+@pytest.fixture(autouse=True)
+def nothing_at_hand(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("HF_HOME", "HF_HUB_CACHE", "COMFYUI_PATH"):
+        monkeypatch.setenv(name, str(tmp_path / "nothing here"))
+    monkeypatch.setenv("DEEPSOUND_HOME", str(tmp_path / "home"))
+    register_model_folders([])
+
+
+def run(clip: Path, out: Path, *flags: str | Path) -> int:
+    return main(["run", str(clip), "--step1_mode", "foleycrafter", "--steps", "1", "--device", "cpu", "--quiet",
+                 "-o", str(out), *map(str, flags)])
+
+
+def test_a_run_from_files_to_the_finished_video(clip: Path, models: Path, tmp_path: Path) -> None:
+    assert run(clip, tmp_path / "out", "--models", models, "--prompt", "rain", "--cfg", "3", "--seed", "5") == 0
+    sound = Clip.open(tmp_path / "out" / "clip.mp4").audio()
+    assert sound is not None
+    assert (sound.sample_rate, sound.samples) == (16000, 19200)
+    record = json.loads((tmp_path / "out" / "clip.result.json").read_text())
+    assert record["engines"]["generator"]["name"] == "foleycrafter"
+    assert (record["request"]["steps"], record["request"]["guidance"], record["request"]["seed"]) == (1, 3.0, 5)
+    used = {row["role"]: row for row in record["weights"]}
+    assert used["temporal_adapter"]["path"] == str(models / tiny.FILES["temporal_adapter"])
+    assert all(len(row["sha256"]) == 64 for row in used.values()) and len(used) == 8
+
+
+def test_weights_are_named_one_by_one_too(clip: Path, models: Path, tmp_path: Path) -> None:
+    paths = tiny.FILES | tiny.FOLDERS
+    named = [f"--weights=foleycrafter/{name}={models / path}" for name, path in paths.items()]
+    assert run(clip, tmp_path / "out", *named) == 0
+
+
+@pytest.mark.parametrize(("flags", "status", "message"), [
+    ([], 4, "foleycrafter/auffusion (Auffusion: UNet, autoencoder, text encoder, scheduler) are not on this machine"),
+    (["--weights", "foleycrafter/vocoder=/nowhere/a.pt"], 4, "are not on this machine"),
+    (["--steps", "0"], 2, "steps is 0"), (["--cfg", "nan"], 2, "guidance strength is nan"),
+])
+def test_what_is_wrong_is_said_with_its_exit_code(
+    clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], flags: list[str], status: int, message: str,
+) -> None:
+    assert run(clip, tmp_path / "out", *flags) == status
+    assert message in capsys.readouterr().err
+    assert not list((tmp_path / "out").glob("*"))
+
+
+def test_without_diffusers_it_says_what_to_install(
+    clip: Path, models: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "diffusers", None)
+    assert run(clip, tmp_path / "out", "--models", models) == 4
+    assert "pip install diffusers" in capsys.readouterr().err
+
+
+def test_it_is_listed_with_or_without_its_libraries(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "diffusers", None)
+    assert main(["engines", "--json"]) == 0
+    assert "foleycrafter" in {row["name"] for row in json.loads(capsys.readouterr().out)}
