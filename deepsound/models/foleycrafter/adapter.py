@@ -18,7 +18,8 @@ class SemanticAdapter(nn.Module):
 
     def __init__(self, unet: Any, embed_dim: int) -> None:
         super().__init__()
-        width = unet.config.cross_attention_dim
+        self.embed_dim = embed_dim
+        self.width = width = unet.config.cross_attention_dim
         self.image_proj = nn.ModuleDict({"proj": nn.Linear(embed_dim, TOKENS * width), "norm": nn.LayerNorm(width)})
         # Keys count all attentions in the UNet's own order; every second one looks at the words.
         self.ip_adapter = nn.ModuleDict({
@@ -36,11 +37,10 @@ def attach(adapter: SemanticAdapter, unet: Any) -> None:
 
 
 def _projection(adapter: SemanticAdapter) -> nn.Module:
-    linear, norm = adapter.image_proj["proj"], adapter.image_proj["norm"]
     kind = library_class(_EMBEDDINGS, "ImageProjection")
     with torch.device("meta"):
-        projection = kind(linear.in_features, linear.out_features // TOKENS, TOKENS)
-    projection.image_embeds, projection.norm = linear, norm
+        projection = kind(adapter.embed_dim, adapter.width, TOKENS)
+    projection.image_embeds, projection.norm = adapter.image_proj["proj"], adapter.image_proj["norm"]
     return projection
 
 
