@@ -62,7 +62,8 @@ def build(kind: str, name: str, target: str, origin: str, methods: tuple[str, ..
     who = f"The {kind} '{name}' of {origin}"
     module, _, attribute = target.partition("[")[0].strip().partition(":")
     try:
-        engine = reduce(getattr, attribute.strip().split("."), import_module(module.strip()))()
+        named: Any = reduce(getattr, attribute.strip().split("."), import_module(module.strip()))
+        engine = named()
     except (Exception, SystemExit) as error:
         raise EngineError(f"{who} cannot be loaded from {target}: {_told(error)}. Reinstall {origin}, or choose "
                           "another engine.") from error

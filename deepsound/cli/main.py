@@ -8,7 +8,9 @@ import sys
 from collections.abc import Sequence
 
 from deepsound import __version__
+from deepsound.cli.app import add_app
 from deepsound.cli.batch import add_batch
+from deepsound.cli.comfy import add_comfy
 from deepsound.cli.compare import add_compare
 from deepsound.cli.evaluate import add_evaluate
 from deepsound.cli.models import add_models
@@ -59,8 +61,10 @@ def build_parser() -> argparse.ArgumentParser:
     _add_run(commands)
     _add_engines(commands)
     add_models(commands)
+    _add_execution_options(add_app(commands))
     add_evaluate(commands)
     add_batch(commands, _add_step_options, _add_generation_options, _add_execution_options, _add_output_options)
+    add_comfy(commands)
     add_compare(commands)
     return parser
 

@@ -1,0 +1,93 @@
+"""The page itself: what is asked on the left, what the run thinks and makes on the right."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from deepsound import engines
+from deepsound.app.asked import AUTO, LARGEST_SEED, MOST_SECONDS, MOST_WORDS, Asked
+from deepsound.app.board import Board
+from deepsound.app.runs import Runs
+from deepsound.errors import InputError
+
+if TYPE_CHECKING:
+    import gradio
+
+TITLE = "DeepSound"
+_MODES = [("all steps (s4)", "s4"), ("without the fallback for silence (s3)", "s3")]
+_FALLBACKS = [("generate again, avoiding voices (neg)", "neg"), ("keep the coarse sound (rep)", "rep"),
+              ("no sound (rm)", "rm")]
+_AUTOMATIC: dict[engines.Kind, str] = {
+    "generator": "auto: the video's own sound if it has any, else the embedded draft",
+    "reasoner": "auto: the embedded rules", "separator": "auto: the embedded spectral one"}
+# As many as may be in line: the line is kept by Runs.
+_AT_ONCE = 16
+
+
+def build(runs: Runs) -> gradio.Blocks:
+    """The page, not yet served."""
+    import gradio as gr
+
+    idle = Board()
+    with gr.Blocks(title=TITLE, analytics_enabled=False) as page:
+        gr.HTML(f"<style>{_style()}</style><h1>{TITLE}</h1><p>Sound for silent video, without the voices nobody "
+                "asked for.</p>")
+        with gr.Row():
+            with gr.Column(scale=2):
+                given, run_button, cancel_button = _controls(gr)
+            with gr.Column(scale=3):
+                steps = gr.HTML(idle.steps_html(), elem_id="ds-steps")
+                results = gr.HTML("", elem_id="ds-results")
+                thought = gr.HTML(idle.thought_html(), elem_id="ds-thought")
+
+        def follow(request: gradio.Request, video: Any, *asked: Any) -> Iterator[tuple[Any, Any, Any]]:
+            try:
+                settings = Asked.of(*asked)
+                if video is None:
+                    raise InputError("Choose a video first.")
+            except InputError as error:
+                yield Board(str(error), "failed").steps_html(), idle.thought_html(), ""
+                return
+            for shown in runs.follow(request.session_hash or "", video, settings):
+                yield shown.steps, shown.thought, gr.skip() if shown.results is None else shown.results
+
+        def cancel(request: gradio.Request) -> None:
+            runs.cancel(request.session_hash or "")
+
+        # Gradio finds the request by its annotation, which has to be the class itself.
+        follow.__annotations__["request"] = cancel.__annotations__["request"] = gr.Request
+        run_button.click(follow, given, [steps, thought, results], concurrency_limit=_AT_ONCE, api_name=False,
+                         show_progress="hidden")
+        cancel_button.click(cancel, None, None, queue=False, api_name=False, show_progress="hidden")
+        page.unload(cancel)
+    page.queue(max_size=_AT_ONCE)
+    return page
+
+
+def _controls(gr: Any) -> tuple[list[Any], Any, Any]:
+    video = gr.Video(label="Video", sources=["upload"], elem_id="ds-video")
+    prompt = gr.Textbox(label="Prompt", placeholder="rain on a tin roof", max_length=MOST_WORDS, elem_id="ds-prompt")
+    negative = gr.Textbox(label="Negative prompt", max_length=MOST_WORDS, elem_id="ds-negative")
+    with gr.Row():
+        run_button = gr.Button("Run", variant="primary", elem_id="ds-run")
+        cancel_button = gr.Button("Cancel", elem_id="ds-cancel")
+    menus = [gr.Dropdown(_menu(kind), value=AUTO, label=kind.capitalize(), elem_id=f"ds-{kind}")
+             for kind in engines.KINDS]
+    mode = gr.Radio(_MODES, value="s4", label="Steps", elem_id="ds-mode")
+    fallback = gr.Radio(_FALLBACKS, value="neg", label="If silence is left", elem_id="ds-fallback")
+    with gr.Row():
+        duration = gr.Number(0, label="Seconds (0: all of it)", minimum=0, maximum=MOST_SECONDS,
+                             elem_id="ds-duration")
+        seed = gr.Number(42, label="Seed", minimum=0, maximum=LARGEST_SEED, precision=0, elem_id="ds-seed")
+    return [video, prompt, negative, *menus, mode, fallback, duration, seed], run_button, cancel_button
+
+
+def _menu(kind: engines.Kind) -> list[tuple[str, str]]:
+    listed = [(f"{info.name}: {info.summary}", info.name) for info in engines.available(kind)]
+    return [(_AUTOMATIC[kind], AUTO), *listed]
+
+
+def _style() -> str:
+    return Path(__file__).with_name("page.css").read_text(encoding="utf-8")

@@ -1,0 +1,49 @@
+"""A server of the page as `deepsound app` starts it, and what a test without a browser needs of it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ENGINES = Path(__file__).with_name("engines")
+
+
+@dataclass(frozen=True)
+class Served:
+    """A running server: its address, its folder and its log."""
+
+    address: str
+    folder: Path
+    log: Path
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory) -> Iterator[Served]:
+    pytest.importorskip("gradio", reason="gradio is in the [app] extra")
+    folder = tmp_path_factory.mktemp("app")
+    log = folder / "log.txt"
+    with log.open("w") as out:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "deepsound", "app", "--port", "0", "--folder", str(folder / "kept")], stdout=out,
+            stderr=subprocess.STDOUT, env={**os.environ, "PYTHONPATH": str(ENGINES)}, cwd=folder)
+        try:
+            yield Served(_address(process, log), folder / "kept", log)
+        finally:
+            process.terminate()
+            assert process.wait(timeout=30) == 0, log.read_text()
+
+
+def _address(process: subprocess.Popen[bytes], log: Path) -> str:
+    for _ in range(600):
+        if "is at " in (told := log.read_text()):
+            return told.partition("is at ")[2].split()[0]
+        assert process.poll() is None, told
+        time.sleep(0.1)
+    raise AssertionError(f"the server did not start: {log.read_text()}")
