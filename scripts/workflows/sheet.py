@@ -18,7 +18,7 @@ PANELS = {
     "DeepSoundLoadVideo": 330, "LoadVideo": 330, "DeepSoundMuxVideo": 330, "DeepSoundVoiceOverCoT": 360,
     "DeepSoundPipeline": 260, "PreviewAny": 110, "PreviewAudio": 90, "SaveAudio": 90,
 }
-NOTE, NOTE_LINE, NOTE_CHARACTERS = "MarkdownNote", 25, 46
+NOTE, NOTE_LINE, NOTE_CHARACTERS = "MarkdownNote", 20, 50
 FIRST_NOTE = 101
 COLOURS = ("#3f789e", "#8a5a2b", "#7a4b8c", "#3d7a4c", "#9e3f4a", "#4a6f7a", "#8c7a3d")
 
@@ -91,7 +91,7 @@ class Group:
         """Add words, in Markdown, above what is added later."""
         per_line = self.width * NOTE_CHARACTERS / 360
         lines = sum(max(1, math.ceil(len(line) / per_line)) for line in text.splitlines())
-        self.rows.append(Note(text, (self.width, 70 + lines * NOTE_LINE)))
+        self.rows.append(Note(text, (self.width, 60 + lines * NOTE_LINE)))
 
 
 class Sheet:
@@ -123,7 +123,7 @@ class Sheet:
         return {
             "last_node_id": nodes[-1]["id"], "last_link_id": len(links), "nodes": nodes, "links": links,
             "groups": [_frame(index + 1, group) for index, group in enumerate(self.groups)],
-            "config": {}, "extra": {"ds": {"scale": 0.5, "offset": [40, 90]}}, "version": 0.4,
+            "config": {}, "extra": {"ds": self._view()}, "version": 0.4,
         }
 
     def _place(self) -> None:
@@ -134,6 +134,12 @@ class Sheet:
                 row.at = (left, top)
                 top += row.size[1] + TITLE + GAP
             left += group.width + 2 * MARGIN + GAP
+
+    def _view(self) -> dict[str, Any]:
+        """Where the page looks first: all of it if that stays legible, below the page's own bars."""
+        width = sum(group.width + 2 * MARGIN + GAP for group in self.groups)
+        scale = round(min(0.8, max(0.6, 1800 / width)), 2)
+        return {"scale": scale, "offset": [round(70 / scale) + MARGIN, round(100 / scale) + TITLE + 50]}
 
     def _links(self) -> Iterator[list[Any]]:
         number = 0

@@ -1,0 +1,126 @@
+"""The shipped workflows on ComfyUI's page: each opens whole, its cards do not overlap, the draft runs from a click.
+
+Another front end than the core's own is tested by unpacking the package comfyui-frontend-package and naming its folder:
+`COMFYUI_ARGUMENTS="--front-end-root UNPACKED/comfyui_frontend_package/static" scripts/test tests/comfy`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from scripts.workflows import DESCRIPTIONS
+from scripts.workflows.sheet import NOTE
+from tests.comfy.conftest import PACK_FOLDER
+from tests.comfy.pages import FOLDER, PLAYERS, READY, open_workflow, wait_for_graph
+
+pytestmark = [pytest.mark.comfy, pytest.mark.page]
+
+NODES_2 = "Comfy.VueNodes.Enabled"
+# Left, top, right and bottom of every node with its title, as the page lays it out.
+BOXES = """() => app.graph._nodes.map(({id, pos, size}) =>
+    [String(id), pos[0], pos[1] - LiteGraph.NODE_TITLE_HEIGHT, pos[0] + size[0], pos[1] + size[1]])"""
+DRAWN_BY_VUE = """() => [...document.querySelectorAll('[data-node-id]')].map(element => {
+    const {left, top, right, bottom} = element.getBoundingClientRect();
+    return [element.dataset.nodeId, left, top, right, bottom]; })"""
+WRONG = """() => [
+    ...app.graph._nodes.filter(node => !LiteGraph.registered_node_types[node.type] || node.has_errors)
+        .map(node => `node ${node.type}`),
+    ...app.graph._nodes.flatMap(node => (node.inputs ?? []).filter(input => input.link != null).map(input => {
+        const link = app.graph.links.get?.(input.link) ?? app.graph.links[input.link];
+        const from = link && app.graph.getNodeById(link.origin_id)?.outputs[link.origin_slot];
+        return from && (from.type === input.type || input.type === '*') ? '' : `link into ${node.title}`;
+    })).filter(Boolean),
+    ...[...document.querySelectorAll('[role=dialog], .p-toast-message-error')].map(element => element.textContent)]"""
+WHOLE_VIEW = """() => {
+    app.canvas.ds.scale = 0.3;
+    app.canvas.ds.offset = [200, 300];
+    app.canvas.setDirty(true, true);
+}"""
+ENDED = """new Promise(resolve => {
+    for (const ending of ['execution_success', 'execution_error', 'execution_interrupted'])
+        app.api.addEventListener(ending, event => resolve([ending, event.detail]));
+})"""
+PLAYED = """async () => {
+    const video = [...document.querySelectorAll('video')].find(video => video.src.includes('type=output'));
+    video.muted = true;
+    await video.play();
+    while (video.currentTime < 0.2) await new Promise(resolve => setTimeout(resolve, 50));
+    return video.duration;
+}"""
+
+
+@pytest.fixture(scope="module", params=["canvas", "nodes 2.0"])
+def desk(request, server, browser) -> Iterator[Any]:
+    """One page for all workflows; errors that name the pack fail the last test on it."""
+    page = browser.new_page(viewport={"width": 1920, "height": 1080})
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(f"{error}\n{error.stack}"))
+    page.on("console", lambda message: errors.append(f"{message.text} {message.location}")
+            if message.type == "error" else None)
+    page.goto(server.url)
+    page.wait_for_function(READY, timeout=60_000)
+    if request.param != "canvas":
+        page.evaluate("id => app.extensionManager.setting.set(id, true)", NODES_2)
+        page.reload()
+        page.wait_for_function(READY, timeout=60_000)
+    page.wait_for_selector(".p-blockui-mask", state="detached")
+    page.drawn_by_vue = request.param != "canvas"
+    yield page
+    page.evaluate("id => app.extensionManager.setting.set(id, false)", NODES_2)
+    page.close()
+    assert not [error for error in errors if "deepsound" in error.lower() and "404" not in error]
+
+
+def overlapping(boxes: list[list[Any]]) -> list[tuple[str, str]]:
+    return [(one[0], other[0]) for index, one in enumerate(boxes) for other in boxes[index + 1:]
+            if one[1] < other[3] and other[1] < one[3] and one[2] < other[4] and other[2] < one[4]]
+
+
+@pytest.mark.parametrize("name", list(DESCRIPTIONS))
+def test_it_opens_whole_and_means_what_its_api_file_says(desk, name):
+    workflow = open_workflow(desk, name)
+    assert desk.evaluate(WRONG) == []
+    prompt = desk.evaluate("async () => (await app.graphToPrompt()).output")
+    expected = json.loads((FOLDER / "api" / f"{name}.json").read_text(encoding="utf-8"))
+    assert set(prompt) == set(expected)
+    for node_id, node in expected.items():
+        assert prompt[node_id]["class_type"] == node["class_type"]
+        sent = {key: value for key, value in prompt[node_id]["inputs"].items() if key in node["inputs"]}
+        assert sent == node["inputs"], node["_meta"]["title"]
+    assert overlapping(desk.evaluate(BOXES)) == []
+    if desk.drawn_by_vue:
+        desk.evaluate(WHOLE_VIEW)
+        desk.wait_for_function(f"count => ({DRAWN_BY_VUE})().length === count", arg=len(workflow["nodes"]))
+        assert overlapping(desk.evaluate(DRAWN_BY_VUE)) == []
+
+
+def test_the_draft_runs_from_a_click_to_a_video_that_plays(desk):
+    workflow = open_workflow(desk, "offline_draft")
+    assert any(node["type"] == NOTE for node in workflow["nodes"])
+    desk.evaluate(f"() => {{ window.ended = {ENDED}; }}")
+    desk.locator('button[data-testid="queue-button"], [data-testid="queue-button"] button').first.click()
+    ending, detail = desk.evaluate("() => window.ended")
+    assert ending == "execution_success", detail
+    desk.wait_for_function(f"() => ({PLAYERS})().some(player => player[1])", timeout=15_000)
+    assert desk.evaluate(PLAYERS)[0] == ["", True, 640]
+    assert desk.evaluate(PLAYED) == pytest.approx(6.4, abs=0.1)
+
+
+def test_the_template_browser_lists_and_opens_them(server, desk):
+    for name in DESCRIPTIONS:
+        assert server.ask(f"/api/workflow_templates/{PACK_FOLDER}/{name}.json")[0] == 200
+    desk.evaluate("() => app.graph.clear()")
+    desk.evaluate("() => app.extensionManager.command.execute('Comfy.BrowseTemplates')")
+    desk.get_by_text(PACK_FOLDER, exact=True).first.click()
+    # What is further down is only drawn when it is scrolled to.
+    desk.wait_for_function("""() => [...document.querySelectorAll('[role=dialog] img')]
+        .filter(image => image.naturalWidth === 640).length >= 8""")
+    shown = [name for name in DESCRIPTIONS if desk.get_by_text(re.compile(f"^{name}$")).count()]
+    assert len(shown) >= 8
+    desk.get_by_text(re.compile(f"^{shown[0]}$")).first.click()
+    wait_for_graph(desk, json.loads((FOLDER / f"{shown[0]}.json").read_text(encoding="utf-8")))
