@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 _REGULARISER = 1e-6
 _MOST_IMAGINARY = 1e-3
 _KERNEL_SEED = 2020
+SUBSET_SIZE = 1000
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ def frechet_distance(predicted: np.ndarray, reference: np.ndarray) -> float:
 
 
 def kernel_distance(
-    predicted: np.ndarray, reference: np.ndarray, subsets: int = 100, subset_size: int = 1000,
+    predicted: np.ndarray, reference: np.ndarray, subsets: int = 100, subset_size: int = SUBSET_SIZE,
 ) -> KernelDistance:
     """KID: the unbiased squared distance under the kernel (x.y / width + 1)^3, over random subsets of both sets.
 

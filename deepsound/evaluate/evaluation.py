@@ -85,6 +85,8 @@ def find_sets(
         sets[name] = replace(found, clips=clips)
         if settings.also_before and any(clip.before for clip in clips.values()):
             sets[f"{name} (before)"] = Found(place, _as_before(clips))
+    _require_common(f"sounds in {before}", earlier, sets)
+    _require_common("names in the table of groups", groups or {}, sets)
     return Sets(sets, against, reference_name or (str(reference) if reference is not None else ""))
 
 
@@ -207,6 +209,14 @@ def _some_clips(found: Found) -> Found:
         raise InputError(f"There is no sound or video in {found.place} that can be measured.{listed} Give another "
                          "folder.")
     return found
+
+
+def _require_common(what: str, given: Mapping[str, object], sets: Mapping[str, Found]) -> None:
+    """Raise InputError where what belongs to the clips has none of their names: it would be passed over in silence."""
+    if given and not any(found.clips.keys() & given.keys() for found in sets.values()):
+        clip = next(name for found in sets.values() for name in found.clips)
+        raise InputError(f"None of the {len(given)} {what} has the name of a clip: the first is {next(iter(given))!r}, "
+                         f"the first clip {clip!r}. Give them the clips' names.")
 
 
 def _picture(clip: ClipFiles, reference: Found | None) -> Path | None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from deepsound.errors import InputError
 from deepsound.evaluate.agreement import desync_s, ib_scores
 from deepsound.evaluate.clips import ClipFiles
-from deepsound.evaluate.distance import frechet_distance, kernel_distance
+from deepsound.evaluate.distance import SUBSET_SIZE, frechet_distance, kernel_distance
 from deepsound.evaluate.divergence import SPLITS, inception_score, kl_divergence, kl_divergences
 from deepsound.evaluate.extraction import Features
 from deepsound.evaluate.pairing import pair
@@ -131,7 +131,9 @@ def _frechet_of_examples(material: Material) -> Score:
 def _kernel(material: Material) -> Score:
     sides = material.sides("passt", FEATURES, material.paired)
     distance = kernel_distance(*sides)
-    return Score(distance.mean, min(map(len, sides)), spread=distance.std)
+    # Subsets as large as the sets are always the same.
+    varies = max(map(len, sides)) > SUBSET_SIZE
+    return Score(distance.mean, min(map(len, sides)), spread=distance.std if varies else None)
 
 
 def _divergence(extractor: str) -> Callable[[Material], Score]:

@@ -40,8 +40,8 @@ def _on_counts(sets: Sequence[SetReport]) -> list[str]:
         few = [f"{name} ({one.scores[name].clips} clips, {width} features)" for name, width in _WIDTHS.items()
                if name in one.scores and one.scores[name].value is not None and one.scores[name].clips <= width]
         if few:
-            notes.append(f"{one.name}: {' and '.join(few)} has fewer clips than features and is larger than it would "
-                         "be for more; compare it with sets of as many clips alone.")
+            notes.append(f"{one.name}: with fewer clips than features, {' and '.join(few)} come out larger than they "
+                         "would for more; compare them with sets of as many clips alone.")
         partly = [f"{name} of {score.clips}" for name, score in one.scores.items()
                   if score.value is not None and score.clips < _expected(one, name)]
         if partly:

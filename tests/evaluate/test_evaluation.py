@@ -214,6 +214,9 @@ def test_what_cannot_be_measured_at_all_is_an_error(fakes, tmp_path):
         find_sets([tmp_path])
     with pytest.raises(InputError, match="does not exist"):
         find_sets([tmp_path / "nowhere"])
+    (tmp_path / "a.wav").write_bytes(b"x")
+    with pytest.raises(InputError, match="names in the table"):
+        find_sets([tmp_path], groups={"other": "rain"})
     with pytest.raises(InputError, match="choose from"):
         Settings(only=("FAD",))
     with pytest.raises(InputError, match="duration"):
