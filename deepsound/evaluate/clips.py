@@ -15,9 +15,9 @@ from deepsound.evaluate.pairing import clean_name
 SOUNDS = frozenset({".wav", ".flac", ".mp3", ".m4a", ".aac", ".ogg", ".opus", ".aif", ".aiff", ".caf", ".w64", ".wma"})
 VIDEOS = frozenset({".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v", ".ts", ".mpg", ".mpeg", ".flv", ".wmv", ".mxf"})
 VOICE_OVER, ON_SCREEN = "voice-over", "on-screen"
-# What a run leaves beside the final sound; the last are the pictures it may draw.
+# What a run, or one of a batch, leaves beside its record.
 _RECORD = ".result.json"
-_OF_A_RUN = (".step1.wav", ".step3.wav", ".neg.wav", ".wav", ".mp4")
+_OF_A_RUN = (".step1.wav", ".step3.wav", ".neg.wav", ".wav", ".mp4", ".batch.json")
 _STEMS = ("stem", "name", "clip", "file", "video", "id")
 _GROUPS = ("group", "voice", "label", "class")
 

@@ -27,10 +27,9 @@ def _on_reference(reference: ReferenceReport | None) -> list[str]:
     notes = [f"Compared with '{reference.name}', {reference.clips} clips, fingerprint {reference.fingerprint}: only "
              "scores with the same fingerprint belong side by side."]
     if reference.voice is not None and reference.voice.of_clips is not None:
-        kind = "an original set, voices and all" if reference.voice.with_voice else "a voice-free set"
-        notes.append(f"A voice is heard in {reference.voice.of_clips:.0%} of the reference's clips, so it is {kind}. "
-                     "DeepSound-V1's README compares its own rows with a voice-free set and 'direct' with the original "
-                     "one; differences across the two say nothing.")
+        notes.append(f"A voice is heard in {reference.voice.of_clips:.1%} of the reference's clips; that tells an "
+                     "original set from a voice-free one. DeepSound-V1's README compares its own rows with a voice-free "
+                     "set and 'direct' with the original one; differences across the two say nothing.")
     return notes
 
 

@@ -54,7 +54,8 @@ def test_the_clean_up_of_names_is_asked_for_and_its_clashes_are_duplicates(tmp_p
 def test_a_run_s_files_are_one_clip_with_its_sound_before(tmp_path):
     for stem, answer in (("a", {"is_vo": True}), ("b", {"category": "No2"}), ("c", {"category": "No1"})):
         record(tmp_path, stem, **answer)
-        touch(tmp_path, f"{stem}.step1.wav", f"{stem}.step3.wav", f"{stem}.wav", f"{stem}.mp4", f"{stem}.neg.wav")
+        touch(tmp_path, f"{stem}.step1.wav", f"{stem}.step3.wav", f"{stem}.wav", f"{stem}.mp4", f"{stem}.neg.wav",
+              f"{stem}.batch.json")
     found = find_clips(tmp_path)
     assert {name: clip.group for name, clip in found.clips.items()} == {"a": VOICE_OVER, "b": ON_SCREEN, "c": ""}
     clip = found.clips["a"]

@@ -173,7 +173,7 @@ def test_voice_rates_before_and_after_by_group(tmp_path, cache, sounds, speech, 
     assert (rates["before"][VOICE_OVER].of_clips, rates["after"][VOICE_OVER].of_clips) == (1.0, 0.0)
     assert rates["after"][ON_SCREEN].of_clips == 1.0 and 0.3 < rates["after"][ON_SCREEN].of_time <= 1.0
     assert report.reference.voice.of_clips == pytest.approx(1 / 3)
-    assert any("voices and all" in note for note in report.notes)
+    assert any("33.3% of the reference's clips" in note for note in report.notes)
 
 
 def test_what_was_before_can_be_scored_as_a_set_of_its_own(fakes, tmp_path, cache, sounds):
