@@ -239,4 +239,5 @@ def _timed(name: str, progress: Progress, work: Callable[[Progress], T], describ
 
 def _describe(features: Features) -> str:
     new = ", ".join(f"{name} {count}" for name, count in features.computed.items() if count) or "nothing"
-    return f"computed: {new}; {len(features.problems)} problems"
+    count = len(features.problems)
+    return f"computed: {new}; {count} problem{'s' * (count != 1)}"

@@ -28,8 +28,8 @@ def _on_reference(reference: ReferenceReport | None) -> list[str]:
              "scores with the same fingerprint belong side by side."]
     if reference.voice is not None and reference.voice.of_clips is not None:
         notes.append(f"A voice is heard in {reference.voice.of_clips:.1%} of the reference's clips; that tells an "
-                     "original set from a voice-free one. DeepSound-V1's README compares its own rows with a voice-free "
-                     "set and 'direct' with the original one; differences across the two say nothing.")
+                     "original set from a voice-free one. DeepSound-V1's README compares its own rows with a "
+                     "voice-free set and 'direct' with the original one; differences across the two say nothing.")
     return notes
 
 
