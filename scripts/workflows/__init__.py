@@ -19,6 +19,7 @@ DESCRIPTIONS: dict[str, Callable[[Sheet], None]] = {
        for fallback in published.FALLBACKS},
     "deepsound_s3": published.deepsound_s3,
     "qa_instead_of_cot": published.qa_instead_of_cot,
+    "foleycrafter": published.foleycrafter,
     "direct_v2a": published.direct_v2a,
     "compare_two_generators": embedded.compare_two_generators,
     "several_takes": published.several_takes,

@@ -11,6 +11,7 @@ from .steps import (
     SILENT,
     about,
     choose,
+    compare,
     judge,
     load,
     mmaudio,
@@ -43,6 +44,7 @@ def offline_draft(sheet: Sheet) -> None:
                    regenerated=again["audio"])
     save(end, loaded["video"], final["audio"], "draft")
     show(end, final["chosen"], "The final sound is")
+    compare(sheet, loaded["video"], coarse["audio"], final["audio"])
 
 
 def clean_existing_footage(sheet: Sheet) -> None:
@@ -60,23 +62,28 @@ def clean_existing_footage(sheet: Sheet) -> None:
     four.note("**rep**: where nothing but voice was there, the sound stays as it is.")
     final = choose(four, "rep", verdict["voice_over"], coarse=loaded["audio"], background=parts["background"])
     save(end, loaded["video"], final["audio"], "clean")
-    three.card("PreviewAudio", "The removed voice", audio=parts["voice"])
+    compare(sheet, loaded["video"], loaded["audio"], final["audio"], voice=parts["voice"])
 
 
 def compare_two_generators(sheet: Sheet) -> None:
-    """The same video through two generators and the same judge."""
-    about(sheet, f"## Compare two generators\n\nOne video, two sounds, the same judge. Put any two generators on the "
-                 f"cards.\n\n### Needs\n\nAbove: nothing, `draft` is part of the package.\n\nBelow: {MMAUDIO}\n\n"
-                 f"{FETCH}")
-    video, one, two, end = map(sheet.group, ("The video", "Two generators", "The same judge", "Two videos"))
+    """The same video through two generators, judged, measured and heard side by side."""
+    about(sheet, f"## Compare two generators\n\nOne video, two sounds, the same judge and the same measures. Put any "
+                 f"two generators on the cards.\n\n### Needs\n\nA: nothing, `draft` is part of the package.\n\n"
+                 f"B: {MMAUDIO}\n\n*Score* measures voice and loudness with no weights; for IB and DeSync it wants "
+                 f"ImageBind (CC-BY-NC 4.0) and Synchformer (MIT), and says so.\n\n{FETCH}")
+    video, one, two, three = map(sheet.group, ("The video", "Two generators", "Voice-over?", "Measures"))
     loaded = load(video)
     first = one.card("DeepSoundGenerateAudio", "Generator A: draft", video=loaded["video"], engine="draft")
     second = mmaudio(one, "Generator B: MMAudio", loaded["video"])
     for letter, sound in (("A", first), ("B", second)):
         judge(two, loaded["video"], sound["audio"], "rules", f"Voice-over in {letter}?")
+        three.card("DeepSoundScore", f"Score of {letter}", audio=sound["audio"], video=loaded["video"])
+    both = sheet.group("See and hear", 560)
+    both.note("Keys A and B switch between the two, equally loud: A stands at *coarse*, B at *final*.")
+    both.card("DeepSoundCompare", "A and B", video=loaded["video"], coarse=first["audio"], final=second["audio"])
+    end = sheet.group("Save")
+    for letter, sound in (("A", first), ("B", second)):
         save(end, loaded["video"], sound["audio"], f"generator_{letter.lower()}", f"Save {letter}")
-    show(two, sheet.cards[3]["verdict"], "Verdict on A")
-    show(two, sheet.cards[5]["verdict"], "Verdict on B")
 
 
 def another_generator(sheet: Sheet) -> None:
@@ -94,6 +101,7 @@ def another_generator(sheet: Sheet) -> None:
     parts = separate(three, made["audio"], "spectral")
     final = choose(four, "rep", verdict["voice_over"], coarse=made["audio"], background=parts["background"])
     save(end, loaded["video"], final["audio"], "another")
+    compare(sheet, loaded["video"], made["audio"], final["audio"], voice=parts["voice"])
 
 
 def api_automation(sheet: Sheet) -> None:

@@ -7,11 +7,13 @@ from .steps import (
     ASSEMBLED,
     AVOIDED,
     FETCH,
+    FOLEYCRAFTER,
     MMAUDIO,
     ROFORMER,
     VIDEOLLAMA,
     about,
     choose,
+    compare,
     judge,
     load,
     mmaudio,
@@ -51,6 +53,7 @@ def deepsound_s4(sheet: Sheet, fallback: str) -> None:
                    **again)
     save(end, loaded["video"], final["audio"], f"s4_{fallback}")
     show(end, final["chosen"], "The final sound is")
+    compare(sheet, loaded["video"], coarse["audio"], final["audio"])
 
 
 def _judge_and_plan(video: Group, two: Group, loaded: Card, coarse: Wire) -> Card:
@@ -77,7 +80,7 @@ def deepsound_s3(sheet: Sheet) -> None:
     parts = three.card("DeepSoundVocalSeparate", "Step 3: remove the voice, if there is one", audio=coarse["audio"],
                        engine="bs_roformer", enabled=verdict["voice_over"])
     save(end, loaded["video"], parts["background"], "s3")
-    end.card("PreviewAudio", "The removed voice", audio=parts["voice"])
+    compare(sheet, loaded["video"], coarse["audio"], parts["background"], voice=parts["voice"])
 
 
 def qa_instead_of_cot(sheet: Sheet) -> None:
@@ -95,6 +98,23 @@ def qa_instead_of_cot(sheet: Sheet) -> None:
     parts = separate(three, coarse["audio"], "bs_roformer")
     final = choose(four, "rep", verdict["voice_over"], coarse=coarse["audio"], background=parts["background"])
     save(end, loaded["video"], final["audio"], "qa")
+
+
+def foleycrafter(sheet: Sheet) -> None:
+    """The four steps with FoleyCrafter in step 1."""
+    needs = f"{FOLEYCRAFTER}\n\n{VIDEOLLAMA}\n\n{ROFORMER}\n\n{ASSEMBLED}\n\n{FETCH}"
+    about(sheet, f"## FoleyCrafter in step 1\n\nThe same four steps, with the second generator DeepSound-V1 was "
+                 f"measured with. It times its sound by the onsets it sees. Ten seconds at a time: longer videos are "
+                 f"done in windows.\n\n{FALLBACKS['rep']}\n\n### Needs\n\n{needs}")
+    video, one, two, three, four, end = map(sheet.group, (
+        "The video", "Step 1: generate", "Step 2: judge", "Step 3: remove", "Step 4: fall back", "Save"))
+    loaded = load(video)
+    one.note("*temporal_scale* is how strictly seen onsets are followed, *semantic_scale* how much the picture leads.")
+    coarse = one.card("DeepSoundFoleyCrafterGenerate", "Step 1: generate", video=loaded["video"])
+    verdict = judge(two, loaded["video"], coarse["audio"], "videollama2_cot")
+    parts = separate(three, coarse["audio"], "bs_roformer")
+    final = choose(four, "rep", verdict["voice_over"], coarse=coarse["audio"], background=parts["background"])
+    save(end, loaded["video"], final["audio"], "foleycrafter")
 
 
 def direct_v2a(sheet: Sheet) -> None:

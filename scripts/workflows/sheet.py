@@ -16,7 +16,8 @@ WIDGET_TYPES = {"BOOLEAN", "COMBO", "FLOAT", "INT", "STRING"}
 MARGIN, GAP, TITLE, SLOT, WIDGET, TEXT = 30, 40, 36, 22, 28, 96
 PANELS = {
     "DeepSoundLoadVideo": 330, "LoadVideo": 330, "DeepSoundMuxVideo": 330, "DeepSoundVoiceOverCoT": 360,
-    "DeepSoundPipeline": 260, "PreviewAny": 110, "PreviewAudio": 90, "SaveAudio": 90,
+    "DeepSoundPipeline": 330, "DeepSoundCompare": 640, "DeepSoundScore": 180, "DeepSoundGenerateAudio": 40,
+    "PreviewAny": 110, "PreviewAudio": 90, "SaveAudio": 90,
 }
 NOTE, NOTE_LINE, NOTE_CHARACTERS = "MarkdownNote", 20, 50
 FIRST_NOTE = 101

@@ -12,6 +12,8 @@ MMAUDIO = ("**MMAudio** weights: 10.7 GB for `mmaudio_large_44k_v2`, CC-BY-NC 4.
 VIDEOLLAMA = ("**VideoLLaMA2.1-7B-AV**: 17 GB. No licence is stated for the fine-tuned weights; the model they come "
               "from is Apache-2.0 and, says its README, for non-commercial use only.")
 ROFORMER = "**BS-RoFormer**: 0.64 GB; no licence is stated for the weights."
+FOLEYCRAFTER = ("**FoleyCrafter**: 7.9 GB and more, 16 kHz; its own weights are Apache-2.0, and for Auffusion and the "
+                "image encoder, which it stands on, no licence is stated. Needs `pip install diffusers`.")
 FETCH = ("Nothing is downloaded unasked: switch *download* on once on each card that has it, or run "
          "`deepsound models download NAME`. Files you have in `models/` are found there.")
 ASSEMBLED = "All steps together are the published system, which is **for non-commercial use only**."
@@ -50,3 +52,14 @@ def save(group: Group, video: Wire, audio: Wire, prefix: str, title: str = "Save
 
 def show(group: Group, source: Wire, title: str) -> Card:
     return group.card("PreviewAny", title, source=source)
+
+
+def compare(sheet: Sheet, video: Wire, coarse: Wire, final: Wire, **more: Wire) -> Card:
+    """A group of its own, wide enough for the tracks."""
+    group = sheet.group("See and hear", 560)
+    if more:
+        group.note("Click a track to go there; keys A, B and C switch what is heard, all equally loud.")
+    else:
+        group.note("Keys A and B switch what is heard, equally loud. Wire step 3's *voice* in here to hear what was "
+                   "removed; the separation then runs every time.")
+    return group.card("DeepSoundCompare", "Compare", video=video, coarse=coarse, final=final, **more)

@@ -1,0 +1,86 @@
+"""The shipped workflows run by a program, in API format, on real servers.
+
+Those on embedded engines run as they are. The others name weights that are not here: MMAudio runs on tiny ones of the
+same form, FoleyCrafter's card, the published reasoners and separators are replaced by engines whose answers are known.
+What is proved of those workflows is the graph.
+"""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from deepsound.media.clip import Clip
+from scripts.workflows import DESCRIPTIONS
+from tests.comfy.pages import FOLDER
+
+pytestmark = pytest.mark.comfy
+
+EMBEDDED = {"offline_draft", "clean_existing_footage", "another_generator", "api_automation"}
+PUBLISHED = sorted(set(DESCRIPTIONS) - EMBEDDED)
+KNOWN = {"videollama2_cot": "says_yes", "videollama2_qa": "says_yes", "bs_roformer": "leaves_half"}
+
+
+def api(name):
+    return json.loads((FOLDER / "api" / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def files(server, run):
+    """Everything the run saved in the output folder."""
+    return [server.base / "output" / item["subfolder"] / item["filename"]
+            for output in run.history["outputs"].values() for kind in ("images", "audio")
+            for item in output.get(kind, []) if item.get("type") == "output"]
+
+
+def of_kind(prompt, kind):
+    return [node_id for node_id, node in prompt.items() if node["class_type"] == kind]
+
+
+@pytest.mark.parametrize("name", sorted(EMBEDDED))
+def test_it_runs_as_installed_to_a_finished_video(server, name):
+    prompt = api(name)
+    run = server.run(prompt)
+    assert run.ending == "execution_success", run.error or run.answer
+    source = Clip.open(server.base / "input" / prompt["1"]["inputs"]["file"])
+    saved, = [Clip.open(path) for path in files(server, run)]
+    assert saved.duration_s == pytest.approx(source.duration_s, abs=0.05)
+    sound = saved.audio()
+    assert sound is not None and sound.duration_s == pytest.approx(source.duration_s, abs=0.05)
+    assert sound.waveform.abs().max() > 0.01
+    for node_id in of_kind(prompt, "DeepSoundCompare"):
+        assert run.history["outputs"][node_id]["deepsound"][0]["tracks"]
+
+
+def made_small(prompt, seed):
+    """The graph with tiny or known engines; the seed keeps one workflow's cache from another's."""
+    for node in prompt.values():
+        inputs = node["inputs"]
+        if "seed" in inputs:
+            inputs["seed"] = seed
+        if node["class_type"] == "DeepSoundFoleyCrafterGenerate":
+            node["class_type"] = "DeepSoundGenerateAudio"
+            kept = ("video", "prompt", "negative_prompt", "seed", "duration")
+            node["inputs"] = {"engine": "hum", **{key: inputs[key] for key in kept}}
+        if node["class_type"] == "DeepSoundLoadVideo":
+            inputs["duration"] = 1.0
+        if node["class_type"] == "DeepSoundMMAudioGenerate":
+            inputs |= {"variant": "mmaudio_small_16k", "steps": 2, "duration": min(inputs["duration"], 1.0)}
+        if inputs.get("engine") in KNOWN and node["class_type"] != "DeepSoundCoTPlan":
+            inputs["engine"] = KNOWN[inputs["engine"]]
+    return prompt
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_the_graph_of_published_engines_runs_to_its_files(server, name):
+    prompt = made_small(api(name), 1000 + PUBLISHED.index(name))
+    run = server.run(prompt)
+    assert run.ending == "execution_success", run.error or run.answer
+    saved = files(server, run)
+    takes = sum(prompt[node["inputs"]["audio"][0]]["inputs"].get("takes", 4)
+                for node in prompt.values() if node["class_type"] == "SaveAudio")
+    assert len(saved) == takes + len(of_kind(prompt, "DeepSoundMuxVideo"))
+    assert all(path.stat().st_size > 500 for path in saved)
+    made = [node_id for kind in ("MMAudioGenerate", "GenerateAudio") for node_id in of_kind(prompt, f"DeepSound{kind}")]
+    spared = {"deepsound_s4_neg": 1}.get(name, 0)  # The background is not silent: nothing is generated again.
+    assert len(set(made) & set(run.executed)) == len(made) - spared
