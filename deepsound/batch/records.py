@@ -59,9 +59,9 @@ class Record:
         return record if valid else None
 
 
-def record_path(output_dir: Path, job: Job) -> Path:
+def record_path(output_dir: Path, job: Job, suffix: str = SUFFIX) -> Path:
     """Where a clip's record is."""
-    return output_dir / job.folder / f"{job.video.stem}{SUFFIX}"
+    return output_dir / job.folder / f"{job.video.stem}{suffix}"
 
 
 def is_done(path: Path, fingerprint: str) -> bool:

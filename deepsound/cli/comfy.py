@@ -1,0 +1,119 @@
+"""`deepsound comfy submit`: clips through a workflow on running ComfyUI servers."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from deepsound.cli.batch import SOME_FAILED
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress as Bars
+    from rich.progress import TaskID
+
+    from deepsound.comfy import Submitted
+    from deepsound.comfy.submission import Watcher
+
+DESCRIPTION = """\
+Uploads a video to a running ComfyUI, runs a workflow (API format) on it, and fetches the files it saves, named after
+the video, with <stem>.submit.json as the record. VIDEO may be a folder or a table, as for `deepsound batch`; several
+servers work side by side, and a clip that one refuses or loses goes to another. What is done is passed over.
+"""
+EPILOG = """\
+exit codes: 0 every clip is done, 6 some are not, 2 a bad argument, 130 stopped (Ctrl-C)
+"""
+
+
+def add_comfy(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add `comfy` and what it can do to the command line."""
+    comfy = commands.add_parser("comfy", help="work through running ComfyUI servers")
+    actions = comfy.add_subparsers(required=True, metavar="ACTION")
+    submit = actions.add_parser("submit", help="run a workflow on a clip, or on many", description=DESCRIPTION,
+                                formatter_class=argparse.RawDescriptionHelpFormatter, epilog=EPILOG)
+    submit.set_defaults(command=run)
+    submit.add_argument("workflow", help="a workflow in API format, such as workflows/api/offline_draft.json")
+    submit.add_argument("--video", required=True, metavar="VIDEO|FOLDER|CSV", help="what to run it on")
+    submit.add_argument("--set", dest="inputs", action="append", default=[], metavar="NAME=VALUE",
+                        help="replace an input: by its name (every input of that name), by node and name "
+                             "(2.prompt=rain) or by the node's title and name; may be given several times")
+    submit.add_argument("--server", dest="servers", action="append", default=[], metavar="URL",
+                        help="where ComfyUI answers (default: http://127.0.0.1:8188); may be given several times")
+    submit.add_argument("-o", "--output_dir", "--output-dir", "--out", default="outputs", metavar="DIR",
+                        help="where the files go (default: %(default)s)")
+    submit.add_argument("--video_input", "--video-input", metavar="NODE.INPUT",
+                        help="the input that takes the video, where the workflow leaves that open")
+    submit.add_argument("--json", action="store_true", help="print what came of each clip on stdout")
+    submit.add_argument("--quiet", action="store_true", help="no progress, only errors")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Submit as `options` say. Raises a DeepSoundError; stopped within a second of Ctrl-C, on the servers too."""
+    from deepsound.cli.run import cancel_on_signal
+    from deepsound.comfy import submit
+    from deepsound.comfy.server import DEFAULT_SERVER
+    from deepsound.comfy.workflow import parse_assignments
+    from deepsound.runtime.progress import Progress
+
+    with cancel_on_signal() as token, _watcher(options.quiet) as watcher:
+        results = submit(options.workflow, options.video, parse_assignments(options.inputs),
+                         options.servers or [DEFAULT_SERVER], options.output_dir, options.video_input,
+                         Progress(check=token.check), watcher)
+    if options.json:
+        print(json.dumps([asdict(result) for result in results], indent=2, ensure_ascii=False, default=str))
+    return 0 if all(result.status != "failed" for result in results) else SOME_FAILED
+
+
+@contextmanager
+def _watcher(quiet: bool) -> Iterator[Watcher]:
+    """Shows what happens on stderr; a bar for each server on a terminal."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+    from deepsound.comfy.submission import Watcher
+
+    console = Console(stderr=True, quiet=quiet, highlight=False)
+    if quiet or not console.is_terminal:
+        yield _Shown(console, None).as_watcher(Watcher)
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as bars:
+        yield _Shown(console, bars).as_watcher(Watcher)
+
+
+class _Shown:
+    def __init__(self, console: Console, bars: Bars | None) -> None:
+        self._console, self._bars = console, bars
+        self._tasks: dict[str, TaskID] = {}
+
+    def as_watcher(self, kind: Any) -> Any:
+        return kind(self.ended, self.trouble, self.progress)
+
+    def ended(self, submitted: Submitted) -> None:
+        from rich.markup import escape
+
+        label = escape(submitted.label)
+        if submitted.status == "failed":
+            self._console.print(f"[red]failed[/] {label}: {escape(submitted.message)}", soft_wrap=True)
+        elif submitted.status == "done":
+            files = ", ".join(str(path) for path in submitted.files) or "; ".join(submitted.texts)
+            self._console.print(f"[green]done[/] {label} {submitted.seconds:.1f} s on {escape(submitted.server)}: "
+                                f"{escape(files)}", soft_wrap=True)
+
+    def trouble(self, text: str) -> None:
+        from rich.markup import escape
+
+        self._console.print(f"[yellow]note[/] {escape(text)}", soft_wrap=True)
+
+    def progress(self, server: str, clip: str, node: str, fraction: float | None) -> None:
+        from rich.markup import escape
+
+        if self._bars is not None:
+            if server not in self._tasks:
+                self._tasks[server] = self._bars.add_task("", total=1.0)
+            self._bars.update(self._tasks[server], completed=fraction or 0.0,
+                              description=escape(f"{server} {clip}: {node}"))

@@ -1,0 +1,208 @@
+"""Clips through a workflow on running servers, each with its files and a record, `<stem>.submit.json`, at the end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import json
+import time
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any, Literal
+
+from deepsound.batch.clips import Job, Refused, Source, open_source
+from deepsound.batch.records import Record, forget, is_done, record_path
+from deepsound.comfy.rotation import Rotation, Task
+from deepsound.comfy.server import DEFAULT_SERVER, OnProgress, Server, ServerTrouble
+from deepsound.comfy.workflow import Input, Workflow
+from deepsound.errors import DeepSoundError, InputError
+from deepsound.runtime.progress import Progress
+
+SUFFIX = ".submit.json"
+# What a server may name a file by; anything else is fetched as .bin.
+SUFFIXES_TAKEN = frozenset({".aac", ".avi", ".flac", ".gif", ".jpeg", ".jpg", ".json", ".m4a", ".m4v", ".mkv", ".mov",
+                            ".mp3", ".mp4", ".ogg", ".opus", ".png", ".srt", ".txt", ".wav", ".webm", ".webp"})
+_CHECK_S = 0.2
+_STOP_S = 0.9
+
+
+@dataclass(frozen=True)
+class Submitted:
+    """What came of a clip: done on which server with which files and texts, or why not; `troubles` on the way."""
+
+    label: str
+    status: Literal["done", "failed", "already"]
+    server: str = ""
+    seconds: float = 0.0
+    message: str = ""
+    files: tuple[Path, ...] = ()
+    texts: tuple[str, ...] = ()
+    troubles: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Watcher:
+    """Who hears of it: of clips that ended, of servers' troubles, and of a node's progress (server, clip, node, 0..1).
+    """
+
+    ended: Callable[[Submitted], None] = lambda submitted: None
+    trouble: Callable[[str], None] = lambda text: None
+    progress: Callable[[str, str, str, float | None], None] = lambda server, clip, node, fraction: None
+
+
+def submit(
+    workflow: Path | str, video: Path | str, inputs: Mapping[str, Any] | None = None,
+    servers: Sequence[str] = (DEFAULT_SERVER,), output_dir: Path | str = "outputs", video_input: str | None = None,
+    progress: Progress = Progress(), watcher: Watcher = Watcher(),
+) -> list[Submitted]:
+    """Run a workflow in API format on a clip, or on every clip of a folder or table, and fetch what it makes.
+
+    `inputs` replaces inputs by name, node.name or title.name; `video_input` says where the video goes when that is not
+    clear. Files are named after the clip. What is done already is passed over; a clip a server cannot do goes to
+    another. Raises InputError before anything is sent, Cancelled within a second of being asked.
+    """
+    submission = Submission.prepare(workflow, inputs or {}, Path(output_dir).expanduser(), video_input, watcher,
+                                    progress.check)
+    source = _source(Path(video).expanduser(), submission.output_dir)
+    servers = list(dict.fromkeys(Server(url).url for url in servers))
+    return asyncio.run(_watched(submission.run(source, servers), progress.check))
+
+
+@dataclass
+class Submission:
+    """A workflow ready to be sent, where its files go, and what became of the clips so far."""
+
+    workflow: Workflow
+    places: list[Input]
+    output_dir: Path
+    watcher: Watcher
+    check: Callable[[], None] = lambda: None
+    results: list[Submitted] = field(default_factory=list)
+
+    @classmethod
+    def prepare(cls, path: Path | str, inputs: Mapping[str, Any], output_dir: Path, video_input: str | None,
+                watcher: Watcher, check: Callable[[], None]) -> Submission:
+        workflow = Workflow.load(path).with_inputs(inputs)
+        return cls(workflow, workflow.video_inputs(video_input), output_dir, watcher, check)
+
+    async def run(self, source: Source, servers: Sequence[str]) -> list[Submitted]:
+        """Every clip on one of the servers."""
+        jobs = self._jobs(source)
+        async with contextlib.AsyncExitStack() as stack:
+            opened = [await stack.enter_async_context(Server(url)) for url in servers]
+            await Rotation(opened, jobs, self._do, self._give_up, self.watcher.trouble).run()
+        for job in jobs:
+            self._end(Submitted(job.label, "failed", message="no server is left"))
+        return self.results
+
+    def _jobs(self, source: Source) -> Iterator[Job]:
+        for entry in source.entries():
+            self.check()
+            if isinstance(entry, Refused):
+                if entry.is_loss:
+                    self._end(Submitted(entry.label, "failed", message=entry.why))
+            elif self._is_done(entry):
+                self._end(Submitted(entry.label, "already"))
+            else:
+                yield entry
+
+    def _is_done(self, job: Job) -> bool:
+        try:
+            return is_done(record_path(self.output_dir, job, SUFFIX), self._fingerprint(job))
+        except (OSError, DeepSoundError):
+            # What is wrong with it is told when it is its turn.
+            return False
+
+    async def _do(self, server: Server, task: Task) -> None:
+        """One clip on one server; what is the clip's or the run's own fault ends here."""
+        job, began = task.job, time.monotonic()
+        path = record_path(self.output_dir, job, SUFFIX)
+        try:
+            fingerprint = self._fingerprint(job)
+            forget(path)
+            made = await server.run(self._for_clip(job), self.places, job.video, self._heard(server, job))
+            if not made.files and not made.texts:
+                raise DeepSoundError("the workflow made no file; has it a node that saves one?")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            targets = _targets(path.parent, job.video, [file.filename for file in made.files])
+            for file, target in zip(made.files, targets, strict=True):
+                await server.fetch(file, target)
+            seconds = time.monotonic() - began
+            told = {"server": server.url, "prompt_id": made.prompt_id, "texts": made.texts, "troubles": task.troubles}
+            Record(job.label, "done", fingerprint, seconds, told=told,
+                   files={target.name: target.stat().st_size for target in targets}).write(path)
+        except ServerTrouble:
+            raise
+        except (DeepSoundError, OSError, ValueError) as error:
+            self._end(Submitted(job.label, "failed", server.url, message=str(error), troubles=tuple(task.troubles)))
+            return
+        self._end(Submitted(job.label, "done", server.url, seconds, "", tuple(targets), made.texts,
+                            tuple(task.troubles)))
+
+    def _for_clip(self, job: Job) -> Workflow:
+        names = {"start_s": "start", "duration_s": "duration", "guidance": "cfg"}
+        return self.workflow.with_inputs({names.get(name, name): value for name, value in job.told.items()})
+
+    def _fingerprint(self, job: Job) -> str:
+        status = job.video.stat()
+        made_of = [self._for_clip(job).prompt, list(map(str, self.places)), status.st_size, status.st_mtime_ns]
+        return hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()
+
+    def _heard(self, server: Server, job: Job) -> OnProgress:
+        return lambda node, fraction: self.watcher.progress(server.url, job.label, node, fraction)
+
+    def _give_up(self, task: Task) -> None:
+        troubles = tuple(task.troubles)
+        self._end(Submitted(task.job.label, "failed", message=troubles[-1], troubles=troubles))
+
+    def _end(self, submitted: Submitted) -> None:
+        self.results.append(submitted)
+        self.watcher.ended(submitted)
+
+
+@dataclass(frozen=True)
+class _OneClip:
+    video: Path
+
+    def entries(self) -> Iterator[Job]:
+        yield Job(0, self.video.name, self.video)
+
+    def count(self) -> int:
+        return 1
+
+
+def _source(video: Path, output_dir: Path) -> Source:
+    if video.is_dir() or video.suffix.lower() in (".csv", ".tsv"):
+        return open_source(video, output_dir)
+    if not video.is_file():
+        raise InputError(f"There is no video, folder or table {video}.")
+    if output_dir.exists() and output_dir.samefile(video.parent):
+        raise InputError(f"What comes back for {video.name} could replace it; choose another output folder.")
+    return _OneClip(video)
+
+
+def _targets(folder: Path, video: Path, names: list[str]) -> list[Path]:
+    """Where a run's files go: after the clip, numbered from the second of a kind on; the server names only the kind."""
+    targets: list[Path] = []
+    for name in names:
+        suffix = PurePosixPath(name.replace("\\", "/")).suffix.lower()
+        suffix = suffix if suffix in SUFFIXES_TAKEN else ".bin"
+        same = sum(target.suffix == suffix for target in targets)
+        targets.append(folder / f"{video.stem}{f'.{same + 1}' if same else ''}{suffix}")
+    return targets
+
+
+async def _watched(work: Awaitable[list[Submitted]], check: Callable[[], None]) -> list[Submitted]:
+    """The work's result; what `check` raises stops it, runs on servers included, within a second."""
+    task = asyncio.ensure_future(work)
+    try:
+        while not task.done():
+            await asyncio.wait({task}, timeout=_CHECK_S)
+            check()
+    except BaseException:
+        task.cancel()
+        await asyncio.wait({task}, timeout=_STOP_S)
+        raise
+    return task.result()
