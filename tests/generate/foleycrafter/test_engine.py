@@ -18,7 +18,7 @@ import torch
 
 from deepsound import engines
 from deepsound.errors import Cancelled, EngineError
-from deepsound.generate.foleycrafter import conditions, networks, sampling
+from deepsound.generate.foleycrafter import conditions, libraries, networks, sampling
 from deepsound.generate.foleycrafter.asked import Settings, checked
 from deepsound.generate.foleycrafter.checkpoint import located
 from deepsound.generate.foleycrafter.engine import FoleyCrafterGenerator
@@ -304,7 +304,15 @@ def test_a_missing_library_is_named_with_what_installs_it(
     foley: FoleyCrafterGenerator, clip: Clip, monkeypatch: pytest.MonkeyPatch, module: str,
 ) -> None:
     monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(EngineError, match=rf"runs on {NEEDED[module]}, .*`pip install {NEEDED[module]}`.*foleycrafter"):
+    with pytest.raises(EngineError, match=rf"runs on {module}, .*`pip install {module}`.*foleycrafter"):
+        foley.generate(clip, FEW, QUIET)
+
+
+def test_a_diffusers_that_is_too_old_is_named(
+    foley: FoleyCrafterGenerator, clip: Clip, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(libraries, "version", lambda name: "0.29.2")
+    with pytest.raises(EngineError, match=r"needs diffusers 0\.33 or newer, and this Python has 0\.29\. .*--upgrade"):
         foley.generate(clip, FEW, QUIET)
 
 
