@@ -1,6 +1,7 @@
 """Pictures as the published benchmark hands them to its networks: at a steady rate, resized as 8-bit values.
 
-The benchmark decodes through FFmpeg's fps filter, whose rounding decides which frame stands for a tick.
+The benchmark decodes through FFmpeg's fps filter, whose rounding decides which frame stands for a tick. Here pictures
+are upright and of their true aspect, which it leaves to the file.
 """
 
 from __future__ import annotations
