@@ -1,5 +1,8 @@
-"""Takes the pictures of the workflows on the page of a real ComfyUI: thumbnails for its template browser, and larger
-ones for the documentation. `python -m tests.comfy.pictures [NAME ...]`; scripts/draw_workflows calls it."""
+"""Takes the pictures of the workflows on the page of a real ComfyUI, the first core found.
+
+`python -m tests.comfy.pictures [NAME ...]` takes the thumbnails beside the workflows, for ComfyUI's template browser,
+and with no name also runs one and takes the documentation's pictures; scripts/draw_workflows calls it.
+"""
 
 from __future__ import annotations
 
@@ -11,16 +14,20 @@ from pathlib import Path
 from typing import Any
 
 from tests.comfy.conftest import ROOT, Server, cores
-from tests.comfy.pages import CHROMIUM, FLAGS, FOLDER, READY, open_workflow
+from tests.comfy.pages import CHROMIUM, FLAGS, FOLDER, READY, RUN, open_workflow
 
 VIEW = {"width": 1920, "height": 1080}
 THUMBNAIL_WIDTH = 640
+IMAGES = ROOT / "docs" / "images"
+DOCUMENTED = "clean_existing_footage"
+PANELS = {"reasoning": "DeepSoundVoiceOverCoT", "compare": "DeepSoundCompare"}
 # Everything but the graph is hidden, and the graph is moved and scaled until it fills the canvas.
 FILL = """async margin => {
     const set = (id, value) => app.extensionManager.setting.set(id, value).catch(() => {});
     await set('Comfy.Minimap.Visible', false);
     await set('Comfy.Graph.CanvasInfo', false);
     await set('Comfy.Graph.CanvasMenu', false);
+    await set('LiteGraph.Canvas.MinFontSizeForLOD', 0);
     if (!window.alone) await app.extensionManager.command.execute('Workspace.ToggleFocusMode');
     window.alone = true;
     const frames = app.graph._groups.map(group => [...group._bounding]);
@@ -35,6 +42,16 @@ FILL = """async margin => {
 }"""
 
 
+# One node at its own size in the corner, and how large it is with its title.
+CLOSE = """kind => {
+    const {pos, size} = app.graph._nodes.find(node => node.type === kind);
+    app.canvas.ds.scale = 1;
+    app.canvas.ds.offset = [20 - pos[0], 20 + LiteGraph.NODE_TITLE_HEIGHT - pos[1]];
+    app.canvas.setDirty(true, true);
+    return [size[0] + 40, size[1] + LiteGraph.NODE_TITLE_HEIGHT + 40];
+}"""
+
+
 def fill(page: Any, margin: int = 24) -> bytes:
     """The graph alone, as a PNG cut to it."""
     width, height = page.evaluate(FILL, margin)
@@ -44,12 +61,35 @@ def fill(page: Any, margin: int = 24) -> bytes:
                                  "height": min(height, VIEW["height"])})
 
 
-def save_thumbnail(picture: bytes, path: Path) -> None:
+def close(page: Any, kind: str) -> bytes:
+    """One node with its panel, as a PNG."""
+    width, height = page.evaluate(CLOSE, kind)
+    page.wait_for_timeout(1500)
+    return page.screenshot(clip={"x": 0, "y": 0, "width": width, "height": min(height, VIEW["height"])})
+
+
+def save(picture: bytes, path: Path, width: int | None = None, quality: int = 82) -> None:
+    """A PNG as a JPEG, made as wide as asked."""
     from PIL import Image
 
     image = Image.open(io.BytesIO(picture)).convert("RGB")
-    image = image.resize((THUMBNAIL_WIDTH, round(image.height * THUMBNAIL_WIDTH / image.width)), Image.LANCZOS)
-    image.save(path, quality=82, optimize=True)
+    if width is not None:
+        image = image.resize((width, round(image.height * width / image.width)), Image.LANCZOS)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    image.save(path, quality=quality, optimize=True)
+    print(path.relative_to(ROOT))
+
+
+def document(page: Any) -> None:
+    """The documentation's pictures: a workflow that has run, and its panels."""
+    open_workflow(page, DOCUMENTED)
+    ending, detail = page.evaluate(RUN)
+    if ending != "execution_success":
+        raise RuntimeError(detail)
+    page.wait_for_timeout(4000)
+    save(fill(page), IMAGES / f"{DOCUMENTED}.jpg", quality=88)
+    for name, kind in PANELS.items():
+        save(close(page, kind), IMAGES / f"{name}.jpg", quality=88)
 
 
 def main(names: list[str]) -> None:
@@ -65,11 +105,13 @@ def main(names: list[str]) -> None:
             page = browser.new_page(viewport=VIEW)
             page.goto(server.url)
             page.wait_for_function(READY, timeout=60_000)
-            for name in names or sorted(path.stem for path in FOLDER.glob("*.json")):
+            everything = sorted(path.stem for path in FOLDER.glob("*.json"))
+            for name in [] if names == ["documentation"] else names or everything:
                 open_workflow(page, name)
                 page.wait_for_timeout(1000)
-                save_thumbnail(fill(page), FOLDER / f"{name}.jpg")
-                print(name)
+                save(fill(page), FOLDER / f"{name}.jpg", THUMBNAIL_WIDTH)
+            if not names or names == ["documentation"]:
+                document(page)
         finally:
             browser.close()
             server.stop()

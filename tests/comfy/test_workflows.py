@@ -65,6 +65,9 @@ def desk(request, server, browser) -> Iterator[Any]:
     page.goto(server.url)
     page.wait_for_function(READY, timeout=60_000)
     if request.param != "canvas":
+        major, minor = map(int, page.evaluate("() => window.__COMFYUI_FRONTEND_VERSION__").split(".")[:2])
+        if (major, minor) < (1, 30):
+            pytest.skip("Nodes 2.0 of this front end is an early preview, which draws no notes and no words")
         page.evaluate("id => app.extensionManager.setting.set(id, true)", NODES_2)
         page.reload()
         page.wait_for_function(READY, timeout=60_000)
