@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from deepsound.compare.levels import Level, as_heard, equal_loudness
 from deepsound.errors import InputError
 from deepsound.media.clip import Clip
@@ -12,6 +14,7 @@ from deepsound.media.wav import refuse_nonfinite
 from deepsound.runtime.progress import Progress
 from deepsound.types import Audio, Span
 
+_BLOCK = 1 << 22
 TITLES = {"coarse": "Coarse audio", "final": "Final audio", "voice": "Removed voice"}
 
 
@@ -86,8 +89,8 @@ def compare(
         raise InputError(f"A comparison takes sounds named {', '.join(TITLES)}, not {', '.join(unknown) or 'none'}.")
     given = [(name, sounds[name]) for name in TITLES if name in sounds]
     for name, audio in given:
-        progress.check()
-        refuse_nonfinite(audio.numpy(), f"compared ({TITLES[name].lower()})")
+        if not _is_finite(audio, progress):
+            refuse_nonfinite(audio.numpy(), f"compared ({TITLES[name].lower()})")
     duration_s = max([*(audio.duration_s for _, audio in given), clip.duration_s if clip is not None else 0.0])
     if not duration_s:
         raise InputError("There is nothing to compare: none of the sounds has a single sample, and there is no video.")
@@ -96,6 +99,15 @@ def compare(
     tracks = tuple(Track(name, audio, played, level)
                    for (name, audio), played, level in zip(given, heard, levels, strict=True))
     return Comparison(tracks, clip, tuple(_within(spans, duration_s)), duration_s)
+
+
+def _is_finite(audio: Audio, progress: Progress) -> bool:
+    samples = audio.numpy()
+    for start in range(0, audio.samples, _BLOCK):
+        progress.check()
+        if not np.isfinite(samples[:, start:start + _BLOCK]).all():
+            return False
+    return True
 
 
 def _within(spans: Sequence[Span], duration_s: float) -> list[Span]:

@@ -27,8 +27,10 @@ _SHADE = 0.30
 
 def full_scale(comparison: Comparison) -> float:
     """The sample value at the waveforms' edge: the greatest of all tracks, so that their heights can be compared."""
-    peaks = [float(np.abs(track.audio.numpy()).max(initial=0.0)) for track in comparison.tracks]
-    return max(_LEAST_FULL_SCALE, *peaks)
+    sounds = [track.audio.numpy() for track in comparison.tracks]
+    # Not abs(), which would hold a second copy of a long sound.
+    return max(_LEAST_FULL_SCALE, *(max(float(sound.max(initial=0.0)), -float(sound.min(initial=0.0)))
+                                    for sound in sounds))
 
 
 def mel_levels(comparison: Comparison, width: int, progress: Progress) -> list[np.ndarray]:
@@ -52,7 +54,7 @@ def columns_of(time_s: float, duration_s: float, width: int) -> int:
 
 def waveform(
     track: Track, colour: tuple[int, int, int], width: int, height: int, duration_s: float, scale: float,
-    spans: tuple[Span, ...] = (),
+    spans: tuple[Span, ...] = (), progress: Progress = Progress(),
 ) -> np.ndarray:
     """Peaks and RMS over the common time axis, `scale` from edge to edge, voiced `spans` shaded: [height, width, 3]."""
     image = np.full((height, width, 3), PANEL, np.uint8)
@@ -62,7 +64,7 @@ def waveform(
     columns = columns_of(track.audio.duration_s, duration_s, width)
     if not columns or not track.audio.samples:
         return image
-    low, high, rms = (values / scale for values in envelope(track.audio.numpy(), columns))
+    low, high, rms = (values / scale for values in envelope(track.audio.numpy(), columns, progress.check))
     rows = np.arange(height)[:, None]
     plot = image[:, :columns]
     body = tuple(min(255, round(value + (255 - value) * 0.45)) for value in colour)

@@ -50,7 +50,7 @@ def write_listening_files(comparison: Comparison, place: Place, progress: Progre
     tracks = []
     for index, (track, level) in enumerate(zip(comparison.tracks, levels, strict=True)):
         share = 0.2 + 0.4 * index / len(levels)
-        described = _described(track, duration_s, scale)
+        described = _described(track, duration_s, scale, progress)
         described["audio"] = _sound(track, place, progress.part(share, share + 0.4 / len(levels)))
         described["spectrogram"] = _picture(level, top_db, place)
         tracks.append(described)
@@ -61,21 +61,21 @@ def write_listening_files(comparison: Comparison, place: Place, progress: Progre
     }
 
 
-def _described(track: Track, duration_s: float, scale: float) -> dict[str, Any]:
+def _described(track: Track, duration_s: float, scale: float, progress: Progress) -> dict[str, Any]:
     loudness = track.level.loudness
     return {
         "name": track.name, "title": track.title, "duration_s": track.audio.duration_s,
         "sample_rate": track.audio.sample_rate, "channels": track.audio.channels,
         "lufs": loudness.integrated_lufs, "true_peak_dbtp": loudness.true_peak_dbtp,
         "gain_db": track.level.gain_db, "matched": track.level.matched,
-        "peaks": _peaks(track.audio, drawing.columns_of(track.audio.duration_s, duration_s, _COLUMNS), scale),
+        "peaks": _peaks(track.audio, drawing.columns_of(track.audio.duration_s, duration_s, _COLUMNS), scale, progress),
     }
 
 
-def _peaks(audio: Audio, columns: int, scale: float) -> str:
+def _peaks(audio: Audio, columns: int, scale: float, progress: Progress) -> str:
     if not audio.samples or not columns:
         return ""
-    low, high, _ = envelope(audio.numpy(), columns)
+    low, high, _ = envelope(audio.numpy(), columns, progress.check)
     pairs = np.stack([np.floor(low / scale * 127), np.ceil(high / scale * 127)], axis=1)
     return base64.b64encode(np.clip(pairs, -127, 127).astype(np.int8).tobytes()).decode("ascii")
 

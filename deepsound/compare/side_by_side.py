@@ -201,7 +201,7 @@ def _still_parts(comparison: Comparison, layout: _Layout, progress: Progress) ->
     for column, (track, level) in enumerate(zip(comparison.tracks, levels, strict=True)):
         part = slice(layout.left(column), layout.left(column) + width)
         pixels[layout.wave_top:layout.wave_top + _WAVE, part] = drawing.waveform(
-            track, COLOURS[track.name], width, _WAVE, duration_s, scale, comparison.spans)
+            track, COLOURS[track.name], width, _WAVE, duration_s, scale, comparison.spans, progress)
         pixels[layout.mel_top:layout.mel_top + _MEL, part] = drawing.spectrogram(level, width, _MEL, top_db)
     picture = fromarray(pixels)
     draw = Draw(picture)

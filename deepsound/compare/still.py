@@ -77,10 +77,10 @@ def _put_plots(pixels: np.ndarray, comparison: Comparison, layout: _Layout, prog
     levels = drawing.mel_levels(comparison, layout.plot_width, progress.part(0.5, 1))
     top_db, scale = drawing.common_top_db(levels), drawing.full_scale(comparison)
     for index, (track, level) in enumerate(zip(comparison.tracks, levels, strict=True)):
-        progress.check()
         top = layout.track_top(index)
         pixels[top:top + _WAVE, columns] = drawing.waveform(
-            track, COLOURS[track.name], layout.plot_width, _WAVE, comparison.duration_s, scale, comparison.spans)
+            track, COLOURS[track.name], layout.plot_width, _WAVE, comparison.duration_s, scale, comparison.spans,
+            progress)
         top += _WAVE + _GAP
         pixels[top:top + _MEL, columns] = drawing.spectrogram(level, layout.plot_width, _MEL, top_db)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -30,6 +30,7 @@ RANGE_DB = 80.0
 QUIETEST_TOP_DB = -50.0
 _LEAST_POWER = 1e-14
 _SLICES_PER_COLUMN = 4
+_ENVELOPE_BLOCK = 1 << 23
 # 3 x 5 pixels a character, one octal digit a row.
 _GLYPHS = {"0": "75557", "1": "26227", "2": "71747", "3": "71717", "4": "55711", "5": "74717", "6": "74757",
            "7": "71122", "8": "75757", "9": "75717", ".": "00002", ":": "02020", "s": "07617"}
@@ -125,16 +126,29 @@ def _columns(span: Span, duration_s: float, width: int) -> tuple[int, int]:
     return first, min(max(int(np.ceil(span.end_s * scale)), first), width)
 
 
-def envelope(samples: np.ndarray, width: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Least and greatest sample and RMS of each column, over all channels; zeros for no sound."""
-    if not samples.shape[1]:
-        return (np.zeros(width),) * 3
-    starts = np.linspace(0, samples.shape[1], width, endpoint=False).astype(np.int64)
-    counts = np.maximum(np.diff(starts, append=samples.shape[1]), 1)
-    low = np.minimum.reduceat(samples, starts, axis=1).min(0)
-    high = np.maximum.reduceat(samples, starts, axis=1).max(0)
-    # One channel at a time, so that a long sound needs no more than half of itself again.
-    power = sum(np.add.reduceat(np.square(channel), starts) for channel in samples) / len(samples) / counts
+def envelope(
+    samples: np.ndarray, width: int, check: Callable[[], None] = lambda: None,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Least and greatest sample and RMS of each of `width` columns, over all channels; zeros for no sound.
+
+    `check` is called between blocks, so that the picture of an hour can be stopped.
+    """
+    total = samples.shape[1]
+    low, high, power = np.zeros((3, width))
+    if not total:
+        return low, high, power
+    starts = np.linspace(0, total, width, endpoint=False).astype(np.int64)
+    counts = np.maximum(np.diff(starts, append=total), 1)
+    columns = max(1, _ENVELOPE_BLOCK * width // total)
+    for first in range(0, width, columns):
+        check()
+        part = slice(first, min(first + columns, width))
+        # Where there are fewer samples than columns, neighbours show the same one.
+        end = total if part.stop == width else max(starts[part.stop], starts[part.stop - 1] + 1)
+        block, at = samples[:, starts[first]:end], starts[part] - starts[first]
+        low[part] = np.minimum.reduceat(block, at, axis=1).min(0)
+        high[part] = np.maximum.reduceat(block, at, axis=1).max(0)
+        power[part] = np.add.reduceat(np.square(block), at, axis=1).mean(0) / counts[part]
     return low, high, np.sqrt(power)
 
 
@@ -143,16 +157,24 @@ def _mel_power(audio: Audio, width: int, top_hz: float | None) -> np.ndarray:
     window = 2 ** max(6, round(np.log2(_WINDOW_S * audio.sample_rate)))
     taper = np.hanning(window + 1)[:-1].astype(np.float32)
     bank = mel_filterbank(audio.sample_rate, window, _MEL_BANDS, top_hz)
-    padded = np.pad(audio.numpy().mean(0), (window // 2, window))
+    samples = audio.numpy()
     column = audio.samples / width
     slices = int(min(max(np.ceil(column / window), 1), _SLICES_PER_COLUMN))
     power = np.zeros((_MEL_BANDS, width))
     for part in range(slices):
         starts = ((np.arange(width) + (part + 0.5) / slices) * column).astype(np.int64)
-        spectrum = np.fft.rfft(padded[starts[:, None] + np.arange(window)] * taper)
+        spectrum = np.fft.rfft(_mean_at(samples, starts[:, None] + np.arange(window) - window // 2) * taper)
         # A full-scale sine then reads 0 dB, whatever the window.
         power = np.maximum(power, bank @ np.square(np.abs(spectrum) * 2 / taper.sum()).T)
     return power
+
+
+def _mean_at(samples: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """The channels' mean at `places` alone, of any shape; zero beyond both ends."""
+    if not samples.shape[1]:
+        return np.zeros(places.shape, np.float32)
+    inside = (places >= 0) & (places < samples.shape[1])
+    return samples[:, places.clip(0, samples.shape[1] - 1)].mean(0) * inside
 
 
 def mel_filterbank(sample_rate: int, window: int, bands: int, top_hz: float | None = None) -> np.ndarray:
