@@ -66,9 +66,11 @@ class LoadVideo(io.ComfyNode):
         host.tell("video", cls.hidden.unique_id, file=file, facts=facts)
         sound = clip.audio(progress)
         if sound is None:
-            host.show_text("This video has no sound of its own: the audio output is silence.", cls.hidden.unique_id)
+            progress.say("This video has no sound of its own: the audio output is silence.")
             sound = _silence(clip.duration_s)
-        return io.NodeOutput(video_of(clip, progress), to_comfy(sound), clip.duration_s, float(clip.video.fps))
+        shown = video_of(clip, progress)
+        progress.update(1.0)
+        return io.NodeOutput(shown, to_comfy(sound), clip.duration_s, float(clip.video.fps))
 
 
 def _silence(duration_s: float) -> Audio:

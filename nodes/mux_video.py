@@ -74,7 +74,6 @@ class MuxVideo(io.ComfyNode):
         muxed = mux(clip.path, sound, target.path, start_s=clip.start_s, duration_s=clip.duration_s,
                     audio_codec=CODECS[codec], metadata=host.metadata(cls.hidden), progress=progress)
         note = _note(target, muxed)
-        host.show_text(note, cls.hidden.unique_id)
         shown = ui.SavedResult(target.name, target.subfolder, io.FolderType.output)
         return io.NodeOutput(InputImpl.VideoFromFile(str(target.path)), ui={
             "images": [shown], "animated": (True,), "deepsound": [{"note": note}]})
@@ -85,6 +84,5 @@ def _note(target: host.Target, muxed: Muxed) -> str:
     picture = (f"picture encoded again as H.264, because {muxed.reencoded_because}" if muxed.reencoded_because
                else "picture copied as it is")
     sound = muxed.audio
-    heard = (f"{muxed.audio_codec}, {sound.sample_rate} Hz, {sound.duration_s:.2f} s ({sound.samples} samples)"
-             if sound is not None else "none")
+    heard = f"{muxed.audio_codec}, {sound.sample_rate} Hz, {sound.duration_s:.3f} s" if sound is not None else "none"
     return f"{'/'.join(part for part in (target.subfolder, target.name) if part)}\n{picture} · sound: {heard}"

@@ -43,7 +43,7 @@ class NodeListener:
             self._move(event.fraction)
         if event.text:
             self._keep(event)
-        is_news = bool(event.text) or (enters and bool(event.stage))
+        is_news = bool(event.text) or (enters and bool(event.stage)) or event.fraction == 1.0
         if is_news or self._clock() - self._told_s >= _LINE_EVERY_S:
             self._tell(ended=event.seconds is not None)
 
@@ -74,10 +74,12 @@ class NodeListener:
         self._show_text("\n".join(row for row in rows if row))
 
     def line(self) -> str:
-        """Such as "generate · 45 % · 12 s left"; the time only once there is something to foretell it from."""
+        """Such as "generate · 45% · 12 s left"; the time only once there is something to foretell it from."""
         if self._fraction is None:
             return self._stage or ""
         passed_s = self._clock() - self._began_s
+        if self._fraction == 1.0:
+            return f"{self._stage or 'work'} done in {passed_s:.1f} s"
         parts = [self._stage or "", f"{self._fraction:.0%}"]
         if passed_s >= _FORETOLD_AFTER_S and _FORETOLD_SHARE <= self._fraction < 1:
             parts.append(f"{duration(passed_s / self._fraction * (1 - self._fraction))} left")

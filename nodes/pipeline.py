@@ -45,6 +45,7 @@ class Pipeline(io.ComfyNode):
                 output(io.String, "reasoning", "Summary, caption, reasoning and conclusion, as tagged text."),
             ],
             hidden=[io.Hidden.unique_id],
+            has_intermediate_output=True,
         )
 
     @classmethod

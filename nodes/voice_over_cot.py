@@ -66,7 +66,7 @@ class VoiceOverCoT(io.ComfyNode):
                 output(io.String, "raw", "What the model wrote, untouched."),
             ],
             hidden=[io.Hidden.unique_id],
-            is_output_node=True,
+            has_intermediate_output=True,
         )
 
     @classmethod

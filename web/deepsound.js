@@ -3,13 +3,14 @@ import { api } from "../../scripts/api.js";
 import { app } from "../../scripts/app.js";
 import { addElement, element } from "./dom.js";
 import { LastShown, isNode, newestOutput } from "./history.js";
+import { hideErrors, showError, showRefusals } from "./node_errors.js";
 import { ReasonsPanel } from "./panel.js";
 import { textsOf } from "./texts.js";
 import { TrimBar } from "./trim.js";
 
 const PANEL_HEIGHT = 230;
-const TRIM_HEIGHT = 88;
-const NOTE_HEIGHT = 40;
+const TRIM_HEIGHT = 104;
+const NOTE_HEIGHT = 56;
 const LOOK_EVERY_MS = 200;
 const HISTORY_DEPTH = 32;
 
@@ -20,6 +21,7 @@ const lastShown = new LastShown();
 const texts = () => textsOf(app.extensionManager?.setting?.get("Comfy.Locale"));
 const widgetOf = (node, name) => node.widgets?.find((widget) => widget.name === name);
 const isInside = (node) => Boolean(node.graph && (node.graph.rootGraph ?? node.graph) !== node.graph);
+const ours = () => (app.graph?._nodes ?? []).filter((node) => node.comfyClass?.startsWith("DeepSound"));
 const workflowId = () => app.graph?.id ?? "";
 
 function after(node, hook, more) {
@@ -37,7 +39,7 @@ function found(map, executionId) {
 
 function addPanel(node) {
   const panel = new ReasonsPanel(texts());
-  addElement(node, "deepsound_reasons", panel.element, PANEL_HEIGHT);
+  addElement(node, "deepsound_reasons", panel.element, PANEL_HEIGHT, Infinity);
   panels.set(node, panel);
   after(node, "onRemoved", () => panels.delete(node));
   after(node, "onExecuted", (output) => {
@@ -118,8 +120,14 @@ app.registerExtension({
     for (const ending of ["execution_success", "execution_error", "execution_interrupted"]) {
       api.addEventListener(ending, () => panels.forEach((panel) => panel.stop()));
     }
+    api.addEventListener("execution_start", () => hideErrors(ours()));
+    api.addEventListener("execution_error", ({ detail }) => {
+      const node = ours().find(({ id }) => String(id) === String(detail.node_id));
+      if (node) showError(node, String(detail.exception_message).trim());
+    });
     setInterval(() => {
       if (document.hidden) return;
+      showRefusals(app.lastNodeErrors ?? null, ours());
       for (const bar of bars.values()) if (bar.element.isConnected) bar.refresh();
     }, LOOK_EVERY_MS);
   },

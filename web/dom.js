@@ -7,9 +7,9 @@ export function element(tag, style = {}, text = "") {
 }
 
 // A widget that is an element on a node; it is neither sent with the prompt nor saved with the workflow.
-export function addElement(node, name, content, height) {
+export function addElement(node, name, content, height, most = height) {
   const widget = node.addDOMWidget(name, name, content, {
-    serialize: false, hideOnZoom: false, getMinHeight: () => height, getMaxHeight: () => Infinity,
+    serialize: false, hideOnZoom: false, getMinHeight: () => height, getMaxHeight: () => most,
   });
   widget.serialize = false; // The option keeps it out of the prompt, this out of the saved workflow.
   return widget;

@@ -3,7 +3,7 @@ import { element, fitted, keepWheel } from "./dom.js";
 import { badgeOf, sectionsOf } from "./sections.js";
 import { clock, drawWaveform } from "./waveform.js";
 
-const WAVE_HEIGHT = 58;
+const WAVE_HEIGHT = 54;
 const COLOURS = { bar: "#6b93c9", voice: "#ff9a76", span: "rgba(255, 140, 105, 0.20)", people: "#7ee0a1",
   text: "#8f97a6" };
 const BADGES = { yes: ["#b4441f", "#fff"], no: ["#23713f", "#fff"], undecided: ["#8a6d1d", "#fff"],
@@ -18,15 +18,15 @@ export class ReasonsPanel {
       fontSize: "12px", lineHeight: "1.45", fontFamily: "Inter, system-ui, sans-serif",
       color: "var(--input-text, #ddd)", background: "var(--comfy-input-bg, #222)" });
     this.element.className = "deepsound-reasons";
-    this.head = element("div", { display: "flex", alignItems: "center", gap: "8px", minHeight: "20px",
-      flex: "none" });
+    this.head = element("div", { display: "flex", alignItems: "center", gap: "4px 8px", minHeight: "20px",
+      flex: "none", flexWrap: "wrap" });
     this.wave = element("canvas", { width: "100%", height: `${WAVE_HEIGHT}px`, flex: "none", display: "none" });
-    this.legend = element("div", { flex: "none", fontSize: "11px", opacity: "0.85", display: "none", gap: "12px",
+    this.legend = element("span", { fontSize: "11px", opacity: "0.85", display: "none", gap: "10px",
       flexWrap: "wrap" });
     this.body = element("div", { overflowY: "auto", flex: "1 1 auto", minHeight: "0", userSelect: "text",
       cursor: "text" });
     keepWheel(this.body);
-    this.element.append(this.head, this.wave, this.legend, this.body);
+    this.element.append(this.head, this.wave, this.body);
     new ResizeObserver(() => this.draw()).observe(this.wave);
     this.clear();
   }
@@ -62,7 +62,7 @@ export class ReasonsPanel {
     const { kind, takenAs } = badgeOf(shown);
     const parts = [badge(this.texts[kind] + (shown.category ? ` (${shown.category})` : ""), kind)];
     if (takenAs) parts.push(aside(takenAs === "yes" ? this.texts.takenAsYes : this.texts.takenAsNo));
-    this.head.replaceChildren(...parts);
+    this.head.replaceChildren(...parts, this.legend);
     const steps = (shown.steps ?? []).map((step) => element("div", { opacity: "0.75" }, step));
     const list = steps.length ? [label(this.texts.steps, "steps"), ...steps] : [];
     this.body.replaceChildren(...this.rows(sectionsOf(shown.reasoning ?? "")), ...list);

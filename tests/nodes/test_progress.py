@@ -68,6 +68,14 @@ def test_a_stage_that_begins_anew_is_measured_anew():
     assert told.texts[-1] == "write · 50% · 10 s left"
 
 
+def test_what_is_left_below_the_node_says_that_it_is_done():
+    told = Told()
+    stage = told.progress.at("separate")
+    told.now = 0.4
+    stage.update(1.0)
+    assert told.texts == ["separate · 0%", "separate done in 0.4 s"]
+
+
 def test_work_without_a_name_still_tells_its_share():
     told = Told()
     told.progress.update(0.1)

@@ -1,0 +1,23 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { messagesOf } from "../../web/errors.js";
+
+test("a node's own refusal is shown as its sentence, once", () => {
+  const refusal = (input) => ({ type: "custom_validation_failed", message: "Custom validation failed for node",
+    details: `${input} - The video is not there.`, extra_info: { input_name: input } });
+  const found = messagesOf({ 4: { errors: [refusal("file"), refusal("start")], class_type: "DeepSoundLoadVideo" } });
+  assert.deepEqual([...found], [["4", "The video is not there."]]);
+});
+
+test("the server's own refusals keep both their parts", () => {
+  const found = messagesOf({ "7:2": { errors: [
+    { type: "value_smaller_than_min", message: "Value -1 smaller than min of 0", details: "start", extra_info: {} },
+    { type: "required_input_missing", message: "Required input is missing", details: "video" }] } });
+  assert.equal(found.get("7:2"), "Value -1 smaller than min of 0: start\nRequired input is missing: video");
+});
+
+test("no errors, no messages", () => {
+  assert.equal(messagesOf(null).size, 0);
+  assert.equal(messagesOf({ 1: { errors: [] }, 2: {} }).size, 0);
+});
