@@ -30,6 +30,7 @@ _ASKED = {f"{API}/queue/join", f"{API}/run/predict", f"{API}/cancel", f"{API}/re
 _MOST_ASKED_BYTES = 1 << 16
 # What a form adds to the file in it.
 _FORM_BYTES = 1 << 16
+_TOO_LARGE = "More than is taken here; cut the video or scale it down, or start the app with a larger --max-upload."
 
 _OWN = "'self'"
 _INLINE = "'unsafe-inline'"
@@ -63,9 +64,10 @@ class Door:
         if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
             return
-        status, why = self._refusal(scope)
         if scope["type"] == "websocket":
+            await send({"type": "websocket.close"})
             return
+        status, why = self._refusal(scope)
         if not status and scope["path"] in _ASKED:
             status, why, receive = await self._read_asked(receive)
         if status:
@@ -73,11 +75,11 @@ class Door:
             return
         most = self.max_upload_bytes + _FORM_BYTES if scope["path"] == UPLOAD else _MOST_ASKED_BYTES
         counted = _Counted(receive, most)
+        answer = _Answer(send, counted)
         try:
-            await self.app(scope, counted, _Answer(send, counted))
+            await self.app(scope, counted, answer)
         except _TooLargeError:
-            # The server within has seen it too, and its answer was turned into a refusal.
-            return
+            await answer.refuse(413, _TOO_LARGE)
 
     def _refusal(self, scope: Scope) -> tuple[int, str]:
         """The status and reason to refuse a request with; (0, "") lets it in."""
@@ -87,14 +89,16 @@ class Door:
             return 403, "This server is not known by that name."
         if origin is not None and urlsplit(origin).netloc != host:
             return 403, "Requests from other sites are refused."
-        if headers.get("sec-fetch-site", "none") not in ("same-origin", "none"):
+        is_foreign = headers.get("sec-fetch-site", "none") not in ("same-origin", "none")
+        if is_foreign and not _is_followed_link(scope, headers):
             return 403, "Requests from other sites are refused."
         if not is_open(scope.get("method", ""), scope["path"]):
             return 404, "There is no such address."
         if scope["path"].startswith(FILE) and not self.is_upload(scope["path"].removeprefix(FILE)):
             return 403, "This is not an upload."
-        if int(headers.get("content-length") or 0) > self.max_upload_bytes + _FORM_BYTES:
-            return 413, f"The file is larger than {self.max_upload_bytes / 2**20:.0f} MB."
+        length = headers.get("content-length", "0")
+        if not length.isdecimal() or int(length) > self.max_upload_bytes + _FORM_BYTES:
+            return 413, _TOO_LARGE
         return 0, ""
 
     async def _read_asked(self, receive: Receive) -> tuple[int, str, Receive]:
@@ -116,6 +120,11 @@ def is_open(method: str, path: str) -> bool:
     if method in ("GET", "HEAD"):
         return path in _READ or (path.startswith(_READ_BELOW) and ".." not in path.split("/"))
     return method == "POST" and (path in _ASKED or path == UPLOAD)
+
+
+def _is_followed_link(scope: Scope, headers: dict[str, str]) -> bool:
+    """Somebody clicked on a link to the page; it cannot be shown within another site."""
+    return scope["method"] == "GET" and scope["path"] == "/" and headers.get("sec-fetch-mode") == "navigate"
 
 
 def name_of(host: str) -> str:
@@ -151,7 +160,8 @@ class _Answer:
         if self._is_refused:
             return
         if self._counted is not None and self._counted.is_over and not self._has_begun:
-            await self.refuse(413, "More arrived than may; cut the video, or start the app with a larger --max-upload.")
+            # The server within has met the end of what is read, and would call it an error of its own.
+            await self.refuse(413, _TOO_LARGE)
             return
         if message["type"] == "http.response.start":
             self._has_begun = True
@@ -159,6 +169,8 @@ class _Answer:
         await self._send(message)
 
     async def refuse(self, status: int, why: str) -> None:
+        if self._has_begun or self._is_refused:
+            return
         body = why.encode()
         headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", str(len(body)).encode()),
                    (b"connection", b"close")]

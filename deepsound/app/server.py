@@ -57,7 +57,7 @@ def serve(settings: Settings, on_start: Callable[[str], None] = lambda address: 
     Raises EngineError without gradio, InputError for an address that cannot be had.
     """
     require_gradio()
-    with (AppFolder(settings.folder, settings.max_upload_bytes) as folder, _keeping_to(folder),
+    with (AppFolder(settings.folder, settings.max_upload_bytes) as folder, keeping_to(folder),
           _bound(settings) as listening):
         import uvicorn
 
@@ -109,7 +109,7 @@ def require_gradio() -> None:
 
 
 @contextmanager
-def _keeping_to(folder: AppFolder) -> Iterator[None]:
+def keeping_to(folder: AppFolder) -> Iterator[None]:
     """Whatever this process writes for a while goes into the app's folder, forms that are still arriving included."""
     before, tempfile.tempdir = tempfile.tempdir, str(folder.scratch)
     os.environ["GRADIO_TEMP_DIR"] = str(folder.uploads)
