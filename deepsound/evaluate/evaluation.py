@@ -19,7 +19,7 @@ from deepsound.evaluate.report import Missing, ReferenceReport, Report, SetRepor
 from deepsound.evaluate.store import FeatureStore
 from deepsound.evaluate.summary import reference_report, set_report
 from deepsound.evaluate.tools import LEVELS, VOICE, Tools
-from deepsound.runtime.execution import Execution
+from deepsound.runtime.execution import Execution, torch_device
 from deepsound.runtime.progress import Progress
 from deepsound.weights.aside import run_aside
 from deepsound.weights.places import own_cache
@@ -72,7 +72,7 @@ def find_sets(
     """The clips of every folder. A picture is taken from the reference where it has one, else from beside the sound.
 
     `before` holds the sounds from before the voice was removed, where runs do not say. Raises InputError for a folder
-    that is not there, or that holds no clips.
+    that is not there or holds no clips, and for `before` or `groups` that have no clip's name.
     """
     against = None if reference is None else _some_clips(find_clips(reference, settings.clean_names))
     earlier = {} if before is None else _some_clips(find_clips(before, settings.clean_names)).clips
@@ -85,6 +85,9 @@ def find_sets(
         sets[name] = replace(found, clips=clips)
         if settings.also_before and any(clip.before for clip in clips.values()):
             sets[f"{name} (before)"] = Found(place, _as_before(clips))
+    if settings.also_before and not any(clip.before for found in sets.values() for clip in found.clips.values()):
+        raise InputError("No sound from before the voice was removed is known: these folders are not a run's own. Name "
+                         "the folder that holds them with --before, or leave --also-before out.")
     _require_common(f"sounds in {before}", earlier, sets)
     _require_common("names in the table of groups", groups or {}, sets)
     return Sets(sets, against, reference_name or (str(reference) if reference is not None else ""))
@@ -180,7 +183,7 @@ def _report(
     problems = [problem for found in places for problem in found.problems] + features.problems
     return Report(
         settings={**asdict(settings), "only": list(settings.only), "measured": list(settings.asked),
-                  "device": execution.device, "precision": "fp32"},
+                  "device": str(torch_device(execution)), "precision": "fp32"},
         reference=reference, sets=reports, missing=tuple(_missing(sets, settings, tools, features)),
         problems=_unique(problems), ignored=tuple(dict.fromkeys(file for found in places for file in found.ignored)),
         notes=notes_on(reports, reference, settings.duration_s, features.store.trouble),

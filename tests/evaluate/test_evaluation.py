@@ -217,6 +217,8 @@ def test_what_cannot_be_measured_at_all_is_an_error(fakes, tmp_path):
     (tmp_path / "a.wav").write_bytes(b"x")
     with pytest.raises(InputError, match="names in the table"):
         find_sets([tmp_path], groups={"other": "rain"})
+    with pytest.raises(InputError, match="--before"):
+        find_sets([tmp_path], settings=Settings(also_before=True))
     with pytest.raises(InputError, match="choose from"):
         Settings(only=("FAD",))
     with pytest.raises(InputError, match="duration"):
