@@ -107,9 +107,9 @@ def another_generator(sheet: Sheet) -> None:
 def api_automation(sheet: Sheet) -> None:
     """The shortest graph for programs: three cards, every setting on one of them."""
     about(sheet, f"## For programs\n\nThree cards with every setting on the middle one: a graph to send from a "
-                 f"program. `workflows/api/api_automation.json` is this graph as the server takes it, "
-                 f"`demo/comfy_client.py` a client of ten lines, and\n\n`deepsound comfy submit "
-                 f"workflows/api/api_automation.json --video clip.mp4`\n\nuploads, runs and fetches.\n\n{NO_WEIGHTS}")
+                 f"program. `workflows/api/api_automation.json` is this graph as the server takes it;\n\n`deepsound "
+                 f"comfy submit workflows/api/api_automation.json --video clip.mp4`\n\nuploads, runs and fetches, and "
+                 f"`demo/comfy_client.py` is a client of ten lines.\n\n{NO_WEIGHTS}")
     video, steps, end = sheet.group("The video"), sheet.group("All steps"), sheet.group("Save")
     loaded = load(video, SILENT)
     steps.note("`auto` takes the video's own sound if it has one, and drafts one if not.")

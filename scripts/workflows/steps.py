@@ -12,8 +12,8 @@ MMAUDIO = ("**MMAudio** weights: 10.7 GB for `mmaudio_large_44k_v2`, CC-BY-NC 4.
 VIDEOLLAMA = ("**VideoLLaMA2.1-7B-AV**: 17 GB. No licence is stated for the fine-tuned weights; the model they come "
               "from is Apache-2.0 and, says its README, for non-commercial use only.")
 ROFORMER = "**BS-RoFormer**: 0.64 GB; no licence is stated for the weights."
-FOLEYCRAFTER = ("**FoleyCrafter**: 7.9 GB and more, 16 kHz; its own weights are Apache-2.0, and for Auffusion and the "
-                "image encoder, which it stands on, no licence is stated. Needs `pip install diffusers`.")
+FOLEYCRAFTER = ("**FoleyCrafter**: 9.4 GB and more, 16 kHz. No licence is stated for its weights (its code is "
+                "Apache-2.0) nor for Auffusion and the image encoder it stands on. Needs `pip install diffusers`.")
 FETCH = ("Nothing is downloaded unasked: switch *download* on once on each card that has it, or run "
          "`deepsound models download NAME`. Files you have in `models/` are found there.")
 ASSEMBLED = "All steps together are the published system, which is **for non-commercial use only**."
