@@ -34,7 +34,7 @@ def compare(golden: dict[str, Any], tensors: dict[str, np.ndarray]) -> Iterator[
 
 def load(golden: dict[str, Any], tensors: dict[str, np.ndarray]) -> OnsetDetector:
     if "weights_rule" in golden:
-        detector = OnsetDetector(OnsetConfig())
+        detector = OnsetDetector(_configured(golden["config"]) if "config" in golden else OnsetConfig())
         state = by_formula(detector.state_dict(), golden["seed"])
     else:
         state = unwrapped(group(tensors, "weights"))
@@ -76,10 +76,14 @@ def _hashed(rank: int, count: int, seed: int) -> np.ndarray:
     return (x >> np.uint64(40)).astype(np.float64) / 2**23 - 1
 
 
+def _configured(config: dict[str, Any]) -> OnsetConfig:
+    return OnsetConfig(tuple(config["stage_widths"]), config["stem_mid"], config["head"][1],
+                       config["blocks_per_stage"], config.get("bn_eps", OnsetConfig.bn_eps))
+
+
 def _stated(config: dict[str, Any], told: OnsetConfig) -> OnsetConfig:
     """The configuration the JSON states, which is to be what the tensors tell."""
-    stated = OnsetConfig(tuple(config["stage_widths"]), config["stem_mid"], config["head"][1],
-                         config["blocks_per_stage"], config.get("bn_eps", told.bn_eps))
+    stated = _configured(config)
     assert (stated.stage_widths, stated.stem_mid, stated.head_width, stated.blocks_per_stage) == (
         told.stage_widths, told.stem_mid, told.head_width, told.blocks_per_stage), (stated, told)
     return stated

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-import shutil
 import socket
-import sys
 import threading
 from collections.abc import Callable
 from itertools import pairwise
@@ -16,88 +14,23 @@ import numpy as np
 import pytest
 import torch
 
-from deepsound import engines
-from deepsound.errors import Cancelled, EngineError
-from deepsound.generate.foleycrafter import conditions, libraries, networks, sampling
+from deepsound.errors import Cancelled
+from deepsound.generate.foleycrafter import conditions, networks, sampling
 from deepsound.generate.foleycrafter.asked import Settings, checked
 from deepsound.generate.foleycrafter.checkpoint import located
 from deepsound.generate.foleycrafter.engine import FoleyCrafterGenerator
-from deepsound.generate.foleycrafter.libraries import NEEDED
 from deepsound.media.clip import Clip
 from deepsound.media.sequence import ImageSequence
 from deepsound.models.foleycrafter import diffusion
 from deepsound.runtime.execution import Execution
-from deepsound.runtime.features import features
 from deepsound.runtime.progress import CancelToken, Progress
 from deepsound.runtime.residency import residency
 from deepsound.types import Audio, GenerationRequest
-from deepsound.weights.places import register_model_folders
 from tests.generate.foleycrafter import tiny
+from tests.generate.foleycrafter.conftest import FEW, QUIET, engine
 
 MakeVideo = Callable[..., Path]
-QUIET = Progress()
-FEW = GenerationRequest("rain", steps=1, seed=7)
 ROLES = {"denoiser", "autoencoder", "text_encoder", "image_encoder", "onsets", "vocoder"}
-
-
-@pytest.fixture(scope="module")
-def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny.write_published(tmp_path_factory.mktemp("published"))
-
-
-@pytest.fixture(autouse=True)
-def nothing_else(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, published: Path) -> None:
-    """Every test begins with no weights of this machine's own in sight, and with what this file wrote."""
-    for name in ("HF_HOME", "HF_HUB_CACHE", "DEEPSOUND_HOME", "COMFYUI_PATH"):
-        monkeypatch.setenv(name, str(tmp_path / "nothing here"))
-    register_model_folders([published])
-
-
-@pytest.fixture
-def nothing_held() -> None:
-    residency().unload()
-    features().clear()
-
-
-@pytest.fixture
-def foley() -> FoleyCrafterGenerator:
-    return engine()
-
-
-@pytest.fixture
-def copied(published: Path, tmp_path: Path) -> Path:
-    """The files, to be spoilt."""
-    models = tmp_path / "spoilt"
-    shutil.copytree(published, models)
-    register_model_folders([models])
-    return models
-
-
-@pytest.fixture(scope="module")
-def short(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from tests.conftest import write_video
-
-    path = tmp_path_factory.mktemp("videos") / "clip.mp4"
-    write_video(path, fps=25, seconds=1.2)
-    return path
-
-
-@pytest.fixture
-def clip(short: Path) -> Clip:
-    return Clip.open(short)
-
-
-@pytest.fixture(scope="module")
-def base(short: Path, published: Path) -> Audio:
-    """What FEW gives for the short clip."""
-    register_model_folders([published])
-    return engine().generate(Clip.open(short), FEW, QUIET)
-
-
-def engine(**options: object) -> FoleyCrafterGenerator:
-    made = engines.generator("foleycrafter", Execution(device="cpu", **options))  # type: ignore[arg-type]
-    assert isinstance(made, FoleyCrafterGenerator)
-    return made
 
 
 def same(one: Audio, other: Audio) -> bool:
@@ -297,128 +230,6 @@ def test_the_files_in_use_are_named(foley: FoleyCrafterGenerator, published: Pat
     assert set(files) == {"unet", "autoencoder", "text_encoder", "image_encoder", "temporal_adapter",
                           "semantic_adapter", "onsets", "vocoder"}
     assert all(path.is_file() and path.is_relative_to(published) for path in files.values())
-
-
-@pytest.mark.parametrize("module", NEEDED)
-def test_a_missing_library_is_named_with_what_installs_it(
-    foley: FoleyCrafterGenerator, clip: Clip, monkeypatch: pytest.MonkeyPatch, module: str,
-) -> None:
-    monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(EngineError, match=rf"runs on {module}, .*`pip install {module}`.*foleycrafter"):
-        foley.generate(clip, FEW, QUIET)
-
-
-def test_a_diffusers_that_is_too_old_is_named(
-    foley: FoleyCrafterGenerator, clip: Clip, monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(libraries, "version", lambda name: "0.29.2")
-    with pytest.raises(EngineError, match=r"needs diffusers 0\.33 or newer, and this Python has 0\.29\. .*--upgrade"):
-        foley.generate(clip, FEW, QUIET)
-
-
-@pytest.mark.parametrize(("gone", "message"), [
-    (tiny.FILES["temporal_adapter"], r"foleycrafter/temporal_adapter.*deepsound models download.*temporal_adapter"),
-    (tiny.FILES["vocoder"], r"foleycrafter/vocoder.*deepsound models download"),
-    (tiny.FOLDERS["auffusion"] + "/unet/config.json", r"foleycrafter/auffusion.*are not on this machine"),
-    (tiny.FOLDERS["auffusion"] + "/unet/diffusion_pytorch_model.safetensors", r"auffusion.unet holds no weights"),
-    (tiny.FOLDERS["auffusion"] + "/scheduler/scheduler_config.json", r"scheduler_config.json cannot be read"),
-    (tiny.FOLDERS["auffusion"] + "/tokenizer/vocab.json", r"The tokenizer in .*tokenizer cannot be read"),
-    ("foleycrafter/vocoder/config.json", r"vocoder.config.json cannot be read as settings"),
-])
-def test_what_is_missing_is_named_with_what_to_do(
-    foley: FoleyCrafterGenerator, clip: Clip, copied: Path, gone: str, message: str,
-) -> None:
-    (copied / gone).unlink()
-    with pytest.raises(EngineError, match=message):
-        foley.generate(clip, FEW, QUIET)
-
-
-def spoil_temporal(models: Path) -> None:
-    tiny.save_pickled(tiny.temporal_file(tiny.UNET | {"block_out_channels": [8, 24]}),
-                      models / tiny.FILES["temporal_adapter"])
-
-
-def spoil_temporal_keys(models: Path) -> None:
-    file = tiny.temporal_file()
-    del file["state_dict"]["module.controlnet_mid_block.weight"]
-    tiny.save_pickled(file, models / tiny.FILES["temporal_adapter"])
-
-
-def spoil_semantic_shape(models: Path) -> None:
-    other = diffusion.unet(tiny.UNET | {"block_out_channels": [8, 24]})
-    tiny.save_pickled(tiny.semantic_file(other), models / tiny.FILES["semantic_adapter"])
-
-
-def spoil_semantic_width(models: Path) -> None:
-    tiny.save_pickled(tiny.semantic_file(diffusion.unet(tiny.UNET), 20), models / tiny.FILES["semantic_adapter"])
-
-
-def spoil_semantic_form(models: Path) -> None:
-    flat = {"image_proj.latents": torch.zeros(1, 16, 8), "weight": torch.zeros(2)}
-    tiny.save_pickled(flat, models / tiny.FILES["semantic_adapter"])
-
-
-def spoil_semantic_extra(models: Path) -> None:
-    file = tiny.semantic_file(diffusion.unet(tiny.UNET))
-    file["ip_adapter"]["99.to_k_ip.weight"] = torch.zeros(2, 2)
-    tiny.save_pickled(file, models / tiny.FILES["semantic_adapter"])
-
-
-def spoil_detector(models: Path) -> None:
-    tiny.save_pickled({"state_dict": {"conv.weight": torch.zeros(1)}}, models / tiny.FILES["timestamp_detector"])
-
-
-def spoil_vocoder(models: Path) -> None:
-    tiny.write_json(tiny.VOCODER | {"upsample_initial_channel": 64}, models / "foleycrafter/vocoder/config.json")
-
-
-def spoil_hop(models: Path) -> None:
-    tiny.write_json(tiny.VOCODER | {"upsample_rates": [5, 4, 4, 4]}, models / "foleycrafter/vocoder/config.json")
-
-
-def spoil_unet_class(models: Path) -> None:
-    tiny.write_json({"_class_name": "UNet3DModel"}, models / tiny.FOLDERS["auffusion"] / "unet" / "config.json")
-
-
-def spoil_words(models: Path) -> None:
-    tiny.write_json(tiny.UNET | {"cross_attention_dim": 99}, models / tiny.FOLDERS["auffusion"] / "unet/config.json")
-
-
-def spoil_vae(models: Path) -> None:
-    tiny.write_json(tiny.VAE | {"block_out_channels": [4, 4]}, models / tiny.FOLDERS["auffusion"] / "vae/config.json")
-
-
-def spoil_scheduler(models: Path) -> None:
-    tiny.write_json(tiny.SCHEDULER | {"_class_name": "os.system"},
-                    models / tiny.FOLDERS["auffusion"] / "scheduler" / "scheduler_config.json")
-
-
-def spoil_pickle(models: Path) -> None:
-    (models / tiny.FILES["temporal_adapter"]).write_bytes(b"<!doctype html><html>not found</html>")
-
-
-@pytest.mark.parametrize(("spoil", "message"), [
-    (spoil_temporal, r"temporal_adapter\.ckpt do not fit this network; .* of another shape: .*is 24"),
-    (spoil_temporal_keys, r"temporal_adapter\.ckpt do not fit .* 1 missing: controlnet_mid_block\.weight"),
-    (spoil_semantic_shape, r"semantic_adapter\.bin do not fit .* of another shape"),
-    (spoil_semantic_width, r"semantic_adapter\.bin are for image embeddings of 20 values.*makes 12"),
-    (spoil_semantic_form, r"semantic_adapter\.bin cannot be used: an adapter's file holds the groups"),
-    (spoil_semantic_extra, r"semantic_adapter\.bin do not fit .* 1 unexpected: ip_adapter\.99\.to_k_ip\.weight"),
-    (spoil_detector, r"timestamp_detector\.pth\.tar cannot be used: these are not the weights"),
-    (spoil_vocoder, r"vocoder\.pt do not fit this network"),
-    (spoil_hop, r"vocoder do not fit: product of upsample_rates is 320, and .* needs 160"),
-    (spoil_unet_class, r"unet.config\.json is for UNet3DModel, where UNet2DConditionModel is due"),
-    (spoil_words, r"unet do not fit: cross_attention_dim is 99, and the text encoder needs 16"),
-    (spoil_vae, r"vae do not fit: scale of block_out_channels is 2, and the temporal adapter needs 8"),
-    (spoil_scheduler, r"scheduler_config\.json is for os\.system, where PNDMScheduler or DDIMScheduler is due"),
-    (spoil_pickle, r"temporal_adapter\.ckpt cannot be read: it is a web page"),
-])
-def test_files_of_another_shape_are_refused_by_name(
-    foley: FoleyCrafterGenerator, clip: Clip, copied: Path, spoil: Callable[[Path], None], message: str,
-) -> None:
-    spoil(copied)
-    with pytest.raises(EngineError, match=message):
-        foley.generate(clip, GenerationRequest(steps=1), QUIET)
 
 
 def test_nan_in_a_frame_or_a_black_clip_is_just_a_picture(foley: FoleyCrafterGenerator) -> None:

@@ -1,0 +1,81 @@
+"""FoleyCrafter on tiny networks that lie on the disk as the published ones do, and a clip to hear."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from deepsound import engines
+from deepsound.generate.foleycrafter.engine import FoleyCrafterGenerator
+from deepsound.media.clip import Clip
+from deepsound.runtime.execution import Execution
+from deepsound.runtime.features import features
+from deepsound.runtime.progress import Progress
+from deepsound.runtime.residency import residency
+from deepsound.types import Audio, GenerationRequest
+from deepsound.weights.places import register_model_folders
+from tests.conftest import write_video
+from tests.generate.foleycrafter import tiny
+
+QUIET = Progress()
+FEW = GenerationRequest("rain", steps=1, seed=7)
+
+
+@pytest.fixture(scope="session")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny.write_published(tmp_path_factory.mktemp("published"))
+
+
+@pytest.fixture(autouse=True)
+def nothing_else(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, published: Path) -> None:
+    """Every test begins with no weights of this machine's own in sight, and with what is written here."""
+    for name in ("HF_HOME", "HF_HUB_CACHE", "DEEPSOUND_HOME", "COMFYUI_PATH"):
+        monkeypatch.setenv(name, str(tmp_path / "nothing here"))
+    register_model_folders([published])
+
+
+@pytest.fixture
+def nothing_held() -> None:
+    residency().unload()
+    features().clear()
+
+
+@pytest.fixture
+def foley() -> FoleyCrafterGenerator:
+    return engine()
+
+
+@pytest.fixture
+def copied(published: Path, tmp_path: Path) -> Path:
+    """The files, to be spoilt."""
+    models = tmp_path / "spoilt"
+    shutil.copytree(published, models)
+    register_model_folders([models])
+    return models
+
+
+@pytest.fixture(scope="session")
+def short(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("videos") / "clip.mp4"
+    write_video(path, fps=25, seconds=1.2)
+    return path
+
+
+@pytest.fixture
+def clip(short: Path) -> Clip:
+    return Clip.open(short)
+
+
+@pytest.fixture(scope="session")
+def base(short: Path, published: Path) -> Audio:
+    """What FEW gives for the short clip."""
+    register_model_folders([published])
+    return engine().generate(Clip.open(short), FEW, QUIET)
+
+
+def engine(**options: object) -> FoleyCrafterGenerator:
+    made = engines.generator("foleycrafter", Execution(device="cpu", **options))  # type: ignore[arg-type]
+    assert isinstance(made, FoleyCrafterGenerator)
+    return made
