@@ -120,9 +120,10 @@ def _add_generation_options(run: argparse.ArgumentParser) -> None:
     run.add_argument("--duration", type=float, default=None, metavar="SECONDS",
                      help="length of the window (default: to the end; the original's default is 10)")
     run.add_argument("--steps", "--num_steps", dest="steps", type=int, metavar="N",
-                     help="steps from noise to sound (MMAudio: 25 as published)")
+                     help="steps from noise to sound (25 as published)")
     run.add_argument("--cfg", "--cfg_strength", dest="guidance", type=float, metavar="STRENGTH",
-                     help="how strictly picture and words are followed (MMAudio: 4.5 as published)")
+                     help="how strictly picture and words are followed (as published: MMAudio 4.5, "
+                          "FoleyCrafter 7.5)")
 
 
 def _add_execution_options(run: argparse.ArgumentParser) -> None:
