@@ -32,7 +32,8 @@ def served(tmp_path_factory) -> Iterator[Served]:
     with log.open("w") as out:
         process = subprocess.Popen(
             [sys.executable, "-m", "deepsound", "app", "--port", "0", "--folder", str(folder / "kept")], stdout=out,
-            stderr=subprocess.STDOUT, env={**os.environ, "PYTHONPATH": str(ENGINES)}, cwd=folder)
+            stderr=subprocess.STDOUT, cwd=folder,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join((str(ENGINES), os.environ.get("PYTHONPATH", "")))})
         try:
             yield Served(_address(process, log), folder / "kept", log)
         finally:

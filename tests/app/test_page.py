@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -101,6 +102,23 @@ def test_a_run_is_cancelled_half_way_and_leaves_nothing(served, page, make_video
     page.click("#ds-cancel")
     assert "Cancelled" in wait_for(page, "cancelled", timeout_s=20)
     assert page.query_selector("#ds-results video") is None
+    assert set((served.folder / "runs").iterdir()) == runs_before
+
+
+def test_a_page_that_is_closed_stops_its_run(served, browser, make_video):
+    runs_before = set((served.folder / "runs").iterdir())
+    page = browser.new_page()
+    page.goto(served.address)
+    upload(page, make_video("long.mp4", seconds=60.0, fps=25, size=(320, 240)))
+    choose(page, "generator", "draft")
+    page.click("#ds-run")
+    page.wait_for_function("() => document.querySelector('[data-step=generate] progress').value > 0.01", timeout=60_000)
+    assert set((served.folder / "runs").iterdir()) != runs_before
+    page.close()
+    for _ in range(100):
+        if set((served.folder / "runs").iterdir()) == runs_before:
+            break
+        time.sleep(0.1)
     assert set((served.folder / "runs").iterdir()) == runs_before
 
 
