@@ -157,4 +157,4 @@ def test_footprints_follow_the_parameter_counts():
     assert large == {"fp32": 4 * 1_030_575_608, "bf16": 2 * 1_030_575_608, "int8": None, "nf4": None}
     reasoner = footprint(weights("videollama2/av_cot"))
     assert [round(reasoner[name] / 1e9, 1) for name in ("bf16", "int8", "nf4")] == [17.1, 10.5, 7.4]
-    assert footprint(weights("metrics/imagebind")) == dict.fromkeys(("fp32", "bf16", "int8", "nf4"))
+    assert footprint(weights("clip/bpe")) == dict.fromkeys(("fp32", "bf16", "int8", "nf4"))
