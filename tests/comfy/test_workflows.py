@@ -7,8 +7,10 @@ Another front end than the core's own is tested by unpacking the package comfyui
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -73,7 +75,7 @@ def desk(request, server, browser) -> Iterator[Any]:
         page.reload()
         page.wait_for_function(READY, timeout=60_000)
     page.wait_for_selector(VEIL, state="detached")
-    page.drawn_by_vue = request.param != "canvas"
+    page.renderer = request.param
     yield page
     page.evaluate("id => app.extensionManager.setting.set(id, false)", NODES_2)
     page.close()
@@ -91,7 +93,7 @@ def overlapping(boxes: list[list[Any]]) -> list[tuple[str, str]]:
             if one[1] < other[3] and other[1] < one[3] and one[2] < other[4] and other[2] < one[4]]
 
 
-def test_the_draft_runs_from_a_click_to_a_video_that_plays(desk):
+def test_the_draft_runs_from_a_click_to_a_video_that_plays(server, desk):
     opened(desk, "offline_draft")
     desk.evaluate(f"() => {{ window.ended = {ENDED}; }}")
     desk.locator('button[data-testid="queue-button"], [data-testid="queue-button"] button').first.click()
@@ -100,6 +102,8 @@ def test_the_draft_runs_from_a_click_to_a_video_that_plays(desk):
     desk.wait_for_function(f"() => ({PLAYERS})().some(player => player[1])", timeout=15_000)
     assert desk.evaluate(PLAYERS)[0] == ["", True, 640]
     assert desk.evaluate(PLAYED) == pytest.approx(6.4, abs=0.1)
+    if folder := os.environ.get("DEEPSOUND_SCREENSHOTS"):
+        desk.screenshot(path=str(Path(folder) / f"offline_draft_{server.core.name}_{desk.renderer}.png"))
 
 
 @pytest.mark.parametrize("name", list(DESCRIPTIONS))
@@ -114,7 +118,7 @@ def test_it_opens_whole_and_means_what_its_api_file_says(desk, name):
         sent = {key: value for key, value in prompt[node_id]["inputs"].items() if key in node["inputs"]}
         assert sent == node["inputs"], node["_meta"]["title"]
     assert overlapping(desk.evaluate(BOXES)) == []
-    if desk.drawn_by_vue:
+    if desk.renderer != "canvas":
         desk.evaluate(WHOLE_VIEW)
         desk.wait_for_function(f"count => ({DRAWN_BY_VUE})().length === count", arg=len(workflow["nodes"]))
         assert overlapping(desk.evaluate(DRAWN_BY_VUE)) == []

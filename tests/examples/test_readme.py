@@ -93,3 +93,24 @@ def test_the_extras_it_names_exist():
                           .split("[project.scripts]")[0], re.M)
     named = {name for row in rows(read("README.md"), "| extra |") for name in re.findall(r"`(\w+)`", " ".join(row))}
     assert named == set(declared) - {"test", "dev"}
+
+
+def measured(name: str) -> dict:
+    return json.loads(read(f"benchmarks/results/{name}.json"))
+
+
+def test_the_times_it_tells_were_measured():
+    cases = measured("mmaudio")["cases"]
+    separator = {row["name"]: row["wall_s"] for row in measured("separator")["rows"]}
+    pairs = {"MMAudio large 44k v2": "guided pair large_44k_v2, 8 s", "MMAudio small 16k": "guided pair small_16k, 8 s",
+             "BigVGAN v2 44k": "BigVGAN v2 44k, 8 s"}
+    expected = {what: (cases[case]["ours"]["median_s"], cases[case]["original"]["median_s"])
+                for what, case in pairs.items()}
+    expected["BS-RoFormer, 10 s, clean"] = separator["bs_roformer, clean"], separator["reference"]
+    expected["BS-RoFormer, 10 s, published"] = separator["bs_roformer, published"], separator["reference"]
+    told = {row[0]: [cell.split()[0] for cell in row[1:]] for row in rows(read("README.md"), "| what | DeepSound |")}
+    assert len(told) == len(expected)
+    for what, seconds in expected.items():
+        cells = next(cells for row, cells in told.items() if row.startswith(what))
+        for cell, wanted in zip(cells, seconds, strict=True):
+            assert cell == f"{wanted:.{len(cell.partition('.')[2])}f}", what
