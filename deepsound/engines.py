@@ -66,6 +66,8 @@ EMBEDDED = (
                "deepsound.generate.source:SourceGenerator"),
     EngineInfo("reasoner", "rules", "a voice detector, a person detector and the paper's rule (Figure 4)",
                "deepsound.reason.rules:RulesReasoner"),
+    EngineInfo("separator", "bs_roformer_tiny", "a small BS-RoFormer that this project trained on synthetic speech",
+               "deepsound.separate.roformer:BSRoformerTinySeparator"),
     EngineInfo("separator", "spectral", "voice-activity-gated spectral masking; simple, no weights",
                "deepsound.separate.spectral:SpectralSeparator"),
 )

@@ -155,7 +155,7 @@ class Pipeline:
         return Choices(
             choose_generator(clip) if generator == "auto" else Choice(generator),
             Choice("rules", "the embedded reasoner") if reasoner == "auto" else Choice(reasoner),
-            Choice("spectral", "the embedded separator") if separator == "auto" else Choice(separator),
+            Choice("bs_roformer_tiny", "the embedded separator") if separator == "auto" else Choice(separator),
         )
 
 

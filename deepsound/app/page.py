@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -58,9 +59,9 @@ def build(runs: Runs) -> gradio.Blocks:
 
         # Gradio finds the request by its annotation, which has to be the class itself.
         follow.__annotations__["request"] = cancel.__annotations__["request"] = gr.Request
-        run_button.click(follow, given, [steps, thought, results], concurrency_limit=_AT_ONCE, api_name=False,
-                         show_progress="hidden")
-        cancel_button.click(cancel, None, None, queue=False, api_name=False, show_progress="hidden")
+        hidden: dict[str, Any] = {"show_progress": "hidden", **_private(run_button.click)}
+        run_button.click(follow, given, [steps, thought, results], concurrency_limit=_AT_ONCE, **hidden)
+        cancel_button.click(cancel, None, None, queue=False, **hidden)
         page.unload(cancel)
     page.queue(max_size=_AT_ONCE)
     return page
@@ -82,6 +83,11 @@ def _controls(gr: Any) -> tuple[list[Any], Any, Any]:
                              elem_id="ds-duration")
         seed = gr.Number(42, label="Seed", minimum=0, maximum=LARGEST_SEED, precision=0, elem_id="ds-seed")
     return [video, prompt, negative, *menus, mode, fallback, duration, seed], run_button, cancel_button
+
+
+def _private(listener: Callable[..., Any]) -> dict[str, Any]:
+    """What keeps an event out of gradio's public interface, in this version's words."""
+    return {"api_visibility": "private"} if "api_visibility" in signature(listener).parameters else {"api_name": False}
 
 
 def _menu(kind: engines.Kind) -> list[tuple[str, str]]:

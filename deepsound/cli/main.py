@@ -96,7 +96,7 @@ def _add_step_options(run: argparse.ArgumentParser) -> None:
     run.add_argument("--step2_mode", "--reasoner", dest="reasoner", default="auto", metavar="NAME",
                      help="engine that plans and judges; auto: the embedded rules")
     run.add_argument("--step3_mode", "--separator", dest="separator", default="auto", metavar="NAME",
-                     help="engine that removes the voice; auto: the embedded spectral one")
+                     help="engine that removes the voice; auto: the embedded bs_roformer_tiny")
     run.add_argument("--postp_mode", "--fallback", dest="fallback", choices=("rm", "rep", "neg"), default="neg",
                      help="if silence is left: drop the sound, keep the coarse one, or generate again with "
                           "'human voice' as negative prompt (default: %(default)s)")

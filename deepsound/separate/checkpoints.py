@@ -27,7 +27,8 @@ _CLEAN_OVERLAP_S = 1.0
 @dataclass(frozen=True)
 class Separation:
     """What a published configuration file says: the network, the rate in Hz it hears, how sounds are cut, and which of
-    several stems is the voice."""
+    several stems is the voice; for the embedded one also the frequency in Hz below which nothing is voice (0: none).
+    """
 
     name: str
     weights: str
@@ -35,6 +36,7 @@ class Separation:
     network: Config
     demix: DemixSettings
     voice_stem: int = 0
+    voice_from_hz: float = 0.0
 
 
 @cache
@@ -103,7 +105,8 @@ def _separation(name: str, data: Mapping[str, Any]) -> Separation:
         overlap=min(round(_CLEAN_OVERLAP_S * data["sample_rate"]), data["chunk_size"] // 4),
         shortest=data["model"].get("stft_n_fft", 2048))
     network = family.of(data["model"])
-    return Separation(name, data["weights"], data["sample_rate"], network, demix, data.get("voice_stem", 0))
+    return Separation(name, data["weights"], data["sample_rate"], network, demix, data.get("voice_stem", 0),
+                      data.get("voice_from_hz", 0.0))
 
 
 def _settings_beside(file: Path) -> dict[str, Any]:

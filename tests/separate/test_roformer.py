@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import save_file
-from torch import Tensor
 
 from deepsound.errors import Cancelled, EngineError, InputError
 from deepsound.models.roformer.config import BSRoformerConfig, MelBandRoformerConfig
@@ -28,20 +27,9 @@ from deepsound.separate.roformer import (
     RoformerSeparator,
 )
 from deepsound.types import Audio, Stems
+from tests.separate.small import SMALL, SMALL_MEL, tensors_of, write
 
 PUBLISHED = Path(__file__).parents[1] / "models" / "manifests" / "bs_roformer"
-SMALL = BSRoformerConfig(dim=8, depth=1, dim_head=4, heads=2, stft_n_fft=512, stft_hop_length=128, stft_win_length=512,
-                         freqs_per_bands=(7, 50, 200))
-SMALL_MEL = MelBandRoformerConfig(dim=8, depth=1, dim_head=4, heads=2, stft_n_fft=512, stft_hop_length=128,
-                                  stft_win_length=512, num_bands=6)
-
-
-def tensors_of(config: BSRoformerConfig | MelBandRoformerConfig) -> dict[str, Tensor]:
-    generator = torch.Generator().manual_seed(1)
-    return {name: torch.rand(tensor.shape, generator=generator) if name.endswith("freqs")
-            else 0.4 * torch.randn(tensor.shape, generator=generator)
-            for name, tensor in network(config).state_dict().items()}
-
 
 @pytest.fixture
 def checkpoint(tmp_path: Path) -> Callable[..., Path]:
@@ -49,15 +37,7 @@ def checkpoint(tmp_path: Path) -> Callable[..., Path]:
 
     def make(config: BSRoformerConfig | MelBandRoformerConfig = SMALL, suffix: str = ".ckpt",
              chunk: int = 22_050) -> Path:
-        path = tmp_path / f"small{suffix}"
-        if suffix == ".safetensors":
-            save_file(tensors_of(config), path)
-        else:
-            torch.save(tensors_of(config), path)
-        settings = {"model": asdict(config), "audio": {"chunk_size": chunk, "sample_rate": 44100},
-                    "inference": {"num_overlap": 2, "batch_size": 4}}
-        path.with_suffix(".json").write_text(json.dumps(settings))
-        return path
+        return write(tmp_path / f"small{suffix}", config, chunk)
 
     return make
 
