@@ -104,7 +104,7 @@ def open_source(path: Path | str, output_dir: Path | str) -> Source:
     from deepsound.batch.folder import Folder
     from deepsound.batch.table import Table
 
-    path, output_dir = Path(path).expanduser(), Path(output_dir).expanduser()
+    path, output_dir = Path(path).expanduser().absolute(), Path(output_dir).expanduser().absolute()
     if path.is_dir():
         if path.resolve() == output_dir.resolve():
             raise InputError(f"{path} would hold both the clips and the results; choose another output folder.")

@@ -31,7 +31,10 @@ _STOP_S = 0.8
 class _Hosted:
     """The actor: a Worker, and a flag that ends what it is doing."""
 
-    def __init__(self, settings: Settings, output_dir: Path, threads: int) -> None:
+    def __init__(self, settings: Settings, output_dir: Path, working_dir: Path, threads: int) -> None:
+        # So that a path that is not absolute means the same as where the batch was started.
+        with contextlib.suppress(OSError):
+            os.chdir(working_dir)
         if threads:
             import torch
 
@@ -69,7 +72,7 @@ class RayWorkers:
         settings.pipeline()
         self._ray = _ray()
         self.replaced = 0
-        self._arguments = (settings, output_dir.resolve())
+        self._arguments = (settings, output_dir.resolve(), Path.cwd())
         self._idle: deque[Any] = deque()
         self._owned = self._connect(address)
         resources = self._ray.cluster_resources()

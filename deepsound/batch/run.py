@@ -12,10 +12,12 @@ from deepsound.batch.clips import Job, Refused, Shard, Source
 from deepsound.batch.records import clear_leftovers, is_done, record_path
 from deepsound.batch.settings import Settings
 from deepsound.batch.worker import Report, Worker, fingerprint_of
-from deepsound.errors import OutputError
+from deepsound.errors import EngineError, OutputError
 from deepsound.media.files import output_error
 from deepsound.runtime.progress import Progress, ProgressEvent
 
+# So many clips at the very start, failed by an engine in one and the same way, say that the rest would be too.
+_ENGINE_FAULTS_ALLOWED = 5
 # Reasons kept for clips whose record could not be written; on a full disk these are all of them.
 _REASONS_KEPT = 1000
 
@@ -54,6 +56,7 @@ class Tally:
     failed: int = 0
     refused: int = 0
     began_s: float = field(default_factory=time.monotonic)
+    work_began_s: float | None = None
     reasons: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -64,9 +67,9 @@ class Tally:
     def eta_s(self) -> float | None:
         """Seconds until the end, from the clips that were worked on so far; None before the first."""
         worked = self.done + self.failed
-        if not worked:
+        if not worked or self.work_began_s is None:
             return None
-        return self.seconds / worked * max(self.total - worked - self.already, 0)
+        return (time.monotonic() - self.work_began_s) / worked * max(self.total - worked - self.already, 0)
 
     def note(self, report: Report, again: bool) -> None:
         """Count a report; `again`: of a clip that was counted as failed."""
@@ -109,7 +112,10 @@ class Batch:
     tally: Tally = field(default_factory=Tally)
 
     def run(self, progress: Progress = Progress()) -> Tally:
-        """Do what is not done, then once more what failed. Raises Cancelled, or OutputError without a folder."""
+        """Do what is not done, then once more what failed.
+
+        Raises Cancelled, OutputError without a folder, and EngineError when an engine fails the first clips alike.
+        """
         if "\0" in str(self.output_dir):
             raise OutputError(f"The output folder {str(self.output_dir)!r} has a null byte in it; choose another one.")
         try:
@@ -129,12 +135,20 @@ class Batch:
         for report in self.workers.work(self._pending(progress, again), progress):
             self.tally.note(report, again)
             self.listener.reported(report, self.tally)
+            self._stop_at_a_hopeless_start(report)
+
+    def _stop_at_a_hopeless_start(self, report: Report) -> None:
+        tally = self.tally
+        alike = report.engine_s_fault and set(tally.reasons.values()) == {report.message}
+        if alike and tally.failed >= _ENGINE_FAULTS_ALLOWED and not tally.done + tally.already:
+            raise EngineError(f"The first {tally.failed} clips failed alike, so the batch ends: {report.message}")
 
     def _pending(self, progress: Progress, again: bool) -> Iterator[Job]:
         for entry in self.shard.of(self.source):
             progress.check()
             if isinstance(entry, Job):
                 if not self._passed_over(entry, again):
+                    self.tally.work_began_s = self.tally.work_began_s or time.monotonic()
                     yield entry
             elif not again:
                 self.tally.refused += 1

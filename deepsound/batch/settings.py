@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, is_dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deepsound.batch.clips import Job
@@ -19,16 +20,23 @@ _NOT_THE_RESULT_S = frozenset({"device", "offload", "download"})
 
 @dataclass(frozen=True)
 class Settings:
-    """Keyword arguments of Pipeline and of Pipeline.run (without video, folder and progress), and whether to draw."""
+    """Keyword arguments of Pipeline and of Pipeline.run (without video, folder and progress), and whether to draw.
+
+    `model_folders` are searched for weights, in every process that works for the batch.
+    """
 
     engines: Mapping[str, Any] = field(default_factory=dict)
     run: Mapping[str, Any] = field(default_factory=dict)
     pictures: bool = False
+    model_folders: tuple[Path, ...] = ()
 
     def pipeline(self) -> Pipeline:
         """A new Pipeline. Raises EngineError or InputError for engines and options that do not exist."""
         from deepsound.pipeline import Pipeline
+        from deepsound.weights.places import register_model_folders
 
+        if self.model_folders:
+            register_model_folders(self.model_folders)
         return Pipeline(**self.engines)
 
     def for_clip(self, job: Job) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from deepsound.batch.clips import Job
 from deepsound.batch.records import Record, forget, is_done, record_path
 from deepsound.batch.settings import Settings
-from deepsound.errors import Cancelled, DeepSoundError, OutputError
+from deepsound.errors import Cancelled, DeepSoundError, EngineError, OutputError
 from deepsound.runtime.progress import Progress
 
 if TYPE_CHECKING:
@@ -20,12 +20,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Report:
-    """What came of a clip: done, failed with a message, or already done before."""
+    """What came of a clip: done, failed with a message, or already done before.
+
+    `engine_s_fault`: it failed by an engine, in the same way as other clips may, and not by what it is.
+    """
 
     job: Job
     status: Literal["done", "failed", "already"]
     seconds: float = 0.0
     message: str = ""
+    engine_s_fault: bool = False
 
 
 class Worker:
@@ -54,7 +58,11 @@ class Worker:
             raise
         except Exception as error:  # Nothing that one clip can do may end the others.
             failed = Record(job.label, "failed", fingerprint, time.perf_counter() - began, message_of(error))
-        return _reported_failure(job, failed, path)
+            engine_s_fault = isinstance(error, EngineError)
+        # On a full disk not even this fits; the report still tells it.
+        with contextlib.suppress(OutputError):
+            failed.write(path)
+        return Report(job, "failed", failed.seconds, failed.message, engine_s_fault)
 
     def _run(self, job: Job, progress: Progress) -> Result:
         result = self._pipeline.run(job.video, self._output_dir / job.folder, progress=progress,
@@ -78,13 +86,6 @@ def message_of(error: Exception) -> str:
     """An error as one line: a DeepSoundError's own words, another one's kind and words."""
     words = " ".join(str(error).split())[:1000]
     return words if isinstance(error, DeepSoundError) else f"{type(error).__name__}: {words}"
-
-
-def _reported_failure(job: Job, failed: Record, path: Path) -> Report:
-    # On a full disk not even this fits; the report still tells it.
-    with contextlib.suppress(OutputError):
-        failed.write(path)
-    return Report(job, "failed", failed.seconds, failed.message)
 
 
 def _files_of(result: Result, folder: Path) -> dict[str, int]:

@@ -57,7 +57,8 @@ def run(options: argparse.Namespace) -> int:
     from deepsound.errors import Cancelled
     from deepsound.runtime.progress import Progress
 
-    settings = Settings(pipeline_arguments(options), run_arguments(options), options.pictures)
+    settings = Settings(pipeline_arguments(options), run_arguments(options), options.pictures,
+                        tuple(Path(folder).expanduser().absolute() for folder in options.models))
     output_dir = Path(options.output_dir).expanduser()
     source, shard = open_source(options.source, output_dir), Shard.parse(options.shard)
     # Ray has a handler of its own for SIGTERM, so ours comes after it.

@@ -18,7 +18,7 @@ from deepsound.batch.clips import Shard, open_source
 from deepsound.batch.records import Record
 from deepsound.batch.summary import summarise
 from deepsound.cli.main import main
-from deepsound.errors import Cancelled, OutputError
+from deepsound.errors import Cancelled, EngineError, OutputError
 from deepsound.runtime.progress import CancelToken, Progress
 from tests import fakes
 
@@ -139,6 +139,16 @@ def test_a_failure_is_tried_once_more_at_the_end(folder_of, batch, tmp_path, mon
     record = Record.read(tmp_path / "out" / "broken.batch.json")
     assert record.status == "failed" and "broken.mp4 cannot be read" in record.message
     assert summarise(made).failures == [{"clip": "broken.mp4", "status": "failed", "message": record.message}]
+
+
+def test_an_engine_that_cannot_work_at_all_ends_the_batch(folder_of, batch, settings, tmp_path):
+    wrong = settings()
+    wrong.engines["generator"] = "wrong"
+    made = batch(folder_of(*(f"{index}.mp4" for index in range(9))), wrong)
+    with pytest.raises(EngineError, match="first 5 clips failed alike"):
+        made.run()
+    assert made.tally.failed == 5
+    assert batch(open_source(tmp_path / "clips", tmp_path / "out")).run().done == 9
 
 
 def test_a_full_disk_costs_its_clips_and_nothing_else(folder_of, batch, tmp_path, monkeypatch):
