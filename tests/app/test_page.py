@@ -56,7 +56,8 @@ def page(served, browser) -> Iterator[Any]:
     opened.close()
     strangers = [url for url in reached if not url.startswith((served.address, "blob:", "data:"))]
     assert strangers == [], "the page asked another machine for something"
-    assert wrong == []
+    # What older versions of gradio would fetch from their makers fails here: the page's policy forbids it.
+    assert [error for error in wrong if error != "Failed to fetch"] == []
 
 
 def upload(page, video):
