@@ -1,11 +1,14 @@
 // Several sounds and a video kept in step: all play all the time, so that switching is a matter of volume alone.
 // Whatever has the few members of a media element that are used here can be played.
-const TOLERANCE_S = 0.06;
 const END_S = 0.02;
 const ENOUGH_DATA = 2;
+// Up to here one out of step is led back a little faster or slower, beyond it jumps.
+const JUMP_S = 0.3;
+const IN_STEP_S = 0.02;
+const HASTE = 0.06;
 
 export class Player {
-  // `media` is a list of { element, duration }; the first of the longest leads, the others follow.
+  // `media` is a list of { element, duration }.
   constructor(media, duration, now = () => performance.now() / 1000) {
     this.media = media;
     this.duration = duration;
@@ -13,24 +16,34 @@ export class Player {
     this.playing = false;
     this.loop = false;
     this.time = 0;
+    this.preferred = null;
     this.anchor();
-    this.choose();
-  }
-
-  choose() {
-    const longest = Math.max(0, ...this.media.map((medium) => medium.duration));
-    this.lead = this.media.find((medium) => medium.duration === longest) ?? null;
-  }
-
-  // Go on without what cannot be played.
-  drop(element) {
-    this.media = this.media.filter((medium) => medium.element !== element);
     this.choose();
   }
 
   anchor() {
     this.anchorTime = this.time;
     this.anchorNow = this.now();
+  }
+
+  // The one that is heard leads where it can, so that only those that are not heard are ever hurried or moved.
+  prefer(element) {
+    this.preferred = element;
+    this.choose();
+  }
+
+  choose() {
+    const going = this.media.filter((medium) => this.time < medium.duration - END_S);
+    const longest = Math.max(0, ...going.map((medium) => medium.duration));
+    this.lead = going.find((medium) => medium.element === this.preferred)
+      ?? going.find((medium) => medium.duration === longest) ?? null;
+    if (this.lead) this.lead.element.playbackRate = 1;
+  }
+
+  // Go on without what cannot be played.
+  drop(element) {
+    this.media = this.media.filter((medium) => medium.element !== element);
+    this.choose();
   }
 
   toggle() {
@@ -47,12 +60,18 @@ export class Player {
 
   pause() {
     this.playing = false;
-    for (const { element } of this.media) element.pause();
+    for (const { element, duration } of this.media) {
+      element.pause();
+      element.playbackRate = 1;
+      const place = Math.min(this.time, duration);
+      if (Math.abs(element.currentTime - place) > IN_STEP_S) element.currentTime = place;
+    }
   }
 
   seek(time) {
     this.time = Math.min(Math.max(time, 0), this.duration);
     this.anchor();
+    this.choose();
     for (const medium of this.media) {
       medium.element.currentTime = Math.min(this.time, medium.duration);
       if (this.playing) this.start(medium);
@@ -75,10 +94,12 @@ export class Player {
     return this.time;
   }
 
-  // The leader's own time while it plays; past its end, time goes on by the clock; while it loads, time stands still.
+  // The leader's own time while it plays; where none is left, time goes on by the clock; while it loads, it stands.
   heardTime() {
+    if (this.lead && this.time >= this.lead.duration - END_S) this.choose();
     const { element, duration } = this.lead ?? {};
-    if (!element || this.time >= duration - END_S || element.ended) return this.anchorTime + this.now() - this.anchorNow;
+    if (!element) return this.anchorTime + this.now() - this.anchorNow;
+    if (element.ended) return duration;
     if (element.paused) {
       this.start(this.lead);
       return this.time;
@@ -91,8 +112,12 @@ export class Player {
       const { element, duration } = medium;
       if (medium === this.lead || this.time >= duration - END_S) continue;
       if (element.paused) this.start(medium);
-      const isLate = Math.abs(element.currentTime - this.time) > TOLERANCE_S;
-      if (isLate && !element.seeking && element.readyState >= ENOUGH_DATA) element.currentTime = this.time;
+      if (element.seeking || element.readyState < ENOUGH_DATA) continue;
+      const ahead = element.currentTime - this.time;
+      if (Math.abs(ahead) > JUMP_S) element.currentTime = this.time;
+      const isOut = Math.abs(ahead) > IN_STEP_S && Math.abs(ahead) <= JUMP_S;
+      const rate = isOut ? 1 - Math.sign(ahead) * HASTE : 1;
+      if (element.playbackRate !== rate) element.playbackRate = rate;
     }
   }
 
@@ -107,11 +132,12 @@ export class Player {
 
   // Let go of what the elements hold: the files, and the decoders behind them.
   dispose() {
-    this.pause();
     for (const { element } of this.media) {
+      element.pause();
       element.removeAttribute("src");
       element.load();
     }
+    this.playing = false;
     this.media = [];
     this.lead = null;
   }

@@ -79,12 +79,14 @@ export class CompareView {
     const { tracks, video } = this.comparison;
     const media = this.sounds.map((element, index) => ({ element, duration: tracks[index].duration }));
     this.video = null;
+    this.trouble = "";
     if (video) {
       this.video = document.createElement("video");
       Object.assign(this.video, { muted: true, playsInline: true, preload: "auto", disablePictureInPicture: true });
       this.video.addEventListener("error", () => {
         this.player?.drop(this.video);
-        this.heard.textContent = this.texts.noVideo;
+        this.trouble = this.texts.noVideo;
+        if (this.comparison) this.showMix();
       }, { once: true });
       this.video.src = this.urlOf(video.file);
       media.push({ element: this.video, duration: video.duration });
@@ -224,11 +226,13 @@ export class CompareView {
       const sound = this.sounds[index];
       if (sound) Object.assign(sound, { volume: loud[index], muted: !heard[index] });
     });
+    this.player.prefer(this.sounds[heard.indexOf(true)] ?? null);
     const names = tracks.filter((_, index) => heard[index]);
     this.element.dataset.audible = names.map((track) => track.name).join(" ");
     this.heard.textContent = names.length
       ? `${this.texts.hearing}: ${names.map((track) => this.texts[track.name] ?? track.title).join(" + ")}`
       : this.texts.nothingHeard;
+    if (this.trouble) this.heard.textContent = this.trouble;
     this.pair.forEach((button, index) => pressed(button, names.length === 1 && heard[index]));
     pressed(this.equal, this.mix.equal);
     pressed(this.loop, this.player.loop);

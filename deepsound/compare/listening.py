@@ -27,6 +27,7 @@ VERSION = 1
 # More columns than a card has pixels, and few enough for the description to stay small.
 _COLUMNS = 1200
 _MEL_HEIGHT = 160
+_BLOCK = 1 << 22
 _PREVIEW_SIDE = 720
 _PREVIEW_OPTIONS = {"crf": "21", "preset": "veryfast"}
 # What browsers play wherever they run; the rest is encoded again, smaller.
@@ -92,9 +93,19 @@ def _sound(track: Track, place: Place, progress: Progress) -> str | None:
     if not track.heard.samples:
         return None
     path = place(".flac")
-    gain = 10 ** (track.level.gain_db / 20)
-    write_flac(Audio(track.heard.waveform * gain, track.heard.sample_rate), path, progress)
+    write_flac(_gained(track.heard, track.level.gain_db, progress), path, progress)
     return path.name
+
+
+def _gained(audio: Audio, gain_db: float, progress: Progress) -> Audio:
+    import torch
+
+    waveform = torch.empty_like(audio.waveform)
+    for start in range(0, audio.samples, _BLOCK):
+        progress.check()
+        part = slice(start, start + _BLOCK)
+        torch.mul(audio.waveform[:, part], 10 ** (gain_db / 20), out=waveform[:, part])
+    return Audio(waveform, audio.sample_rate)
 
 
 def write_flac(audio: Audio, path: Path, progress: Progress) -> None:

@@ -5,7 +5,8 @@ import { Player } from "../../web/compare_player.js";
 
 class Medium {
   constructor() {
-    Object.assign(this, { currentTime: 0, paused: true, ended: false, seeking: false, readyState: 4, plays: 0, src: "x" });
+    Object.assign(this, { currentTime: 0, paused: true, ended: false, seeking: false, readyState: 4, plays: 0, src: "x",
+      playbackRate: 1 });
   }
 
   play() {
@@ -35,14 +36,55 @@ test("all media play at once and the first of the longest leads", () => {
   assert.equal(it.tick(), 1.5);
 });
 
-test("those out of step are brought back, and small differences left alone", () => {
+test("one that is a little out of step is hurried or held back until it is in step", () => {
   const { player: it, elements } = player([4, 4, 4]);
   it.play();
-  elements[0].currentTime = 1;
-  elements[1].currentTime = 0.97;
-  elements[2].currentTime = 0.7;
+  for (const [index, time] of [1, 0.9, 1.1].entries()) elements[index].currentTime = time;
   it.tick();
-  assert.deepEqual(elements.map((element) => element.currentTime), [1, 0.97, 1]);
+  assert.deepEqual(elements.map((element) => element.currentTime), [1, 0.9, 1.1]);
+  assert.deepEqual(elements.map((element) => element.playbackRate), [1, 1.06, 0.94]);
+  for (const [index, time] of [2, 1.99, 2.01].entries()) elements[index].currentTime = time;
+  it.tick();
+  assert.deepEqual(elements.map((element) => element.playbackRate), [1, 1, 1]);
+});
+
+test("one that is far out of step jumps", () => {
+  const { player: it, elements } = player([4, 4]);
+  it.play();
+  Object.assign(elements[0], { currentTime: 2 });
+  it.tick();
+  assert.deepEqual([elements[1].currentTime, elements[1].playbackRate], [2, 1]);
+  Object.assign(elements[1], { currentTime: 0, seeking: true });
+  it.tick();
+  assert.equal(elements[1].currentTime, 0, "while it seeks it is left alone");
+});
+
+test("the one that is heard leads, at its own pace, and while it lasts", () => {
+  const { player: it, elements, clock } = player([4, 2, 4]);
+  elements[1].playbackRate = 1.06;
+  it.prefer(elements[1]);
+  it.play();
+  for (const [index, time] of [1.1, 1, 1.1].entries()) elements[index].currentTime = time;
+  assert.equal(it.tick(), 1);
+  assert.deepEqual(elements.map((element) => element.playbackRate), [0.94, 1, 0.94]);
+  elements[1].currentTime = 1.99;
+  it.tick();
+  clock.now += 0.1;
+  elements[0].currentTime = 2.1;
+  assert.equal(it.tick(), 2.1);
+  it.seek(0.5);
+  assert.equal(it.lead.element, elements[1]);
+  it.prefer(null);
+  assert.equal(it.lead.element, elements[0]);
+});
+
+test("a pause puts all at one place", () => {
+  const { player: it, elements } = player([4, 4, 1]);
+  it.play();
+  for (const [index, time] of [2, 1.9, 1].entries()) elements[index].currentTime = time;
+  it.tick();
+  it.pause();
+  assert.deepEqual(elements.map(({ currentTime, playbackRate }) => [currentTime, playbackRate]), [[2, 1], [2, 1], [1, 1]]);
 });
 
 test("one that a browser paused goes on, but not past its end", () => {
