@@ -6,6 +6,7 @@ from typing import Any
 
 from torch import Tensor
 
+from deepsound.errors import EngineError
 from deepsound.generate.foleycrafter.checkpoint import HOP
 from deepsound.generate.foleycrafter.networks import Stage
 from deepsound.generate.foleycrafter.windows import joined, windows
@@ -20,7 +21,7 @@ _FULL_SCALE = 32768
 
 
 def spectrograms_of(stage: Stage, latents: list[list[Tensor]], progress: Progress) -> list[list[Tensor]]:
-    """Natural-log mel spectrograms [1, 256, 1024] of latents."""
+    """Natural-log mel spectrograms [1, 256, 1024] of latents. Raises EngineError for latents that are not finite."""
     autoencoder = stage.autoencoder()
     scale = autoencoder.config.scaling_factor
     made: list[list[Tensor]] = []
@@ -28,6 +29,7 @@ def spectrograms_of(stage: Stage, latents: list[list[Tensor]], progress: Progres
         made.append([])
         for window in take:
             progress.check()
+            _require_finite(window)
             made[-1].append(_painted(autoencoder, window / scale))
     return made
 
@@ -44,6 +46,13 @@ def sounds_of(stage: Stage, spectrograms: list[list[Tensor]], duration_s: float,
             made.append(waveform[:, :min(COLUMNS * HOP, round(span.duration_s * SAMPLE_RATE))])
         sounds.append(Audio(joined(made, spans, samples, SAMPLE_RATE), SAMPLE_RATE))
     return sounds
+
+
+def _require_finite(latent: Tensor) -> None:
+    # As 16-bit samples nothing would show it any more.
+    if not bool(latent.isfinite().all()):
+        raise EngineError("FoleyCrafter's sampling left the range of its precision (NaN or infinite latents); use "
+                          "precision fp32 or bf16, or a smaller cfg.")
 
 
 def _painted(autoencoder: Any, latent: Tensor) -> Tensor:

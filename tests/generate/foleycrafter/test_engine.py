@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 
-from deepsound.errors import Cancelled
+from deepsound.errors import Cancelled, EngineError
 from deepsound.generate.foleycrafter import conditions, networks, sampling
 from deepsound.generate.foleycrafter.asked import Settings, checked
 from deepsound.generate.foleycrafter.checkpoint import located
@@ -209,6 +209,14 @@ def test_half_precision_is_for_the_large_networks_alone(clip: Clip) -> None:
     assert bool(half.waveform.isfinite().all())
     assert {row.key.dtype for row in residency().report() if row.key.name == "foleycrafter denoiser"} >= {"bfloat16"}
     assert all(row.key.dtype == "float32" for row in residency().report() if row.key.name == "foleycrafter onsets")
+
+
+def test_a_sampling_that_overflows_is_an_error_and_no_noise(
+    foley: FoleyCrafterGenerator, clip: Clip, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sampling, "latents_of", lambda *given: [[torch.full((1, 4, 32, 128), float("nan"))]])
+    with pytest.raises(EngineError, match=r"NaN or infinite latents.*use precision fp32"):
+        foley.generate(clip, FEW, QUIET)
 
 
 def test_nothing_is_asked_of_the_network_and_nothing_is_printed(
