@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _LEAST_FULL_SCALE = 0.05
 _FREQUENCIES_HZ = (100, 500, 1000, 2000, 4000, 8000, 16000)
 _LEAST_LABEL_GAP = 15
-_SHADE = 0.30
+_SHADE = 0.24
 
 
 def full_scale(comparison: Comparison) -> float:
