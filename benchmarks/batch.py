@@ -31,7 +31,7 @@ from typing import Any
 from benchmarks._clips import make_clip
 from benchmarks._measure import save
 
-CLIPS = 8
+CLIPS = 6
 CLIP_S = 10
 VGGSOUND_CLIPS, GPUS = 15_000, 8
 JUDGEMENT_TOKENS = 200
@@ -56,7 +56,8 @@ class Watch:
             for worker, clips in workers.items():
                 with contextlib.suppress(OSError):
                     process = Path("/proc") / worker.rpartition(":")[2]
-                    self.peaks[worker] = peak_mb(process)
+                    # One that has just ended no longer tells.
+                    self.peaks[worker] = max(self.peaks.get(worker, 0.0), peak_mb(process))
                     self.processor[worker].setdefault(clips, processor_s(process))
 
     @property

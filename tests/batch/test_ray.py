@@ -63,7 +63,7 @@ def test_every_clip_is_in_the_output_once_though_a_worker_is_killed(cluster, cli
         summary = summarise(batch)
         assert (summary.done, summary.workers_replaced) == (CLIPS, 1) and summary.complete
         did = {Record.read(path).worker for path in out.glob("*.batch.json")}
-        assert set(killed) < did and len(did) == 3
+        assert set(killed) < did
         assert Batch(source, out, settings, workers).run().already == CLIPS
         stops_when_asked(workers, settings, folder, tmp_path / "stopped")
     here = tmp_path / "here"
