@@ -1,7 +1,8 @@
-"""Clips and sounds that tests make for themselves, and the one real clip, where it is at hand."""
+"""Clips and sounds that tests make for themselves, the one real clip, and how tests share a machine's cores."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -18,6 +19,23 @@ CODECS = {".mp4": ("libx264", "aac"), ".mov": ("libx264", "pcm_s16le"), ".mkv": 
 LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1"}
 
 Painter = Callable[[int], np.ndarray]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """A worker among several is one thread: two that each use every core wait for each other."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        import torch
+
+        torch.set_num_threads(1)
+        os.environ["OMP_NUM_THREADS"] = "1"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Under `--dist loadgroup` a file's tests stay together, and so do those that share ComfyUI servers."""
+    for item in items:
+        if item.get_closest_marker("xdist_group") is None:
+            shared = "comfy" if item.path.parent.name == "comfy" else str(item.path)
+            item.add_marker(pytest.mark.xdist_group(shared))
 
 
 @pytest.fixture(scope="session")
