@@ -22,7 +22,7 @@ _FALLBACKS = [("generate again, avoiding voices (neg)", "neg"), ("keep the coars
               ("no sound (rm)", "rm")]
 _AUTOMATIC: dict[engines.Kind, str] = {
     "generator": "auto: the video's own sound if it has any, else the embedded draft",
-    "reasoner": "auto: the embedded rules", "separator": "auto: the embedded bs_roformer_tiny"}
+    "reasoner": "auto: the embedded reasoner", "separator": "auto: the embedded bs_roformer_tiny"}
 # As many as may be in line: the line is kept by Runs.
 _AT_ONCE = 16
 

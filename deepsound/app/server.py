@@ -31,7 +31,7 @@ LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _QUIET = {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_DISABLE_TELEMETRY": "1", "GRADIO_SHARE": "False",
           "GRADIO_MCP_SERVER": "False", "GRADIO_SSR_MODE": "False", "GRADIO_RUN_HISTORY": "False"}
 # What the first run would otherwise import while somebody waits for it to be cancelled.
-_NEEDED_SOON = ("torch", "deepsound.generate.draft.engine", "deepsound.reason.rules", "deepsound.separate.spectral",
+_NEEDED_SOON = ("torch", "deepsound.generate.draft.engine", "deepsound.reason.rules", "deepsound.separate.roformer",
                 "deepsound.media.loudness", "deepsound.media.mux")
 
 

@@ -13,6 +13,10 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import write_video
+
+pytestmark = pytest.mark.slow
+
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
          "--disable-component-update", "--disable-sync", "--autoplay-policy=no-user-gesture-required"]
@@ -60,6 +64,14 @@ def page(served, browser) -> Iterator[Any]:
     assert [error for error in wrong if error != "Failed to fetch"] == []
 
 
+@pytest.fixture(scope="module")
+def long_video(tmp_path_factory) -> Path:
+    """A minute, so that there is time to stop what is made of it."""
+    path = tmp_path_factory.mktemp("clips") / "long.mp4"
+    write_video(path, seconds=60.0, fps=12, size=(320, 240))
+    return path
+
+
 def upload(page, video):
     page.set_input_files("#ds-video input[type=file]", video)
     page.wait_for_selector("#ds-video video")
@@ -94,9 +106,9 @@ def test_a_narrated_clip_is_cleaned_and_everything_is_shown(served, page):
     assert str(served.folder) not in json.dumps(record)
 
 
-def test_a_run_is_cancelled_half_way_and_leaves_nothing(served, page, make_video):
+def test_a_run_is_cancelled_half_way_and_leaves_nothing(served, page, long_video):
     runs_before = set((served.folder / "runs").iterdir())
-    upload(page, make_video("long.mp4", seconds=60.0, fps=25, size=(320, 240)))
+    upload(page, long_video)
     choose(page, "generator", "draft")
     page.click("#ds-run")
     page.wait_for_function("() => document.querySelector('[data-step=generate] progress').value > 0.02", timeout=60_000)
@@ -106,11 +118,11 @@ def test_a_run_is_cancelled_half_way_and_leaves_nothing(served, page, make_video
     assert set((served.folder / "runs").iterdir()) == runs_before
 
 
-def test_a_page_that_is_closed_stops_its_run(served, browser, make_video):
+def test_a_page_that_is_closed_stops_its_run(served, browser, long_video):
     runs_before = set((served.folder / "runs").iterdir())
     page = browser.new_page()
     page.goto(served.address)
-    upload(page, make_video("long.mp4", seconds=60.0, fps=25, size=(320, 240)))
+    upload(page, long_video)
     choose(page, "generator", "draft")
     page.click("#ds-run")
     page.wait_for_function("() => document.querySelector('[data-step=generate] progress').value > 0.01", timeout=60_000)
