@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -240,3 +241,11 @@ def test_the_command_line_tells_what_came_of_it(clips, tmp_path, capsys):
     assert main(["batch", str(tmp_path / "missing"), "--out", str(out)]) == 2
     assert main(["batch", str(folder), "--out", str(folder / "b.mp4" / "x")]) == 5
     assert main([*command, "--generator", "nonsense"]) == 2
+
+
+def test_the_example_of_the_documentation_runs(clips, tmp_path, monkeypatch, capsys):
+    clips("a.mp4")
+    monkeypatch.chdir(tmp_path)
+    text = (Path(__file__).parents[2] / "docs" / "many_clips.md").read_text()
+    exec(compile(text.partition("```python\n")[2].partition("```")[0], "many_clips.md", "exec"), {})  # noqa: S102
+    assert capsys.readouterr().out == "{'no': 1}\n" and (tmp_path / "outputs" / "a.wav").exists()
