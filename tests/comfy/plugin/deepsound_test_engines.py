@@ -5,7 +5,7 @@ import time
 import numpy as np
 
 from deepsound.runtime.residency import residency
-from deepsound.types import Audio, ChainOfThought, Judgement, Plan, Stems, Verdict
+from deepsound.types import Audio, ChainOfThought, Judgement, Plan, Span, Stems, Verdict
 
 RATE = 16_000
 
@@ -53,6 +53,18 @@ class SaysYes:
 
 class SaysNo(SaysYes):
     verdict, category = Verdict.NO, "No3"
+
+
+class WritesSlowly(SaysYes):
+    """Needs a while for each of its sections, as a model does."""
+
+    def judge(self, clip, audio, progress):
+        thought = ChainOfThought("I look and listen.", "Hills, and a <b>voice</b>.", "Nobody is seen.", "A. Yes")
+        for line in thought.tagged().splitlines(keepends=True):
+            progress.say(line)
+            for _ in progress.track(range(10), 10):
+                time.sleep(0.05)
+        return Judgement(Verdict.YES, "Yes", thought, voice_spans=(Span(0.5, 1.2),), people_times_s=())
 
 
 class LeavesHalf:

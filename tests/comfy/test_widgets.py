@@ -1,0 +1,253 @@
+"""The pack's own widgets on ComfyUI's page: the reasoning panel, the handles of a part, messages, cancelling."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.comfy.pages import READY, RUN
+
+pytestmark = [pytest.mark.comfy, pytest.mark.page]
+
+LOAD, JUDGE, SAVE, TOLD = 1, 2, 3, 4
+GRAPH_ID = "0c6e5f0e-6a4b-4c1b-9d1a-5f3a7d1c2b90"
+# The interface asks whether a graph is joined by the number of its links.
+LINKS = [[1, LOAD, 0, JUDGE, 0, "VIDEO"], [2, LOAD, 1, JUDGE, 1, "AUDIO"], [3, LOAD, 0, SAVE, 0, "VIDEO"],
+         [4, LOAD, 1, SAVE, 1, "AUDIO"], [5, JUDGE, 1, TOLD, 0, "*"]]
+PANEL = f"app.graph.getNodeById({JUDGE}).widgets.find(w => w.name === 'deepsound_reasons').element"
+VIDEO_OF = """(id) => {
+    const node = app.graph.getNodeById(id);
+    const places = [node.widgets.find(w => w.name === 'video-preview')?.element, node.videoContainer,
+                    document.querySelector(`[data-node-id="${id}"]`)];
+    return places.map(place => place?.querySelector?.('video')).find(video => video?.isConnected);
+}"""
+START = """() => { window.ended = null;
+    for (const ending of ['execution_success', 'execution_error', 'execution_interrupted'])
+        app.api.addEventListener(ending, () => { window.ended ??= ending; });
+    return app.queuePrompt(0, 1); }"""
+
+
+def graph(file: str, engine: str = "writes_slowly", start: float = 0.0) -> dict[str, Any]:
+    """Load, judge and save: the nodes with widgets of the pack's own; and one that wants the verdict."""
+    def node(id: int, kind: str, left: int, height: int, values: list[Any], inputs: list[Any],
+             outputs: list[Any]) -> dict[str, Any]:
+        return {"id": id, "type": kind, "pos": [left, 60], "size": [400, height], "flags": {}, "order": id, "mode": 0,
+                "inputs": inputs, "outputs": outputs, "properties": {"Node name for S&R": kind},
+                "widgets_values": values}
+
+    def taken(name: str, kind: str, link: int) -> dict[str, Any]:
+        return {"name": name, "type": kind, "link": link}
+
+    given = [{"name": "video", "type": "VIDEO", "links": [1, 3]}, {"name": "audio", "type": "AUDIO", "links": [2, 4]}]
+    return {
+        "id": GRAPH_ID, "revision": 0, "last_node_id": 4, "last_link_id": 5, "version": 0.4, "groups": [],
+        "config": {}, "extra": {}, "links": LINKS, "nodes": [
+            node(LOAD, "DeepSoundLoadVideo", 60, 560, [file, start, 0.0, "image"], [], given),
+            node(JUDGE, "DeepSoundVoiceOverCoT", 500, 700, [engine, "no", True, False, "auto", False, False],
+                 [taken("video", "VIDEO", 1), taken("audio", "AUDIO", 2)],
+                 [{"name": "voice_over", "type": "BOOLEAN", "links": []},
+                  {"name": "verdict", "type": "STRING", "links": [5]}]),
+            node(SAVE, "DeepSoundMuxVideo", 940, 560, ["widgets/saved", "auto", "auto"],
+                 [taken("video", "VIDEO", 3), taken("audio", "AUDIO", 4)], []),
+            node(TOLD, "PreviewAny", 940, 100, [], [taken("source", "*", 5)], []) | {"pos": [940, 720]},
+        ]}
+
+
+@pytest.fixture(scope="module")
+def page(server, browser) -> Iterator[Any]:
+    """One page for all tests of a server; errors that name the pack fail the last of them."""
+    page = browser.new_page(viewport={"width": 1500, "height": 1000})
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(f"{error}\n{error.stack}"))
+    page.on("console", lambda message: errors.append(f"{message.text} {message.location}")
+            if message.type == "error" else None)
+    page.goto(server.url)
+    page.wait_for_function(READY, timeout=30_000)
+    yield page
+    page.close()
+    assert not [error for error in errors if "deepsound" in error.lower()]
+
+
+@pytest.fixture
+def clip(server, make_video, tone) -> str:
+    target = server.base / "input" / "widgets.mp4"
+    if not target.exists():
+        shutil.copy(make_video("widgets.mp4", size=(320, 180), fps=25, seconds=4.0, audio=tone(seconds=4.0)), target)
+    return target.name
+
+
+def show(page: Any, workflow: dict[str, Any]) -> None:
+    """Open the graph, all of it in sight, with its preview loaded."""
+    for _ in range(2):  # A page that was just opened may still put back what it showed before.
+        page.evaluate("async graph => { await app.loadGraphData(graph); app.canvas.ds.scale = 1; "
+                      "app.canvas.ds.offset = [0, 40]; app.canvas.setDirty(true, true); }", workflow)
+        page.wait_for_function(f"() => app.graph._nodes.length === 4 && ({VIDEO_OF})({LOAD})?.duration > 0",
+                               timeout=20_000)
+        if page.evaluate("() => app.graph.id") == workflow["id"]:
+            return
+    raise AssertionError("the page shows another graph")
+
+
+def screenshot(server: Any, page: Any, name: str) -> None:
+    """Kept where DEEPSOUND_SCREENSHOTS says, else with the test's server."""
+    folder = Path(os.environ.get("DEEPSOUND_SCREENSHOTS") or server.base / "screenshots")
+    folder.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=str(folder / f"{name}_{server.core.name}.png"))
+
+
+def numbers(page: Any) -> list[float]:
+    return page.evaluate(f"""() => ['start', 'duration'].map(
+        name => app.graph.getNodeById({LOAD}).widgets.find(w => w.name === name).value)""")
+
+
+def drag(page: Any, handle: str, share: float) -> None:
+    """Take a handle of the bar to a share of the video's length, as a hand would."""
+    bar = page.evaluate("() => { const box = document.querySelector('.deepsound-trim [data-handle]').parentElement"
+                        ".getBoundingClientRect(); return [box.left, box.width]; }")
+    grip = page.locator(f".deepsound-trim [data-handle={handle}]").bounding_box()
+    page.mouse.move(grip["x"] + grip["width"] / 2, grip["y"] + 8)
+    page.mouse.down()
+    page.mouse.move(bar[0] + bar[1] * share, grip["y"] + 10, steps=4)
+    page.mouse.up()
+
+
+def test_the_handles_and_the_numbers_of_a_part_are_one(server, page, clip):
+    show(page, graph(clip))
+    page.wait_for_function("() => document.querySelector('.deepsound-trim').innerText.includes('25 fps')")
+    assert page.locator(".deepsound-trim").inner_text().startswith("320 × 180 · 25 fps · 4.00 s")
+    drag(page, "start", 0.25)
+    drag(page, "end", 0.75)
+    start, duration = numbers(page)
+    assert start == pytest.approx(1.0, abs=0.06) and duration == pytest.approx(2.0, abs=0.08)
+    page.evaluate(f"""() => {{ const widgets = app.graph.getNodeById({LOAD}).widgets;
+        widgets.find(w => w.name === 'start').value = 2; widgets.find(w => w.name === 'duration').value = 1; }}""")
+    page.wait_for_function("() => document.querySelector('.deepsound-trim').innerText.includes('2.00 s – 3.00 s')")
+    left = page.evaluate("() => document.querySelector('.deepsound-trim [data-handle=start]').style.left")
+    assert left == "50%"
+    screenshot(server, page, "trim")
+    drag(page, "both", 1.0)
+    assert numbers(page) == [3.0, 0.0], "the right end means to the end"
+
+
+def test_the_preview_plays_the_part_with_its_sound(page, clip):
+    show(page, graph(clip, start=2.0))
+    playing = page.evaluate(f"""async () => {{ const video = ({VIDEO_OF})({LOAD});
+        const sounds = !video.muted;
+        video.muted = true;  // Without a click on the page a browser plays nothing aloud.
+        await video.play();
+        return [sounds, video.videoWidth]; }}""")
+    assert playing == [True, 320]
+    page.wait_for_function(f"""() => {{ const video = ({VIDEO_OF})({LOAD});
+        return video.currentTime > 2.1 && video.webkitAudioDecodedByteCount > 0; }}""", timeout=15_000)
+
+
+def test_the_four_sections_appear_as_they_are_written(server, page, clip):
+    show(page, graph(clip))
+    page.evaluate(START)
+    page.wait_for_function(f"() => {PANEL}.innerText.includes('I look and listen.')", timeout=20_000)
+    written = page.evaluate(f"() => {PANEL}.innerText")
+    assert "A. Yes" not in written and "Thinking" in written
+    page.wait_for_function("() => window.ended", timeout=20_000)
+    page.wait_for_function(f"() => {PANEL}.querySelector('.deepsound-yes')", timeout=5_000)
+    shown = page.evaluate(f"""() => ({{ badge: {PANEL}.querySelector('.deepsound-badge').textContent,
+        sections: [...{PANEL}.querySelectorAll('[data-section]')].map(label => label.dataset.section),
+        text: {PANEL}.innerText, markup: {PANEL}.querySelectorAll('b').length,
+        painted: new Set({PANEL}.querySelector('canvas').getContext('2d').getImageData(0, 0, 300, 60).data).size }})""")
+    assert shown["badge"] == "Voice-over (Yes)"
+    assert shown["sections"] == ["SUMMARY", "CAPTION", "REASONING", "CONCLUSION"]
+    assert "voice heard: 0.5 s – 1.2 s" in shown["text"] and shown["painted"] > 4
+    assert "<b>voice</b>" in shown["text"] and not shown["markup"], "an engine's words are text, never markup"
+    page.wait_for_function(f"() => ({VIDEO_OF})({SAVE})?.videoWidth === 320", timeout=15_000)
+    note = page.locator(".deepsound-note").inner_text()
+    assert note.startswith("widgets/saved_0000") and "picture copied as it is" in note
+    screenshot(server, page, "reasons")
+
+
+def test_what_was_shown_is_there_again_in_another_tab_and_after_a_reload(server, page, clip):
+    show(page, {**graph(clip), "id": "another"})
+    assert "appear here" in page.evaluate(f"() => {PANEL}.innerText")
+    show(page, graph(clip))
+    page.wait_for_function(f"() => {PANEL}.querySelector('.deepsound-yes')", timeout=5_000)
+    page.reload()
+    page.wait_for_function(READY, timeout=30_000)
+    show(page, graph(clip))
+    page.wait_for_function(f"() => {PANEL}.querySelector('.deepsound-yes')", timeout=5_000)
+    assert "Nobody is seen." in page.evaluate(f"() => {PANEL}.innerText")
+
+
+def test_a_cached_run_keeps_what_is_shown(page, clip):
+    show(page, graph(clip))
+    assert page.evaluate(RUN)[0] == "execution_success"
+    assert page.evaluate(f"() => {PANEL}.querySelector('.deepsound-badge').textContent") == "Voice-over (Yes)"
+
+
+def test_a_wrong_input_shows_its_message_on_the_node(server, page, clip):
+    show(page, graph(clip))
+    page.evaluate(f"""() => {{ app.graph.getNodeById({SAVE}).widgets.find(w => w.name === 'filename_prefix').value =
+        '../out'; }}""")
+    page.evaluate(START)
+    page.wait_for_function("() => window.ended", timeout=20_000)
+    page.wait_for_function(f"""() => app.graph.getNodeById({SAVE}).widgets.find(w => w.name === 'deepsound_error')
+        ?.element.innerText.includes("leads out of ComfyUI's output folder")""", timeout=10_000)
+    screenshot(server, page, "refused")
+    page.evaluate(f"""() => app.graph.getNodeById({SAVE}).widgets.find(w => w.name === 'filename_prefix').value =
+        'widgets/saved'""")
+    assert page.evaluate(RUN)[0] == "execution_success"
+    page.wait_for_function(f"""() => !app.graph.getNodeById({SAVE}).widgets.some(w => w.name === 'deepsound_error')""",
+                           timeout=5_000)
+
+
+@pytest.mark.failing_run
+def test_an_error_in_a_run_stands_on_its_node(page, clip):
+    show(page, graph(clip, start=99.0))
+    assert page.evaluate(RUN)[0] == "execution_error"
+    page.wait_for_function(f"""() => app.graph.getNodeById({LOAD}).widgets.find(w => w.name === 'deepsound_error')
+        ?.element.innerText.includes('past the end')""", timeout=5_000)
+
+
+def test_cancel_ends_a_run_within_a_second(page, clip):
+    show(page, {**graph(clip, start=0.5), "id": "5a0d8f0e-0000-4c1b-9d1a-5f3a7d1c2b91"})
+    page.evaluate(START)
+    page.wait_for_function(f"() => {PANEL}.innerText.includes('I look and listen.')", timeout=20_000)
+    asked = time.monotonic()
+    page.evaluate("() => app.extensionManager.command.execute('Comfy.Interrupt')")
+    page.wait_for_function("() => window.ended", timeout=5_000)
+    assert time.monotonic() - asked < 1.5, "the limit is a second; the rest is the browser's"
+    assert page.evaluate("() => window.ended") == "execution_interrupted"
+    assert "Stopped before there was a verdict" in page.evaluate(f"() => {PANEL}.innerText")
+
+
+def test_nodes_two_shows_the_same(server, page, clip):
+    version = page.evaluate("() => window.__COMFYUI_FRONTEND_VERSION__ ?? '0.0'")
+    if [int(part) for part in version.split(".")[:2]] < [1, 30]:
+        pytest.skip(f"Nodes 2.0 of front end {version} shows no widget that is an element, nor its own video preview")
+    page.evaluate("async () => { await app.extensionManager.setting.set('Comfy.VueNodes.Enabled', true); }")
+    try:
+        page.reload()
+        page.wait_for_function(READY, timeout=30_000)
+        show(page, graph(clip))
+        page.wait_for_function(f"() => {PANEL}.isConnected && {PANEL}.querySelector('.deepsound-yes')", timeout=10_000)
+        page.wait_for_function("() => document.querySelector('.deepsound-trim').innerText.includes('25 fps')")
+        drag(page, "start", 0.5)
+        assert numbers(page)[0] == pytest.approx(2.0, abs=0.06)
+        page.evaluate(f"""() => {{ app.graph.getNodeById({SAVE}).widgets.find(w => w.name === 'filename_prefix').value =
+            '../out'; app.queuePrompt(0, 1); }}""")
+        page.wait_for_function("() => document.querySelector('.deepsound-error')?.isConnected", timeout=10_000)
+        screenshot(server, page, "nodes_2")
+    finally:
+        page.evaluate("async () => { await app.extensionManager.setting.set('Comfy.VueNodes.Enabled', false); }")
+
+
+def test_the_widgets_neither_travel_with_the_prompt_nor_with_the_workflow(page, clip):
+    show(page, graph(clip))
+    sent = page.evaluate("async () => await app.graphToPrompt()")
+    assert "deepsound_" not in json.dumps(sent["output"])
+    saved = {node["id"]: node["widgets_values"] for node in sent["workflow"]["nodes"]}
+    assert saved[LOAD][:3] == [clip, 0, 0] and saved[JUDGE][0] == "writes_slowly" and len(saved[JUDGE]) == 7
