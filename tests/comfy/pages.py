@@ -25,6 +25,12 @@ RUN = """() => new Promise(resolve => {
         app.api.addEventListener(ending, event => resolve([ending, event.detail]));
     app.queuePrompt(0, 1);
 })"""
+# What lies outside the window has no players.
+WHOLE_VIEW = """() => {
+    app.canvas.ds.scale = 0.3;
+    app.canvas.ds.offset = [200, 300];
+    app.canvas.setDirty(true, true);
+}"""
 PLAYERS = """() => [...document.querySelectorAll('video')].filter(video => video.src.includes('type=output'))
     .map(video => [video.error?.message ?? '', Number.isFinite(video.duration), video.videoWidth])"""
 

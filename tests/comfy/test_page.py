@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.comfy.pages import DROP, PLAYERS, READY, RUN, open_workflow, wait_for_graph
+from tests.comfy.pages import DROP, PLAYERS, READY, RUN, WHOLE_VIEW, open_workflow, wait_for_graph
 
 pytestmark = [pytest.mark.comfy, pytest.mark.page]
 
@@ -63,10 +63,13 @@ def test_dropping_a_saved_video_opens_its_workflow_again(server, page, make_vide
 def test_mmaudio_runs_from_the_page_to_a_video_that_plays(server, page, make_video, tone):
     shutil.copy(make_video("mmaudio.mp4", size=(320, 240), fps=25, seconds=1.2), server.base / "input")
     open_workflow(page, "deepsound_s4_neg", "mmaudio.mp4")
+    page.evaluate(WHOLE_VIEW)
     page.evaluate("""() => { for (const id of [2, 3]) {
         const widgets = app.graph.getNodeById(id).widgets;
         widgets.find(w => w.name === 'variant').value = 'mmaudio_small_16k';
-        widgets.find(w => w.name === 'steps').value = 2; } }""")
+        widgets.find(w => w.name === 'steps').value = 2; }
+        for (const [id, engine] of [[4, 'says_yes'], [7, 'leaves_half']])
+            app.graph.getNodeById(id).widgets.find(w => w.name === 'engine').value = engine; }""")
     ending, detail = page.evaluate(RUN)
     assert ending == "execution_success", detail
     page.wait_for_function(f"() => ({PLAYERS})().some(player => player[1])", timeout=15_000)

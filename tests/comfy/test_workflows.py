@@ -17,7 +17,7 @@ import pytest
 
 from scripts.workflows import DESCRIPTIONS
 from tests.comfy.conftest import PACK_FOLDER
-from tests.comfy.pages import FOLDER, PLAYERS, READY, open_workflow, wait_for_graph
+from tests.comfy.pages import FOLDER, PLAYERS, READY, WHOLE_VIEW, open_workflow, wait_for_graph
 
 pytestmark = [pytest.mark.comfy, pytest.mark.page]
 
@@ -37,11 +37,6 @@ WRONG = """() => [
         return from && (from.type === input.type || input.type === '*') ? '' : `link into ${node.title}`;
     })).filter(Boolean),
     ...[...document.querySelectorAll('[role=dialog], .p-toast-message-error')].map(element => element.textContent)]"""
-WHOLE_VIEW = """() => {
-    app.canvas.ds.scale = 0.3;
-    app.canvas.ds.offset = [200, 300];
-    app.canvas.setDirty(true, true);
-}"""
 ENDED = """new Promise(resolve => {
     for (const ending of ['execution_success', 'execution_error', 'execution_interrupted'])
         app.api.addEventListener(ending, event => resolve([ending, event.detail]));
@@ -95,6 +90,7 @@ def overlapping(boxes: list[list[Any]]) -> list[tuple[str, str]]:
 
 def test_the_draft_runs_from_a_click_to_a_video_that_plays(server, desk):
     opened(desk, "offline_draft")
+    desk.evaluate(WHOLE_VIEW)
     desk.evaluate(f"() => {{ window.ended = {ENDED}; }}")
     desk.locator('button[data-testid="queue-button"], [data-testid="queue-button"] button').first.click()
     ending, detail = desk.evaluate("() => window.ended")
