@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import socket
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -24,6 +25,7 @@ from deepsound.runtime.progress import CancelToken, Progress
 DEATHS_ALLOWED_A_CLIP = 2
 # Workers that die one after the other without a single clip done do not come to life by one more try.
 DEATHS_ALLOWED_IN_A_ROW = 5
+_CONNECT_S = 5
 _LISTEN_S = 0.2
 _STOP_S = 0.8
 
@@ -158,6 +160,8 @@ class RayWorkers:
         """Whether a cluster was started, rather than joined."""
         if self._ray.is_initialized():
             return False
+        if address and ":" in address:
+            _require_listener(address)
         # Ray would report its use over the network.
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         quiet = {"log_to_driver": False, "logging_level": "error"}
@@ -178,6 +182,16 @@ def _ray() -> Any:
         raise InputError("--ray needs Ray, which is not installed; install it with: pip install 'deepsound[scale]'",
                          ) from error
     return ray
+
+
+def _require_listener(address: str) -> None:
+    """Ray itself would try for minutes where nobody listens. Raises InputError."""
+    host, _, port = address.rpartition("://")[2].rpartition(":")
+    try:
+        with socket.create_connection((host.strip("[]"), int(port)), timeout=_CONNECT_S):
+            return
+    except (OSError, ValueError, OverflowError) as error:
+        raise InputError(f"Ray cannot be reached at {address}: {error}.") from error
 
 
 def _next(jobs: Iterator[Job]) -> _Given | None:
