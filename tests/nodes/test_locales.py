@@ -1,0 +1,76 @@
+"""English, which the schemas themselves are, and the translations beside them say the same things, key by key."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+LOCALES = Path(__file__).parents[2] / "locales"
+LANGUAGES = sorted(folder.name for folder in LOCALES.iterdir() if folder.is_dir())
+# Menus of what is installed or lies in a folder: their options are names, which nobody translates.
+OPEN_MENUS = {"file", "engine", "generator", "reasoner", "separator", "variant", "weights"}
+
+
+def keys_of(node) -> dict:
+    """Everything of a node that a person reads, as ComfyUI's locales name it; None stands for a text."""
+    schema = node.define_schema()
+    inputs = {item.id: {"name": None, "tooltip": None} for item in schema.inputs}
+    for item in schema.inputs:
+        if item.io_type == "COMBO" and item.id not in OPEN_MENUS:
+            inputs[item.id]["options"] = dict.fromkeys(item.options)
+    outputs = {str(index): {"name": None, "tooltip": None} for index in range(len(schema.outputs))}
+    return {"display_name": None, "description": None, "inputs": inputs, "outputs": outputs}
+
+
+def texts(language: str) -> dict:
+    return json.loads((LOCALES / language / "nodeDefs.json").read_text(encoding="utf-8"))
+
+
+def shape_of(entry):
+    """The same keys, and None for every text; an empty text stays, so that it is found."""
+    if isinstance(entry, dict):
+        return {key: shape_of(value) for key, value in entry.items()}
+    return None if isinstance(entry, str) and entry.strip() else entry
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_language_has_the_keys_of_the_schemas_and_no_others(nodes, language):
+    found = texts(language)
+    assert set(found) == set(nodes)
+    for node_id, node in nodes.items():
+        assert shape_of(found[node_id]) == keys_of(node), node_id
+
+
+def test_english_is_complete_in_the_schemas(nodes):
+    for node_id, node in nodes.items():
+        schema = node.define_schema()
+        assert schema.display_name and schema.description, node_id
+        for item in (*schema.inputs, *schema.outputs):
+            assert item.tooltip and item.tooltip.strip(), f"{node_id}.{item.id}"
+
+
+def test_chinese_is_there_and_is_chinese():
+    assert "zh" in LANGUAGES
+    for node_id, node in texts("zh").items():
+        for text in (node["display_name"], node["description"], *(item["tooltip"] for item in node["inputs"].values())):
+            assert any("\u4e00" <= letter <= "\u9fff" for letter in text), f"{node_id}: {text}"
+
+
+@pytest.mark.parametrize(("words", "node_id"), [
+    ("foley", "DeepSoundPipeline"), ("sound effects", "DeepSoundGenerateAudio"),
+    ("video to audio", "DeepSoundGenerateAudio"), ("voice removal", "DeepSoundVocalSeparate"),
+    ("save video", "DeepSoundMuxVideo"), ("voice-over", "DeepSoundVoiceOverCoT"),
+])
+def test_what_people_type_finds_a_node(nodes, words, node_id):
+    assert words in nodes[node_id].define_schema().search_aliases
+
+
+def test_help_pages_have_a_translation_that_mentions_every_input_and_output(nodes):
+    docs = LOCALES.parent / "web" / "docs"
+    for node_id, node in nodes.items():
+        schema = node.define_schema()
+        for page in (docs / f"{node_id}.md", *(docs / node_id / f"{language}.md" for language in LANGUAGES)):
+            text = page.read_text(encoding="utf-8")
+            for item in (*schema.inputs, *schema.outputs):
+                label = item.keywords.get("display_name", item.id)
+                assert f"`{label}`" in text, f"{page.name} of {node_id} does not mention {label}"
