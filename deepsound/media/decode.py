@@ -11,7 +11,7 @@ import numpy as np
 from deepsound.errors import MediaError
 from deepsound.media.container import Pace, first_video, open_input, packets
 from deepsound.media.probe import MediaInfo, need_video
-from deepsound.media.upright import orientation_of
+from deepsound.media.upright import Orientation, orientation_of
 from deepsound.runtime.progress import Progress
 
 if TYPE_CHECKING:
@@ -45,11 +45,16 @@ class DecodedFrame:
 
 
 class Scaler:
-    """Scales frames with swscale; keeps one context per format and size, which a fresh one per frame would not."""
+    """Scales frames with swscale; keeps one context per format and size, which a fresh one per frame would not.
+
+    The first frame's orientation is every frame's: a look at a frame's side data ties the frame into a reference cycle,
+    and hundreds of full-size pictures would wait for the garbage collector.
+    """
 
     def __init__(self, sample_aspect: Fraction) -> None:
         self._sample_aspect = sample_aspect
         self._contexts: dict[tuple[str, int, int], VideoReformatter] = {}
+        self._orientation: Orientation | None = None
 
     def picture(self, frame: av.VideoFrame, pixel_format: str, long_side: int) -> np.ndarray:
         from av.video.reformatter import VideoReformatter
@@ -57,7 +62,9 @@ class Scaler:
         width, height = fitted_size(round(frame.width * self._sample_aspect), frame.height, long_side)
         context = self._contexts.setdefault((pixel_format, width, height), VideoReformatter())
         scaled = context.reformat(frame, width, height, pixel_format, interpolation="AREA")
-        return orientation_of(frame).apply(scaled.to_ndarray())
+        if self._orientation is None:
+            self._orientation = orientation_of(frame)
+        return self._orientation.apply(scaled.to_ndarray())
 
 
 def fitted_size(width: int, height: int, long_side: int) -> tuple[int, int]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
@@ -226,3 +228,20 @@ def test_a_window_of_the_real_clip_shows_the_same_pictures(tornado: Path) -> Non
     assert [round(frame.time_s, 4) for frame in part[:3]] == [0.0, 0.0233, 0.0567]
     for index, frame in enumerate(part):
         np.testing.assert_array_equal(frame.rgb(FULL), whole[210 + index].rgb(FULL))
+
+
+def test_frames_do_not_wait_for_the_garbage_collector(make_video: MakeVideo) -> None:
+    # Three minutes of 1080p needed 640 MB more, of pictures that nobody looked at any longer.
+    clip = Clip.open(make_video(fps=30, seconds=2.0))
+    gc.collect()
+    gc.disable()
+    try:
+        seen = 0
+        for frame in frames(clip.info, 0.0, 2.0):
+            frame.rgb(FULL)
+            seen += 1
+        waiting = sum(isinstance(thing, av.VideoFrame) for thing in gc.get_objects())
+    finally:
+        gc.enable()
+    assert seen == 60
+    assert waiting <= 5
