@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.comfy.pages import READY, RUN
+from tests.comfy.pages import DROP, READY, RUN
 
 pytestmark = [pytest.mark.comfy, pytest.mark.page]
 
@@ -251,3 +251,20 @@ def test_the_widgets_neither_travel_with_the_prompt_nor_with_the_workflow(page, 
     assert "deepsound_" not in json.dumps(sent["output"])
     saved = {node["id"]: node["widgets_values"] for node in sent["workflow"]["nodes"]}
     assert saved[LOAD][:3] == [clip, 0, 0] and saved[JUDGE][0] == "writes_slowly" and len(saved[JUDGE]) == 7
+
+
+@pytest.mark.parametrize(("container", "kind"), [("webm", "video/webm"), ("mov", "video/quicktime")])
+def test_a_saved_file_of_another_kind_opens_its_graph_again(server, page, make_video, tone, container, kind):
+    codec = "libvpx" if container == "webm" else None
+    source = make_video(f"source.{container}", size=(160, 96), seconds=1.0, codec=codec, audio=tone(seconds=1.0))
+    shutil.copy(source, server.base / "input" / source.name)
+    workflow = graph(source.name, engine="says_no")
+    workflow["nodes"][2]["widgets_values"][:2] = [f"widgets/{container}", container]
+    show(page, workflow)
+    assert page.evaluate(RUN)[0] == "execution_success"
+    saved = server.base / "output" / "widgets" / f"{container}_00001_.{container}"
+    page.evaluate("() => app.graph.clear()")
+    page.evaluate(DROP.replace("'workflow.json', {type: 'application/json'}", f"'{saved.name}', {{type: '{kind}'}}")
+                  .replace("[text]", "[Uint8Array.from(text)]"), list(saved.read_bytes()))
+    page.wait_for_function(f"""() => app.graph.getNodeById({SAVE})?.widgets.find(w => w.name === 'container')?.value
+        === '{container}'""", timeout=10_000)
