@@ -33,7 +33,7 @@ function show(node, text) {
   hide(node);
   const shown = element("div", { fontSize: "12px", lineHeight: "1.4", padding: "6px 10px", borderRadius: "8px",
     color: "#ffd9cf", background: "#5a1f1a", whiteSpace: "pre-wrap", overflow: "auto", overflowWrap: "anywhere",
-    boxSizing: "border-box", userSelect: "text", width: "100%" }, text);
+    boxSizing: "border-box", userSelect: "text", width: "100%", maxHeight: "130px" }, text);
   shown.className = "deepsound-error";
   keepWheel(shown);
   addElement(node, NAME, shown, HEIGHT);

@@ -268,3 +268,18 @@ def test_a_saved_file_of_another_kind_opens_its_graph_again(server, page, make_v
                   .replace("[text]", "[Uint8Array.from(text)]"), list(saved.read_bytes()))
     page.wait_for_function(f"""() => app.graph.getNodeById({SAVE})?.widgets.find(w => w.name === 'container')?.value
         === '{container}'""", timeout=10_000)
+
+
+def test_a_video_dropped_on_the_node_is_uploaded_and_chosen(server, page, clip, make_video, tone):
+    show(page, graph(clip))
+    dropped = make_video("dropped.mp4", size=(96, 64), fps=20, seconds=2.0, audio=tone(seconds=2.0))
+    page.evaluate(f"""async bytes => {{
+        const data = new DataTransfer();
+        data.items.add(new File([Uint8Array.from(bytes)], 'dropped.mp4', {{type: 'video/mp4'}}));
+        await app.graph.getNodeById({LOAD}).onDragDrop(new DragEvent('drop', {{dataTransfer: data}})); }}""",
+                  list(dropped.read_bytes()))
+    page.wait_for_function(f"""() => app.graph.getNodeById({LOAD}).widgets.find(w => w.name === 'file').value
+        === 'dropped.mp4'""", timeout=10_000)
+    page.wait_for_function("() => document.querySelector('.deepsound-trim').innerText.includes('20 fps · 2.00 s')",
+                           timeout=10_000)
+    assert (server.base / "input" / "dropped.mp4").read_bytes() == dropped.read_bytes()
