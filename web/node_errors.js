@@ -37,6 +37,7 @@ function show(node, text) {
   shown.className = "deepsound-error";
   keepWheel(shown);
   addElement(node, NAME, shown, HEIGHT);
+  node.graph?.setDirtyCanvas?.(true, true); // Elements are placed when the canvas is drawn.
 }
 
 function hide(node) {

@@ -196,6 +196,7 @@ def test_a_wrong_input_shows_its_message_on_the_node(server, page, clip):
     page.wait_for_function("() => window.ended", timeout=20_000)
     page.wait_for_function(f"""() => app.graph.getNodeById({SAVE}).widgets.find(w => w.name === 'deepsound_error')
         ?.element.innerText.includes("leads out of ComfyUI's output folder")""", timeout=10_000)
+    page.wait_for_function("() => document.querySelector('.deepsound-error')?.getBoundingClientRect().height > 20")
     screenshot(server, page, "refused")
     page.evaluate(f"""() => app.graph.getNodeById({SAVE}).widgets.find(w => w.name === 'filename_prefix').value =
         'widgets/saved'""")
