@@ -2,7 +2,7 @@
 import { addElement, element, keepWheel } from "./dom.js";
 import { messagesOf } from "./errors.js";
 
-const HEIGHT = 76;
+const HEIGHT = 92;
 const NAME = "deepsound_error";
 
 const broken = new WeakSet();
