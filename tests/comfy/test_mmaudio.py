@@ -38,6 +38,8 @@ def held(run):
 
 
 def test_a_video_gets_its_sound_to_the_sample(server):
+    server.ask("/free", {"unload_models": True})  # other tests' networks, on a server that is shared
+    time.sleep(1.5)
     run = server.run(graph(server))
     assert run.ending == "execution_success", run.error or run.answer
     shown = run.saved(SAVE)

@@ -145,7 +145,7 @@ def test_the_preview_plays_the_part_with_its_sound(page, clip):
         return [sounds, video.videoWidth]; }}""")
     assert playing == [True, 320]
     page.wait_for_function(f"""() => {{ const video = ({VIDEO_OF})({LOAD});
-        return video.currentTime > 2.1 && video.webkitAudioDecodedByteCount > 0; }}""", timeout=15_000)
+        return video.currentTime > 2.1 && video.webkitAudioDecodedByteCount > 0; }}""", timeout=30_000)
 
 
 def test_the_four_sections_appear_as_they_are_written(server, page, clip):
@@ -155,7 +155,7 @@ def test_the_four_sections_appear_as_they_are_written(server, page, clip):
     written = page.evaluate(f"() => {PANEL}.innerText")
     assert "A. Yes" not in written and "Thinking" in written
     page.wait_for_function("() => window.ended", timeout=20_000)
-    page.wait_for_function(f"() => {PANEL}.querySelector('.deepsound-yes')", timeout=5_000)
+    page.wait_for_function(f"() => {PANEL}.querySelector('.deepsound-yes')", timeout=20_000)
     shown = page.evaluate(f"""() => ({{ badge: {PANEL}.querySelector('.deepsound-badge').textContent,
         sections: [...{PANEL}.querySelectorAll('[data-section]')].map(label => label.dataset.section),
         text: {PANEL}.innerText, markup: {PANEL}.querySelectorAll('b').length,
@@ -164,7 +164,7 @@ def test_the_four_sections_appear_as_they_are_written(server, page, clip):
     assert shown["sections"] == ["SUMMARY", "CAPTION", "REASONING", "CONCLUSION"]
     assert "voice heard: 0.5 s – 1.2 s" in shown["text"] and shown["painted"] > 4
     assert "<b>voice</b>" in shown["text"] and not shown["markup"], "an engine's words are text, never markup"
-    page.wait_for_function(f"() => ({VIDEO_OF})({SAVE})?.videoWidth === 320", timeout=15_000)
+    page.wait_for_function(f"() => ({VIDEO_OF})({SAVE})?.videoWidth === 320", timeout=30_000)
     note = page.locator(".deepsound-note").inner_text()
     assert note.startswith("widgets/saved_0000") and "picture copied as it is" in note
     screenshot(server, page, "reasons")
@@ -174,11 +174,11 @@ def test_what_was_shown_is_there_again_in_another_tab_and_after_a_reload(server,
     show(page, {**graph(clip), "id": "another"})
     assert "appear here" in page.evaluate(f"() => {PANEL}.innerText")
     show(page, graph(clip))
-    page.wait_for_function(f"() => {PANEL}.querySelector('.deepsound-yes')", timeout=5_000)
+    page.wait_for_function(f"() => {PANEL}.querySelector('.deepsound-yes')", timeout=20_000)
     page.reload()
     page.wait_for_function(READY, timeout=30_000)
     show(page, graph(clip))
-    page.wait_for_function(f"() => {PANEL}.querySelector('.deepsound-yes')", timeout=5_000)
+    page.wait_for_function(f"() => {PANEL}.querySelector('.deepsound-yes')", timeout=20_000)
     assert "Nobody is seen." in page.evaluate(f"() => {PANEL}.innerText")
 
 
@@ -195,14 +195,14 @@ def test_a_wrong_input_shows_its_message_on_the_node(server, page, clip):
     page.evaluate(START)
     page.wait_for_function("() => window.ended", timeout=20_000)
     page.wait_for_function(f"""() => app.graph.getNodeById({SAVE}).widgets.find(w => w.name === 'deepsound_error')
-        ?.element.innerText.includes("leads out of ComfyUI's output folder")""", timeout=10_000)
+        ?.element.innerText.includes("leads out of ComfyUI's output folder")""", timeout=20_000)
     page.wait_for_function("() => document.querySelector('.deepsound-error')?.getBoundingClientRect().height > 20")
     screenshot(server, page, "refused")
     page.evaluate(f"""() => app.graph.getNodeById({SAVE}).widgets.find(w => w.name === 'filename_prefix').value =
         'widgets/saved'""")
     assert page.evaluate(RUN)[0] == "execution_success"
     page.wait_for_function(f"""() => !app.graph.getNodeById({SAVE}).widgets.some(w => w.name === 'deepsound_error')""",
-                           timeout=5_000)
+                           timeout=20_000)
 
 
 @pytest.mark.failing_run
@@ -210,7 +210,7 @@ def test_an_error_in_a_run_stands_on_its_node(page, clip):
     show(page, graph(clip, start=99.0))
     assert page.evaluate(RUN)[0] == "execution_error"
     page.wait_for_function(f"""() => app.graph.getNodeById({LOAD}).widgets.find(w => w.name === 'deepsound_error')
-        ?.element.innerText.includes('past the end')""", timeout=5_000)
+        ?.element.innerText.includes('past the end')""", timeout=20_000)
 
 
 def test_cancel_ends_a_run_within_a_second(page, clip):
@@ -219,7 +219,7 @@ def test_cancel_ends_a_run_within_a_second(page, clip):
     page.wait_for_function(f"() => {PANEL}.innerText.includes('I look and listen.')", timeout=20_000)
     asked = time.monotonic()
     page.evaluate("() => app.extensionManager.command.execute('Comfy.Interrupt')")
-    page.wait_for_function("() => window.ended", timeout=5_000)
+    page.wait_for_function("() => window.ended", timeout=20_000)
     assert time.monotonic() - asked < 1.5, "the limit is a second; the rest is the browser's"
     assert page.evaluate("() => window.ended") == "execution_interrupted"
     assert "Stopped before there was a verdict" in page.evaluate(f"() => {PANEL}.innerText")
@@ -234,13 +234,13 @@ def test_nodes_two_shows_the_same(server, page, clip):
         page.reload()
         page.wait_for_function(READY, timeout=30_000)
         show(page, graph(clip))
-        page.wait_for_function(f"() => {PANEL}.isConnected && {PANEL}.querySelector('.deepsound-yes')", timeout=10_000)
+        page.wait_for_function(f"() => {PANEL}.isConnected && {PANEL}.querySelector('.deepsound-yes')", timeout=20_000)
         page.wait_for_function("() => document.querySelector('.deepsound-trim').innerText.includes('25 fps')")
         drag(page, "start", 0.5)
         assert numbers(page)[0] == pytest.approx(2.0, abs=0.06)
         page.evaluate(f"""() => {{ app.graph.getNodeById({SAVE}).widgets.find(w => w.name === 'filename_prefix').value =
             '../out'; app.queuePrompt(0, 1); }}""")
-        page.wait_for_function("() => document.querySelector('.deepsound-error')?.isConnected", timeout=10_000)
+        page.wait_for_function("() => document.querySelector('.deepsound-error')?.isConnected", timeout=20_000)
         screenshot(server, page, "nodes_2")
     finally:
         page.evaluate("async () => { await app.extensionManager.setting.set('Comfy.VueNodes.Enabled', false); }")
@@ -268,7 +268,7 @@ def test_a_saved_file_of_another_kind_opens_its_graph_again(server, page, make_v
     page.evaluate(DROP.replace("'workflow.json', {type: 'application/json'}", f"'{saved.name}', {{type: '{kind}'}}")
                   .replace("[text]", "[Uint8Array.from(text)]"), list(saved.read_bytes()))
     page.wait_for_function(f"""() => app.graph.getNodeById({SAVE})?.widgets.find(w => w.name === 'container')?.value
-        === '{container}'""", timeout=10_000)
+        === '{container}'""", timeout=20_000)
 
 
 def test_a_video_dropped_on_the_node_is_uploaded_and_chosen(server, page, clip, make_video, tone):
@@ -280,7 +280,7 @@ def test_a_video_dropped_on_the_node_is_uploaded_and_chosen(server, page, clip, 
         await app.graph.getNodeById({LOAD}).onDragDrop(new DragEvent('drop', {{dataTransfer: data}})); }}""",
                   list(dropped.read_bytes()))
     page.wait_for_function(f"""() => app.graph.getNodeById({LOAD}).widgets.find(w => w.name === 'file').value
-        === 'dropped.mp4'""", timeout=10_000)
+        === 'dropped.mp4'""", timeout=20_000)
     page.wait_for_function("() => document.querySelector('.deepsound-trim').innerText.includes('20 fps · 2.00 s')",
-                           timeout=10_000)
+                           timeout=20_000)
     assert (server.base / "input" / "dropped.mp4").read_bytes() == dropped.read_bytes()

@@ -110,6 +110,7 @@ def test_missing_networks_are_named_and_the_others_computed(fakes, tmp_path, cac
 def test_the_command_that_fetches_is_told(tmp_path, cache, sounds, monkeypatch):
     for variable in ("DEEPSOUND_HOME", "HF_HOME", "HF_HUB_CACHE", "TORCH_HOME", "COMFYUI_PATH"):
         monkeypatch.setenv(variable, str(tmp_path / "none"))
+    monkeypatch.setattr("deepsound.weights.places._registered_folders", ())
     predicted = sounds(tmp_path / "p", names(2))
     report = evaluate(find_sets([predicted], predicted), Settings(only=("FD_PANNs", "IS")), cache=cache)
     assert [one.fetch for one in report.missing] == ["deepsound models download metrics/panns_cnn14_16k"] * 2
