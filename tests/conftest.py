@@ -30,15 +30,6 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ["OMP_NUM_THREADS"] = "1"
 
 
-@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in a hook of its own
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Under `--dist loadgroup` a file's tests stay together, and so do those that share ComfyUI servers."""
-    for item in items:
-        if item.get_closest_marker("xdist_group") is None:
-            shared = "comfy" if item.path.parent.name == "comfy" else str(item.path)
-            item.add_marker(pytest.mark.xdist_group(shared))
-
-
 @pytest.fixture(scope="session")
 def tornado() -> Path:
     """Ten seconds of a real clip: 480x360, 30 fps, 300 shown frames behind an edit list, AAC at 44100 Hz."""

@@ -213,17 +213,35 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.fixture(scope="session")
-def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A running ComfyUI of one core, with the example clips in its input folder and tiny MMAudio weights."""
-    running = Server(request.param, tmp_path_factory.mktemp("comfy"))
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[Path], Server]]:
+    """servers(core): a running ComfyUI of that core, started once, however the tests take turns."""
+    running: dict[Path, Server] = {}
+
+    def of(core: Path) -> Server:
+        if core not in running:
+            started = Server(core, tmp_path_factory.mktemp("comfy"))
+            try:
+                started.start()
+            except BaseException:
+                started.stop()
+                raise
+            running[core] = started
+            for clip in (ROOT / "demo").glob("*.mp4"):
+                shutil.copy(clip, running[core].base / "input")
+            tiny.write_published_16k(running[core].base / "models")
+        return running[core]
+
     try:
-        running.start()
-        for clip in (ROOT / "demo").glob("*.mp4"):
-            shutil.copy(clip, running.base / "input")
-        tiny.write_published_16k(running.base / "models")
-        yield running
+        yield of
     finally:
-        running.stop()
+        for each in running.values():
+            each.stop()
+
+
+@pytest.fixture(scope="session")
+def server(request: pytest.FixtureRequest, servers: Callable[[Path], Server]) -> Server:
+    """A running ComfyUI of one core, with the demo clips in its input folder and tiny MMAudio weights."""
+    return servers(request.param)
 
 
 @pytest.fixture(scope="module")
