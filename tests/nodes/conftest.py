@@ -211,12 +211,18 @@ class InterruptedByHost(Exception):
 
 
 @pytest.fixture
-def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
-    """A stand-in for ComfyUI with its folders in a temporary place."""
+def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Host]:
+    """A stand-in for ComfyUI with its folders in a temporary place; other files' tests find nothing of it."""
+    from deepsound.runtime.placement import PlainPlacement
+    from deepsound.runtime.residency import residency
+    from deepsound.weights.places import register_model_folders
+
     host = Host(tmp_path)
     for name, module in {**_comfy_api(), **host.modules()}.items():
         monkeypatch.setitem(sys.modules, name, module)
-    return host
+    yield host
+    residency().place_with(PlainPlacement())
+    register_model_folders([])
 
 
 @pytest.fixture
