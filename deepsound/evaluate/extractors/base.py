@@ -15,10 +15,10 @@ from deepsound.errors import DeepSoundError, EngineError, InputError, MediaError
 from deepsound.evaluate.extractors import DURATION_S, Takes
 from deepsound.media.clip import Clip
 from deepsound.runtime.execution import Execution, torch_device
-from deepsound.runtime.interruption import interruptible
 from deepsound.runtime.memory import with_less_memory
 from deepsound.runtime.progress import Progress
-from deepsound.runtime.residency import NetworkKey, residency
+from deepsound.runtime.residency import NetworkKey
+from deepsound.runtime.running import running
 from deepsound.types import Audio
 from deepsound.weights.catalogue import weights
 from deepsound.weights.fingerprint import sha256_of
@@ -82,14 +82,10 @@ class Network:
         path = obtain(self.needs[0], execution, progress)
         device = torch_device(execution)
         key = NetworkKey.of(f"evaluate/{self.name}", DTYPE, path)
-        with torch.inference_mode(), residency().use(
-                key, partial(self.build, path), device, working_bytes=self.working_bytes,
+        with torch.inference_mode(), running(
+                key, partial(self.build, path), device, progress, working_bytes=self.working_bytes,
                 offload=execution.offload) as network:
-            if device.type != "cpu":
-                yield network, device
-                return
-            with interruptible(network, progress.check):
-                yield network, device
+            yield network, device
 
 
 class NetworkExtractor(Network):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import partial
 from typing import Any, cast
 
@@ -15,9 +15,9 @@ from deepsound.models.foleycrafter.diffusion import Denoiser
 from deepsound.models.foleycrafter.onset import OnsetDetector
 from deepsound.models.foleycrafter.vocoder import Vocoder
 from deepsound.runtime.execution import Execution, torch_device, torch_dtype
-from deepsound.runtime.interruption import interruptible
 from deepsound.runtime.progress import Progress
-from deepsound.runtime.residency import NetworkKey, residency
+from deepsound.runtime.residency import NetworkKey
+from deepsound.runtime.running import running
 
 # Bytes beside the weights while a network works, for a host that makes room: estimates for 10 s, rounded up.
 _WORKING_BYTES = {"denoiser": 1 << 30, "autoencoder": 2 << 30, "text_encoder": 1 << 28, "image_encoder": 1 << 30,
@@ -54,16 +54,10 @@ class Networks:
         with torch.inference_mode(), ExitStack() as held:
             yield Stage(self, held, progress)
 
-    @contextmanager
-    def use(self, role: str, progress: Progress) -> Iterator[nn.Module]:
+    def use(self, role: str, progress: Progress) -> AbstractContextManager[nn.Module]:
         builder = partial(self._builders[role], self.dtype_of(role))
-        with residency().use(self.key(role), builder, self.device, working_bytes=_WORKING_BYTES[role],
-                             offload=self.offload) as network:
-            if self.device.type != "cpu":
-                yield network
-                return
-            with interruptible(network, progress.check):
-                yield network
+        return running(self.key(role), builder, self.device, progress, working_bytes=_WORKING_BYTES[role],
+                       offload=self.offload)
 
 
 class Stage:

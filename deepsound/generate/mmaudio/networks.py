@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -21,9 +21,9 @@ from deepsound.models.mmaudio.lengths import LATENTS_16K, LATENTS_44K, LatentRat
 from deepsound.models.synchformer.model import Synchformer
 from deepsound.models.vae.model import MelVae
 from deepsound.runtime.execution import Execution, torch_device, torch_dtype
-from deepsound.runtime.interruption import interruptible
 from deepsound.runtime.progress import Progress
-from deepsound.runtime.residency import NetworkKey, residency
+from deepsound.runtime.residency import NetworkKey
+from deepsound.runtime.running import running
 from deepsound.weights.obtain import obtain
 
 
@@ -96,16 +96,10 @@ class Networks:
         with torch.inference_mode(), ExitStack() as held:
             yield Stage(self, held, progress)
 
-    @contextmanager
-    def use(self, role: str, progress: Progress) -> Iterator[nn.Module]:
+    def use(self, role: str, progress: Progress) -> AbstractContextManager[nn.Module]:
         builder = partial(self._builders[role], self._files[role], self.dtype)
-        with residency().use(self.key(role), builder, self.device, working_bytes=_WORKING_BYTES[role],
-                             offload=self.offload) as network:
-            if self.device.type != "cpu":
-                yield network
-                return
-            with interruptible(network, progress.check):
-                yield network
+        return running(self.key(role), builder, self.device, progress, working_bytes=_WORKING_BYTES[role],
+                       offload=self.offload)
 
 
 class Stage:

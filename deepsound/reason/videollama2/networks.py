@@ -15,9 +15,9 @@ from deepsound.models.videollama2.language import LanguageModel
 from deepsound.reason.videollama2.checkpoint import Checkpoint
 from deepsound.reason.videollama2.quantise import Bits, quantise
 from deepsound.runtime.execution import Execution, torch_device, torch_dtype
-from deepsound.runtime.interruption import interruptible
 from deepsound.runtime.progress import Progress
-from deepsound.runtime.residency import NetworkKey, residency
+from deepsound.runtime.residency import NetworkKey
+from deepsound.runtime.running import running
 
 Role = Literal["language", "vision", "audio"]
 
@@ -38,14 +38,10 @@ class Networks:
     @contextmanager
     def use(self, role: Role, progress: Progress) -> Iterator[Any]:
         """The network of that role, on the device; in host memory a long pass can be stopped in its middle."""
-        with torch.inference_mode(), residency().use(
-                self.key(role), self._builder(role), self.device, working_bytes=_WORKING_BYTES[role],
+        with torch.inference_mode(), running(
+                self.key(role), self._builder(role), self.device, progress, working_bytes=_WORKING_BYTES[role],
                 offload=self.offload) as network:
-            if self.device.type != "cpu":
-                yield network
-                return
-            with interruptible(network, progress.check):
-                yield network
+            yield network
 
     def key(self, role: Role) -> NetworkKey:
         """What identifies a network in memory, and what it makes among the kept features."""
