@@ -35,7 +35,8 @@ def test_the_whole_vocabulary_has_clips_size(merges: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["merges.txt", "merges.txt.gz"])
-@pytest.mark.parametrize("content", [b"", b"\xff\xfe\x00rubbish", TABLE.encode()[:5000], gzip.compress(b"\xff")[:9]])
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe\x00rubbish", TABLE.encode()[:5000], gzip.compress(b"\xff")[:9]],
+                         ids=["empty", "rubbish", "cut off", "cut off gzip"])
 def test_a_damaged_table_is_named(tmp_path: Path, name: str, content: bytes) -> None:
     path = tmp_path / name
     path.write_bytes(content)
