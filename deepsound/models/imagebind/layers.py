@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from deepsound.models.mlp import Mlp
 from deepsound.models.packed_attention import PackedAttention
 
 
@@ -28,16 +29,6 @@ class LearntKeyAttention(PackedAttention):
                       for tokens, learnt in ((key, self.bias_k), (value, self.bias_v)))
         attended = F.scaled_dot_product_attention(self._by_head(query), self._by_head(key), self._by_head(value))
         return self.out_proj(attended.transpose(1, 2).flatten(2))
-
-
-class Mlp(nn.Module):
-    def __init__(self, width: int, inner: int) -> None:
-        super().__init__()
-        self.fc1 = nn.Linear(width, inner)
-        self.fc2 = nn.Linear(inner, width)
-
-    def forward(self, tokens: Tensor) -> Tensor:
-        return self.fc2(F.gelu(self.fc1(tokens)))
 
 
 class Block(nn.Module):

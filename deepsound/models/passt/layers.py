@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from deepsound.models.mlp import Mlp
 from deepsound.models.passt.config import PasstConfig
 
 
@@ -20,16 +21,6 @@ class Attention(nn.Module):
         query, key, value = self.qkv(tokens).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4).unbind(0)
         attended = F.scaled_dot_product_attention(query[:, :, :keep], key, value)
         return self.proj(attended.transpose(1, 2).flatten(2))
-
-
-class Mlp(nn.Module):
-    def __init__(self, width: int, inner: int) -> None:
-        super().__init__()
-        self.fc1 = nn.Linear(width, inner)
-        self.fc2 = nn.Linear(inner, width)
-
-    def forward(self, tokens: Tensor) -> Tensor:
-        return self.fc2(F.gelu(self.fc1(tokens)))
 
 
 class Block(nn.Module):

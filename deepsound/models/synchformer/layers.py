@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from deepsound.models.mlp import Mlp
 from deepsound.models.packed_attention import PackedAttention
 from deepsound.models.synchformer.config import SynchformerConfig
 
@@ -51,16 +52,6 @@ class DividedAttention(nn.Module):
         grid = lines.unflatten(0, (batch, -1))
         grid = grid.permute(0, 2, 3, 1, 4) if self.axis == "time" else grid.permute(0, 2, 1, 3, 4)
         return grid.flatten(2, 3)
-
-
-class Mlp(nn.Module):
-    def __init__(self, width: int, inner: int) -> None:
-        super().__init__()
-        self.fc1 = nn.Linear(width, inner)
-        self.fc2 = nn.Linear(inner, width)
-
-    def forward(self, tokens: Tensor) -> Tensor:
-        return self.fc2(F.gelu(self.fc1(tokens)))
 
 
 class DividedBlock(nn.Module):
