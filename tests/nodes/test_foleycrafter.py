@@ -8,7 +8,6 @@ import pytest
 import torch
 
 from deepsound.errors import EngineError, InputError
-from deepsound.runtime.placement import PlainPlacement
 from deepsound.runtime.residency import residency
 from tests.generate.foleycrafter import tiny
 from tests.nodes.conftest import InterruptedByHost
@@ -23,8 +22,7 @@ def models(host, monkeypatch, tmp_path):
     """Tiny weights in ComfyUI's models folder."""
     for name in ("HF_HOME", "HF_HUB_CACHE", "DEEPSOUND_HOME", "COMFYUI_PATH"):
         monkeypatch.setenv(name, str(tmp_path / "nothing here"))
-    yield tiny.write_published(host.root / "models")
-    residency().place_with(PlainPlacement())
+    return tiny.write_published(host.root / "models")
 
 
 @pytest.fixture

@@ -12,7 +12,6 @@ import torch
 
 from deepsound.errors import EngineError, InputError
 from deepsound.runtime.features import features
-from deepsound.runtime.placement import PlainPlacement
 from deepsound.runtime.residency import residency
 from tests.generate.mmaudio import tiny
 from tests.nodes.conftest import InterruptedByHost
@@ -28,8 +27,7 @@ def models(host, monkeypatch, tmp_path):
     for name in ("HF_HOME", "HF_HUB_CACHE", "DEEPSOUND_HOME", "COMFYUI_PATH"):
         monkeypatch.setenv(name, str(tmp_path / "nothing here"))
     features().clear()
-    yield tiny.write_published_16k(host.root / "models")
-    residency().place_with(PlainPlacement())
+    return tiny.write_published_16k(host.root / "models")
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ import torch
 
 from deepsound.errors import EngineError
 from deepsound.runtime.features import features
-from deepsound.runtime.placement import PlainPlacement
 from deepsound.runtime.residency import residency
 from tests.nodes.test_cards import judge
 from tests.reason.videollama2 import tiny
@@ -22,8 +21,7 @@ def model(host, monkeypatch, tmp_path):
     features().clear()
     folder = host.root / "models" / "videollama2" / "VideoLLaMA2.1-7B-AV-CoT"
     folder.parent.mkdir(parents=True)
-    yield tiny.write(folder, script=SCRIPT)
-    residency().place_with(PlainPlacement())
+    return tiny.write(folder, script=SCRIPT)
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import pytest
 import torch
 
 from deepsound.errors import EngineError
-from deepsound.runtime.placement import PlainPlacement
 from deepsound.runtime.residency import residency
 from tests.nodes.conftest import InterruptedByHost
 from tests.separate.small import write
@@ -18,8 +17,7 @@ def card(nodes, host, monkeypatch, tmp_path):
     for name in ("HF_HOME", "HF_HUB_CACHE", "DEEPSOUND_HOME", "COMFYUI_PATH"):
         monkeypatch.setenv(name, str(tmp_path / "nothing here"))
     residency().unload()
-    yield nodes["DeepSoundVocalSeparate"]
-    residency().place_with(PlainPlacement())
+    return nodes["DeepSoundVocalSeparate"]
 
 
 @pytest.fixture
