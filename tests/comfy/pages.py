@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +35,21 @@ WHOLE_VIEW = """() => {
 }"""
 PLAYERS = """() => [...document.querySelectorAll('video')].filter(video => video.src.includes('type=output'))
     .map(video => [video.error?.message ?? '', Number.isFinite(video.duration), video.videoWidth])"""
+
+
+@contextmanager
+def ready_page(browser: Any, server: Any, width: int, height: int) -> Iterator[Any]:
+    """The page of a server, ready to work; errors that name the pack fail the test that leaves it."""
+    page = browser.new_page(viewport={"width": width, "height": height})
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(f"{error}\n{error.stack}"))
+    page.on("console", lambda message: errors.append(f"{message.text} {message.location}")
+            if message.type == "error" else None)
+    page.goto(server.url)
+    page.wait_for_function(READY, timeout=30_000)
+    yield page
+    page.close()
+    assert not [error for error in errors if "deepsound" in error.lower()]
 
 
 def open_workflow(page: Any, name: str, file: str | None = None) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.comfy.pages import DROP, PLAYERS, READY, RUN, WHOLE_VIEW, open_workflow, wait_for_graph
+from tests.comfy.pages import DROP, PLAYERS, RUN, WHOLE_VIEW, open_workflow, ready_page, wait_for_graph
 
 pytestmark = [pytest.mark.comfy, pytest.mark.page]
 
@@ -18,16 +18,8 @@ pytestmark = [pytest.mark.comfy, pytest.mark.page]
 @pytest.fixture
 def page(server, browser) -> Iterator[Any]:
     """The page of a server, ready to work; errors that name the pack fail the test."""
-    page = browser.new_page(viewport={"width": 1600, "height": 1000})
-    errors: list[str] = []
-    page.on("pageerror", lambda error: errors.append(f"{error}\n{error.stack}"))
-    page.on("console", lambda message: errors.append(f"{message.text} {message.location}")
-            if message.type == "error" else None)
-    page.goto(server.url)
-    page.wait_for_function(READY, timeout=30_000)
-    yield page
-    page.close()
-    assert not [error for error in errors if "deepsound" in error.lower()]
+    with ready_page(browser, server, 1600, 1000) as page:
+        yield page
 
 
 def test_a_run_from_the_page_shows_video_and_reasons(server, page, make_video, tone):
