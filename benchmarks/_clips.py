@@ -16,10 +16,10 @@ def moving_shapes(index: int, width: int, height: int) -> np.ndarray:
     picture[..., 2] = 110
     side = height // 6
     left = (index * width // 300) % (width - side)
-    picture[height // 8:height // 8 + side, left:left + side] = (200, 120, 60)
+    picture[height // 8 : height // 8 + side, left : left + side] = (200, 120, 60)
     drop = abs((index % 50) - 25) / 25
-    top = int((height - side) * (1 - drop ** 2))
-    picture[top:top + side, width // 2:width // 2 + side] = (230, 220, 90)
+    top = int((height - side) * (1 - drop**2))
+    picture[top : top + side, width // 2 : width // 2 + side] = (230, 220, 90)
     return picture
 
 

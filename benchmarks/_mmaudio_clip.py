@@ -12,15 +12,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from deepsound.generate.mmaudio.stepping import stepped
+from deepsound.generate.mmaudio.cuda_graph import stepped
 from deepsound.models.bigvgan.chunks import decode
 from deepsound.models.bigvgan.config import BIGVGAN_16K, BIGVGAN_V2_44K
 from deepsound.models.bigvgan.model import BigVgan
 from deepsound.models.clip.config import DFN5B_VIT_H_14_384
 from deepsound.models.clip.model import Clip
 from deepsound.models.mmaudio.config import VARIANTS
-from deepsound.models.mmaudio.flow import FlowNetwork
 from deepsound.models.mmaudio.lengths import LATENTS_16K, sequence_lengths
+from deepsound.models.mmaudio.model import MMAudio
 from deepsound.models.mmaudio.sampler import euler, guided, initial_noise
 from deepsound.models.synchformer.config import SYNCHFORMER
 from deepsound.models.synchformer.model import Synchformer
@@ -32,7 +32,11 @@ FRAMES_AT_ONCE = 2048
 
 @torch.inference_mode()
 def seconds(
-    variant: str, device: torch.device, dtype: torch.dtype = torch.bfloat16, duration_s: float = 8.0, steps: int = 25,
+    variant: str,
+    device: torch.device,
+    dtype: torch.dtype = torch.bfloat16,
+    duration_s: float = 8.0,
+    steps: int = 25,
 ) -> dict[str, float]:
     """Seconds of every part and of all, the second of two runs; weights are on the device all along."""
     flow, rate = VARIANTS[variant].flow, VARIANTS[variant].latents
@@ -45,7 +49,7 @@ def seconds(
         return network.to(device, dtype).eval().requires_grad_(False)
 
     clip, sync = placed(Clip(DFN5B_VIT_H_14_384)), placed(Synchformer(SYNCHFORMER))
-    network, autoencoder = placed(FlowNetwork(flow)), placed(MelVae(vae, with_encoder=False))
+    network, autoencoder = placed(MMAudio(flow)), placed(MelVae(vae, with_encoder=False))
     waveforms = placed(BigVgan(vocoder))
     pictures = torch.rand(lengths.clip, 3, 384, 384, device=device, dtype=dtype)
     video = torch.rand(1, lengths.sync + 8, 3, 224, 224, device=device, dtype=dtype)
@@ -59,8 +63,9 @@ def seconds(
 
     def run() -> dict[str, float]:
         taken: dict[str, float] = {}
-        seen = _timed(taken, "CLIP", device,
-                      lambda: torch.cat([clip.encode_image(part) for part in pictures.split(40)])[None])
+        seen = _timed(
+            taken, "CLIP", device, lambda: torch.cat([clip.encode_image(part) for part in pictures.split(40)])[None]
+        )
         heard = _timed(taken, "Synchformer", device, lambda: sync(video))
         said = _timed(taken, "text", device, lambda: clip.encode_text(words))
         made = _timed(taken, "sampling", device, lambda: latents(seen, heard, said))

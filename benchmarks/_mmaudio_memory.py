@@ -16,8 +16,8 @@ from deepsound.models.clip.config import DFN5B_VIT_H_14_384
 from deepsound.models.clip.model import Clip
 from deepsound.models.mmaudio.config import VARIANTS, Variant
 from deepsound.models.mmaudio.convolution import Conv
-from deepsound.models.mmaudio.flow import FlowNetwork
 from deepsound.models.mmaudio.lengths import LATENTS_16K, sequence_lengths
+from deepsound.models.mmaudio.model import MMAudio
 from deepsound.models.mmaudio.sampler import guided
 from deepsound.models.synchformer.config import SYNCHFORMER
 from deepsound.models.synchformer.model import Synchformer
@@ -36,25 +36,36 @@ def stages(variant: Variant, dtype: torch.dtype) -> dict[str, Stage]:
     lengths = sequence_lengths(8.0, variant.latents)
     vae, vocoder = (VAE_16K, BIGVGAN_16K) if variant.latents is LATENTS_16K else (VAE_44K, BIGVGAN_V2_44K)
 
-    def flow(network: FlowNetwork) -> object:
+    def flow(network: MMAudio) -> object:
         config = network.config
-        known = network.conditions(lengths, torch.empty(1, lengths.clip, config.clip_dim, dtype=dtype),
-                                   torch.empty(1, lengths.sync, config.sync_dim, dtype=dtype))
+        known = network.conditions(
+            lengths,
+            torch.empty(1, lengths.clip, config.clip_dim, dtype=dtype),
+            torch.empty(1, lengths.sync, config.sync_dim, dtype=dtype),
+        )
         field = guided(network, known, network.conditions(lengths), 4.5)
         return field(torch.empty(1, lengths.latent, config.latent_dim, dtype=dtype), torch.empty(()))
 
     return {
-        "CLIP": (lambda: Clip(DFN5B_VIT_H_14_384),
-                 lambda clip: clip.encode_image(torch.empty(PICTURES_AT_ONCE, 3, 384, 384, dtype=dtype))),
-        "Synchformer": (lambda: Synchformer(SYNCHFORMER),
-                        lambda sync: sync(torch.empty(1, lengths.sync + 8, 3, 224, 224, dtype=dtype))),
-        "flow": (lambda: FlowNetwork(variant.flow), flow),
-        "autoencoder": (lambda: MelVae(vae, with_encoder=False),
-                        lambda network: network.decode(
-                            torch.empty(1, vae.latent_channels, lengths.latent, dtype=dtype))),
-        "vocoder": (lambda: BigVgan(vocoder),
-                    lambda network: decode(network, torch.empty(1, vae.n_mels, 2 * lengths.latent, dtype=dtype),
-                                           FRAMES_AT_ONCE)),
+        "CLIP": (
+            lambda: Clip(DFN5B_VIT_H_14_384),
+            lambda clip: clip.encode_image(torch.empty(PICTURES_AT_ONCE, 3, 384, 384, dtype=dtype)),
+        ),
+        "Synchformer": (
+            lambda: Synchformer(SYNCHFORMER),
+            lambda sync: sync(torch.empty(1, lengths.sync + 8, 3, 224, 224, dtype=dtype)),
+        ),
+        "flow": (lambda: MMAudio(variant.flow), flow),
+        "autoencoder": (
+            lambda: MelVae(vae, with_encoder=False),
+            lambda network: network.decode(torch.empty(1, vae.latent_channels, lengths.latent, dtype=dtype)),
+        ),
+        "vocoder": (
+            lambda: BigVgan(vocoder),
+            lambda network: decode(
+                network, torch.empty(1, vae.n_mels, 2 * lengths.latent, dtype=dtype), FRAMES_AT_ONCE
+            ),
+        ),
     }
 
 
@@ -63,39 +74,52 @@ def table(names: tuple[str, ...] = tuple(VARIANTS)) -> list[dict[str, Any]]:
     rows = []
     for name in names:
         for dtype in (torch.float32, torch.bfloat16):
-            parts = {stage: {"weights": bytes_of(build, dtype), "working": working_bytes(build, run, dtype)}
-                     for stage, (build, run) in stages(VARIANTS[name], dtype).items()}
-            rows.append({
-                "variant": name, "dtype": str(dtype).removeprefix("torch."), "stages": parts,
-                "peak_with_offload": max(part["weights"] + part["working"] for part in parts.values()),
-                "peak_without": sum(part["weights"] for part in parts.values())
-                + max(part["working"] for part in parts.values()),
-            })
+            parts = {
+                stage: {"weights": bytes_of(build, dtype), "working": working_bytes(build, run, dtype)}
+                for stage, (build, run) in stages(VARIANTS[name], dtype).items()
+            }
+            rows.append(
+                {
+                    "variant": name,
+                    "dtype": str(dtype).removeprefix("torch."),
+                    "stages": parts,
+                    "peak_with_offload": max(part["weights"] + part["working"] for part in parts.values()),
+                    "peak_without": sum(part["weights"] for part in parts.values())
+                    + max(part["working"] for part in parts.values()),
+                }
+            )
     return rows
 
 
 def combined_taps(variant: str) -> int:
     """Bytes that a CPU keeps beside a flow network's float32 weights, to compute two outputs at a time."""
     with torch.device("meta"):
-        network = FlowNetwork(VARIANTS[variant].flow)
+        network = MMAudio(VARIANTS[variant].flow)
     weights = [module.weight for module in network.modules() if isinstance(module, Conv)]
     return sum(weight[..., :2].numel() * 4 for weight in weights if weight.shape[-1] == 3)
 
 
 def print_table(rows: list[dict[str, Any]]) -> None:
     names = list(rows[0]["stages"])
-    print("\nMemory on a card for 8 s in MB, weights + work (work counted on the meta device, as PyTorch's own kernels "
-          "would hold it)")
+    print(
+        "\nMemory on a card for 8 s in MB, weights + work (work counted on the meta device, as PyTorch's own kernels "
+        "would hold it)"
+    )
     print(f"{'':<23}" + "".join(f"{name:>14}" for name in names) + f"{'offload':>10}{'all held':>10}")
     for row in rows:
-        cells = "".join(f"{part['weights'] / 1e6:>8.0f} +{part['working'] / 1e6:>4.0f}"
-                        for part in row["stages"].values())
-        print(f"{row['variant']:<14}{row['dtype']:<9}{cells}{row['peak_with_offload'] / 1e6:>10.0f}"
-              f"{row['peak_without'] / 1e6:>10.0f}")
+        cells = "".join(
+            f"{part['weights'] / 1e6:>8.0f} +{part['working'] / 1e6:>4.0f}" for part in row["stages"].values()
+        )
+        print(
+            f"{row['variant']:<14}{row['dtype']:<9}{cells}{row['peak_with_offload'] / 1e6:>10.0f}"
+            f"{row['peak_without'] / 1e6:>10.0f}"
+        )
     variants = dict.fromkeys(row["variant"] for row in rows)
     kept = ", ".join(f"{name} {combined_taps(name) / 1e6:.0f}" for name in variants)
     print(f"On a CPU in float32 the flow network keeps combined taps beside its weights: {kept} MB")
     largest = next(row for row in rows if (row["variant"], row["dtype"]) == ("large_44k_v2", "bfloat16"))
     verdict = "fits" if largest["peak_with_offload"] < CARD_BYTES else "does not fit"
-    print(f"large_44k_v2 in bfloat16 with offload: {largest['peak_with_offload'] / 1e6:.0f} MB, which {verdict} a "
-          f"card of 6 GB on paper")
+    print(
+        f"large_44k_v2 in bfloat16 with offload: {largest['peak_with_offload'] / 1e6:.0f} MB, which {verdict} a "
+        f"card of 6 GB on paper"
+    )

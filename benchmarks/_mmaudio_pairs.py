@@ -21,8 +21,8 @@ from deepsound.models.bigvgan.config import BIGVGAN_16K, BIGVGAN_V2_44K
 from deepsound.models.bigvgan.model import BigVgan
 from deepsound.models.mmaudio import weights as flow_weights
 from deepsound.models.mmaudio.config import VARIANTS
-from deepsound.models.mmaudio.flow import FlowNetwork
 from deepsound.models.mmaudio.lengths import sequence_lengths
+from deepsound.models.mmaudio.model import MMAudio
 from deepsound.models.mmaudio.sampler import guided
 from deepsound.models.vae import weights as vae_weights
 from deepsound.models.vae.config import VAE_16K, VAE_44K
@@ -48,8 +48,10 @@ def use_reference(folder: Path) -> None:
         import mmaudio.ext.bigvgan_v2.bigvgan
         import mmaudio.model.networks  # noqa: F401
     except ImportError as error:
-        raise SystemExit(f"{folder} is no checkout of MMAudio that can be imported here: {error}. It needs einops, "
-                         "librosa, omegaconf and torchdiffeq, which PYTHONPATH may point to.") from error
+        raise SystemExit(
+            f"{folder} is no checkout of MMAudio that can be imported here: {error}. It needs einops, "
+            "librosa, omegaconf and torchdiffeq, which PYTHONPATH may point to."
+        ) from error
 
 
 def drawn(network: nn.Module) -> nn.Module:
@@ -71,7 +73,7 @@ def guided_pair(variant: str, compare: bool) -> Pair:
     clip, sync = noise(1, lengths.clip, config.clip_dim), noise(1, lengths.sync, config.sync_dim)
     original = None
     if not compare:
-        reference = drawn(FlowNetwork(config))
+        reference = drawn(MMAudio(config))
     else:
         from mmaudio.model.networks import get_my_mmaudio
 
@@ -83,7 +85,7 @@ def guided_pair(variant: str, compare: bool) -> Pair:
             return reference.ode_wrapper(time, latent, known, empty, STRENGTH)
 
     state = flow_weights.state_dict(reference.state_dict())
-    network = fill(lambda: FlowNetwork(config), state, torch.float32, "random weights")
+    network = fill(lambda: MMAudio(config), state, torch.float32, "random weights")
     field = guided(network, network.conditions(lengths, clip, sync, text), network.conditions(lengths), STRENGTH)
     return Pair(lambda: field(latent, time), original)
 

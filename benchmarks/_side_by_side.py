@@ -41,8 +41,7 @@ def side_by_side(ways: Mapping[str, Callable[[], object]], turns: int, device: t
             if device.type == "cuda":
                 torch.cuda.synchronize(device)
             taken[name].append((time.perf_counter() - wall_s, time.process_time() - cpu_s))
-    return {name: Times(*(tuple(sorted(column)) for column in zip(*rows, strict=True)))
-            for name, rows in taken.items()}
+    return {name: Times(*(tuple(sorted(column)) for column in zip(*rows, strict=True))) for name, rows in taken.items()}
 
 
 def plain_product(device: torch.device, dtype: torch.dtype) -> tuple[Callable[[], object], float]:
@@ -50,4 +49,4 @@ def plain_product(device: torch.device, dtype: torch.dtype) -> tuple[Callable[[]
     side = GEMM_SIDE if device.type == "cpu" else 4 * GEMM_SIDE
     left, right = torch.randn(2, side, side, device=device, dtype=dtype)
     out = torch.empty_like(left)
-    return lambda: torch.mm(left, right, out=out), 2.0 * side ** 3
+    return lambda: torch.mm(left, right, out=out), 2.0 * side**3

@@ -90,8 +90,18 @@ def measure(name: str, clips: Path, out: Path, commands: Sequence[Sequence[str]]
     watcher = threading.Thread(target=watch.until, args=(over,))
     watcher.start()
     began = time.time()
-    base = [sys.executable, "-m", "deepsound", "batch", str(clips), "--out", str(out), "--generator", "draft",
-            "--quiet"]
+    base = [
+        sys.executable,
+        "-m",
+        "deepsound",
+        "batch",
+        str(clips),
+        "--out",
+        str(out),
+        "--generator",
+        "draft",
+        "--quiet",
+    ]
     processes = [subprocess.Popen([*base, *more], env={**os.environ, **ONE_THREAD}) for more in commands]
     codes = [process.wait() for process in processes]
     wall_s = time.time() - began
@@ -99,9 +109,14 @@ def measure(name: str, clips: Path, out: Path, commands: Sequence[Sequence[str]]
     watcher.join()
     if any(codes):
         raise RuntimeError(f"{name} ended with {codes}")
-    return {"name": name, "wall_s": wall_s, "peak_mb": sorted(watch.peaks.values()),
-            "processor_s_a_clip": watch.processor_s_a_clip, "load_average": os.getloadavg()[0],
-            **timings(records_of(out), began)}
+    return {
+        "name": name,
+        "wall_s": wall_s,
+        "peak_mb": sorted(watch.peaks.values()),
+        "processor_s_a_clip": watch.processor_s_a_clip,
+        "load_average": os.getloadavg()[0],
+        **timings(records_of(out), began),
+    }
 
 
 def timings(records: list[dict[str, Any]], began: float) -> dict[str, Any]:
@@ -110,10 +125,15 @@ def timings(records: list[dict[str, Any]], began: float) -> dict[str, Any]:
     for record in sorted(records, key=lambda record: record["ended_at"]):
         by_worker[record["worker"]].append(record)
     ends = sorted(record["ended_at"] for record in records)
-    between = [later["ended_at"] - earlier["ended_at"] - later["told"]["total_s"]
-               for mine in by_worker.values() for earlier, later in pairwise(mine)]
+    between = [
+        later["ended_at"] - earlier["ended_at"] - later["told"]["total_s"]
+        for mine in by_worker.values()
+        for earlier, later in pairwise(mine)
+    ]
     return {
-        "clips": len(records), "workers": len(by_worker), "first_clip_after_s": ends[0] - began,
+        "clips": len(records),
+        "workers": len(by_worker),
+        "first_clip_after_s": ends[0] - began,
         "clips_per_minute": 60 * (len(ends) - 1) / (ends[-1] - ends[0]),
         "overhead_s": sum(between) / len(between),
         "pipeline_s": sum(record["told"]["total_s"] for record in records) / len(records),
@@ -162,7 +182,10 @@ def arithmetic(measured: dict[str, float | None], beside_s: float) -> dict[str, 
     known = [seconds for seconds in measured.values() if seconds is not None]
     whole = sum(known) + beside_s if len(known) == len(measured) else None
     return {
-        "clips": VGGSOUND_CLIPS, "gpus": GPUS, "stage_seconds": measured, "beside_stages_s": beside_s,
+        "clips": VGGSOUND_CLIPS,
+        "gpus": GPUS,
+        "stage_seconds": measured,
+        "beside_stages_s": beside_s,
         "hours": None if whole is None else VGGSOUND_CLIPS * whole / GPUS / 3600,
         "hours_of_the_measured": VGGSOUND_CLIPS * (sum(known) + beside_s) / GPUS / 3600,
     }
@@ -182,8 +205,10 @@ def main() -> None:
         first = make_clip(work / "clips" / "0.mp4", 480, 360, CLIP_S, fps=30)
         for index in range(1, count):
             (work / "clips" / f"{index}.mp4").write_bytes(first.read_bytes())
-        print(f"{'':<18} {'clips/min':>10} {'pipeline':>10} {'processor':>10} {'overhead':>10} {'first after':>12} "
-              f"{'memory each':>16}")
+        print(
+            f"{'':<18} {'clips/min':>10} {'pipeline':>10} {'processor':>10} {'overhead':>10} {'first after':>12} "
+            f"{'memory each':>16}"
+        )
         results = []
         for number, (name, commands) in enumerate(runs().items()):
             results.append(measure(name, work / "clips", work / f"out{number}", commands))
@@ -193,15 +218,20 @@ def main() -> None:
     show_arithmetic(sums, results)
     embedded_h = VGGSOUND_CLIPS / results[0]["clips_per_minute"] / 60
     machine = {"cores": os.cpu_count(), "clip_s": CLIP_S, "threads_a_worker": 1}
-    print("written to", save({**machine, "results": results, "vggsound": sums,
-                              "vggsound_embedded_one_worker_h": embedded_h}, "batch"))
+    print(
+        "written to",
+        save({**machine, "results": results, "vggsound": sums, "vggsound_embedded_one_worker_h": embedded_h}, "batch"),
+    )
 
 
 def show(row: dict[str, Any]) -> None:
     memory = ", ".join(f"{peak:.0f}" for peak in row["peak_mb"])
-    print(f"{row['name']:<18} {row['clips_per_minute']:10.1f} {row['pipeline_s']:8.2f} s "
-          f"{row['processor_s_a_clip'] or float('nan'):8.2f} s "
-          f"{row['overhead_s'] * 1e3:7.1f} ms {row['first_clip_after_s']:10.1f} s {memory:>13} MB", flush=True)
+    print(
+        f"{row['name']:<18} {row['clips_per_minute']:10.1f} {row['pipeline_s']:8.2f} s "
+        f"{row['processor_s_a_clip'] or float('nan'):8.2f} s "
+        f"{row['overhead_s'] * 1e3:7.1f} ms {row['first_clip_after_s']:10.1f} s {memory:>13} MB",
+        flush=True,
+    )
 
 
 def show_arithmetic(sums: dict[str, Any], results: list[dict[str, Any]]) -> None:
@@ -210,11 +240,19 @@ def show_arithmetic(sums: dict[str, Any], results: list[dict[str, Any]]) -> None
         print(f"  {name:<52} {'not measured on a GPU' if seconds is None else f'{seconds:.2f} s a clip'}")
     print(f"  {'beside the stages (one processor, measured above)':<52} {sums['beside_stages_s']:.2f} s a clip")
     hours = sums["hours"]
-    print(f"  {'in all':<52} " + (f"{hours:.1f} h" if hours is not None else
-          f"not known without all stages; the rest alone: {sums['hours_of_the_measured']:.1f} h"))
+    print(
+        f"  {'in all':<52} "
+        + (
+            f"{hours:.1f} h"
+            if hours is not None
+            else f"not known without all stages; the rest alone: {sums['hours_of_the_measured']:.1f} h"
+        )
+    )
     alone_h = VGGSOUND_CLIPS / results[0]["clips_per_minute"] / 60
-    print(f"  the embedded engines, one worker of this machine: {alone_h:.1f} h; eight such workers, if nothing is "
-          f"shared: {alone_h / 8:.1f} h")
+    print(
+        f"  the embedded engines, one worker of this machine: {alone_h:.1f} h; eight such workers, if nothing is "
+        f"shared: {alone_h / 8:.1f} h"
+    )
 
 
 if __name__ == "__main__":

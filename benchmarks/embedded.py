@@ -25,15 +25,31 @@ with av.open(sys.argv[1]) as container:
 
 def measure(name: str, clip: Path, out: Path) -> dict[str, object]:
     floor = cost_of([sys.executable, "-c", DECODE_ONLY, str(clip)])
-    run = cost_of([sys.executable, "-m", "deepsound", "run", str(clip), "--generator", "draft", "--reasoner", "rules",
-                   "--output_dir", str(out), "--quiet"])
+    run = cost_of(
+        [
+            sys.executable,
+            "-m",
+            "deepsound",
+            "run",
+            str(clip),
+            "--generator",
+            "draft",
+            "--reasoner",
+            "rules",
+            "--output_dir",
+            str(out),
+            "--quiet",
+        ]
+    )
     return {"name": name, "run": vars(run), "decode_only": vars(floor)}
 
 
 def row(result: dict[str, object]) -> str:
     run, floor = Cost(**result["run"]), Cost(**result["decode_only"])  # type: ignore[arg-type]
-    return (f"{result['name']:<22} {run.wall_s:8.1f} s {run.cpu_s:8.1f} s {run.peak_mb:8.0f} MB"
-            f" {floor.wall_s:12.1f} s {run.wall_s / floor.wall_s:8.1f} x")
+    return (
+        f"{result['name']:<22} {run.wall_s:8.1f} s {run.cpu_s:8.1f} s {run.peak_mb:8.0f} MB"
+        f" {floor.wall_s:12.1f} s {run.wall_s / floor.wall_s:8.1f} x"
+    )
 
 
 def main() -> None:
@@ -41,8 +57,8 @@ def main() -> None:
         work = Path(folder)
         given = Path(sys.argv[1]) if len(sys.argv) > 1 else None
         clips = {
-            "10 s, 480x360" if given is None else given.name:
-                given or make_clip(work / "small.mp4", 480, 360, 10, fps=30),
+            "10 s, 480x360" if given is None else given.name: given
+            or make_clip(work / "small.mp4", 480, 360, 10, fps=30),
             "20 s, 1920x1080": make_clip(work / "short.mp4", 1920, 1080, 20),
             "180 s, 1920x1080": make_clip(work / "long.mp4", 1920, 1080, 180),
         }

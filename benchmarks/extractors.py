@@ -39,8 +39,12 @@ from deepsound.runtime.progress import Progress
 from deepsound.types import Audio
 
 PARTS: dict[str, Sequence[Callable[[], nn.Module]]] = {
-    "metrics/panns_cnn14_16k": (Cnn14,), "metrics/passt": (Passt,), "metrics/vggish": (Vggish,),
-    "metrics/imagebind": (ImageBind,), "synchformer/visual": (Synchformer, SynchformerAudio, SynchformerOffset)}
+    "metrics/panns_cnn14_16k": (Cnn14,),
+    "metrics/passt": (Passt,),
+    "metrics/vggish": (Vggish,),
+    "metrics/imagebind": (ImageBind,),
+    "synchformer/visual": (Synchformer, SynchformerAudio, SynchformerOffset),
+}
 NAMES = (*EXTRACTORS, OFFSET_SCORER.name)
 QUIET = Progress()
 
@@ -59,8 +63,13 @@ def main() -> None:
         torch.set_num_threads(options.threads)
         print(json.dumps(measured(options.one[0], Path(options.one[1]))))
         return
-    machine = {"processor": platform.processor() or platform.machine(), "threads": options.threads,
-               "torch": torch.__version__, "device": str(torch_device(Execution())), "clip_s": DURATION_S}
+    machine = {
+        "processor": platform.processor() or platform.machine(),
+        "threads": options.threads,
+        "torch": torch.__version__,
+        "device": str(torch_device(Execution())),
+        "clip_s": DURATION_S,
+    }
     rows = earlier(machine) | {name: row_of(name, options.threads) for name in options.only.split(",")}
     for name, row in rows.items():
         print(f"{name:<20}" + "".join(f"  {key} {value:.2f}" for key, value in row.items()))
@@ -118,8 +127,12 @@ def made_up_weights(parts: Sequence[Callable[[], nn.Module]], path: Path) -> Non
     for build in parts:
         with torch.device("meta"):
             empty = build().state_dict()
-        state |= {name: torch.full(tensor.shape, 0.01, dtype=tensor.dtype) if tensor.is_floating_point()
-                  else torch.zeros(tensor.shape, dtype=tensor.dtype) for name, tensor in empty.items()}
+        state |= {
+            name: torch.full(tensor.shape, 0.01, dtype=tensor.dtype)
+            if tensor.is_floating_point()
+            else torch.zeros(tensor.shape, dtype=tensor.dtype)
+            for name, tensor in empty.items()
+        }
     torch.save(state, path)
 
 

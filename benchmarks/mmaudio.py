@@ -96,10 +96,12 @@ def line(name: str, row: dict[str, Any]) -> str:
     if "ratio" not in row:
         return f"{text} utilisation {row['utilisation_done']:.0%}"
     limit = "" if row["limit"] is None else f" (at most {row['limit']}: {'met' if met(row) else 'MISSED'})"
-    return (f"{text} original {spread('original'):<41}\n{'':<31} ratio {row['ratio']:.3f}, by processor time "
-            f"{row['ratio_cpu']:.3f}{limit}; largest error {row['error']:.1e} of {row['largest']:.1e};\n{'':<31} "
-            f"utilisation {row['utilisation']:.0%} ({row['utilisation_done']:.0%} of the FLOPs done; original "
-            f"{row['utilisation_original']:.0%}) of {row['product_flops_per_s'] / 1e9:.0f} GFLOP/s")
+    return (
+        f"{text} original {spread('original'):<41}\n{'':<31} ratio {row['ratio']:.3f}, by processor time "
+        f"{row['ratio_cpu']:.3f}{limit}; largest error {row['error']:.1e} of {row['largest']:.1e};\n{'':<31} "
+        f"utilisation {row['utilisation']:.0%} ({row['utilisation_done']:.0%} of the FLOPs done; original "
+        f"{row['utilisation_original']:.0%}) of {row['product_flops_per_s'] / 1e9:.0f} GFLOP/s"
+    )
 
 
 def met(row: dict[str, Any]) -> bool:
@@ -119,19 +121,31 @@ def on_a_gpu(device: torch.device) -> dict[str, dict[str, float] | str]:
 
 def machine(threads: int) -> dict[str, Any]:
     info = Path("/proc/cpuinfo")
-    models = [row.split(":")[1].strip() for row in info.read_text().splitlines() if row.startswith("model name")] \
-        if info.exists() else []
-    return {"processor": models[0] if models else platform.processor(), "cores": os.cpu_count(), "threads": threads,
-            "capability": torch.backends.cpu.get_cpu_capability(), "torch": torch.__version__,
-            "load_average": os.getloadavg()[0]}
+    models = (
+        [row.split(":")[1].strip() for row in info.read_text().splitlines() if row.startswith("model name")]
+        if info.exists()
+        else []
+    )
+    return {
+        "processor": models[0] if models else platform.processor(),
+        "cores": os.cpu_count(),
+        "threads": threads,
+        "capability": torch.backends.cpu.get_cpu_capability(),
+        "torch": torch.__version__,
+        "load_average": os.getloadavg()[0],
+    }
 
 
 def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.mmaudio", description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--reference", type=Path, help="checkout of the original project to compare with")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu",
-                        help="where whole clips are timed; the comparison is always on the CPU")
+    parser.add_argument(
+        "--device",
+        choices=["cpu", "cuda"],
+        default="cpu",
+        help="where whole clips are timed; the comparison is always on the CPU",
+    )
     parser.add_argument("--only", nargs="*", metavar="WORDS", help="cases whose names contain one of these, no tables")
     return parser.parse_args()
 

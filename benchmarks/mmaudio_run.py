@@ -38,11 +38,15 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory(dir=options.work) as folder:
         work = Path(folder)
-        clips = {"small": make_clip(work / "small.mp4", 480, 360, 10, fps=30),
-                 "long": make_clip(work / "long.mp4", 1920, 1080, 180)}
+        clips = {
+            "small": make_clip(work / "small.mp4", 480, 360, 10, fps=30),
+            "long": make_clip(work / "long.mp4", 1920, 1080, 180),
+        }
         results = []
-        print(f"{'run':<38} {'sound':>6} {'first':>9} {'again':>9} {'ratio':>7} {'neg':>9} {'peak':>9} {'weights':>9} "
-              f"{'beyond':>9}")
+        print(
+            f"{'run':<38} {'sound':>6} {'first':>9} {'again':>9} {'ratio':>7} {'neg':>9} {'peak':>9} {'weights':>9} "
+            f"{'beyond':>9}"
+        )
         for name, size, clip, seconds, offload in CASES:
             if options.only in name:
                 _write_weights(work / size, size)
@@ -73,8 +77,22 @@ def _write_weights(folder: Path, size: str) -> None:
 
 def _measure(name: str, models: Path, clip: Path, seconds: float, offload: bool, threads: int) -> dict[str, Any]:
     """One process: its memory is its own, and what it imports and reads is part of its first run."""
-    command = [sys.executable, "-m", "benchmarks.mmaudio_run", "--child", "--models", str(models), "--clip", str(clip),
-               "--seconds", str(seconds), "--offload", str(int(offload)), "--threads", str(threads)]
+    command = [
+        sys.executable,
+        "-m",
+        "benchmarks.mmaudio_run",
+        "--child",
+        "--models",
+        str(models),
+        "--clip",
+        str(clip),
+        "--seconds",
+        str(seconds),
+        "--offload",
+        str(int(offload)),
+        "--threads",
+        str(threads),
+    ]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     return {"name": name, "sound_s": seconds, "offload": offload, **json.loads(done.stdout.splitlines()[-1])}
 
@@ -82,13 +100,13 @@ def _measure(name: str, models: Path, clip: Path, seconds: float, offload: bool,
 def _child(options: argparse.Namespace) -> None:
     import torch
 
-    from deepsound.generate.mmaudio.engine import MMAudioGenerator
+    from deepsound.generate.mmaudio.generator import MMAudioGenerator
     from deepsound.media.clip import Clip
     from deepsound.runtime.execution import Execution
+    from deepsound.runtime.model_cache import model_cache
     from deepsound.runtime.progress import Progress, ProgressEvent
-    from deepsound.runtime.residency import residency
     from deepsound.types import GenerationRequest
-    from deepsound.weights.places import register_model_folders
+    from deepsound.weights.search_paths import register_model_folders
 
     torch.set_num_threads(options.threads)
     register_model_folders([options.models])
@@ -97,7 +115,7 @@ def _child(options: argparse.Namespace) -> None:
     held: list[int] = [0]
 
     def watch(event: ProgressEvent) -> None:
-        held.append(sum(row.bytes for row in residency().report()))
+        held.append(sum(row.bytes for row in model_cache().report()))
 
     def timed(request: GenerationRequest) -> float:
         began = time.perf_counter()
@@ -107,18 +125,22 @@ def _child(options: argparse.Namespace) -> None:
         return time.perf_counter() - began
 
     seconds = float(options.seconds)
-    times = {"first_s": timed(GenerationRequest(seed=1, duration_s=seconds)),
-             "again_s": timed(GenerationRequest(seed=2, duration_s=seconds)),
-             "neg_s": timed(GenerationRequest(seed=1, negative_prompt="human voice", duration_s=seconds))}
+    times = {
+        "first_s": timed(GenerationRequest(seed=1, duration_s=seconds)),
+        "again_s": timed(GenerationRequest(seed=2, duration_s=seconds)),
+        "neg_s": timed(GenerationRequest(seed=1, negative_prompt="human voice", duration_s=seconds)),
+    }
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
     print(json.dumps({**times, "peak_bytes": peak, "weights_bytes": max(held)}))
 
 
 def _row(result: dict[str, Any]) -> str:
     peak, weights = result["peak_bytes"] / 1e6, result["weights_bytes"] / 1e6
-    return (f"{result['name']:<38} {result['sound_s']:4.0f} s {result['first_s']:7.1f} s {result['again_s']:7.1f} s "
-            f"{result['again_s'] / result['first_s']:7.2f} {result['neg_s']:7.1f} s {peak:6.0f} MB {weights:6.0f} MB "
-            f"{peak - weights:6.0f} MB")
+    return (
+        f"{result['name']:<38} {result['sound_s']:4.0f} s {result['first_s']:7.1f} s {result['again_s']:7.1f} s "
+        f"{result['again_s'] / result['first_s']:7.2f} {result['neg_s']:7.1f} s {peak:6.0f} MB {weights:6.0f} MB "
+        f"{peak - weights:6.0f} MB"
+    )
 
 
 if __name__ == "__main__":

@@ -26,16 +26,16 @@ from benchmarks._measure import save
 from deepsound.models.videollama2.cache import KeyValueCache
 from deepsound.models.videollama2.config import LanguageConfig, VideoLlama2Config
 from deepsound.models.videollama2.language import LanguageModel
-from deepsound.reason.videollama2.asking import NO_SHORTCUTS, Answer, Question, Shortcuts, ask
 from deepsound.reason.videollama2.checkpoint import Checkpoint
+from deepsound.reason.videollama2.components import Networks
 from deepsound.reason.videollama2.decoding import Decoder, GenerationSettings
-from deepsound.reason.videollama2.drafts import Drafts
 from deepsound.reason.videollama2.frames import Frames
-from deepsound.reason.videollama2.networks import Networks
+from deepsound.reason.videollama2.inference import NO_SHORTCUTS, Answer, InferenceOptimizations, Question, ask
+from deepsound.reason.videollama2.speculative import PromptLookup
 from deepsound.runtime.execution import Execution
-from deepsound.runtime.features import features
+from deepsound.runtime.feature_cache import features
+from deepsound.runtime.model_cache import model_cache
 from deepsound.runtime.progress import Progress
-from deepsound.runtime.residency import residency
 from tests.reason.videollama2 import tiny
 
 QUIET = Progress()
@@ -43,9 +43,11 @@ WORDING = tuple(f"<word {number}>" for number in range(64))
 HALF_BILLION = VideoLlama2Config(
     language=LanguageConfig(vocabulary=151936, width=896, layers=24, heads=14, key_value_heads=2, mlp_width=4864),
     vision=replace(tiny.CONFIG.vision, width=432, layers=13, heads=6, mlp_width=1600, patch_size=14),
-    connector=replace(tiny.CONFIG.connector, vision_width=432, width=896), audio=tiny.CONFIG.audio)
+    connector=replace(tiny.CONFIG.connector, vision_width=432, width=896),
+    audio=tiny.CONFIG.audio,
+)
 
-SHORTCUTS = {"all": Shortcuts(), "reuse alone": Shortcuts(drafts=False), "none": NO_SHORTCUTS}
+SHORTCUTS = {"all": InferenceOptimizations(), "reuse alone": InferenceOptimizations(drafts=False), "none": NO_SHORTCUTS}
 
 Row = dict[str, object]
 
@@ -60,7 +62,7 @@ def question(seed: int, tokens: int) -> Question:
     return Question("Does the audio contain voice-over?", sound, most_tokens=tokens)
 
 
-def timed(networks: Networks, asked: Question, shortcuts: Shortcuts) -> tuple[float, Answer]:
+def timed(networks: Networks, asked: Question, shortcuts: InferenceOptimizations) -> tuple[float, Answer]:
     shown = frames(0)
     began = time.process_time()
     answer = ask(networks, shown, asked, QUIET, shortcuts)
@@ -69,7 +71,7 @@ def timed(networks: Networks, asked: Question, shortcuts: Shortcuts) -> tuple[fl
 
 def load(folder: Path) -> Networks:
     """The networks, in memory and with nothing known of any clip."""
-    residency().unload()
+    model_cache().unload()
     features().clear()
     networks = Networks(Checkpoint(folder), Execution(device="cpu", precision="fp32"))
     for role in ("language", "vision", "audio"):
@@ -90,16 +92,23 @@ def judgements(folder: Path, repeats: int, names: Sequence[str]) -> Row:
             seconds.append(timed(networks, question(2, 200), shortcuts))
         first_s, second_s = (min(seconds_of for seconds_of, _ in part) for part in (firsts, seconds))
         first, second = firsts[0][1], seconds[0][1]
-        row[name] = {"first_s": first_s, "second_s": second_s, "ratio": second_s / first_s,
-                     "tokens": len(second.ids), "first_passes": first.passes, "second_passes": second.passes,
-                     "prompt_tokens": second.prompt_tokens, "reused_tokens": second.reused_tokens}
+        row[name] = {
+            "first_s": first_s,
+            "second_s": second_s,
+            "ratio": second_s / first_s,
+            "tokens": len(second.ids),
+            "first_passes": first.passes,
+            "second_passes": second.passes,
+            "prompt_tokens": second.prompt_tokens,
+            "reused_tokens": second.reused_tokens,
+        }
     return row
 
 
 def identical(folder: Path, tokens: int) -> bool:
     """Whether a random model's second answer has the same ids with every shortcut on and with every one off."""
     networks = load(folder)
-    first, second = (timed(networks, question(seed, tokens), Shortcuts())[1].ids for seed in (1, 2))
+    first, second = (timed(networks, question(seed, tokens), InferenceOptimizations())[1].ids for seed in (1, 2))
     return second == timed(networks, question(2, tokens), NO_SHORTCUTS)[1].ids != first
 
 
@@ -110,7 +119,7 @@ def drafting(folder: Path, tokens: int, repeats: int) -> Row:
     with networks.use("language", QUIET) as model:
         prompt = model.embed(torch.arange(32)[None])
 
-        def written(drafts: Drafts | None) -> tuple[float, Decoder]:
+        def written(drafts: PromptLookup | None) -> tuple[float, Decoder]:
             settings = GenerationSettings(repetition_penalty=1.05, max_new_tokens=tokens)
             decoder = Decoder(model, model.new_cache(32 + tokens), settings, drafts)
             began = time.process_time()
@@ -123,31 +132,43 @@ def drafting(folder: Path, tokens: int, repeats: int) -> Row:
         far = [(token + 1) % 300 for token in plain.written]
         row: Row = {"plain_s_per_token": plain_s / tokens}
         for name, guess in (("known wording", plain.written), ("one word in 16 differs", near), ("unknown", far)):
-            seconds, decoder = min((written(Drafts([guess])) for _ in range(repeats)), key=itemgetter(0))
-            row[name] = {"tokens_per_pass": tokens / decoder.passes, "seconds_share": seconds / plain_s,
-                         "identical": decoder.written == plain.written}
+            seconds, decoder = min((written(PromptLookup([guess])) for _ in range(repeats)), key=itemgetter(0))
+            row[name] = {
+                "tokens_per_pass": tokens / decoder.passes,
+                "seconds_share": seconds / plain_s,
+                "identical": decoder.written == plain.written,
+            }
     return row
 
 
-def measure(name: str, config: VideoLlama2Config, work: Path, tokens: int, repeats: int,
-            names: Sequence[str]) -> Row:
+def measure(name: str, config: VideoLlama2Config, work: Path, tokens: int, repeats: int, names: Sequence[str]) -> Row:
     taught = tiny.write(work / f"{name} taught", script=WORDING, config=config)
     random = tiny.write(work / f"{name} random", seed=3, penalty=1.3, config=config)
-    return {"model": name, "judgements": judgements(taught, repeats, names), "identical_ids": identical(random, tokens),
-            "drafting": drafting(random, 64, repeats)}
+    return {
+        "model": name,
+        "judgements": judgements(taught, repeats, names),
+        "identical_ids": identical(random, tokens),
+        "drafting": drafting(random, 64, repeats),
+    }
 
 
 def show(row: Row) -> None:
     print(f"\n{row['model']}: ids the same with every shortcut on and off: {row['identical_ids']}")
-    print(f"  {'shortcuts':<24}{'judge #1':>10}{'judge #2':>10}{'#2 / #1':>9}{'passes #2':>11}{'tokens':>8}"
-          f"{'prompt reused':>15}")
+    print(
+        f"  {'shortcuts':<24}{'judge #1':>10}{'judge #2':>10}{'#2 / #1':>9}{'passes #2':>11}{'tokens':>8}"
+        f"{'prompt reused':>15}"
+    )
     for name, part in row["judgements"].items():  # type: ignore[attr-defined]
-        print(f"  {name:<24}{part['first_s']:>8.2f} s{part['second_s']:>8.2f} s{part['ratio']:>8.2f}x"
-              f"{part['second_passes']:>11}{part['tokens']:>8}{part['reused_tokens']:>7} of {part['prompt_tokens']}")
+        print(
+            f"  {name:<24}{part['first_s']:>8.2f} s{part['second_s']:>8.2f} s{part['ratio']:>8.2f}x"
+            f"{part['second_passes']:>11}{part['tokens']:>8}{part['reused_tokens']:>7} of {part['prompt_tokens']}"
+        )
     for name, part in row["drafting"].items():  # type: ignore[attr-defined]
         if isinstance(part, dict):
-            print(f"  guesses, {name:<24}{part['tokens_per_pass']:>6.1f} tokens per pass, {part['seconds_share']:.2f}x "
-                  f"the time, identical: {part['identical']}")
+            print(
+                f"  guesses, {name:<24}{part['tokens_per_pass']:>6.1f} tokens per pass, {part['seconds_share']:.2f}x "
+                f"the time, identical: {part['identical']}"
+            )
         else:
             print(f"  plain decoding          {1000 * part:.1f} ms per token")
 
@@ -202,7 +223,7 @@ def main() -> None:
     results: Row = {"cores": os.cpu_count(), "threads": 1, "models": []}
     with tempfile.TemporaryDirectory() as folder:
         wanted = [("tiny", tiny.CONFIG, 64, 5, tuple(SHORTCUTS)), ("0.5B", HALF_BILLION, 16, 1, ("all",))]
-        for name, config, tokens, repeats, names in wanted[:1 + arguments.half_billion]:
+        for name, config, tokens, repeats, names in wanted[: 1 + arguments.half_billion]:
             results["models"].append(measure(name, config, Path(folder), tokens, repeats, names))  # type: ignore[attr-defined]
             show(results["models"][-1])  # type: ignore[index]
     if torch.cuda.is_available():

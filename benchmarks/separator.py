@@ -72,8 +72,12 @@ def main() -> None:
     rows = [tiny_row(mix, options.seconds)]
     print(rows[0]["name"], f"{rows[0]['wall_s']:.2f} s,", f"{rows[0]['times_real_time']:.1f} x real time", flush=True)
     rows += full_rows(mix, options.depth, options.threads, options.reference)
-    machine = {"processor": platform.processor() or platform.machine(), "threads": options.threads,
-               "torch": torch.__version__, "device": str(torch_device(Execution()))}
+    machine = {
+        "processor": platform.processor() or platform.machine(),
+        "threads": options.threads,
+        "torch": torch.__version__,
+        "device": str(torch_device(Execution())),
+    }
     results: dict[str, object] = {**machine, "seconds": options.seconds, "depth": options.depth, "rows": rows}
     print("written to", save(results, "separator"))
 
@@ -84,8 +88,12 @@ def tiny_row(mix: np.ndarray, seconds: float) -> dict[str, object]:
         engine = BSRoformerTinySeparator(gated=False)
         engine.configure(Execution(weights={"bs_roformer_tiny": weights}))
         wall_s, _ = timed(engine, mix)
-    return {"name": "bs_roformer_tiny, clean", "wall_s": wall_s, "times_real_time": seconds / wall_s,
-            "target_times_real_time": TINY_TARGET}
+    return {
+        "name": "bs_roformer_tiny, clean",
+        "wall_s": wall_s,
+        "times_real_time": seconds / wall_s,
+        "target_times_real_time": TINY_TARGET,
+    }
 
 
 def random_weights(config: RoformerConfig, path: Path) -> Path:
@@ -105,13 +113,23 @@ def full_rows(mix: np.ndarray, depth: int, threads: int, reference: Path | None)
             engine = BSRoformerSeparator(mode=mode)  # type: ignore[arg-type]
             engine.configure(Execution(weights={"bs_roformer/ep_317": weights}))
             wall_s, voice = timed(engine, mix)
-            row: dict[str, object] = {"name": f"bs_roformer, {mode}", "wall_s": wall_s, "target_ratio": TARGETS[mode],
-                                      "ratio": wall_s / theirs_s if theirs_s else None}
+            row: dict[str, object] = {
+                "name": f"bs_roformer, {mode}",
+                "wall_s": wall_s,
+                "target_ratio": TARGETS[mode],
+                "ratio": wall_s / theirs_s if theirs_s else None,
+            }
             if mode == "published" and theirs is not None:
                 row["largest_difference"] = float(np.abs(voice - theirs).max())
                 row["largest_sample"] = float(np.abs(theirs).max())
-            print(*(f"{name} {value:.3g}" if isinstance(value, float) else str(value)
-                    for name, value in row.items() if value is not None), flush=True)
+            print(
+                *(
+                    f"{name} {value:.3g}" if isinstance(value, float) else str(value)
+                    for name, value in row.items()
+                    if value is not None
+                ),
+                flush=True,
+            )
             rows.append(row)
         return rows
 
@@ -126,22 +144,45 @@ def timed(engine: RoformerSeparator, mix: np.ndarray) -> tuple[float, np.ndarray
 
 
 def reference_seconds(
-    folder: Path, weights: Path, config: BSRoformerConfig, mix: np.ndarray, threads: int,
+    folder: Path,
+    weights: Path,
+    config: BSRoformerConfig,
+    mix: np.ndarray,
+    threads: int,
 ) -> tuple[float, np.ndarray]:
     """Seconds that the original's demix takes, and its answer."""
     known = separation("bs_roformer")
     settings = {
-        "model": {"dim": config.dim, "depth": config.depth, "stereo": True, "num_stems": 1,
-                  "time_transformer_depth": 1, "freq_transformer_depth": 1, "dim_head": config.dim_head,
-                  "freqs_per_bands": config.freqs_per_bands, "heads": config.heads,
-                  "stft_hop_length": config.stft_hop_length, "flash_attn": True},
+        "model": {
+            "dim": config.dim,
+            "depth": config.depth,
+            "stereo": True,
+            "num_stems": 1,
+            "time_transformer_depth": 1,
+            "freq_transformer_depth": 1,
+            "dim_head": config.dim_head,
+            "freqs_per_bands": config.freqs_per_bands,
+            "heads": config.heads,
+            "stft_hop_length": config.stft_hop_length,
+            "flash_attn": True,
+        },
         "audio": {"chunk_size": known.demix.chunk, "sample_rate": 44100, "num_channels": 2},
         "training": {"instruments": ["vocals", "other"], "target_instrument": "vocals", "use_amp": True},
-        "inference": {"batch_size": known.demix.batch, "num_overlap": known.demix.overlaps}}
+        "inference": {"batch_size": known.demix.batch, "num_overlap": known.demix.overlaps},
+    }
     sound, answer = weights.with_name("mix.npy"), weights.with_name("voice.npy")
     np.save(sound, mix)
-    command = [sys.executable, "-c", REFERENCE, str(folder), str(weights), str(sound), str(answer),
-               json.dumps(settings), str(threads)]
+    command = [
+        sys.executable,
+        "-c",
+        REFERENCE,
+        str(folder),
+        str(weights),
+        str(sound),
+        str(answer),
+        json.dumps(settings),
+        str(threads),
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise SystemExit(f"the reference failed:\n{done.stderr[-2000:]}")

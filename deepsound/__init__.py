@@ -32,7 +32,14 @@ if TYPE_CHECKING:
     from deepsound.types import Audio, GenerationRequest, Verdict
 
 __all__ = [
-    "Audio", "Cancelled", "Clip", "DeepSoundError", "GenerationRequest", "Pipeline", "Progress", "Verdict",
+    "Audio",
+    "Cancelled",
+    "Clip",
+    "DeepSoundError",
+    "GenerationRequest",
+    "Pipeline",
+    "Progress",
+    "Verdict",
     "__version__",
 ]
 

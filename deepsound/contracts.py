@@ -20,27 +20,35 @@ def require_sound(audio: object, who: str) -> Audio:
     if not isinstance(audio, Audio):
         raise _wrong_type(audio, "Audio", who)
     if not 1 <= audio.channels <= _MOST_CHANNELS or audio.samples == 0:
-        raise EngineError(f"{who} returned a waveform of shape {list(audio.waveform.shape)}; [channels, samples] is "
-                          f"due, with 1 to {_MOST_CHANNELS} channels and at least one sample.")
+        raise EngineError(
+            f"{who} returned a waveform of shape {list(audio.waveform.shape)}; [channels, samples] is "
+            f"due, with 1 to {_MOST_CHANNELS} channels and at least one sample."
+        )
     lowest, highest = _RATES_HZ
     if not isinstance(audio.sample_rate, int) or not lowest <= audio.sample_rate <= highest:
-        raise EngineError(f"{who} returned a sample rate of {audio.sample_rate!r}; a whole number (int) from {lowest} "
-                          f"to {highest} Hz is due.")
+        raise EngineError(
+            f"{who} returned a sample rate of {audio.sample_rate!r}; a whole number (int) from {lowest} "
+            f"to {highest} Hz is due."
+        )
     if not bool(audio.waveform.isfinite().all()):
-        raise EngineError(f"{who} made samples that are not finite (NaN or infinite); try another seed or precision, "
-                          "or choose another engine.")
+        raise EngineError(
+            f"{who} made samples that are not finite (NaN or infinite); try another seed or precision, "
+            "or choose another engine."
+        )
     return audio
 
 
-def require_like(mix: Audio, stems: object, who: str) -> Stems:
+def check_stems(mix: Audio, stems: object, who: str) -> Stems:
     """`stems`, if they are Stems and both finite and shaped like the mix. Raises EngineError otherwise."""
     if not isinstance(stems, Stems):
         raise _wrong_type(stems, "Stems", who)
     for stem in (stems.voice, stems.background):
         require_sound(stem, who)
         if stem.waveform.shape != mix.waveform.shape or stem.sample_rate != mix.sample_rate:
-            raise EngineError(f"{who} returned {list(stem.waveform.shape)} at {stem.sample_rate} Hz for a mix of "
-                              f"{list(mix.waveform.shape)} at {mix.sample_rate} Hz; they must be alike.")
+            raise EngineError(
+                f"{who} returned {list(stem.waveform.shape)} at {stem.sample_rate} Hz for a mix of "
+                f"{list(mix.waveform.shape)} at {mix.sample_rate} Hz; they must be alike."
+            )
     return stems
 
 
@@ -108,5 +116,7 @@ def _require(value: object, kind: type | tuple[type, ...], field: str, who: str)
 
 def _wrong_type(value: object, due: str, who: str, field: str = "") -> EngineError:
     where = f" in {field}" if field else ""
-    return EngineError(f"{who} returned {type(value).__name__}{where} where {due} is due; report it to its author or "
-                       "choose another engine.")
+    return EngineError(
+        f"{who} returned {type(value).__name__}{where} where {due} is due; report it to its author or "
+        "choose another engine."
+    )

@@ -18,7 +18,7 @@ from deepsound.types import Audio, GenerationRequest, Judgement, Plan, Preferenc
 
 if TYPE_CHECKING:
     from deepsound.media.clip import Clip
-    from deepsound.media.views import View
+    from deepsound.media.views import FrameConsumer
 
 Kind = Literal["generator", "reasoner", "separator"]
 KINDS: tuple[Kind, ...] = ("generator", "reasoner", "separator")
@@ -60,16 +60,36 @@ class EngineInfo:
 
 
 EMBEDDED = (
-    EngineInfo("generator", "draft", "procedural foley: impacts, scrapes, whooshes and beds driven by what moves",
-               "deepsound.generate.draft:DraftGenerator"),
-    EngineInfo("generator", "source", "the video's own sound, to clean existing footage",
-               "deepsound.generate.source:SourceGenerator"),
-    EngineInfo("reasoner", "rules", "a voice detector, a person detector and the paper's rule (Figure 4)",
-               "deepsound.reason.rules:RulesReasoner"),
-    EngineInfo("separator", "bs_roformer_tiny", "a small BS-RoFormer that this project trained on synthetic speech",
-               "deepsound.separate.roformer:BSRoformerTinySeparator"),
-    EngineInfo("separator", "spectral", "voice-activity-gated spectral masking; simple, no weights",
-               "deepsound.separate.spectral:SpectralSeparator"),
+    EngineInfo(
+        "generator",
+        "draft",
+        "procedural foley: impacts, scrapes, whooshes and beds driven by what moves",
+        "deepsound.generate.draft:DraftGenerator",
+    ),
+    EngineInfo(
+        "generator",
+        "source",
+        "the video's own sound, to clean existing footage",
+        "deepsound.generate.source:SourceGenerator",
+    ),
+    EngineInfo(
+        "reasoner",
+        "rules",
+        "a voice detector, a person detector and the paper's rule (Figure 4)",
+        "deepsound.reason.rules:RulesReasoner",
+    ),
+    EngineInfo(
+        "separator",
+        "bs_roformer_tiny",
+        "a small BS-RoFormer that this project trained on synthetic speech",
+        "deepsound.separate.roformer:BSRoformerTinySeparator",
+    ),
+    EngineInfo(
+        "separator",
+        "spectral",
+        "voice-activity-gated spectral masking; simple, no weights",
+        "deepsound.separate.spectral:SpectralSeparator",
+    ),
 )
 
 _MMAUDIO = {
@@ -93,16 +113,39 @@ _ROFORMERS = {
 
 # Run published weights, which have to be on the disk; nothing is downloaded unasked.
 PUBLISHED = (
-    *(EngineInfo("generator", f"mmaudio_{variant}", f"MMAudio: {summary}",
-                 "deepsound.generate.mmaudio.engine:MMAudioGenerator", "published", (variant,))
-      for variant, summary in _MMAUDIO.items()),
-    EngineInfo("generator", "foleycrafter", "FoleyCrafter: 16 kHz, timed by the onsets it sees; needs diffusers",
-               "deepsound.generate.foleycrafter.engine:FoleyCrafterGenerator", "published"),
-    *(EngineInfo("reasoner", f"videollama2_{model}", summary,
-                 "deepsound.reason.videollama2.engine:VideoLlama2Reasoner", "published", (model,))
-      for model, summary in _REASONERS.items()),
-    *(EngineInfo("separator", name, summary, "deepsound.separate.roformer:RoformerSeparator", "published", (name,))
-      for name, summary in _ROFORMERS.items()),
+    *(
+        EngineInfo(
+            "generator",
+            f"mmaudio_{variant}",
+            f"MMAudio: {summary}",
+            "deepsound.generate.mmaudio.generator:MMAudioGenerator",
+            "published",
+            (variant,),
+        )
+        for variant, summary in _MMAUDIO.items()
+    ),
+    EngineInfo(
+        "generator",
+        "foleycrafter",
+        "FoleyCrafter: 16 kHz, timed by the onsets it sees; needs diffusers",
+        "deepsound.generate.foleycrafter.generator:FoleyCrafterGenerator",
+        "published",
+    ),
+    *(
+        EngineInfo(
+            "reasoner",
+            f"videollama2_{model}",
+            summary,
+            "deepsound.reason.videollama2.engine:VideoLlama2Reasoner",
+            "published",
+            (model,),
+        )
+        for model, summary in _REASONERS.items()
+    ),
+    *(
+        EngineInfo("separator", name, summary, "deepsound.separate.roformer:RoformerSeparator", "published", (name,))
+        for name, summary in _ROFORMERS.items()
+    ),
 )
 
 # What the original project's command line calls them.
@@ -132,7 +175,9 @@ def generator(name: str, execution: Execution = Execution()) -> Generator:
 
 
 def reasoner(
-    name: str, execution: Execution = Execution(), preferences: Preferences = Preferences(),
+    name: str,
+    execution: Execution = Execution(),
+    preferences: Preferences = Preferences(),
 ) -> Reasoner:
     """The step 0 and 2 engine of that name. Raises InputError for an unknown one, EngineError for a broken one.
 
@@ -149,7 +194,7 @@ def separator(name: str, execution: Execution = Execution()) -> Separator:
     return cast(Separator, _build("separator", name, ("separate",), execution))
 
 
-def views(engine: object) -> Sequence[View[Any]]:
+def views(engine: object) -> Sequence[FrameConsumer[Any]]:
     """What an engine will want to see of a clip: its `views`, or nothing for engines that read the file themselves."""
     return tuple(getattr(engine, "views", ()))
 
@@ -168,9 +213,9 @@ def require_sound(audio: object, engine: str) -> Audio:
     return contracts.require_sound(audio, f"The engine '{engine}'")
 
 
-def require_like(mix: Audio, stems: object, engine: str) -> Stems:
+def check_stems(mix: Audio, stems: object, engine: str) -> Stems:
     """What a separator returned, if both stems are finite and shaped like the mix; EngineError naming it otherwise."""
-    return contracts.require_like(mix, stems, f"The separator '{engine}'")
+    return contracts.check_stems(mix, stems, f"The separator '{engine}'")
 
 
 def _build(kind: Kind, name: str, methods: tuple[str, ...], execution: Execution) -> object:
@@ -187,5 +232,6 @@ def _own(info: EngineInfo) -> object:
     try:
         return getattr(import_module(module), attribute)(*info.arguments)
     except (ImportError, AttributeError) as error:
-        raise EngineError(f"The {info.kind} '{info.name}' cannot be loaded from {info.target}: {error}. "
-                          "Reinstall deepsound.") from error
+        raise EngineError(
+            f"The {info.kind} '{info.name}' cannot be loaded from {info.target}: {error}. Reinstall deepsound."
+        ) from error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from deepsound.records import Result
+from deepsound.outputs import Result
 from deepsound.runtime.progress import Progress
 
 
@@ -22,8 +22,10 @@ def draw_pictures(result: Result, progress: Progress) -> list[Path]:
             continue
         progress.check()
         spans = outcome.judgement.voice_spans if audio is outcome.coarse else ()
-        for name, image in (("wave", plots.waveform_image(audio, 1200, 240, spans)),
-                            ("mel", plots.mel_spectrogram_image(audio, 1200, 320))):
+        for name, image in (
+            ("wave", plots.waveform_image(audio, 1200, 240, spans)),
+            ("mel", plots.mel_spectrogram_image(audio, 1200, 320)),
+        ):
             target = path.with_suffix(f".{name}.png")
             plots.write_png(image, target)
             drawn.append(target)

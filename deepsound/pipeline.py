@@ -26,7 +26,7 @@ from deepsound.types import (
 )
 
 if TYPE_CHECKING:
-    from deepsound.records import Result
+    from deepsound.outputs import Result
 
 T = TypeVar("T")
 Mode = Literal["s3", "s4"]
@@ -109,8 +109,13 @@ class Pipeline:
     """Plans, generates, judges, removes and falls back, with engines by name (`auto` chooses and says why)."""
 
     def __init__(
-        self, generator: str = "auto", reasoner: str = "auto", separator: str = "auto",
-        execution: Execution = Execution(), preferences: Preferences = Preferences(), undecided: Undecided = "no",
+        self,
+        generator: str = "auto",
+        reasoner: str = "auto",
+        separator: str = "auto",
+        execution: Execution = Execution(),
+        preferences: Preferences = Preferences(),
+        undecided: Undecided = "no",
     ) -> None:
         _require_option("undecided", undecided, get_args(Undecided))
         named = zip(engines.KINDS, (generator, reasoner, separator), strict=True)
@@ -120,10 +125,22 @@ class Pipeline:
         self._undecided: Undecided = undecided
 
     def run(
-        self, video: str | Path, output_dir: str | Path = "outputs", *, mode: Mode = "s4", fallback: Fallback = "neg",
-        prompt: str = "", negative_prompt: str = "", seed: int = 42, start_s: float = 0.0,
-        duration_s: float | None = None, steps: int | None = None, guidance: float | None = None,
-        write_video: bool = True, target_lufs: float | None = None, progress: Progress = Progress(),
+        self,
+        video: str | Path,
+        output_dir: str | Path = "outputs",
+        *,
+        mode: Mode = "s4",
+        fallback: Fallback = "neg",
+        prompt: str = "",
+        negative_prompt: str = "",
+        seed: int = 42,
+        start_s: float = 0.0,
+        duration_s: float | None = None,
+        steps: int | None = None,
+        guidance: float | None = None,
+        write_video: bool = True,
+        target_lufs: float | None = None,
+        progress: Progress = Progress(),
     ) -> Result:
         """Run on a file and leave `<stem>.*` in `output_dir`; nothing there is touched unless the whole run succeeds.
 
@@ -131,17 +148,21 @@ class Pipeline:
         generator's (None: its own); `target_lufs` changes the final sound's loudness, which is otherwise only
         measured. Raises a DeepSoundError that says what to do.
         """
-        from deepsound.records import Workplace
+        from deepsound.outputs import OutputStaging
 
         clip = Clip.open(video, start_s=start_s, duration_s=duration_s)
         request = GenerationRequest(prompt, negative_prompt, seed, steps=steps, guidance=guidance)
-        with Workplace(clip, Path(output_dir), write_video) as workplace:
+        with OutputStaging(clip, Path(output_dir), write_video) as workplace:
             outcome = self.think(clip, request, mode, fallback, progress)
             return workplace.finish(outcome, target_lufs, progress)
 
     def think(
-        self, clip: Clip, request: GenerationRequest = GenerationRequest(), mode: Mode = "s4",
-        fallback: Fallback = "neg", progress: Progress = Progress(),
+        self,
+        clip: Clip,
+        request: GenerationRequest = GenerationRequest(),
+        mode: Mode = "s4",
+        fallback: Fallback = "neg",
+        progress: Progress = Progress(),
     ) -> Outcome:
         """The same steps in memory: nothing is written."""
         _require_option("mode", mode, get_args(Mode))
@@ -229,11 +250,14 @@ class _Run:
         return engines.require_sound(audio, self.choices.generator.name)
 
     def _separate(self, separator: engines.Separator, mix: Audio, progress: Progress) -> Stems:
-        return engines.require_like(mix, separator.separate(mix, progress), self.choices.separator.name)
+        return engines.check_stems(mix, separator.separate(mix, progress), self.choices.separator.name)
 
     def _describe_judgement(self, judgement: Judgement) -> str:
-        answer = {Verdict.YES: "voice-over", Verdict.NO: "no voice-over",
-                  Verdict.UNDECIDED: f"undecided, taken as {self.undecided}"}
+        answer = {
+            Verdict.YES: "voice-over",
+            Verdict.NO: "no voice-over",
+            Verdict.UNDECIDED: f"undecided, taken as {self.undecided}",
+        }
         return answer[judgement.verdict] + (f" ({judgement.category})" if judgement.category else "")
 
     def _note_weights(self, name: str, engine: object) -> None:

@@ -65,12 +65,15 @@ def build(kind: str, name: str, target: str, origin: str, methods: tuple[str, ..
         named: Any = reduce(getattr, attribute.strip().split("."), import_module(module.strip()))
         engine = named()
     except (Exception, SystemExit) as error:
-        raise EngineError(f"{who} cannot be loaded from {target}: {_told(error)}. Reinstall {origin}, or choose "
-                          "another engine.") from error
+        raise EngineError(
+            f"{who} cannot be loaded from {target}: {_told(error)}. Reinstall {origin}, or choose another engine."
+        ) from error
     lacking = [method for method in methods if not callable(getattr(engine, method, None))]
     if lacking:
-        raise EngineError(f"{who} ({target}) has no {lacking[0]}(): it does not follow the engine contract; ask its "
-                          "author, or choose another engine.")
+        raise EngineError(
+            f"{who} ({target}) has no {lacking[0]}(): it does not follow the engine contract; ask its "
+            "author, or choose another engine."
+        )
     return _GUARDS[kind](engine, who)
 
 
@@ -84,7 +87,7 @@ class _Guarded:
     @property
     def views(self) -> tuple[Any, ...]:
         """What the engine wants to see of a clip."""
-        with blaming(self._who):
+        with attribute_errors(self._who):
             return contracts.require_views(getattr(self._engine, "views", ()), self._who)
 
     def __getattr__(self, name: str) -> Any:
@@ -95,7 +98,7 @@ class _Guarded:
             return found
 
         def call(*arguments: Any) -> Any:
-            with blaming(self._who):
+            with attribute_errors(self._who):
                 made = found(*arguments)
                 return contracts.require_files(made, self._who) if name == "files" else made
 
@@ -104,33 +107,35 @@ class _Guarded:
 
 class _GuardedGenerator(_Guarded):
     def generate(self, clip: Clip, request: GenerationRequest, progress: Progress) -> Audio:
-        with blaming(self._who, progress) as watched:
+        with attribute_errors(self._who, progress) as watched:
             return contracts.require_sound(self._engine.generate(clip, request, watched), self._who)
 
 
 class _GuardedReasoner(_Guarded):
     def plan(self, clip: Clip, progress: Progress) -> Plan:
-        with blaming(self._who, progress) as watched:
+        with attribute_errors(self._who, progress) as watched:
             return contracts.require_plan(self._engine.plan(clip, watched), self._who)
 
     def judge(self, clip: Clip, audio: Audio, progress: Progress) -> Judgement:
-        with blaming(self._who, progress) as watched:
+        with attribute_errors(self._who, progress) as watched:
             return contracts.require_judgement(self._engine.judge(clip, audio, watched), self._who)
 
 
 class _GuardedSeparator(_Guarded):
     def separate(self, audio: Audio, progress: Progress) -> Stems:
-        with blaming(self._who, progress) as watched:
-            return contracts.require_like(audio, self._engine.separate(audio, watched), self._who)
+        with attribute_errors(self._who, progress) as watched:
+            return contracts.check_stems(audio, self._engine.separate(audio, watched), self._who)
 
 
 _GUARDS: dict[str, type[_Guarded]] = {
-    "generator": _GuardedGenerator, "reasoner": _GuardedReasoner, "separator": _GuardedSeparator,
+    "generator": _GuardedGenerator,
+    "reasoner": _GuardedReasoner,
+    "separator": _GuardedSeparator,
 }
 
 
 @contextmanager
-def blaming(who: str, progress: Progress = Progress()) -> Iterator[Progress]:
+def attribute_errors(who: str, progress: Progress = Progress()) -> Iterator[Progress]:
     """Inside, errors become EngineErrors that name `who`; yields the progress to hand on.
 
     What the host's own callbacks raise (it wants the run to end) is no fault of the plug-in and comes out as it was,
@@ -144,8 +149,9 @@ def blaming(who: str, progress: Progress = Progress()) -> Iterator[Progress]:
             raise host.raised from None
         if isinstance(error, (Cancelled, MediaError, OutputError)) or _names(error, who):
             raise
-        raise EngineError(f"{who} failed: {_told(error)}. Report it to its author, or choose another "
-                          "engine.") from error
+        raise EngineError(
+            f"{who} failed: {_told(error)}. Report it to its author, or choose another engine."
+        ) from error
     if host.raised is not None:
         raise host.raised
 
@@ -174,8 +180,9 @@ class _Host:
 def _plugin(point: EntryPoint, distribution: Distribution) -> Plugin:
     facts = distribution.metadata
     package = str(facts["Name"] or "a package without a name")
-    return Plugin(point.name, point.value, package, str(facts["Version"] or ""),
-                  str(facts["Summary"] or f"plug-in {point.value}"))
+    return Plugin(
+        point.name, point.value, package, str(facts["Version"] or ""), str(facts["Summary"] or f"plug-in {point.value}")
+    )
 
 
 def _names(error: BaseException, who: str) -> bool:

@@ -47,7 +47,10 @@ def measure(audio: Audio, rule: SilenceRule = SilenceRule(), progress: Progress 
 
 
 def spans(
-    audio: Audio, rule: SilenceRule = SilenceRule(), min_duration_s: float = 0.5, progress: Progress = Progress(),
+    audio: Audio,
+    rule: SilenceRule = SilenceRule(),
+    min_duration_s: float = 0.5,
+    progress: Progress = Progress(),
 ) -> tuple[Span, ...]:
     """The silent stretches of `audio` that last `min_duration_s` seconds or more, in order.
 
@@ -92,8 +95,8 @@ def frame_rms(mono: np.ndarray, rule: SilenceRule, progress: Progress = Progress
     rms = np.empty(len(frames), dtype=np.float32)
     for start in range(0, len(frames), _FRAMES_PER_BLOCK):
         progress.check()
-        block = frames[start:start + _FRAMES_PER_BLOCK]
-        rms[start:start + _FRAMES_PER_BLOCK] = np.sqrt(np.mean(np.square(block), axis=1))
+        block = frames[start : start + _FRAMES_PER_BLOCK]
+        rms[start : start + _FRAMES_PER_BLOCK] = np.sqrt(np.mean(np.square(block), axis=1))
     return rms
 
 

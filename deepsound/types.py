@@ -107,8 +107,12 @@ class ChainOfThought:
 
     def tagged(self) -> str:
         """The sections as the published model writes them: SUMMARY, CAPTION, REASONING, CONCLUSION."""
-        rows = (("SUMMARY", self.summary), ("CAPTION", self.caption),
-                ("REASONING", self.reasoning), ("CONCLUSION", self.conclusion))
+        rows = (
+            ("SUMMARY", self.summary),
+            ("CAPTION", self.caption),
+            ("REASONING", self.reasoning),
+            ("CONCLUSION", self.conclusion),
+        )
         return "\n".join(f"<{tag}> {text} </{tag}>" for tag, text in rows)
 
 

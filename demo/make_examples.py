@@ -28,13 +28,26 @@ from windmill import Windmill  # noqa: E402
 IMPACTS, LANDSCAPE = "silent_impacts", "narrated_landscape"
 
 
-def encode(target: Path, frames: int, frame: Callable[[int], np.ndarray], crf: int,
-           sound: np.ndarray | None = None) -> None:
+def encode(
+    target: Path, frames: int, frame: Callable[[int], np.ndarray], crf: int, sound: np.ndarray | None = None
+) -> None:
     """Write H.264 (and AAC, from `sound` [2, samples]) in an mp4 that starts to play before it is loaded."""
     with av.open(str(target), "w", options={"movflags": "+faststart"}) as container:
-        video = container.add_stream("libx264", rate=FPS, width=WIDTH, height=HEIGHT, pix_fmt="yuv420p",
-                                     options={"crf": str(crf), "preset": "veryslow", "tune": "animation",
-                                              "colorprim": "bt709", "colormatrix": "bt709", "transfer": "bt709"})
+        video = container.add_stream(
+            "libx264",
+            rate=FPS,
+            width=WIDTH,
+            height=HEIGHT,
+            pix_fmt="yuv420p",
+            options={
+                "crf": str(crf),
+                "preset": "veryslow",
+                "tune": "animation",
+                "colorprim": "bt709",
+                "colormatrix": "bt709",
+                "transfer": "bt709",
+            },
+        )
         audio = None if sound is None else container.add_stream("aac", rate=RATE, layout="stereo", bit_rate=128_000)
         for index in range(frames):
             picture = av.VideoFrame.from_ndarray(frame(index), format="rgb24")
@@ -71,7 +84,7 @@ def make_landscape(folder: Path) -> Soundtrack:
 
 def report(track: Soundtrack) -> None:
     """Print what the pack's embedded engines make of the narrated sound: voice found, voice removed, what is left."""
-    from deepsound.media.voice import voice_spans
+    from deepsound.media.vad import voice_spans
     from deepsound.runtime.progress import Progress
     from deepsound.separate.spectral import SpectralSeparator
     from deepsound.types import Audio
@@ -81,8 +94,10 @@ def report(track: Soundtrack) -> None:
     print("spoken      ", *(f"{start:.2f}-{end:.2f} s" for start, end in track.spoken_s))
     print("heard before", *voice_spans(mix, Progress()))
     print("heard after ", *voice_spans(cleaned, Progress()))
-    print(f"SI-SDR of the background: {si_sdr_db(track.mix, track.background):.1f} dB in the mix, "
-          f"{si_sdr_db(cleaned.numpy(), track.background):.1f} dB cleaned")
+    print(
+        f"SI-SDR of the background: {si_sdr_db(track.mix, track.background):.1f} dB in the mix, "
+        f"{si_sdr_db(cleaned.numpy(), track.background):.1f} dB cleaned"
+    )
 
 
 def si_sdr_db(estimate: np.ndarray, truth: np.ndarray) -> float:

@@ -16,8 +16,10 @@ from scipy.signal import butter, fftconvolve, resample_poly, sosfilt, sosfiltfil
 RATE = 48_000
 DURATION_S = 8.0
 VOICE = "cmu_us_slt_arctic_hts"
-SENTENCES = ((1.3, "The wind has turned this mill for two hundred years."),
-             (5.2, "It still grinds the wheat of the whole valley."))
+SENTENCES = (
+    (1.3, "The wind has turned this mill for two hundred years."),
+    (5.2, "It still grinds the wheat of the whole valley."),
+)
 VOICE_OVER_BACKGROUND_DB = 5.0
 BACKGROUND_RMS = 0.05
 PEAK = 0.7
@@ -45,9 +47,9 @@ def make_soundtrack(seed: int = 3, sentences: list[np.ndarray] | None = None) ->
     times = []
     for (start_s, _), words in zip(SENTENCES, spoken, strict=True):
         first = round(start_s * RATE)
-        voice[first:first + len(words)] = words
+        voice[first : first + len(words)] = words
         times.append((start_s, start_s + len(words) / RATE))
-    said = np.concatenate([voice[round(start * RATE):round(end * RATE)] for start, end in times])
+    said = np.concatenate([voice[round(start * RATE) : round(end * RATE)] for start, end in times])
     gain = BACKGROUND_RMS * 10 ** (VOICE_OVER_BACKGROUND_DB / 20) / rms(said)
     track = Soundtrack(background, gain * in_room(voice, rng), tuple(times))
     level = min(PEAK / np.abs(track.mix).max(), 1.0)
@@ -66,7 +68,7 @@ def make_background(rng: np.random.Generator, duration_s: float = DURATION_S) ->
         chirp = 0.35 * BACKGROUND_RMS * _chirp(rng, pitch_hz)
         first = round(at_s * RATE)
         last = min(first + len(chirp), samples)
-        sound[:, first:last] += np.outer([np.cos(place * np.pi / 2), np.sin(place * np.pi / 2)], chirp[:last - first])
+        sound[:, first:last] += np.outer([np.cos(place * np.pi / 2), np.sin(place * np.pi / 2)], chirp[: last - first])
     return sound * _fade(samples, 0.15)
 
 
@@ -112,9 +114,9 @@ def _chirp(rng: np.random.Generator, pitch_hz: float) -> np.ndarray:
     for number in range(3):
         glide = pitch_hz * (1.12 - 0.3 * at + 0.05 * np.sin(2 * np.pi * 2 * at + rng.uniform(0, 1)))
         first = round((0.01 + 0.105 * number) * RATE)
-        call[first:first + length] = np.sin(2 * np.pi * np.cumsum(glide) / RATE) * np.sin(np.pi * at) ** 2
+        call[first : first + length] = np.sin(2 * np.pi * np.cumsum(glide) / RATE) * np.sin(np.pi * at) ** 2
     echo = rng.normal(size=round(0.25 * RATE)) * np.exp(-np.arange(round(0.25 * RATE)) / (0.06 * RATE)) * 0.012
-    return np.asarray(call + fftconvolve(call, echo)[:len(call)])
+    return np.asarray(call + fftconvolve(call, echo)[: len(call)])
 
 
 def speak(text: str) -> np.ndarray:
@@ -127,13 +129,16 @@ def speak(text: str) -> np.ndarray:
         source.write_text(text, encoding="utf-8")
         # A little slower than the voice's own pace, as narrators speak.
         pace = "(Parameter.set 'Duration_Stretch 1.08)"
-        subprocess.run([program, "-eval", f"(voice_{VOICE})", "-eval", pace, str(source), "-o", str(target)],  # noqa: S603
-                       check=True, timeout=60)
+        subprocess.run(  # noqa: S603
+            [program, "-eval", f"(voice_{VOICE})", "-eval", pace, str(source), "-o", str(target)],
+            check=True,
+            timeout=60,
+        )
         rate, samples = wavfile.read(target)
     common = gcd(RATE, rate)
     words = resample_poly(samples / 2.0**15, RATE // common, rate // common)
     loud = np.flatnonzero(np.abs(words) > 0.01 * np.abs(words).max())
-    return np.asarray(words[loud[0]:loud[-1] + 1])
+    return np.asarray(words[loud[0] : loud[-1] + 1])
 
 
 def in_room(voice: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -147,7 +152,7 @@ def in_room(voice: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         echo = 0.010 * rng.normal(size=len(tail_at)) * np.exp(-tail_at / 0.045) * (tail_at > 0.006)
         for delay_ms, strength in zip(delays_ms, (0.10, 0.07, 0.05), strict=True):
             echo[round(delay_ms / 1000 * RATE)] += strength
-        wet.append(fftconvolve(close, echo)[:len(close)])
+        wet.append(fftconvolve(close, echo)[: len(close)])
     return np.asarray(close + np.stack(wet))
 
 

@@ -10,8 +10,12 @@ WIDTH, HEIGHT, FPS = 640, 360, 30
 Colour = tuple[float, float, float]
 
 
-def fractal_noise(rng: np.random.Generator, shape: tuple[int, int], cells: tuple[int, int], octaves: int = 5,
-                  ) -> np.ndarray:
+def fractal_noise(
+    rng: np.random.Generator,
+    shape: tuple[int, int],
+    cells: tuple[int, int],
+    octaves: int = 5,
+) -> np.ndarray:
     """Smooth noise from 0 to 1, [height, width]: `cells` (down, across) in the coarsest of `octaves` grids."""
     height, width = shape
     total = np.zeros(shape, np.float32)
@@ -35,8 +39,9 @@ def shade(colour: Colour, light: np.ndarray | float) -> np.ndarray:
 def gradient(stops: list[tuple[float, Colour]], at: np.ndarray) -> np.ndarray:
     """Colours [..., 3] between `stops` (place, colour) at the places `at` [...]."""
     places = [place for place, _ in stops]
-    return np.stack([np.interp(at, places, [colour[band] for _, colour in stops]) for band in range(3)],
-                    axis=-1).astype(np.float32)
+    return np.stack(
+        [np.interp(at, places, [colour[band] for _, colour in stops]) for band in range(3)], axis=-1
+    ).astype(np.float32)
 
 
 def polygon(shape: tuple[int, int], points: np.ndarray) -> np.ndarray:
@@ -49,7 +54,7 @@ def polygon(shape: tuple[int, int], points: np.ndarray) -> np.ndarray:
 def film(picture: np.ndarray) -> np.ndarray:
     """Develop: a vignette, soft shoulders, warm lights over cool shadows; uint8 [height, width, 3]."""
     height, width = picture.shape[:2]
-    y, x = np.mgrid[-1:1:height * 1j, -1:1:width * 1j].astype(np.float32)
+    y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j].astype(np.float32)
     exposed = np.clip(picture * (1.06 - 0.2 * (0.8 * x**2 + 0.7 * y**2))[..., None], 0, 1.2)
     toned = exposed * (1.16 - 0.16 * exposed**2) - 0.05 * np.sin(2 * np.pi * np.clip(exposed, 0, 1))
     warmth = toned.mean(axis=-1, keepdims=True) - 0.5

@@ -119,8 +119,12 @@ def paint_block(picture: np.ndarray, block: Block, angle: float, grain: np.ndarr
             blend(picture, shade((0.90, 0.70, 0.45), light), polygon(SHAPE, face))
     height, width = grain.shape
     source = np.array([(0, height - 1), (0, 0), (width - 1, 0)], np.float32)
-    wood = cv2.warpAffine(grain.astype(np.float32), cv2.getAffineTransform(source, front[:3].astype(np.float32)),
-                          SHAPE[::-1], borderMode=cv2.BORDER_REPLICATE)
+    wood = cv2.warpAffine(
+        grain.astype(np.float32),
+        cv2.getAffineTransform(source, front[:3].astype(np.float32)),
+        SHAPE[::-1],
+        borderMode=cv2.BORDER_REPLICATE,
+    )
     blend(picture, shade((0.78, 0.56, 0.33), wood), polygon(SHAPE, front))
 
 
@@ -129,8 +133,14 @@ def _block_shadow(picture: np.ndarray, front: np.ndarray) -> None:
     floor = front[:, 1].max()
     foot = front[front[:, 1] > floor - 2, 0]
     reach = max(front[:, 0].max(), foot.max()) + 0.32 * (floor - front[:, 1].min())
-    thrown = np.array([(foot.min(), floor + 3), (reach, floor - 1), (reach + DEPTH[0] * 0.3, floor + DEPTH[1]),
-                       (foot.min() + DEPTH[0], floor + DEPTH[1])])
+    thrown = np.array(
+        [
+            (foot.min(), floor + 3),
+            (reach, floor - 1),
+            (reach + DEPTH[0] * 0.3, floor + DEPTH[1]),
+            (foot.min() + DEPTH[0], floor + DEPTH[1]),
+        ]
+    )
     picture *= (1 - 0.46 * _soft(thrown, 4.5 * SCALE))[..., None]
     left, right = front[:, 0].min(), front[:, 0].max()
     under = np.array([(left, floor - 4), (right, floor - 4), (right, floor + 4), (left, floor + 4)])
@@ -143,8 +153,13 @@ def _soft(points: np.ndarray, blur: float) -> np.ndarray:
     return np.asarray(cv2.resize(cv2.GaussianBlur(small, (0, 0), blur / 4), SHAPE[::-1], interpolation=cv2.INTER_CUBIC))
 
 
-def paint_ball(picture: np.ndarray, story: Story, there: tuple[Piece, float, float, float], time_s: float,
-               colours: tuple[Colour, Colour]) -> None:
+def paint_ball(
+    picture: np.ndarray,
+    story: Story,
+    there: tuple[Piece, float, float, float],
+    time_s: float,
+    colours: tuple[Colour, Colour],
+) -> None:
     """A ball with a band, lit from the window, its shadow on what lies below."""
     piece, x, y, press = there
     radius = story.first.radius * METRE

@@ -70,8 +70,10 @@ class Windmill:
 
 def paint_sky(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """From evening blue to the warm haze around a low sun."""
-    sky = gradient([(0, (0.33, 0.50, 0.68)), (0.35, (0.56, 0.69, 0.76)), (0.55, (0.90, 0.80, 0.66)),
-                    (0.7, (0.97, 0.80, 0.58))], y / HEIGHT)
+    sky = gradient(
+        [(0, (0.33, 0.50, 0.68)), (0.35, (0.56, 0.69, 0.76)), (0.55, (0.90, 0.80, 0.66)), (0.7, (0.97, 0.80, 0.58))],
+        y / HEIGHT,
+    )
     away = np.hypot(x - SUN[0], 1.25 * (y - SUN[1]))
     sky += shade((0.34, 0.22, 0.08), np.exp(-away / 85))
     blend(sky, (1.12, 1.0, 0.80), np.clip((15 - away) / 3, 0, 1) * 0.9)
@@ -100,7 +102,7 @@ def paint_land(rng: np.random.Generator, x: np.ndarray, y: np.ndarray) -> tuple[
         ridge += 1.5 * number * (fractal_noise(rng, (1, WIDTH), (1, 90), 2)[0] - 0.5)
         hill = gradient([(0, ridge_colour), (1, foot_colour)], np.clip((y - ridge) / 60, 0, 1))
         hill *= (0.93 + 0.14 * fractal_noise(rng, (HEIGHT, WIDTH), (30, 8), 4))[..., None]
-        hill += shade((0.16, 0.10, 0.03), np.exp(-((x - SUN[0]) / 130) ** 2))
+        hill += shade((0.16, 0.10, 0.03), np.exp(-(((x - SUN[0]) / 130) ** 2)))
         inside = np.clip(ridge - y + 0.5, 0, 1)
         blend(land, hill, 1 - inside)
         cover = np.maximum(cover, 1 - inside)
@@ -109,7 +111,7 @@ def paint_land(rng: np.random.Generator, x: np.ndarray, y: np.ndarray) -> tuple[
 
 def paint_meadow(rng: np.random.Generator, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The mill's hill: grass in low light, a path, darker towards us."""
-    ridge = 268 - 46 * np.exp(-((x - HUB[0]) / 150) ** 2) + 3 * (fractal_noise(rng, (1, WIDTH), (1, 6), 4)[0] - 0.5)
+    ridge = 268 - 46 * np.exp(-(((x - HUB[0]) / 150) ** 2)) + 3 * (fractal_noise(rng, (1, WIDTH), (1, 6), 4)[0] - 0.5)
     deep = np.clip((y - ridge) / 100, 0, 1)
     meadow = gradient([(0, (0.62, 0.60, 0.26)), (0.25, (0.42, 0.48, 0.20)), (1, (0.20, 0.28, 0.13))], deep)
     blades = cv2.GaussianBlur(rng.normal(size=(HEIGHT, WIDTH)).astype(np.float32), (0, 0), sigmaX=0.8, sigmaY=2.6)
@@ -117,7 +119,7 @@ def paint_meadow(rng: np.random.Generator, x: np.ndarray, y: np.ndarray) -> tupl
     meadow *= (0.78 + 0.44 * patches + (0.22 + 0.7 * deep) * blades)[..., None]
     path = HUB[0] - 8 - 190 * deep**1.5 + 26 * np.sin(3.4 * deep)
     width = 3 + 26 * deep
-    blend(meadow, (0.66, 0.54, 0.36), 0.62 * np.exp(-((x - path) / width) ** 4) * (0.8 + 0.3 * patches))
+    blend(meadow, (0.66, 0.54, 0.36), 0.62 * np.exp(-(((x - path) / width) ** 4)) * (0.8 + 0.3 * patches))
     meadow *= (1 - 0.35 * np.exp(-(((x - HUB[0] - 52) / 48) ** 2 + ((y - 232) / 7) ** 2)))[..., None]
     return meadow.astype(np.float32), np.clip(y - ridge + 0.5, 0, 1)
 
@@ -140,8 +142,11 @@ def paint_tower() -> tuple[np.ndarray, np.ndarray]:
     add([(-6, 104), (6, 104), (6, 84), (3, 80), (-3, 80), (-6, 84)], (0.26, 0.20, 0.18), lit=False)
     for left, top in ((-4, 64), (-3.5, 30)):
         add([(left, top), (left + 8, top), (left + 8, top + 10), (left, top + 10)], (0.24, 0.22, 0.24), lit=False)
-        add([(left + 1, top + 1), (left + 4, top + 1), (left + 4, top + 5), (left + 1, top + 5)], (0.9, 0.72, 0.42),
-            lit=False)
+        add(
+            [(left + 1, top + 1), (left + 4, top + 1), (left + 4, top + 5), (left + 1, top + 5)],
+            (0.9, 0.72, 0.42),
+            lit=False,
+        )
     size = (WIDTH, HEIGHT)
     small = cv2.resize(cover, size, interpolation=cv2.INTER_AREA)
     mixed = cv2.resize(colours * cover[..., None], size, interpolation=cv2.INTER_AREA)
@@ -152,7 +157,7 @@ def paint_sails(picture: np.ndarray, time_s: float) -> None:
     """Four sails of cloth on lattice, turning about the hub."""
     reach = int(SAIL_LENGTH) + 6
     left, top = (HUB - reach).astype(int)
-    window = picture[max(top, 0):top + 2 * reach, left:left + 2 * reach]
+    window = picture[max(top, 0) : top + 2 * reach, left : left + 2 * reach]
     shape = (window.shape[0] * SHARP, window.shape[1] * SHARP)
     hub = (HUB - (left, max(top, 0))) * SHARP
     cloth, wood = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
@@ -167,8 +172,12 @@ def paint_sails(picture: np.ndarray, time_s: float) -> None:
         blend(window, colour, strength * cv2.resize(cover, window.shape[1::-1], interpolation=cv2.INTER_AREA))
 
 
-def _add_bars(cover: np.ndarray, hub: np.ndarray, axes: np.ndarray, bars: list[tuple[float, float, float, float]],
-              ) -> None:
+def _add_bars(
+    cover: np.ndarray,
+    hub: np.ndarray,
+    axes: np.ndarray,
+    bars: list[tuple[float, float, float, float]],
+) -> None:
     """Rectangles (from, to, low, high) along and across a sail, added to `cover` in place."""
     for start, stop, low, high in bars:
         corners = np.array([(start, low), (stop, low), (stop, high), (start, high)])

@@ -8,7 +8,7 @@ from comfy_api.latest import InputImpl, io
 
 from deepsound.errors import DeepSoundError
 
-from . import host
+from . import comfy_host
 from .convert import audio_of, clip_of
 from .schema import output, schema, seconds_input
 
@@ -22,23 +22,40 @@ class Compare(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return schema(
-            "DeepSoundCompare", "Compare (DeepSound)",
+            "DeepSoundCompare",
+            "Compare (DeepSound)",
             description="Coarse, final and removed voice as waveform and mel spectrogram on one time axis under the "
-                        "video, to listen to in turn at equal loudness; also as a picture and as a video to share.",
-            search_aliases=["compare audio", "A/B", "waveform", "spectrogram", "mel spectrogram", "listen", "preview",
-                            "before after", "foley", "voice removal"],
+            "video, to listen to in turn at equal loudness; also as a picture and as a video to share.",
+            search_aliases=[
+                "compare audio",
+                "A/B",
+                "waveform",
+                "spectrogram",
+                "mel spectrogram",
+                "listen",
+                "preview",
+                "before after",
+                "foley",
+                "voice removal",
+            ],
             inputs=[
                 io.Audio.Input("coarse", tooltip="The sound of step 1; A on the keyboard."),
                 io.Audio.Input("final", tooltip="The finished sound; B on the keyboard."),
-                io.Audio.Input("voice", optional=True,
-                               tooltip="The voice that was taken out; C on the keyboard. May stay empty."),
+                io.Audio.Input(
+                    "voice", optional=True, tooltip="The voice that was taken out; C on the keyboard. May stay empty."
+                ),
                 io.Video.Input("video", optional=True, tooltip="The picture they belong to. May stay empty."),
-                io.String.Input("voice_spans", default="auto",
-                                tooltip="Where a voice is heard, in seconds, such as '0.5-1.2, 3-4'.\nauto: listens "
-                                        "for it in the coarse sound\nempty: nothing is marked"),
-                io.Boolean.Input("render", default=False,
-                                 tooltip="Also make the video to share, which plays the tracks in turn side by side. "
-                                         "Needs MoviePy."),
+                io.String.Input(
+                    "voice_spans",
+                    default="auto",
+                    tooltip="Where a voice is heard, in seconds, such as '0.5-1.2, 3-4'.\nauto: listens "
+                    "for it in the coarse sound\nempty: nothing is marked",
+                ),
+                io.Boolean.Input(
+                    "render",
+                    default=False,
+                    tooltip="Also make the video to share, which plays the tracks in turn side by side. Needs MoviePy.",
+                ),
                 seconds_input("render_seconds", "How much of each track that video plays; 0 means all of it."),
             ],
             outputs=[
@@ -61,20 +78,26 @@ class Compare(io.ComfyNode):
 
     @classmethod
     def execute(
-        cls, coarse: Any, final: Any, voice_spans: str, render: bool, render_seconds: float, voice: Any = None,
+        cls,
+        coarse: Any,
+        final: Any,
+        voice_spans: str,
+        render: bool,
+        render_seconds: float,
+        voice: Any = None,
         video: Any = None,
     ) -> io.NodeOutput:
         from deepsound.compare.present import present
 
-        progress = host.progress(cls.hidden.unique_id)
+        progress = comfy_host.progress(cls.hidden.unique_id)
         sounds = {"coarse": audio_of(coarse, "coarse"), "final": audio_of(final, "final")}
         if voice is not None:
             sounds["voice"] = audio_of(voice, "voice")
         clip = None if video is None else clip_of(video, progress)
-        shown = present(sounds, clip, voice_spans, host.temp_path, render, render_seconds, progress)
+        shown = present(sounds, clip, voice_spans, comfy_host.temp_path, render, render_seconds, progress)
         for note in shown.notes:
-            host.show_text(note, cls.hidden.unique_id)
-        rendered = host.nothing() if shown.video is None else InputImpl.VideoFromFile(str(shown.video))
+            comfy_host.show_text(note, cls.hidden.unique_id)
+        rendered = comfy_host.nothing() if shown.video is None else InputImpl.VideoFromFile(str(shown.video))
         return io.NodeOutput(_image(shown.still), rendered, ui={"deepsound": [shown.description]})
 
 

@@ -13,13 +13,13 @@ from deepsound.errors import InputError
 from deepsound.runtime.progress import Progress
 from deepsound.types import Audio
 
-from . import host
+from . import comfy_host
 from .frames import write_frames
 
 if TYPE_CHECKING:
     import torch
 
-    from deepsound.generate.mmaudio.sight import Sight
+    from deepsound.generate.mmaudio.sight import VisualCondition
     from deepsound.media.clip import Clip
 
 # A VIDEO's clip remembers what was seen of the pictures, so the cards of one graph decode them once. It goes with the
@@ -35,8 +35,10 @@ def audios_of(audio: Any, what: str = "audio") -> list[Audio]:
     waveform, sample_rate = _parts_of(audio, what)
     if not bool(waveform.isfinite().all()):
         count = int((~waveform.isfinite()).sum())
-        raise InputError(f"{what}: {count} of {waveform.numel()} samples are not finite (NaN or infinite); repair the "
-                         "node that made this sound.")
+        raise InputError(
+            f"{what}: {count} of {waveform.numel()} samples are not finite (NaN or infinite); repair the "
+            "node that made this sound."
+        )
     return [Audio(item.contiguous(), sample_rate) for item in waveform]
 
 
@@ -44,8 +46,10 @@ def audio_of(audio: Any, what: str = "audio") -> Audio:
     """The one sound of an AUDIO. Raises InputError for a batch of several: a video has one soundtrack."""
     sounds = audios_of(audio, what)
     if len(sounds) != 1:
-        raise InputError(f"{what}: a batch of {len(sounds)} sounds arrived where a video has one soundtrack; send them "
-                         "one at a time.")
+        raise InputError(
+            f"{what}: a batch of {len(sounds)} sounds arrived where a video has one soundtrack; send them "
+            "one at a time."
+        )
     return sounds[0]
 
 
@@ -79,23 +83,23 @@ def clip_of(video: Any, progress: Progress) -> Clip:
     return _CLIPS[video]
 
 
-def sight_of(video: Any, images: Any, fps: float, masked: bool, progress: Progress) -> Sight:
+def sight_of(video: Any, images: Any, fps: float, masked: bool, progress: Progress) -> VisualCondition:
     """What MMAudio is shown: a video's clip, an IMAGE batch at `fps`, one image as a still picture, or nothing.
 
     Raises InputError for several images without a rate.
     """
-    from deepsound.generate.mmaudio.sight import Sight
+    from deepsound.generate.mmaudio.sight import VisualCondition
     from deepsound.media.sequence import ImageSequence, as_bytes
 
     if video is not None:
-        return Sight(clip_of(video, progress), masked=masked)
+        return VisualCondition(clip_of(video, progress), masked=masked)
     if images is None:
-        return Sight()
+        return VisualCondition()
     if len(images) == 1:
-        return Sight(still=as_bytes(images[0]).permute(2, 0, 1), masked=masked)
+        return VisualCondition(still=as_bytes(images[0]).permute(2, 0, 1), masked=masked)
     if fps <= 0:
         raise InputError(f"images: {len(images)} images need their rate; set fps to that of the node they come from.")
-    return Sight(ImageSequence(images, fps), masked=masked)
+    return VisualCondition(ImageSequence(images, fps), masked=masked)
 
 
 def video_of(clip: Clip, progress: Progress) -> Any:
@@ -111,7 +115,7 @@ def _cut_out(clip: Clip, progress: Progress) -> Path:
     """The window as a file of its own, sound included: the oldest cores cannot trim a VIDEO."""
     from deepsound.media.mux import mux
 
-    cut = host.temp_path(".mp4")
+    cut = comfy_host.temp_path(".mp4")
     mux(clip.path, clip.audio(progress), cut, start_s=clip.start_s, duration_s=clip.duration_s, progress=progress)
     return cut
 
@@ -121,17 +125,23 @@ def _parts_of(audio: Any, what: str) -> tuple[torch.Tensor, int]:
 
     waveform = audio.get("waveform") if isinstance(audio, dict) else None
     if not isinstance(waveform, torch.Tensor):
-        raise InputError(f"{what}: no sound arrived ({type(audio).__name__}); the video it comes from may have none. "
-                         "Connect a node that makes sound.")
+        raise InputError(
+            f"{what}: no sound arrived ({type(audio).__name__}); the video it comes from may have none. "
+            "Connect a node that makes sound."
+        )
     if waveform.ndim != 3 or 0 in waveform.shape[:2]:
-        raise InputError(f"{what}: a sound must be [batch, channels, samples], not {list(waveform.shape)}; repair the "
-                         "node that made it.")
+        raise InputError(
+            f"{what}: a sound must be [batch, channels, samples], not {list(waveform.shape)}; repair the "
+            "node that made it."
+        )
     if waveform.shape[2] == 0:
         raise InputError(f"{what}: the sound is empty (0 samples); check the length in the node that made it.")
     sample_rate = audio.get("sample_rate")
     if not isinstance(sample_rate, (int, float)) or not float(sample_rate).is_integer() or sample_rate <= 0:
-        raise InputError(f"{what}: the sample rate must be a positive whole number of Hz, not {sample_rate!r}; repair "
-                         "the node that made this sound.")
+        raise InputError(
+            f"{what}: the sample rate must be a positive whole number of Hz, not {sample_rate!r}; repair "
+            "the node that made this sound."
+        )
     return _as_float(waveform.detach().cpu()), int(sample_rate)
 
 
@@ -152,23 +162,23 @@ def _file_of(video: Any, progress: Progress) -> Path:
     if isinstance(source, (str, Path)):
         return Path(source)
     content = source.getvalue()
-    path = host.temp_path(".video", hashlib.sha256(content).hexdigest()[:16])
+    path = comfy_host.temp_path(".video", hashlib.sha256(content).hexdigest()[:16])
     if not path.exists():
-        from deepsound.media.files import written_aside
+        from deepsound.media.files import atomic_write
 
-        with written_aside(path) as partial:
+        with atomic_write(path) as partial:
             partial.write_bytes(content)
     return path
 
 
 def _written(components: Any, progress: Progress) -> Path:
-    path = host.temp_path(".mp4")
+    path = comfy_host.temp_path(".mp4")
     write_frames(components.images, components.frame_rate, path, progress)
     if components.audio is None:
         return path
     from deepsound.media.mux import mux
 
-    sounding = host.temp_path(".mp4")
+    sounding = comfy_host.temp_path(".mp4")
     mux(path, audio_of(components.audio, "the video's own sound"), sounding, progress=progress)
     path.unlink()
     return sounding

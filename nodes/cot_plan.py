@@ -9,7 +9,7 @@ from comfy_api.latest import io
 from deepsound import engines
 from deepsound.types import Preferences
 
-from . import host
+from . import comfy_host
 from .convert import clip_of
 from .schema import download_input, engine_input, offload_input, output, precision_input, reasoner_precisions, schema
 
@@ -20,16 +20,20 @@ class CoTPlan(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return schema(
-            "DeepSoundCoTPlan", "Chain-of-Thought Plan (DeepSound)",
+            "DeepSoundCoTPlan",
+            "Chain-of-Thought Plan (DeepSound)",
             description="Step 0: plans how the video gets its sound. The published plan is the same for every video; a "
-                        "model can be asked for its own.",
+            "model can be asked for its own.",
             search_aliases=["plan", "chain of thought", "step by step", "reasoning"],
             inputs=[
                 io.Video.Input("video", tooltip="The video that is to get its sound."),
                 engine_input("reasoner"),
-                io.Boolean.Input("ask_model", default=False,
-                                 tooltip="Off: the published plan, without loading anything. On: the engine's model is "
-                                         "asked, where it has one."),
+                io.Boolean.Input(
+                    "ask_model",
+                    default=False,
+                    tooltip="Off: the published plan, without loading anything. On: the engine's model is "
+                    "asked, where it has one.",
+                ),
                 precision_input(reasoner_precisions()),
                 offload_input(),
                 download_input(),
@@ -40,9 +44,15 @@ class CoTPlan(io.ComfyNode):
 
     @classmethod
     def execute(
-        cls, video: Any, engine: str, ask_model: bool, precision: str, offload: bool, download: bool,
+        cls,
+        video: Any,
+        engine: str,
+        ask_model: bool,
+        precision: str,
+        offload: bool,
+        download: bool,
     ) -> io.NodeOutput:
-        progress = host.progress(cls.hidden.unique_id, "plan")
-        reasoner = engines.reasoner(engine, host.execution(precision, offload, download), Preferences(ask_model))
+        progress = comfy_host.progress(cls.hidden.unique_id, "plan")
+        reasoner = engines.reasoner(engine, comfy_host.execution(precision, offload, download), Preferences(ask_model))
         plan = reasoner.plan(clip_of(video, progress), progress)
         return io.NodeOutput("\n".join(plan.steps))

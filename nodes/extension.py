@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from comfy_api.latest import ComfyExtension, io
 
-from . import host
+from . import comfy_host
 from .compare import Compare
 from .cot_plan import CoTPlan
 from .foleycrafter_generate import FoleyCrafterGenerate
@@ -19,8 +19,18 @@ from .vocal_separate import VocalSeparate
 from .voice_over_cot import VoiceOverCoT
 
 NODES: list[type[io.ComfyNode]] = [
-    LoadVideo, CoTPlan, GenerateAudio, MMAudioGenerate, FoleyCrafterGenerate, VoiceOverCoT, VocalSeparate,
-    SilenceFallback, MuxVideo, Compare, Score, Pipeline,
+    LoadVideo,
+    CoTPlan,
+    GenerateAudio,
+    MMAudioGenerate,
+    FoleyCrafterGenerate,
+    VoiceOverCoT,
+    VocalSeparate,
+    SilenceFallback,
+    MuxVideo,
+    Compare,
+    Score,
+    Pipeline,
 ]
 
 
@@ -28,5 +38,5 @@ class DeepSoundExtension(ComfyExtension):
     """The pack as ComfyUI registers it."""
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
-        host.register_model_folders()
+        comfy_host.register_model_folders()
         return NODES

@@ -22,11 +22,11 @@ def write_frames(images: torch.Tensor, fps: Fraction | float, path: Path, progre
 
     Unlike the host's own writer it keeps the exact frame rate and takes odd sizes (the last row or column is doubled).
     """
-    from deepsound.media.files import written_aside
+    from deepsound.media.files import atomic_write
 
     if images.shape[0] == 0:
         raise InputError("The video has no frames; check the node that made it.")
-    with written_aside(path) as partial:
+    with atomic_write(path) as partial:
         _encode(images, Fraction(fps).limit_denominator(100_000), partial, progress)
 
 

@@ -9,7 +9,7 @@ from comfy_api.latest import io
 from deepsound import engines
 from deepsound.types import GenerationRequest
 
-from . import host
+from . import comfy_host
 from .convert import clip_of, to_comfy
 from .schema import engine_input, output, prompt_inputs, schema
 
@@ -20,7 +20,8 @@ class GenerateAudio(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return schema(
-            "DeepSoundGenerateAudio", "Generate Audio (DeepSound)",
+            "DeepSoundGenerateAudio",
+            "Generate Audio (DeepSound)",
             description="Step 1: makes sound for a video. It may still hold voices; the next steps see to that.",
             search_aliases=["foley", "sound effects", "video to audio", "v2a"],
             inputs=[
@@ -34,9 +35,15 @@ class GenerateAudio(io.ComfyNode):
 
     @classmethod
     def execute(
-        cls, video: Any, engine: str, prompt: str, negative_prompt: str, seed: int, duration: float,
+        cls,
+        video: Any,
+        engine: str,
+        prompt: str,
+        negative_prompt: str,
+        seed: int,
+        duration: float,
     ) -> io.NodeOutput:
-        progress = host.progress(cls.hidden.unique_id, "generate")
+        progress = comfy_host.progress(cls.hidden.unique_id, "generate")
         request = GenerationRequest(prompt, negative_prompt, seed, duration or None)
-        audio = engines.generator(engine, host.execution()).generate(clip_of(video, progress), request, progress)
+        audio = engines.generator(engine, comfy_host.execution()).generate(clip_of(video, progress), request, progress)
         return io.NodeOutput(to_comfy(engines.require_sound(audio, engine)))

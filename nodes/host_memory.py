@@ -27,7 +27,7 @@ class ComfyPlacement:
 
         return get_torch_device()
 
-    def bring(self, network: Any, device: Any, working_bytes: int) -> None:
+    def load(self, network: Any, device: Any, working_bytes: int) -> None:
         from comfy.model_management import load_models_gpu
 
         patcher = self._patchers.get(id(network)) or self._patchers.setdefault(id(network), self._wrap(network, device))
@@ -35,7 +35,7 @@ class ComfyPlacement:
             # Without force_full_load, plain torch layers may stay behind on the processor.
             load_models_gpu([patcher], memory_required=working_bytes, force_full_load=True)
 
-    def take_off(self, network: Any) -> None:
+    def offload(self, network: Any) -> None:
         from comfy import model_management
 
         patcher = self._patchers.get(id(network))
@@ -45,8 +45,8 @@ class ComfyPlacement:
         with self._our_doing():
             model_management.free_memory(1e30, patcher.load_device, keep_loaded=others)
 
-    def forget(self, network: Any) -> None:
-        self.take_off(network)
+    def release(self, network: Any) -> None:
+        self.offload(network)
         self._patchers.pop(id(network), None)
 
     def free_bytes(self, device: Any) -> int | None:

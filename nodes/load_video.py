@@ -9,7 +9,7 @@ from comfy_api.latest import io
 from deepsound.errors import DeepSoundError
 from deepsound.types import Audio
 
-from . import host
+from . import comfy_host
 from .convert import to_comfy, video_of
 from .schema import output, schema, seconds_input
 
@@ -22,12 +22,17 @@ class LoadVideo(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return schema(
-            "DeepSoundLoadVideo", "Load Video (DeepSound)",
+            "DeepSoundLoadVideo",
+            "Load Video (DeepSound)",
             description="A video from the input folder, whole or a part of it, and its own sound.",
             search_aliases=["open video", "upload video", "source audio", "extract audio", "trim video", "cut video"],
             inputs=[
-                io.Combo.Input("file", options=host.input_videos(), upload=io.UploadType.video,
-                               tooltip="A video in ComfyUI's input folder. Use the button to upload one."),
+                io.Combo.Input(
+                    "file",
+                    options=comfy_host.input_videos(),
+                    upload=io.UploadType.video,
+                    tooltip="A video in ComfyUI's input folder. Use the button to upload one.",
+                ),
                 seconds_input("start", "Where the part begins, in seconds."),
                 seconds_input("duration", "How long the part is, in seconds; 0 means to the end."),
             ],
@@ -44,7 +49,7 @@ class LoadVideo(io.ComfyNode):
     def validate_inputs(cls, file: str | None) -> bool | str:
         try:
             if file is not None:  # A connected name is only known when the run is under way.
-                host.input_path(file)
+                comfy_host.input_path(file)
         except DeepSoundError as error:
             return str(error)
         return True
@@ -53,17 +58,17 @@ class LoadVideo(io.ComfyNode):
     def fingerprint_inputs(cls, file: str | None, **_: Any) -> tuple[int, int] | float:
         if file is None:
             return float("nan")
-        status = host.input_path(file).stat()
+        status = comfy_host.input_path(file).stat()
         return status.st_mtime_ns, status.st_size
 
     @classmethod
     def execute(cls, file: str, start: float, duration: float) -> io.NodeOutput:
         from deepsound.media.clip import Clip
 
-        progress = host.progress(cls.hidden.unique_id, "read")
-        clip = Clip.open(host.input_path(file), start, duration or None)
+        progress = comfy_host.progress(cls.hidden.unique_id, "read")
+        clip = Clip.open(comfy_host.input_path(file), start, duration or None)
         facts = {"fps": float(clip.video.fps), "duration": clip.video.duration_s}
-        host.tell("video", cls.hidden.unique_id, file=file, facts=facts)
+        comfy_host.send_event("video", cls.hidden.unique_id, file=file, facts=facts)
         sound = clip.audio(progress)
         if sound is None:
             progress.say("This video has no sound of its own: the audio output is silence.")

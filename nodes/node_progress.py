@@ -24,8 +24,11 @@ class NodeListener:
     """
 
     def __init__(
-        self, bar: Any, show_text: Callable[[str], None],
-        show_written: Callable[[str, str], None] | None = None, clock: Callable[[], float] = time.monotonic,
+        self,
+        bar: Any,
+        show_text: Callable[[str], None],
+        show_written: Callable[[str, str], None] | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._bar, self._show_text, self._show_written, self._clock = bar, show_text, show_written, clock
         self._notes: list[str] = []

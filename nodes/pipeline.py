@@ -9,7 +9,7 @@ from comfy_api.latest import io
 from deepsound import pipeline
 from deepsound.types import GenerationRequest
 
-from . import host, reasons
+from . import comfy_host, judgement_view
 from .convert import clip_of, silence_like, to_comfy
 from .schema import engine_input, output, prompt_inputs, schema
 
@@ -20,21 +20,39 @@ class Pipeline(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return schema(
-            "DeepSoundPipeline", "DeepSound Pipeline",
+            "DeepSoundPipeline",
+            "DeepSound Pipeline",
             description="All steps in one: makes sound, decides whether it contains voice-over, removes the voice, and "
-                        "falls back when nothing audible is left.",
-            search_aliases=["foley", "sound effects", "sfx", "video to audio", "v2a", "voice removal",
-                            "add sound to video", "all in one", "DeepSound-V1"],
+            "falls back when nothing audible is left.",
+            search_aliases=[
+                "foley",
+                "sound effects",
+                "sfx",
+                "video to audio",
+                "v2a",
+                "voice removal",
+                "add sound to video",
+                "all in one",
+                "DeepSound-V1",
+            ],
             inputs=[
                 io.Video.Input("video", tooltip="The video that gets its sound."),
                 engine_input("generator", "generator", automatic=True),
                 engine_input("reasoner", "reasoner", automatic=True),
                 engine_input("separator", "separator", automatic=True),
-                io.Combo.Input("mode", options=["s4", "s3"], default="s4",
-                               tooltip="s4: all steps\ns3: without the fallback for silence"),
-                io.Combo.Input("fallback", options=["neg", "rep", "rm"], default="neg",
-                               tooltip="When the voice was all there was.\nneg: generate again, avoiding voices\n"
-                                       "rep: keep the coarse audio\nrm: no sound at all"),
+                io.Combo.Input(
+                    "mode",
+                    options=["s4", "s3"],
+                    default="s4",
+                    tooltip="s4: all steps\ns3: without the fallback for silence",
+                ),
+                io.Combo.Input(
+                    "fallback",
+                    options=["neg", "rep", "rm"],
+                    default="neg",
+                    tooltip="When the voice was all there was.\nneg: generate again, avoiding voices\n"
+                    "rep: keep the coarse audio\nrm: no sound at all",
+                ),
                 *prompt_inputs(),
             ],
             outputs=[
@@ -50,18 +68,31 @@ class Pipeline(io.ComfyNode):
 
     @classmethod
     def execute(
-        cls, video: Any, generator: str, reasoner: str, separator: str, mode: pipeline.Mode,
-        fallback: pipeline.Fallback, prompt: str, negative_prompt: str, seed: int, duration: float,
+        cls,
+        video: Any,
+        generator: str,
+        reasoner: str,
+        separator: str,
+        mode: pipeline.Mode,
+        fallback: pipeline.Fallback,
+        prompt: str,
+        negative_prompt: str,
+        seed: int,
+        duration: float,
     ) -> io.NodeOutput:
-        progress = host.progress(cls.hidden.unique_id, in_panel=True)
+        progress = comfy_host.progress(cls.hidden.unique_id, in_panel=True)
         request = GenerationRequest(prompt, negative_prompt, seed, duration or None)
-        steps = pipeline.Pipeline(generator, reasoner, separator, host.execution())
+        steps = pipeline.Pipeline(generator, reasoner, separator, comfy_host.execution())
         outcome = steps.think(clip_of(video, progress), request, mode, fallback, progress)
         silent = silence_like(outcome.coarse)
-        shown = reasons.shown(outcome.judgement, outcome.undecided, outcome.coarse, progress)
+        shown = judgement_view.shown(outcome.judgement, outcome.undecided, outcome.coarse, progress)
         steps = [f"{step.name}: {step.note} ({step.seconds:.1f} s)" for step in outcome.steps]
-        host.show_text(f"final sound: {outcome.final_from}", cls.hidden.unique_id)
+        comfy_host.show_text(f"final sound: {outcome.final_from}", cls.hidden.unique_id)
         return io.NodeOutput(
-            to_comfy(outcome.final or silent), to_comfy(outcome.coarse),
-            to_comfy(outcome.stems.voice if outcome.stems else silent), outcome.is_voice_over, shown["reasoning"],
-            ui={"deepsound": [{**shown, "steps": [*steps, f"final sound: {outcome.final_from}"]}]})
+            to_comfy(outcome.final or silent),
+            to_comfy(outcome.coarse),
+            to_comfy(outcome.stems.voice if outcome.stems else silent),
+            outcome.is_voice_over,
+            shown["reasoning"],
+            ui={"deepsound": [{**shown, "steps": [*steps, f"final sound: {outcome.final_from}"]}]},
+        )

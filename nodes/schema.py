@@ -20,7 +20,7 @@ _ENGINE_OF = {
 }
 
 
-def known(target: Callable[..., Any], **keywords: Any) -> dict[str, Any]:
+def supported_kwargs(target: Callable[..., Any], **keywords: Any) -> dict[str, Any]:
     """Those `keywords` that `target` accepts: older cores lack newer ones, and refuse what they do not know."""
     accepted = inspect.signature(target).parameters
     return {name: value for name, value in keywords.items() if name in accepted}
@@ -28,7 +28,9 @@ def known(target: Callable[..., Any], **keywords: Any) -> dict[str, Any]:
 
 def schema(node_id: str, display_name: str, **keywords: Any) -> io.Schema:
     """A schema in the pack's category, without the keywords this core does not know."""
-    return io.Schema(**known(io.Schema, node_id=node_id, display_name=display_name, category=CATEGORY, **keywords))
+    return io.Schema(
+        **supported_kwargs(io.Schema, node_id=node_id, display_name=display_name, category=CATEGORY, **keywords)
+    )
 
 
 def engine_input(kind: engines.Kind, input_id: str = "engine", automatic: bool = False) -> io.Combo.Input:
@@ -47,21 +49,37 @@ def prompt_inputs(
 ) -> list[io.Input]:
     """What step 1 is told: prompt, negative prompt, seed and duration, the last explained by `duration`."""
     return [
-        io.String.Input("prompt", default="", multiline=True,
-                        tooltip="Words for the sound you want, such as 'metal, gravel, rain'. May stay empty."),
-        io.String.Input("negative_prompt", default="", multiline=True,
-                        tooltip="Words for what should not be heard. May stay empty."),
-        io.Int.Input("seed", default=42, min=0, max=2**64 - 1, control_after_generate=True,
-                     tooltip="The same seed, video and words give the same sound."),
+        io.String.Input(
+            "prompt",
+            default="",
+            multiline=True,
+            tooltip="Words for the sound you want, such as 'metal, gravel, rain'. May stay empty.",
+        ),
+        io.String.Input(
+            "negative_prompt", default="", multiline=True, tooltip="Words for what should not be heard. May stay empty."
+        ),
+        io.Int.Input(
+            "seed",
+            default=42,
+            min=0,
+            max=2**64 - 1,
+            control_after_generate=True,
+            tooltip="The same seed, video and words give the same sound.",
+        ),
         seconds_input("duration", duration),
     ]
 
 
 def precision_input(options: tuple[str, ...]) -> io.Combo.Input:
     """In which precision the networks are computed."""
-    return io.Combo.Input("precision", options=list(options), default="auto",
-                          tooltip="auto: 16 bit on a graphics card, 32 bit on the processor. The same seed gives "
-                                  "another sound in another precision.", **known(io.Combo.Input, advanced=True))
+    return io.Combo.Input(
+        "precision",
+        options=list(options),
+        default="auto",
+        tooltip="auto: 16 bit on a graphics card, 32 bit on the processor. The same seed gives "
+        "another sound in another precision.",
+        **supported_kwargs(io.Combo.Input, advanced=True),
+    )
 
 
 def reasoner_precisions() -> tuple[str, ...]:
@@ -71,16 +89,22 @@ def reasoner_precisions() -> tuple[str, ...]:
 
 def download_input() -> io.Boolean.Input:
     """Whether weights that are nowhere on the machine may be fetched."""
-    return io.Boolean.Input("download", default=False,
-                            tooltip="Fetch weights that are not on this machine, once, into ComfyUI's models folder. "
-                                    "Off: nothing is ever downloaded, and what is missing is named.")
+    return io.Boolean.Input(
+        "download",
+        default=False,
+        tooltip="Fetch weights that are not on this machine, once, into ComfyUI's models folder. "
+        "Off: nothing is ever downloaded, and what is missing is named.",
+    )
 
 
 def offload_input() -> io.Boolean.Input:
     """Whether each network leaves the device after its stage."""
-    return io.Boolean.Input("offload", default=False,
-                            tooltip="Each network leaves the graphics card when its part is done: slower, and only the "
-                                    "largest has to fit.", **known(io.Boolean.Input, advanced=True))
+    return io.Boolean.Input(
+        "offload",
+        default=False,
+        tooltip="Each network leaves the graphics card when its part is done: slower, and only the largest has to fit.",
+        **supported_kwargs(io.Boolean.Input, advanced=True),
+    )
 
 
 def seconds_input(input_id: str, tooltip: str) -> io.Float.Input:

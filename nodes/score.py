@@ -6,7 +6,7 @@ from typing import Any
 
 from comfy_api.latest import io
 
-from . import host
+from . import comfy_host
 from .convert import audio_of, clip_of
 from .schema import download_input, offload_input, output, schema, seconds_input
 
@@ -17,33 +17,47 @@ class Score(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return schema(
-            "DeepSoundScore", "Score (DeepSound)",
+            "DeepSoundScore",
+            "Score (DeepSound)",
             description="Measures a sound: whether it fits the picture in meaning (IB) and in time (DeSync), how much "
-                        "of it is a human voice, how loud it is. What cannot be measured is named, and what it takes.",
+            "of it is a human voice, how loud it is. What cannot be measured is named, and what it takes.",
             search_aliases=["evaluate", "metrics", "quality", "sync", "ImageBind", "DeSync", "loudness", "voice rate"],
             inputs=[
                 io.Audio.Input("audio", tooltip="The sound to measure."),
-                io.Video.Input("video", optional=True,
-                               tooltip="The picture it belongs to, for IB and DeSync. May stay unconnected."),
-                io.Audio.Input("reference", optional=True,
-                               tooltip="The sound it should resemble, such as the original one, for KL. May stay "
-                                       "unconnected."),
-                seconds_input("duration", "How much the networks look at, in seconds from the start; 0 means 8 s, as "
-                                          "in published tables, or less where sound or picture end before."),
+                io.Video.Input(
+                    "video",
+                    optional=True,
+                    tooltip="The picture it belongs to, for IB and DeSync. May stay unconnected.",
+                ),
+                io.Audio.Input(
+                    "reference",
+                    optional=True,
+                    tooltip="The sound it should resemble, such as the original one, for KL. May stay unconnected.",
+                ),
+                seconds_input(
+                    "duration",
+                    "How much the networks look at, in seconds from the start; 0 means 8 s, as "
+                    "in published tables, or less where sound or picture end before.",
+                ),
                 offload_input(),
                 download_input(),
             ],
             outputs=[
                 output(io.String, "text", "All of it, to read or to show, with what is missing and why."),
-                output(io.Float, "ib", "ImageBind's likeness of picture and sound, times 100; higher is better. None "
-                                       "where it is missing, as for all numbers here."),
+                output(
+                    io.Float,
+                    "ib",
+                    "ImageBind's likeness of picture and sound, times 100; higher is better. None "
+                    "where it is missing, as for all numbers here.",
+                ),
                 output(io.Float, "desync", "How far sound and picture are apart, in seconds; lower is better."),
                 output(io.Float, "voice_rate", "The share of the time with a human voice, 0 to 1."),
                 output(io.Float, "lufs", "Integrated loudness in LUFS."),
                 output(io.Float, "true_peak", "True peak in dBTP."),
                 output(io.Float, "silence", "The silent share of the frames, 0 to 1."),
-                output(io.Float, "kl", "How far PANNs hears other classes than in the reference, in nats; lower is "
-                                       "better."),
+                output(
+                    io.Float, "kl", "How far PANNs hears other classes than in the reference, in nats; lower is better."
+                ),
                 output(io.Boolean, "has_voice", "True when a human voice is heard anywhere."),
             ],
             hidden=[io.Hidden.unique_id],
@@ -52,21 +66,35 @@ class Score(io.ComfyNode):
 
     @classmethod
     def execute(
-        cls, audio: Any, duration: float, offload: bool, download: bool, video: Any = None, reference: Any = None,
+        cls,
+        audio: Any,
+        duration: float,
+        offload: bool,
+        download: bool,
+        video: Any = None,
+        reference: Any = None,
     ) -> io.NodeOutput:
         from deepsound.evaluate.single import score_clip
 
-        progress = host.progress(cls.hidden.unique_id)
+        progress = comfy_host.progress(cls.hidden.unique_id)
         clip = clip_of(video, progress) if video is not None else None
         other = audio_of(reference, "reference") if reference is not None else None
-        found = score_clip(audio_of(audio), clip, other, host.execution("fp32", offload, download), progress,
-                           duration or None)
+        found = score_clip(
+            audio_of(audio), clip, other, comfy_host.execution("fp32", offload, download), progress, duration or None
+        )
         text = "\n".join(found.lines())
-        host.show_text(text, cls.hidden.unique_id)
+        comfy_host.show_text(text, cls.hidden.unique_id)
         levels, voice = found.levels, found.voice
         loudness = levels.loudness if levels is not None else None
         return io.NodeOutput(
-            text, found.scores.get("IB"), found.scores.get("DeSync"), voice.rate if voice else None,
-            loudness.integrated_lufs if loudness else None, loudness.true_peak_dbtp if loudness else None,
-            levels.silence_ratio if levels else None, found.scores.get("KL_PANNs"), voice.heard if voice else None,
-            ui={"text": [text]})
+            text,
+            found.scores.get("IB"),
+            found.scores.get("DeSync"),
+            voice.rate if voice else None,
+            loudness.integrated_lufs if loudness else None,
+            loudness.true_peak_dbtp if loudness else None,
+            levels.silence_ratio if levels else None,
+            found.scores.get("KL_PANNs"),
+            voice.heard if voice else None,
+            ui={"text": [text]},
+        )

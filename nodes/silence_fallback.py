@@ -10,7 +10,7 @@ from deepsound.errors import InputError
 from deepsound.silence import measure
 from deepsound.types import Audio
 
-from . import host
+from . import comfy_host
 from .convert import audio_of, silence_like, to_comfy
 from .schema import output, require_option, schema
 
@@ -23,21 +23,31 @@ class SilenceFallback(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return schema(
-            "DeepSoundSilenceFallback", "Silence Fallback (DeepSound)",
+            "DeepSoundSilenceFallback",
+            "Silence Fallback (DeepSound)",
             description="Step 4: no voice-over keeps the coarse audio; else the background is final, unless nothing "
-                        "audible is left of it. Branches that are not needed never run.",
+            "audible is left of it. Branches that are not needed never run.",
             search_aliases=["silence detection", "fallback", "switch audio"],
             inputs=[
                 io.Boolean.Input("voice_over", force_input=True, tooltip="The verdict of step 2."),
-                io.Combo.Input("mode", options=list(MODES), default="neg",
-                               tooltip="When the background is silent.\nneg: take the regenerated sound\n"
-                                       "rep: take the coarse audio again\nrm: no sound at all"),
+                io.Combo.Input(
+                    "mode",
+                    options=list(MODES),
+                    default="neg",
+                    tooltip="When the background is silent.\nneg: take the regenerated sound\n"
+                    "rep: take the coarse audio again\nrm: no sound at all",
+                ),
                 io.Audio.Input("coarse", tooltip="The sound of step 1."),
-                io.Audio.Input("background", lazy=True,
-                               tooltip="The sound of step 3; made only when there is voice-over."),
-                io.Audio.Input("regenerated", lazy=True, optional=True,
-                               tooltip="For neg: a second Generate Audio with the negative prompt 'human voice'; made "
-                                       "only when the background is silent."),
+                io.Audio.Input(
+                    "background", lazy=True, tooltip="The sound of step 3; made only when there is voice-over."
+                ),
+                io.Audio.Input(
+                    "regenerated",
+                    lazy=True,
+                    optional=True,
+                    tooltip="For neg: a second Generate Audio with the negative prompt 'human voice'; made "
+                    "only when the background is silent.",
+                ),
             ],
             outputs=[
                 output(io.Audio, "audio", "The final sound."),
@@ -49,7 +59,12 @@ class SilenceFallback(io.ComfyNode):
 
     @classmethod
     def check_lazy_status(
-        cls, voice_over: bool, mode: str, coarse: Any = None, background: Any = None, regenerated: Any = None,
+        cls,
+        voice_over: bool,
+        mode: str,
+        coarse: Any = None,
+        background: Any = None,
+        regenerated: Any = None,
     ) -> list[str]:
         if not voice_over:
             return []
@@ -60,7 +75,12 @@ class SilenceFallback(io.ComfyNode):
 
     @classmethod
     def execute(
-        cls, voice_over: bool, mode: str, coarse: Any, background: Any = None, regenerated: Any = None,
+        cls,
+        voice_over: bool,
+        mode: str,
+        coarse: Any,
+        background: Any = None,
+        regenerated: Any = None,
     ) -> io.NodeOutput:
         require_option("mode", mode, MODES)
         first = audio_of(coarse, "coarse")
@@ -74,13 +94,15 @@ class SilenceFallback(io.ComfyNode):
         if mode == "rep":
             return io.NodeOutput(to_comfy(first), True, "coarse")
         if regenerated is None:
-            raise InputError("mode 'neg' needs a sound at 'regenerated', and nothing is connected: connect a second "
-                             "Generate Audio with the negative prompt 'human voice', or choose rep or rm.")
+            raise InputError(
+                "mode 'neg' needs a sound at 'regenerated', and nothing is connected: connect a second "
+                "Generate Audio with the negative prompt 'human voice', or choose rep or rm."
+            )
         return io.NodeOutput(to_comfy(audio_of(regenerated, "regenerated")), True, "regenerated")
 
     @classmethod
     def _is_silent(cls, audio: Audio) -> bool:
-        return measure(audio, progress=host.progress(cls.hidden.unique_id, "measure")).is_silent
+        return measure(audio, progress=comfy_host.progress(cls.hidden.unique_id, "measure")).is_silent
 
     @classmethod
     def _is_linked(cls, input_id: str) -> bool:

@@ -8,7 +8,7 @@ from comfy_api.latest import io
 
 from deepsound import engines
 
-from . import host
+from . import comfy_host
 from .convert import audios_of, silence_like, to_comfy
 from .schema import engine_input, output, schema
 
@@ -19,14 +19,18 @@ class VocalSeparate(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return schema(
-            "DeepSoundVocalSeparate", "Vocal Separate (DeepSound)",
+            "DeepSoundVocalSeparate",
+            "Vocal Separate (DeepSound)",
             description="Step 3: takes the voice out of a sound. Background and voice add up to the sound again.",
             search_aliases=["voice removal", "vocal remover", "stems", "source separation"],
             inputs=[
                 io.Audio.Input("audio", tooltip="The sound to split; a batch is split one by one."),
                 engine_input("separator"),
-                io.Boolean.Input("enabled", default=True,
-                                 tooltip="Off: the sound passes unchanged, the voice is silence, nothing is loaded."),
+                io.Boolean.Input(
+                    "enabled",
+                    default=True,
+                    tooltip="Off: the sound passes unchanged, the voice is silence, nothing is loaded.",
+                ),
             ],
             outputs=[
                 output(io.Audio, "background", "The sound without the voice."),
@@ -40,7 +44,7 @@ class VocalSeparate(io.ComfyNode):
         sounds = audios_of(audio)
         if not enabled:
             return io.NodeOutput(to_comfy(*sounds), to_comfy(*map(silence_like, sounds)))
-        progress = host.progress(cls.hidden.unique_id, "separate")
-        separator = engines.separator(engine, host.execution())
-        stems = [engines.require_like(sound, separator.separate(sound, progress), engine) for sound in sounds]
+        progress = comfy_host.progress(cls.hidden.unique_id, "separate")
+        separator = engines.separator(engine, comfy_host.execution())
+        stems = [engines.check_stems(sound, separator.separate(sound, progress), engine) for sound in sounds]
         return io.NodeOutput(to_comfy(*(stem.background for stem in stems)), to_comfy(*(stem.voice for stem in stems)))

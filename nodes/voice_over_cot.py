@@ -9,46 +9,66 @@ from comfy_api.latest import io
 from deepsound import engines
 from deepsound.types import Preferences, Verdict
 
-from . import host, reasons
+from . import comfy_host, judgement_view
 from .convert import audio_of, clip_of
 from .schema import (
     download_input,
     engine_input,
-    known,
     offload_input,
     output,
     precision_input,
     reasoner_precisions,
     require_option,
     schema,
+    supported_kwargs,
 )
 
 UNDECIDED = ("no", "yes")
 
 
 class VoiceOverCoT(io.ComfyNode):
-    """Judges video and sound together, and gives its reasons."""
+    """Judges video and sound together, and gives its judgement_view."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
         return schema(
-            "DeepSoundVoiceOverCoT", "Voice-over Chain of Thought (DeepSound)",
+            "DeepSoundVoiceOverCoT",
+            "Voice-over Chain of Thought (DeepSound)",
             description="Step 2: looks and listens, and decides whether the sound contains voice-over: a human voice "
-                        "that nobody in the picture makes.",
-            search_aliases=["voice over detection", "voice-over", "voice activity", "off-screen voice", "narration",
-                            "speech detection", "reasoning", "chain of thought", "judge"],
+            "that nobody in the picture makes.",
+            search_aliases=[
+                "voice over detection",
+                "voice-over",
+                "voice activity",
+                "off-screen voice",
+                "narration",
+                "speech detection",
+                "reasoning",
+                "chain of thought",
+                "judge",
+            ],
             inputs=[
                 io.Video.Input("video", tooltip="The picture the sound belongs to."),
                 io.Audio.Input("audio", tooltip="The sound to judge."),
                 engine_input("reasoner"),
-                io.Combo.Input("undecided", options=list(UNDECIDED), default="no",
-                               tooltip="What an answer that cannot be read counts as.\nno: the coarse sound is kept\n"
-                                       "yes: the voice is removed"),
-                io.Boolean.Input("whole_trace", default=True,
-                                 tooltip="Off: a model stops writing once its verdict is there, which is quicker."),
-                io.Boolean.Input("published_parser", default=False,
-                                 tooltip="Read the model's answer by the original's own rule, for comparison.",
-                                 **known(io.Boolean.Input, advanced=True)),
+                io.Combo.Input(
+                    "undecided",
+                    options=list(UNDECIDED),
+                    default="no",
+                    tooltip="What an answer that cannot be read counts as.\nno: the coarse sound is kept\n"
+                    "yes: the voice is removed",
+                ),
+                io.Boolean.Input(
+                    "whole_trace",
+                    default=True,
+                    tooltip="Off: a model stops writing once its verdict is there, which is quicker.",
+                ),
+                io.Boolean.Input(
+                    "published_parser",
+                    default=False,
+                    tooltip="Read the model's answer by the original's own rule, for comparison.",
+                    **supported_kwargs(io.Boolean.Input, advanced=True),
+                ),
                 precision_input(reasoner_precisions()),
                 offload_input(),
                 download_input(),
@@ -56,8 +76,11 @@ class VoiceOverCoT(io.ComfyNode):
             outputs=[
                 output(io.Boolean, "voice_over", "True when the sound counts as voice-over."),
                 output(io.String, "verdict", "yes, no or undecided."),
-                output(io.String, "category",
-                       "Yes: a voice but nobody seen; No1: neither; No2: both; No3: someone seen but no voice."),
+                output(
+                    io.String,
+                    "category",
+                    "Yes: a voice but nobody seen; No1: neither; No2: both; No3: someone seen but no voice.",
+                ),
                 output(io.String, "reasoning", "Summary, caption, reasoning and conclusion, as tagged text."),
                 output(io.String, "summary", "How the question is gone about."),
                 output(io.String, "caption", "What is seen and heard."),
@@ -71,20 +94,37 @@ class VoiceOverCoT(io.ComfyNode):
 
     @classmethod
     def execute(
-        cls, video: Any, audio: Any, engine: str, undecided: str, whole_trace: bool, published_parser: bool,
-        precision: str, offload: bool, download: bool,
+        cls,
+        video: Any,
+        audio: Any,
+        engine: str,
+        undecided: str,
+        whole_trace: bool,
+        published_parser: bool,
+        precision: str,
+        offload: bool,
+        download: bool,
     ) -> io.NodeOutput:
         require_option("undecided", undecided, UNDECIDED)
-        progress = host.progress(cls.hidden.unique_id, "judge", in_panel=True)
+        progress = comfy_host.progress(cls.hidden.unique_id, "judge", in_panel=True)
         preferences = Preferences(trace=whole_trace, published_parser=published_parser)
-        reasoner = engines.reasoner(engine, host.execution(precision, offload, download), preferences)
+        reasoner = engines.reasoner(engine, comfy_host.execution(precision, offload, download), preferences)
         sound = audio_of(audio)
         judgement = reasoner.judge(clip_of(video, progress), sound, progress)
         verdict, thought = judgement.verdict, judgement.thought
         is_voice_over = (undecided == "yes") if verdict is Verdict.UNDECIDED else verdict is Verdict.YES
         taken_as = f" (taken as {undecided})" if verdict is Verdict.UNDECIDED else ""
-        shown = reasons.shown(judgement, undecided, sound, progress)
-        host.show_text(f"verdict: {verdict.value}{taken_as}", cls.hidden.unique_id)
+        shown = judgement_view.shown(judgement, undecided, sound, progress)
+        comfy_host.show_text(f"verdict: {verdict.value}{taken_as}", cls.hidden.unique_id)
         return io.NodeOutput(
-            is_voice_over, verdict.value, judgement.category, thought.tagged(), thought.summary, thought.caption,
-            thought.reasoning, thought.conclusion, judgement.raw, ui={"deepsound": [shown]})
+            is_voice_over,
+            verdict.value,
+            judgement.category,
+            thought.tagged(),
+            thought.summary,
+            thought.caption,
+            thought.reasoning,
+            thought.conclusion,
+            judgement.raw,
+            ui={"deepsound": [shown]},
+        )

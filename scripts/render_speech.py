@@ -25,28 +25,42 @@ from pathlib import Path
 SEED = 20250322
 ESPEAK_UTTERANCES, VOICE_UTTERANCES, HELD_OUT_UTTERANCES = 1000, 70, 16
 
-ESPEAK = ("af sq hy az eu be bn bs bg ca hr cs da nl en-gb en-gb-scotland en-gb-x-rp en-029 et fi fr fr-be ka el gu "
-          "hi hu is id ga it kn ku lv lfn lt jbo ml ms mr ne nb fa pt pt-br pa ro ru sr sk sl es es-419 sv ta te tr "
-          "uk ur vi vi-hue cy").split()
-ESPEAK_VARIANTS = ("f1 f2 f3 f4 m1 m2 m3 m4 m5 m6 klatt klatt2 klatt3 Alex Alicia Andrea Annie Antonio Auntie Diogo "
-                   "Ed Gene Henrique Hugo Jacky Lee Marco Mario Michael Mike Nguyen anikaRobot belinda benjamin "
-                   "boris caleb denis edward2 grandma iven john kaukovalta marcelo max quincy rob steph travis "
-                   "victor linda shelby").split()
+ESPEAK = (
+    "af sq hy az eu be bn bs bg ca hr cs da nl en-gb en-gb-scotland en-gb-x-rp en-029 et fi fr fr-be ka el gu "
+    "hi hu is id ga it kn ku lv lfn lt jbo ml ms mr ne nb fa pt pt-br pa ro ru sr sk sl es es-419 sv ta te tr "
+    "uk ur vi vi-hue cy"
+).split()
+ESPEAK_VARIANTS = (
+    "f1 f2 f3 f4 m1 m2 m3 m4 m5 m6 klatt klatt2 klatt3 Alex Alicia Andrea Annie Antonio Auntie Diogo "
+    "Ed Gene Henrique Hugo Jacky Lee Marco Mario Michael Mike Nguyen anikaRobot belinda benjamin "
+    "boris caleb denis edward2 grandma iven john kaukovalta marcelo max quincy rob steph travis "
+    "victor linda shelby"
+).split()
 ESPEAK_HELD_OUT = "de pl sw en-us ko".split()
 ESPEAK_HELD_OUT_VARIANTS = "f5 m7 Andy aunty norbert zac".split()
-FESTIVAL = {"czech_dita": "cs", "czech_krb": "cs", "czech_ph": "cs", "ked_diphone": "en", "lp_diphone": "it",
-            "suo_fi_lj_diphone": "fi", "hy_fi_mv_diphone": "fi",
-            "msu_ru_nsh_clunits": "ru", "upc_ca_ona_hts": "ca"}
+FESTIVAL = {
+    "czech_dita": "cs",
+    "czech_krb": "cs",
+    "czech_ph": "cs",
+    "ked_diphone": "en",
+    "lp_diphone": "it",
+    "suo_fi_lj_diphone": "fi",
+    "hy_fi_mv_diphone": "fi",
+    "msu_ru_nsh_clunits": "ru",
+    "upc_ca_ona_hts": "ca",
+}
 FESTIVAL_HELD_OUT = {"czech_machac": "cs", "pc_diphone": "it", "cmu_us_slt_arctic_hts": "en"}
 FLITE_HELD_OUT = ("awb", "kal16", "rms", "slt")
 
-WORDS = ("the of and a to in is you that it he was for on are as with his they at be this have from or one had by "
-         "word but not what all were we when your can said there use an each which she do how their if will up other "
-         "about out many then them these so some her would make like him into time has look two more write go see "
-         "number no way could people my than first water been call who oil its now find long down day did get come "
-         "made may part left right front center rear side open the door please wait here listen carefully everybody "
-         "running through yesterday weather report tomorrow morning attention passengers goal score amazing shoot "
-         "strange voice channel subscribe welcome back guys really beautiful machine engine thunder").split()
+WORDS = (
+    "the of and a to in is you that it he was for on are as with his they at be this have from or one had by "
+    "word but not what all were we when your can said there use an each which she do how their if will up other "
+    "about out many then them these so some her would make like him into time has look two more write go see "
+    "number no way could people my than first water been call who oil its now find long down day did get come "
+    "made may part left right front center rear side open the door please wait here listen carefully everybody "
+    "running through yesterday weather report tomorrow morning attention passengers goal score amazing shoot "
+    "strange voice channel subscribe welcome back guys really beautiful machine engine thunder"
+).split()
 ONSETS = "b c d f g h j k l m n p r s t v z br cl dr fl gr pl pr sk sl sp st str tr ch sh".split()
 VOWELS = "a e i o u a e i o ai ea io ou".split()
 CODAS = ["", "", "", "", "n", "r", "s", "t", "l", "m", "nd", "st", "k"]
@@ -80,11 +94,13 @@ def main() -> int:
 
 def utterances(folder: Path, rng: random.Random) -> Iterator[Utterance]:
     """All that is to be spoken, the synthesisers interleaved, so that a part of it is a fair sample."""
-    everything = [*_espeak(folder / "train", ESPEAK, ESPEAK_VARIANTS, ESPEAK_UTTERANCES, rng),
-                  *_festival(folder / "train", FESTIVAL, VOICE_UTTERANCES, rng),
-                  *_espeak(folder / "heldout", ESPEAK_HELD_OUT, ESPEAK_HELD_OUT_VARIANTS, 3 * HELD_OUT_UTTERANCES, rng),
-                  *_festival(folder / "heldout", FESTIVAL_HELD_OUT, HELD_OUT_UTTERANCES, rng),
-                  *_flite(folder / "heldout", HELD_OUT_UTTERANCES, rng)]
+    everything = [
+        *_espeak(folder / "train", ESPEAK, ESPEAK_VARIANTS, ESPEAK_UTTERANCES, rng),
+        *_festival(folder / "train", FESTIVAL, VOICE_UTTERANCES, rng),
+        *_espeak(folder / "heldout", ESPEAK_HELD_OUT, ESPEAK_HELD_OUT_VARIANTS, 3 * HELD_OUT_UTTERANCES, rng),
+        *_festival(folder / "heldout", FESTIVAL_HELD_OUT, HELD_OUT_UTTERANCES, rng),
+        *_flite(folder / "heldout", HELD_OUT_UTTERANCES, rng),
+    ]
     rng.shuffle(everything)
     return iter(everything)
 
@@ -107,12 +123,28 @@ def speak(utterance: Utterance) -> bool:
     return True
 
 
-def _espeak(folder: Path, languages: list[str], variants: list[str], count: int, rng: random.Random,
-            ) -> Iterator[Utterance]:
+def _espeak(
+    folder: Path,
+    languages: list[str],
+    variants: list[str],
+    count: int,
+    rng: random.Random,
+) -> Iterator[Utterance]:
     for index in range(count):
         language, variant = languages[index % len(languages)], rng.choice(variants)
-        command = ("espeak-ng", "-v", f"{language}+{variant}", "-p", str(rng.randint(15, 85)),
-                   "-s", str(rng.randint(110, 230)), "-g", str(rng.choice((0, 0, 2, 5))), "-w", "OUT")
+        command = (
+            "espeak-ng",
+            "-v",
+            f"{language}+{variant}",
+            "-p",
+            str(rng.randint(15, 85)),
+            "-s",
+            str(rng.randint(110, 230)),
+            "-g",
+            str(rng.choice((0, 0, 2, 5))),
+            "-w",
+            "OUT",
+        )
         text = sentence("en" if language.startswith("en") else "xx", rng)
         yield Utterance(command, text, folder / "espeak-ng" / f"{language}+{variant}" / f"{index:04}.wav")
 
@@ -128,8 +160,17 @@ def _festival(folder: Path, voices: dict[str, str], count: int, rng: random.Rand
 def _flite(folder: Path, count: int, rng: random.Random) -> Iterator[Utterance]:
     for voice in FLITE_HELD_OUT:
         for index in range(count):
-            command = ("flite", "-voice", voice, "--setf", f"duration_stretch={rng.uniform(0.8, 1.3):.2f}",
-                       "-t", sentence("en", rng), "-o", "OUT")
+            command = (
+                "flite",
+                "-voice",
+                voice,
+                "--setf",
+                f"duration_stretch={rng.uniform(0.8, 1.3):.2f}",
+                "-t",
+                sentence("en", rng),
+                "-o",
+                "OUT",
+            )
             yield Utterance(command, "", folder / "flite" / voice / f"{index:04}.wav")
 
 

@@ -14,8 +14,14 @@ import pytest
 from deepsound.types import Audio
 
 TORNADO = Path(__file__).parents[2] / "shared" / "data" / "vggsound_tornado_1QBsc_IXg8U_000750.mp4"
-CODECS = {".mp4": ("libx264", "aac"), ".mov": ("libx264", "pcm_s16le"), ".mkv": ("libx264", "flac"),
-          ".webm": ("libvpx-vp9", "libopus"), ".avi": ("mpeg4", "pcm_s16le"), ".ts": ("libx264", "aac")}
+CODECS = {
+    ".mp4": ("libx264", "aac"),
+    ".mov": ("libx264", "pcm_s16le"),
+    ".mkv": ("libx264", "flac"),
+    ".webm": ("libvpx-vp9", "libopus"),
+    ".avi": ("mpeg4", "pcm_s16le"),
+    ".ts": ("libx264", "aac"),
+}
 LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1"}
 
 Painter = Callable[[int], np.ndarray]
@@ -42,8 +48,9 @@ def tornado() -> Path:
 def tone() -> Callable[..., Audio]:
     """Make a sine tone: tone(seconds=1.0, rate=48000, channels=1, hz=440.0, level=0.5)."""
 
-    def make(seconds: float = 1.0, rate: int = 48000, channels: int = 1, hz: float = 440.0,
-             level: float = 0.5) -> Audio:
+    def make(
+        seconds: float = 1.0, rate: int = 48000, channels: int = 1, hz: float = 440.0, level: float = 0.5
+    ) -> Audio:
         wave = level * np.sin(2 * np.pi * hz * np.arange(round(seconds * rate)) / rate)
         return Audio.from_numpy(np.tile(wave, (channels, 1)), rate)
 
@@ -86,9 +93,18 @@ def turn_video() -> Callable[[Path, int], None]:
 
 
 def write_video(
-    path: Path, size: tuple[int, int] = (64, 48), fps: int | Fraction = 10, seconds: float = 1.0,
-    codec: str | None = None, audio: Audio | None = None, audio_codec: str | None = None, paint: Painter | None = None,
-    times: list[float] | None = None, rotation: int = 0, pixel_format: str = "yuv420p", gop: int | None = None,
+    path: Path,
+    size: tuple[int, int] = (64, 48),
+    fps: int | Fraction = 10,
+    seconds: float = 1.0,
+    codec: str | None = None,
+    audio: Audio | None = None,
+    audio_codec: str | None = None,
+    paint: Painter | None = None,
+    times: list[float] | None = None,
+    rotation: int = 0,
+    pixel_format: str = "yuv420p",
+    gop: int | None = None,
     options: dict[str, str] | None = None,
 ) -> None:
     width, height = size
@@ -125,7 +141,7 @@ def write_sound(container: av.container.OutputContainer, stream: av.AudioStream,
     resampler = av.AudioResampler(stream.codec_context.format, stream.codec_context.layout, audio.sample_rate)
     block = 1024
     for start in range(0, audio.samples, block):
-        samples = np.ascontiguousarray(audio.numpy()[:, start:start + block])
+        samples = np.ascontiguousarray(audio.numpy()[:, start : start + block])
         frame = av.AudioFrame.from_ndarray(samples, format="fltp", layout=LAYOUTS[audio.channels])
         frame.sample_rate = audio.sample_rate
         frame.pts = start
@@ -142,7 +158,7 @@ def moving_bar(width: int, height: int) -> Painter:
         picture = np.empty((height, width, 3), np.uint8)
         picture[:] = np.linspace(40, 160, height, dtype=np.uint8)[:, None, None]
         left = 4 * index % width
-        picture[:, left:left + 8] = 255
+        picture[:, left : left + 8] = 255
         return picture
 
     return paint
@@ -154,5 +170,5 @@ def turn(path: Path, degrees: int) -> None:
     a, b, c, d = matrices[degrees]
     data = bytearray(path.read_bytes())
     at = data.index(b"tkhd") + 4 + 40
-    data[at:at + 36] = np.array([a << 16, b << 16, 0, c << 16, d << 16, 0, 0, 0, 1 << 30], ">i4").tobytes()
+    data[at : at + 36] = np.array([a << 16, b << 16, 0, c << 16, d << 16, 0, 0, 0, 1 << 30], ">i4").tobytes()
     path.write_bytes(bytes(data))

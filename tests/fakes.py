@@ -56,8 +56,12 @@ class YesReasoner:
 
     def judge(self, clip, audio, progress):
         progress.say("<SUMMARY> looking </SUMMARY>")
-        return Judgement(self.verdict, "Yes" if self.verdict is Verdict.YES else "No1",
-                         ChainOfThought("looking", "a [bold]voice[/] is heard", "so", "A. Yes"), (Span(0.1, 0.4),))
+        return Judgement(
+            self.verdict,
+            "Yes" if self.verdict is Verdict.YES else "No1",
+            ChainOfThought("looking", "a [bold]voice[/] is heard", "so", "A. Yes"),
+            (Span(0.1, 0.4),),
+        )
 
 
 class NoReasoner(YesReasoner):

@@ -51,11 +51,11 @@ def mixed() -> Callable[[Audio, Audio, float], Audio]:
 
     def mix(background: Audio, voice: Audio, decibels: float) -> Audio:
         bed = background.numpy()
-        words = voice.numpy()[0, :bed.shape[1]]
+        words = voice.numpy()[0, : bed.shape[1]]
         active = np.abs(words) > 0.01 * np.abs(words).max()
         gain = 10 ** (decibels / 20) * np.sqrt((bed**2).mean() / (words[active] ** 2).mean())
         out = bed.copy()
-        out[:, :len(words)] += gain * words
+        out[:, : len(words)] += gain * words
         return Audio.from_numpy(out, background.sample_rate)
 
     return mix

@@ -25,7 +25,7 @@ def test_one_loud_sample_is_not_silent():
 def test_both_comparisons_are_strict():
     hop, silent_frames, frames = 512, 36, 40
     samples = np.zeros((frames - 1) * hop)
-    samples[(silent_frames + 1) * hop:] = 0.1
+    samples[(silent_frames + 1) * hop :] = 0.1
     result = measure(audio(samples))
     assert result.ratio == pytest.approx(0.9)
     assert not result.is_silent
@@ -101,7 +101,7 @@ def test_spans_agree_with_the_published_rule():
 
 
 def test_silence_of_the_whole_is_one_span():
-    whole, = spans(audio(np.zeros((2, 50000)), RATE))
+    (whole,) = spans(audio(np.zeros((2, 50000)), RATE))
     assert (whole.start_s, whole.end_s) == (0, 50000 / RATE)
     assert spans(audio(np.zeros(400), RATE), min_duration_s=0)[0].end_s == 400 / RATE
 

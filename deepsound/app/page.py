@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deepsound import engines
-from deepsound.app.asked import AUTO, LARGEST_SEED, MOST_SECONDS, MOST_WORDS, Asked
-from deepsound.app.board import Board
-from deepsound.app.runs import Runs
+from deepsound.app.job_queue import Runs
+from deepsound.app.request import AUTO, LARGEST_SEED, MOST_SECONDS, MOST_WORDS, Asked
+from deepsound.app.status_view import Board
 from deepsound.errors import InputError
 
 if TYPE_CHECKING:
@@ -18,11 +18,16 @@ if TYPE_CHECKING:
 
 TITLE = "DeepSound"
 _MODES = [("all steps (s4)", "s4"), ("without the fallback for silence (s3)", "s3")]
-_FALLBACKS = [("generate again, avoiding voices (neg)", "neg"), ("keep the coarse sound (rep)", "rep"),
-              ("no sound (rm)", "rm")]
+_FALLBACKS = [
+    ("generate again, avoiding voices (neg)", "neg"),
+    ("keep the coarse sound (rep)", "rep"),
+    ("no sound (rm)", "rm"),
+]
 _AUTOMATIC: dict[engines.Kind, str] = {
     "generator": "auto: the video's own sound if it has any, else the embedded draft",
-    "reasoner": "auto: the embedded reasoner", "separator": "auto: the embedded bs_roformer_tiny"}
+    "reasoner": "auto: the embedded reasoner",
+    "separator": "auto: the embedded bs_roformer_tiny",
+}
 # As many as may be in line: the line is kept by Runs.
 _AT_ONCE = 16
 
@@ -33,8 +38,10 @@ def build(runs: Runs) -> gradio.Blocks:
 
     idle = Board()
     with gr.Blocks(title=TITLE, analytics_enabled=False) as page:
-        gr.HTML(f"<style>{_style()}</style><h1>{TITLE}</h1><p>Sound for silent video, without the voices nobody "
-                "asked for.</p>")
+        gr.HTML(
+            f"<style>{_style()}</style><h1>{TITLE}</h1><p>Sound for silent video, without the voices nobody "
+            "asked for.</p>"
+        )
         with gr.Row():
             with gr.Column(scale=2):
                 given, run_button, cancel_button = _controls(gr)
@@ -74,13 +81,13 @@ def _controls(gr: Any) -> tuple[list[Any], Any, Any]:
     with gr.Row():
         run_button = gr.Button("Run", variant="primary", elem_id="ds-run")
         cancel_button = gr.Button("Cancel", elem_id="ds-cancel")
-    menus = [gr.Dropdown(_menu(kind), value=AUTO, label=kind.capitalize(), elem_id=f"ds-{kind}")
-             for kind in engines.KINDS]
+    menus = [
+        gr.Dropdown(_menu(kind), value=AUTO, label=kind.capitalize(), elem_id=f"ds-{kind}") for kind in engines.KINDS
+    ]
     mode = gr.Radio(_MODES, value="s4", label="Steps", elem_id="ds-mode")
     fallback = gr.Radio(_FALLBACKS, value="neg", label="If silence is left", elem_id="ds-fallback")
     with gr.Row():
-        duration = gr.Number(0, label="Seconds (0: all of it)", minimum=0, maximum=MOST_SECONDS,
-                             elem_id="ds-duration")
+        duration = gr.Number(0, label="Seconds (0: all of it)", minimum=0, maximum=MOST_SECONDS, elem_id="ds-duration")
         seed = gr.Number(42, label="Seed", minimum=0, maximum=LARGEST_SEED, precision=0, elem_id="ds-seed")
     return [video, prompt, negative, *menus, mode, fallback, duration, seed], run_button, cancel_button
 

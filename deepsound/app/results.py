@@ -6,17 +6,22 @@ import json
 from pathlib import Path
 from typing import Any
 
-from deepsound.app.board import escaped
-from deepsound.app.folder import RESULTS, STEM
-from deepsound.media.files import written_aside
+from deepsound.app.status_view import escaped
+from deepsound.app.storage import RESULTS, STEM
+from deepsound.media.files import atomic_write
 from deepsound.media.wav import write_wav
-from deepsound.records import Result
+from deepsound.outputs import Result
 
-_SOUNDS = (("step1.wav", "Coarse", "as it was generated"), ("wav", "Final", "in the finished video"),
-           ("voice.wav", "Removed voice", "what was taken out"))
+_SOUNDS = (
+    ("step1.wav", "Coarse", "as it was generated"),
+    ("wav", "Final", "in the finished video"),
+    ("voice.wav", "Removed voice", "what was taken out"),
+)
 # Starting one player stops the other and goes on where that one was, so that two sounds are compared at one place.
-_COMPARE = ("for(const other of this.closest('.ds-sounds').querySelectorAll('audio'))"
-            "if(other!==this&&!other.paused){this.currentTime=other.currentTime;other.pause()}")
+_COMPARE = (
+    "for(const other of this.closest('.ds-sounds').querySelectorAll('audio'))"
+    "if(other!==this&&!other.paused){this.currentTime=other.currentTime;other.pause()}"
+)
 
 
 def leave(result: Result) -> None:
@@ -25,14 +30,17 @@ def leave(result: Result) -> None:
     if result.outcome.stems is not None:
         write_wav(result.outcome.stems.voice, folder / f"{STEM}.voice.wav")
     record = json.dumps(without_folders(result.to_json()), indent=2, ensure_ascii=False)
-    with written_aside(result.result_path) as partial:
+    with atomic_write(result.result_path) as partial:
         partial.write_text(record + "\n", encoding="utf-8")
 
 
 def without_folders(record: dict[str, Any]) -> dict[str, Any]:
     """A result record whose paths are names alone: where files lie on this machine is nobody's business."""
-    named = {key: Path(value).name for key, value in record.items()
-             if isinstance(value, str) and (key.endswith("_path") or key == "video_input")}
+    named = {
+        key: Path(value).name
+        for key, value in record.items()
+        if isinstance(value, str) and (key.endswith("_path") or key == "video_input")
+    }
     weights = [{**used, "path": Path(used["path"]).name} for used in record.get("weights", ())]
     return {**record, **named, "weights": weights}
 
@@ -41,18 +49,27 @@ def results_html(run_id: str, folder: Path) -> str:
     """The players and the links for what a run left in its folder."""
     here = {name for name in RESULTS if (folder / name).is_file()}
     video = f"{STEM}.mp4"
-    shown = (f'<video class="ds-video" controls playsinline preload="auto" src="{_address(run_id, video)}"></video>'
-             if video in here else "")
-    sounds = "".join(_sound(run_id, f"{STEM}.{suffix}", title, what) for suffix, title, what in _SOUNDS
-                     if f"{STEM}.{suffix}" in here)
-    links = "".join(f'<a class="ds-download" download="{name}" href="{_address(run_id, name)}">{name}</a>'
-                    for name in RESULTS if name in here)
+    shown = (
+        f'<video class="ds-video" controls playsinline preload="auto" src="{_address(run_id, video)}"></video>'
+        if video in here
+        else ""
+    )
+    sounds = "".join(
+        _sound(run_id, f"{STEM}.{suffix}", title, what) for suffix, title, what in _SOUNDS if f"{STEM}.{suffix}" in here
+    )
+    links = "".join(
+        f'<a class="ds-download" download="{name}" href="{_address(run_id, name)}">{name}</a>'
+        for name in RESULTS
+        if name in here
+    )
     return f'{shown}<div class="ds-sounds">{sounds}</div><div class="ds-downloads">{links}</div>'
 
 
 def _sound(run_id: str, name: str, title: str, what: str) -> str:
-    return (f'<figure class="ds-sound"><figcaption><b>{escaped(title)}</b> {escaped(what)}</figcaption>'
-            f'<audio controls preload="metadata" src="{_address(run_id, name)}" onplay="{_COMPARE}"></audio></figure>')
+    return (
+        f'<figure class="ds-sound"><figcaption><b>{escaped(title)}</b> {escaped(what)}</figcaption>'
+        f'<audio controls preload="metadata" src="{_address(run_id, name)}" onplay="{_COMPARE}"></audio></figure>'
+    )
 
 
 def _address(run_id: str, name: str) -> str:

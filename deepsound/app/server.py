@@ -14,8 +14,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from deepsound.app.door import UPLOAD, Door
-from deepsound.app.folder import RESULTS, AppFolder
+from deepsound.app.middleware import UPLOAD, RequestGuard
+from deepsound.app.storage import RESULTS, AppFolder
 from deepsound.errors import EngineError, InputError
 from deepsound.runtime.execution import Execution
 
@@ -25,14 +25,26 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-    from deepsound.app.runs import Runs
+    from deepsound.app.job_queue import Runs
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
-_QUIET = {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_DISABLE_TELEMETRY": "1", "GRADIO_SHARE": "False",
-          "GRADIO_MCP_SERVER": "False", "GRADIO_SSR_MODE": "False", "GRADIO_RUN_HISTORY": "False"}
+_QUIET = {
+    "GRADIO_ANALYTICS_ENABLED": "False",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "GRADIO_SHARE": "False",
+    "GRADIO_MCP_SERVER": "False",
+    "GRADIO_SSR_MODE": "False",
+    "GRADIO_RUN_HISTORY": "False",
+}
 # What the first run would otherwise import while somebody waits for it to be cancelled.
-_NEEDED_SOON = ("torch", "deepsound.generate.draft.engine", "deepsound.reason.rules", "deepsound.separate.roformer",
-                "deepsound.media.loudness", "deepsound.media.mux")
+_NEEDED_SOON = (
+    "torch",
+    "deepsound.generate.draft.engine",
+    "deepsound.reason.rules",
+    "deepsound.separate.roformer",
+    "deepsound.media.loudness",
+    "deepsound.media.mux",
+)
 
 
 @dataclass(frozen=True)
@@ -57,18 +69,25 @@ def serve(settings: Settings, on_start: Callable[[str], None] = lambda address: 
     Raises EngineError without gradio, InputError for an address that cannot be had.
     """
     require_gradio()
-    with (AppFolder(settings.folder, settings.max_upload_bytes) as folder, keeping_to(folder),
-          _bound(settings) as listening):
+    with (
+        AppFolder(settings.folder, settings.max_upload_bytes) as folder,
+        keeping_to(folder),
+        _bound(settings) as listening,
+    ):
         import uvicorn
 
-        from deepsound.app.runs import Runs
+        from deepsound.app.job_queue import Runs
 
         threading.Thread(target=_import_ahead, daemon=True).start()
         runs = Runs(folder, settings.execution)
         host, port = listening.getsockname()[:2]
         address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-        config = uvicorn.Config(application(runs, folder, settings.is_local), log_level="warning", lifespan="on",
-                                timeout_graceful_shutdown=1)
+        config = uvicorn.Config(
+            application(runs, folder, settings.is_local),
+            log_level="warning",
+            lifespan="on",
+            timeout_graceful_shutdown=1,
+        )
         server = uvicorn.Server(config)
         threading.Thread(target=_announce, args=(server, on_start, address), daemon=True).start()
         try:
@@ -77,7 +96,7 @@ def serve(settings: Settings, on_start: Callable[[str], None] = lambda address: 
             runs.cancel_all()
 
 
-def application(runs: Runs, folder: AppFolder, is_local: bool = True) -> Door:
+def application(runs: Runs, folder: AppFolder, is_local: bool = True) -> RequestGuard:
     """The whole server behind its door: results and uploads by our own hand, the rest by gradio.
 
     Where it `is_local`, it answers to this machine's own names alone.
@@ -90,12 +109,28 @@ def application(runs: Runs, folder: AppFolder, is_local: bool = True) -> Door:
     inner = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     _add_results(inner, folder)
     _add_uploads(inner, folder)
-    inner = gradio.mount_gradio_app(inner, build(runs), path="/", **_known(gradio.mount_gradio_app, {
-        "footer_links": [], "run_history": False, "ssr_mode": False, "mcp_server": False, "pwa": False,
-        "enable_monitoring": False, "allowed_paths": [], "max_file_size": folder.max_upload_bytes,
-        "show_error": False, "show_api": False}))
+    inner = gradio.mount_gradio_app(
+        inner,
+        build(runs),
+        path="/",
+        **_known(
+            gradio.mount_gradio_app,
+            {
+                "footer_links": [],
+                "run_history": False,
+                "ssr_mode": False,
+                "mcp_server": False,
+                "pwa": False,
+                "enable_monitoring": False,
+                "allowed_paths": [],
+                "max_file_size": folder.max_upload_bytes,
+                "show_error": False,
+                "show_api": False,
+            },
+        ),
+    )
     hosts = LOOPBACK if is_local else frozenset()
-    return Door(inner, lambda given: folder.confined(given) is not None, folder.max_upload_bytes, hosts)
+    return RequestGuard(inner, lambda given: folder.confined(given) is not None, folder.max_upload_bytes, hosts)
 
 
 def require_gradio() -> None:
@@ -128,8 +163,10 @@ def _bound(settings: Settings) -> socket.socket:
         listening.bind((settings.host, settings.port))
     except (OSError, OverflowError) as error:
         listening.close()
-        raise InputError(f"The page cannot be served at {settings.host} port {settings.port} ({error}); choose "
-                         "another --port or --host.") from error
+        raise InputError(
+            f"The page cannot be served at {settings.host} port {settings.port} ({error}); choose "
+            "another --port or --host."
+        ) from error
     return listening
 
 

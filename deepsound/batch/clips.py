@@ -15,8 +15,25 @@ from typing import Any, Protocol
 
 from deepsound.errors import InputError
 
-VIDEO_SUFFIXES = frozenset({".3gp", ".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts",
-                            ".ogv", ".ts", ".webm", ".wmv"})
+VIDEO_SUFFIXES = frozenset(
+    {
+        ".3gp",
+        ".avi",
+        ".flv",
+        ".m2ts",
+        ".m4v",
+        ".mkv",
+        ".mov",
+        ".mp4",
+        ".mpeg",
+        ".mpg",
+        ".mts",
+        ".ogv",
+        ".ts",
+        ".webm",
+        ".wmv",
+    }
+)
 # Files of a run on x.mp4 have these names; a video of such a name of its own would share a file with that run.
 _NAMES_OF_OTHERS = (".step1", ".step3", ".neg")
 
@@ -36,7 +53,7 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Refused:
+class Skipped:
     """A file or row that is no clip, and why; a row of a table, or a folder that cannot be read, is a loss."""
 
     label: str
@@ -47,7 +64,7 @@ class Refused:
 class Source(Protocol):
     """Where clips come from."""
 
-    def entries(self) -> Iterator[Job | Refused]:
+    def entries(self) -> Iterator[Job | Skipped]:
         """Every clip in a stable order, and what was refused; read anew at each call."""
         ...
 
@@ -68,8 +85,9 @@ class Shard:
 
     def __post_init__(self) -> None:
         if not 1 <= self.number <= self.count:
-            raise InputError(f"There is no shard {self.number}/{self.count}; shards are counted from 1, as in 1/4 to "
-                             "4/4.")
+            raise InputError(
+                f"There is no shard {self.number}/{self.count}; shards are counted from 1, as in 1/4 to 4/4."
+            )
 
     @classmethod
     def parse(cls, text: str) -> Shard:
@@ -79,10 +97,10 @@ class Shard:
             raise InputError(f"The shard {text!r} is not of the form i/n, as in 2/4.")
         return cls(int(number), int(count))
 
-    def of(self, source: Source) -> Iterator[Job | Refused]:
+    def of(self, source: Source) -> Iterator[Job | Skipped]:
         """This part of a source; what was refused belongs to the first part, so that it is told once."""
         for entry in source.entries():
-            if isinstance(entry, Refused):
+            if isinstance(entry, Skipped):
                 if self.number == 1:
                     yield entry
             elif entry.index % self.count == self.number - 1:

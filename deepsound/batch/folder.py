@@ -11,7 +11,7 @@ from itertools import groupby
 from pathlib import Path, PurePath
 from typing import NamedTuple
 
-from deepsound.batch.clips import VIDEO_SUFFIXES, Job, Refused, apart, stem_key
+from deepsound.batch.clips import VIDEO_SUFFIXES, Job, Skipped, apart, stem_key
 
 # Names kept at once: a folder of 200,000 is read thirteen times over its whole batch, two megabytes of names each.
 NAMES_AT_ONCE = 16384
@@ -32,7 +32,7 @@ class Folder:
     path: Path
     output_dir: Path
 
-    def entries(self) -> Iterator[Job | Refused]:
+    def entries(self) -> Iterator[Job | Skipped]:
         index = 0
         for entry in self._below(PurePath()):
             if isinstance(entry, Job):
@@ -56,14 +56,14 @@ class Folder:
     def _is_output(self, folder: Path) -> bool:
         return folder.resolve() == self.output_dir.resolve()
 
-    def _below(self, within: PurePath) -> Iterator[Job | Refused]:
+    def _below(self, within: PurePath) -> Iterator[Job | Skipped]:
         try:
             for _, alike in groupby(_in_order(self.path / within), key=lambda name: name.key):
                 yield from self._of_one_stem(within, list(alike))
         except OSError as error:
-            yield Refused(f"{within.as_posix()}/", f"the folder cannot be read: {error.strerror}")
+            yield Skipped(f"{within.as_posix()}/", f"the folder cannot be read: {error.strerror}")
 
-    def _of_one_stem(self, within: PurePath, alike: list[_Name]) -> Iterator[Job | Refused]:
+    def _of_one_stem(self, within: PurePath, alike: list[_Name]) -> Iterator[Job | Skipped]:
         videos = [name for name in alike if not name.is_folder and _is_video(name.name)]
         for name in alike:
             inner = within / name.name
@@ -74,15 +74,18 @@ class Folder:
                 job = Job(0, inner.as_posix(), self.path / inner, within)
                 yield apart(job, len(videos) > 1, job.label)
             else:
-                yield Refused(inner.as_posix(), "not a video, by its suffix", is_loss=False)
+                yield Skipped(inner.as_posix(), "not a video, by its suffix", is_loss=False)
 
 
 def _in_order(folder: Path) -> Iterator[_Name]:
     last: _Name | None = None
     while True:
         with os.scandir(folder) as found:
-            names = (_Name(stem_key(_stem(entry.name)), entry.name, entry.is_dir(follow_symlinks=False))
-                     for entry in found if not entry.name.startswith("."))
+            names = (
+                _Name(stem_key(_stem(entry.name)), entry.name, entry.is_dir(follow_symlinks=False))
+                for entry in found
+                if not entry.name.startswith(".")
+            )
             later = heapq.nsmallest(NAMES_AT_ONCE, (name for name in names if last is None or name > last))
         yield from later
         if len(later) < NAMES_AT_ONCE:

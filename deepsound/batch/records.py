@@ -15,7 +15,7 @@ from typing import Any, Literal
 from deepsound import __version__
 from deepsound.batch.clips import Job
 from deepsound.errors import OutputError
-from deepsound.media.files import output_error, written_aside
+from deepsound.media.files import atomic_write, output_error
 
 SUFFIX = ".batch.json"
 _LEFTOVER_AGE_S = 24 * 3600
@@ -45,7 +45,7 @@ class Record:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise output_error(path.parent, error) from error
-        with written_aside(path) as partial:
+        with atomic_write(path) as partial:
             partial.write_text(json.dumps(asdict(self), ensure_ascii=False) + "\n", "utf-8", "surrogateescape")
 
     @classmethod

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from deepsound.batch.clips import Job, Refused, Shard, Source
+from deepsound.batch.clips import Job, Shard, Skipped, Source
 from deepsound.batch.records import clear_leftovers, is_done, record_path
 from deepsound.batch.settings import Settings
 from deepsound.batch.worker import Report, Worker, fingerprint_of
@@ -89,7 +89,7 @@ class Listener:
     def counted(self, tally: Tally) -> None:
         """The clips were counted; work begins."""
 
-    def refused(self, refused: Refused) -> None:
+    def refused(self, refused: Skipped) -> None:
         """A file or row is no clip."""
 
     def reported(self, report: Report, tally: Tally) -> None:
@@ -135,11 +135,11 @@ class Batch:
         for report in self.workers.work(self._pending(progress, again), progress):
             self.tally.note(report, again)
             self.listener.reported(report, self.tally)
-            self._stop_at_a_hopeless_start(report)
+            self._abort_on_systemic_failure(report)
 
-    def _stop_at_a_hopeless_start(self, report: Report) -> None:
+    def _abort_on_systemic_failure(self, report: Report) -> None:
         tally = self.tally
-        alike = report.engine_s_fault and set(tally.reasons.values()) == {report.message}
+        alike = report.is_engine_error and set(tally.reasons.values()) == {report.message}
         if alike and tally.failed >= _ENGINE_FAULTS_ALLOWED and not tally.done + tally.already:
             raise EngineError(f"The first {tally.failed} clips failed alike, so the batch ends: {report.message}")
 

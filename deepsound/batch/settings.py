@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from deepsound.pipeline import Pipeline
 
 # Where networks run and whether they may be fetched: a batch may go on elsewhere without beginning again.
-_NOT_THE_RESULT_S = frozenset({"device", "offload", "download"})
+_NOT_FINGERPRINTED = frozenset({"device", "offload", "download"})
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Settings:
     def pipeline(self) -> Pipeline:
         """A new Pipeline. Raises EngineError or InputError for engines and options that do not exist."""
         from deepsound.pipeline import Pipeline
-        from deepsound.weights.places import register_model_folders
+        from deepsound.weights.search_paths import register_model_folders
 
         if self.model_folders:
             register_model_folders(self.model_folders)
@@ -54,5 +54,5 @@ def _plain(value: Any) -> Any:
     if is_dataclass(value) and not isinstance(value, type):
         value = asdict(value)
     if isinstance(value, Mapping):
-        return {str(name): _plain(inner) for name, inner in value.items() if name not in _NOT_THE_RESULT_S}
+        return {str(name): _plain(inner) for name, inner in value.items() if name not in _NOT_FINGERPRINTED}
     return value

@@ -11,15 +11,27 @@ from pathlib import Path
 from typing import Any
 
 from deepsound import __version__
-from deepsound.batch.clips import Job, Refused
+from deepsound.batch.clips import Job, Skipped
 from deepsound.batch.records import Record, record_path
 from deepsound.batch.run import Batch
 from deepsound.batch.worker import fingerprint_of
 from deepsound.errors import OutputError
-from deepsound.media.files import written_aside
+from deepsound.media.files import atomic_write
 
-COLUMNS = ("clip", "status", "verdict", "category", "final_from", "generator", "reasoner", "separator", "final_lufs",
-           "seconds", "message", "record")
+COLUMNS = (
+    "clip",
+    "status",
+    "verdict",
+    "category",
+    "final_from",
+    "generator",
+    "reasoner",
+    "separator",
+    "final_lufs",
+    "seconds",
+    "message",
+    "record",
+)
 # Failures that the JSON names; the CSV has all of them.
 FAILURES_NAMED = 200
 
@@ -64,12 +76,14 @@ def summarise(batch: Batch, check: Callable[[], None] = lambda: None) -> Summary
     part = "" if batch.shard.count == 1 else f".{batch.shard.number}-of-{batch.shard.count}"
     target = batch.output_dir / f"summary{part}.csv"
     try:
-        with written_aside(target) as partial, partial.open("w", encoding="utf-8", errors="surrogateescape",
-                                                            newline="") as file:
+        with (
+            atomic_write(target) as partial,
+            partial.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file,
+        ):
             writer = csv.DictWriter(file, COLUMNS)
             writer.writeheader()
             summary = _collect(batch, writer.writerow, check)
-        with written_aside(target.with_suffix(".json")) as partial:
+        with atomic_write(target.with_suffix(".json")) as partial:
             text = json.dumps(asdict(summary), indent=2, ensure_ascii=False) + "\n"
             partial.write_text(text, "utf-8", "surrogateescape")
     except OutputError as error:
@@ -80,8 +94,9 @@ def summarise(batch: Batch, check: Callable[[], None] = lambda: None) -> Summary
 
 def _collect(batch: Batch, write: Callable[[dict[str, Any]], Any], check: Callable[[], None]) -> Summary:
     tally = batch.tally
-    summary = Summary(str(batch.shard), done_now=tally.done, seconds=tally.seconds,
-                      workers_replaced=batch.workers.replaced)
+    summary = Summary(
+        str(batch.shard), done_now=tally.done, seconds=tally.seconds, workers_replaced=batch.workers.replaced
+    )
     if tally.done and tally.seconds:
         summary.clips_per_minute = 60 * tally.done / tally.seconds
     verdicts, finals, versions = Counter[str](), Counter[str](), Counter[str]()
@@ -116,7 +131,7 @@ def _count(summary: Summary, row: dict[str, Any]) -> None:
 def _rows(batch: Batch, check: Callable[[], None]) -> Iterator[tuple[dict[str, Any], Record | None]]:
     for entry in batch.shard.of(batch.source):
         check()
-        if isinstance(entry, Refused):
+        if isinstance(entry, Skipped):
             status = "refused" if entry.is_loss else "not a video"
             yield {"clip": entry.label, "status": status, "message": entry.why}, None
             continue
@@ -132,5 +147,11 @@ def _rows(batch: Batch, check: Callable[[], None]) -> Iterator[tuple[dict[str, A
 def _row(batch: Batch, job: Job, record: Record) -> dict[str, Any]:
     told = {name: record.told.get(name) for name in COLUMNS if name in record.told}
     path = record_path(Path(), job)
-    return {"clip": job.label, "status": record.status, "seconds": f"{record.seconds:.3f}", "message": record.message,
-            "record": path.as_posix(), **told}
+    return {
+        "clip": job.label,
+        "status": record.status,
+        "seconds": f"{record.seconds:.3f}",
+        "message": record.message,
+        "record": path.as_posix(),
+        **told,
+    }

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from deepsound.batch.clips import Job, Refused, apart, stem_key
+from deepsound.batch.clips import Job, Skipped, apart, stem_key
 from deepsound.errors import InputError
 
 # Columns beside `video`: the argument of Pipeline.run each stands for, and how it is read.
@@ -47,7 +47,7 @@ class Table:
             except csv.Error as error:
                 raise InputError(f"{self.path} cannot be read as a table: {error}.") from error
 
-    def entries(self) -> Iterator[Job | Refused]:
+    def entries(self) -> Iterator[Job | Skipped]:
         shared = self._shared_stems()
         index = 0
         for entry in self._jobs():
@@ -60,7 +60,7 @@ class Table:
     def count(self) -> int:
         return sum(isinstance(entry, Job) for entry in self._jobs())
 
-    def _jobs(self) -> Iterator[Job | Refused]:
+    def _jobs(self) -> Iterator[Job | Skipped]:
         with self._opened() as rows:
             columns = self._columns(rows)
             while True:
@@ -71,7 +71,7 @@ class Table:
                     if any(cell.strip() for cell in cells):
                         yield self._job(rows.line_number, columns, cells)
                 except (ValueError, csv.Error) as error:
-                    yield Refused(f"line {rows.line_number}", f"the row cannot be used: {error}")
+                    yield Skipped(f"line {rows.line_number}", f"the row cannot be used: {error}")
 
     def _job(self, line: int, columns: list[str], cells: list[str]) -> Job:
         if len(cells) > len(columns):
@@ -87,8 +87,9 @@ class Table:
         import numpy as np
 
         numbers = array("Q", (_stem_number(job.video) for job in self._jobs() if isinstance(job, Job)))
-        values, counts = np.unique(np.frombuffer(numbers, dtype=np.uint64) if numbers else np.empty(0, np.uint64),
-                                   return_counts=True)
+        values, counts = np.unique(
+            np.frombuffer(numbers, dtype=np.uint64) if numbers else np.empty(0, np.uint64), return_counts=True
+        )
         return frozenset(int(value) for value in values[counts > 1])
 
     def _opened(self) -> _Rows:
@@ -102,8 +103,10 @@ class Table:
         meant = [_COLUMNS[column][0] if column in _COLUMNS else column for column in columns]
         for column, meaning in zip(columns, meant, strict=True):
             if column not in known:
-                raise InputError(f"{self.path} has a column {column!r}, which means nothing here; the columns are: "
-                                 f"{', '.join(known)}.")
+                raise InputError(
+                    f"{self.path} has a column {column!r}, which means nothing here; the columns are: "
+                    f"{', '.join(known)}."
+                )
             if meant.count(meaning) > 1:
                 raise InputError(f"{self.path} has two columns for {meaning}; leave one.")
         return columns

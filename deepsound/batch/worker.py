@@ -15,21 +15,21 @@ from deepsound.errors import Cancelled, DeepSoundError, EngineError, OutputError
 from deepsound.runtime.progress import Progress
 
 if TYPE_CHECKING:
-    from deepsound.records import Result
+    from deepsound.outputs import Result
 
 
 @dataclass(frozen=True)
 class Report:
     """What came of a clip: done, failed with a message, or already done before.
 
-    `engine_s_fault`: it failed by an engine, in the same way as other clips may, and not by what it is.
+    `is_engine_error`: it failed by an engine, in the same way as other clips may, and not by what it is.
     """
 
     job: Job
     status: Literal["done", "failed", "already"]
     seconds: float = 0.0
     message: str = ""
-    engine_s_fault: bool = False
+    is_engine_error: bool = False
 
 
 class Worker:
@@ -51,22 +51,29 @@ class Worker:
             forget(path)
             result = self._run(job, progress)
             seconds = time.perf_counter() - began
-            Record(job.label, "done", fingerprint, seconds, files=_files_of(result, path.parent), told=_told_of(result),
-                   ).write(path)
+            Record(
+                job.label,
+                "done",
+                fingerprint,
+                seconds,
+                files=_files_of(result, path.parent),
+                told=_told_of(result),
+            ).write(path)
             return Report(job, "done", seconds)
         except Cancelled:
             raise
         except Exception as error:  # Nothing that one clip can do may end the others.
             failed = Record(job.label, "failed", fingerprint, time.perf_counter() - began, message_of(error))
-            engine_s_fault = isinstance(error, EngineError)
+            is_engine_error = isinstance(error, EngineError)
         # On a full disk not even this fits; the report still tells it.
         with contextlib.suppress(OutputError):
             failed.write(path)
-        return Report(job, "failed", failed.seconds, failed.message, engine_s_fault)
+        return Report(job, "failed", failed.seconds, failed.message, is_engine_error)
 
     def _run(self, job: Job, progress: Progress) -> Result:
-        result = self._pipeline.run(job.video, self._output_dir / job.folder, progress=progress,
-                                    **self._settings.for_clip(job))
+        result = self._pipeline.run(
+            job.video, self._output_dir / job.folder, progress=progress, **self._settings.for_clip(job)
+        )
         if self._settings.pictures:
             from deepsound.pictures import draw_pictures
 
@@ -89,8 +96,14 @@ def message_of(error: Exception) -> str:
 
 
 def _files_of(result: Result, folder: Path) -> dict[str, int]:
-    files = (result.step1_audio_path, result.step3_audio_path, result.neg_audio_path, result.final_audio_path,
-             result.final_video_path, result.result_path)
+    files = (
+        result.step1_audio_path,
+        result.step3_audio_path,
+        result.neg_audio_path,
+        result.final_audio_path,
+        result.final_video_path,
+        result.result_path,
+    )
     return {path.name: path.stat().st_size for path in files if path is not None}
 
 
@@ -98,9 +111,13 @@ def _told_of(result: Result) -> dict[str, Any]:
     outcome = result.outcome
     level = result.loudness.get("final")
     return {
-        "verdict": outcome.judgement.verdict.value, "category": outcome.judgement.category,
-        "final_from": outcome.final_from, "generator": outcome.choices.generator.name,
-        "reasoner": outcome.choices.reasoner.name, "separator": outcome.choices.separator.name,
+        "verdict": outcome.judgement.verdict.value,
+        "category": outcome.judgement.category,
+        "final_from": outcome.final_from,
+        "generator": outcome.choices.generator.name,
+        "reasoner": outcome.choices.reasoner.name,
+        "separator": outcome.choices.separator.name,
         "final_lufs": None if level is None else level.integrated_lufs,
-        "step_seconds": {step.name: step.seconds for step in outcome.steps}, "total_s": result.total_s,
+        "step_seconds": {step.name: step.seconds for step in outcome.steps},
+        "total_s": result.total_s,
     }

@@ -16,15 +16,31 @@ reached from this machine alone unless --host says otherwise.
 
 def add_app(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> argparse.ArgumentParser:
     """Add `app` to the command line."""
-    app = commands.add_parser("app", help="serve a page to do it all in a browser", description=DESCRIPTION,
-                              formatter_class=argparse.RawDescriptionHelpFormatter)
-    app.add_argument("--host", default="127.0.0.1", metavar="ADDRESS",
-                     help="the address to be reached at (default: %(default)s, this machine alone)")
+    app = commands.add_parser(
+        "app",
+        help="serve a page to do it all in a browser",
+        description=DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    app.add_argument(
+        "--host",
+        default="127.0.0.1",
+        metavar="ADDRESS",
+        help="the address to be reached at (default: %(default)s, this machine alone)",
+    )
     app.add_argument("--port", type=int, default=7860, help="0: one that is free (default: %(default)s)")
-    app.add_argument("--folder", metavar="DIR",
-                     help="where uploads and results are kept (default: a temporary folder, removed at the end)")
-    app.add_argument("--max-upload", type=float, default=1024.0, metavar="MB",
-                     help="the largest video that is taken (default: %(default)g MB)")
+    app.add_argument(
+        "--folder",
+        metavar="DIR",
+        help="where uploads and results are kept (default: a temporary folder, removed at the end)",
+    )
+    app.add_argument(
+        "--max-upload",
+        type=float,
+        default=1024.0,
+        metavar="MB",
+        help="the largest video that is taken (default: %(default)g MB)",
+    )
     app.set_defaults(command=serve_app, reasoner="auto", step0_model_dir=None, step2_model_dir=None)
     return app
 
@@ -37,8 +53,13 @@ def serve_app(options: argparse.Namespace) -> int:
     if not 0 < options.max_upload < 1 << 20:
         raise InputError(f"--max-upload is {options.max_upload:g} MB; give a number above 0.")
     require_gradio()
-    settings = Settings(options.host, options.port, Path(options.folder) if options.folder else None,
-                        round(options.max_upload * 2**20), execution_of(options))
+    settings = Settings(
+        options.host,
+        options.port,
+        Path(options.folder) if options.folder else None,
+        round(options.max_upload * 2**20),
+        execution_of(options),
+    )
     # The server ends cleanly at the first signal, and this keeps that from being taken for an interrupted run.
     with cancel_on_signal():
         serve(settings, lambda address: _tell(settings.is_local, address))

@@ -32,18 +32,32 @@ AddOptions = Callable[[argparse.ArgumentParser], None]
 
 def add_batch(commands: argparse._SubParsersAction[argparse.ArgumentParser], *options_of_run: AddOptions) -> None:
     """Add `batch` to the command line, with what `run` is told."""
-    batch = commands.add_parser("batch", help="give many videos their finished sound", description=DESCRIPTION,
-                                formatter_class=argparse.RawDescriptionHelpFormatter, epilog=EPILOG)
+    batch = commands.add_parser(
+        "batch",
+        help="give many videos their finished sound",
+        description=DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=EPILOG,
+    )
     batch.set_defaults(command=run)
     batch.add_argument("source", metavar="FOLDER|CSV", help="a folder of videos, or a table of them")
     for add in options_of_run:
         add(batch)
     batch.add_argument("--shard", default="1/1", metavar="I/N", help="do every Nth clip, beginning with the Ith")
-    batch.add_argument("--ray", nargs="?", const="", metavar="ADDRESS",
-                       help="work on Ray: a cluster's address, `auto` for the one that runs here; without one, a "
-                            "cluster is started on this machine for the purpose")
-    batch.add_argument("--workers", type=int, metavar="N",
-                       help="how many, on Ray (default: one for each GPU, or for every four processors)")
+    batch.add_argument(
+        "--ray",
+        nargs="?",
+        const="",
+        metavar="ADDRESS",
+        help="work on Ray: a cluster's address, `auto` for the one that runs here; without one, a "
+        "cluster is started on this machine for the purpose",
+    )
+    batch.add_argument(
+        "--workers",
+        type=int,
+        metavar="N",
+        help="how many, on Ray (default: one for each GPU, or for every four processors)",
+    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -57,20 +71,29 @@ def run(options: argparse.Namespace) -> int:
     from deepsound.errors import Cancelled
     from deepsound.runtime.progress import Progress
 
-    settings = Settings(pipeline_arguments(options), run_arguments(options), options.pictures,
-                        tuple(Path(folder).expanduser().absolute() for folder in options.models))
+    settings = Settings(
+        pipeline_arguments(options),
+        run_arguments(options),
+        options.pictures,
+        tuple(Path(folder).expanduser().absolute() for folder in options.models),
+    )
     output_dir = Path(options.output_dir).expanduser()
     source, shard = open_source(options.source, output_dir), Shard.parse(options.shard)
     # Ray has a handler of its own for SIGTERM, so ours comes after it.
-    with (_workers(options, settings, output_dir) as workers, cancel_on_signal() as token,
-          open_batch_display(options.quiet) as display):
+    with (
+        _workers(options, settings, output_dir) as workers,
+        cancel_on_signal() as token,
+        open_batch_display(options.quiet) as display,
+    ):
         batch = Batch(source, output_dir, settings, workers, shard, display)
         try:
             batch.run(Progress(on_event=display.stage, check=token.check))
             summary = summarise(batch, token.check)
         except Cancelled:
-            raise Cancelled(f"Stopped with {batch.tally.done + batch.tally.already} of {batch.tally.total} clips done; "
-                            "the same command goes on from there.") from None
+            raise Cancelled(
+                f"Stopped with {batch.tally.done + batch.tally.already} of {batch.tally.total} clips done; "
+                "the same command goes on from there."
+            ) from None
         display.summarise(summary)
     if options.json:
         print(json.dumps(asdict(summary), indent=2, ensure_ascii=False))
@@ -82,14 +105,16 @@ def _workers(options: argparse.Namespace, settings: Settings, output_dir: Path) 
     from deepsound.errors import InputError
 
     if options.workers is not None and (options.ray is None or options.workers < 1):
-        raise InputError(f"--workers {options.workers} needs --ray and must be 1 or more; without Ray, start one "
-                         "process for each --shard.")
+        raise InputError(
+            f"--workers {options.workers} needs --ray and must be 1 or more; without Ray, start one "
+            "process for each --shard."
+        )
     if options.ray is None:
         from deepsound.batch.run import InProcess
 
         yield InProcess(settings, output_dir)
         return
-    from deepsound.batch.on_ray import RayWorkers
+    from deepsound.batch.ray_workers import RayWorkers
 
     with RayWorkers(settings, output_dir, options.ray or None, options.workers) as workers:
         yield workers

@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from deepsound.batch.clips import Refused
+from deepsound.batch.clips import Skipped
 from deepsound.batch.run import Listener, Tally
 from deepsound.batch.summary import Summary
 from deepsound.batch.worker import Report
@@ -34,7 +34,7 @@ class BatchDisplay(Listener):
         else:
             self._console.print(f"{tally.total} clips")
 
-    def refused(self, refused: Refused) -> None:
+    def refused(self, refused: Skipped) -> None:
         if refused.is_loss:
             self._console.print(f"[red]refused[/] {escape(refused.label)}: {escape(refused.why)}", soft_wrap=True)
         else:
@@ -64,14 +64,16 @@ class BatchDisplay(Listener):
 
     def summarise(self, summary: Summary) -> None:
         """The sums, the mean time of each step, and the first failures."""
-        table = Table("", "", title="Batch" if summary.shard == "1/1" else f"Batch, shard {summary.shard}",
-                      show_header=False)
+        table = Table(
+            "", "", title="Batch" if summary.shard == "1/1" else f"Batch, shard {summary.shard}", show_header=False
+        )
         for name, value in _lines(summary):
             table.add_row(name, value)
         self._console.print(table)
         for failure in summary.failures[:FAILURES_SHOWN]:
-            self._console.print(f"[red]{failure['status']}[/] {escape(failure['clip'])}: {escape(failure['message'])}",
-                                soft_wrap=True)
+            self._console.print(
+                f"[red]{failure['status']}[/] {escape(failure['clip'])}: {escape(failure['message'])}", soft_wrap=True
+            )
         if len(summary.failures) > FAILURES_SHOWN:
             self._console.print(f"... and {len(summary.failures) - FAILURES_SHOWN} more; summary.csv has them all")
         if summary.unwritten:
@@ -80,9 +82,13 @@ class BatchDisplay(Listener):
 
 def _lines(summary: Summary) -> Iterator[tuple[str, str]]:
     yield "done", f"{summary.done} of {summary.clips} clips, {summary.done_now} of them now"
-    for name, count in (("failed", summary.failed), ("not reached", summary.not_reached),
-                        ("rows refused", summary.refused), ("other files", summary.not_videos),
-                        ("workers replaced", summary.workers_replaced)):
+    for name, count in (
+        ("failed", summary.failed),
+        ("not reached", summary.not_reached),
+        ("rows refused", summary.refused),
+        ("other files", summary.not_videos),
+        ("workers replaced", summary.workers_replaced),
+    ):
         if count:
             yield name, str(count)
     if summary.clips_per_minute is not None:
@@ -107,7 +113,12 @@ def open_batch_display(quiet: bool) -> Iterator[BatchDisplay]:
     if quiet or not console.is_terminal:
         yield BatchDisplay(console, None)
         return
-    columns = (MofNCompleteColumn(), BarColumn(), TimeElapsedColumn(), TextColumn("{task.fields[left]}"),
-               TextColumn("{task.fields[now]}"))
+    columns = (
+        MofNCompleteColumn(),
+        BarColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[left]}"),
+        TextColumn("{task.fields[now]}"),
+    )
     with Progress(*columns, console=console, transient=True) as bars:
         yield BatchDisplay(console, bars)

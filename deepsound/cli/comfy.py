@@ -33,20 +33,48 @@ def add_comfy(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     """Add `comfy` and what it can do to the command line."""
     comfy = commands.add_parser("comfy", help="work through running ComfyUI servers")
     actions = comfy.add_subparsers(required=True, metavar="ACTION")
-    submit = actions.add_parser("submit", help="run a workflow on a clip, or on many", description=DESCRIPTION,
-                                formatter_class=argparse.RawDescriptionHelpFormatter, epilog=EPILOG)
+    submit = actions.add_parser(
+        "submit",
+        help="run a workflow on a clip, or on many",
+        description=DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=EPILOG,
+    )
     submit.set_defaults(command=run)
     submit.add_argument("workflow", help="a workflow in API format, such as workflows/api/offline_draft.json")
     submit.add_argument("--video", required=True, metavar="VIDEO|FOLDER|CSV", help="what to run it on")
-    submit.add_argument("--set", dest="inputs", action="append", default=[], metavar="NAME=VALUE",
-                        help="replace an input: by its name (every input of that name), by node and name "
-                             "(2.prompt=rain) or by the node's title and name; may be given several times")
-    submit.add_argument("--server", dest="servers", action="append", default=[], metavar="URL",
-                        help="where ComfyUI answers (default: http://127.0.0.1:8188); may be given several times")
-    submit.add_argument("-o", "--output_dir", "--output-dir", "--out", default="outputs", metavar="DIR",
-                        help="where the files go (default: %(default)s)")
-    submit.add_argument("--video_input", "--video-input", metavar="NODE.INPUT",
-                        help="the input that takes the video, where the workflow leaves that open")
+    submit.add_argument(
+        "--set",
+        dest="inputs",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="replace an input: by its name (every input of that name), by node and name "
+        "(2.prompt=rain) or by the node's title and name; may be given several times",
+    )
+    submit.add_argument(
+        "--server",
+        dest="servers",
+        action="append",
+        default=[],
+        metavar="URL",
+        help="where ComfyUI answers (default: http://127.0.0.1:8188); may be given several times",
+    )
+    submit.add_argument(
+        "-o",
+        "--output_dir",
+        "--output-dir",
+        "--out",
+        default="outputs",
+        metavar="DIR",
+        help="where the files go (default: %(default)s)",
+    )
+    submit.add_argument(
+        "--video_input",
+        "--video-input",
+        metavar="NODE.INPUT",
+        help="the input that takes the video, where the workflow leaves that open",
+    )
     submit.add_argument("--json", action="store_true", help="print what came of each clip on stdout")
     submit.add_argument("--quiet", action="store_true", help="no progress, only errors")
 
@@ -60,9 +88,16 @@ def run(options: argparse.Namespace) -> int:
     from deepsound.runtime.progress import Progress
 
     with cancel_on_signal() as token, _watcher(options.quiet) as watcher:
-        results = submit(options.workflow, options.video, parse_assignments(options.inputs),
-                         options.servers or [DEFAULT_SERVER], options.output_dir, options.video_input,
-                         Progress(check=token.check), watcher)
+        results = submit(
+            options.workflow,
+            options.video,
+            parse_assignments(options.inputs),
+            options.servers or [DEFAULT_SERVER],
+            options.output_dir,
+            options.video_input,
+            Progress(check=token.check),
+            watcher,
+        )
     if options.json:
         print(json.dumps([asdict(result) for result in results], indent=2, ensure_ascii=False, default=str))
     return 0 if all(result.status != "failed" for result in results) else SOME_FAILED
@@ -101,8 +136,10 @@ class _Shown:
             self._console.print(f"[red]failed[/] {label}: {escape(submitted.message)}", soft_wrap=True)
         elif submitted.status == "done":
             files = ", ".join(str(path) for path in submitted.files) or "; ".join(submitted.texts)
-            self._console.print(f"[green]done[/] {label} {submitted.seconds:.1f} s on {escape(submitted.server)}: "
-                                f"{escape(files)}", soft_wrap=True)
+            self._console.print(
+                f"[green]done[/] {label} {submitted.seconds:.1f} s on {escape(submitted.server)}: {escape(files)}",
+                soft_wrap=True,
+            )
 
     def trouble(self, text: str) -> None:
         from rich.markup import escape
@@ -115,5 +152,6 @@ class _Shown:
         if self._bars is not None:
             if server not in self._tasks:
                 self._tasks[server] = self._bars.add_task("", total=1.0)
-            self._bars.update(self._tasks[server], completed=fraction or 0.0,
-                              description=escape(f"{server} {clip}: {node}"))
+            self._bars.update(
+                self._tasks[server], completed=fraction or 0.0, description=escape(f"{server} {clip}: {node}")
+            )

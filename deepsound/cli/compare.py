@@ -24,22 +24,33 @@ SOUNDS = ("coarse", "final", "voice")
 
 def add_compare(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command `compare` and its flags."""
-    command = commands.add_parser("compare", help="show what was generated, kept and removed, to look at and share",
-                                  description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter)
+    command = commands.add_parser(
+        "compare",
+        help="show what was generated, kept and removed, to look at and share",
+        description=DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     command.set_defaults(command=_compare)
     command.add_argument("result", nargs="?", metavar="RESULT_DIR", help="what `deepsound run` left")
     command.add_argument("--coarse", metavar="FILE", help="the sound of step 1")
     command.add_argument("--final", metavar="FILE", help="the finished sound")
     command.add_argument("--voice", metavar="FILE", help="the voice that was removed")
     command.add_argument("--video", metavar="FILE", help="the picture they belong to")
-    command.add_argument("--spans", default="", metavar="TEXT",
-                         help="where a voice is heard, in seconds, as in '0.5-1.2, 3-4'")
+    command.add_argument(
+        "--spans", default="", metavar="TEXT", help="where a voice is heard, in seconds, as in '0.5-1.2, 3-4'"
+    )
     command.add_argument("-o", "--out", metavar="DIR", help="where the files go (default: RESULT_DIR, else here)")
     command.add_argument("--title", default="", help="the words at the top of the still")
-    command.add_argument("--width", type=int, default=1280, metavar="PIXELS",
-                         help="width of the still (default: %(default)s)")
-    command.add_argument("--seconds", type=float, default=0.0, metavar="SECONDS",
-                         help="how much of each sound the video plays (default: all)")
+    command.add_argument(
+        "--width", type=int, default=1280, metavar="PIXELS", help="width of the still (default: %(default)s)"
+    )
+    command.add_argument(
+        "--seconds",
+        type=float,
+        default=0.0,
+        metavar="SECONDS",
+        help="how much of each sound the video plays (default: all)",
+    )
     command.add_argument("--still_only", "--still-only", action="store_true", help="leave the video out")
     command.add_argument("--quiet", action="store_true", help="no progress, only errors")
 
@@ -64,8 +75,10 @@ def _runs(options: argparse.Namespace, progress: Progress) -> Iterator[tuple[Rec
     named = [name for name in (*SOUNDS, "video") if getattr(options, name) is not None]
     if (options.result is None) == (not named):
         problem = "and also files" if named else "nor any file"
-        raise InputError(f"There is {'a' if named else 'no'} result folder {problem}; give one of the two, as in: "
-                         "deepsound compare outputs, or: deepsound compare --coarse a.wav --final b.wav")
+        raise InputError(
+            f"There is {'a' if named else 'no'} result folder {problem}; give one of the two, as in: "
+            "deepsound compare outputs, or: deepsound compare --coarse a.wav --final b.wav"
+        )
     if options.result is None:
         yield _named_files(options, progress), Path(options.out or ".").expanduser()
         return

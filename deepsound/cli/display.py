@@ -10,13 +10,18 @@ from rich.markup import escape
 from rich.progress import BarColumn, TaskID, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
 
-from deepsound.records import Result
+from deepsound.outputs import Result
 from deepsound.runtime.progress import ProgressEvent
 from deepsound.types import Loudness
 
 STEP_TITLES = {
-    "plan": "0 plan", "generate": "1 generate", "judge": "2 judge", "remove": "3 remove voice",
-    "silence": "4 silence check", "generate again": "4 fall back", "write": "  write files",
+    "plan": "0 plan",
+    "generate": "1 generate",
+    "judge": "2 judge",
+    "remove": "3 remove voice",
+    "silence": "4 silence check",
+    "generate again": "4 fall back",
+    "write": "  write files",
 }
 
 
@@ -44,15 +49,23 @@ class Display:
     def summarise(self, result: Result) -> None:
         """The choices made, the loudness and where the files are."""
         choices = result.outcome.choices
-        for step, choice in (("generator", choices.generator), ("reasoner", choices.reasoner),
-                             ("separator", choices.separator)):
+        for step, choice in (
+            ("generator", choices.generator),
+            ("reasoner", choices.reasoner),
+            ("separator", choices.separator),
+        ):
             why = f" ({choice.why})" if choice.why else ""
             self._console.print(f"{step:<10} {escape(choice.name + why)}")
         for name, level in result.loudness.items():
             self._console.print(f"{name:<10} {_describe(level)}")
-        for label, path in (("coarse", result.step1_audio_path), ("cleaned", result.step3_audio_path),
-                            ("again", result.neg_audio_path), ("final", result.final_audio_path),
-                            ("video", result.final_video_path), ("record", result.result_path)):
+        for label, path in (
+            ("coarse", result.step1_audio_path),
+            ("cleaned", result.step3_audio_path),
+            ("again", result.neg_audio_path),
+            ("final", result.final_audio_path),
+            ("video", result.final_video_path),
+            ("record", result.result_path),
+        ):
             if path is not None:
                 self._console.print(f"{label:<10} {escape(str(path))}", soft_wrap=True)
         self._console.print(f"[bold green]done[/] in {result.total_s:.1f} s")

@@ -25,45 +25,79 @@ them; the others are computed.
 
 def add_evaluate(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add `evaluate` to the command line."""
-    parser = commands.add_parser("evaluate", help="measure folders of clips: published metrics and voice rates",
-                                 description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = commands.add_parser(
+        "evaluate",
+        help="measure folders of clips: published metrics and voice rates",
+        description=DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.set_defaults(command=_evaluate)
     parser.add_argument("predicted", nargs="+", metavar="PRED", help="a folder of generated clips, or several")
     parser.add_argument("--gt", metavar="DIR", help="the reference set: sounds, or videos with their sound")
-    parser.add_argument("--gt-name", default="", metavar="TEXT",
-                        help="what the reference set is, for the report, such as 'VGGSound test, voice-free'")
-    parser.add_argument("--before", metavar="DIR",
-                        help="the sounds from before the voice was removed, where the folders are not a run's own")
+    parser.add_argument(
+        "--gt-name",
+        default="",
+        metavar="TEXT",
+        help="what the reference set is, for the report, such as 'VGGSound test, voice-free'",
+    )
+    parser.add_argument(
+        "--before",
+        metavar="DIR",
+        help="the sounds from before the voice was removed, where the folders are not a run's own",
+    )
     parser.add_argument("--also-before", action="store_true", help="score those sounds too, as a set of their own")
-    parser.add_argument("--groups", metavar="CSV",
-                        help="a table with a column `name` and one `group` (voice-over, on-screen or any other word), "
-                             "by which voice rates are split; a run's own records say it otherwise")
+    parser.add_argument(
+        "--groups",
+        metavar="CSV",
+        help="a table with a column `name` and one `group` (voice-over, on-screen or any other word), "
+        "by which voice rates are split; a run's own records say it otherwise",
+    )
     _add_protocol(parser)
     _add_execution(parser)
 
 
 def _add_protocol(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--duration", type=float, default=None, metavar="SECONDS",
-                        help="what the networks look at of each clip (default: 8, as published)")
+    parser.add_argument(
+        "--duration",
+        type=float,
+        default=None,
+        metavar="SECONDS",
+        help="what the networks look at of each clip (default: 8, as published)",
+    )
     parser.add_argument("--unpaired", action="store_true", help="FD_PaSST of all clips, not of those with a partner")
-    parser.add_argument("--clean-names", action="store_true",
-                        help="the published clean-up of names: cuts names of 18, 20, 21 and 30 characters to an id")
-    parser.add_argument("--only", default="", metavar="NAME,...",
-                        help="some of the metrics, voice and levels (default: all)")
+    parser.add_argument(
+        "--clean-names",
+        action="store_true",
+        help="the published clean-up of names: cuts names of 18, 20, 21 and 30 characters to an id",
+    )
+    parser.add_argument(
+        "--only", default="", metavar="NAME,...", help="some of the metrics, voice and levels (default: all)"
+    )
 
 
 def _add_execution(parser: argparse.ArgumentParser) -> None:
     # A run's own flags, which say how networks are run, beside which these are read.
     parser.set_defaults(precision="fp32", offload=False, reasoner="", step0_model_dir=None, step2_model_dir=None)
     parser.add_argument("--device", default="auto", help="cpu, cuda, cuda:1, mps (default: the best there is)")
-    parser.add_argument("--weights", action="append", default=[], metavar="ID=PATH",
-                        help="a file for one entry of `deepsound models list`; may be given several times")
-    parser.add_argument("--models", action="append", default=[], metavar="DIR",
-                        help="a folder to look for weights in, such as ComfyUI's models; may be given several times")
+    parser.add_argument(
+        "--weights",
+        action="append",
+        default=[],
+        metavar="ID=PATH",
+        help="a file for one entry of `deepsound models list`; may be given several times",
+    )
+    parser.add_argument(
+        "--models",
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="a folder to look for weights in, such as ComfyUI's models; may be given several times",
+    )
     parser.add_argument("--download", action="store_true", help="fetch weights that are nowhere on this machine")
     parser.add_argument("--cache", metavar="DIR", help="where features are kept (default: in the project's own cache)")
-    parser.add_argument("-o", "--out", metavar="DIR",
-                        help="leave report.json, scores.csv, clips.csv and scores.png there")
+    parser.add_argument(
+        "-o", "--out", metavar="DIR", help="leave report.json, scores.csv, clips.csv and scores.png there"
+    )
     parser.add_argument("--json", action="store_true", help="print the report on stdout")
     parser.add_argument("--quiet", action="store_true", help="no progress and no table, only errors")
 
@@ -90,10 +124,20 @@ def _report(options: argparse.Namespace, progress: Progress) -> Report:
     from deepsound.evaluate.extractors import DURATION_S
 
     settings = Settings(
-        DURATION_S if options.duration is None else options.duration, not options.unpaired, options.clean_names,
-        tuple(name.strip() for name in options.only.split(",") if name.strip()), options.also_before)
-    sets = find_sets([Path(folder).expanduser() for folder in options.predicted], _path(options.gt), options.gt_name,
-                     _path(options.before), read_groups(Path(options.groups)) if options.groups else None, settings)
+        DURATION_S if options.duration is None else options.duration,
+        not options.unpaired,
+        options.clean_names,
+        tuple(name.strip() for name in options.only.split(",") if name.strip()),
+        options.also_before,
+    )
+    sets = find_sets(
+        [Path(folder).expanduser() for folder in options.predicted],
+        _path(options.gt),
+        options.gt_name,
+        _path(options.before),
+        read_groups(Path(options.groups)) if options.groups else None,
+        settings,
+    )
     return evaluate(sets, settings, execution_of(options), _path(options.cache), progress)
 
 
@@ -111,8 +155,14 @@ def _progress(quiet: bool, check: Callable[[], None]) -> Iterator[Progress]:
     if quiet or not console.is_terminal:
         yield Progress(Display(console, None).show, check)
         return
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn(),
-               TextColumn("left"), TimeRemainingColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
     with Bars(*columns, console=console, transient=True) as bars:
         yield Progress(Display(console, bars).show, check)
 

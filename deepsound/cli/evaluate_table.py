@@ -40,8 +40,9 @@ def _scores(report: Report) -> Table:
         table.add_column(escape(one.name), justify="right")
     for name in report.settings["measured"]:
         if name in METRICS:
-            table.add_row(f"{name} {_ARROWS[METRICS[name].better]}",
-                          *(_score(one.scores.get(name)) for one in report.sets))
+            table.add_row(
+                f"{name} {_ARROWS[METRICS[name].better]}", *(_score(one.scores.get(name)) for one in report.sets)
+            )
     table.add_section()
     table.add_row("clips", *(str(one.clips) for one in report.sets))
     if report.reference is not None:
@@ -56,8 +57,10 @@ def _title(report: Report) -> str:
     reference = report.reference
     if reference is None:
         return "Scores, without a reference set"
-    return (f"Scores against {escape(reference.name)} ({reference.clips} clips, fingerprint {reference.fingerprint}), "
-            f"first {report.settings['duration_s']:g} s")
+    return (
+        f"Scores against {escape(reference.name)} ({reference.clips} clips, fingerprint {reference.fingerprint}), "
+        f"first {report.settings['duration_s']:g} s"
+    )
 
 
 def _score(score: Score | None) -> str:
@@ -110,17 +113,25 @@ def _about(report: Report) -> list[str]:
     for absent in report.missing:
         fetch = f" Fetch with: [bold]{escape(absent.fetch)}[/]" if absent.fetch else ""
         lines.append(f"[yellow]missing[/]    {absent.metric}: {escape(absent.why)}{fetch}")
-    lines += [f"[yellow]no score[/]   {escape(one.name)}, {name}: {escape(score.why)}"
-              for one in report.sets for name, score in one.scores.items() if score.value is None]
+    lines += [
+        f"[yellow]no score[/]   {escape(one.name)}, {name}: {escape(score.why)}"
+        for one in report.sets
+        for name, score in one.scores.items()
+        if score.value is None
+    ]
     for one in report.sets:
         for names, what in ((one.without_reference, "reference clip"), (one.without_prediction, "prediction")):
             if names:
-                lines.append(f"[yellow]unpaired[/]   {escape(one.name)}: {len(names)} without a {what} of their name "
-                             f"({escape(', '.join(names[:3]))}{', ...' if len(names) > 3 else ''})")
+                lines.append(
+                    f"[yellow]unpaired[/]   {escape(one.name)}: {len(names)} without a {what} of their name "
+                    f"({escape(', '.join(names[:3]))}{', ...' if len(names) > 3 else ''})"
+                )
     lines += _problem_lines(report)
     if report.ignored:
-        lines.append(f"[dim]ignored    {len(report.ignored)} files that are no media, such as "
-                     f"{escape(report.ignored[0].name)}[/]")
+        lines.append(
+            f"[dim]ignored    {len(report.ignored)} files that are no media, such as "
+            f"{escape(report.ignored[0].name)}[/]"
+        )
     return lines + [f"[dim]note       {escape(note)}[/]" for note in report.notes]
 
 

@@ -54,8 +54,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def build_parser() -> argparse.ArgumentParser:
     """The whole command line's parser."""
     parser = argparse.ArgumentParser(
-        prog="deepsound", formatter_class=argparse.RawDescriptionHelpFormatter, epilog=EXIT_CODES,
-        description="Sound for silent video, without the voices nobody asked for (DeepSound-V1, arXiv 2503.22208).")
+        prog="deepsound",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=EXIT_CODES,
+        description="Sound for silent video, without the voices nobody asked for (DeepSound-V1, arXiv 2503.22208).",
+    )
     parser.add_argument("--version", action="version", version=f"deepsound {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_run(commands)
@@ -78,8 +81,13 @@ def _with_command(given: list[str]) -> list[str]:
 
 
 def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    run = commands.add_parser("run", help="give a video its finished sound", description=RUN_DESCRIPTION,
-                              formatter_class=argparse.RawDescriptionHelpFormatter, epilog=EXIT_CODES)
+    run = commands.add_parser(
+        "run",
+        help="give a video its finished sound",
+        description=RUN_DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=EXIT_CODES,
+    )
     run.set_defaults(command=_run)
     run.add_argument("video", nargs="?", help="the video file")
     run.add_argument("-i", "--video_input", "--video-input", dest="video_input", help="the video file, as a flag")
@@ -91,25 +99,65 @@ def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 
 def _add_step_options(run: argparse.ArgumentParser) -> None:
     run.add_argument("--mode", choices=("s3", "s4"), default="s4", help="last step to take (default: %(default)s)")
-    run.add_argument("--step1_mode", "--generator", dest="generator", default="auto", metavar="NAME",
-                     help="step 1 engine; auto: the video's own sound if it has any, else the embedded draft")
-    run.add_argument("--step2_mode", "--reasoner", dest="reasoner", default="auto", metavar="NAME",
-                     help="engine that plans and judges; auto: the embedded rules")
-    run.add_argument("--step3_mode", "--separator", dest="separator", default="auto", metavar="NAME",
-                     help="engine that removes the voice; auto: the embedded bs_roformer_tiny")
-    run.add_argument("--postp_mode", "--fallback", dest="fallback", choices=("rm", "rep", "neg"), default="neg",
-                     help="if silence is left: drop the sound, keep the coarse one, or generate again with "
-                          "'human voice' as negative prompt (default: %(default)s)")
+    run.add_argument(
+        "--step1_mode",
+        "--generator",
+        dest="generator",
+        default="auto",
+        metavar="NAME",
+        help="step 1 engine; auto: the video's own sound if it has any, else the embedded draft",
+    )
+    run.add_argument(
+        "--step2_mode",
+        "--reasoner",
+        dest="reasoner",
+        default="auto",
+        metavar="NAME",
+        help="engine that plans and judges; auto: the embedded rules",
+    )
+    run.add_argument(
+        "--step3_mode",
+        "--separator",
+        dest="separator",
+        default="auto",
+        metavar="NAME",
+        help="engine that removes the voice; auto: the embedded bs_roformer_tiny",
+    )
+    run.add_argument(
+        "--postp_mode",
+        "--fallback",
+        dest="fallback",
+        choices=("rm", "rep", "neg"),
+        default="neg",
+        help="if silence is left: drop the sound, keep the coarse one, or generate again with "
+        "'human voice' as negative prompt (default: %(default)s)",
+    )
     run.add_argument("--step0_model_dir", metavar="DIR", help="folder of the model that plans (with --plan model)")
     run.add_argument("--step2_model_dir", metavar="DIR", help="folder of the model that judges")
-    run.add_argument("--plan", choices=("fixed", "model"), default="fixed",
-                     help="fixed: the published plan, one text for every video; model: ask the model for it")
-    run.add_argument("--verdict_only", "--verdict-only", action="store_true",
-                     help="the model's chain of thought is written no further than its verdict")
-    run.add_argument("--undecided", choices=("no", "yes"), default="no",
-                     help="what an answer that cannot be read counts as; no keeps the coarse sound (default)")
-    run.add_argument("--published_parser", "--published-parser", action="store_true",
-                     help="read the model's answer by the original's own rule")
+    run.add_argument(
+        "--plan",
+        choices=("fixed", "model"),
+        default="fixed",
+        help="fixed: the published plan, one text for every video; model: ask the model for it",
+    )
+    run.add_argument(
+        "--verdict_only",
+        "--verdict-only",
+        action="store_true",
+        help="the model's chain of thought is written no further than its verdict",
+    )
+    run.add_argument(
+        "--undecided",
+        choices=("no", "yes"),
+        default="no",
+        help="what an answer that cannot be read counts as; no keeps the coarse sound (default)",
+    )
+    run.add_argument(
+        "--published_parser",
+        "--published-parser",
+        action="store_true",
+        help="read the model's answer by the original's own rule",
+    )
 
 
 def _add_generation_options(run: argparse.ArgumentParser) -> None:
@@ -117,37 +165,89 @@ def _add_generation_options(run: argparse.ArgumentParser) -> None:
     run.add_argument("--negative_prompt", "--negative-prompt", default="", help="what it should not sound like")
     run.add_argument("--seed", type=int, default=42, help="same seed, same samples (default: %(default)s)")
     run.add_argument("--start", type=float, default=0.0, metavar="SECONDS", help="where the window begins")
-    run.add_argument("--duration", type=float, default=None, metavar="SECONDS",
-                     help="length of the window (default: to the end; the original's default is 10)")
-    run.add_argument("--steps", "--num_steps", dest="steps", type=int, metavar="N",
-                     help="steps from noise to sound (25 as published)")
-    run.add_argument("--cfg", "--cfg_strength", dest="guidance", type=float, metavar="STRENGTH",
-                     help="how strictly picture and words are followed (as published: MMAudio 4.5, "
-                          "FoleyCrafter 7.5)")
+    run.add_argument(
+        "--duration",
+        type=float,
+        default=None,
+        metavar="SECONDS",
+        help="length of the window (default: to the end; the original's default is 10)",
+    )
+    run.add_argument(
+        "--steps",
+        "--num_steps",
+        dest="steps",
+        type=int,
+        metavar="N",
+        help="steps from noise to sound (25 as published)",
+    )
+    run.add_argument(
+        "--cfg",
+        "--cfg_strength",
+        dest="guidance",
+        type=float,
+        metavar="STRENGTH",
+        help="how strictly picture and words are followed (as published: MMAudio 4.5, FoleyCrafter 7.5)",
+    )
 
 
 def _add_execution_options(run: argparse.ArgumentParser) -> None:
     run.add_argument("--device", default="auto", help="cpu, cuda, cuda:1, mps (default: the best there is)")
-    run.add_argument("--precision", choices=("auto", "fp32", "bf16", "fp16", "int8", "nf4"), default="auto",
-                     help="auto: 16 bit on a graphics card, 32 bit on the processor")
-    run.add_argument("--full_precision", dest="precision", action="store_const", const="fp32",
-                     help="the original's name for --precision fp32")
-    run.add_argument("--offload", action="store_true",
-                     help="each network leaves the device after its part, so that only the largest has to fit")
-    run.add_argument("--weights", action="append", default=[], metavar="ID=PATH",
-                     help="a file or folder for one entry of `deepsound models list`; may be given several times")
-    run.add_argument("--download", action="store_true",
-                     help="fetch weights that are nowhere on this machine (without it, nothing is ever downloaded)")
-    run.add_argument("--models", action="append", default=[], metavar="DIR",
-                     help="a folder to look for weights in, such as ComfyUI's models; may be given several times")
+    run.add_argument(
+        "--precision",
+        choices=("auto", "fp32", "bf16", "fp16", "int8", "nf4"),
+        default="auto",
+        help="auto: 16 bit on a graphics card, 32 bit on the processor",
+    )
+    run.add_argument(
+        "--full_precision",
+        dest="precision",
+        action="store_const",
+        const="fp32",
+        help="the original's name for --precision fp32",
+    )
+    run.add_argument(
+        "--offload",
+        action="store_true",
+        help="each network leaves the device after its part, so that only the largest has to fit",
+    )
+    run.add_argument(
+        "--weights",
+        action="append",
+        default=[],
+        metavar="ID=PATH",
+        help="a file or folder for one entry of `deepsound models list`; may be given several times",
+    )
+    run.add_argument(
+        "--download",
+        action="store_true",
+        help="fetch weights that are nowhere on this machine (without it, nothing is ever downloaded)",
+    )
+    run.add_argument(
+        "--models",
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="a folder to look for weights in, such as ComfyUI's models; may be given several times",
+    )
 
 
 def _add_output_options(run: argparse.ArgumentParser) -> None:
-    run.add_argument("-o", "--output_dir", "--output-dir", "--out", default="outputs", metavar="DIR",
-                     help="where the files go (default: %(default)s)")
+    run.add_argument(
+        "-o",
+        "--output_dir",
+        "--output-dir",
+        "--out",
+        default="outputs",
+        metavar="DIR",
+        help="where the files go (default: %(default)s)",
+    )
     run.add_argument("--skip_final_video", "--skip-final-video", action="store_true", help="leave only the sound")
-    run.add_argument("--loudness", type=float, metavar="LUFS", help="bring the final sound to this loudness, "
-                     "true peak at most -1 dBTP (default: measured, not changed)")
+    run.add_argument(
+        "--loudness",
+        type=float,
+        metavar="LUFS",
+        help="bring the final sound to this loudness, true peak at most -1 dBTP (default: measured, not changed)",
+    )
     run.add_argument("--pictures", action="store_true", help="also draw waveforms and mel spectrograms as PNG")
     run.add_argument("--json", action="store_true", help="print the result record on stdout")
     run.add_argument("--quiet", action="store_true", help="no progress, only errors")

@@ -13,7 +13,7 @@ from deepsound.errors import EngineError, InputError
 
 if TYPE_CHECKING:
     from deepsound.weights.catalogue import Weights
-    from deepsound.weights.places import Places
+    from deepsound.weights.search_paths import Places
 
 DESCRIPTION = """\
 Weights of published models. They are looked for in: --models, ComfyUI's models folders (COMFYUI_PATH), checkouts of the
@@ -24,12 +24,21 @@ NAME is an engine, such as mmaudio_large_44k_v2, or an id from `deepsound models
 
 def add_models(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add `models` and what it can do to the command line."""
-    models = commands.add_parser("models", help="list, find, fetch, check and convert weights", description=DESCRIPTION,
-                                 formatter_class=argparse.RawDescriptionHelpFormatter)
+    models = commands.add_parser(
+        "models",
+        help="list, find, fetch, check and convert weights",
+        description=DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     actions = models.add_subparsers(required=True, metavar="ACTION")
     common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("--models", action="append", default=[], metavar="DIR",
-                        help="a folder laid out as ComfyUI's models/, searched first; may be given several times")
+    common.add_argument(
+        "--models",
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="a folder laid out as ComfyUI's models/, searched first; may be given several times",
+    )
     common.add_argument("--json", action="store_true", help="print the result as JSON")
     _add_list(actions, common)
     _add_where(actions, common)
@@ -81,16 +90,29 @@ def _add_convert(actions: _Actions[argparse.ArgumentParser], common: argparse.Ar
 
 def show_list(options: argparse.Namespace) -> int:
     """Print the catalogue, or what some engines need of it; with `--memory`, how much memory it takes."""
-    from deepsound.weights.footprint import footprint
     from deepsound.weights.locate import candidates, origin
+    from deepsound.weights.memory_estimate import footprint
 
     entries, places = _entries(options.engine), _places(options)
     found = {entry.id: next(candidates(entry, places), None) for entry in entries}
     if options.json:
-        print_json([{"id": entry.id, "what": entry.what, "engines": entry.engines, "bytes": entry.size,
-                     "bytes_exact": entry.size_is_exact, "licence": asdict(entry.licence), "origin": origin(entry),
-                     "parameters": entry.parameters, "memory": footprint(entry), "path": _text(found[entry.id])}
-                    for entry in entries])
+        print_json(
+            [
+                {
+                    "id": entry.id,
+                    "what": entry.what,
+                    "engines": entry.engines,
+                    "bytes": entry.size,
+                    "bytes_exact": entry.size_is_exact,
+                    "licence": asdict(entry.licence),
+                    "origin": origin(entry),
+                    "parameters": entry.parameters,
+                    "memory": footprint(entry),
+                    "path": _text(found[entry.id]),
+                }
+                for entry in entries
+            ]
+        )
         return 0
     from deepsound.cli import models_tables
 
@@ -105,12 +127,26 @@ def show_where(options: argparse.Namespace) -> int:
     entries, places = _entries(options.names), _places(options)
     found = {entry.id: list(candidates(entry, places)) for entry in entries}
     if options.json:
-        print_json({"weights": [{"id": entry.id, "path": _text(next(iter(found[entry.id]), None)),
-                                 "also": [str(path) for path in found[entry.id][1:]],
-                                 "download_to": str(target(entry, places))} for entry in entries],
-                    "searched": {"model_folders": list(map(str, places.model_folders)),
-                                 "projects": list(map(str, places.projects)), "cache": str(places.cache),
-                                 "hub_cache": str(places.hub_cache), "torch_hub": str(places.torch_hub)}})
+        print_json(
+            {
+                "weights": [
+                    {
+                        "id": entry.id,
+                        "path": _text(next(iter(found[entry.id]), None)),
+                        "also": [str(path) for path in found[entry.id][1:]],
+                        "download_to": str(target(entry, places)),
+                    }
+                    for entry in entries
+                ],
+                "searched": {
+                    "model_folders": list(map(str, places.model_folders)),
+                    "projects": list(map(str, places.projects)),
+                    "cache": str(places.cache),
+                    "hub_cache": str(places.hub_cache),
+                    "torch_hub": str(places.torch_hub),
+                },
+            }
+        )
     else:
         from deepsound.cli import models_tables
 
@@ -136,8 +172,9 @@ def fetch_all(options: argparse.Namespace) -> int:
             progress = Progress(display.show, stage=entry.id)
             path = present or download(entry, places, progress, again=options.again)
             progress.finish(("already at " if present else "") + str(path), time.monotonic() - began)
-            results.append({"id": entry.id, "path": str(path), "fetched": present is None,
-                            "licence": asdict(entry.licence)})
+            results.append(
+                {"id": entry.id, "path": str(path), "fetched": present is None, "licence": asdict(entry.licence)}
+            )
     if options.json:
         print_json(results)
     return 0
@@ -181,8 +218,9 @@ def convert_one(options: argparse.Namespace) -> int:
     began = time.monotonic()
     with open_display(options.quiet) as display:
         progress = Progress(display.show, stage=f"to {options.to}")
-        target = convert(source, options.to, Path(options.output) if options.output else None, progress,
-                         overwrite=options.overwrite)
+        target = convert(
+            source, options.to, Path(options.output) if options.output else None, progress, overwrite=options.overwrite
+        )
         progress.finish(str(target), time.monotonic() - began)
     if options.json:
         print_json({"source": str(source), "path": str(target), "bytes": target.stat().st_size})
@@ -208,7 +246,7 @@ def _entries(names: list[str]) -> tuple[Weights, ...]:
 
 
 def _places(options: argparse.Namespace) -> Places:
-    from deepsound.weights.places import default_places
+    from deepsound.weights.search_paths import default_places
 
     return default_places(models=[Path(folder).expanduser() for folder in options.models])
 

@@ -12,9 +12,9 @@ from rich.table import Table
 
 from deepsound.cli.models import size_text
 from deepsound.weights.catalogue import Weights, needed_by
-from deepsound.weights.footprint import BYTES, footprint
 from deepsound.weights.locate import target
-from deepsound.weights.places import Places
+from deepsound.weights.memory_estimate import BYTES, footprint
+from deepsound.weights.search_paths import Places
 from deepsound.weights.verify import Checked
 
 _WIDE = 110
@@ -34,11 +34,13 @@ def show_list(entries: Sequence[Weights], found: Mapping[str, Path | None]) -> N
         table.add_column("what it is")
     for entry in entries:
         row = (entry.id, size_text(entry), "[green]yes[/]" if found[entry.id] else "no", _licence(entry), entry.what)
-        table.add_row(*row[:len(table.columns)])
+        table.add_row(*row[: len(table.columns)])
     console.print(table)
     console.print(_engines_table(entries, found))
-    console.print("~ rounded; ? and +: nobody states the size. `deepsound models download NAME` fetches an engine's "
-                  "or an id's.", style="dim")
+    console.print(
+        "~ rounded; ? and +: nobody states the size. `deepsound models download NAME` fetches an engine's or an id's.",
+        style="dim",
+    )
 
 
 def _engines_table(entries: Sequence[Weights], found: Mapping[str, Path | None]) -> Table:
@@ -69,19 +71,31 @@ def show_memory(entries: Sequence[Weights]) -> None:
     counted = [entry for entry in entries if entry.parameters is not None]
     for entry in counted:
         sizes = footprint(entry)
-        table.add_row(entry.id, f"{(entry.parameters or 0) / 1e6:,.1f} M",
-                      *("-" if size is None else f"{size / 1e9:.2f}" for size in sizes.values()))
+        table.add_row(
+            entry.id,
+            f"{(entry.parameters or 0) / 1e6:,.1f} M",
+            *("-" if size is None else f"{size / 1e9:.2f}" for size in sizes.values()),
+        )
     console = Console()
     console.print(table)
-    console.print("What a network computes with comes on top. int8 and nf4 are for the layers of a language model; the "
-                  "rest of it stays in 16 bit.", style="dim")
+    console.print(
+        "What a network computes with comes on top. int8 and nf4 are for the layers of a language model; the "
+        "rest of it stays in 16 bit.",
+        style="dim",
+    )
     if len(counted) < len(entries):
-        console.print("Not counted, for nobody states their parameters: "
-                      + ", ".join(entry.id for entry in entries if entry.parameters is None), style="dim")
+        console.print(
+            "Not counted, for nobody states their parameters: "
+            + ", ".join(entry.id for entry in entries if entry.parameters is None),
+            style="dim",
+        )
 
 
 def show_where(
-    entries: Sequence[Weights], found: Mapping[str, Sequence[Path]], places: Places, only_found: bool,
+    entries: Sequence[Weights],
+    found: Mapping[str, Sequence[Path]],
+    places: Places,
+    only_found: bool,
 ) -> None:
     """The files in use, one to a line so that long paths can be copied; then the folders that were searched."""
     console = Console(soft_wrap=True, highlight=False)
@@ -94,8 +108,12 @@ def show_where(
         elif not only_found:
             console.print(f"[yellow]{entry.id}[/]  missing; goes to {escape(str(target(entry, places)))}")
     console.print(f"{sum(bool(paths) for paths in found.values())} of {len(entries)} found. Searched, in this order:")
-    for what, folders in (("models", places.model_folders), ("projects", places.projects), ("cache", [places.cache]),
-                          ("hub cache", [places.hub_cache])):
+    for what, folders in (
+        ("models", places.model_folders),
+        ("projects", places.projects),
+        ("cache", [places.cache]),
+        ("hub cache", [places.hub_cache]),
+    ):
         for folder in folders:
             console.print(f"  {what:<10} {escape(str(folder))}" + ("" if folder.is_dir() else " [dim](not there)[/]"))
 

@@ -31,8 +31,9 @@ def run(options: argparse.Namespace) -> int:
     with cancel_on_signal() as token, open_display(quiet=options.quiet) as display:
         _mention_unused_folders(options, display)
         progress = Progress(on_event=display.show, check=token.check)
-        result = Pipeline(**pipeline_arguments(options)).run(video, options.output_dir, progress=progress,
-                                                             **run_arguments(options))
+        result = Pipeline(**pipeline_arguments(options)).run(
+            video, options.output_dir, progress=progress, **run_arguments(options)
+        )
         if options.pictures:
             draw_pictures(result, progress)
         display.summarise(result)
@@ -44,8 +45,11 @@ def run(options: argparse.Namespace) -> int:
 def pipeline_arguments(options: argparse.Namespace) -> dict[str, Any]:
     """What Pipeline is made with, as the flags say."""
     return {
-        "generator": options.generator, "reasoner": options.reasoner, "separator": options.separator,
-        "execution": execution_of(options), "undecided": options.undecided,
+        "generator": options.generator,
+        "reasoner": options.reasoner,
+        "separator": options.separator,
+        "execution": execution_of(options),
+        "undecided": options.undecided,
         "preferences": Preferences(options.plan == "model", not options.verdict_only, options.published_parser),
     }
 
@@ -53,10 +57,17 @@ def pipeline_arguments(options: argparse.Namespace) -> dict[str, Any]:
 def run_arguments(options: argparse.Namespace) -> dict[str, Any]:
     """What Pipeline.run is called with beside the video, the folder and the progress, as the flags say."""
     return {
-        "mode": options.mode, "fallback": options.fallback, "prompt": options.prompt,
-        "negative_prompt": options.negative_prompt, "seed": options.seed, "start_s": options.start,
-        "duration_s": options.duration, "steps": options.steps, "guidance": options.guidance,
-        "write_video": not options.skip_final_video, "target_lufs": options.loudness,
+        "mode": options.mode,
+        "fallback": options.fallback,
+        "prompt": options.prompt,
+        "negative_prompt": options.negative_prompt,
+        "seed": options.seed,
+        "start_s": options.start,
+        "duration_s": options.duration,
+        "steps": options.steps,
+        "guidance": options.guidance,
+        "write_video": not options.skip_final_video,
+        "target_lufs": options.loudness,
     }
 
 
@@ -70,7 +81,7 @@ def _the_video(options: argparse.Namespace) -> str:
 
 def execution_of(options: argparse.Namespace) -> Execution:
     """How networks are to be run, as the flags say; folders to look for weights in are made known."""
-    from deepsound.weights.places import register_model_folders
+    from deepsound.weights.search_paths import register_model_folders
 
     register_model_folders([Path(folder) for folder in options.models])
     named = _model_folders(options) | dict(map(_named_path, options.weights))

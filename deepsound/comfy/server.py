@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 from deepsound.comfy.workflow import Input, Workflow
 from deepsound.errors import DeepSoundError, InputError
-from deepsound.media.files import written_aside
+from deepsound.media.files import atomic_write
 
 DEFAULT_SERVER = "http://127.0.0.1:8188"
 _CONNECT_S = 10
@@ -33,11 +33,11 @@ _BLOCK = 1 << 20
 OnProgress = Callable[[str, float | None], None]
 
 
-class ServerTrouble(DeepSoundError):
+class ServerError(DeepSoundError):
     """A server cannot be reached, refuses, breaks off or makes no sense; another one may do better."""
 
 
-class PromptRefused(ServerTrouble):
+class PromptRefused(ServerError):
     """A server does not take the workflow: it lacks a node or a model, or an input is wrong."""
 
 
@@ -55,7 +55,7 @@ class ServerFile:
 
 
 @dataclass(frozen=True)
-class Made:
+class OutputFiles:
     """What a run left: files, and texts that nodes show."""
 
     prompt_id: str
@@ -79,42 +79,44 @@ class Server:
         self._session = aiohttp.ClientSession(timeout=limits)
         return self
 
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None,
-                        trace: TracebackType | None) -> None:
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         await self._session.close()
 
-    async def run(self, workflow: Workflow, places: list[Input], video: Path, on_progress: OnProgress) -> Made:
+    async def run(self, workflow: Workflow, places: list[Input], video: Path, on_progress: OnProgress) -> OutputFiles:
         """Upload `video`, run the workflow with it in its `places`, and say what it made.
 
-        `on_progress` hears a node's title and how far it is, 0 to 1. Raises ServerTrouble or RunFailed.
+        `on_progress` hears a node's title and how far it is, 0 to 1. Raises ServerError or RunFailed.
         """
         client = uuid.uuid4().hex
         with _troubles():
-            async with self._session.ws_connect(f"{self.url}/ws", params={"clientId": client}, heartbeat=_HEARTBEAT_S,
-                                                max_msg_size=_LARGEST_MESSAGE) as socket:
+            async with self._session.ws_connect(
+                f"{self.url}/ws", params={"clientId": client}, heartbeat=_HEARTBEAT_S, max_msg_size=_LARGEST_MESSAGE
+            ) as socket:
                 name = await self._upload(video)
                 prompt_id = await self._queue(workflow.with_video(places, name), client)
                 try:
                     ended = await self._listen(socket, prompt_id, workflow, on_progress)
                     # One that only lost its connection may have come to its end all the same.
                     return await self._made(prompt_id, _HISTORY_S if ended else _HISTORY_AFTER_A_DROP_S)
-                except (ServerTrouble, asyncio.CancelledError, OSError):
+                except (ServerError, asyncio.CancelledError, OSError):
                     await self._withdraw(prompt_id)
                     raise
 
     async def fetch(self, file: ServerFile, target: Path) -> None:
-        """Download a file to `target`. Raises ServerTrouble, or OutputError for a target that cannot be written."""
+        """Download a file to `target`. Raises ServerError, or OutputError for a target that cannot be written."""
         query = {"filename": file.filename, "subfolder": file.subfolder, "type": file.type}
         with _troubles():
             async with self._session.get(f"{self.url}/view", params=query, allow_redirects=False) as answer:
                 if answer.status != 200:
-                    raise ServerTrouble(f"{self.url} does not give out its file (HTTP {answer.status})")
-                with written_aside(target) as partial, partial.open("wb") as out:
+                    raise ServerError(f"{self.url} does not give out its file (HTTP {answer.status})")
+                with atomic_write(target) as partial, partial.open("wb") as out:
                     size = 0
                     async for block in answer.content.iter_chunked(_BLOCK):
                         size += len(block)
                         if size > _LARGEST_FILE:
-                            raise ServerTrouble(f"{self.url} sends a file of more than {_LARGEST_FILE >> 30} GiB")
+                            raise ServerError(f"{self.url} sends a file of more than {_LARGEST_FILE >> 30} GiB")
                         out.write(block)
 
     async def _upload(self, video: Path) -> str:
@@ -126,14 +128,14 @@ class Server:
             answer = await self._ask("POST", "/upload/image", data=form)
         name, folder = answer.get("name"), answer.get("subfolder") or ""
         if not (isinstance(name, str) and isinstance(folder, str) and name):
-            raise ServerTrouble(f"{self.url} does not say where it put the video")
+            raise ServerError(f"{self.url} does not say where it put the video")
         return f"{folder}/{name}" if folder else name
 
     async def _queue(self, prompt: dict[str, Any], client: str) -> str:
         answer = await self._ask("POST", "/prompt", json={"prompt": prompt, "client_id": client})
         prompt_id = answer.get("prompt_id")
         if not isinstance(prompt_id, str):
-            raise ServerTrouble(f"{self.url} queued the workflow under no name")
+            raise ServerError(f"{self.url} queued the workflow under no name")
         return prompt_id
 
     async def _listen(self, socket: Any, prompt_id: str, workflow: Workflow, on_progress: OnProgress) -> bool:
@@ -151,7 +153,7 @@ class Server:
                 on_progress(workflow.title(str(node)), _fraction(data.get("value"), data.get("max")))
         return False
 
-    async def _made(self, prompt_id: str, patience_s: float) -> Made:
+    async def _made(self, prompt_id: str, patience_s: float) -> OutputFiles:
         """The history's entry, which comes a moment after the last message."""
         for _ in range(max(1, round(patience_s / 0.1))):
             entry = (await self._ask("GET", f"/history/{prompt_id}")).get(prompt_id)
@@ -159,12 +161,13 @@ class Server:
                 status = entry.get("status")
                 if isinstance(status, dict) and status.get("status_str") == "error":
                     raise RunFailed("the run ended in an error, which the server's own log tells")
-                return Made(prompt_id, *_outputs(entry.get("outputs")))
+                return OutputFiles(prompt_id, *_outputs(entry.get("outputs")))
             await asyncio.sleep(0.1)
-        raise ServerTrouble(f"{self.url} dropped the connection before the run ended")
+        raise ServerError(f"{self.url} dropped the connection before the run ended")
 
     async def _withdraw(self, prompt_id: str) -> None:
         """Take the run out of the queue, or stop it if it is the one being worked on, and wait for no answer long."""
+
         async def ask() -> None:
             await self._ask("POST", "/queue", json={"delete": [prompt_id]})
             running = (await self._ask("GET", "/queue")).get("queue_running")
@@ -184,7 +187,7 @@ class Server:
         if answer.status == 400 and path == "/prompt":
             raise PromptRefused(f"{self.url} refuses the workflow: {_refusal(parsed)}")
         if answer.status != 200:
-            raise ServerTrouble(f"{self.url} answers {path} with HTTP {answer.status}")
+            raise ServerError(f"{self.url} answers {path} with HTTP {answer.status}")
         return parsed if isinstance(parsed, dict) else {}
 
 
@@ -212,10 +215,19 @@ def _fraction(value: Any, most: Any) -> float | None:
 
 def _outputs(outputs: Any) -> tuple[tuple[ServerFile, ...], tuple[str, ...]]:
     """Files in the output folder, or where there are none those in the temporary one, and texts."""
-    items = [item for node in (outputs.values() if isinstance(outputs, dict) else ()) if isinstance(node, dict)
-             for many in node.values() if isinstance(many, list) for item in many]
-    files = [ServerFile(item["filename"], str(item.get("subfolder") or ""), str(item.get("type")))
-             for item in items if isinstance(item, dict) and isinstance(item.get("filename"), str)]
+    items = [
+        item
+        for node in (outputs.values() if isinstance(outputs, dict) else ())
+        if isinstance(node, dict)
+        for many in node.values()
+        if isinstance(many, list)
+        for item in many
+    ]
+    files = [
+        ServerFile(item["filename"], str(item.get("subfolder") or ""), str(item.get("type")))
+        for item in items
+        if isinstance(item, dict) and isinstance(item.get("filename"), str)
+    ]
     saved = [file for file in files if file.type == "output"] or [file for file in files if file.type == "temp"]
     return tuple(dict.fromkeys(saved)), tuple(item for item in items if isinstance(item, str))
 
@@ -223,8 +235,13 @@ def _outputs(outputs: Any) -> tuple[tuple[ServerFile, ...], tuple[str, ...]]:
 def _refusal(answer: Any) -> str:
     """A refusal's reasons: what is wrong with which node's input."""
     nodes = answer.get("node_errors") if isinstance(answer, dict) else None
-    rows = [error for node in (nodes.values() if isinstance(nodes, dict) else ()) if isinstance(node, dict)
-            for error in node.get("errors", []) if isinstance(error, dict)]
+    rows = [
+        error
+        for node in (nodes.values() if isinstance(nodes, dict) else ())
+        if isinstance(node, dict)
+        for error in node.get("errors", [])
+        if isinstance(error, dict)
+    ]
     said = [f"{error.get('message')}: {error.get('details')}" for error in rows]
     error = answer.get("error") if isinstance(answer, dict) else None
     if not said and error:
@@ -234,17 +251,19 @@ def _refusal(answer: Any) -> str:
 
 @contextlib.contextmanager
 def _troubles() -> Iterator[None]:
-    """What goes wrong with a connection, as ServerTrouble."""
+    """What goes wrong with a connection, as ServerError."""
     try:
         yield
     except (_aiohttp().ClientError, asyncio.TimeoutError, ConnectionError) as error:
-        raise ServerTrouble(f"the connection failed: {error or type(error).__name__}") from error
+        raise ServerError(f"the connection failed: {error or type(error).__name__}") from error
 
 
 def _aiohttp() -> Any:
     try:
         import aiohttp
     except ImportError as error:
-        raise InputError("Talking to a ComfyUI server needs aiohttp, which is not installed; install it with: "
-                         "pip install 'deepsound[comfy]'") from error
+        raise InputError(
+            "Talking to a ComfyUI server needs aiohttp, which is not installed; install it with: "
+            "pip install 'deepsound[comfy]'"
+        ) from error
     return aiohttp

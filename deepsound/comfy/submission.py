@@ -12,18 +12,41 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
-from deepsound.batch.clips import Job, Refused, Source, open_source
+from deepsound.batch.clips import Job, Skipped, Source, open_source
 from deepsound.batch.records import Record, forget, is_done, record_path
-from deepsound.comfy.rotation import Rotation, Task
-from deepsound.comfy.server import DEFAULT_SERVER, OnProgress, Server, ServerTrouble
+from deepsound.comfy.scheduler import Rotation, Task
+from deepsound.comfy.server import DEFAULT_SERVER, OnProgress, Server, ServerError
 from deepsound.comfy.workflow import Input, Workflow
 from deepsound.errors import DeepSoundError, InputError
 from deepsound.runtime.progress import Progress
 
 SUFFIX = ".submit.json"
 # What a server may name a file by; anything else is fetched as .bin.
-SUFFIXES_TAKEN = frozenset({".aac", ".avi", ".flac", ".gif", ".jpeg", ".jpg", ".json", ".m4a", ".m4v", ".mkv", ".mov",
-                            ".mp3", ".mp4", ".ogg", ".opus", ".png", ".srt", ".txt", ".wav", ".webm", ".webp"})
+SUFFIXES_TAKEN = frozenset(
+    {
+        ".aac",
+        ".avi",
+        ".flac",
+        ".gif",
+        ".jpeg",
+        ".jpg",
+        ".json",
+        ".m4a",
+        ".m4v",
+        ".mkv",
+        ".mov",
+        ".mp3",
+        ".mp4",
+        ".ogg",
+        ".opus",
+        ".png",
+        ".srt",
+        ".txt",
+        ".wav",
+        ".webm",
+        ".webp",
+    }
+)
 _CHECK_S = 0.2
 _STOP_S = 0.9
 
@@ -44,8 +67,7 @@ class Submitted:
 
 @dataclass(frozen=True)
 class Watcher:
-    """Who hears of it: of clips that ended, of servers' troubles, and of a node's progress (server, clip, node, 0..1).
-    """
+    """Callbacks: a clip ended, a server failed, a node progressed (server, clip, node, 0..1)."""
 
     ended: Callable[[Submitted], None] = lambda submitted: None
     trouble: Callable[[str], None] = lambda text: None
@@ -53,9 +75,14 @@ class Watcher:
 
 
 def submit(
-    workflow: Path | str, video: Path | str, inputs: Mapping[str, Any] | None = None,
-    servers: Sequence[str] = (DEFAULT_SERVER,), output_dir: Path | str = "outputs", video_input: str | None = None,
-    progress: Progress = Progress(), watcher: Watcher = Watcher(),
+    workflow: Path | str,
+    video: Path | str,
+    inputs: Mapping[str, Any] | None = None,
+    servers: Sequence[str] = (DEFAULT_SERVER,),
+    output_dir: Path | str = "outputs",
+    video_input: str | None = None,
+    progress: Progress = Progress(),
+    watcher: Watcher = Watcher(),
 ) -> list[Submitted]:
     """Run a workflow in API format on a clip, or on every clip of a folder or table, and fetch what it makes.
 
@@ -63,8 +90,9 @@ def submit(
     clear. Files are named after the clip. What is done already is passed over; a clip a server cannot do goes to
     another. Raises InputError before anything is sent, Cancelled within a second of being asked.
     """
-    submission = Submission.prepare(workflow, inputs or {}, Path(output_dir).expanduser(), video_input, watcher,
-                                    progress.check)
+    submission = Submission.prepare(
+        workflow, inputs or {}, Path(output_dir).expanduser(), video_input, watcher, progress.check
+    )
     source = _source(Path(video).expanduser(), submission.output_dir)
     servers = list(dict.fromkeys(Server(url).url for url in servers))
     return asyncio.run(_watched(submission.run(source, servers), progress.check))
@@ -82,8 +110,15 @@ class Submission:
     results: list[Submitted] = field(default_factory=list)
 
     @classmethod
-    def prepare(cls, path: Path | str, inputs: Mapping[str, Any], output_dir: Path, video_input: str | None,
-                watcher: Watcher, check: Callable[[], None]) -> Submission:
+    def prepare(
+        cls,
+        path: Path | str,
+        inputs: Mapping[str, Any],
+        output_dir: Path,
+        video_input: str | None,
+        watcher: Watcher,
+        check: Callable[[], None],
+    ) -> Submission:
         workflow = Workflow.load(path).with_inputs(inputs)
         return cls(workflow, workflow.video_inputs(video_input), output_dir, watcher, check)
 
@@ -100,7 +135,7 @@ class Submission:
     def _jobs(self, source: Source) -> Iterator[Job]:
         for entry in source.entries():
             self.check()
-            if isinstance(entry, Refused):
+            if isinstance(entry, Skipped):
                 if entry.is_loss:
                     self._end(Submitted(entry.label, "failed", message=entry.why))
             elif self._is_done(entry):
@@ -131,15 +166,22 @@ class Submission:
                 await server.fetch(file, target)
             seconds = time.monotonic() - began
             told = {"server": server.url, "prompt_id": made.prompt_id, "texts": made.texts, "troubles": task.troubles}
-            Record(job.label, "done", fingerprint, seconds, told=told,
-                   files={target.name: target.stat().st_size for target in targets}).write(path)
-        except ServerTrouble:
+            Record(
+                job.label,
+                "done",
+                fingerprint,
+                seconds,
+                told=told,
+                files={target.name: target.stat().st_size for target in targets},
+            ).write(path)
+        except ServerError:
             raise
         except (DeepSoundError, OSError, ValueError) as error:
             self._end(Submitted(job.label, "failed", server.url, message=str(error), troubles=tuple(task.troubles)))
             return
-        self._end(Submitted(job.label, "done", server.url, seconds, "", tuple(targets), made.texts,
-                            tuple(task.troubles)))
+        self._end(
+            Submitted(job.label, "done", server.url, seconds, "", tuple(targets), made.texts, tuple(task.troubles))
+        )
 
     def _for_clip(self, job: Job) -> Workflow:
         names = {"start_s": "start", "duration_s": "duration", "guidance": "cfg"}

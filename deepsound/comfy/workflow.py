@@ -43,8 +43,10 @@ class Workflow:
         except ValueError as error:
             raise InputError(f"The workflow {path} is not JSON: {error}.") from error
         if isinstance(prompt, dict) and isinstance(prompt.get("nodes"), list):
-            raise InputError(f"{path} is a graph as ComfyUI's page saves it; export it in API format (File > Export "
-                             "(API)), or take one of workflows/api/.")
+            raise InputError(
+                f"{path} is a graph as ComfyUI's page saves it; export it in API format (File > Export "
+                "(API)), or take one of workflows/api/."
+            )
         if not (isinstance(prompt, dict) and prompt and all(map(_is_node, prompt.values()))):
             raise InputError(f"{path} is no workflow in API format: node ids with a class_type and inputs each.")
         return cls(prompt)
@@ -73,12 +75,15 @@ class Workflow:
         if address is not None:
             return self._addressed(address)
         named = [found for found in self._inputs() if _is_video(self._value(found))]
-        named = named or [found for found in self._inputs()
-                          if _LOADERS.get(self.prompt[found.node]["class_type"]) == found.name]
+        named = named or [
+            found for found in self._inputs() if _LOADERS.get(self.prompt[found.node]["class_type"]) == found.name
+        ]
         if len({self._value(found) for found in named}) != 1:
             found_here = ", ".join(map(str, named)) or "none"
-            raise InputError(f"Which input takes the video is not clear (candidates: {found_here}); name it with "
-                             "--video-input NODE.INPUT.")
+            raise InputError(
+                f"Which input takes the video is not clear (candidates: {found_here}); name it with "
+                "--video-input NODE.INPUT."
+            )
         return named
 
     def with_video(self, places: list[Input], name: str) -> dict[str, dict[str, Any]]:
@@ -92,8 +97,11 @@ class Workflow:
         node, dot, name = address.rpartition(".")
         found = [place for place in self._inputs() if place.name == name and (not dot or place.node == node)]
         if dot and not found:
-            found = [place for place in self._inputs() if place.name == name
-                     and self.title(place.node).casefold() == node.casefold()]
+            found = [
+                place
+                for place in self._inputs()
+                if place.name == name and self.title(place.node).casefold() == node.casefold()
+            ]
         if not found:
             known = ", ".join(map(str, self._inputs()))
             raise InputError(f"The workflow has no input {address!r} that could be set; it has: {known}.")

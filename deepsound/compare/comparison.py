@@ -70,13 +70,16 @@ class Comparison:
         clip = self.clip
         if clip is not None:
             clip = Clip.open(clip.path, clip.start_s, min(seconds, clip.duration_s))
-        tracks = tuple(replace(track, audio=_cut(track.audio, seconds), heard=_cut(track.heard, seconds))
-                       for track in self.tracks)
+        tracks = tuple(
+            replace(track, audio=_cut(track.audio, seconds), heard=_cut(track.heard, seconds)) for track in self.tracks
+        )
         return Comparison(tracks, clip, tuple(_within(self.spans, seconds)), seconds)
 
 
 def compare(
-    sounds: Mapping[str, Audio], clip: Clip | None = None, spans: Sequence[Span] = (),
+    sounds: Mapping[str, Audio],
+    clip: Clip | None = None,
+    spans: Sequence[Span] = (),
     progress: Progress | None = None,
 ) -> Comparison:
     """Measure `sounds`, named coarse, final and voice (any of them may be left out), for a comparison.
@@ -96,8 +99,9 @@ def compare(
         raise InputError("There is nothing to compare: none of the sounds has a single sample, and there is no video.")
     heard = [as_heard(audio, progress) for _, audio in given]
     levels = equal_loudness(heard, progress)
-    tracks = tuple(Track(name, audio, played, level)
-                   for (name, audio), played, level in zip(given, heard, levels, strict=True))
+    tracks = tuple(
+        Track(name, audio, played, level) for (name, audio), played, level in zip(given, heard, levels, strict=True)
+    )
     return Comparison(tracks, clip, tuple(_within(spans, duration_s)), duration_s)
 
 
@@ -105,7 +109,7 @@ def _is_finite(audio: Audio, progress: Progress) -> bool:
     samples = audio.numpy()
     for start in range(0, audio.samples, _BLOCK):
         progress.check()
-        if not np.isfinite(samples[:, start:start + _BLOCK]).all():
+        if not np.isfinite(samples[:, start : start + _BLOCK]).all():
             return False
     return True
 
@@ -116,4 +120,4 @@ def _within(spans: Sequence[Span], duration_s: float) -> list[Span]:
 
 
 def _cut(audio: Audio, seconds: float) -> Audio:
-    return Audio(audio.waveform[:, :max(1, round(seconds * audio.sample_rate))], audio.sample_rate)
+    return Audio(audio.waveform[:, : max(1, round(seconds * audio.sample_rate))], audio.sample_rate)

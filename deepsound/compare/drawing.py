@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from deepsound.compare.comparison import Comparison, Track
-from deepsound.compare.lettering import BACKGROUND, FAINT, GRID, PANEL, VOICE, write
+from deepsound.compare.text import BACKGROUND, FAINT, GRID, PANEL, VOICE, write
 from deepsound.media.clip import Clip
 from deepsound.media.plots import QUIETEST_TOP_DB, envelope, heat_image, mel_levels_db, tick_label, tick_step_s
 from deepsound.media.views import UniformFrames
@@ -29,8 +29,9 @@ def full_scale(comparison: Comparison) -> float:
     """The sample value at the waveforms' edge: the greatest of all tracks, so that their heights can be compared."""
     sounds = [track.audio.numpy() for track in comparison.tracks]
     # Not abs(), which would hold a second copy of a long sound.
-    return max(_LEAST_FULL_SCALE, *(max(float(sound.max(initial=0.0)), -float(sound.min(initial=0.0)))
-                                    for sound in sounds))
+    return max(
+        _LEAST_FULL_SCALE, *(max(float(sound.max(initial=0.0)), -float(sound.min(initial=0.0))) for sound in sounds)
+    )
 
 
 def mel_levels(comparison: Comparison, width: int, progress: Progress) -> list[np.ndarray]:
@@ -53,8 +54,14 @@ def columns_of(time_s: float, duration_s: float, width: int) -> int:
 
 
 def waveform(
-    track: Track, colour: tuple[int, int, int], width: int, height: int, duration_s: float, scale: float,
-    spans: tuple[Span, ...] = (), progress: Progress = Progress(),
+    track: Track,
+    colour: tuple[int, int, int],
+    width: int,
+    height: int,
+    duration_s: float,
+    scale: float,
+    spans: tuple[Span, ...] = (),
+    progress: Progress = Progress(),
 ) -> np.ndarray:
     """Peaks and RMS over the common time axis, `scale` from edge to edge, voiced `spans` shaded: [height, width, 3]."""
     image = np.full((height, width, 3), PANEL, np.uint8)
@@ -88,7 +95,7 @@ def spectrogram(levels_db: np.ndarray, width: int, height: int, top_db: float) -
     """A track's levels [bands, columns] as a picture [height, width, 3], dark where its sound has ended."""
     image = np.full((height, width, 3), PANEL, np.uint8)
     if levels_db.shape[1]:
-        image[:, :levels_db.shape[1]] = heat_image(levels_db, height, top_db)
+        image[:, : levels_db.shape[1]] = heat_image(levels_db, height, top_db)
     return image
 
 
@@ -100,7 +107,7 @@ def film_strip(clip: Clip, width: int, height: int, progress: Progress) -> np.nd
     stills = clip.view(UniformFrames(count, 2 * max(shown, height)), progress)
     for index, still in enumerate(stills):
         left, right = width * index // count, width * (index + 1) // count
-        place(strip[:, left:max(left + 1, right - 2)], still.image, cover=True)
+        place(strip[:, left : max(left + 1, right - 2)], still.image, cover=True)
     return strip
 
 
@@ -114,9 +121,9 @@ def place(area: np.ndarray, picture: np.ndarray, cover: bool = False) -> None:
     size = (max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale)))
     scaled = cv2.resize(picture, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
     top, left = max(0, (size[1] - height) // 2), max(0, (size[0] - width) // 2)
-    part = scaled[top:top + height, left:left + width]
+    part = scaled[top : top + height, left : left + width]
     below, beside = (height - part.shape[0]) // 2, (width - part.shape[1]) // 2
-    area[below:below + part.shape[0], beside:beside + part.shape[1]] = part
+    area[below : below + part.shape[0], beside : beside + part.shape[1]] = part
 
 
 def time_axis(draw: ImageDraw, left: int, top: int, width: int, duration_s: float, size: int = 13) -> None:
@@ -126,8 +133,14 @@ def time_axis(draw: ImageDraw, left: int, top: int, width: int, duration_s: floa
         at = left + min(tick * step_s / duration_s * width, width - 1)
         draw.line([(at, top), (at, top + 5)], fill=FAINT)
         ends = at > left + width - 20
-        write(draw, (left + width if ends else at, top + 9), tick_label(tick * step_s, step_s), size, FAINT,
-              "rt" if ends else "lt" if tick == 0 else "mt")
+        write(
+            draw,
+            (left + width if ends else at, top + 9),
+            tick_label(tick * step_s, step_s),
+            size,
+            FAINT,
+            "rt" if ends else "lt" if tick == 0 else "mt",
+        )
 
 
 def frequency_axis(draw: ImageDraw, right: int, top: int, height: int, top_hz: float, size: int = 12) -> None:

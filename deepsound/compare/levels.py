@@ -53,8 +53,11 @@ def equal_loudness(sounds: Sequence[Audio], progress: Progress) -> tuple[Level, 
     """
     measured = [measure(sound, progress) for sound in sounds]
     heard = [_heard_lufs(level, sound) for level, sound in zip(measured, sounds, strict=True)]
-    reachable = [lufs + CEILING_DBTP - level.true_peak_dbtp for lufs, level in zip(heard, measured, strict=True)
-                 if lufs is not None and level.true_peak_dbtp is not None]
+    reachable = [
+        lufs + CEILING_DBTP - level.true_peak_dbtp
+        for lufs, level in zip(heard, measured, strict=True)
+        if lufs is not None and level.true_peak_dbtp is not None
+    ]
     target = min([LOUDEST_LUFS, *reachable])
     return tuple(_level(loudness, lufs, target) for loudness, lufs in zip(measured, heard, strict=True))
 

@@ -13,10 +13,10 @@ import numpy as np
 from deepsound.compare import drawing
 from deepsound.compare.comparison import Comparison, Track
 from deepsound.media.clip import Clip
-from deepsound.media.container import Pace
+from deepsound.media.container import ThrottledProgress
 from deepsound.media.decode import frames
 from deepsound.media.encode import SoundEncoder
-from deepsound.media.files import output_error, written_aside
+from deepsound.media.files import atomic_write, output_error
 from deepsound.media.mux import mux
 from deepsound.media.plots import envelope, write_png
 from deepsound.media.render import even
@@ -56,7 +56,10 @@ def write_listening_files(comparison: Comparison, place: Place, progress: Progre
         described["spectrogram"] = _picture(level, top_db, place)
         tracks.append(described)
     return {
-        "version": VERSION, "duration_s": duration_s, "top_hz": comparison.top_hz, "tracks": tracks,
+        "version": VERSION,
+        "duration_s": duration_s,
+        "top_hz": comparison.top_hz,
+        "tracks": tracks,
         "spans_s": [[span.start_s, span.end_s] for span in comparison.spans],
         "video": None if comparison.clip is None else _video(comparison.clip, place, progress.part(0.6, 1)),
     }
@@ -65,10 +68,15 @@ def write_listening_files(comparison: Comparison, place: Place, progress: Progre
 def _described(track: Track, duration_s: float, scale: float, progress: Progress) -> dict[str, Any]:
     loudness = track.level.loudness
     return {
-        "name": track.name, "title": track.title, "duration_s": track.audio.duration_s,
-        "sample_rate": track.audio.sample_rate, "channels": track.audio.channels,
-        "lufs": loudness.integrated_lufs, "true_peak_dbtp": loudness.true_peak_dbtp,
-        "gain_db": track.level.gain_db, "matched": track.level.matched,
+        "name": track.name,
+        "title": track.title,
+        "duration_s": track.audio.duration_s,
+        "sample_rate": track.audio.sample_rate,
+        "channels": track.audio.channels,
+        "lufs": loudness.integrated_lufs,
+        "true_peak_dbtp": loudness.true_peak_dbtp,
+        "gain_db": track.level.gain_db,
+        "matched": track.level.matched,
         "peaks": _peaks(track.audio, drawing.columns_of(track.audio.duration_s, duration_s, _COLUMNS), scale, progress),
     }
 
@@ -112,8 +120,8 @@ def write_flac(audio: Audio, path: Path, progress: Progress) -> None:
     """Write a sound as 24-bit FLAC; samples beyond full scale are held there. Raises OutputError."""
     import av
 
-    pace = Pace(progress)
-    with written_aside(path) as partial:
+    pace = ThrottledProgress(progress)
+    with atomic_write(path) as partial:
         try:
             with av.open(str(partial), "w", format="flac") as container:
                 encoder = SoundEncoder(container, audio, "flac")
@@ -134,15 +142,20 @@ def _video(clip: Clip, place: Place, progress: Progress) -> dict[str, Any]:
         mux(clip.path, None, path, start_s=clip.start_s, duration_s=clip.duration_s, progress=progress)
     else:
         _write_preview(clip, path, progress)
-    return {"file": path.name, "width": clip.video.width, "height": clip.video.height, "duration_s": clip.duration_s,
-            "fps": float(clip.video.fps)}
+    return {
+        "file": path.name,
+        "width": clip.video.width,
+        "height": clip.video.height,
+        "duration_s": clip.duration_s,
+        "fps": float(clip.video.fps),
+    }
 
 
 def _write_preview(clip: Clip, path: Path, progress: Progress) -> None:
     """The clip's window, small and silent, as H.264 with each frame at its own time."""
     import av
 
-    with written_aside(path) as partial:
+    with atomic_write(path) as partial:
         try:
             with av.open(str(partial), "w", format="mp4") as container:
                 stream: av.VideoStream | None = None

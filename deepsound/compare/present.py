@@ -33,8 +33,13 @@ class Presented:
 
 
 def present(
-    sounds: Mapping[str, Audio], clip: Clip | None, spans: str, place: Place, render: bool = False,
-    seconds: float = 0.0, progress: Progress | None = None,
+    sounds: Mapping[str, Audio],
+    clip: Clip | None,
+    spans: str,
+    place: Place,
+    render: bool = False,
+    seconds: float = 0.0,
+    progress: Progress | None = None,
 ) -> Presented:
     """Compare `sounds` (see `compare`): draw the still, write a player's files and, with `render`, the video.
 
@@ -59,7 +64,7 @@ def present(
 
 
 def _listened(sounds: Mapping[str, Audio], notes: list[str], progress: Progress) -> tuple[Span, ...]:
-    from deepsound.media.voice import voice_spans
+    from deepsound.media.vad import voice_spans
 
     sound = next((sounds[name] for name in ("coarse", "final") if name in sounds), None)
     if sound is None or not sound.samples:

@@ -32,8 +32,10 @@ def records_in(path: Path | str) -> list[Path]:
     place = Path(path).expanduser()
     found = [place] if place.name.endswith(SUFFIX) and place.is_file() else sorted(place.glob(f"*{SUFFIX}"))
     if not found:
-        raise InputError(f"{place} holds no <name>{SUFFIX}; give the output folder of `deepsound run`, or name the "
-                         "sounds with --coarse and --final.")
+        raise InputError(
+            f"{place} holds no <name>{SUFFIX}; give the output folder of `deepsound run`, or name the "
+            "sounds with --coarse and --final."
+        )
     return found
 
 
@@ -52,10 +54,16 @@ def read_record(path: Path, progress: Progress | None = None) -> Recorded:
     background = _sound(path, record, "step3_audio_path", progress)
     sounds = {"coarse": coarse, "final": Audio(coarse.waveform * 0, coarse.sample_rate) if final is None else final}
     if background is not None and (background.waveform.shape, background.sample_rate) == (
-            coarse.waveform.shape, coarse.sample_rate):
+        coarse.waveform.shape,
+        coarse.sample_rate,
+    ):
         sounds["voice"] = Audio(coarse.waveform - background.waveform, coarse.sample_rate)
-    return Recorded(path.name.removesuffix(SUFFIX), sounds, _clip(path, record, coarse.duration_s),
-                    spans_of(record.get("voice_spans_s") or [], str(path)))
+    return Recorded(
+        path.name.removesuffix(SUFFIX),
+        sounds,
+        _clip(path, record, coarse.duration_s),
+        spans_of(record.get("voice_spans_s") or [], str(path)),
+    )
 
 
 def _parsed(path: Path) -> dict[str, Any]:
@@ -94,6 +102,7 @@ def _file(path: Path, record: dict[str, Any], key: str) -> Path | None:
     beside = path.parent / Path(named).name
     file = beside if beside.is_file() else Path(named)
     if not file.is_file():
-        raise MediaError(f"{path} speaks of {named}, and it is neither there nor beside the record; run the video "
-                         "again.")
+        raise MediaError(
+            f"{path} speaks of {named}, and it is neither there nor beside the record; run the video again."
+        )
     return file

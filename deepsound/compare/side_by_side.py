@@ -12,7 +12,7 @@ import numpy as np
 
 from deepsound.compare import drawing
 from deepsound.compare.comparison import Comparison, Track
-from deepsound.compare.lettering import BACKGROUND, COLOURS, FAINT, INK, write
+from deepsound.compare.text import BACKGROUND, COLOURS, FAINT, INK, write
 from deepsound.media.audio import fit_length, resample
 from deepsound.media.decode import frames
 from deepsound.media.mux import mux
@@ -38,7 +38,10 @@ _FADE_S = 0.008
 
 
 def render_side_by_side(
-    comparison: Comparison, path: Path | str, seconds: float = 0.0, progress: Progress | None = None,
+    comparison: Comparison,
+    path: Path | str,
+    seconds: float = 0.0,
+    progress: Progress | None = None,
 ) -> None:
     """Write an mp4, 1280 pixels wide, that shows the tracks in columns and plays them in turn at equal loudness.
 
@@ -63,8 +66,10 @@ def sound_in_turn(comparison: Comparison, turn_s: Fraction, progress: Progress) 
     import torch
 
     ends = [round((turn + 1) * turn_s * _RATE) for turn in range(len(comparison.tracks))]
-    turns = [_turn(track, last - first, progress)
-             for track, first, last in zip(comparison.tracks, [0, *ends], ends, strict=False)]
+    turns = [
+        _turn(track, last - first, progress)
+        for track, first, last in zip(comparison.tracks, [0, *ends], ends, strict=False)
+    ]
     return Audio(torch.cat(turns, dim=1), _RATE)
 
 
@@ -75,8 +80,8 @@ def _turn(track: Track, samples: int, progress: Progress) -> torch.Tensor:
     sound = fit_length(resample(track.heard, _RATE, progress), samples).waveform
     sound = sound.expand(2, -1) * 10 ** (track.level.gain_db / 20)
     fade = torch.linspace(0, 1, min(round(_FADE_S * _RATE), samples))
-    sound[:, :len(fade)] *= fade
-    sound[:, samples - len(fade):] *= fade.flip(0)
+    sound[:, : len(fade)] *= fade
+    sound[:, samples - len(fade) :] *= fade.flip(0)
     return sound
 
 
@@ -153,7 +158,7 @@ class _Stage:
 
     def _column(self, pixels: np.ndarray, column: int) -> np.ndarray:
         left = self._layout.left(column)
-        return pixels[:self._layout.mel_top + _MEL + _AXIS, left:left + self._layout.column_width]
+        return pixels[: self._layout.mel_top + _MEL + _AXIS, left : left + self._layout.column_width]
 
     def _opened(self) -> FramesInOrder | None:
         clip = self._comparison.clip
@@ -171,15 +176,15 @@ class _Stage:
         drawing.place(first, self._frames.at(shown_s))
         dark = cv2.convertScaleAbs(first, alpha=_DIM)
         for column in range(self._layout.columns):
-            area = self._column(frame, column)[_HEAD:_HEAD + self._layout.picture_height]
+            area = self._column(frame, column)[_HEAD : _HEAD + self._layout.picture_height]
             area[:] = first if column == self._turn else dark
 
     def _put_play_heads(self, frame: np.ndarray, shown_s: float) -> None:
         width = self._layout.column_width
         at = min(drawing.columns_of(shown_s, self._comparison.duration_s, width), width - 2)
         for column in range(self._layout.columns):
-            plots = self._column(frame, column)[self._layout.wave_top:self._layout.mel_top + _MEL]
-            plots[:, at:at + 2] = INK if column == self._turn else FAINT
+            plots = self._column(frame, column)[self._layout.wave_top : self._layout.mel_top + _MEL]
+            plots[:, at : at + 2] = INK if column == self._turn else FAINT
 
 
 def _picture_height(comparison: Comparison, width: int) -> int:
@@ -200,9 +205,10 @@ def _still_parts(comparison: Comparison, layout: _Layout, progress: Progress) ->
     top_db, scale = drawing.common_top_db(levels), drawing.full_scale(comparison)
     for column, (track, level) in enumerate(zip(comparison.tracks, levels, strict=True)):
         part = slice(layout.left(column), layout.left(column) + width)
-        pixels[layout.wave_top:layout.wave_top + _WAVE, part] = drawing.waveform(
-            track, COLOURS[track.name], width, _WAVE, duration_s, scale, comparison.spans, progress)
-        pixels[layout.mel_top:layout.mel_top + _MEL, part] = drawing.spectrogram(level, width, _MEL, top_db)
+        pixels[layout.wave_top : layout.wave_top + _WAVE, part] = drawing.waveform(
+            track, COLOURS[track.name], width, _WAVE, duration_s, scale, comparison.spans, progress
+        )
+        pixels[layout.mel_top : layout.mel_top + _MEL, part] = drawing.spectrogram(level, width, _MEL, top_db)
     picture = fromarray(pixels)
     draw = Draw(picture)
     for column, track in enumerate(comparison.tracks):

@@ -67,12 +67,14 @@ def _span(pair: Any, text: str) -> Span:
     except (TypeError, ValueError, KeyError, OverflowError):
         raise _unreadable(text) from None
     if not (math.isfinite(start_s) and math.isfinite(end_s) and 0 <= start_s <= end_s):
-        raise InputError(f"A span of voice goes from {start_s:g} to {end_s:g} s; it must begin at 0 or later and end "
-                         "after that.")
+        raise InputError(
+            f"A span of voice goes from {start_s:g} to {end_s:g} s; it must begin at 0 or later and end after that."
+        )
     return Span(start_s, end_s)
 
 
 def _unreadable(text: str) -> InputError:
     shown = text if len(text) <= 80 else f"{text[:77]}..."
-    return InputError(f"The spans of voice {shown!r} cannot be read; write seconds, as in '0.5-1.2, 3-4', or "
-                      "[[0.5, 1.2], [3, 4]].")
+    return InputError(
+        f"The spans of voice {shown!r} cannot be read; write seconds, as in '0.5-1.2, 3-4', or [[0.5, 1.2], [3, 4]]."
+    )

@@ -9,7 +9,7 @@ import numpy as np
 
 from deepsound.compare import drawing
 from deepsound.compare.comparison import Comparison, Track
-from deepsound.compare.lettering import BACKGROUND, COLOURS, FAINT, INK, VOICE, write
+from deepsound.compare.text import BACKGROUND, COLOURS, FAINT, INK, VOICE, write
 from deepsound.errors import InputError
 from deepsound.media.plots import RANGE_DB, heat_image
 from deepsound.runtime.progress import Progress
@@ -47,7 +47,10 @@ class _Layout:
 
 
 def still(
-    comparison: Comparison, width: int = WIDTH, title: str = "", progress: Progress | None = None,
+    comparison: Comparison,
+    width: int = WIDTH,
+    title: str = "",
+    progress: Progress | None = None,
 ) -> np.ndarray:
     """Frames, and per track waveform and mel spectrogram, on one time axis: uint8 [height, width, 3].
 
@@ -72,17 +75,25 @@ def _put_plots(pixels: np.ndarray, comparison: Comparison, layout: _Layout, prog
     columns = slice(_LEFT, _LEFT + layout.plot_width)
     if comparison.clip is not None:
         shown = drawing.columns_of(comparison.clip.duration_s, comparison.duration_s, layout.plot_width)
-        pixels[_HEAD:_HEAD + _FILM, _LEFT:_LEFT + max(shown, 1)] = drawing.film_strip(
-            comparison.clip, max(shown, 1), _FILM, progress.part(0, 0.5))
+        pixels[_HEAD : _HEAD + _FILM, _LEFT : _LEFT + max(shown, 1)] = drawing.film_strip(
+            comparison.clip, max(shown, 1), _FILM, progress.part(0, 0.5)
+        )
     levels = drawing.mel_levels(comparison, layout.plot_width, progress.part(0.5, 1))
     top_db, scale = drawing.common_top_db(levels), drawing.full_scale(comparison)
     for index, (track, level) in enumerate(zip(comparison.tracks, levels, strict=True)):
         top = layout.track_top(index)
-        pixels[top:top + _WAVE, columns] = drawing.waveform(
-            track, COLOURS[track.name], layout.plot_width, _WAVE, comparison.duration_s, scale, comparison.spans,
-            progress)
+        pixels[top : top + _WAVE, columns] = drawing.waveform(
+            track,
+            COLOURS[track.name],
+            layout.plot_width,
+            _WAVE,
+            comparison.duration_s,
+            scale,
+            comparison.spans,
+            progress,
+        )
         top += _WAVE + _GAP
-        pixels[top:top + _MEL, columns] = drawing.spectrogram(level, layout.plot_width, _MEL, top_db)
+        pixels[top : top + _MEL, columns] = drawing.spectrogram(level, layout.plot_width, _MEL, top_db)
 
 
 def _put_words(picture: Image, draw: ImageDraw, comparison: Comparison, layout: _Layout, title: str) -> None:
@@ -117,8 +128,14 @@ def _put_legend(picture: Image, draw: ImageDraw, comparison: Comparison, layout:
     ramp = np.tile(np.linspace(-RANGE_DB, 0, width), (2, 1))
     picture.paste(fromarray(heat_image(ramp, height, 0.0)), (right - 36 - width, middle - height // 2))
     write(draw, (right - 42 - width, middle), f"-{RANGE_DB:.0f}", 12, FAINT, "rm")
-    write(draw, (_LEFT, middle), "Mel spectrograms on one colour scale, waveforms on one height", 12, FAINT,
-          width=layout.plot_width - width - 240)
+    write(
+        draw,
+        (_LEFT, middle),
+        "Mel spectrograms on one colour scale, waveforms on one height",
+        12,
+        FAINT,
+        width=layout.plot_width - width - 240,
+    )
     if comparison.spans:
         right -= 36 + width + 40
         write(draw, (right, middle), "voice heard", 12, FAINT, "rm")

@@ -47,7 +47,7 @@ def chart(report: Report) -> np.ndarray:
     import numpy as np
 
     panels = [*_metric_panels(report), *_voice_panels(report)]
-    rows = [panels[first:first + 2] for first in range(0, len(panels), 2)]
+    rows = [panels[first : first + 2] for first in range(0, len(panels), 2)]
     heights = [max(panel.height for panel in row) for row in rows]
     top = _TITLE + _MARGIN
     image = np.full((top + sum(heights) + _MARGIN, _WIDTH, 3), _BACKGROUND, np.uint8)
@@ -68,10 +68,14 @@ def _heading(report: Report) -> str:
 def _metric_panels(report: Report) -> Iterator[_Panel]:
     arrows = {"lower": "lower is better", "higher": "higher is better"}
     for name, metric in METRICS.items():
-        found = [(index, one.name, one.scores[name].value) for index, one in enumerate(report.sets)
-                 if name in one.scores]
-        bars = tuple(_Bar(label, value, f"{value:.4g}", _SETS[index % len(_SETS)])
-                     for index, label, value in found if value is not None)
+        found = [
+            (index, one.name, one.scores[name].value) for index, one in enumerate(report.sets) if name in one.scores
+        ]
+        bars = tuple(
+            _Bar(label, value, f"{value:.4g}", _SETS[index % len(_SETS)])
+            for index, label, value in found
+            if value is not None
+        )
         if bars:
             yield _Panel(f"{name}  ({arrows[metric.better]})", bars)
 
@@ -81,10 +85,16 @@ def _voice_panels(report: Report) -> Iterator[_Panel]:
     for index, one in enumerate(report.sets):
         groups = dict.fromkeys(group for rates in one.voice.values() for group in rates)
         bars = tuple(
-            _Bar(f"{group} {moment}", share, f"{share:.0%} of {rates[group].clips}",
-                 _BEFORE if moment == "before" else _SETS[index % len(_SETS)])
-            for group in groups for moment, rates in one.voice.items()
-            if group in rates and (share := rates[group].of_clips) is not None)
+            _Bar(
+                f"{group} {moment}",
+                share,
+                f"{share:.0%} of {rates[group].clips}",
+                _BEFORE if moment == "before" else _SETS[index % len(_SETS)],
+            )
+            for group in groups
+            for moment, rates in one.voice.items()
+            if group in rates and (share := rates[group].of_clips) is not None
+        )
         if bars:
             yield _Panel(f"clips with a voice: {one.name}", bars, full=1.0)
 
@@ -97,7 +107,7 @@ def _draw(image: np.ndarray, panel: _Panel, left: int, top: int, width: int) -> 
     for number, bar in enumerate(panel.bars):
         y = top + _TITLE + number * (_BAR + _GAP)
         length = max(round(longest * abs(bar.value) / greatest), 1)
-        image[y:y + _BAR, start:start + length] = bar.colour
+        image[y : y + _BAR, start : start + length] = bar.colour
         _write(image, left, y + _BAR - 6, _fitting(bar.label, start - left - _GAP), _DIM)
         _write(image, start + length + _GAP, y + _BAR - 6, bar.text, _TEXT)
 

@@ -66,8 +66,12 @@ class _Search:
     def add(self, clip: ClipFiles) -> None:
         name = clean_name(clip.name) if self.clean else clip.name
         if name in self.clips:
-            self.problems.append(Problem(clip.sound, f"duplicate: {self.clips[name].sound} has the same name {name!r} "
-                                                     "and is used; rename one of them"))
+            self.problems.append(
+                Problem(
+                    clip.sound,
+                    f"duplicate: {self.clips[name].sound} has the same name {name!r} and is used; rename one of them",
+                )
+            )
         else:
             self.clips[name] = replace(clip, name=name)
 
@@ -86,8 +90,9 @@ def find_clips(place: Path, clean_names: bool = False) -> Found:
     media = [file for file in rest if file.suffix.lower() in SOUNDS | VIDEOS]
     for clip in _by_stem(media, search):
         search.add(clip)
-    return Found(place, dict(sorted(search.clips.items())), tuple(search.problems),
-                 tuple(sorted(set(rest) - set(media))))
+    return Found(
+        place, dict(sorted(search.clips.items())), tuple(search.problems), tuple(sorted(set(rest) - set(media)))
+    )
 
 
 def read_groups(table: Path) -> dict[str, str]:
@@ -101,11 +106,14 @@ def read_groups(table: Path) -> dict[str, str]:
             columns = [name for name in rows[0] if name] if rows else []
     except (OSError, UnicodeError, csv.Error) as error:
         raise InputError(f"The table {table} cannot be read ({error}); give a CSV in UTF-8.") from error
-    name_column, group_column = (next((name for name in columns if name.strip().lower() in known), None)
-                                 for known in (_STEMS, _GROUPS))
+    name_column, group_column = (
+        next((name for name in columns if name.strip().lower() in known), None) for known in (_STEMS, _GROUPS)
+    )
     if name_column is None or group_column is None:
-        raise InputError(f"The table {table} needs a column for the name ({', '.join(_STEMS)}) and one for the group "
-                         f"({', '.join(_GROUPS)}); it has: {', '.join(columns) or 'nothing'}.")
+        raise InputError(
+            f"The table {table} needs a column for the name ({', '.join(_STEMS)}) and one for the group "
+            f"({', '.join(_GROUPS)}); it has: {', '.join(columns) or 'nothing'}."
+        )
     return {_stem(row[name_column] or ""): (row[group_column] or "").strip() for row in rows}
 
 
@@ -121,8 +129,11 @@ def _stem(text: str) -> str:
 
 
 def _visible(folder: Path) -> list[Path]:
-    return [file for file in folder.rglob("*") if file.is_file()
-            and not any(part.startswith(".") for part in file.relative_to(folder).parts)]
+    return [
+        file
+        for file in folder.rglob("*")
+        if file.is_file() and not any(part.startswith(".") for part in file.relative_to(folder).parts)
+    ]
 
 
 def _take_runs(files: list[Path], search: _Search) -> list[Path]:
@@ -134,8 +145,9 @@ def _take_runs(files: list[Path], search: _Search) -> list[Path]:
         content = _read(record)
         taken.add(record)
         if content is None:
-            search.problems.append(Problem(record, "this record of a run cannot be read; its files are taken as they "
-                                                   "are named"))
+            search.problems.append(
+                Problem(record, "this record of a run cannot be read; its files are taken as they are named")
+            )
             continue
         own = {suffix: record.with_name(stem + suffix) for suffix in _OF_A_RUN}
         taken |= set(own.values())
@@ -146,8 +158,11 @@ def _take_runs(files: list[Path], search: _Search) -> list[Path]:
 def _add_run(search: _Search, stem: str, record: Path, content: Mapping[str, Any], own: Mapping[str, Path]) -> None:
     final = own.get(".wav") if content.get("final_audio_path") else None
     if final is None:
-        said = "the run dropped its sound (fallback rm)" if content.get("final_from") == "removed" else (
-            "the final sound of this run is not beside its record")
+        said = (
+            "the run dropped its sound (fallback rm)"
+            if content.get("final_from") == "removed"
+            else ("the final sound of this run is not beside its record")
+        )
         search.problems.append(Problem(record, said))
         return
     given = Path(str(content.get("video_input") or ""))
@@ -181,6 +196,7 @@ def _by_stem(media: list[Path], search: _Search) -> list[ClipFiles]:
         used = [files[0] for files in kinds.values() if files]
         clips.append(ClipFiles(stem.name, used[0], kinds["video"][0] if kinds["video"] else None))
         for file in (file for files in kinds.values() for file in files[1:]):
-            search.problems.append(Problem(file, f"duplicate: {used[0]} has the same name and is used; rename one of "
-                                                 "them"))
+            search.problems.append(
+                Problem(file, f"duplicate: {used[0]} has the same name and is used; rename one of them")
+            )
     return clips

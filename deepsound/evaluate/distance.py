@@ -43,7 +43,10 @@ def frechet_distance(predicted: np.ndarray, reference: np.ndarray) -> float:
 
 
 def kernel_distance(
-    predicted: np.ndarray, reference: np.ndarray, subsets: int = 100, subset_size: int = SUBSET_SIZE,
+    predicted: np.ndarray,
+    reference: np.ndarray,
+    subsets: int = 100,
+    subset_size: int = SUBSET_SIZE,
 ) -> KernelDistance:
     """KID: the unbiased squared distance under the kernel (x.y / width + 1)^3, over random subsets of both sets.
 
@@ -74,8 +77,10 @@ def _root_trace(first: np.ndarray, second: np.ndarray) -> float:
     # With fewer samples than dimensions the product is singular, and rounding gives its root an imaginary part.
     imaginary = float(np.abs(np.diagonal(root).imag).max())
     if not np.isfinite(root).all() or imaginary > _MOST_IMAGINARY:
-        raise InputError(f"The Fréchet distance cannot be computed: the root of the covariances has an imaginary part "
-                         f"of {imaginary:.2g}; there are too few samples for their width ({len(first)}).")
+        raise InputError(
+            f"The Fréchet distance cannot be computed: the root of the covariances has an imaginary part "
+            f"of {imaginary:.2g}; there are too few samples for their width ({len(first)})."
+        )
     return float(np.trace(root).real)
 
 
@@ -103,10 +108,13 @@ def _require_alike(predicted: np.ndarray, reference: np.ndarray) -> None:
     import numpy as np
 
     if predicted.ndim != 2 or reference.ndim != 2 or predicted.shape[1] != reference.shape[1]:
-        raise InputError(f"Two sets of embeddings [samples, width] are compared, not {list(predicted.shape)} and "
-                         f"{list(reference.shape)}.")
+        raise InputError(
+            f"Two sets of embeddings [samples, width] are compared, not {list(predicted.shape)} and "
+            f"{list(reference.shape)}."
+        )
     if min(len(predicted), len(reference)) < 2:
-        raise InputError(f"A distance between sets needs two samples on either side, not {len(predicted)} and "
-                         f"{len(reference)}.")
+        raise InputError(
+            f"A distance between sets needs two samples on either side, not {len(predicted)} and {len(reference)}."
+        )
     if not (np.isfinite(predicted).all() and np.isfinite(reference).all()):
         raise InputError("Embeddings hold numbers that are not finite; the extractor's weights may be damaged.")

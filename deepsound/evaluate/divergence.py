@@ -37,8 +37,9 @@ def kl_divergence(predicted: np.ndarray, reference: np.ndarray) -> Divergence:
     The sigmoid form has the positive term alone, no full Bernoulli divergence: so av-benchmark computes it. Raises
     InputError for no clips or unlike shapes.
     """
-    return Divergence(*(float(_divergences(predicted, reference, log_of).mean())
-                        for log_of in (_log_softmax, _log_sigmoid)))
+    return Divergence(
+        *(float(_divergences(predicted, reference, log_of).mean()) for log_of in (_log_softmax, _log_sigmoid))
+    )
 
 
 def kl_divergences(predicted: np.ndarray, reference: np.ndarray) -> np.ndarray:
@@ -47,13 +48,16 @@ def kl_divergences(predicted: np.ndarray, reference: np.ndarray) -> np.ndarray:
 
 
 def _divergences(
-    predicted: np.ndarray, reference: np.ndarray, log_of: Callable[[np.ndarray], np.ndarray],
+    predicted: np.ndarray,
+    reference: np.ndarray,
+    log_of: Callable[[np.ndarray], np.ndarray],
 ) -> np.ndarray:
     import numpy as np
 
     if predicted.shape != reference.shape or predicted.ndim != 2 or not len(predicted):
-        raise InputError(f"Paired logits [clips, classes] are compared, not {list(predicted.shape)} and "
-                         f"{list(reference.shape)}.")
+        raise InputError(
+            f"Paired logits [clips, classes] are compared, not {list(predicted.shape)} and {list(reference.shape)}."
+        )
     log_predicted, log_reference = (log_of(side.astype(np.float64)) for side in (predicted, reference))
     result: np.ndarray = (np.exp(log_reference) * (log_reference - log_predicted)).sum(axis=1)
     return result
@@ -77,7 +81,7 @@ def inception_score(logits: np.ndarray, splits: int = SPLITS, shuffle: bool = Tr
     log_p = _log_softmax(rows)
     scores = []
     for split in range(splits):
-        part = log_p[split * count // splits:(split + 1) * count // splits]
+        part = log_p[split * count // splits : (split + 1) * count // splits]
         # Not the logarithm of a mean: of a class that no clip has, that would be minus infinity.
         log_mean = logsumexp(part, axis=0) - np.log(len(part))
         scores.append(np.exp((np.exp(part) * (part - log_mean)).sum(axis=1).mean()))

@@ -11,18 +11,18 @@ from typing import TypeVar
 from deepsound.errors import InputError
 from deepsound.evaluate.clips import ClipFiles, Found, Problem, find_clips, grouped
 from deepsound.evaluate.extraction import Features, extract
+from deepsound.evaluate.extractor_set import LEVELS, VOICE, Tools
 from deepsound.evaluate.extractors import DURATION_S
-from deepsound.evaluate.metrics import METRICS, PICTURE_EXTRACTORS, Material, Metric, Score
+from deepsound.evaluate.metrics import METRICS, PICTURE_EXTRACTORS, Metric, MetricInputs, Score
 from deepsound.evaluate.notes import notes_on
 from deepsound.evaluate.offsets import offset_logits
 from deepsound.evaluate.report import Missing, ReferenceReport, Report, SetReport
 from deepsound.evaluate.store import FeatureStore
 from deepsound.evaluate.summary import reference_report, set_report
-from deepsound.evaluate.tools import LEVELS, VOICE, Tools
+from deepsound.runtime.background import run_aside
 from deepsound.runtime.execution import Execution, torch_device
 from deepsound.runtime.progress import Progress
-from deepsound.weights.aside import run_aside
-from deepsound.weights.places import own_cache
+from deepsound.weights.search_paths import own_cache
 
 T = TypeVar("T")
 MEASURED = (*METRICS, VOICE, LEVELS)
@@ -66,8 +66,12 @@ class Sets:
 
 
 def find_sets(
-    predicted: Sequence[Path], reference: Path | None = None, reference_name: str = "", before: Path | None = None,
-    groups: Mapping[str, str] | None = None, settings: Settings = Settings(),
+    predicted: Sequence[Path],
+    reference: Path | None = None,
+    reference_name: str = "",
+    before: Path | None = None,
+    groups: Mapping[str, str] | None = None,
+    settings: Settings = Settings(),
 ) -> Sets:
     """The clips of every folder. A picture is taken from the reference where it has one, else from beside the sound.
 
@@ -79,22 +83,31 @@ def find_sets(
     sets: dict[str, Found] = {}
     for place in predicted:
         found = grouped(_some_clips(find_clips(place, settings.clean_names)), groups or {})
-        clips = {name: replace(clip, before=earlier[name].sound if name in earlier else clip.before,
-                               video=_picture(clip, against)) for name, clip in found.clips.items()}
+        clips = {
+            name: replace(
+                clip, before=earlier[name].sound if name in earlier else clip.before, video=_picture(clip, against)
+            )
+            for name, clip in found.clips.items()
+        }
         name = place.name if place.name and place.name not in sets else str(place)
         sets[name] = replace(found, clips=clips)
         if settings.also_before and any(clip.before for clip in clips.values()):
             sets[f"{name} (before)"] = Found(place, _as_before(clips))
     if settings.also_before and not any(clip.before for found in sets.values() for clip in found.clips.values()):
-        raise InputError("No sound from before the voice was removed is known: these folders are not a run's own. Name "
-                         "the folder that holds them with --before, or leave --also-before out.")
+        raise InputError(
+            "No sound from before the voice was removed is known: these folders are not a run's own. Name "
+            "the folder that holds them with --before, or leave --also-before out."
+        )
     _require_common(f"sounds in {before}", earlier, sets)
     _require_common("names in the table of groups", groups or {}, sets)
     return Sets(sets, against, reference_name or (str(reference) if reference is not None else ""))
 
 
 def evaluate(
-    sets: Sets, settings: Settings = Settings(), execution: Execution = Execution(), cache: Path | None = None,
+    sets: Sets,
+    settings: Settings = Settings(),
+    execution: Execution = Execution(),
+    cache: Path | None = None,
     progress: Progress = Progress(),
 ) -> Report:
     """Measure every set. What is in `cache` (own cache below `features`) is not computed again, so a run that was
@@ -104,10 +117,15 @@ def evaluate(
     tools = Tools.of(settings.asked, settings.duration_s, execution)
     with FeatureStore(cache or own_cache() / "features") as store:
         wanted = _wanted(sets, settings, tools)
-        features = _timed("features", progress, lambda p: extract(wanted, tools.extractors, store, execution, p),
-                          _describe)
-        reports = _timed("scores", progress, lambda p: _score(sets, settings, tools, features, execution, p),
-                         lambda reports: f"{len(reports)} set{'s' * (len(reports) > 1)}")
+        features = _timed(
+            "features", progress, lambda p: extract(wanted, tools.extractors, store, execution, p), _describe
+        )
+        reports = _timed(
+            "scores",
+            progress,
+            lambda p: _score(sets, settings, tools, features, execution, p),
+            lambda reports: f"{len(reports)} set{'s' * (len(reports) > 1)}",
+        )
         reference = None if sets.reference is None else reference_report(sets.reference, sets.reference_name, features)
         report = _report(sets, settings, execution, tools, features, reports, reference)
     return replace(report, total_s=time.perf_counter() - began)
@@ -142,22 +160,27 @@ def _why_not(metric: Metric, sets: Sets, tools: Tools) -> str:
         return absent
     if metric.needs == "reference" and sets.reference is None:
         return "there is no reference set; name one with --gt"
-    if metric.needs == "video" and not any(clip.video for found in sets.predicted.values()
-                                           for clip in found.clips.values()):
+    if metric.needs == "video" and not any(
+        clip.video for found in sets.predicted.values() for clip in found.clips.values()
+    ):
         return "no clip has a picture: neither the reference set nor the predictions hold its video"
     return ""
 
 
 def _score(
-    sets: Sets, settings: Settings, tools: Tools, features: Features, execution: Execution, progress: Progress,
+    sets: Sets,
+    settings: Settings,
+    tools: Tools,
+    features: Features,
+    execution: Execution,
+    progress: Progress,
 ) -> tuple[SetReport, ...]:
     reports = []
-    chosen = [METRICS[name] for name in settings.asked
-              if name in METRICS and not _why_not(METRICS[name], sets, tools)]
+    chosen = [METRICS[name] for name in settings.asked if name in METRICS and not _why_not(METRICS[name], sets, tools)]
     reference = sets.reference.clips if sets.reference is not None else {}
     for number, (name, found) in enumerate(sets.predicted.items()):
         part = progress.part(number / len(sets.predicted), (number + 1) / len(sets.predicted))
-        material = Material(found.clips, reference, features, settings.paired)
+        material = MetricInputs(found.clips, reference, features, settings.paired)
         if tools.scorer is not None and any(metric.name == "DeSync" for metric in chosen):
             offsets = offset_logits(found.clips, features, tools.scorer, execution, part.part(0.0, 0.5))
             material = replace(material, offsets=offsets)
@@ -167,7 +190,7 @@ def _score(
     return tuple(reports)
 
 
-def _score_of(metric: Metric, material: Material, progress: Progress) -> Score:
+def _score_of(metric: Metric, material: MetricInputs, progress: Progress) -> Score:
     try:
         # The root of a covariance of 2048 features takes long, and cannot be stopped from within.
         return run_aside(lambda stop: metric.score(material), progress)
@@ -176,18 +199,33 @@ def _score_of(metric: Metric, material: Material, progress: Progress) -> Score:
 
 
 def _report(
-    sets: Sets, settings: Settings, execution: Execution, tools: Tools, features: Features,
-    reports: tuple[SetReport, ...], reference: ReferenceReport | None,
+    sets: Sets,
+    settings: Settings,
+    execution: Execution,
+    tools: Tools,
+    features: Features,
+    reports: tuple[SetReport, ...],
+    reference: ReferenceReport | None,
 ) -> Report:
     places = [*sets.predicted.values(), *([sets.reference] if sets.reference is not None else [])]
     problems = [problem for found in places for problem in found.problems] + features.problems
     return Report(
-        settings={**asdict(settings), "only": list(settings.only), "measured": list(settings.asked),
-                  "device": str(torch_device(execution)), "precision": "fp32"},
-        reference=reference, sets=reports, missing=tuple(_missing(sets, settings, tools, features)),
-        problems=_unique(problems), ignored=tuple(dict.fromkeys(file for found in places for file in found.ignored)),
+        settings={
+            **asdict(settings),
+            "only": list(settings.only),
+            "measured": list(settings.asked),
+            "device": str(torch_device(execution)),
+            "precision": "fp32",
+        },
+        reference=reference,
+        sets=reports,
+        missing=tuple(_missing(sets, settings, tools, features)),
+        problems=_unique(problems),
+        ignored=tuple(dict.fromkeys(file for found in places for file in found.ignored)),
         notes=notes_on(reports, reference, settings.duration_s, features.store.trouble),
-        computed=features.computed, identities=features.identities)
+        computed=features.computed,
+        identities=features.identities,
+    )
 
 
 def _missing(sets: Sets, settings: Settings, tools: Tools, features: Features) -> list[Missing]:
@@ -209,8 +247,9 @@ def _unique(problems: Sequence[Problem]) -> tuple[Problem, ...]:
 def _some_clips(found: Found) -> Found:
     if not found.clips:
         listed = "".join(f" {problem.file.name}: {problem.what}." for problem in found.problems[:3])
-        raise InputError(f"There is no sound or video in {found.place} that can be measured.{listed} Give another "
-                         "folder.")
+        raise InputError(
+            f"There is no sound or video in {found.place} that can be measured.{listed} Give another folder."
+        )
     return found
 
 
@@ -218,8 +257,10 @@ def _require_common(what: str, given: Mapping[str, object], sets: Mapping[str, F
     """Raise InputError where what belongs to the clips has none of their names: it would be passed over in silence."""
     if given and not any(found.clips.keys() & given.keys() for found in sets.values()):
         clip = next(name for found in sets.values() for name in found.clips)
-        raise InputError(f"None of the {len(given)} {what} has the name of a clip: the first is {next(iter(given))!r}, "
-                         f"the first clip {clip!r}. Give them the clips' names.")
+        raise InputError(
+            f"None of the {len(given)} {what} has the name of a clip: the first is {next(iter(given))!r}, "
+            f"the first clip {clip!r}. Give them the clips' names."
+        )
 
 
 def _picture(clip: ClipFiles, reference: Found | None) -> Path | None:
@@ -228,8 +269,9 @@ def _picture(clip: ClipFiles, reference: Found | None) -> Path | None:
 
 
 def _as_before(clips: Mapping[str, ClipFiles]) -> dict[str, ClipFiles]:
-    return {name: replace(clip, sound=clip.before, before=None) for name, clip in clips.items()
-            if clip.before is not None}
+    return {
+        name: replace(clip, sound=clip.before, before=None) for name, clip in clips.items() if clip.before is not None
+    }
 
 
 def _timed(name: str, progress: Progress, work: Callable[[Progress], T], describe: Callable[[T], str]) -> T:

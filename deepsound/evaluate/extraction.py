@@ -59,8 +59,11 @@ class _Work:
 
 
 def extract(
-    wanted: Mapping[str, Iterable[Path]], extractors: Mapping[str, Extractor], store: FeatureStore,
-    execution: Execution, progress: Progress = Progress(),
+    wanted: Mapping[str, Iterable[Path]],
+    extractors: Mapping[str, Extractor],
+    store: FeatureStore,
+    execution: Execution,
+    progress: Progress = Progress(),
 ) -> Features:
     """The features of the files that are `wanted` of each extractor, by name; what is kept in `store` is not redone.
 
@@ -79,8 +82,9 @@ def extract(
     for takes, items in work.items():
         for batch in _opened(items, takes, features, rest):
             done += _run_batch(batch, features, execution, rest, done, total)
-    features.problems += [Problem(file, problem.what, problem.extractor) for file, problem in
-                          _of_the_same_content(features, files)]
+    features.problems += [
+        Problem(file, problem.what, problem.extractor) for file, problem in _of_the_same_content(features, files)
+    ]
     progress.update(1.0)
     return features
 
@@ -96,7 +100,10 @@ def _digests(files: list[Path], store: FeatureStore, progress: Progress) -> tupl
 
 
 def _identities(
-    wanted: Iterable[str], extractors: Mapping[str, Extractor], execution: Execution, broken: dict[str, str],
+    wanted: Iterable[str],
+    extractors: Mapping[str, Extractor],
+    execution: Execution,
+    broken: dict[str, str],
     progress: Progress,
 ) -> dict[str, str]:
     identities = {}
@@ -109,7 +116,9 @@ def _identities(
 
 
 def _missing(
-    wanted: Mapping[str, Iterable[Path]], extractors: Mapping[str, Extractor], features: Features,
+    wanted: Mapping[str, Iterable[Path]],
+    extractors: Mapping[str, Extractor],
+    features: Features,
 ) -> dict[Takes, list[_Work]]:
     """By what is taken, sound or clip: every content once, with the extractors that lack it."""
     lacking: dict[tuple[Takes, str], tuple[Path, list[Extractor]]] = {}
@@ -163,7 +172,12 @@ def _open(item: _Work, takes: Takes, progress: Progress) -> Audio | Clip:
 
 
 def _run_batch(
-    batch: _Batch, features: Features, execution: Execution, progress: Progress, done: int, total: int,
+    batch: _Batch,
+    features: Features,
+    execution: Execution,
+    progress: Progress,
+    done: int,
+    total: int,
 ) -> int:
     """Run every extractor over those of the batch that it lacks; gives back how many results that was."""
     count = 0
@@ -198,5 +212,10 @@ def _of_the_same_content(features: Features, files: Iterable[Path]) -> list[tupl
     for file in files:
         if file in features.digests:
             by_digest.setdefault(features.digests[file], []).append(file)
-    return [(copy, problem) for problem in features.problems if problem.file in features.digests
-            for copy in by_digest[features.digests[problem.file]] if copy != problem.file]
+    return [
+        (copy, problem)
+        for problem in features.problems
+        if problem.file in features.digests
+        for copy in by_digest[features.digests[problem.file]]
+        if copy != problem.file
+    ]

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 from deepsound.errors import InputError
-from deepsound.evaluate.agreement import desync_s, ib_scores
+from deepsound.evaluate.av_sync import desync_s, ib_scores
 from deepsound.evaluate.clips import ClipFiles
 from deepsound.evaluate.distance import SUBSET_SIZE, frechet_distance, kernel_distance
 from deepsound.evaluate.divergence import SPLITS, inception_score, kl_divergence, kl_divergences
@@ -38,7 +38,7 @@ class Score:
 
 
 @dataclass(frozen=True)
-class Material:
+class MetricInputs:
     """What one set of predictions is scored from: its clips, the reference's, and everyone's features.
 
     `offsets` are DeSync's logits [2, 21] by clip name; `paired` compares by name where the benchmark does, or else all
@@ -56,8 +56,13 @@ class Material:
         """The names that both sides have, in the predictions' order."""
         return tuple(pair(self.predicted, self.reference).pairs)
 
-    def of(self, clips: Mapping[str, ClipFiles], names: Iterable[str], extractor: str, output: str,
-           ) -> dict[str, np.ndarray]:
+    def of(
+        self,
+        clips: Mapping[str, ClipFiles],
+        names: Iterable[str],
+        extractor: str,
+        output: str,
+    ) -> dict[str, np.ndarray]:
         """One output of each named clip's sound, or of its picture, by name; without those that have none."""
         found = {}
         for name in names:
@@ -96,7 +101,7 @@ class Metric:
     better: Better
     extractors: tuple[str, ...]
     needs: Needs
-    score: Callable[[Material], Score]
+    score: Callable[[MetricInputs], Score]
     meaning: str
 
 
@@ -108,27 +113,29 @@ def stacked(rows: Iterable[np.ndarray]) -> np.ndarray:
     return np.stack(found) if found else np.zeros((0, 0), np.float32)
 
 
-def _frechet(extractor: str, pairs_alone: bool) -> Callable[[Material], Score]:
-    def score(material: Material) -> Score:
+def _frechet(extractor: str, pairs_alone: bool) -> Callable[[MetricInputs], Score]:
+    def score(material: MetricInputs) -> Score:
         sides = material.sides(extractor, FEATURES, pairs_alone and material.paired)
         return Score(frechet_distance(*sides), min(map(len, sides)))
 
     return score
 
 
-def _frechet_of_examples(material: Material) -> Score:
+def _frechet_of_examples(material: MetricInputs) -> Score:
     """VGGish gives several examples a clip, and those are the samples."""
     import numpy as np
 
-    sides = [list(material.of(clips, clips, "vggish", FEATURES).values())
-             for clips in (material.predicted, material.reference)]
+    sides = [
+        list(material.of(clips, clips, "vggish", FEATURES).values())
+        for clips in (material.predicted, material.reference)
+    ]
     if not all(sides):
         raise InputError("A distance between sets needs clips on either side.")
     predicted, reference = (np.concatenate(side) for side in sides)
     return Score(frechet_distance(predicted, reference), min(map(len, sides)))
 
 
-def _kernel(material: Material) -> Score:
+def _kernel(material: MetricInputs) -> Score:
     sides = material.sides("passt", FEATURES, material.paired)
     distance = kernel_distance(*sides)
     # Subsets as large as the sets are always the same.
@@ -136,8 +143,8 @@ def _kernel(material: Material) -> Score:
     return Score(distance.mean, min(map(len, sides)), spread=distance.std if varies else None)
 
 
-def _divergence(extractor: str) -> Callable[[Material], Score]:
-    def score(material: Material) -> Score:
+def _divergence(extractor: str) -> Callable[[MetricInputs], Score]:
+    def score(material: MetricInputs) -> Score:
         predicted, reference = material.sides(extractor, LOGITS, paired=True)
         if not len(predicted):
             raise InputError("no clip has the name of a reference clip")
@@ -146,7 +153,7 @@ def _divergence(extractor: str) -> Callable[[Material], Score]:
     return score
 
 
-def _inception(material: Material) -> Score:
+def _inception(material: MetricInputs) -> Score:
     logits = stacked(material.of(material.predicted, material.predicted, "panns", LOGITS).values())
     found = inception_score(logits)
     if found is None:
@@ -154,41 +161,92 @@ def _inception(material: Material) -> Score:
     return Score(found.mean, len(logits), spread=found.std)
 
 
-def _ib(material: Material) -> Score:
+def _ib(material: MetricInputs) -> Score:
     names, seen, heard = material.seen_and_heard()
     if not names:
         raise InputError("no clip has both a sound and a picture")
     return Score(IB_SCALE * float(ib_scores(seen, heard).mean()), len(names))
 
 
-def _desync(material: Material) -> Score:
+def _desync(material: MetricInputs) -> Score:
     if not material.offsets:
         raise InputError("no clip has both a sound and a picture of 4.8 s or more")
     return Score(float(desync_s(stacked(material.offsets.values())).mean()), len(material.offsets))
 
 
-METRICS: dict[str, Metric] = {metric.name: metric for metric in (
-    Metric("FD_PaSST", "lower", ("passt",), "reference", _frechet("passt", True),
-           "Fréchet distance of PaSST's features, paired clips"),
-    Metric("FD_PANNs", "lower", ("panns",), "reference", _frechet("panns", False),
-           "Fréchet distance of PANNs' features, all clips"),
-    Metric("FD_VGG", "lower", ("vggish",), "reference", _frechet_of_examples,
-           "Fréchet distance of VGGish's features, all examples of 0.96 s"),
-    Metric("KL_PANNs", "lower", ("panns",), "reference", _divergence("panns"),
-           "KL(reference || clip) of PANNs' classes, softmax, nats"),
-    Metric("KL_PaSST", "lower", ("passt",), "reference", _divergence("passt"),
-           "KL(reference || clip) of PaSST's classes, softmax, nats"),
-    Metric("IS", "higher", ("panns",), "sound", _inception, "inception score of PANNs' classes"),
-    Metric("IB", "higher", ("imagebind_video", "imagebind_audio"), "video", _ib,
-           "ImageBind's cosine of picture and sound, times 100"),
-    Metric("DeSync", "lower", ("synchformer_video", "synchformer_audio", OFFSET), "video", _desync,
-           "Synchformer's offset of sound against picture, seconds"),
-    Metric("KD_PaSST", "lower", ("passt",), "reference", _kernel,
-           "kernel distance of PaSST's features, unbiased for few clips; not in published tables"),
-)}
+METRICS: dict[str, Metric] = {
+    metric.name: metric
+    for metric in (
+        Metric(
+            "FD_PaSST",
+            "lower",
+            ("passt",),
+            "reference",
+            _frechet("passt", True),
+            "Fréchet distance of PaSST's features, paired clips",
+        ),
+        Metric(
+            "FD_PANNs",
+            "lower",
+            ("panns",),
+            "reference",
+            _frechet("panns", False),
+            "Fréchet distance of PANNs' features, all clips",
+        ),
+        Metric(
+            "FD_VGG",
+            "lower",
+            ("vggish",),
+            "reference",
+            _frechet_of_examples,
+            "Fréchet distance of VGGish's features, all examples of 0.96 s",
+        ),
+        Metric(
+            "KL_PANNs",
+            "lower",
+            ("panns",),
+            "reference",
+            _divergence("panns"),
+            "KL(reference || clip) of PANNs' classes, softmax, nats",
+        ),
+        Metric(
+            "KL_PaSST",
+            "lower",
+            ("passt",),
+            "reference",
+            _divergence("passt"),
+            "KL(reference || clip) of PaSST's classes, softmax, nats",
+        ),
+        Metric("IS", "higher", ("panns",), "sound", _inception, "inception score of PANNs' classes"),
+        Metric(
+            "IB",
+            "higher",
+            ("imagebind_video", "imagebind_audio"),
+            "video",
+            _ib,
+            "ImageBind's cosine of picture and sound, times 100",
+        ),
+        Metric(
+            "DeSync",
+            "lower",
+            ("synchformer_video", "synchformer_audio", OFFSET),
+            "video",
+            _desync,
+            "Synchformer's offset of sound against picture, seconds",
+        ),
+        Metric(
+            "KD_PaSST",
+            "lower",
+            ("passt",),
+            "reference",
+            _kernel,
+            "kernel distance of PaSST's features, unbiased for few clips; not in published tables",
+        ),
+    )
+}
 
 
-def by_clip(material: Material, names: Sequence[str]) -> dict[str, dict[str, float]]:
+def by_clip(material: MetricInputs, names: Sequence[str]) -> dict[str, dict[str, float]]:
     """Those of the metrics `names` that a single clip has too, by metric and clip name."""
     found: dict[str, dict[str, float]] = {}
     for metric, extractor in (("KL_PANNs", "panns"), ("KL_PaSST", "passt")):
@@ -201,8 +259,9 @@ def by_clip(material: Material, names: Sequence[str]) -> dict[str, dict[str, flo
                 found[metric] = dict(zip(both, map(float, kl_divergences(*sides)), strict=True))
     if "IB" in names:
         clips, seen, heard = material.seen_and_heard()
-        found["IB"] = dict(zip(clips, (float(IB_SCALE * one) for one in ib_scores(seen, heard)), strict=True)) \
-            if clips else {}
+        found["IB"] = (
+            dict(zip(clips, (float(IB_SCALE * one) for one in ib_scores(seen, heard)), strict=True)) if clips else {}
+        )
     if "DeSync" in names:
         found["DeSync"] = {name: float(desync_s(logits[None])[0]) for name, logits in material.offsets.items()}
     return found

@@ -11,7 +11,7 @@ from deepsound.evaluate.extraction import Features
 from deepsound.evaluate.metrics import FEATURES, OFFSET, stacked
 from deepsound.evaluate.store import Key
 from deepsound.runtime.execution import Execution
-from deepsound.runtime.features import digest_of
+from deepsound.runtime.feature_cache import digest_of
 from deepsound.runtime.progress import Progress
 
 if TYPE_CHECKING:
@@ -23,7 +23,10 @@ _SIDES = ("synchformer_video", "synchformer_audio")
 
 
 def offset_logits(
-    clips: Mapping[str, ClipFiles], features: Features, scorer: OffsetScorer, execution: Execution,
+    clips: Mapping[str, ClipFiles],
+    features: Features,
+    scorer: OffsetScorer,
+    execution: Execution,
     progress: Progress = Progress(),
 ) -> dict[str, np.ndarray]:
     """Logits [2, 21] of the first and the last 4.8 s of every clip whose sound and picture have been looked at.
@@ -58,14 +61,20 @@ def _key(clip: ClipFiles, identity: str, features: Features) -> Key | None:
     """The logits depend on both files, and on what looked at them."""
     files = (clip.video, clip.sound)
     if any(file is None or file not in features.digests for file in files) or any(
-            side not in features.identities for side in _SIDES):
+        side not in features.identities for side in _SIDES
+    ):
         return None
     digests = (features.digests[file] for file in files if file is not None)
     return Key(OFFSET, identity, digest_of(*digests, *(features.identities[side] for side in _SIDES)))
 
 
 def _logits(
-    key: Key, clip: ClipFiles, features: Features, scorer: OffsetScorer, execution: Execution, progress: Progress,
+    key: Key,
+    clip: ClipFiles,
+    features: Features,
+    scorer: OffsetScorer,
+    execution: Execution,
+    progress: Progress,
 ) -> np.ndarray | None:
     kept = features.store.get(key)
     if kept is None:

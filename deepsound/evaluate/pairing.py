@@ -25,9 +25,11 @@ class Paired(Generic[T]):
 
 def pair(predicted: Mapping[str, T], reference: Mapping[str, T]) -> Paired[T]:
     """(predicted, reference) for every name that both have."""
-    return Paired({name: (predicted[name], reference[name]) for name in predicted if name in reference},
-                  tuple(sorted(predicted.keys() - reference.keys())),
-                  tuple(sorted(reference.keys() - predicted.keys())))
+    return Paired(
+        {name: (predicted[name], reference[name]) for name in predicted if name in reference},
+        tuple(sorted(predicted.keys() - reference.keys())),
+        tuple(sorted(reference.keys() - predicted.keys())),
+    )
 
 
 def clean_name(name: str) -> str:

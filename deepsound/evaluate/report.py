@@ -28,8 +28,12 @@ class VoiceRate:
     @classmethod
     def of(cls, voices: Iterable[Voice]) -> VoiceRate:
         known = list(voices)
-        return cls(len(known), sum(voice.heard for voice in known), sum(voice.voice_s for voice in known),
-                   sum(voice.duration_s for voice in known))
+        return cls(
+            len(known),
+            sum(voice.heard for voice in known),
+            sum(voice.voice_s for voice in known),
+            sum(voice.duration_s for voice in known),
+        )
 
     @property
     def of_clips(self) -> float | None:
@@ -67,8 +71,15 @@ class LevelSummary:
         mean = sum(lufs) / len(lufs) if lufs else None
         spread = None if mean is None else math.sqrt(sum((one - mean) ** 2 for one in lufs) / len(lufs))
         ratio = sum(level.silence_ratio for level in known) / len(known) if known else None
-        return cls(len(known), mean, spread, len(known) - len(lufs), max(peaks, default=None), ratio,
-                   sum(level.is_silent for level in known))
+        return cls(
+            len(known),
+            mean,
+            spread,
+            len(known) - len(lufs),
+            max(peaks, default=None),
+            ratio,
+            sum(level.is_silent for level in known),
+        )
 
 
 @dataclass(frozen=True)
@@ -136,34 +147,54 @@ class Report:
     def to_json(self) -> dict[str, Any]:
         """The report as plain data, as `report.json` has it."""
         return {
-            "deepsound_version": __version__, "settings": dict(self.settings),
+            "deepsound_version": __version__,
+            "settings": dict(self.settings),
             "reference": None if self.reference is None else _reference_json(self.reference),
             "sets": [_set_json(one) for one in self.sets],
             "missing": [asdict(one) for one in self.missing],
-            "problems": [{"file": str(one.file), "what": one.what, "extractor": one.extractor}
-                         for one in self.problems],
-            "ignored": [str(file) for file in self.ignored], "notes": list(self.notes),
-            "metrics": {name: {"better": metric.better, "meaning": metric.meaning}
-                        for name, metric in METRICS.items()},
-            "computed": dict(self.computed), "extractors": dict(self.identities), "total_s": self.total_s,
+            "problems": [
+                {"file": str(one.file), "what": one.what, "extractor": one.extractor} for one in self.problems
+            ],
+            "ignored": [str(file) for file in self.ignored],
+            "notes": list(self.notes),
+            "metrics": {name: {"better": metric.better, "meaning": metric.meaning} for name, metric in METRICS.items()},
+            "computed": dict(self.computed),
+            "extractors": dict(self.identities),
+            "total_s": self.total_s,
         }
 
 
 def _reference_json(reference: ReferenceReport) -> dict[str, Any]:
-    return {"name": reference.name, "folder": str(reference.place), "clips": reference.clips,
-            "fingerprint": reference.fingerprint,
-            "voice": None if reference.voice is None else reference.voice.to_json()}
+    return {
+        "name": reference.name,
+        "folder": str(reference.place),
+        "clips": reference.clips,
+        "fingerprint": reference.fingerprint,
+        "voice": None if reference.voice is None else reference.voice.to_json(),
+    }
 
 
 def _set_json(one: SetReport) -> dict[str, Any]:
     return {
-        "name": one.name, "folder": str(one.place), "clips": one.clips, "pairs": one.pairs,
+        "name": one.name,
+        "folder": str(one.place),
+        "clips": one.clips,
+        "pairs": one.pairs,
         "scores": {name: asdict(score) for name, score in one.scores.items()},
-        "voice": {moment: {group: rate.to_json() for group, rate in groups.items()}
-                  for moment, groups in one.voice.items()},
+        "voice": {
+            moment: {group: rate.to_json() for group, rate in groups.items()} for moment, groups in one.voice.items()
+        },
         "levels": None if one.levels is None else asdict(one.levels),
-        "without_reference": list(one.without_reference), "without_prediction": list(one.without_prediction),
-        "per_clip": [{"name": row.name, "sound": str(row.sound),
-                      "video": None if row.video is None else str(row.video), "group": row.group, **row.numbers}
-                     for row in one.rows],
+        "without_reference": list(one.without_reference),
+        "without_prediction": list(one.without_prediction),
+        "per_clip": [
+            {
+                "name": row.name,
+                "sound": str(row.sound),
+                "video": None if row.video is None else str(row.video),
+                "group": row.group,
+                **row.numbers,
+            }
+            for row in one.rows
+        ],
     }

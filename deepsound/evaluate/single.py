@@ -9,16 +9,16 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from deepsound.errors import DeepSoundError, EngineError, InputError, MediaError
-from deepsound.evaluate.agreement import desync_s, ib_scores
+from deepsound.evaluate.av_sync import desync_s, ib_scores
 from deepsound.evaluate.divergence import kl_divergence
+from deepsound.evaluate.extractor_set import LEVELS, VOICE, Tools
 from deepsound.evaluate.extractors import DURATION_S
 from deepsound.evaluate.metrics import EMBEDDING, FEATURES, IB_SCALE, LOGITS, METRICS, stacked
 from deepsound.evaluate.report import Missing
 from deepsound.evaluate.sounds import Levels, Voice, levels_of, voice_of
-from deepsound.evaluate.tools import LEVELS, VOICE, Tools
 from deepsound.media.clip import Clip
 from deepsound.runtime.execution import Execution
-from deepsound.runtime.features import digest_of, features
+from deepsound.runtime.feature_cache import digest_of, features
 from deepsound.runtime.progress import Progress
 from deepsound.types import Audio
 
@@ -52,8 +52,12 @@ class ClipScore:
 
 
 def score_clip(
-    audio: Audio, clip: Clip | None = None, reference: Audio | None = None, execution: Execution = Execution(),
-    progress: Progress = Progress(), duration_s: float | None = None,
+    audio: Audio,
+    clip: Clip | None = None,
+    reference: Audio | None = None,
+    execution: Execution = Execution(),
+    progress: Progress = Progress(),
+    duration_s: float | None = None,
 ) -> ClipScore:
     """IB and DeSync against a picture, KL against a reference, voice and levels: what can be had, and why not more.
 
@@ -140,8 +144,10 @@ def _desync(subjects: _Subjects) -> float:
     if absent := tools.why_absent(METRICS["DeSync"].extractors):
         raise _Absent(absent, tools.fetch_command(METRICS["DeSync"].extractors))
     assert tools.scorer is not None  # noqa: S101 - it is there, or absent
-    video, audio = (torch.from_numpy(subjects.of(name, subject)[FEATURES]) for name, subject in
-                    (("synchformer_video", subjects.clip), ("synchformer_audio", subjects.audio)))
+    video, audio = (
+        torch.from_numpy(subjects.of(name, subject)[FEATURES])
+        for name, subject in (("synchformer_video", subjects.clip), ("synchformer_audio", subjects.audio))
+    )
     logits = tools.scorer.score(video, audio, tools.execution, subjects.progress)
     windows = stacked(logits[name].float().numpy() for name in ("first", "last"))
     return float(desync_s(windows[None])[0])
@@ -159,8 +165,9 @@ def _content(subject: Audio | Clip) -> str:
     """What stands for a sound or clip in keys."""
     if isinstance(subject, Clip):
         status = subject.path.stat()
-        return digest_of(str(subject.path.resolve()), f"{status.st_size} {status.st_mtime_ns} {subject.start_s} "
-                                                      f"{subject.duration_s}")
+        return digest_of(
+            str(subject.path.resolve()), f"{status.st_size} {status.st_mtime_ns} {subject.start_s} {subject.duration_s}"
+        )
     return digest_of(f"{subject.channels} {subject.sample_rate}", subject.waveform.cpu().contiguous().numpy().tobytes())
 
 

@@ -16,7 +16,7 @@ from deepsound.errors import DeepSoundError, InputError, MediaError
 from deepsound.evaluate.extractors import Takes
 from deepsound.media import loudness
 from deepsound.media.clip import Clip
-from deepsound.media.voice import VoiceSettings, voice_spans
+from deepsound.media.vad import VoiceSettings, voice_spans
 from deepsound.runtime.execution import Execution
 from deepsound.runtime.progress import Progress
 from deepsound.types import Audio, Loudness
@@ -77,10 +77,15 @@ class _OfSound:
         return self._measured(subject, progress)
 
     def extract_many(
-        self, subjects: Sequence[Audio | Clip], execution: Execution, progress: Progress,
+        self,
+        subjects: Sequence[Audio | Clip],
+        execution: Execution,
+        progress: Progress,
     ) -> list[dict[str, Tensor] | DeepSoundError]:
-        return [_or_error(lambda subject=subject: self.extract(subject, execution, progress))  # type: ignore[misc]
-                for subject in progress.track(subjects, len(subjects))]
+        return [
+            _or_error(lambda subject=subject: self.extract(subject, execution, progress))  # type: ignore[misc]
+            for subject in progress.track(subjects, len(subjects))
+        ]
 
     def _measured(self, audio: Audio, progress: Progress) -> dict[str, Tensor]:
         raise NotImplementedError
@@ -107,8 +112,10 @@ class VoiceExtractor(_OfSound):
 
         silent_progress = Progress(check=progress.check)
         spans = [[span.start_s, span.end_s] for span in voice_spans(audio, silent_progress)]
-        return {_SPANS: torch.tensor(spans, dtype=torch.float64).reshape(-1, 2),
-                _DURATION: torch.tensor([audio.duration_s], dtype=torch.float64)}
+        return {
+            _SPANS: torch.tensor(spans, dtype=torch.float64).reshape(-1, 2),
+            _DURATION: torch.tensor([audio.duration_s], dtype=torch.float64),
+        }
 
 
 class LevelsExtractor(_OfSound):
@@ -124,8 +131,9 @@ class LevelsExtractor(_OfSound):
         level = loudness.measure(audio, silent_progress)
         quiet = silence.measure(audio, progress=silent_progress)
         numbers = (level.integrated_lufs, level.true_peak_dbtp, quiet.ratio, float(quiet.is_silent))
-        return {_LEVELS: torch.tensor([math.nan if number is None else number for number in numbers],
-                                      dtype=torch.float64)}
+        return {
+            _LEVELS: torch.tensor([math.nan if number is None else number for number in numbers], dtype=torch.float64)
+        }
 
 
 def voice_of(features: Mapping[str, np.ndarray]) -> Voice:

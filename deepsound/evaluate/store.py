@@ -12,8 +12,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from deepsound.errors import MediaError, OutputError
-from deepsound.media.files import written_aside
-from deepsound.runtime.features import digest_of
+from deepsound.media.files import atomic_write
+from deepsound.runtime.feature_cache import digest_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -49,12 +49,16 @@ class FeatureStore:
     def __enter__(self) -> FeatureStore:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None,
-                 ) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         if self._learnt:
             with suppress(OutputError, OSError):
                 self.folder.mkdir(parents=True, exist_ok=True)
-                with written_aside(self.folder / _MEMORY) as partial:
+                with atomic_write(self.folder / _MEMORY) as partial:
                     partial.write_text(json.dumps(self._known), encoding="utf-8")
 
     def digest(self, file: Path) -> str:
@@ -95,7 +99,7 @@ class FeatureStore:
         arrays = {name: tensor.detach().cpu().contiguous().numpy() for name, tensor in tensors.items()}
         try:
             self._path(key).parent.mkdir(parents=True, exist_ok=True)
-            with written_aside(self._path(key)) as partial:
+            with atomic_write(self._path(key)) as partial:
                 save_file(arrays, partial)
         except (OutputError, OSError) as error:
             self._unwritten[key] = arrays
@@ -103,8 +107,7 @@ class FeatureStore:
 
     def _path(self, key: Key) -> Path:
         # Folders of many thousand files are slow to list on some file systems.
-        return (self.folder / key.extractor / digest_of(key.identity)[:16] / key.digest[:2] /
-                f"{key.digest}.safetensors")
+        return self.folder / key.extractor / digest_of(key.identity)[:16] / key.digest[:2] / f"{key.digest}.safetensors"
 
     def _read_memory(self) -> dict[str, list[int | str]]:
         try:

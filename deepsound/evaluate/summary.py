@@ -7,24 +7,32 @@ from pathlib import Path
 
 from deepsound.evaluate.clips import ON_SCREEN, VOICE_OVER, ClipFiles, Found
 from deepsound.evaluate.extraction import Features
-from deepsound.evaluate.metrics import Material, Score, by_clip
+from deepsound.evaluate.metrics import MetricInputs, Score, by_clip
 from deepsound.evaluate.pairing import pair
 from deepsound.evaluate.report import EVERYONE, ClipRow, LevelSummary, ReferenceReport, SetReport, VoiceRate
 from deepsound.evaluate.sounds import Levels, Voice, levels_of, voice_of
-from deepsound.runtime.features import digest_of
+from deepsound.runtime.feature_cache import digest_of
 
 BEFORE, AFTER = "before", "after"
 
 
-def set_report(name: str, found: Found, material: Material, scores: Mapping[str, Score]) -> SetReport:
+def set_report(name: str, found: Found, material: MetricInputs, scores: Mapping[str, Score]) -> SetReport:
     """What one set's features say, beside the scores that have been made of them."""
     features, clips = material.features, found.clips
     paired = pair(clips, material.reference)
     levels = _levels(clips, features)
     return SetReport(
-        name, found.place, len(clips), len(paired.pairs), scores, _voice(clips, features),
-        LevelSummary.of(levels.values()) if levels else None, _rows(material, scores, levels),
-        paired.only_predicted if material.reference else (), paired.only_reference)
+        name,
+        found.place,
+        len(clips),
+        len(paired.pairs),
+        scores,
+        _voice(clips, features),
+        LevelSummary.of(levels.values()) if levels else None,
+        _rows(material, scores, levels),
+        paired.only_predicted if material.reference else (),
+        paired.only_reference,
+    )
 
 
 def reference_report(found: Found, name: str, features: Features) -> ReferenceReport:
@@ -32,14 +40,17 @@ def reference_report(found: Found, name: str, features: Features) -> ReferenceRe
     clips = sorted(found.clips.items())
     contents = (part for clip, files in clips for part in (clip, features.digests.get(files.sound, "unread")))
     voices = _voices(((clip, files.sound) for clip, files in clips), features)
-    return ReferenceReport(name, found.place, len(clips), digest_of(*contents)[:12],
-                           VoiceRate.of(voices.values()) if voices else None)
+    return ReferenceReport(
+        name, found.place, len(clips), digest_of(*contents)[:12], VoiceRate.of(voices.values()) if voices else None
+    )
 
 
 def _voice(clips: Mapping[str, ClipFiles], features: Features) -> dict[str, dict[str, VoiceRate]]:
     """Before and after, each for all clips and then by group; a moment of which nothing is known is left out."""
-    moments = {BEFORE: ((name, clip.before) for name, clip in clips.items()),
-               AFTER: ((name, clip.sound) for name, clip in clips.items())}
+    moments = {
+        BEFORE: ((name, clip.before) for name, clip in clips.items()),
+        AFTER: ((name, clip.sound) for name, clip in clips.items()),
+    }
     voices = {moment: _voices(files, features) for moment, files in moments.items()}
     return {moment: _by_group(known, clips) for moment, known in voices.items() if known}
 
@@ -63,19 +74,24 @@ def _levels(clips: Mapping[str, ClipFiles], features: Features) -> dict[str, Lev
     return {name: levels_of(outputs) for name, outputs in found if outputs is not None}
 
 
-def _rows(material: Material, scores: Mapping[str, Score], levels: Mapping[str, Levels]) -> tuple[ClipRow, ...]:
+def _rows(material: MetricInputs, scores: Mapping[str, Score], levels: Mapping[str, Levels]) -> tuple[ClipRow, ...]:
     clips, features = material.predicted, material.features
     numbers: dict[str, dict[str, float]] = {name: {} for name in clips}
     for metric, values in by_clip(material, list(scores)).items():
         for name, value in values.items():
             numbers[name][metric] = value
-    for moment, files in (("_before", {name: clip.before for name, clip in clips.items()}),
-                          ("", {name: clip.sound for name, clip in clips.items()})):
+    for moment, files in (
+        ("_before", {name: clip.before for name, clip in clips.items()}),
+        ("", {name: clip.sound for name, clip in clips.items()}),
+    ):
         for name, voice in _voices(files.items(), features).items():
             numbers[name] |= {f"voice{moment}_s": voice.voice_s, f"voice{moment}_share": voice.rate}
             numbers[name]["duration_s"] = voice.duration_s
     for name, level in levels.items():
-        measured = {"lufs": level.loudness.integrated_lufs, "true_peak_dbtp": level.loudness.true_peak_dbtp,
-                    "silence_ratio": level.silence_ratio}
+        measured = {
+            "lufs": level.loudness.integrated_lufs,
+            "true_peak_dbtp": level.loudness.true_peak_dbtp,
+            "silence_ratio": level.silence_ratio,
+        }
         numbers[name] |= {key: value for key, value in measured.items() if value is not None}
     return tuple(ClipRow(name, clip.sound, clip.video, clip.group, numbers[name]) for name, clip in clips.items())

@@ -27,8 +27,10 @@ class SourceGenerator:
             raise InputError(f"The duration must be more than 0 seconds, not {wanted_s}.")
         audio = clip.audio(progress)
         if audio is None:
-            raise MediaError(f"{clip.path} has no sound of its own, so the generator 'source' has nothing to give. "
-                             "Choose the generator 'draft', which makes sound from the picture.")
+            raise MediaError(
+                f"{clip.path} has no sound of its own, so the generator 'source' has nothing to give. "
+                "Choose the generator 'draft', which makes sound from the picture."
+            )
         if wanted_s is None:
             return audio
         return Audio(audio.waveform[:, : round(wanted_s * audio.sample_rate)], audio.sample_rate)

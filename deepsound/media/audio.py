@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from deepsound.errors import InputError, MediaError
-from deepsound.media.container import Pace, open_input, packets
+from deepsound.media.container import ThrottledProgress, open_input, packets
 from deepsound.media.probe import MediaInfo, need_audio, probe
 from deepsound.runtime.progress import Progress
 from deepsound.types import Audio
@@ -33,7 +33,10 @@ _MAX_PLANES = 8
 
 
 def decode_audio(
-    path: Path | str, start_s: float = 0.0, duration_s: float | None = None, progress: Progress | None = None,
+    path: Path | str,
+    start_s: float = 0.0,
+    duration_s: float | None = None,
+    progress: Progress | None = None,
 ) -> Audio:
     """The sound of any audio or video file as float32 [channels, samples] at its own rate in Hz.
 
@@ -51,7 +54,7 @@ def decode_window(info: MediaInfo, start_s: float, duration_s: float | None, pro
     rate = need_audio(info).sample_rate
     first = round(start_s * rate)
     wanted = _samples_left(info, first) if duration_s is None else round(duration_s * rate)
-    pieces = list(_placed(info, first, wanted, Pace(progress)))
+    pieces = list(_placed(info, first, wanted, ThrottledProgress(progress)))
     if not pieces:
         if duration_s is None and not start_s:
             raise MediaError(f"{info.path}: no sound can be decoded; the file may be damaged. Try to play it.")
@@ -60,7 +63,7 @@ def decode_window(info: MediaInfo, start_s: float, duration_s: float | None, pro
     length = decoded if wanted is None else wanted if duration_s is not None else min(wanted, decoded)
     samples = np.zeros((pieces[0][1].shape[0], length), np.float32)
     for at, piece in pieces:
-        samples[:, at:at + piece.shape[1]] = piece[:, :length - at]
+        samples[:, at : at + piece.shape[1]] = piece[:, : length - at]
     return Audio.from_numpy(np.nan_to_num(samples, copy=False, nan=0.0, posinf=0.0, neginf=0.0), rate)
 
 
@@ -75,14 +78,14 @@ def resample(audio: Audio, sample_rate: int, progress: Progress | None = None) -
     length = -(-audio.samples * sample_rate // audio.sample_rate)
     source = audio.numpy()
     stream = soxr.ResampleStream(audio.sample_rate, sample_rate, audio.channels, dtype="float32", quality="HQ")
-    pace = Pace(progress or Progress())
+    pace = ThrottledProgress(progress or Progress())
     result = np.zeros((audio.channels, length), np.float32)
     done = 0
     for start in range(0, max(audio.samples, 1), _BLOCK):
         pace.update(start / max(audio.samples, 1))
-        block = np.ascontiguousarray(source[:, start:start + _BLOCK].T)
-        out = stream.resample_chunk(block, last=start + _BLOCK >= audio.samples)[:length - done]
-        result[:, done:done + len(out)] = out.T
+        block = np.ascontiguousarray(source[:, start : start + _BLOCK].T)
+        out = stream.resample_chunk(block, last=start + _BLOCK >= audio.samples)[: length - done]
+        result[:, done : done + len(out)] = out.T
         done += len(out)
     return Audio.from_numpy(result, sample_rate)
 
@@ -116,7 +119,9 @@ def _samples_left(info: MediaInfo, first: int) -> int | None:
     return max(0, round((float(audio.start_s - zero_s) + audio.duration_s) * audio.sample_rate) - first)
 
 
-def _placed(info: MediaInfo, first: int, wanted: int | None, pace: Pace) -> Iterator[tuple[int, np.ndarray]]:
+def _placed(
+    info: MediaInfo, first: int, wanted: int | None, pace: ThrottledProgress
+) -> Iterator[tuple[int, np.ndarray]]:
     """Pieces [channels, n] with their place in the window that begins at sample `first` of the file's timeline."""
     position: int | None = None
     for stamp, piece in _decoded(info, first, pace):
@@ -143,7 +148,7 @@ def _place(position: int | None, stamp: Fraction | None, info: MediaInfo) -> int
     return position if abs(stamp - position) < _GAP_S * rate else round(stamp)
 
 
-def _decoded(info: MediaInfo, first: int, pace: Pace) -> Iterator[tuple[Fraction | None, np.ndarray]]:
+def _decoded(info: MediaInfo, first: int, pace: ThrottledProgress) -> Iterator[tuple[Fraction | None, np.ndarray]]:
     """Pieces with their time stamps in samples from the timeline's zero (None where the container has none)."""
     import av
 

@@ -11,7 +11,7 @@ from deepsound.errors import InputError
 from deepsound.media.audio import decode_window
 from deepsound.media.decode import frames
 from deepsound.media.probe import MediaInfo, VideoStreamInfo, need_video, probe
-from deepsound.media.views import Timeline, View
+from deepsound.media.views import FrameConsumer, Timeline
 from deepsound.runtime.progress import Progress
 from deepsound.types import Audio
 
@@ -22,8 +22,8 @@ T = TypeVar("T")
 class _Memo:
     """What a clip has learnt of its pictures; apart, so that the clip itself stays a frozen value."""
 
-    expected: dict[View[Any], None] = field(default_factory=dict)
-    results: dict[View[Any], Any] = field(default_factory=dict)
+    expected: dict[FrameConsumer[Any], None] = field(default_factory=dict)
+    results: dict[FrameConsumer[Any], Any] = field(default_factory=dict)
     passes: int = 0
 
 
@@ -67,11 +67,11 @@ class Clip:
         """How often the pictures have been decoded so far."""
         return self._memo.passes
 
-    def expect(self, *views: View[Any]) -> None:
+    def expect(self, *views: FrameConsumer[Any]) -> None:
         """Note views that will be wanted, so that the next decoding pass computes them along the way."""
         self._memo.expected.update(dict.fromkeys(views))
 
-    def view(self, view: View[T], progress: Progress | None = None) -> T:
+    def view(self, view: FrameConsumer[T], progress: Progress | None = None) -> T:
         """What `view` keeps of the pictures; computed with all expected views in one pass, then remembered.
 
         Raises MediaError when not one frame of the window can be decoded.
@@ -91,7 +91,7 @@ class Clip:
             return None
         return decode_window(self.info, self.start_s, self.duration_s, progress or Progress())
 
-    def _decode(self, wanted: list[View[Any]], progress: Progress) -> None:
+    def _decode(self, wanted: list[FrameConsumer[Any]], progress: Progress) -> None:
         self._memo.passes += 1
         watchers = {view: view.start(self.timeline) for view in wanted}
         for frame in frames(self.info, self.start_s, self.duration_s, progress):

@@ -19,9 +19,41 @@ if TYPE_CHECKING:
 
 # Demuxers for recorded video and sound. Playlists (hls, concat, dash) and image patterns open other files: not here.
 FORMATS = (
-    "mov", "matroska", "avi", "flv", "mpeg", "mpegts", "mpegvideo", "m4v", "h264", "hevc", "ivf", "obu", "gif", "mjpeg",
-    "asf", "mxf", "nut", "dv", "yuv4mpegpipe", "ogg", "wav", "w64", "mp3", "flac", "aac", "ac3", "eac3", "aiff", "au",
-    "caf", "amr", "wv", "tta", "ape", "dts",
+    "mov",
+    "matroska",
+    "avi",
+    "flv",
+    "mpeg",
+    "mpegts",
+    "mpegvideo",
+    "m4v",
+    "h264",
+    "hevc",
+    "ivf",
+    "obu",
+    "gif",
+    "mjpeg",
+    "asf",
+    "mxf",
+    "nut",
+    "dv",
+    "yuv4mpegpipe",
+    "ogg",
+    "wav",
+    "w64",
+    "mp3",
+    "flac",
+    "aac",
+    "ac3",
+    "eac3",
+    "aiff",
+    "au",
+    "caf",
+    "amr",
+    "wv",
+    "tta",
+    "ape",
+    "dts",
 )
 OPEN_OPTIONS = {"protocol_whitelist": "file", "format_whitelist": ",".join(FORMATS)}
 
@@ -60,8 +92,10 @@ def open_input(path: Path | str) -> Iterator[av.container.InputContainer]:
     try:
         container = av.open(str(file), mode="r", options=OPEN_OPTIONS)
     except (av.FFmpegError, OSError, ValueError) as error:
-        raise MediaError(f"{file} cannot be read as video or sound ({reason(error)}); it may be damaged, cut short or "
-                         "another kind of file. Try to play it, or convert it to mp4.") from error
+        raise MediaError(
+            f"{file} cannot be read as video or sound ({reason(error)}); it may be damaged, cut short or "
+            "another kind of file. Try to play it, or convert it to mp4."
+        ) from error
     try:
         for stream in container.streams.video:
             _check_frame_size(file, stream.codec_context.width, stream.codec_context.height)
@@ -94,11 +128,13 @@ def reason(error: Exception) -> str:
 
 def _check_frame_size(file: Path, width: int, height: int) -> None:
     if width * height > MAX_FRAME_PIXELS:
-        raise MediaError(f"{file} claims frames of {width} x {height} pixels, over the limit of {MAX_FRAME_PIXELS} "
-                         "pixels a frame; scale the video down, or check that it is not damaged.")
+        raise MediaError(
+            f"{file} claims frames of {width} x {height} pixels, over the limit of {MAX_FRAME_PIXELS} "
+            "pixels a frame; scale the video down, or check that it is not damaged."
+        )
 
 
-class Pace:
+class ThrottledProgress:
     """Asks for cancellation on every call and passes progress on about ten times a second."""
 
     def __init__(self, progress: Progress) -> None:

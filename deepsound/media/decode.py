@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from deepsound.errors import MediaError
-from deepsound.media.container import Pace, first_video, open_input, packets
+from deepsound.media.container import ThrottledProgress, first_video, open_input, packets
 from deepsound.media.probe import MediaInfo, need_video
-from deepsound.media.upright import Orientation, orientation_of
+from deepsound.media.rotation import Orientation, orientation_of
 from deepsound.runtime.progress import Progress
 
 if TYPE_CHECKING:
@@ -74,7 +74,10 @@ def fitted_size(width: int, height: int, long_side: int) -> tuple[int, int]:
 
 
 def frames(
-    info: MediaInfo, start_s: float, duration_s: float, progress: Progress | None = None,
+    info: MediaInfo,
+    start_s: float,
+    duration_s: float,
+    progress: Progress | None = None,
 ) -> Iterator[DecodedFrame]:
     """The frames shown within [start_s, start_s + duration_s) of the video, in order, times counted from start_s.
 
@@ -82,7 +85,7 @@ def frames(
     flat. Frames before a damaged part are kept. Raises MediaError when there is no video or not one frame decodes.
     """
     video = need_video(info)
-    pace = Pace(progress or Progress())
+    pace = ThrottledProgress(progress or Progress())
     scaler = Scaler(video.sample_aspect)
     end_s = start_s + duration_s
     shown: av.VideoFrame | None = None
@@ -104,8 +107,10 @@ def frames(
     if shown is not None:
         yield DecodedFrame(shown, 0.0, scaler)
     elif not count:
-        raise MediaError(f"{info.path}: no frame between {start_s:.2f} s and {end_s:.2f} s decodes; the file may "
-                         "be cut short or damaged there. Choose an earlier part, or get the file again.")
+        raise MediaError(
+            f"{info.path}: no frame between {start_s:.2f} s and {end_s:.2f} s decodes; the file may "
+            "be cut short or damaged there. Choose an earlier part, or get the file again."
+        )
 
 
 def _frames_from(info: MediaInfo, start_s: float) -> Iterator[tuple[float, av.VideoFrame]]:
@@ -156,5 +161,3 @@ def _seek(container: av.container.InputContainer, stream: av.VideoStream, time_s
     except av.FFmpegError:
         return False
     return True
-
-

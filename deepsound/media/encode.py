@@ -50,8 +50,10 @@ def encodable(audio: Audio, codec: str, progress: Progress) -> Audio:
     """The sound at a rate the codec takes: itself, or resampled to 48000. Raises InputError for too many channels."""
     allowed = _CODECS[codec].channels
     if audio.channels not in allowed:
-        raise InputError(f"Sound codec {codec} takes {', '.join(map(str, allowed))} channels, not {audio.channels}; "
-                         "mix the sound down first.")
+        raise InputError(
+            f"Sound codec {codec} takes {', '.join(map(str, allowed))} channels, not {audio.channels}; "
+            "mix the sound down first."
+        )
     rates = _CODECS[codec].rates
     return resample(audio, 48000, progress) if rates and audio.sample_rate not in rates else audio
 
@@ -76,7 +78,7 @@ class SoundEncoder:
         """Encode on until the sound has reached `time_s`."""
         block = self._stream.codec_context.frame_size or _BLOCK
         while self._done < self._audio.samples and self._done < time_s * self._audio.sample_rate:
-            samples = self._audio.numpy()[:, self._done:self._done + block]
+            samples = self._audio.numpy()[:, self._done : self._done + block]
             yield from self._stream.encode(self._frame(samples))
             self._done += samples.shape[1]
 
@@ -101,8 +103,8 @@ class SoundEncoder:
 def _converted(samples: np.ndarray, sample_format: str) -> np.ndarray:
     """Float samples in a codec's format; whole numbers are rounded and held within full scale."""
     if sample_format == "s16":
-        return np.clip(np.round(samples * 2.0**15), -2**15, 2**15 - 1).astype(np.int16)
+        return np.clip(np.round(samples * 2.0**15), -(2**15), 2**15 - 1).astype(np.int16)
     if sample_format == "s32":
         # FLAC keeps the upper 24 of these 32 bits.
-        return np.clip(np.round(samples * 2.0**23), -2**23, 2**23 - 1).astype(np.int32) << 8
+        return np.clip(np.round(samples * 2.0**23), -(2**23), 2**23 - 1).astype(np.int32) << 8
     return samples

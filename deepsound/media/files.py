@@ -24,7 +24,7 @@ _ADVICE = {
 
 
 @contextmanager
-def written_aside(path: Path | str) -> Iterator[Path]:
+def atomic_write(path: Path | str) -> Iterator[Path]:
     """Yield a temporary path beside `path` to write to; it takes `path`'s place on success and is removed otherwise.
 
     Raises OutputError, naming `path` and what to do, for any OSError met on the way.

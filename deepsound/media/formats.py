@@ -23,12 +23,19 @@ class Container:
 
 
 _MP4 = Container("mp4", frozenset({"h264", "hevc", "av1", "vp9", "mpeg4"}), ("aac", "flac", "opus"), hides=True)
-_MOV = Container("mov", frozenset({"h264", "hevc", "mpeg4", "prores", "mjpeg", "dnxhd", "qtrle", "png"}),
-                 ("aac", "pcm_s16le", "pcm_f32le"), hides=True)
+_MOV = Container(
+    "mov",
+    frozenset({"h264", "hevc", "mpeg4", "prores", "mjpeg", "dnxhd", "qtrle", "png"}),
+    ("aac", "pcm_s16le", "pcm_f32le"),
+    hides=True,
+)
 _WEBM = Container("webm", frozenset({"vp8", "vp9", "av1"}), ("opus",), hides=False)
-_MKV = Container("matroska", _MP4.pictures | _WEBM.pictures | {"ffv1", "mpeg2video", "mpeg1video", "mjpeg", "prores",
-                                                              "theora", "huffyuv"},
-                 ("flac", "opus", "pcm_s16le", "pcm_f32le"), hides=False)
+_MKV = Container(
+    "matroska",
+    _MP4.pictures | _WEBM.pictures | {"ffv1", "mpeg2video", "mpeg1video", "mjpeg", "prores", "theora", "huffyuv"},
+    ("flac", "opus", "pcm_s16le", "pcm_f32le"),
+    hides=False,
+)
 CONTAINERS = {".mp4": _MP4, ".m4v": _MP4, ".mov": _MOV, ".webm": _WEBM, ".mkv": _MKV}
 
 
@@ -36,8 +43,9 @@ def container_for(path: Path | str) -> Container:
     """The container a file name asks for by its suffix. Raises InputError for one that cannot be written."""
     suffix = Path(path).suffix.lower()
     if suffix not in CONTAINERS:
-        raise InputError(f"A video cannot be written as '{suffix or Path(path).name}'; "
-                         f"use one of: {', '.join(CONTAINERS)}.")
+        raise InputError(
+            f"A video cannot be written as '{suffix or Path(path).name}'; use one of: {', '.join(CONTAINERS)}."
+        )
     return CONTAINERS[suffix]
 
 
@@ -57,6 +65,7 @@ def sound_codec(container: Container, wanted: str | None) -> str:
     if wanted is None:
         return container.sounds[0]
     if wanted not in container.sounds:
-        raise InputError(f"{container.format} cannot hold the sound codec '{wanted}'; use one of: "
-                         f"{', '.join(container.sounds)}.")
+        raise InputError(
+            f"{container.format} cannot hold the sound codec '{wanted}'; use one of: {', '.join(container.sounds)}."
+        )
     return wanted

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from deepsound.errors import InputError
-from deepsound.media.container import Pace
+from deepsound.media.container import ThrottledProgress
 from deepsound.runtime.progress import Progress
 from deepsound.types import Audio, Loudness
 
@@ -26,13 +26,16 @@ _WARM_UP_HOPS = 20
 
 def measure(audio: Audio, progress: Progress | None = None) -> Loudness:
     """Integrated loudness in LUFS (None for silence or less than 0.4 s) and true peak in dBTP (None for zeros)."""
-    pace = Pace(progress or Progress())
+    pace = ThrottledProgress(progress or Progress())
     integrated = _integrated_lufs(_metered(audio.numpy()), audio.sample_rate, pace)
     return Loudness(integrated, true_peak_dbtp(audio, progress))
 
 
 def normalise(
-    audio: Audio, target_lufs: float, true_peak_ceiling_dbtp: float = -1.0, progress: Progress | None = None,
+    audio: Audio,
+    target_lufs: float,
+    true_peak_ceiling_dbtp: float = -1.0,
+    progress: Progress | None = None,
 ) -> Audio:
     """The sound at `target_lufs`, by gain alone, or as near as `true_peak_ceiling_dbtp` lets it come.
 
@@ -56,7 +59,7 @@ def _metered(samples: np.ndarray) -> np.ndarray:
     return np.concatenate([fronts, surrounds[0::2].sum(0, keepdims=True), surrounds[1::2].sum(0, keepdims=True)])
 
 
-def _integrated_lufs(samples: np.ndarray, rate: int, pace: Pace) -> float | None:
+def _integrated_lufs(samples: np.ndarray, rate: int, pace: ThrottledProgress) -> float | None:
     if samples.shape[1] < _BLOCK_S * rate:
         return None
     blocks = np.concatenate(list(_block_lufs(samples, rate, pace)))
@@ -67,7 +70,7 @@ def _integrated_lufs(samples: np.ndarray, rate: int, pace: Pace) -> float | None
     return _mean_lufs(gated)
 
 
-def _block_lufs(samples: np.ndarray, rate: int, pace: Pace) -> Iterator[np.ndarray]:
+def _block_lufs(samples: np.ndarray, rate: int, pace: ThrottledProgress) -> Iterator[np.ndarray]:
     """Each block's loudness, ten seconds at a time, so that an hour needs no more memory and can be stopped."""
     import pyloudnorm
 
@@ -94,7 +97,7 @@ def true_peak_dbtp(audio: Audio, progress: Progress | None = None) -> float | No
     """The true peak alone in dBTP, four times oversampled (BS.1770-4, annex 2); None for digital silence."""
     import soxr
 
-    pace = Pace(progress or Progress())
+    pace = ThrottledProgress(progress or Progress())
     samples = audio.numpy()
     rate = audio.sample_rate
     stream = soxr.ResampleStream(rate, rate * _OVERSAMPLING, audio.channels, dtype="float32", quality="HQ")
@@ -102,7 +105,7 @@ def true_peak_dbtp(audio: Audio, progress: Progress | None = None) -> float | No
     peak = max(float(samples.max(initial=0.0)), -float(samples.min(initial=0.0)))
     for start in range(0, audio.samples, _PEAK_BLOCK):
         pace.check()
-        block = np.ascontiguousarray(samples[:, start:start + _PEAK_BLOCK].T)
+        block = np.ascontiguousarray(samples[:, start : start + _PEAK_BLOCK].T)
         between = stream.resample_chunk(block, last=start + _PEAK_BLOCK >= audio.samples)
         peak = max(peak, float(np.abs(between).max(initial=0.0)))
     return 20 * math.log10(peak) if peak > 0 else None

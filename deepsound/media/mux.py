@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 from deepsound.errors import InputError
 from deepsound.media.clip import Clip
-from deepsound.media.container import Pace, first_video, open_input, packets
-from deepsound.media.edits import show_for
+from deepsound.media.container import ThrottledProgress, first_video, open_input, packets
+from deepsound.media.edit_list import show_for
 from deepsound.media.encode import SoundEncoder, encodable
-from deepsound.media.files import output_error, written_aside
+from deepsound.media.files import atomic_write, output_error
 from deepsound.media.formats import Container, container_for, sound_codec
 from deepsound.media.wav import refuse_nonfinite
 from deepsound.runtime.progress import Progress
@@ -46,8 +46,13 @@ class Muxed:
 
 
 def mux(
-    video_path: Path | str, audio: Audio | None, output_path: Path | str, start_s: float = 0.0,
-    duration_s: float | None = None, audio_codec: str | None = None, metadata: Mapping[str, str] | None = None,
+    video_path: Path | str,
+    audio: Audio | None,
+    output_path: Path | str,
+    start_s: float = 0.0,
+    duration_s: float | None = None,
+    audio_codec: str | None = None,
+    metadata: Mapping[str, str] | None = None,
     progress: Progress | None = None,
 ) -> Muxed:
     """Write the window of a video with `audio` as its only sound (None or no samples: without sound).
@@ -92,8 +97,10 @@ def _render_and_write(job: _Job, clip: Clip, target: Path, obstacle: Exception) 
     from deepsound.media.render import render
 
     if "h264" not in job.container.pictures:
-        raise InputError(f"{clip.path} cannot be written as {target.suffix} as it is ({obstacle}), and {target.suffix} "
-                         "takes no H.264 either; choose .mp4.") from obstacle
+        raise InputError(
+            f"{clip.path} cannot be written as {target.suffix} as it is ({obstacle}), and {target.suffix} "
+            "takes no H.264 either; choose .mp4."
+        ) from obstacle
     with tempfile.TemporaryDirectory(prefix="deepsound-") as folder:
         rendered = Path(folder) / "picture.mp4"
         render(clip, rendered, job.progress)
@@ -118,7 +125,7 @@ class _Job:
         lead_in = _lead_in(clip)
         if lead_in.hidden and not self.container.hides:
             raise _NotCopyableError(f"its first frames must be hidden, which {self.container.format} cannot")
-        with written_aside(target) as partial:
+        with atomic_write(target) as partial:
             window = _Window(clip, lead_in)
             try:
                 self._write(window, partial, _tags(clip.path) if tags is None else tags)
@@ -139,14 +146,17 @@ class _Job:
                 sound = SoundEncoder(output, self.audio, self.codec) if self.audio is not None else None
                 output.metadata.update(tags | self.metadata)
                 output.start_encoding()
-                pace = Pace(self.progress)
+                pace = ThrottledProgress(self.progress)
                 for packet in self._interleaved(window.packets(source, stream), picture, sound):
                     pace.update(float((packet.dts or 0) * Fraction(packet.time_base)) / window.clip.duration_s)
                     output.mux(packet)
         self.progress.update(1.0)
 
     def _interleaved(
-        self, pictures: Iterator[av.Packet], picture: av.VideoStream, sound: SoundEncoder | None,
+        self,
+        pictures: Iterator[av.Packet],
+        picture: av.VideoStream,
+        sound: SoundEncoder | None,
     ) -> Iterator[av.Packet]:
         """The picture's packets, now of the stream `picture`, each after the sound up to its time."""
         for packet in pictures:

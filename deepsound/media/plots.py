@@ -10,8 +10,16 @@ from deepsound.errors import InputError
 from deepsound.media.png import write_png
 from deepsound.types import Audio, Span
 
-__all__ = ["envelope", "heat_image", "mel_levels_db", "mel_spectrogram_image", "tick_label", "tick_step_s",
-           "waveform_image", "write_png"]
+__all__ = [
+    "envelope",
+    "heat_image",
+    "mel_levels_db",
+    "mel_spectrogram_image",
+    "tick_label",
+    "tick_step_s",
+    "waveform_image",
+    "write_png",
+]
 
 _BACKGROUND = (16, 18, 24)
 _AXIS = (130, 138, 154)
@@ -21,8 +29,16 @@ _PEAK = (70, 132, 196)
 _BODY = (150, 205, 250)
 _AXIS_HEIGHT = 18
 # From near black over violet and coral to pale yellow, each step lighter than the one before.
-_HEAT = ((8, 8, 18), (42, 20, 84), (104, 30, 120), (170, 48, 110), (226, 84, 80), (248, 146, 70), (252, 208, 110),
-         (255, 250, 208))
+_HEAT = (
+    (8, 8, 18),
+    (42, 20, 84),
+    (104, 30, 120),
+    (170, 48, 110),
+    (226, 84, 80),
+    (248, 146, 70),
+    (252, 208, 110),
+    (255, 250, 208),
+)
 _MEL_BANDS = 128
 MAX_HZ = 20000.0
 _WINDOW_S = 0.046
@@ -32,8 +48,21 @@ _LEAST_POWER = 1e-14
 _SLICES_PER_COLUMN = 4
 _ENVELOPE_BLOCK = 1 << 23
 # 3 x 5 pixels a character, one octal digit a row.
-_GLYPHS = {"0": "75557", "1": "26227", "2": "71747", "3": "71717", "4": "55711", "5": "74717", "6": "74757",
-           "7": "71122", "8": "75757", "9": "75717", ".": "00002", ":": "02020", "s": "07617"}
+_GLYPHS = {
+    "0": "75557",
+    "1": "26227",
+    "2": "71747",
+    "3": "71717",
+    "4": "55711",
+    "5": "74717",
+    "6": "74757",
+    "7": "71122",
+    "8": "75757",
+    "9": "75717",
+    ".": "00002",
+    ":": "02020",
+    "s": "07617",
+}
 _GLYPH_SCALE = 2
 
 
@@ -91,8 +120,8 @@ def _canvas(audio: Audio, width: int, height: int) -> tuple[np.ndarray, int]:
     step_s = tick_step_s(audio.duration_s, width)
     for tick in range(int(audio.duration_s / step_s) + 1):
         column = min(int(tick * step_s / audio.duration_s * width), width - 1)
-        image[plot_height:plot_height + 4, column] = _AXIS
-        _write(image[plot_height + 6:], column, tick_label(tick * step_s, step_s))
+        image[plot_height : plot_height + 4, column] = _AXIS
+        _write(image[plot_height + 6 :], column, tick_label(tick * step_s, step_s))
     return image, plot_height
 
 
@@ -115,8 +144,8 @@ def _write(image: np.ndarray, left: int, text: str) -> None:
     for character in text:
         rows = [[digit >> 2 & 1, digit >> 1 & 1, digit & 1] for digit in map(int, _GLYPHS[character])]
         glyph = np.kron(np.array(rows, bool), np.ones((_GLYPH_SCALE, _GLYPH_SCALE), bool))
-        place = image[:glyph.shape[0], left:left + glyph.shape[1]]
-        place[glyph[:place.shape[0], :place.shape[1]]] = _AXIS
+        place = image[: glyph.shape[0], left : left + glyph.shape[1]]
+        place[glyph[: place.shape[0], : place.shape[1]]] = _AXIS
         left += glyph.shape[1] + _GLYPH_SCALE
 
 
@@ -127,7 +156,9 @@ def _columns(span: Span, duration_s: float, width: int) -> tuple[int, int]:
 
 
 def envelope(
-    samples: np.ndarray, width: int, check: Callable[[], None] = lambda: None,
+    samples: np.ndarray,
+    width: int,
+    check: Callable[[], None] = lambda: None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Least and greatest sample and RMS of each of `width` columns, over all channels; zeros for no sound.
 
@@ -145,7 +176,7 @@ def envelope(
         part = slice(first, min(first + columns, width))
         # Where there are fewer samples than columns, neighbours show the same one.
         end = total if part.stop == width else max(starts[part.stop], starts[part.stop - 1] + 1)
-        block, at = samples[:, starts[first]:end], starts[part] - starts[first]
+        block, at = samples[:, starts[first] : end], starts[part] - starts[first]
         low[part] = np.minimum.reduceat(block, at, axis=1).min(0)
         high[part] = np.maximum.reduceat(block, at, axis=1).max(0)
         power[part] = np.add.reduceat(np.square(block), at, axis=1).mean(0) / counts[part]

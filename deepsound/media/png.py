@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from deepsound.errors import InputError
-from deepsound.media.files import written_aside
+from deepsound.media.files import atomic_write
 
 _RGB = 2
 
@@ -18,7 +18,7 @@ def write_png(image: np.ndarray, path: Path | str) -> None:
     """Write uint8 [height, width, 3] as a PNG, aside and then renamed. Raises InputError or OutputError."""
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
         raise InputError(f"A picture must be uint8 [height, width, 3], not {image.dtype} {list(image.shape)}.")
-    with written_aside(path) as partial:
+    with atomic_write(path) as partial:
         partial.write_bytes(encode_png(image))
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from deepsound.errors import MediaError
 from deepsound.media.container import first_video, open_input, packets
-from deepsound.media.upright import orientation_of
+from deepsound.media.rotation import orientation_of
 
 if TYPE_CHECKING:
     import av
@@ -104,9 +104,16 @@ def _video_info(container: av.container.InputContainer, stream: av.VideoStream) 
     aspect = _sample_aspect(stream)
     width, height = orientation.displayed_size(round(first.width * aspect), first.height)
     return VideoStreamInfo(
-        width=width, height=height, fps=fps, duration_s=duration_s,
-        frame_count_estimate=max(1, round(duration_s * fps)), codec=stream.codec_context.codec.canonical_name,
-        rotation_degrees=orientation.degrees, pixel_format=first.format.name, sample_aspect=aspect, start_s=start_s,
+        width=width,
+        height=height,
+        fps=fps,
+        duration_s=duration_s,
+        frame_count_estimate=max(1, round(duration_s * fps)),
+        codec=stream.codec_context.codec.canonical_name,
+        rotation_degrees=orientation.degrees,
+        pixel_format=first.format.name,
+        sample_aspect=aspect,
+        start_s=start_s,
     )
 
 
@@ -121,8 +128,10 @@ def _first_frame(container: av.container.InputContainer, stream: av.VideoStream)
         except av.FFmpegError:
             # A damaged start is skipped: players show the first frame that can be decoded.
             continue
-    raise MediaError(f"{container.name} holds no frame that can be decoded; it may be empty, cut short or damaged. "
-                     "Try to play it, or get it again.")
+    raise MediaError(
+        f"{container.name} holds no frame that can be decoded; it may be empty, cut short or damaged. "
+        "Try to play it, or get it again."
+    )
 
 
 def _fps(stream: av.VideoStream) -> Fraction:
@@ -190,7 +199,9 @@ def _tail(path: str, index: int, start_s: Fraction, seek_s: float | None) -> _Ta
 
 
 def _timing(
-    container: av.container.InputContainer, stream: av.VideoStream, start_s: Fraction,
+    container: av.container.InputContainer,
+    stream: av.VideoStream,
+    start_s: Fraction,
 ) -> tuple[float, Fraction]:
     """The picture's duration in seconds and mean frame rate.
 

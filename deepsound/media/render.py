@@ -12,7 +12,7 @@ import numpy as np
 from deepsound.errors import InputError, OutputError
 from deepsound.media.clip import Clip
 from deepsound.media.decode import DecodedFrame, frames
-from deepsound.media.files import written_aside
+from deepsound.media.files import atomic_write
 from deepsound.runtime.progress import Progress
 
 _FULL_SIZE = 1 << 16
@@ -25,15 +25,20 @@ def render(clip: Clip, output_path: Path | str, progress: Progress | None = None
     is not installed, OutputError when the file cannot be written.
     """
     progress = progress or Progress()
-    need_moviepy("This video's picture must be encoded again, which needs MoviePy",
-                 "choose .mp4 or .mov for the output")
+    need_moviepy(
+        "This video's picture must be encoded again, which needs MoviePy", "choose .mp4 or .mov for the output"
+    )
     shown = FramesInOrder(frames(clip.info, clip.start_s, clip.duration_s, Progress(check=progress.check)))
     count = max(1, round(clip.duration_s * float(clip.video.fps)))
     write_h264(shown.at, count, clip.video.fps, output_path, progress)
 
 
 def write_h264(
-    picture_at: Callable[[float], np.ndarray], count: int, fps: Fraction, output_path: Path | str, progress: Progress,
+    picture_at: Callable[[float], np.ndarray],
+    count: int,
+    fps: Fraction,
+    output_path: Path | str,
+    progress: Progress,
 ) -> None:
     """Write `count` pictures as a silent H.264 mp4; `picture_at` is asked for uint8 [height, width, 3] by seconds.
 
@@ -42,11 +47,16 @@ def write_h264(
     """
     video_clip = need_moviepy("Rendering needs MoviePy", "leave it off")
     logger = _logger(progress)
-    with written_aside(output_path) as partial:
+    with atomic_write(output_path) as partial:
         try:
             video_clip(picture_at, duration=count / float(fps)).write_videofile(
-                str(partial), fps=float(fps), codec="libx264", audio=False, logger=logger,
-                ffmpeg_params=["-crf", "18", "-pix_fmt", "yuv420p", *_exact_rate(fps)])
+                str(partial),
+                fps=float(fps),
+                codec="libx264",
+                audio=False,
+                logger=logger,
+                ffmpeg_params=["-crf", "18", "-pix_fmt", "yuv420p", *_exact_rate(fps)],
+            )
         except OSError as error:
             if not isinstance(error.errno, int):
                 # MoviePy wraps its encoder's complaint in an OSError without a number.
@@ -56,8 +66,12 @@ def write_h264(
 
 def _exact_rate(fps: Fraction) -> list[str]:
     """FFmpeg options that time each frame exactly: MoviePy rounds rates to two decimals, 24000/1001 to 23.98."""
-    return ["-vf", f"settb=1/90000,setpts=round(N*90000*{fps.denominator}/{fps.numerator})",
-            "-r", f"{fps.numerator}/{fps.denominator}"]
+    return [
+        "-vf",
+        f"settb=1/90000,setpts=round(N*90000*{fps.denominator}/{fps.numerator})",
+        "-r",
+        f"{fps.numerator}/{fps.denominator}",
+    ]
 
 
 class FramesInOrder:

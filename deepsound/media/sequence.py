@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from deepsound.errors import InputError
-from deepsound.media.views import Timeline, View
+from deepsound.media.views import FrameConsumer, Timeline
 from deepsound.runtime.progress import Progress
 
 if TYPE_CHECKING:
@@ -26,15 +26,17 @@ class ImageSequence:
 
     images: torch.Tensor
     fps: float
-    _results: dict[View[Any], Any] = field(default_factory=dict, repr=False)
+    _results: dict[FrameConsumer[Any], Any] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         if self.images.ndim != 4 or self.images.shape[-1] < 3 or 0 in self.images.shape:
-            raise InputError(f"Images must be [frames, height, width, 3] with at least one frame, not "
-                             f"{list(self.images.shape)}.")
+            raise InputError(
+                f"Images must be [frames, height, width, 3] with at least one frame, not {list(self.images.shape)}."
+            )
         if not (math.isfinite(self.fps) and self.fps > 0):
-            raise InputError(f"Images need a positive frame rate, not {self.fps} fps; take it from the node that "
-                             "loaded them.")
+            raise InputError(
+                f"Images need a positive frame rate, not {self.fps} fps; take it from the node that loaded them."
+            )
 
     @property
     def duration_s(self) -> float:
@@ -45,10 +47,10 @@ class ImageSequence:
         height, width = self.images.shape[1:3]
         return Timeline(self.duration_s, self.fps, width, height)
 
-    def expect(self, *views: View[Any]) -> None:
+    def expect(self, *views: FrameConsumer[Any]) -> None:
         """Nothing to prepare: looking again at images costs no decoding."""
 
-    def view(self, view: View[T], progress: Progress | None = None) -> T:
+    def view(self, view: FrameConsumer[T], progress: Progress | None = None) -> T:
         """What `view` keeps of the images; computed once."""
         if view not in self._results:
             watcher = view.start(self.timeline)

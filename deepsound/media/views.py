@@ -1,8 +1,8 @@
 """How a consumer says what it needs to see of a clip, so that one decoding pass serves them all.
 
-A View is a frozen description (hashable, it is the memo's key); `start` makes a Watcher that is shown every frame of
-the clip's window once, in order of time, and keeps only what it needs. Memory is the watcher's own affair, so a
-watcher that reduces as it goes leaves an hour-long video as cheap as a short one.
+A FrameConsumer is a frozen description (hashable, it is the memo's key); `start` makes a FrameCollector that is shown
+every frame of the clip's window once, in order of time, and keeps only what it needs. Memory is the collector's own
+affair, so a collector that reduces as it goes leaves an hour-long video as cheap as a short one.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Frame(Protocol):
         """The upright picture's luma, uint8 [height, width], scaled down likewise."""
 
 
-class Watcher(Protocol[T_co]):
+class FrameCollector(Protocol[T_co]):
     """Is shown each frame once and gives its result after the last.
 
     One that has a true attribute `done` needs no more frames: decoding stops when all of a pass are done.
@@ -51,10 +51,10 @@ class Watcher(Protocol[T_co]):
     def result(self) -> T_co: ...
 
 
-class View(Protocol[T_co]):
+class FrameConsumer(Protocol[T_co]):
     """A hashable description of what is needed of the picture."""
 
-    def start(self, timeline: Timeline) -> Watcher[T_co]: ...
+    def start(self, timeline: Timeline) -> FrameCollector[T_co]: ...
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class UniformFrames:
     count: int
     long_side: int
 
-    def start(self, timeline: Timeline) -> Watcher[list[Still]]:
+    def start(self, timeline: Timeline) -> FrameCollector[list[Still]]:
         step = timeline.duration_s / self.count
         return _FramesAtTimes([(index + 0.5) * step for index in range(self.count)], self.long_side)
 

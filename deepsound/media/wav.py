@@ -9,7 +9,7 @@ import numpy as np
 
 from deepsound.errors import InputError
 from deepsound.media.audio import decode_audio
-from deepsound.media.files import written_aside
+from deepsound.media.files import atomic_write
 from deepsound.types import Audio
 
 read_wav = decode_audio
@@ -33,18 +33,20 @@ def write_wav(audio: Audio, path: Path | str) -> None:
     data_bytes = samples.size * 4
     if data_bytes > _MAX_DATA_BYTES:
         raise InputError(f"A WAV file holds at most 4 GiB, this sound needs {data_bytes / 2**30:.1f} GiB; split it.")
-    with written_aside(path) as partial, partial.open("wb") as file:
+    with atomic_write(path) as partial, partial.open("wb") as file:
         file.write(_header(audio.channels, audio.sample_rate, audio.samples, data_bytes))
         for start in range(0, audio.samples, _BLOCK):
-            file.write(np.ascontiguousarray(samples[:, start:start + _BLOCK].T, dtype="<f4").tobytes())
+            file.write(np.ascontiguousarray(samples[:, start : start + _BLOCK].T, dtype="<f4").tobytes())
 
 
 def refuse_nonfinite(samples: np.ndarray, doing: str) -> None:
     """Raise InputError when any of `samples` [channels, samples] is NaN or infinite."""
     bad = samples.size - int(np.count_nonzero(np.isfinite(samples)))
     if bad:
-        raise InputError(f"This sound cannot be {doing}: {bad} of its {samples.size} samples are not finite numbers. "
-                         "The engine that made it failed; try another seed or engine.")
+        raise InputError(
+            f"This sound cannot be {doing}: {bad} of its {samples.size} samples are not finite numbers. "
+            "The engine that made it failed; try another seed or engine."
+        )
 
 
 def _header(channels: int, rate: int, samples: int, data_bytes: int) -> bytes:
@@ -52,8 +54,12 @@ def _header(channels: int, rate: int, samples: int, data_bytes: int) -> bytes:
     if channels <= 2:
         format_chunk = struct.pack("<HHIIHHH", _IEEE_FLOAT, channels, rate, rate * frame, frame, 32, 0)
     else:
-        format_chunk = struct.pack("<HHIIHHHHI", _EXTENSIBLE, channels, rate, rate * frame, frame, 32, 22, 32,
-                                   _SPEAKERS.get(channels, 0)) + _FLOAT_GUID
+        format_chunk = (
+            struct.pack(
+                "<HHIIHHHHI", _EXTENSIBLE, channels, rate, rate * frame, frame, 32, 22, 32, _SPEAKERS.get(channels, 0)
+            )
+            + _FLOAT_GUID
+        )
     chunks = _chunk(b"fmt ", format_chunk) + _chunk(b"fact", struct.pack("<I", samples))
     size = 4 + len(chunks) + 8 + data_bytes
     return struct.pack("<4sI4s", b"RIFF", size, b"WAVE") + chunks + struct.pack("<4sI", b"data", data_bytes)

@@ -66,8 +66,10 @@ class MelSpectrogram(nn.Module):
         edge = (config.n_fft - config.hop) // 2
         shortest = max(edge + 1, config.hop)
         if waveform.shape[-1] < shortest:
-            raise ValueError(f"A waveform of {waveform.shape[-1]} samples is too short for a mel spectrogram with a "
-                             f"window of {config.n_fft} samples; give at least {shortest}.")
+            raise ValueError(
+                f"A waveform of {waveform.shape[-1]} samples is too short for a mel spectrogram with a "
+                f"window of {config.n_fft} samples; give at least {shortest}."
+            )
         padded = F.pad(waveform.clamp(-1.0, 1.0), (edge, edge), mode="reflect")
         spectrum = torch.stft(padded, config.n_fft, config.hop, window=self.window, center=False, return_complex=True)
         return (torch.view_as_real(spectrum).square().sum(-1) + POWER_FLOOR).sqrt()
@@ -78,7 +80,7 @@ def mel_basis(config: MelConfig) -> Tensor:
     bins_hz = torch.linspace(0.0, config.sample_rate / 2, config.n_fft // 2 + 1, dtype=torch.float64)
     low_mel, high_mel = (float(_hz_to_mel(hz)) for hz in (config.f_min, config.f_max))
     corners_hz = _mel_to_hz(torch.linspace(low_mel, high_mel, config.n_mels + 2, dtype=torch.float64))
-    left, peak, right = (corners_hz[start:start + config.n_mels, None] for start in range(3))
+    left, peak, right = (corners_hz[start : start + config.n_mels, None] for start in range(3))
     rising = (bins_hz - left) / (peak - left)
     falling = (right - bins_hz) / (right - peak)
     triangles = torch.minimum(rising, falling).clamp(min=0.0)

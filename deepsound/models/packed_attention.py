@@ -28,7 +28,8 @@ class PackedAttention(nn.Module):
         query = F.linear(queries, self.in_proj_weight[:width], self.in_proj_bias[:width])
         key, value = F.linear(context, self.in_proj_weight[width:], self.in_proj_bias[width:]).chunk(2, dim=-1)
         attended = F.scaled_dot_product_attention(
-            self._by_head(query), self._by_head(key), self._by_head(value), is_causal=causal)
+            self._by_head(query), self._by_head(key), self._by_head(value), is_causal=causal
+        )
         return self.out_proj(attended.transpose(1, 2).flatten(2))
 
     def _by_head(self, tokens: Tensor) -> Tensor:

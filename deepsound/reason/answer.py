@@ -20,8 +20,9 @@ _UNTAGGED = re.compile(r"\bconclusion\b\W{0,8}", re.IGNORECASE)
 _ALONE = r"([ab])(?=\s*$|[.,:;)\]*!]|\s*<|\s+(?:yes|no)\b|\s*\n)"
 _LETTER = re.compile(rf"\W*{_ALONE}", re.IGNORECASE)
 _STATED = re.compile(rf"\b(?:answer|option|choice)(?: is)?\W{{0,4}}{_ALONE}", re.IGNORECASE)
-_WORD = re.compile(r"\W*(?:(?:the )?(?:final )?answer(?: is)?\W{0,4})?(?:(yes)\b|no(?=\W*$|\s*[.,;:!)<\n]|\s+voice))",
-                   re.IGNORECASE)
+_WORD = re.compile(
+    r"\W*(?:(?:the )?(?:final )?answer(?: is)?\W{0,4})?(?:(yes)\b|no(?=\W*$|\s*[.,;:!)<\n]|\s+voice))", re.IGNORECASE
+)
 _READ = re.compile(r"<CONCLUSION>\s*[AB](?:\s*<|\s*\n|[.)]?\s*(?:Yes|No)\b\W)")
 _CONTAINS = re.compile(r"\baudio (contains|does not contain|doesn't contain) (?:a |any )?voice-?\s?over", re.IGNORECASE)
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
@@ -98,7 +99,7 @@ def _untagged_conclusion(answer: str) -> str:
     untagged = _TAG.sub(" ", answer)
     ends = [match.end() for match in _UNTAGGED.finditer(untagged)]
     if ends:
-        return untagged[ends[-1]:]
+        return untagged[ends[-1] :]
     return answer if len(answer.strip()) <= _SHORT_ANSWER else ""
 
 

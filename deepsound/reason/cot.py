@@ -59,7 +59,7 @@ def think(evidence: Evidence) -> ChainOfThought:
     people, voice, detected = key_sentences(evidence.person_seen, evidence.voice_heard)
     return ChainOfThought(
         summary="I look for people in the frames, listen for human voices in the audio, and compare the two: "
-                "a voice that nobody in the picture can be speaking with is a voice-over.",
+        "a voice that nobody in the picture can be speaking with is a voice-over.",
         caption=f"{_seen(evidence)} {_heard(evidence)} The video shows {people[0].lower()}{people[1:]} {voice}",
         reasoning=f"{people} {voice} {detected}",
         conclusion="A. Yes" if evidence.verdict is Verdict.YES else "B. No",
@@ -69,10 +69,11 @@ def think(evidence: Evidence) -> ChainOfThought:
 def key_sentences(person_seen: bool, voice_heard: bool) -> tuple[str, str, str]:
     """The published model's own sentences: who is seen, who is heard, and what follows."""
     contains = "contains" if TABLE[person_seen, voice_heard] is Category.YES else "does not contain"
-    return ("There are people in the video." if person_seen else "There are no people in the video.",
-            "There is the sound of people in the audio." if voice_heard
-            else "There is no sound of people in the audio.",
-            f"I detect that the audio {contains} a voice-over.")
+    return (
+        "There are people in the video." if person_seen else "There are no people in the video.",
+        "There is the sound of people in the audio." if voice_heard else "There is no sound of people in the audio.",
+        f"I detect that the audio {contains} a voice-over.",
+    )
 
 
 def _seen(evidence: Evidence) -> str:

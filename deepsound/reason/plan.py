@@ -36,7 +36,7 @@ def read_plan(answer: str) -> tuple[str, ...]:
     """
     found = list(_STEP.finditer(answer, 0, _MOST_READ))
     ends = [*(step.start() for step in found[1:]), _MOST_READ]
-    lines = [_line(step.group(1), answer[step.end():end]) for step, end in zip(found, ends, strict=False)]
+    lines = [_line(step.group(1), answer[step.end() : end]) for step, end in zip(found, ends, strict=False)]
     return tuple(line for line in lines if line)
 
 

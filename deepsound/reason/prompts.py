@@ -7,12 +7,16 @@ from deepsound.reason.plan import STEPS
 
 VIDEO = "<video>"
 PLAN_QUESTION = "Generate high-quality audio from video step-by-step."
-JUDGE_QUESTION = ("Given a video and its corresponding audio, determine whether the audio contains voice-over? "
-                  "Options: A. Yes, B. No. Choose A or B.")
+JUDGE_QUESTION = (
+    "Given a video and its corresponding audio, determine whether the audio contains voice-over? "
+    "Options: A. Yes, B. No. Choose A or B."
+)
 
 # Qwen2's chat with its default system message, for checkpoints whose tokenizer has no template of its own.
-_CHAT = ("<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n"
-         "<|im_start|>user\n{content}<|im_end|>\n<|im_start|>assistant\n")
+_CHAT = (
+    "<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n"
+    "<|im_start|>user\n{content}<|im_end|>\n<|im_start|>assistant\n"
+)
 
 
 def user_content(question: str) -> str:
@@ -49,6 +53,9 @@ def _thought(person_seen: bool, voice_heard: bool) -> str:
     letter = "A" if TABLE[person_seen, voice_heard] is Category.YES else "B"
     parts = {
         "Summary": "I will determine whether there are people in the video and whether there is the sound of people "
-                   "in the audio.",
-        "Caption": f" {shown} ", "Reasoning": f" {people} {voice} {detected} ", "Conclusion": f" {letter} "}
+        "in the audio.",
+        "Caption": f" {shown} ",
+        "Reasoning": f" {people} {voice} {detected} ",
+        "Conclusion": f" {letter} ",
+    }
     return "\n".join(f"{heading}\n<{heading.upper()}>{text}</{heading.upper()}>" for heading, text in parts.items())

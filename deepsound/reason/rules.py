@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from deepsound.media.vad import voice_spans
 from deepsound.media.views import UniformFrames
-from deepsound.media.voice import voice_spans
 from deepsound.reason.cot import Evidence, think
-from deepsound.reason.people import people_in
+from deepsound.reason.person_detection import people_in
 from deepsound.reason.plan import four_steps
 from deepsound.runtime.progress import Progress
 from deepsound.types import Audio, Judgement, Plan
@@ -46,5 +46,11 @@ class RulesReasoner:
         thought = think(evidence)
         for section in thought.tagged().splitlines():
             progress.say(section)
-        return Judgement(evidence.verdict, evidence.category.value, thought, evidence.voice_spans,
-                         evidence.people_times_s, raw=thought.tagged())
+        return Judgement(
+            evidence.verdict,
+            evidence.category.value,
+            thought,
+            evidence.voice_spans,
+            evidence.people_times_s,
+            raw=thought.tagged(),
+        )

@@ -47,17 +47,18 @@ def torch_device(execution: Execution) -> torch.device:
     """The device to run on; `auto` is what the placement of networks prefers. InputError for one that is not there."""
     import torch
 
-    from deepsound.runtime.residency import residency
+    from deepsound.runtime.model_cache import model_cache
 
     if execution.device == "auto":
-        return residency().placement.preferred_device()
+        return model_cache().placement.preferred_device()
     try:
         device = torch.device(execution.device)
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         reason = str(error).splitlines()[0]
-        raise InputError(f"The device {execution.device!r} cannot be used ({reason}); choose 'cpu', 'cuda' or "
-                         "'auto'.") from error
+        raise InputError(
+            f"The device {execution.device!r} cannot be used ({reason}); choose 'cpu', 'cuda' or 'auto'."
+        ) from error
     return device
 
 
@@ -73,7 +74,8 @@ def torch_dtype(execution: Execution, device: torch.device) -> torch.dtype:
             return torch.float32
         return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
     if execution.precision not in _FLOATING:
-        raise InputError(f"This engine cannot run in {execution.precision}; choose one of: auto, "
-                         f"{', '.join(_FLOATING)}.")
+        raise InputError(
+            f"This engine cannot run in {execution.precision}; choose one of: auto, {', '.join(_FLOATING)}."
+        )
     dtype: Any = getattr(torch, _FLOATING[execution.precision])
     return dtype

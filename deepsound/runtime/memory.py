@@ -21,14 +21,17 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and any(words in str(error).lower() for words in _MESSAGES)
 
 
-def with_less_memory(
-    work: Callable[[Execution], T], execution: Execution, engine: str, say: Callable[[str], None],
+def retry_on_oom(
+    work: Callable[[Execution], T],
+    execution: Execution,
+    engine: str,
+    say: Callable[[str], None],
 ) -> T:
     """`work(execution)`; where memory runs out, everything idle is let go and it is tried once more with offload.
 
     Raises EngineError when that is not enough either.
     """
-    from deepsound.runtime.residency import residency
+    from deepsound.runtime.model_cache import model_cache
 
     try:
         return work(execution)
@@ -37,11 +40,13 @@ def with_less_memory(
             raise
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
     say(f"Out of memory ({reason}); trying once more with everything else unloaded and offload on.")
-    residency().unload()
+    model_cache().unload()
     try:
         return work(replace(execution, offload=True))
     except Exception as error:
         if not is_out_of_memory(error):
             raise
-        raise EngineError(f"'{engine}' runs out of memory even with offload ({reason}). Use a shorter duration, a "
-                          "smaller variant or precision fp16 or bf16, or close what else uses the memory.") from error
+        raise EngineError(
+            f"'{engine}' runs out of memory even with offload ({reason}). Use a shorter duration, a "
+            "smaller variant or precision fp16 or bf16, or close what else uses the memory."
+        ) from error

@@ -19,13 +19,13 @@ class Placement(Protocol):
 
     def preferred_device(self) -> torch.device: ...
 
-    def bring(self, network: nn.Module, device: torch.device, working_bytes: int) -> None:
+    def load(self, network: nn.Module, device: torch.device, working_bytes: int) -> None:
         """Make `network` ready on `device`, with room for `working_bytes` beside it."""
 
-    def take_off(self, network: nn.Module) -> None:
+    def offload(self, network: nn.Module) -> None:
         """Move `network` back to host memory."""
 
-    def forget(self, network: nn.Module) -> None:
+    def release(self, network: nn.Module) -> None:
         """Drop whatever is kept about `network`; it is not used again."""
 
     def free_bytes(self, device: torch.device) -> int | None:
@@ -47,14 +47,14 @@ class PlainPlacement:
             return torch.device("cuda")
         return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
 
-    def bring(self, network: nn.Module, device: torch.device, working_bytes: int) -> None:
+    def load(self, network: nn.Module, device: torch.device, working_bytes: int) -> None:
         if all(parameter.device.type == device.type for parameter in network.parameters()):
             network.to(device)
             return
         self._host_copies[id(network)] = [(parameter, parameter.data) for parameter in network.parameters()]
         network.to(device)
 
-    def take_off(self, network: nn.Module) -> None:
+    def offload(self, network: nn.Module) -> None:
         import torch
 
         for parameter, host_copy in self._host_copies.pop(id(network), ()):
@@ -63,7 +63,7 @@ class PlainPlacement:
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
 
-    def forget(self, network: nn.Module) -> None:
+    def release(self, network: nn.Module) -> None:
         self._host_copies.pop(id(network), None)
 
     def free_bytes(self, device: torch.device) -> int | None:

@@ -77,6 +77,7 @@ class Progress:
 
     def part(self, begin: float, end: float) -> Progress:
         """The same listener for a part of the work: its fractions 0 to 1 are reported as `begin` to `end`."""
+
         def scaled(event: ProgressEvent) -> None:
             fraction = None if event.fraction is None else begin + (end - begin) * event.fraction
             self.on_event(replace(event, fraction=fraction))

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from deepsound.runtime.interruption import interruptible
+from deepsound.runtime.model_cache import NetworkKey, model_cache
 from deepsound.runtime.progress import Progress
-from deepsound.runtime.residency import NetworkKey, residency
 
 if TYPE_CHECKING:
     import torch
@@ -17,11 +17,16 @@ if TYPE_CHECKING:
 
 @contextmanager
 def running(
-    key: NetworkKey, build: Callable[[], nn.Module], device: torch.device, progress: Progress, *,
-    working_bytes: int = 0, offload: bool = False,
+    key: NetworkKey,
+    build: Callable[[], nn.Module],
+    device: torch.device,
+    progress: Progress,
+    *,
+    working_bytes: int = 0,
+    offload: bool = False,
 ) -> Iterator[nn.Module]:
-    """The network of `key` as `Residency.use` gives it; on the CPU what `progress` raises ends a pass in its middle."""
-    with residency().use(key, build, device, working_bytes=working_bytes, offload=offload) as network:
+    """The network of `key` as `ModelCache.use` gives it; on the CPU, what `progress` raises ends a pass midway."""
+    with model_cache().use(key, build, device, working_bytes=working_bytes, offload=offload) as network:
         if device.type != "cpu":
             yield network
             return

@@ -73,8 +73,10 @@ def fitted(known: Separation, file: Path) -> Separation:
     try:
         told = config_of(read_tensors(file, _WRAPPERS), known.network)
     except (ValueError, KeyError) as error:
-        raise EngineError(f"The weights {file} cannot be used by '{known.name}': {error}. Choose the separator they "
-                          "are for, or name another file.") from error
+        raise EngineError(
+            f"The weights {file} cannot be used by '{known.name}': {error}. Choose the separator they "
+            "are for, or name another file."
+        ) from error
     if isinstance(told, MelBandRoformerConfig):
         # For whole hops the same, and clean chunks are of any length.
         told = replace(told, match_input_audio_length=True)
@@ -101,12 +103,22 @@ def _separation(name: str, data: Mapping[str, Any]) -> Separation:
 
     family: type[Config] = BSRoformerConfig if data["family"] == "bs_roformer" else MelBandRoformerConfig
     demix = DemixSettings(
-        chunk=data["chunk_size"], overlaps=data["num_overlap"], batch=data["batch_size"],
+        chunk=data["chunk_size"],
+        overlaps=data["num_overlap"],
+        batch=data["batch_size"],
         overlap=min(round(_CLEAN_OVERLAP_S * data["sample_rate"]), data["chunk_size"] // 4),
-        shortest=data["model"].get("stft_n_fft", 2048))
+        shortest=data["model"].get("stft_n_fft", 2048),
+    )
     network = family.of(data["model"])
-    return Separation(name, data["weights"], data["sample_rate"], network, demix, data.get("voice_stem", 0),
-                      data.get("voice_from_hz", 0.0))
+    return Separation(
+        name,
+        data["weights"],
+        data["sample_rate"],
+        network,
+        demix,
+        data.get("voice_stem", 0),
+        data.get("voice_from_hz", 0.0),
+    )
 
 
 def _settings_beside(file: Path) -> dict[str, Any]:
@@ -116,8 +128,9 @@ def _settings_beside(file: Path) -> dict[str, Any]:
     try:
         content = json.loads(beside.read_text("utf-8"))
     except (OSError, ValueError) as error:
-        raise EngineError(f"The settings {beside} beside the weights cannot be read ({error}); correct or remove "
-                          "them.") from error
+        raise EngineError(
+            f"The settings {beside} beside the weights cannot be read ({error}); correct or remove them."
+        ) from error
     return content if isinstance(content, dict) and "model" in content else {}
 
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from deepsound.errors import InputError
 from deepsound.runtime.progress import Progress
-from deepsound.separate.plan import Chunk, Mode, Plan, clean, published
-from deepsound.separate.streams import Tape, mirrored
+from deepsound.separate.buffers import SlidingBuffer, mirrored
+from deepsound.separate.chunking import Chunk, Mode, Plan, clean, published
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -60,7 +60,11 @@ def demix(mix: Tensor, network: Network, settings: DemixSettings, progress: Prog
 
 
 def stream(
-    parts: Iterable[Tensor], samples: int, network: Network, settings: DemixSettings, progress: Progress = Progress(),
+    parts: Iterable[Tensor],
+    samples: int,
+    network: Network,
+    settings: DemixSettings,
+    progress: Progress = Progress(),
 ) -> Iterator[Tensor]:
     """What `network` answers to a sound of `samples` samples that comes in `parts` [channels, any], in order.
 
@@ -70,7 +74,7 @@ def stream(
     if not samples:
         return
     plan = settings.plan(samples)
-    tape, sums = Tape(parts, samples), OverlapSum(samples, settings.mode == "published")
+    tape, sums = SlidingBuffer(parts, samples), OverlapSum(samples, settings.mode == "published")
     heard = augmented(network) if settings.augment else network
     together = list(_together(plan, settings.at_once))
     for chunks in progress.track(together, len(together)):
@@ -86,10 +90,12 @@ def _together(plan: Plan, at_once: int) -> Iterator[tuple[Chunk, ...]]:
     for batch in plan.batches:
         size = at_once or len(batch)
         for first in range(0, len(batch), size):
-            yield batch[first:first + size]
+            yield batch[first : first + size]
 
 
-def _answers(chunks: tuple[Chunk, ...], tape: Tape, network: Network, settings: DemixSettings) -> Iterable[Tensor]:
+def _answers(
+    chunks: tuple[Chunk, ...], tape: SlidingBuffer, network: Network, settings: DemixSettings
+) -> Iterable[Tensor]:
     """The network's answers [channels, samples] to the chunks; silence is answered with silence, unheard."""
     import torch
 
@@ -100,10 +106,10 @@ def _answers(chunks: tuple[Chunk, ...], tape: Tape, network: Network, settings: 
         made = network(torch.stack([stretches[index] for index in loud]))
         for index, answer in zip(loud, made, strict=True):
             answers[index] = answer
-    return [answer[:, :chunk.samples] for chunk, answer in zip(chunks, answers, strict=True)]
+    return [answer[:, : chunk.samples] for chunk, answer in zip(chunks, answers, strict=True)]
 
 
-def _heard(chunk: Chunk, tape: Tape, settings: DemixSettings) -> Tensor:
+def _heard(chunk: Chunk, tape: SlidingBuffer, settings: DemixSettings) -> Tensor:
     from torch.nn.functional import pad
 
     stretch = tape.read(chunk.start, chunk.stop)
@@ -136,8 +142,8 @@ class OverlapSum:
             self._sum, self._weight = answer[:, :0], weights[:0]
         missing = max(end - self._begin - self._sum.shape[1], 0)
         self._sum, self._weight = pad(self._sum, (0, missing)), pad(self._weight, (0, missing))
-        self._sum[:, begin - self._begin:end - self._begin] += answer[:, inside] * weights
-        self._weight[begin - self._begin:end - self._begin] += weights
+        self._sum[:, begin - self._begin : end - self._begin] += answer[:, inside] * weights
+        self._weight[begin - self._begin : end - self._begin] += weights
 
     def finish(self, before: int) -> Iterator[Tensor]:
         """The samples before `before` that have not been given out yet, [channels, n] on the CPU, if there are any."""

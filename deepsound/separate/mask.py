@@ -24,8 +24,9 @@ class MaskSettings:
     quiet_share: float = 0.1
 
 
-def voice_in(signal: torch.Tensor, voiced: torch.Tensor, sample_rate: int, tolerance: float,
-             settings: MaskSettings) -> torch.Tensor:
+def voice_in(
+    signal: torch.Tensor, voiced: torch.Tensor, sample_rate: int, tolerance: float, settings: MaskSettings
+) -> torch.Tensor:
     """The part of `signal` [samples] that rises above `tolerance` times its background's power.
 
     `voiced` [samples] is true where a voice is heard; frames that touch no such sample teach the background's power,

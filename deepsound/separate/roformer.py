@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 from deepsound.errors import EngineError, InputError
 from deepsound.runtime.execution import Execution, torch_device, torch_dtype
 from deepsound.runtime.interruption import interruptible
-from deepsound.runtime.memory import with_less_memory
+from deepsound.runtime.memory import retry_on_oom
 from deepsound.runtime.progress import Progress
+from deepsound.separate.buffers import blocks, resampled
+from deepsound.separate.channels import ChannelPass, hearings
 from deepsound.separate.checkpoints import Separation, fitted, load, separation, shipped_file, sources
+from deepsound.separate.chunking import Mode
 from deepsound.separate.demix import DemixSettings, stream
-from deepsound.separate.layout import Hearing, hearings
-from deepsound.separate.plan import Mode
-from deepsound.separate.streams import blocks, resampled
 from deepsound.types import Audio, Stems
 
 if TYPE_CHECKING:
@@ -62,23 +62,28 @@ class RoformerSeparator:
 
         mix = audio.waveform.detach().cpu()
         if not all(bool(block.isfinite().all()) for block in blocks(mix)):
-            raise InputError("The audio to separate holds samples that are not finite (NaN or infinite); repair it, "
-                             "or leave it out.")
+            raise InputError(
+                "The audio to separate holds samples that are not finite (NaN or infinite); repair it, or leave it out."
+            )
         gate = self._gate(audio, progress.part(0.0, _GATE_SHARE)) if self.gated else None
         rest = progress.part(_GATE_SHARE, 1.0) if self.gated else progress
         if not bool(mix.any()) or (gate is not None and not bool(gate.any())):
             voice = torch.zeros_like(mix)
         else:
-            voice = with_less_memory(lambda execution: self._voice(mix, audio.sample_rate, execution, rest),
-                                     self.execution, self.name, progress.say)
+            voice = retry_on_oom(
+                lambda execution: self._voice(mix, audio.sample_rate, execution, rest),
+                self.execution,
+                self.name,
+                progress.say,
+            )
         if gate is not None:
             voice *= gate
         progress.update(1.0)
         return Stems(Audio(voice, audio.sample_rate), Audio(mix - voice, audio.sample_rate))
 
     def _gate(self, audio: Audio, progress: Progress) -> Tensor:
-        from deepsound.media.voice import voice_spans
-        from deepsound.separate.gate import WIDE, gate_of
+        from deepsound.media.vad import voice_spans
+        from deepsound.separate.voice_gate import WIDE, gate_of
 
         return gate_of(voice_spans(audio, progress, WIDE), audio, max(round(_GATE_FADE_S * audio.sample_rate), 1))
 
@@ -86,7 +91,7 @@ class RoformerSeparator:
         """The voice in `mix`, both [channels, samples] at `sample_rate`."""
         import torch
 
-        from deepsound.runtime.residency import NetworkKey, residency
+        from deepsound.runtime.model_cache import NetworkKey, model_cache
 
         voice = torch.zeros_like(mix)
         file = _located(separation(self.name), execution, progress)
@@ -97,11 +102,15 @@ class RoformerSeparator:
         passes = hearings(mix.shape[0], known.network.channels)
         working = settings.chunk * (settings.at_once or settings.batch) // known.sample_rate * _WORKING_BYTES_PER_S
         key = NetworkKey.of(self.name, dtype, *sources(file))
-        with residency().use(key, partial(load, known.network, file, dtype), device, working_bytes=working,
-                             offload=execution.offload) as network, interruptible(network, progress.check):
+        with (
+            model_cache().use(
+                key, partial(load, known.network, file, dtype), device, working_bytes=working, offload=execution.offload
+            ) as network,
+            interruptible(network, progress.check),
+        ):
             for index, hearing in enumerate(passes):
                 share = progress.part(index / len(passes), (index + 1) / len(passes))
-                _add_voice(voice, mix, sample_rate, hearing, _Heard(network, known, device), settings, share)
+                _add_voice(voice, mix, sample_rate, hearing, VocalStemModel(network, known, device), settings, share)
         return voice
 
     def _settings(self, known: Separation, device: torch.device, execution: Execution) -> DemixSettings:
@@ -110,7 +119,7 @@ class RoformerSeparator:
         return replace(known.demix, mode=self.mode, augment=self.augment, at_once=at_once)
 
 
-class _Heard:
+class VocalStemModel:
     """A network that takes chunks from the host and answers with the voice alone."""
 
     def __init__(self, network: nn.Module, known: Separation, device: torch.device) -> None:
@@ -138,8 +147,15 @@ def above(voice: Tensor, from_hz: float, sample_rate: int) -> Tensor:
     return torch.from_numpy(sosfiltfilt(sections, voice.float().cpu().numpy()).copy()).to(voice)
 
 
-def _add_voice(voice: Tensor, mix: Tensor, sample_rate: int, hearing: Hearing, network: _Heard,
-               settings: DemixSettings, progress: Progress) -> None:
+def _add_voice(
+    voice: Tensor,
+    mix: Tensor,
+    sample_rate: int,
+    hearing: ChannelPass,
+    network: VocalStemModel,
+    settings: DemixSettings,
+    progress: Progress,
+) -> None:
     """Add what one pass finds in `mix` to `voice`, block by block: an hour of sound has no room for copies."""
     rate, samples = network.known.sample_rate, mix.shape[1]
     length = -(-samples * rate // sample_rate)
@@ -147,7 +163,7 @@ def _add_voice(voice: Tensor, mix: Tensor, sample_rate: int, hearing: Hearing, n
     answer = stream(heard, length, network, settings, progress)
     done = 0
     for part in resampled(answer, rate, sample_rate, samples):
-        voice[:, done:done + part.shape[1]] += hearing.spread(part)
+        voice[:, done : done + part.shape[1]] += hearing.spread(part)
         done += part.shape[1]
 
 
@@ -158,8 +174,9 @@ def _located(known: Separation, execution: Execution, progress: Progress = Progr
     if shipped is None:
         return obtain(known.weights, execution, progress)
     if not shipped.is_file():
-        raise EngineError(f"The weights {shipped} of '{known.name}' are not there; install deepsound again, or name "
-                          "another file.")
+        raise EngineError(
+            f"The weights {shipped} of '{known.name}' are not there; install deepsound again, or name another file."
+        )
     return shipped
 
 

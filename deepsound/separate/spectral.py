@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from deepsound.media.voice import VoiceSettings, voice_spans
+from deepsound.media.vad import VoiceSettings, voice_spans
 from deepsound.runtime.progress import Progress
-from deepsound.separate.gate import WIDE, gate_of, trapezoid
 from deepsound.separate.mask import MaskSettings, voice_in
+from deepsound.separate.voice_gate import WIDE, gate_of, trapezoid
 from deepsound.types import Audio, Stems
 
 if TYPE_CHECKING:
@@ -65,15 +65,22 @@ class SpectralSeparator:
         progress.update(1.0)
         return Stems(Audio(voice, audio.sample_rate), Audio(mix - voice, audio.sample_rate))
 
-    def _add_voice(self, voice: torch.Tensor, audio: Audio, gate: torch.Tensor, heard: torch.Tensor,
-                   tolerance: float, progress: Progress) -> None:
+    def _add_voice(
+        self,
+        voice: torch.Tensor,
+        audio: Audio,
+        gate: torch.Tensor,
+        heard: torch.Tensor,
+        tolerance: float,
+        progress: Progress,
+    ) -> None:
         """Estimate the voice block by block and add it to `voice` [channels, samples] as far as `gate` is open.
 
         In place, because an hour of sound has no room for copies.
         """
         blocks = self._blocks(audio)
         for first, last in progress.track(blocks, len(blocks)):
-            if bool(gate[max(first, 0):last].any()):
+            if bool(gate[max(first, 0) : last].any()):
                 begin, end, estimate = self._estimate(audio, heard, tolerance, first, last, progress)
                 voice[:, begin:end] += estimate * gate[begin:end]
 
@@ -84,8 +91,9 @@ class SpectralSeparator:
         cuts = [audio.samples * index // count for index in range(1, count)] if count else []
         return list(pairwise([-fade, *cuts, audio.samples + fade]))
 
-    def _estimate(self, audio: Audio, heard: torch.Tensor, tolerance: float, first: int, last: int,
-                  progress: Progress) -> tuple[int, int, torch.Tensor]:
+    def _estimate(
+        self, audio: Audio, heard: torch.Tensor, tolerance: float, first: int, last: int, progress: Progress
+    ) -> tuple[int, int, torch.Tensor]:
         """The voice in block `first` to `last` with context around it, faded to the block; and where that begins."""
         import torch
 

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import fft, signal
 
-from deepsound.generate.draft.impacts import MATERIALS, hit_wave, room_response
+from deepsound.generate.draft.modal_synthesis import MATERIALS, hit_wave, room_response
 from deepsound.generate.draft.noise import smooth_walk
+from deepsound.generate.draft.prompt_parser import Palette
 from deepsound.generate.draft.score import Impact, Score
 from deepsound.generate.draft.textures import BEDS, texture_layers
-from deepsound.generate.draft.words import Palette
 
 SAMPLE_RATE = 44_100
 Rng = np.random.Generator
@@ -57,7 +57,7 @@ def scene(duration_s: float, rng: Rng) -> np.ndarray:
         filled = 0
         while filled < samples:
             block = next(layer)[0, : samples - filled]
-            bed[filled:filled + len(block)] += block
+            bed[filled : filled + len(block)] += block
             filled += len(block)
     return levelled(bed, 0.1) + float(rng.choice((0.0, 0.5, 1.0, 2.0))) * hits(duration_s, rng)
 
@@ -167,7 +167,7 @@ def _samples(duration_s: float) -> int:
 def _add(out: np.ndarray, wave: np.ndarray, time_s: float) -> None:
     at = round(time_s * SAMPLE_RATE)
     wave = wave[: max(len(out) - at, 0)]
-    out[at:at + len(wave)] += wave.astype(np.float32)
+    out[at : at + len(wave)] += wave.astype(np.float32)
 
 
 def _times(duration_s: float, rng: Rng) -> np.ndarray:
@@ -204,9 +204,13 @@ def _harmonic(hz: np.ndarray, partials: int, slope_db: float, rng: Rng) -> np.nd
 
 
 def _instrument(rng: Rng) -> Instrument:
-    return Instrument(decay_per_s=10 ** rng.uniform(-0.7, 0.8), attack_s=rng.uniform(0.003, 0.15),
-                      slope_db=rng.uniform(-12, -3), vibrato=rng.choice((0.0, 0.0, 0.006)),
-                      vibrato_hz=rng.uniform(4, 7))
+    return Instrument(
+        decay_per_s=10 ** rng.uniform(-0.7, 0.8),
+        attack_s=rng.uniform(0.003, 0.15),
+        slope_db=rng.uniform(-12, -3),
+        vibrato=rng.choice((0.0, 0.0, 0.006)),
+        vibrato_hz=rng.uniform(4, 7),
+    )
 
 
 def _note(instrument: Instrument, hz: float, length_s: float, rng: Rng) -> np.ndarray:

@@ -30,8 +30,9 @@ def spectral_distance(voice: Tensor, target: Tensor, mix: Tensor) -> Tensor:
 
 def spectrum(signal: Tensor, window: int) -> Tensor:
     """[B * channels, bins, frames, 2]."""
-    return torch.view_as_real(torch.stft(signal.flatten(0, 1), window, window // 2,
-                                         window=torch.hann_window(window), return_complex=True))
+    return torch.view_as_real(
+        torch.stft(signal.flatten(0, 1), window, window // 2, window=torch.hann_window(window), return_complex=True)
+    )
 
 
 def magnitude(spectrum: Tensor) -> Tensor:

@@ -37,7 +37,7 @@ class BackgroundLibrary:
         for index in range(rng.choice((1, 2, 3), p=(0.5, 0.35, 0.15))):
             piece = self._piece(int(rng.integers(self.pieces)))
             start = rng.integers(len(piece) - samples + 1)
-            part = piece[start:start + samples].astype(np.float32)
+            part = piece[start : start + samples].astype(np.float32)
             part = coloured(part, rng, bumps=2, depth_db=8).astype(np.float32) if rng.random() < 0.6 else part
             out += part * np.float32(1.0 if index == 0 else 10 ** (rng.uniform(-18, 0) / 20))
         return out

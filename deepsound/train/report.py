@@ -65,8 +65,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--cases", type=int, default=24, help="how many of each kind")
     parser.add_argument("--out", type=Path, help="a JSON file for the table")
     options = parser.parse_args(arguments)
-    engine = SpectralSeparator() if options.separator == "spectral" else RoformerSeparator(
-        options.separator, gated=options.gated)
+    engine = (
+        SpectralSeparator()
+        if options.separator == "spectral"
+        else RoformerSeparator(options.separator, gated=options.gated)
+    )
     if options.weights and isinstance(engine, RoformerSeparator):
         engine.configure(Execution(weights={options.separator: options.weights}))
     scores = []
@@ -99,7 +102,7 @@ def cases(speech: Path, recording: Path | None, count: int, seconds: float = 6.0
         yield _mixed(name, background(seconds, rng), _recorded_names(samples, rng), LEVELS_DB[number % 4])
         if real is not None and number < count // 2:
             start = int(rng.integers(len(real) - samples + 1))
-            bed = real[start:start + samples]
+            bed = real[start : start + samples]
             yield _mixed("recorded voice, real background", bed, _recorded_names(samples, rng), LEVELS_DB[number % 4])
             yield Case("no voice, real background", _at(bed, -23.0), nobody)
 
@@ -131,8 +134,10 @@ def summary(scores: list[Score]) -> list[dict[str, object]]:
         levels = dict.fromkeys(score.voice_db for score in alike)
         rows.append({"of": of, **_means(alike)})
         if None not in levels:
-            rows += [{"of": of, "voice_db": level, **_means([one for one in alike if one.voice_db == level])}
-                     for level in sorted(level for level in levels if level is not None)]
+            rows += [
+                {"of": of, "voice_db": level, **_means([one for one in alike if one.voice_db == level])}
+                for level in sorted(level for level in levels if level is not None)
+            ]
     return rows
 
 
@@ -141,9 +146,11 @@ def _means(scores: list[Score]) -> dict[str, object]:
         present = [value for value in values if value is not None]
         return round(sum(present) / len(present), 2) if present else None
 
-    measures = {"si_sdri_db": mean([score.improvement_db for score in scores]),
-                "residual_db": mean([score.residual_db for score in scores]),
-                "kept_sdr_db": mean([score.kept_db for score in scores])}
+    measures = {
+        "si_sdri_db": mean([score.improvement_db for score in scores]),
+        "residual_db": mean([score.residual_db for score in scores]),
+        "kept_sdr_db": mean([score.kept_db for score in scores]),
+    }
     return {"cases": len(scores), **{name: value for name, value in measures.items() if value is not None}}
 
 

@@ -23,7 +23,7 @@ from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from deepsound.errors import DeepSoundError
-from deepsound.media.files import written_aside
+from deepsound.media.files import atomic_write
 from deepsound.models.roformer.config import BS_ROFORMER_TINY, BSRoformerConfig
 from deepsound.models.roformer.layers import Transformer
 from deepsound.models.roformer.model import BSRoformer
@@ -54,9 +54,20 @@ class Recipe:
     compiled: bool = False
 
 
-CHECK = Recipe(network=replace(BS_ROFORMER_TINY, dim=16, depth=1, dim_head=8), steps=12, batch=2, example_s=1.0,
-               pieces=3, piece_s=3.0, learning_rate=3e-3, warm_up=2, save_every=6, validate_every=12,
-               validation_batches=1, bfloat16=False)
+CHECK = Recipe(
+    network=replace(BS_ROFORMER_TINY, dim=16, depth=1, dim_head=8),
+    steps=12,
+    batch=2,
+    example_s=1.0,
+    pieces=3,
+    piece_s=3.0,
+    learning_rate=3e-3,
+    warm_up=2,
+    save_every=6,
+    validate_every=12,
+    validation_batches=1,
+    bfloat16=False,
+)
 
 
 class Training:
@@ -150,8 +161,15 @@ class Training:
         """Write the checkpoint aside, then in place of the last one."""
         target = self.work / "checkpoint.pt"
         aside = target.with_suffix(".part")
-        torch.save({"network": self.network.state_dict(), "average": self.average, "step": self.step,
-                    "optimisers": [optimiser.state_dict() for optimiser in self.optimisers]}, aside)
+        torch.save(
+            {
+                "network": self.network.state_dict(),
+                "average": self.average,
+                "step": self.step,
+                "optimisers": [optimiser.state_dict() for optimiser in self.optimisers],
+            },
+            aside,
+        )
         aside.replace(target)
 
     def resume(self) -> None:
@@ -171,8 +189,11 @@ def optimisers(network: BSRoformer) -> list[torch.optim.Optimizer]:
     matrices = [name for name, parameter in trained.items() if name.startswith("layers.") and parameter.dim() == 2]
     made: list[torch.optim.Optimizer] = []
     if hasattr(torch.optim, "Muon"):
-        made.append(torch.optim.Muon([trained.pop(name) for name in matrices], weight_decay=0.01,
-                                     adjust_lr_fn="match_rms_adamw"))
+        made.append(
+            torch.optim.Muon(
+                [trained.pop(name) for name in matrices], weight_decay=0.01, adjust_lr_fn="match_rms_adamw"
+            )
+        )
     return [*made, torch.optim.AdamW(trained.values(), betas=(0.9, 0.99), weight_decay=0.01)]
 
 
@@ -182,7 +203,7 @@ def export(checkpoint: Path, target: Path) -> None:
 
     average = torch.load(checkpoint, weights_only=True)["average"]
     tensors = {name: tensor.clone() if name.endswith("freqs") else tensor.half() for name, tensor in average.items()}
-    with written_aside(target) as aside:
+    with atomic_write(target) as aside:
         save_file(tensors, aside)
 
 
@@ -217,8 +238,11 @@ def main(arguments: list[str] | None = None) -> int:
     options.work.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
     try:
-        training = Training(replace(Recipe(), steps=options.steps, compiled=options.compile),
-                            SpokenVoices(options.speech / "train"), options.work)
+        training = Training(
+            replace(Recipe(), steps=options.steps, compiled=options.compile),
+            SpokenVoices(options.speech / "train"),
+            options.work,
+        )
     except DeepSoundError as error:
         print(error, file=sys.stderr)
         return error.exit_code

@@ -22,13 +22,16 @@ class SpokenVoices:
     """
 
     def __init__(self, folder: Path) -> None:
-        by_voice = [[sorted(voice.glob("*.wav")) for voice in sorted(synthesiser.glob("*"))]
-                    for synthesiser in sorted(folder.glob("*"))]
+        by_voice = [
+            [sorted(voice.glob("*.wav")) for voice in sorted(synthesiser.glob("*"))]
+            for synthesiser in sorted(folder.glob("*"))
+        ]
         spoken = [[files for files in voices if files] for voices in by_voice]
         self.voices = [voices for voices in spoken if voices]
         if not self.voices:
-            raise InputError(f"There is no speech in {folder} (SYNTHESISER/VOICE/*.wav); render it with "
-                             "scripts/render_speech.py.")
+            raise InputError(
+                f"There is no speech in {folder} (SYNTHESISER/VOICE/*.wav); render it with scripts/render_speech.py."
+            )
 
     def speak(self, rng: Rng) -> np.ndarray:
         """One utterance as mono float32 at 44100 Hz, a little faster or slower and higher or lower than recorded."""
@@ -50,8 +53,14 @@ class MadeUpVoices:
         pitch_hz = rng.uniform(90, 240) * np.linspace(1, rng.uniform(0.85, 1.15), samples)
         wave = np.diff(np.floor(np.cumsum(pitch_hz) / SAMPLE_RATE), prepend=0.0)
         for centre_hz in (rng.uniform(300, 800), rng.uniform(900, 2200), rng.uniform(2300, 3200)):
-            wave = wave + signal.sosfilt(signal.butter(1, (0.93 * centre_hz, 1.07 * centre_hz), "bandpass",
-                                                       fs=SAMPLE_RATE, output="sos"), wave) * 8
+            wave = (
+                wave
+                + signal.sosfilt(
+                    signal.butter(1, (0.93 * centre_hz, 1.07 * centre_hz), "bandpass", fs=SAMPLE_RATE, output="sos"),
+                    wave,
+                )
+                * 8
+            )
         return wave * np.hanning(samples)
 
 
@@ -80,7 +89,7 @@ def with_air(samples: np.ndarray, top_hz: float, rng: Rng) -> np.ndarray:
 
 def _smoothed(values: np.ndarray, half: int) -> np.ndarray:
     sums = np.cumsum(np.pad(values, (half + 1, half), mode="edge"))
-    return (sums[2 * half + 1:] - sums[: -2 * half - 1]) / (2 * half + 1)
+    return (sums[2 * half + 1 :] - sums[: -2 * half - 1]) / (2 * half + 1)
 
 
 def in_place(voice: np.ndarray, rng: Rng) -> np.ndarray:
@@ -114,11 +123,11 @@ def fill(samples: int, voices: SpokenVoices | MadeUpVoices, rng: Rng) -> np.ndar
     utterance = voices.speak(rng)
     if len(utterance) >= samples and rng.random() < 0.7:
         start = rng.integers(len(utterance) - samples + 1)
-        return utterance[start:start + samples]
+        return utterance[start : start + samples]
     out = np.zeros(samples, np.float32)
     part = utterance[: rng.integers(samples // 5, samples + 1)]
     at = rng.integers(samples - len(part) + 1)
-    out[at:at + len(part)] = part
+    out[at : at + len(part)] = part
     return out
 
 

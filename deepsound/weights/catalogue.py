@@ -148,8 +148,10 @@ def _entry(name: str) -> Weights:
         return _entries()[name]
     known = [*engines(), *_entries()]
     near = get_close_matches(name, known, n=3) or list(engines())
-    raise InputError(f"{name!r} is neither an engine that needs weights nor an id of the catalogue; did you mean: "
-                     f"{', '.join(near)}? `deepsound models list` shows all.")
+    raise InputError(
+        f"{name!r} is neither an engine that needs weights nor an id of the catalogue; did you mean: "
+        f"{', '.join(near)}? `deepsound models list` shows all."
+    )
 
 
 @cache
@@ -160,8 +162,11 @@ def _entries() -> dict[str, Weights]:
 
 def read_entry(data: Mapping[str, Any]) -> Weights:
     """An entry of the catalogue from its JSON."""
-    plain = {name: data[name] for name in ("id", "what", "place", "kind", "parameters", "about_bytes", "parts")
-             if name in data}
+    plain = {
+        name: data[name]
+        for name in ("id", "what", "place", "kind", "parameters", "about_bytes", "parts")
+        if name in data
+    }
     return Weights(
         **plain,
         licence=Licence(**data["licence"]),

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deepsound.errors import EngineError, InputError, OutputError
-from deepsound.media.files import written_aside
+from deepsound.media.files import atomic_write
 from deepsound.runtime.progress import Progress
 from deepsound.weights.load import read_tensors
 from deepsound.weights.locate import PRECISIONS, SUFFIXES
@@ -21,7 +21,11 @@ _SETTINGS = ("config.json", "open_clip_config.json")
 
 
 def convert(
-    source: Path, precision: str, target: Path | None = None, progress: Progress = Progress(), *,
+    source: Path,
+    precision: str,
+    target: Path | None = None,
+    progress: Progress = Progress(),
+    *,
     overwrite: bool = False,
 ) -> Path:
     """Write the tensors of `source` to a .safetensors file in `precision` (fp32, bf16, fp16) and return its path.
@@ -39,7 +43,7 @@ def convert(
     from safetensors.torch import save_file
 
     tensors = _cast(unwrapped(source, read_tensors(source)), precision, source, progress)
-    with written_aside(target) as partial:
+    with atomic_write(target) as partial:
         save_file(tensors, partial, metadata={"format": "pt"})
         progress.update(1.0)
     _take_settings_along(source, target)
@@ -62,13 +66,18 @@ def unwrapped(source: Path, content: Mapping[str, Any]) -> dict[str, Tensor]:
     import torch
 
     tensors = {name: value for name, value in content.items() if isinstance(value, torch.Tensor)}
-    inner = {name: value for name, value in content.items() if isinstance(value, Mapping)
-             and any(isinstance(entry, torch.Tensor) for entry in value.values())}
+    inner = {
+        name: value
+        for name, value in content.items()
+        if isinstance(value, Mapping) and any(isinstance(entry, torch.Tensor) for entry in value.values())
+    }
     if not inner:
         return tensors
     if tensors or len(inner) > 1:
-        raise EngineError(f"{source} holds several sets of tensors ({', '.join(sorted(inner))}); only a file with one "
-                          "network can be converted.")
+        raise EngineError(
+            f"{source} holds several sets of tensors ({', '.join(sorted(inner))}); only a file with one "
+            "network can be converted."
+        )
     return unwrapped(source, next(iter(inner.values())))
 
 
@@ -92,5 +101,5 @@ def _take_settings_along(source: Path, target: Path) -> None:
     for name in _SETTINGS:
         beside = source.with_name(name)
         if beside.is_file() and not target.with_name(name).exists():
-            with written_aside(target.with_name(name)) as partial:
+            with atomic_write(target.with_name(name)) as partial:
                 shutil.copyfile(beside, partial)

@@ -12,13 +12,13 @@ from typing import TypeVar
 
 from deepsound.errors import DeepSoundError, EngineError, OutputError
 from deepsound.media.files import output_error
+from deepsound.runtime.background import run_aside
 from deepsound.runtime.progress import Progress
-from deepsound.weights.aside import run_aside
 from deepsound.weights.catalogue import HubSource, PublishedFile, Source, Weights
 from deepsound.weights.integrity import mismatch, not_a_checkpoint
 from deepsound.weights.locate import find, origin, target
-from deepsound.weights.places import Places, default_places
 from deepsound.weights.remote import Remote, Unavailable, address, is_offline, list_folder, look_up
+from deepsound.weights.search_paths import Places, default_places
 from deepsound.weights.transfer import transfer
 
 T = TypeVar("T")
@@ -30,7 +30,11 @@ _TRANSFER_SHARE = 0.95
 
 
 def download(
-    weights: Weights, places: Places | None = None, progress: Progress = Progress(), *, again: bool = False,
+    weights: Weights,
+    places: Places | None = None,
+    progress: Progress = Progress(),
+    *,
+    again: bool = False,
 ) -> Path:
     """The path of the weights, fetched if they are not on this machine; with `again`, fetched even so.
 
@@ -82,11 +86,16 @@ def _is_done(file: PublishedFile, goal: Path, again: bool) -> bool:
 
 def _fetch_from(source: Source, file: PublishedFile, goal: Path, progress: Progress, again: bool) -> None:
     remote = _asked(source, lambda: look_up(source), progress)
-    expected = replace(file, bytes=file.bytes if file.bytes is not None else remote.size,
-                       sha256=file.sha256 or ("" if file.md5 else remote.sha256))
+    expected = replace(
+        file,
+        bytes=file.bytes if file.bytes is not None else remote.size,
+        sha256=file.sha256 or ("" if file.md5 else remote.sha256),
+    )
     if remote.size is not None and remote.size != expected.bytes:
-        raise Unavailable(f"{address(source)} now has {remote.size} bytes where {expected.bytes} were published; it is "
-                          "another file. Nothing was downloaded.")
+        raise Unavailable(
+            f"{address(source)} now has {remote.size} bytes where {expected.bytes} were published; it is "
+            "another file. Nothing was downloaded."
+        )
     partial = goal.with_name(f".{_tag(expected, remote)}.partial{goal.suffix}")
     with _alone(partial, progress):
         if _is_done(file, goal, again):
@@ -105,8 +114,10 @@ def _verify(partial: Path, expected: PublishedFile, source: Source, progress: Pr
     wrong = not_a_checkpoint(partial, expected.name) or mismatch(partial, expected, progress)
     if wrong is not None:
         partial.unlink(missing_ok=True)
-        raise Unavailable(f"What {address(source)} sent is not {expected.name}: {wrong}. It was deleted. Try again; if "
-                          "it stays so, the file was replaced where it is published, or on the way.")
+        raise Unavailable(
+            f"What {address(source)} sent is not {expected.name}: {wrong}. It was deleted. Try again; if "
+            "it stays so, the file was replaced where it is published, or on the way."
+        )
 
 
 def _asked(source: Source, question: Callable[[], T], progress: Progress) -> T:
@@ -116,16 +127,21 @@ def _asked(source: Source, question: Callable[[], T], progress: Progress) -> T:
     except DeepSoundError:
         raise
     except Exception as error:  # every client and version of huggingface_hub has errors of its own
-        raise Unavailable(f"{address(source)} cannot be reached ({type(error).__name__}: {error}). Check the "
-                          "connection, or set HF_ENDPOINT to a mirror of the hub.") from error
+        raise Unavailable(
+            f"{address(source)} cannot be reached ({type(error).__name__}: {error}). Check the "
+            "connection, or set HF_ENDPOINT to a mirror of the hub."
+        ) from error
 
 
 def _folder_files(weights: Weights, progress: Progress) -> tuple[PublishedFile, ...]:
     source = weights.sources[0]
     listed = _asked(source, lambda: list_folder(source), progress)
     prefix = source.folder + "/" if source.folder else ""
-    files = [PublishedFile(path.removeprefix(prefix), (HubSource(source.repo, path, commit),), size, sha256=sha256)
-             for path, size, sha256, commit in listed if _is_inside(path)]
+    files = [
+        PublishedFile(path.removeprefix(prefix), (HubSource(source.repo, path, commit),), size, sha256=sha256)
+        for path, size, sha256, commit in listed
+        if _is_inside(path)
+    ]
     if not files:
         raise Unavailable(f"The repository {source.repo} has no files of {weights.id} any more.")
     # A folder counts as there once its configurations are, so these come last.
@@ -153,9 +169,11 @@ def _check_space(folder: Path, files: tuple[PublishedFile, ...], again: bool) ->
     except OSError:
         return
     if needed and needed + _SPARE_BYTES > free:
-        raise OutputError(f"There is no room for the download: {_gigabytes(needed)} are needed in {folder} and "
-                          f"{_gigabytes(free)} are free. Free some space, or name another disk with DEEPSOUND_HOME or "
-                          "--models.")
+        raise OutputError(
+            f"There is no room for the download: {_gigabytes(needed)} are needed in {folder} and "
+            f"{_gigabytes(free)} are free. Free some space, or name another disk with DEEPSOUND_HOME or "
+            "--models."
+        )
 
 
 def _gigabytes(size: int) -> str:
@@ -164,9 +182,11 @@ def _gigabytes(size: int) -> str:
 
 def _offline(weights: Weights, goal: Path) -> EngineError:
     named = "the folder" if weights.kind == "folder" else weights.files[0].name
-    return EngineError(f"The weights {weights.id} are not on this machine, and HF_HUB_OFFLINE forbids fetching them. "
-                       f"Put {named} at {goal} yourself (it comes from {origin(weights)}), or unset HF_HUB_OFFLINE and "
-                       f"run `deepsound models download {weights.id}`.")
+    return EngineError(
+        f"The weights {weights.id} are not on this machine, and HF_HUB_OFFLINE forbids fetching them. "
+        f"Put {named} at {goal} yourself (it comes from {origin(weights)}), or unset HF_HUB_OFFLINE and "
+        f"run `deepsound models download {weights.id}`."
+    )
 
 
 def _tag(expected: PublishedFile, remote: Remote) -> str:

@@ -8,9 +8,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from deepsound.errors import OutputError
-from deepsound.media.files import written_aside
+from deepsound.media.files import atomic_write
 from deepsound.runtime.progress import Progress
-from deepsound.weights.places import own_cache
+from deepsound.weights.search_paths import own_cache
 
 _BLOCK = 8 << 20
 
@@ -53,5 +53,5 @@ def _remember(known: dict[str, str]) -> None:
     """Best effort: without a folder to write to, the next run reads the file again."""
     with suppress(OSError, OutputError):
         _memory().parent.mkdir(parents=True, exist_ok=True)
-        with written_aside(_memory()) as partial:
+        with atomic_write(_memory()) as partial:
             partial.write_text(json.dumps(known, indent=1), encoding="utf-8")

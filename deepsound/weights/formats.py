@@ -68,8 +68,10 @@ def safetensors_header(path: Path) -> dict[str, Any]:
 
 def damaged(path: Path, problem: str) -> EngineError:
     """The error for a file that cannot be used as weights."""
-    return EngineError(f"The weights {path} cannot be read: {problem}. Delete the file and get it again, for one with "
-                       "`deepsound models download`.")
+    return EngineError(
+        f"The weights {path} cannot be read: {problem}. Delete the file and get it again, for one with "
+        "`deepsound models download`."
+    )
 
 
 def _is_text(head: bytes) -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from deepsound.errors import EngineError
-from deepsound.weights import arrays
+from deepsound.weights import safe_globals as arrays
 from deepsound.weights.formats import NOT_WEIGHTS, damaged, format_of, safetensors_header
 
 if TYPE_CHECKING:
@@ -33,8 +33,9 @@ def read_tensors(path: Path | str, unwrap: Iterable[str] = ()) -> dict[str, Any]
     try:
         tensors = _read_folder(path) if path.is_dir() else _read_file(path)
     except OSError as error:
-        raise EngineError(f"The weights {path} cannot be read: {error.strerror or error}. Check the path and its "
-                          "permissions.") from error
+        raise EngineError(
+            f"The weights {path} cannot be read: {error.strerror or error}. Check the path and its permissions."
+        ) from error
     for wrapper in unwrap:
         if isinstance(tensors.get(wrapper), Mapping):
             return dict(tensors[wrapper])
@@ -53,12 +54,16 @@ def _read_file(path: Path) -> dict[str, Any]:
 def _read_folder(folder: Path) -> dict[str, Any]:
     shards = sorted(folder.glob("*.safetensors")) or sorted(folder.glob("pytorch_model*.bin"))
     if not shards:
-        raise EngineError(f"The folder {folder} holds no weights: there is no .safetensors file and no "
-                          "pytorch_model.bin in it. Name the folder they are in.")
+        raise EngineError(
+            f"The folder {folder} holds no weights: there is no .safetensors file and no "
+            "pytorch_model.bin in it. Name the folder they are in."
+        )
     expected = {int(count) for shard in shards if (count := _shard_count(shard.name))}
     if expected and expected != {len(shards)}:
-        raise EngineError(f"The folder {folder} holds {len(shards)} of {max(expected)} files of its weights; get the "
-                          "others, for one with `deepsound models download`.")
+        raise EngineError(
+            f"The folder {folder} holds {len(shards)} of {max(expected)} files of its weights; get the "
+            "others, for one with `deepsound models download`."
+        )
     return {name: tensor for shard in shards for name, tensor in _read_file(shard).items()}
 
 
@@ -90,8 +95,10 @@ def _read_torch(path: Path, mapped: bool) -> dict[str, Any]:
     except Exception as error:  # the file opens; torch fails in many ways on what is inside, OSError among them
         raise damaged(path, f"it is cut off or damaged ({_first_line(error)})") from error
     if not _holds_tensors(content):
-        raise EngineError(f"The weights {path} cannot be used: the file holds a {type(content).__name__} and not "
-                          "tensors by name. Choose the checkpoint's own file.")
+        raise EngineError(
+            f"The weights {path} cannot be used: the file holds a {type(content).__name__} and not "
+            "tensors by name. Choose the checkpoint's own file."
+        )
     return dict(content)
 
 
@@ -112,9 +119,11 @@ def _refused(path: Path, error: Exception) -> EngineError:
     wanted = re.search(r"(?:GLOBAL|class) ([\w.]+)", str(error))
     if wanted is None:
         return damaged(path, f"it is cut off or damaged ({_first_line(error)})")
-    return EngineError(f"The weights {path} were not loaded: the file wants {wanted.group(1)} to be called, and a "
-                       "checkpoint needs tensors only. It may be harmful. Use a .safetensors file of the same weights, "
-                       "from where they are published.")
+    return EngineError(
+        f"The weights {path} were not loaded: the file wants {wanted.group(1)} to be called, and a "
+        "checkpoint needs tensors only. It may be harmful. Use a .safetensors file of the same weights, "
+        "from where they are published."
+    )
 
 
 def _holds_tensors(content: object, deep: bool = True) -> bool:
@@ -122,8 +131,9 @@ def _holds_tensors(content: object, deep: bool = True) -> bool:
 
     if not isinstance(content, Mapping) or not all(isinstance(name, str) for name in content):
         return False
-    return any(isinstance(value, torch.Tensor) or (deep and _holds_tensors(value, deep=False))
-               for value in content.values())
+    return any(
+        isinstance(value, torch.Tensor) or (deep and _holds_tensors(value, deep=False)) for value in content.values()
+    )
 
 
 def _first_line(error: Exception) -> str:
@@ -131,7 +141,10 @@ def _first_line(error: Exception) -> str:
 
 
 def fill(
-    build: Callable[[], Network], tensors: Mapping[str, Tensor], dtype: torch.dtype, source: Path | str,
+    build: Callable[[], Network],
+    tensors: Mapping[str, Tensor],
+    dtype: torch.dtype,
+    source: Path | str,
 ) -> Network:
     """The network that `build` makes, holding `tensors` in `dtype`, in eval mode and without gradients.
 
@@ -144,8 +157,10 @@ def fill(
     with torch.device("meta"):
         network = build()
     _check(network.state_dict(), tensors, source)
-    state = {name: tensor.detach().to(dtype) if tensor.is_floating_point() else tensor.detach()
-             for name, tensor in tensors.items()}
+    state = {
+        name: tensor.detach().to(dtype) if tensor.is_floating_point() else tensor.detach()
+        for name, tensor in tensors.items()
+    }
     network.load_state_dict(state, strict=True, assign=True)
     _fill_derived(network, build, dtype)
     return network.eval().requires_grad_(False)
@@ -156,13 +171,18 @@ def _check(expected: Mapping[str, Tensor], given: Mapping[str, Tensor], source: 
     for what, names in (("missing", expected.keys() - given.keys()), ("unexpected", given.keys() - expected.keys())):
         if names:
             problems.append(f"{len(names)} {what}: {_some(names)}")
-    shapes = [f"{name} is {_shape(given[name])} and should be {_shape(tensor)}" for name, tensor in expected.items()
-              if name in given and given[name].shape != tensor.shape]
+    shapes = [
+        f"{name} is {_shape(given[name])} and should be {_shape(tensor)}"
+        for name, tensor in expected.items()
+        if name in given and given[name].shape != tensor.shape
+    ]
     if shapes:
         problems.append(f"{len(shapes)} of another shape: {_some(shapes)}")
     if problems:
-        raise EngineError(f"The weights {source} do not fit this network; tensors {'; '.join(problems)}. They are for "
-                          "another model or variant: choose the right file, or the engine it is for.")
+        raise EngineError(
+            f"The weights {source} do not fit this network; tensors {'; '.join(problems)}. They are for "
+            "another model or variant: choose the right file, or the engine it is for."
+        )
 
 
 def _some(items: Iterable[str]) -> str:
@@ -180,7 +200,7 @@ def _fill_derived(network: nn.Module, build: Callable[[], nn.Module], dtype: tor
     absent = [name for name, buffer in network.named_buffers() if buffer.is_meta]
     if not absent:
         return
-    from deepsound.weights.unfilled import real_buffers
+    from deepsound.weights.meta_init import real_buffers
 
     with real_buffers():
         values = dict(build().named_buffers())

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from deepsound.errors import EngineError
 from deepsound.weights.catalogue import HubSource, PublishedFile, Weights
-from deepsound.weights.places import Places, default_places
+from deepsound.weights.search_paths import Places, default_places
 
 # Whole files before halved ones, and what can be read without unpickling first.
 SUFFIXES = (".safetensors", ".pth", ".pt", ".ckpt", ".bin")
@@ -34,9 +34,11 @@ def require(weights: Weights, places: Places | None = None) -> Path:
     if found is not None:
         return found
     named = "the folder" if weights.kind == "folder" else "the file"
-    raise EngineError(f"The weights {weights.id} ({weights.what}) are not on this machine. Fetch them with `deepsound "
-                      f"models download {weights.id}` (`--download` on a run, `download` on a node), or put {named} "
-                      f"{target(weights, places)} there yourself; it comes from {origin(weights)}.")
+    raise EngineError(
+        f"The weights {weights.id} ({weights.what}) are not on this machine. Fetch them with `deepsound "
+        f"models download {weights.id}` (`--download` on a run, `download` on a node), or put {named} "
+        f"{target(weights, places)} there yourself; it comes from {origin(weights)}."
+    )
 
 
 def candidates(weights: Weights, places: Places) -> Iterator[Path]:
@@ -105,7 +107,8 @@ def _every_form(stem: Path) -> Iterator[Path]:
 
 def _holds(weights: Weights, folder: Path) -> bool:
     return folder.is_dir() and all(
-        any(any(folder.glob(pattern)) for pattern in alternatives.split("|")) for alternatives in weights.holds)
+        any(any(folder.glob(pattern)) for pattern in alternatives.split("|")) for alternatives in weights.holds
+    )
 
 
 def _explicit(weights: Weights, path: Path) -> Path:
@@ -122,8 +125,10 @@ def _explicit(weights: Weights, path: Path) -> Path:
         problem = f"that folder has no file of theirs, {weights.files[0].name} for one"
     else:
         problem = "there is no such file"
-    raise EngineError(f"The path given for the weights {weights.id}, {path}, cannot be used: {problem}. Correct the "
-                      "path, or leave it out to have them searched for.")
+    raise EngineError(
+        f"The path given for the weights {weights.id}, {path}, cannot be used: {problem}. Correct the "
+        "path, or leave it out to have them searched for."
+    )
 
 
 def _inside(weights: Weights, folder: Path) -> Path | None:

@@ -8,7 +8,7 @@ from deepsound.runtime.execution import Execution
 from deepsound.runtime.progress import Progress
 from deepsound.weights.catalogue import weights
 from deepsound.weights.locate import require
-from deepsound.weights.places import default_places
+from deepsound.weights.search_paths import default_places
 
 
 def obtain(id: str, execution: Execution, progress: Progress = Progress()) -> Path:

@@ -126,11 +126,15 @@ def refused(source: Source, status: int) -> Unavailable:
     """The error for a source that answered with `status`: what it means and what to do."""
     if status in (401, 403) and isinstance(source, HubSource):
         page = f"{_endpoint() or 'https://huggingface.co'}/{source.repo}"
-        return Unavailable(f"The hub did not give {address(source)}: the repository is gated, private or gone (HTTP "
-                           f"{status}). Accept its terms at {page}, then log in with `hf auth login` or set HF_TOKEN.")
+        return Unavailable(
+            f"The hub did not give {address(source)}: the repository is gated, private or gone (HTTP "
+            f"{status}). Accept its terms at {page}, then log in with `hf auth login` or set HF_TOKEN."
+        )
     if status in (404, 410):
-        return Unavailable(f"There is no {address(source)} any more (HTTP {status}); it was moved or taken down. Get "
-                           "the file from elsewhere and put it in place yourself.")
+        return Unavailable(
+            f"There is no {address(source)} any more (HTTP {status}); it was moved or taken down. Get "
+            "the file from elsewhere and put it in place yourself."
+        )
     return Unavailable(f"{address(source)} was not given (HTTP {status}); try again later.")
 
 

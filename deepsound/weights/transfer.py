@@ -11,8 +11,8 @@ from pathlib import Path
 
 from deepsound.errors import DeepSoundError
 from deepsound.media.files import output_error
+from deepsound.runtime.background import run_aside
 from deepsound.runtime.progress import Progress
-from deepsound.weights.aside import run_aside
 from deepsound.weights.catalogue import Source
 from deepsound.weights.remote import Answer, Remote, Unavailable, address, opened, refused
 
@@ -64,7 +64,8 @@ class _Transfer:
                     raise Unavailable(
                         f"The download of {address(self.source)} broke off {ATTEMPTS} times in a row ({error}). What "
                         "has come is kept: run the same command again to go on from there. Where the hub cannot be "
-                        "reached, set HF_ENDPOINT to a mirror.") from error
+                        "reached, set HF_ENDPOINT to a mirror."
+                    ) from error
                 stop.wait(PAUSE_S * failures)
 
     def _attempt(self) -> None:
@@ -98,8 +99,10 @@ class _Transfer:
         if answer.status not in (200, 206):
             raise refused(self.source, answer.status)
         if answer.headers.get("content-type", "").startswith("text/html"):
-            raise Unavailable(f"{address(self.source)} answered with a web page instead of the file. A login page of "
-                              "the network or a proxy may be in between; open the address in a browser to see it.")
+            raise Unavailable(
+                f"{address(self.source)} answered with a web page instead of the file. A login page of "
+                "the network or a proxy may be in between; open the address in a browser to see it."
+            )
         begin = offset if answer.status == 206 else 0
         self._check_length(answer, begin)
         return begin
@@ -111,8 +114,10 @@ class _Transfer:
         if self.total is None:
             self.total = begin + int(length)
         elif self.total != begin + int(length):
-            raise Unavailable(f"{address(self.source)} now has {begin + int(length)} bytes where {self.total} were "
-                              "published; it is another file.")
+            raise Unavailable(
+                f"{address(self.source)} now has {begin + int(length)} bytes where {self.total} were "
+                "published; it is another file."
+            )
 
     def _append(self, answer: Answer, offset: int) -> None:
         try:

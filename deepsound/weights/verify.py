@@ -12,7 +12,7 @@ from deepsound.weights.catalogue import Weights
 from deepsound.weights.integrity import mismatch, not_a_checkpoint
 from deepsound.weights.load import read_tensors
 from deepsound.weights.locate import find
-from deepsound.weights.places import Places, default_places
+from deepsound.weights.search_paths import Places, default_places
 
 # verified: size and hash are the published ones. readable: it opens, and nobody states what its hash should be.
 Status = Literal["verified", "readable", "damaged", "missing"]
@@ -40,8 +40,10 @@ def verify(weights: Weights, places: Places | None = None, progress: Progress = 
     if path is None:
         return (Checked(weights.id, "missing", "not on this machine"),)
     files = _files(weights, path)
-    return tuple(_check(weights, file, progress.part(number / len(files), (number + 1) / len(files)))
-                 for number, file in enumerate(files))
+    return tuple(
+        _check(weights, file, progress.part(number / len(files), (number + 1) / len(files)))
+        for number, file in enumerate(files)
+    )
 
 
 def _files(weights: Weights, path: Path) -> list[Path]:
@@ -72,8 +74,11 @@ def _compared(weights: Weights, path: Path, progress: Progress) -> Checked:
         problem = mismatch(path, file, progress)
         if problem is None:
             proof = " and ".join(kind for kind in ("sha256", "md5") if getattr(file, kind))
-            return (Checked(weights.id, "verified", f"{proof} as published", path) if proof else
-                    Checked(weights.id, "readable", "size as published, no hash is stated", path))
+            return (
+                Checked(weights.id, "verified", f"{proof} as published", path)
+                if proof
+                else Checked(weights.id, "readable", "size as published, no hash is stated", path)
+            )
         problems.append(problem)
     if problems:
         return Checked(weights.id, "damaged", problems[0], path)

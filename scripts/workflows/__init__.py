@@ -15,8 +15,10 @@ DESCRIPTIONS: dict[str, Callable[[Sheet], None]] = {
     "clean_existing_footage": embedded.clean_existing_footage,
     "another_generator": embedded.another_generator,
     "api_automation": embedded.api_automation,
-    **{f"deepsound_s4_{fallback}": partial(published.deepsound_s4, fallback=fallback)
-       for fallback in published.FALLBACKS},
+    **{
+        f"deepsound_s4_{fallback}": partial(published.deepsound_s4, fallback=fallback)
+        for fallback in published.FALLBACKS
+    },
     "deepsound_s3": published.deepsound_s3,
     "qa_instead_of_cot": published.qa_instead_of_cot,
     "foleycrafter": published.foleycrafter,

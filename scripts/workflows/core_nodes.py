@@ -14,12 +14,18 @@ def _node(node_id: str, inputs: list[SimpleNamespace], outputs: list[SimpleNames
     return SimpleNamespace(node_id=node_id, inputs=inputs, outputs=outputs)
 
 
-CORE = {node.node_id: node for node in (
-    _node("LoadVideo", [_item("file", "COMBO", upload=True)], [_item("video", "VIDEO", display_name="VIDEO")]),
-    _node("GetVideoComponents", [_item("video", "VIDEO")],
-          [_item("images", "IMAGE"), _item("audio", "AUDIO"), _item("fps", "FLOAT")]),
-    _node("PreviewAny", [_item("source", "*")], []),
-    _node("PreviewAudio", [_item("audio", "AUDIO")], []),
-    # Newer cores call it deprecated in favour of a node that older ones lack.
-    _node("SaveAudio", [_item("audio", "AUDIO"), _item("filename_prefix", "STRING", default="audio/ComfyUI")], []),
-)}
+CORE = {
+    node.node_id: node
+    for node in (
+        _node("LoadVideo", [_item("file", "COMBO", upload=True)], [_item("video", "VIDEO", display_name="VIDEO")]),
+        _node(
+            "GetVideoComponents",
+            [_item("video", "VIDEO")],
+            [_item("images", "IMAGE"), _item("audio", "AUDIO"), _item("fps", "FLOAT")],
+        ),
+        _node("PreviewAny", [_item("source", "*")], []),
+        _node("PreviewAudio", [_item("audio", "AUDIO")], []),
+        # Newer cores call it deprecated in favour of a node that older ones lack.
+        _node("SaveAudio", [_item("audio", "AUDIO"), _item("filename_prefix", "STRING", default="audio/ComfyUI")], []),
+    )
+}

@@ -25,23 +25,38 @@ NO_WEIGHTS = "Needs no weights and no network: every engine in it is part of the
 
 def offline_draft(sheet: Sheet) -> None:
     """All four steps on the embedded engines."""
-    about(sheet, f"## Offline draft\n\nAll four steps with the engines that come with the package. `draft` is "
-                 f"procedural foley, driven by what moves: impacts, scrapes, whooshes. A draft of the sound, and a way "
-                 f"to try the steps.\n\n{NO_WEIGHTS}\n\nPress *Queue* or *Run*.")
-    video, one, two, three, four, end = map(sheet.group, (
-        "The video", "Step 1: generate", "Step 2: judge", "Step 3: remove", "Step 4: fall back", "Save"))
+    about(
+        sheet,
+        f"## Offline draft\n\nAll four steps with the engines that come with the package. `draft` is "
+        f"procedural foley, driven by what moves: impacts, scrapes, whooshes. A draft of the sound, and a way "
+        f"to try the steps.\n\n{NO_WEIGHTS}\n\nPress *Queue* or *Run*.",
+    )
+    video, one, two, three, four, end = map(
+        sheet.group, ("The video", "Step 1: generate", "Step 2: judge", "Step 3: remove", "Step 4: fall back", "Save")
+    )
     loaded = load(video)
     one.note("Words choose the material: *metal, wood, gravel*.")
     coarse = one.card("DeepSoundGenerateAudio", "Step 1: generate", video=loaded["video"], engine="draft")
     four.note("The second generator runs only when the background is silent.")
-    again = four.card("DeepSoundGenerateAudio", "Step 4, neg: generate again, avoiding voices", video=loaded["video"],
-                      engine="draft", negative_prompt=AVOIDED)
+    again = four.card(
+        "DeepSoundGenerateAudio",
+        "Step 4, neg: generate again, avoiding voices",
+        video=loaded["video"],
+        engine="draft",
+        negative_prompt=AVOIDED,
+    )
     two.note("`rules` listens for a voice, looks for people, and follows the rule of the paper.")
     verdict = judge(two, loaded["video"], coarse["audio"], "rules")
     three.note("Runs only when the verdict is yes. `bs_roformer_tiny` is a small network of this project, for speech.")
     parts = separate(three, coarse["audio"], "bs_roformer_tiny")
-    final = choose(four, "neg", verdict["voice_over"], coarse=coarse["audio"], background=parts["background"],
-                   regenerated=again["audio"])
+    final = choose(
+        four,
+        "neg",
+        verdict["voice_over"],
+        coarse=coarse["audio"],
+        background=parts["background"],
+        regenerated=again["audio"],
+    )
     save(end, loaded["video"], final["audio"], "draft")
     show(end, final["chosen"], "The final sound is")
     compare(sheet, loaded["video"], coarse["audio"], final["audio"])
@@ -49,12 +64,14 @@ def offline_draft(sheet: Sheet) -> None:
 
 def clean_existing_footage(sheet: Sheet) -> None:
     """The video's own sound, judged and cleaned."""
-    about(sheet, f"## Clean existing footage\n\nTakes the voice-over out of a video's own sound. Nothing is generated: "
-                 f"the sound is judged, and cleaned only if somebody speaks who is not in the picture.\n\n{NO_WEIGHTS}"
-                 f"\n\nFor a better separation choose `bs_roformer` in step 3 (0.64 GB; no licence is stated for the "
-                 f"weights).")
-    video, two, three, four, end = map(sheet.group, (
-        "The video", "Judge", "Remove", "Choose", "Save"))
+    about(
+        sheet,
+        f"## Clean existing footage\n\nTakes the voice-over out of a video's own sound. Nothing is generated: "
+        f"the sound is judged, and cleaned only if somebody speaks who is not in the picture.\n\n{NO_WEIGHTS}"
+        f"\n\nFor a better separation choose `bs_roformer` in step 3 (0.64 GB; no licence is stated for the "
+        f"weights).",
+    )
+    video, two, three, four, end = map(sheet.group, ("The video", "Judge", "Remove", "Choose", "Save"))
     loaded = load(video, NARRATED)
     two.note("Judges the video's own sound.")
     verdict = judge(two, loaded["video"], loaded["audio"], "rules", "Is there voice-over?")
@@ -67,10 +84,13 @@ def clean_existing_footage(sheet: Sheet) -> None:
 
 def compare_two_generators(sheet: Sheet) -> None:
     """The same video through two generators, judged, measured and heard side by side."""
-    about(sheet, f"## Compare two generators\n\nOne video, two sounds, the same judge and the same measures. Put any "
-                 f"two generators on the cards.\n\n### Needs\n\nA: nothing, `draft` is part of the package.\n\n"
-                 f"B: {MMAUDIO}\n\n*Score* measures voice and loudness with no weights; for IB and DeSync it wants "
-                 f"ImageBind (CC-BY-NC 4.0) and Synchformer (MIT), and says so.\n\n{FETCH}")
+    about(
+        sheet,
+        f"## Compare two generators\n\nOne video, two sounds, the same judge and the same measures. Put any "
+        f"two generators on the cards.\n\n### Needs\n\nA: nothing, `draft` is part of the package.\n\n"
+        f"B: {MMAUDIO}\n\n*Score* measures voice and loudness with no weights; for IB and DeSync it wants "
+        f"ImageBind (CC-BY-NC 4.0) and Synchformer (MIT), and says so.\n\n{FETCH}",
+    )
     video, one, two, three = map(sheet.group, ("The video", "Two generators", "Voice-over?", "Measures"))
     loaded = load(video)
     first = one.card("DeepSoundGenerateAudio", "Generator A: draft", video=loaded["video"], engine="draft")
@@ -88,12 +108,17 @@ def compare_two_generators(sheet: Sheet) -> None:
 
 def another_generator(sheet: Sheet) -> None:
     """Steps 2 to 4 for a sound that another pack made, with core nodes around them."""
-    about(sheet, f"## Somebody else's generator\n\nSteps 2 to 4 for the sound of any generator: HunyuanVideo-Foley, "
-                 f"ThinkSound, LTX, a closed service, a recording. Whatever gives an AUDIO can be wired in.\n\nHere "
-                 f"core's *Get Video Components* stands where that generator would be, and gives the video's own "
-                 f"sound.\n\n{NO_WEIGHTS}")
-    video, one, two, three, four, end = map(sheet.group, (
-        "The video", "Step 1: another generator", "Step 2: judge", "Step 3: remove", "Step 4: fall back", "Save"))
+    about(
+        sheet,
+        f"## Somebody else's generator\n\nSteps 2 to 4 for the sound of any generator: HunyuanVideo-Foley, "
+        f"ThinkSound, LTX, a closed service, a recording. Whatever gives an AUDIO can be wired in.\n\nHere "
+        f"core's *Get Video Components* stands where that generator would be, and gives the video's own "
+        f"sound.\n\n{NO_WEIGHTS}",
+    )
+    video, one, two, three, four, end = map(
+        sheet.group,
+        ("The video", "Step 1: another generator", "Step 2: judge", "Step 3: remove", "Step 4: fall back", "Save"),
+    )
     loaded = video.card("LoadVideo", "Load Video (core)", file=NARRATED)
     one.note("**Replace this node** by the generator of another pack, and connect its AUDIO where this one's goes.")
     made = one.card("GetVideoComponents", "Another generator's AUDIO", video=loaded["video"])
@@ -106,10 +131,13 @@ def another_generator(sheet: Sheet) -> None:
 
 def api_automation(sheet: Sheet) -> None:
     """The shortest graph for programs: three cards, every setting on one of them."""
-    about(sheet, f"## For programs\n\nThree cards with every setting on the middle one: a graph to send from a "
-                 f"program. `workflows/api/api_automation.json` is this graph as the server takes it;\n\n`deepsound "
-                 f"comfy submit workflows/api/api_automation.json --video clip.mp4`\n\nuploads, runs and fetches, and "
-                 f"`demo/comfy_client.py` is a client of ten lines.\n\n{NO_WEIGHTS}")
+    about(
+        sheet,
+        f"## For programs\n\nThree cards with every setting on the middle one: a graph to send from a "
+        f"program. `workflows/api/api_automation.json` is this graph as the server takes it;\n\n`deepsound "
+        f"comfy submit workflows/api/api_automation.json --video clip.mp4`\n\nuploads, runs and fetches, and "
+        f"`demo/comfy_client.py` is a client of ten lines.\n\n{NO_WEIGHTS}",
+    )
     video, steps, end = sheet.group("The video"), sheet.group("All steps"), sheet.group("Save")
     loaded = load(video, SILENT)
     steps.note("`auto` takes the video's own sound if it has one, and drafts one if not.")

@@ -24,7 +24,7 @@ from .steps import (
 
 FALLBACKS = {
     "neg": "**neg**: where only silence is left, the sound is generated again, avoiding voices. The second card runs "
-           "only then, and does not encode the picture again.",
+    "only then, and does not encode the picture again.",
     "rep": "**rep**: where only silence is left, the coarse sound is kept, voice and all.",
     "rm": "**rm**: where only silence is left, the video stays silent.",
 }
@@ -33,24 +33,32 @@ NEEDS = f"{MMAUDIO}\n\n{VIDEOLLAMA}\n\n{ROFORMER}\n\n{ASSEMBLED}\n\n{FETCH}"
 
 def deepsound_s4(sheet: Sheet, fallback: str) -> None:
     """All four steps, with one of the three fallbacks."""
-    about(sheet, f"## DeepSound, all four steps\n\nMakes a sound for a video, judges whether somebody speaks who is "
-                 f"not in the picture, takes that voice out, and falls back where only silence is left.\n\n"
-                 f"{FALLBACKS[fallback]}\n\n### Needs\n\n{NEEDS}")
-    video, one, two, three, four, end = map(sheet.group, (
-        "The video", "Step 1: generate", "Step 2: judge", "Step 3: remove", "Step 4: fall back", "Save"))
+    about(
+        sheet,
+        f"## DeepSound, all four steps\n\nMakes a sound for a video, judges whether somebody speaks who is "
+        f"not in the picture, takes that voice out, and falls back where only silence is left.\n\n"
+        f"{FALLBACKS[fallback]}\n\n### Needs\n\n{NEEDS}",
+    )
+    video, one, two, three, four, end = map(
+        sheet.group, ("The video", "Step 1: generate", "Step 2: judge", "Step 3: remove", "Step 4: fall back", "Save")
+    )
     loaded = load(video)
     one.note("Words are welcome: *metal, gravel, rain*. The same seed gives the same sound.")
     coarse = mmaudio(one, "Step 1: generate", loaded["video"])
     again = {}
     if fallback == "neg":
         four.note("Generated again only when the background is silent.")
-        again = {"regenerated": mmaudio(four, "Generate again, avoiding voices", loaded["video"],
-                                        negative_prompt=AVOIDED)["audio"]}
+        again = {
+            "regenerated": mmaudio(four, "Generate again, avoiding voices", loaded["video"], negative_prompt=AVOIDED)[
+                "audio"
+            ]
+        }
     verdict = _judge_and_plan(video, two, loaded, coarse["audio"])
     three.note("Runs only when the verdict is yes. Background and voice add up to the coarse sound.")
     parts = separate(three, coarse["audio"], "bs_roformer")
-    final = choose(four, fallback, verdict["voice_over"], coarse=coarse["audio"], background=parts["background"],
-                   **again)
+    final = choose(
+        four, fallback, verdict["voice_over"], coarse=coarse["audio"], background=parts["background"], **again
+    )
     save(end, loaded["video"], final["audio"], f"s4_{fallback}")
     show(end, final["chosen"], "The final sound is")
     compare(sheet, loaded["video"], coarse["audio"], final["audio"])
@@ -58,8 +66,10 @@ def deepsound_s4(sheet: Sheet, fallback: str) -> None:
 
 def _judge_and_plan(video: Group, two: Group, loaded: Card, coarse: Wire) -> Card:
     engine = "videollama2_cot"
-    two.note("The model looks and listens, and writes summary, caption, reasoning and conclusion. An answer that "
-             "cannot be read is *undecided*.")
+    two.note(
+        "The model looks and listens, and writes summary, caption, reasoning and conclusion. An answer that "
+        "cannot be read is *undecided*."
+    )
     verdict = judge(two, loaded["video"], coarse, engine)
     plan = video.card("DeepSoundCoTPlan", "Step 0: the plan", video=loaded["video"], engine=engine)
     show(video, plan["plan"], "The plan")
@@ -68,28 +78,42 @@ def _judge_and_plan(video: Group, two: Group, loaded: Card, coarse: Wire) -> Car
 
 def deepsound_s3(sheet: Sheet) -> None:
     """Three steps: what is left after the voice was removed is final, silent or not."""
-    about(sheet, f"## DeepSound, three steps\n\nGenerate, judge, remove. There is no fallback: what is left after the "
-                 f"voice was removed is final, even if it is silent.\n\n### Needs\n\n{NEEDS}")
-    video, one, two, three, end = map(sheet.group, (
-        "The video", "Step 1: generate", "Step 2: judge", "Step 3: remove", "Save"))
+    about(
+        sheet,
+        f"## DeepSound, three steps\n\nGenerate, judge, remove. There is no fallback: what is left after the "
+        f"voice was removed is final, even if it is silent.\n\n### Needs\n\n{NEEDS}",
+    )
+    video, one, two, three, end = map(
+        sheet.group, ("The video", "Step 1: generate", "Step 2: judge", "Step 3: remove", "Save")
+    )
     loaded = load(video)
     coarse = mmaudio(one, "Step 1: generate", loaded["video"])
     verdict = _judge_and_plan(video, two, loaded, coarse["audio"])
-    three.note("The verdict is wired into *enabled*: without voice-over the sound passes unchanged and nothing is "
-               "loaded.")
-    parts = three.card("DeepSoundVocalSeparate", "Step 3: remove the voice, if there is one", audio=coarse["audio"],
-                       engine="bs_roformer", enabled=verdict["voice_over"])
+    three.note(
+        "The verdict is wired into *enabled*: without voice-over the sound passes unchanged and nothing is loaded."
+    )
+    parts = three.card(
+        "DeepSoundVocalSeparate",
+        "Step 3: remove the voice, if there is one",
+        audio=coarse["audio"],
+        engine="bs_roformer",
+        enabled=verdict["voice_over"],
+    )
     save(end, loaded["video"], parts["background"], "s3")
     compare(sheet, loaded["video"], coarse["audio"], parts["background"], voice=parts["voice"])
 
 
 def qa_instead_of_cot(sheet: Sheet) -> None:
     """All four steps, with the reasoner that answers with a letter."""
-    about(sheet, f"## A letter instead of a chain of thought\n\nThe same four steps, judged by `videollama2_qa`, which "
-                 f"was trained to answer the question with a letter: quicker, and without reasons.\n\n"
-                 f"{FALLBACKS['rep']}\n\n### Needs\n\n{NEEDS}")
-    video, one, two, three, four, end = map(sheet.group, (
-        "The video", "Step 1: generate", "Step 2: judge", "Step 3: remove", "Step 4: fall back", "Save"))
+    about(
+        sheet,
+        f"## A letter instead of a chain of thought\n\nThe same four steps, judged by `videollama2_qa`, which "
+        f"was trained to answer the question with a letter: quicker, and without reasons.\n\n"
+        f"{FALLBACKS['rep']}\n\n### Needs\n\n{NEEDS}",
+    )
+    video, one, two, three, four, end = map(
+        sheet.group, ("The video", "Step 1: generate", "Step 2: judge", "Step 3: remove", "Step 4: fall back", "Save")
+    )
     loaded = load(video)
     coarse = mmaudio(one, "Step 1: generate", loaded["video"])
     two.note("Put `videollama2_cot` here to compare the two verdicts on the same sound: nothing else runs again.")
@@ -103,11 +127,15 @@ def qa_instead_of_cot(sheet: Sheet) -> None:
 def foleycrafter(sheet: Sheet) -> None:
     """The four steps with FoleyCrafter in step 1."""
     needs = f"{FOLEYCRAFTER}\n\n{VIDEOLLAMA}\n\n{ROFORMER}\n\n{ASSEMBLED}\n\n{FETCH}"
-    about(sheet, f"## FoleyCrafter in step 1\n\nThe same four steps, with the second generator DeepSound-V1 was "
-                 f"measured with. It times its sound by the onsets it sees. Ten seconds at a time: longer videos are "
-                 f"done in windows.\n\n{FALLBACKS['rep']}\n\n### Needs\n\n{needs}")
-    video, one, two, three, four, end = map(sheet.group, (
-        "The video", "Step 1: generate", "Step 2: judge", "Step 3: remove", "Step 4: fall back", "Save"))
+    about(
+        sheet,
+        f"## FoleyCrafter in step 1\n\nThe same four steps, with the second generator DeepSound-V1 was "
+        f"measured with. It times its sound by the onsets it sees. Ten seconds at a time: longer videos are "
+        f"done in windows.\n\n{FALLBACKS['rep']}\n\n### Needs\n\n{needs}",
+    )
+    video, one, two, three, four, end = map(
+        sheet.group, ("The video", "Step 1: generate", "Step 2: judge", "Step 3: remove", "Step 4: fall back", "Save")
+    )
     loaded = load(video)
     one.note("*temporal_scale* is how strictly seen onsets are followed, *semantic_scale* how much the picture leads.")
     coarse = one.card("DeepSoundFoleyCrafterGenerate", "Step 1: generate", video=loaded["video"])
@@ -119,8 +147,11 @@ def foleycrafter(sheet: Sheet) -> None:
 
 def direct_v2a(sheet: Sheet) -> None:
     """MMAudio alone, as a baseline."""
-    about(sheet, f"## Direct video to audio\n\nMMAudio alone, as other packs run it: no judgement, nothing removed. "
-                 f"What the other steps are measured against.\n\n### Needs\n\n{MMAUDIO}\n\n{FETCH}")
+    about(
+        sheet,
+        f"## Direct video to audio\n\nMMAudio alone, as other packs run it: no judgement, nothing removed. "
+        f"What the other steps are measured against.\n\n### Needs\n\n{MMAUDIO}\n\n{FETCH}",
+    )
     video, one, end = sheet.group("The video"), sheet.group("Generate"), sheet.group("Save")
     loaded = load(video)
     one.note("MMAudio was trained on 8 seconds; much longer sounds lose quality.")
@@ -130,10 +161,13 @@ def direct_v2a(sheet: Sheet) -> None:
 
 def several_takes(sheet: Sheet) -> None:
     """Four sounds from four seeds as one batch, the voice taken out of each."""
-    about(sheet, f"## Several takes\n\nFour sounds for one video, from four seeds. The picture is encoded once. All "
-                 f"takes travel as one batch: the voice is taken out of each, and each becomes a file of its own in "
-                 f"the output folder.\n\nTo put one under the video, load it with core's *Load Audio* and wire it into "
-                 f"*Mux and Save Video*.\n\n### Needs\n\n{MMAUDIO}\n\n{ROFORMER}\n\n{FETCH}")
+    about(
+        sheet,
+        f"## Several takes\n\nFour sounds for one video, from four seeds. The picture is encoded once. All "
+        f"takes travel as one batch: the voice is taken out of each, and each becomes a file of its own in "
+        f"the output folder.\n\nTo put one under the video, load it with core's *Load Audio* and wire it into "
+        f"*Mux and Save Video*.\n\n### Needs\n\n{MMAUDIO}\n\n{ROFORMER}\n\n{FETCH}",
+    )
     video, one, three, end = map(sheet.group, ("The video", "Four takes", "Remove the voice", "Save each take"))
     loaded = load(video)
     one.note("*takes* is how many: seed, seed + 1, ...")
@@ -146,10 +180,19 @@ def several_takes(sheet: Sheet) -> None:
 
 def text_to_sound(sheet: Sheet) -> None:
     """Sound from words alone."""
-    about(sheet, f"## Text to sound\n\nMMAudio without a picture: the prompt alone leads, and the card says how "
-                 f"long.\n\n### Needs\n\n{MMAUDIO}\n\n{FETCH}")
+    about(
+        sheet,
+        f"## Text to sound\n\nMMAudio without a picture: the prompt alone leads, and the card says how "
+        f"long.\n\n### Needs\n\n{MMAUDIO}\n\n{FETCH}",
+    )
     words, end = sheet.group("Words to sound"), sheet.group("Save")
     words.note("Nothing is connected to *video*. *duration* 0 would mean 8 seconds.")
-    sound = words.card("DeepSoundMMAudioGenerate", "Sound from words", variant="mmaudio_large_44k_v2",
-                       prompt="heavy rain on a tin roof, distant thunder", negative_prompt=AVOIDED, duration=8.0)
+    sound = words.card(
+        "DeepSoundMMAudioGenerate",
+        "Sound from words",
+        variant="mmaudio_large_44k_v2",
+        prompt="heavy rain on a tin roof, distant thunder",
+        negative_prompt=AVOIDED,
+        duration=8.0,
+    )
     end.card("SaveAudio", "Save the sound", audio=sound["audio"], filename_prefix="DeepSound/text")

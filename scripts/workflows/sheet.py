@@ -15,9 +15,17 @@ WIDGET_TYPES = {"BOOLEAN", "COMBO", "FLOAT", "INT", "STRING"}
 # Pixels on the page; what the pack's and the core's own panels add to a card was measured there.
 MARGIN, GAP, TITLE, SLOT, WIDGET, TEXT = 30, 40, 36, 22, 28, 96
 PANELS = {
-    "DeepSoundLoadVideo": 330, "LoadVideo": 330, "DeepSoundMuxVideo": 330, "DeepSoundVoiceOverCoT": 360,
-    "DeepSoundPipeline": 330, "DeepSoundCompare": 640, "DeepSoundScore": 180, "DeepSoundGenerateAudio": 40,
-    "PreviewAny": 110, "PreviewAudio": 90, "SaveAudio": 90,
+    "DeepSoundLoadVideo": 330,
+    "LoadVideo": 330,
+    "DeepSoundMuxVideo": 330,
+    "DeepSoundVoiceOverCoT": 360,
+    "DeepSoundPipeline": 330,
+    "DeepSoundCompare": 640,
+    "DeepSoundScore": 180,
+    "DeepSoundGenerateAudio": 40,
+    "PreviewAny": 110,
+    "PreviewAudio": 90,
+    "SaveAudio": 90,
 }
 NOTE, NOTE_LINE, NOTE_CHARACTERS = "MarkdownNote", 20, 50
 FIRST_NOTE = 101
@@ -109,10 +117,17 @@ class Sheet:
 
     def api(self) -> dict[str, Any]:
         """What a program sends to the server."""
-        return {str(card.number): {
-            "inputs": {**{name: value for name, value in card.values.items() if name not in card.wires},
-                       **{name: [str(wire.card.number), wire.slot] for name, wire in card.wires.items()}},
-            "class_type": card.schema.node_id, "_meta": {"title": card.title}} for card in self.cards}
+        return {
+            str(card.number): {
+                "inputs": {
+                    **{name: value for name, value in card.values.items() if name not in card.wires},
+                    **{name: [str(wire.card.number), wire.slot] for name, wire in card.wires.items()},
+                },
+                "class_type": card.schema.node_id,
+                "_meta": {"title": card.title},
+            }
+            for card in self.cards
+        }
 
     def page(self) -> dict[str, Any]:
         """What the page opens."""
@@ -122,9 +137,14 @@ class Sheet:
         nodes = [_card_node(order, card, links) for order, card in enumerate(self.cards)]
         nodes += [_note_node(len(self.cards) + index, FIRST_NOTE + index, note) for index, note in enumerate(notes)]
         return {
-            "last_node_id": nodes[-1]["id"], "last_link_id": len(links), "nodes": nodes, "links": links,
+            "last_node_id": nodes[-1]["id"],
+            "last_link_id": len(links),
+            "nodes": nodes,
+            "links": links,
             "groups": [_frame(index + 1, group) for index, group in enumerate(self.groups)],
-            "config": {}, "extra": {"ds": self._view()}, "version": 0.4,
+            "config": {},
+            "extra": {"ds": self._view()},
+            "version": 0.4,
         }
 
     def _place(self) -> None:
@@ -184,13 +204,27 @@ def _card_node(order: int, card: Card, links: list[list[Any]]) -> dict[str, Any]
         elif item.keywords.get("optional"):
             socket["shape"] = 7  # The page's hollow dot: need not be connected.
         inputs.append(socket)
-    outputs = [{"name": item.keywords.get("display_name") or item.id, "type": item.io_type,
-                "links": [link[0] for link in links if link[1:3] == [card.number, slot]]}
-               for slot, item in enumerate(card.schema.outputs)]
+    outputs = [
+        {
+            "name": item.keywords.get("display_name") or item.id,
+            "type": item.io_type,
+            "links": [link[0] for link in links if link[1:3] == [card.number, slot]],
+        }
+        for slot, item in enumerate(card.schema.outputs)
+    ]
     return {
-        "id": card.number, "type": card.schema.node_id, "pos": list(card.at), "size": list(card.size), "flags": {},
-        "order": order, "mode": 0, "inputs": inputs, "outputs": outputs, "title": card.title,
-        "properties": {"Node name for S&R": card.schema.node_id}, "widgets_values": _kept(card),
+        "id": card.number,
+        "type": card.schema.node_id,
+        "pos": list(card.at),
+        "size": list(card.size),
+        "flags": {},
+        "order": order,
+        "mode": 0,
+        "inputs": inputs,
+        "outputs": outputs,
+        "title": card.title,
+        "properties": {"Node name for S&R": card.schema.node_id},
+        "widgets_values": _kept(card),
     }
 
 
@@ -205,9 +239,20 @@ def _kept(card: Card) -> list[Any]:
 
 def _note_node(order: int, number: int, note: Note) -> dict[str, Any]:
     return {
-        "id": number, "type": NOTE, "pos": list(note.at), "size": list(note.size), "flags": {}, "order": order,
-        "mode": 0, "inputs": [], "outputs": [], "title": "Note", "properties": {}, "widgets_values": [note.text],
-        "color": "#432", "bgcolor": "#653",
+        "id": number,
+        "type": NOTE,
+        "pos": list(note.at),
+        "size": list(note.size),
+        "flags": {},
+        "order": order,
+        "mode": 0,
+        "inputs": [],
+        "outputs": [],
+        "title": "Note",
+        "properties": {},
+        "widgets_values": [note.text],
+        "color": "#432",
+        "bgcolor": "#653",
     }
 
 
@@ -216,5 +261,11 @@ def _frame(number: int, group: Group) -> dict[str, Any]:
     last = group.rows[-1]
     height = last.at[1] + last.size[1] - top
     bounding = [left - MARGIN, top - TITLE - 50, group.width + 2 * MARGIN, height + TITLE + 50 + MARGIN]
-    return {"id": number, "title": group.title, "bounding": bounding, "font_size": 24, "flags": {},
-            "color": COLOURS[(number - 1) % len(COLOURS)]}
+    return {
+        "id": number,
+        "title": group.title,
+        "bounding": bounding,
+        "font_size": 24,
+        "flags": {},
+        "color": COLOURS[(number - 1) % len(COLOURS)],
+    }

@@ -7,15 +7,23 @@ from .sheet import Card, Group, Sheet, Wire
 SILENT, NARRATED = "silent_impacts.mp4", "narrated_landscape.mp4"
 AVOIDED = "human voice"
 
-MMAUDIO = ("**MMAudio** weights: 10.7 GB for `mmaudio_large_44k_v2`, CC-BY-NC 4.0; with it come Apple's CLIP "
-           "(Apple's research licence), Synchformer and BigVGAN (MIT). Not for commercial use.")
-VIDEOLLAMA = ("**VideoLLaMA2.1-7B-AV**: 17 GB. No licence is stated for the fine-tuned weights; the model they come "
-              "from is Apache-2.0 and, says its README, for non-commercial use only.")
+MMAUDIO = (
+    "**MMAudio** weights: 10.7 GB for `mmaudio_large_44k_v2`, CC-BY-NC 4.0; with it come Apple's CLIP "
+    "(Apple's research licence), Synchformer and BigVGAN (MIT). Not for commercial use."
+)
+VIDEOLLAMA = (
+    "**VideoLLaMA2.1-7B-AV**: 17 GB. No licence is stated for the fine-tuned weights; the model they come "
+    "from is Apache-2.0 and, says its README, for non-commercial use only."
+)
 ROFORMER = "**BS-RoFormer**: 0.64 GB; no licence is stated for the weights."
-FOLEYCRAFTER = ("**FoleyCrafter**: 9.4 GB and more, 16 kHz. No licence is stated for its weights (its code is "
-                "Apache-2.0) nor for Auffusion and the image encoder it stands on. Needs `pip install diffusers`.")
-FETCH = ("Nothing is downloaded unasked: switch *download* on once on each card that has it, or run "
-         "`deepsound models download NAME`. Files you have in `models/` are found there.")
+FOLEYCRAFTER = (
+    "**FoleyCrafter**: 9.4 GB and more, 16 kHz. No licence is stated for its weights (its code is "
+    "Apache-2.0) nor for Auffusion and the image encoder it stands on. Needs `pip install diffusers`."
+)
+FETCH = (
+    "Nothing is downloaded unasked: switch *download* on once on each card that has it, or run "
+    "`deepsound models download NAME`. Files you have in `models/` are found there."
+)
 ASSEMBLED = "All steps together are the published system, which is **for non-commercial use only**."
 
 
@@ -42,8 +50,9 @@ def separate(group: Group, audio: Wire, engine: str, title: str = "Step 3: remov
 
 
 def choose(group: Group, mode: str, voice_over: Wire, **sounds: Wire) -> Card:
-    return group.card("DeepSoundSilenceFallback", "Step 4: choose the final sound", mode=mode, voice_over=voice_over,
-                      **sounds)
+    return group.card(
+        "DeepSoundSilenceFallback", "Step 4: choose the final sound", mode=mode, voice_over=voice_over, **sounds
+    )
 
 
 def save(group: Group, video: Wire, audio: Wire, prefix: str, title: str = "Save the video with its sound") -> Card:
@@ -60,6 +69,8 @@ def compare(sheet: Sheet, video: Wire, coarse: Wire, final: Wire, **more: Wire) 
     if more:
         group.note("Click a track to go there; keys A, B and C switch what is heard, all equally loud.")
     else:
-        group.note("Keys A and B switch what is heard, equally loud. Wire step 3's *voice* in here to hear what was "
-                   "removed; the separation then runs every time.")
+        group.note(
+            "Keys A and B switch what is heard, equally loud. Wire step 3's *voice* in here to hear what was "
+            "removed; the separation then runs every time."
+        )
     return group.card("DeepSoundCompare", "Compare", video=video, coarse=coarse, final=final, **more)

@@ -31,9 +31,12 @@ def served(tmp_path_factory) -> Iterator[Served]:
     log = folder / "log.txt"
     with log.open("w") as out:
         process = subprocess.Popen(
-            [sys.executable, "-m", "deepsound", "app", "--port", "0", "--folder", str(folder / "kept")], stdout=out,
-            stderr=subprocess.STDOUT, cwd=folder,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join((str(ENGINES), os.environ.get("PYTHONPATH", "")))})
+            [sys.executable, "-m", "deepsound", "app", "--port", "0", "--folder", str(folder / "kept")],
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            cwd=folder,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join((str(ENGINES), os.environ.get("PYTHONPATH", "")))},
+        )
         try:
             yield Served(_address(process, log), folder / "kept", log)
         finally:

@@ -2,11 +2,20 @@
 
 import pytest
 
-from deepsound.app.asked import LARGEST_SEED, Asked
+from deepsound.app.request import LARGEST_SEED, Asked
 from deepsound.errors import InputError
 
-USUAL = {"prompt": " rain\non  tin ", "negative_prompt": None, "generator": "draft", "reasoner": "auto",
-         "separator": "spectral", "mode": "s3", "fallback": "rep", "duration": 2, "seed": 7.0}
+USUAL = {
+    "prompt": " rain\non  tin ",
+    "negative_prompt": None,
+    "generator": "draft",
+    "reasoner": "auto",
+    "separator": "spectral",
+    "mode": "s3",
+    "fallback": "rep",
+    "duration": 2,
+    "seed": 7.0,
+}
 
 
 def test_usual_values_are_taken():
@@ -15,16 +24,29 @@ def test_usual_values_are_taken():
     assert Asked.of(**USUAL | {"duration": 0}).duration_s is None
 
 
-@pytest.mark.parametrize(("field", "value", "message"), [
-    ("prompt", "x" * 2001, "at most 2000"), ("prompt", ["x"], "must be text"),
-    ("generator", "../../etc/passwd", "not on the menu"), ("generator", None, "not on the menu"),
-    ("reasoner", "spectral", "not on the menu"), ("separator", {"path": "/etc/passwd"}, "not on the menu"),
-    ("mode", "s5", "choose one of: s3, s4"), ("fallback", "", "choose one of: rm, rep, neg"),
-    ("duration", -1, "from 0"), ("duration", 1e9, "3600"), ("duration", float("nan"), "a number"),
-    ("duration", "2", "a number"), ("seed", 1.5, "whole number"), ("seed", -1, "whole number"),
-    ("seed", LARGEST_SEED + 1, "whole number"), ("seed", None, "a number"), ("seed", True, "a number"),
-    ("seed", 10**400, "a number"),
-])
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("prompt", "x" * 2001, "at most 2000"),
+        ("prompt", ["x"], "must be text"),
+        ("generator", "../../etc/passwd", "not on the menu"),
+        ("generator", None, "not on the menu"),
+        ("reasoner", "spectral", "not on the menu"),
+        ("separator", {"path": "/etc/passwd"}, "not on the menu"),
+        ("mode", "s5", "choose one of: s3, s4"),
+        ("fallback", "", "choose one of: rm, rep, neg"),
+        ("duration", -1, "from 0"),
+        ("duration", 1e9, "3600"),
+        ("duration", float("nan"), "a number"),
+        ("duration", "2", "a number"),
+        ("seed", 1.5, "whole number"),
+        ("seed", -1, "whole number"),
+        ("seed", LARGEST_SEED + 1, "whole number"),
+        ("seed", None, "a number"),
+        ("seed", True, "a number"),
+        ("seed", 10**400, "a number"),
+    ],
+)
 def test_anything_else_is_one_clear_error(field, value, message):
     with pytest.raises(InputError, match=message):
         Asked.of(**USUAL | {field: value})

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from deepsound.app.folder import AppFolder
+from deepsound.app.storage import AppFolder
 from deepsound.errors import InputError
 
 
@@ -21,10 +21,19 @@ def uploaded(folder, name="clip.mp4", size=10):
     return path
 
 
-@pytest.mark.parametrize(("claimed", "suffix"), [
-    ("clip.MP4", ".mp4"), ("../../etc/passwd", ".video"), ("a/b\\c.webm", ".webm"), ("x.mp4\0.sh", ".video"),
-    ("", ".video"), ("clip.mp4/../x.py", ".video"), ("\n.mov", ".mov"), ("x" * 5000 + ".gif", ".gif"),
-])
+@pytest.mark.parametrize(
+    ("claimed", "suffix"),
+    [
+        ("clip.MP4", ".mp4"),
+        ("../../etc/passwd", ".video"),
+        ("a/b\\c.webm", ".webm"),
+        ("x.mp4\0.sh", ".video"),
+        ("", ".video"),
+        ("clip.mp4/../x.py", ".video"),
+        ("\n.mov", ".mov"),
+        ("x" * 5000 + ".gif", ".gif"),
+    ],
+)
 def test_of_a_claimed_name_only_a_known_suffix_counts(folder, claimed, suffix):
     path = folder.new_upload(claimed)
     assert path.parent == folder.uploads
@@ -44,11 +53,29 @@ def test_what_is_no_upload_is_refused(folder, tmp_path):
     (folder.uploads / "inner").mkdir()
     (folder.uploads / "inner" / "deep.mp4").write_bytes(b"0")
     os.link(outside, folder.runs / "other.mp4")
-    for given in (str(outside), f"{folder.uploads}/../../secret.mp4", str(folder.uploads / "link.mp4"), inside.name,
-                  f"uploads/{inside.name}", str(folder.uploads), str(folder.uploads / "inner" / "deep.mp4"),
-                  str(folder.runs / "other.mp4"), f"{inside}\0", "", None, 7, ["x"], {"path": str(inside)},
-                  f"file://{inside}", "http://example.com/clip.mp4", "/" * 5000, "/etc/passwd", "C:\\x.mp4",
-                  "\\\\host\\share\\x.mp4", str(inside) + "x"):
+    for given in (
+        str(outside),
+        f"{folder.uploads}/../../secret.mp4",
+        str(folder.uploads / "link.mp4"),
+        inside.name,
+        f"uploads/{inside.name}",
+        str(folder.uploads),
+        str(folder.uploads / "inner" / "deep.mp4"),
+        str(folder.runs / "other.mp4"),
+        f"{inside}\0",
+        "",
+        None,
+        7,
+        ["x"],
+        {"path": str(inside)},
+        f"file://{inside}",
+        "http://example.com/clip.mp4",
+        "/" * 5000,
+        "/etc/passwd",
+        "C:\\x.mp4",
+        "\\\\host\\share\\x.mp4",
+        str(inside) + "x",
+    ):
         assert folder.confined(given) is None, given
         with pytest.raises(InputError, match="no such upload"):
             folder.upload(given)
@@ -66,9 +93,15 @@ def test_a_run_keeps_its_video_and_only_its_results_are_given_out(folder):
         assert source.read_bytes() == b"0" * 10 and source.name == "deepsound.upload"
         (source.parent / "deepsound.mp4").write_bytes(b"video")
     assert folder.result(run_id, "deepsound.mp4") == source.parent / "deepsound.mp4"
-    for asked_id, name in ((run_id, "deepsound.upload"), (run_id, "../x"), ("..", "deepsound.mp4"),
-                           ("", "deepsound.mp4"), (run_id + "\n", "deepsound.mp4"), (run_id, "deepsound.wav"),
-                           ("0" * 32, "deepsound.mp4")):
+    for asked_id, name in (
+        (run_id, "deepsound.upload"),
+        (run_id, "../x"),
+        ("..", "deepsound.mp4"),
+        ("", "deepsound.mp4"),
+        (run_id + "\n", "deepsound.mp4"),
+        (run_id, "deepsound.wav"),
+        ("0" * 32, "deepsound.mp4"),
+    ):
         assert folder.result(asked_id, name) is None, (asked_id, name)
 
 

@@ -7,22 +7,28 @@ import time
 import pytest
 
 from deepsound import engines
-from deepsound.app.asked import Asked
-from deepsound.app.board import Board, escaped
-from deepsound.app.folder import RESULTS, AppFolder
-from deepsound.app.runs import Runs, _Ticket
+from deepsound.app.job_queue import Runs, _Ticket
+from deepsound.app.request import Asked
+from deepsound.app.status_view import Board, escaped
+from deepsound.app.storage import RESULTS, AppFolder
 from deepsound.runtime.progress import ProgressEvent
 from tests import fakes
 
-REGISTERED = {"generator": {"noise": "Generator", "endless": "EndlessGenerator", "wrong": "WrongGenerator"},
-              "reasoner": {"yes": "YesReasoner", "no": "NoReasoner"}, "separator": {"halving": "HalvingSeparator"}}
+REGISTERED = {
+    "generator": {"noise": "Generator", "endless": "EndlessGenerator", "wrong": "WrongGenerator"},
+    "reasoner": {"yes": "YesReasoner", "no": "NoReasoner"},
+    "separator": {"halving": "HalvingSeparator"},
+}
 QUICK = Asked(generator="noise", reasoner="no", separator="halving")
 
 
 @pytest.fixture(autouse=True)
 def fake_engines(monkeypatch):
-    registered = tuple(engines.EngineInfo(kind, name, "made for tests", f"tests.fakes:{target}")
-                       for kind, rows in REGISTERED.items() for name, target in rows.items())
+    registered = tuple(
+        engines.EngineInfo(kind, name, "made for tests", f"tests.fakes:{target}")
+        for kind, rows in REGISTERED.items()
+        for name, target in rows.items()
+    )
     monkeypatch.setattr(engines, "EMBEDDED", engines.EMBEDDED + registered)
     monkeypatch.setattr(fakes.Generator, "requests", [])
 
@@ -99,8 +105,10 @@ def test_one_runs_while_the_others_wait_their_turn_or_are_cancelled_waiting(fold
         pass
     waiting = [runs.follow(session, upload, QUICK) for session in ("b", "c")]
     seen = {"b": [], "c": []}
-    threads = [threading.Thread(target=lambda name=name, line=line: seen[name].extend(line))
-               for name, line in zip("bc", waiting, strict=True)]
+    threads = [
+        threading.Thread(target=lambda name=name, line=line: seen[name].extend(line))
+        for name, line in zip("bc", waiting, strict=True)
+    ]
     for thread in threads:
         thread.start()
         time.sleep(0.3)

@@ -6,8 +6,8 @@ import socket
 
 import pytest
 
-from deepsound.app.folder import AppFolder
-from deepsound.app.runs import Runs
+from deepsound.app.job_queue import Runs
+from deepsound.app.storage import AppFolder
 from deepsound.cli.main import main
 
 
@@ -39,11 +39,16 @@ def test_a_port_that_is_taken_is_one_error(capsys):
     assert "choose another --port" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(("arguments", "message"), [
-    (["--max-upload", "0"], "give a number above 0"), (["--max-upload", "nan"], "give a number above 0"),
-    (["--port", "99999"], "choose another --port"), (["--host", "no.such.address.invalid"], "choose another --port"),
-    (["--weights", "nonsense"], "ID=PATH"),
-])
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--max-upload", "0"], "give a number above 0"),
+        (["--max-upload", "nan"], "give a number above 0"),
+        (["--port", "99999"], "choose another --port"),
+        (["--host", "no.such.address.invalid"], "choose another --port"),
+        (["--weights", "nonsense"], "ID=PATH"),
+    ],
+)
 def test_bad_arguments_are_one_error(arguments, message, capsys):
     pytest.importorskip("gradio", reason="gradio is in the [app] extra")
     assert main(["app", "--port", "0", *arguments]) == 2
@@ -94,6 +99,10 @@ def test_the_page_s_settings_keep_it_to_itself(tmp_path):
     with AppFolder(tmp_path / "app") as folder:
         config = build(Runs(folder)).get_config_file()
     assert config["analytics_enabled"] is False
-    names = {choice[1] for component in config["components"] if component["props"].get("elem_id") == "ds-generator"
-             for choice in component["props"]["choices"]}
+    names = {
+        choice[1]
+        for component in config["components"]
+        if component["props"].get("elem_id") == "ds-generator"
+        for choice in component["props"]["choices"]
+    }
     assert {"auto", "draft", "source", "mmaudio_large_44k_v2"} <= names

@@ -5,7 +5,7 @@ import tracemalloc
 import pytest
 
 from deepsound.batch import folder
-from deepsound.batch.clips import Job, Refused, Shard, open_source
+from deepsound.batch.clips import Job, Shard, Skipped, open_source
 from deepsound.errors import InputError
 
 
@@ -39,16 +39,34 @@ def jobs_of(source):
 
 
 def refusals_of(source):
-    return [entry for entry in source.entries() if isinstance(entry, Refused)]
+    return [entry for entry in source.entries() if isinstance(entry, Skipped)]
 
 
 @pytest.mark.parametrize("at_once", [2, 3, 1000])
 def test_a_folder_is_read_in_one_order_however_many_names_a_round_keeps(touched, tmp_path, monkeypatch, at_once):
     monkeypatch.setattr(folder, "NAMES_AT_ONCE", at_once)
-    source = open_source(touched("b.mp4", "a.mkv", "B2.MP4", "inner/z.webm", "inner/deep/y.mov", "c.txt", ".hidden.mp4",
-                                 ".x.partial/a.mp4", "clip.with.dots.mp4"), tmp_path / "out")
-    assert [job.label for job in jobs_of(source)] == ["a.mkv", "b.mp4", "B2.MP4", "clip.with.dots.mp4",
-                                                      "inner/deep/y.mov", "inner/z.webm"]
+    source = open_source(
+        touched(
+            "b.mp4",
+            "a.mkv",
+            "B2.MP4",
+            "inner/z.webm",
+            "inner/deep/y.mov",
+            "c.txt",
+            ".hidden.mp4",
+            ".x.partial/a.mp4",
+            "clip.with.dots.mp4",
+        ),
+        tmp_path / "out",
+    )
+    assert [job.label for job in jobs_of(source)] == [
+        "a.mkv",
+        "b.mp4",
+        "B2.MP4",
+        "clip.with.dots.mp4",
+        "inner/deep/y.mov",
+        "inner/z.webm",
+    ]
     assert [job.index for job in jobs_of(source)] == list(range(6))
     assert source.count() == 6
     assert [(entry.label, entry.is_loss) for entry in refusals_of(source)] == [("c.txt", False)]
@@ -96,7 +114,7 @@ def test_shards_are_every_nth_clip_and_miss_none(touched, tmp_path):
     labels = [[entry.label for entry in part if isinstance(entry, Job)] for part in parts]
     assert labels == [["0.mp4", "3.mp4", "6.mp4"], ["1.mp4", "4.mp4"], ["2.mp4", "5.mp4"]]
     assert [Shard(number, 3).count_of(source) for number in (1, 2, 3)] == [3, 2, 2]
-    assert sum(isinstance(entry, Refused) for part in parts for entry in part) == 1
+    assert sum(isinstance(entry, Skipped) for part in parts for entry in part) == 1
 
 
 @pytest.mark.parametrize("text", ["0/4", "5/4", "1", "a/b", "1/0", "-1/4"])
@@ -106,10 +124,9 @@ def test_a_shard_that_does_not_exist_is_refused(text):
 
 
 def test_a_table_tells_each_clip_what_it_alone_is_to_be(table, tmp_path):
-    source = table("﻿Video, prompt,negative,seed,start,duration\n"
-                   'one.mp4,"rain, heavy",music,7,,\n'
-                   "\n"
-                   "sub/two.mp4,,,,0.5,2\n")
+    source = table(
+        '﻿Video, prompt,negative,seed,start,duration\none.mp4,"rain, heavy",music,7,,\n\nsub/two.mp4,,,,0.5,2\n'
+    )
     one, two = jobs_of(source)
     assert one.video == tmp_path / "one.mp4"
     assert one.told == {"prompt": "rain, heavy", "negative_prompt": "music", "seed": 7}
@@ -126,7 +143,8 @@ def test_rows_of_one_video_get_folders_by_what_they_are_told(table):
     after = jobs_of(table("video,seed\nc.mp4,1\na.mp4,2\nb.mp4,1\na.mp4,1\n"))
     assert len({str(job.folder) for job in before}) == 3
     assert {(job.told["seed"], job.folder) for job in before if job.video.stem == "a"} == {
-        (job.told["seed"], job.folder) for job in after if job.video.stem == "a"}
+        (job.told["seed"], job.folder) for job in after if job.video.stem == "a"
+    }
     assert all(str(job.folder) == "." for job in (*before, *after) if job.video.stem != "a")
 
 
@@ -139,10 +157,15 @@ def test_a_row_that_cannot_be_used_is_told_and_the_rest_goes_on(table):
     assert "5 cells under 3 columns" in why[3]
 
 
-@pytest.mark.parametrize(("text", "message"), [
-    ("", "no column named video"), ("name,prompt\na,b\n", "no column named video"),
-    ("video,promt\n", "'promt'"), ("video,negative,negative_prompt\n", "two columns for negative_prompt"),
-])
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "no column named video"),
+        ("name,prompt\na,b\n", "no column named video"),
+        ("video,promt\n", "'promt'"),
+        ("video,negative,negative_prompt\n", "two columns for negative_prompt"),
+    ],
+)
 def test_a_table_that_cannot_be_meant_is_refused(table, text, message):
     with pytest.raises(InputError, match=message):
         table(text)

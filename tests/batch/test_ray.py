@@ -10,7 +10,7 @@ import time
 import pytest
 
 from deepsound.batch.clips import Shard, open_source
-from deepsound.batch.on_ray import RayWorkers
+from deepsound.batch.ray_workers import RayWorkers
 from deepsound.batch.records import Record
 from deepsound.batch.run import Batch, InProcess
 from deepsound.batch.settings import Settings
@@ -35,6 +35,7 @@ def cluster():
 
 def kill_a_worker_when_a_clip_is_done(out):
     """Kill, without a word, the worker that does the first clip; it has begun another by then."""
+
     def watch():
         while not (records := [Record.read(path) for path in out.glob("*.batch.json")]):
             time.sleep(0.01)

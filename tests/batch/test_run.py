@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from deepsound import records
+from deepsound import outputs as records
 from deepsound.batch import records as batch_records
 from deepsound.batch.clips import Shard, open_source
 from deepsound.batch.records import Record
@@ -56,8 +56,8 @@ def test_what_is_done_is_passed_over_and_what_is_not_is_done(folder_of, batch, s
     source, out = folder_of("a.mp4", "b.mp4", "c.mp4", "d.mp4"), tmp_path / "out"
     batch(source).run()
     assert len(fakes.Generator.requests) == 4
-    (out / "a.batch.json").unlink()                  # killed before the end
-    (out / "b.wav").unlink()                         # a result went missing
+    (out / "a.batch.json").unlink()  # killed before the end
+    (out / "b.wav").unlink()  # a result went missing
     (out / "c.batch.json").write_text('{"status": ')  # a record that cannot be read
     again = batch(source)
     assert (again.run().done, again.tally.already) == (3, 1)
@@ -135,8 +135,11 @@ def test_a_failure_is_tried_once_more_at_the_end(folder_of, batch, tmp_path, mon
     tally = made.run()
     assert tries == ["a.mp4", "b.mp4", "c.mp4", "a.mp4"]
     assert (tally.done, tally.failed, made.listener.again) == (3, 1, [2])
-    assert [label for label, status in made.listener.reports if status == "failed"] == ["a.mp4", "broken.mp4",
-                                                                                       "broken.mp4"]
+    assert [label for label, status in made.listener.reports if status == "failed"] == [
+        "a.mp4",
+        "broken.mp4",
+        "broken.mp4",
+    ]
     record = Record.read(tmp_path / "out" / "broken.batch.json")
     assert record.status == "failed" and "broken.mp4 cannot be read" in record.message
     assert summarise(made).failures == [{"clip": "broken.mp4", "status": "failed", "message": record.message}]
@@ -161,6 +164,7 @@ def test_a_full_disk_costs_its_clips_and_nothing_else(folder_of, batch, tmp_path
             if full.is_set():
                 raise kind
             return original(*arguments, **named)
+
         return write
 
     class Filling(list):
@@ -171,7 +175,7 @@ def test_a_full_disk_costs_its_clips_and_nothing_else(folder_of, batch, tmp_path
     monkeypatch.setattr(fakes.Generator, "requests", Filling())
     monkeypatch.setattr(records, "write_wav", no_space(OSError(errno.ENOSPC, "full"), records.write_wav))
     for module in (batch_records, sys.modules[summarise.__module__]):
-        monkeypatch.setattr(module, "written_aside", no_space(OutputError("the disk is full"), module.written_aside))
+        monkeypatch.setattr(module, "atomic_write", no_space(OutputError("the disk is full"), module.atomic_write))
     made = batch(source)
     assert (made.run().done, made.tally.failed) == (1, 2)
     summary = summarise(made)
@@ -190,7 +194,11 @@ def test_shards_work_on_one_folder_and_have_summaries_of_their_own(folder_of, ba
         part.run()
         assert summarise(part).clips == part.tally.done == {1: 2, 2: 1}[number]
     assert {path.name for path in (tmp_path / "out").glob("summary*")} == {
-        "summary.1-of-2.csv", "summary.1-of-2.json", "summary.2-of-2.csv", "summary.2-of-2.json"}
+        "summary.1-of-2.csv",
+        "summary.1-of-2.json",
+        "summary.2-of-2.csv",
+        "summary.2-of-2.json",
+    }
     assert batch(source).run().already == 3
 
 
@@ -223,7 +231,8 @@ def test_a_batch_that_was_killed_goes_on_where_it_was(clips, tmp_path):
     assert (out / "0.batch.json").read_bytes() == first
     assert json.loads((out / "summary.json").read_text())["done_now"] == 4 - finished
     assert sorted(path.name for path in out.glob("*.wav")) == sorted(
-        f"{index}{suffix}" for index in range(4) for suffix in (".step1.wav", ".wav"))
+        f"{index}{suffix}" for index in range(4) for suffix in (".step1.wav", ".wav")
+    )
 
 
 def test_the_command_line_tells_what_came_of_it(clips, tmp_path, capsys):

@@ -13,8 +13,14 @@ from deepsound.cli.main import build_parser, main
 
 
 def run_cli(*arguments, **options):
-    return subprocess.run([sys.executable, "-m", "deepsound", *map(str, arguments)], capture_output=True, text=True,
-                          timeout=120, check=False, **options)
+    return subprocess.run(
+        [sys.executable, "-m", "deepsound", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        **options,
+    )
 
 
 @pytest.fixture
@@ -34,13 +40,41 @@ def test_a_run_leaves_the_files_and_says_where(clip, tmp_path):
 
 
 def test_the_original_s_command_line_can_be_pasted(clip, tmp_path, capsys):
-    status = main(["-i", str(clip), "--mode", "s4", "--step1_mode", "source", "--step2_mode", "rules",
-                   "--step3_mode", "spectral", "--postp_mode", "neg", "--prompt", "rain", "--negative_prompt", "music",
-                   "--duration", "0.5", "--output_dir", str(tmp_path / "out"), "--skip_final_video",
-                   "--step0_model_dir", "pretrained/mllm/a", "--step2_model_dir", "pretrained/mllm/b"])
+    status = main(
+        [
+            "-i",
+            str(clip),
+            "--mode",
+            "s4",
+            "--step1_mode",
+            "source",
+            "--step2_mode",
+            "rules",
+            "--step3_mode",
+            "spectral",
+            "--postp_mode",
+            "neg",
+            "--prompt",
+            "rain",
+            "--negative_prompt",
+            "music",
+            "--duration",
+            "0.5",
+            "--output_dir",
+            str(tmp_path / "out"),
+            "--skip_final_video",
+            "--step0_model_dir",
+            "pretrained/mllm/a",
+            "--step2_model_dir",
+            "pretrained/mllm/b",
+        ]
+    )
     assert status == 0
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["clip.result.json", "clip.step1.wav",
-                                                                          "clip.wav"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "clip.result.json",
+        "clip.step1.wav",
+        "clip.wav",
+    ]
     assert "pretrained/mllm/a is not used" in capsys.readouterr().err
 
 
@@ -56,23 +90,27 @@ def test_quiet_prints_nothing(clip, tmp_path, capfd):
     assert captured.out == "" and captured.err == ""
 
 
-@pytest.mark.parametrize(("arguments", "status", "message"), [
-    (["run"], 2, "No video was named"),
-    (["run", "a.mp4", "-i", "b.mp4"], 2, "Two videos were named"),
-    (["run", "missing.mp4"], 3, "missing.mp4"),
-    (["run", "CLIP", "--step1_mode", "nonsense"], 2, "Unknown generator 'nonsense'"),
-    (["run", "CLIP", "--start", "99"], 2, "past the end"),
-    (["run", "CLIP", "--start", "-1"], 2, "-1"),
-    (["run", "CLIP", "--duration", "-3"], 2, "-3"),
-    (["run", "CLIP", "--duration", "nan"], 2, "nan"),
-    (["run", "EMPTY"], 3, "empty"),
-    (["run", "GARBAGE"], 3, "GARBAGE"),
-    (["run", "FOLDER"], 3, "FOLDER"),
-    (["run", "clip\0.mp4"], 2, "not a file name"),
-    (["run", "CLIP", "-o", "GARBAGE/out"], 5, "choose another"),
-])
-def test_bad_input_gives_one_clear_message_and_its_exit_code(clip, tmp_path, capfd, monkeypatch, arguments, status,
-                                                            message):
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
+        (["run"], 2, "No video was named"),
+        (["run", "a.mp4", "-i", "b.mp4"], 2, "Two videos were named"),
+        (["run", "missing.mp4"], 3, "missing.mp4"),
+        (["run", "CLIP", "--step1_mode", "nonsense"], 2, "Unknown generator 'nonsense'"),
+        (["run", "CLIP", "--start", "99"], 2, "past the end"),
+        (["run", "CLIP", "--start", "-1"], 2, "-1"),
+        (["run", "CLIP", "--duration", "-3"], 2, "-3"),
+        (["run", "CLIP", "--duration", "nan"], 2, "nan"),
+        (["run", "EMPTY"], 3, "empty"),
+        (["run", "GARBAGE"], 3, "GARBAGE"),
+        (["run", "FOLDER"], 3, "FOLDER"),
+        (["run", "clip\0.mp4"], 2, "not a file name"),
+        (["run", "CLIP", "-o", "GARBAGE/out"], 5, "choose another"),
+    ],
+)
+def test_bad_input_gives_one_clear_message_and_its_exit_code(
+    clip, tmp_path, capfd, monkeypatch, arguments, status, message
+):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "EMPTY").write_bytes(b"")
     (tmp_path / "GARBAGE").write_bytes(os.urandom(4096))
@@ -92,8 +130,11 @@ def test_usage_errors_exit_with_2():
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_ends_the_run_cleanly(make_video, tmp_path, number):
     video = make_video("long.mp4", seconds=60.0, fps=25, size=(320, 240))
-    process = subprocess.Popen([sys.executable, "-m", "deepsound", "run", str(video), "--generator", "draft",
-                                "-o", str(tmp_path / "out")], stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "deepsound", "run", str(video), "--generator", "draft", "-o", str(tmp_path / "out")],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     for line in process.stderr:
         if "0 plan" in line:
             break
@@ -109,26 +150,39 @@ def test_ctrl_c_ends_the_run_cleanly(make_video, tmp_path, number):
 def test_engines_are_listed_as_a_table_and_as_json(capsys):
     assert main(["engines", "--json"]) == 0
     listed = {(row["kind"], row["name"]) for row in json.loads(capsys.readouterr().out)}
-    assert listed >= {("generator", "draft"), ("generator", "source"), ("reasoner", "rules"),
-                      ("separator", "spectral")}
+    assert listed >= {("generator", "draft"), ("generator", "source"), ("reasoner", "rules"), ("separator", "spectral")}
     assert main(["engines"]) == 0
     shown = capsys.readouterr().out
     assert "draft" in shown and "mmaudio_large_44k" in shown
 
 
 def test_help_imports_nothing_heavy():
-    script = ("import sys; from deepsound.cli.main import main\n"
-              "try: main(['run', '--help'])\n"
-              "except SystemExit: pass\n"
-              "heavy = {'torch', 'numpy', 'av', 'cv2', 'scipy', 'rich', 'moviepy'} & set(sys.modules)\n"
-              "sys.exit(f'imported {heavy}' if heavy else 0)")
+    script = (
+        "import sys; from deepsound.cli.main import main\n"
+        "try: main(['run', '--help'])\n"
+        "except SystemExit: pass\n"
+        "heavy = {'torch', 'numpy', 'av', 'cv2', 'scipy', 'rich', 'moviepy'} & set(sys.modules)\n"
+        "sys.exit(f'imported {heavy}' if heavy else 0)"
+    )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 
 
 def test_version_and_every_flag_of_the_original_are_known():
     help_text = build_parser()._subparsers._group_actions[0].choices["run"].format_help()
-    for flag in ("-i", "--mode", "--step1_mode", "--step2_mode", "--step3_mode", "--postp_mode", "--prompt",
-                 "--negative_prompt", "--duration", "--output_dir", "--skip_final_video", "--step0_model_dir",
-                 "--step2_model_dir"):
+    for flag in (
+        "-i",
+        "--mode",
+        "--step1_mode",
+        "--step2_mode",
+        "--step3_mode",
+        "--postp_mode",
+        "--prompt",
+        "--negative_prompt",
+        "--duration",
+        "--output_dir",
+        "--skip_final_video",
+        "--step0_model_dir",
+        "--step2_model_dir",
+    ):
         assert flag in help_text

@@ -11,7 +11,7 @@ import pytest
 
 from deepsound.cli.main import main
 from deepsound.media.clip import Clip
-from deepsound.weights.places import register_model_folders
+from deepsound.weights.search_paths import register_model_folders
 from tests.generate.foleycrafter import tiny
 
 
@@ -34,8 +34,22 @@ def nothing_at_hand(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def run(clip: Path, out: Path, *flags: str | Path) -> int:
-    return main(["run", str(clip), "--step1_mode", "foleycrafter", "--steps", "1", "--device", "cpu", "--quiet",
-                 "-o", str(out), *map(str, flags)])
+    return main(
+        [
+            "run",
+            str(clip),
+            "--step1_mode",
+            "foleycrafter",
+            "--steps",
+            "1",
+            "--device",
+            "cpu",
+            "--quiet",
+            "-o",
+            str(out),
+            *map(str, flags),
+        ]
+    )
 
 
 def test_a_run_from_files_to_the_finished_video(clip: Path, models: Path, tmp_path: Path) -> None:
@@ -57,13 +71,26 @@ def test_weights_are_named_one_by_one_too(clip: Path, models: Path, tmp_path: Pa
     assert run(clip, tmp_path / "out", *named) == 0
 
 
-@pytest.mark.parametrize(("flags", "status", "message"), [
-    ([], 4, "foleycrafter/auffusion (Auffusion: UNet, autoencoder, text encoder, scheduler) are not on this machine"),
-    (["--weights", "foleycrafter/vocoder=/nowhere/a.pt"], 4, "are not on this machine"),
-    (["--steps", "0"], 2, "steps is 0"), (["--cfg", "nan"], 2, "guidance strength is nan"),
-])
+@pytest.mark.parametrize(
+    ("flags", "status", "message"),
+    [
+        (
+            [],
+            4,
+            "foleycrafter/auffusion (Auffusion: UNet, autoencoder, text encoder, scheduler) are not on this machine",
+        ),
+        (["--weights", "foleycrafter/vocoder=/nowhere/a.pt"], 4, "are not on this machine"),
+        (["--steps", "0"], 2, "steps is 0"),
+        (["--cfg", "nan"], 2, "guidance strength is nan"),
+    ],
+)
 def test_what_is_wrong_is_said_with_its_exit_code(
-    clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], flags: list[str], status: int, message: str,
+    clip: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    flags: list[str],
+    status: int,
+    message: str,
 ) -> None:
     assert run(clip, tmp_path / "out", *flags) == status
     assert message in capsys.readouterr().err
@@ -71,7 +98,11 @@ def test_what_is_wrong_is_said_with_its_exit_code(
 
 
 def test_without_diffusers_it_says_what_to_install(
-    clip: Path, models: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
+    clip: Path,
+    models: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(sys.modules, "diffusers", None)
     assert run(clip, tmp_path / "out", "--models", models) == 4
@@ -79,7 +110,8 @@ def test_without_diffusers_it_says_what_to_install(
 
 
 def test_it_is_listed_with_or_without_its_libraries(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(sys.modules, "diffusers", None)
     assert main(["engines", "--json"]) == 0

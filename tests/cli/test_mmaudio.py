@@ -11,8 +11,8 @@ import pytest
 
 from deepsound.cli.main import main
 from deepsound.media.clip import Clip
-from deepsound.runtime.features import features
-from deepsound.runtime.residency import residency
+from deepsound.runtime.feature_cache import features
+from deepsound.runtime.model_cache import model_cache
 from tests.generate.mmaudio import tiny
 
 
@@ -31,13 +31,27 @@ def nothing_at_hand(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in ("HF_HOME", "HF_HUB_CACHE", "COMFYUI_PATH"):
         monkeypatch.setenv(name, str(tmp_path / "nothing here"))
     monkeypatch.setenv("DEEPSOUND_HOME", str(tmp_path / "home"))
-    residency().unload()
+    model_cache().unload()
     features().clear()
 
 
 def run(clip: Path, out: Path, *flags: str | Path) -> int:
-    return main(["run", str(clip), "--generator", "mmaudio_small_16k", "--steps", "2", "--device", "cpu", "--quiet",
-                 "-o", str(out), *map(str, flags)])
+    return main(
+        [
+            "run",
+            str(clip),
+            "--generator",
+            "mmaudio_small_16k",
+            "--steps",
+            "2",
+            "--device",
+            "cpu",
+            "--quiet",
+            "-o",
+            str(out),
+            *map(str, flags),
+        ]
+    )
 
 
 def test_a_run_from_files_to_the_finished_video(clip: Path, models: Path, tmp_path: Path) -> None:
@@ -62,23 +76,36 @@ def test_the_record_names_every_file_of_weights_with_its_hash(clip: Path, models
 
 
 def test_weights_are_named_one_by_one_too(clip: Path, models: Path, tmp_path: Path) -> None:
-    ids = {"mmaudio/small_16k": "flow", "mmaudio/vae_16k": "vae", "mmaudio/vocoder_16k": "vocoder",
-           "clip/dfn5b_h14_384": "clip", "synchformer/visual": "synchformer"}
+    ids = {
+        "mmaudio/small_16k": "flow",
+        "mmaudio/vae_16k": "vae",
+        "mmaudio/vocoder_16k": "vocoder",
+        "clip/dfn5b_h14_384": "clip",
+        "synchformer/visual": "synchformer",
+    }
     named = [f"--weights={name}={models / tiny.PUBLISHED[role]}" for name, role in ids.items()]
     assert run(clip, tmp_path / "out", *named, f"--weights=clip/bpe={models / 'mmaudio' / 'merges.txt'}") == 0
 
 
-@pytest.mark.parametrize(("flags", "status", "message"), [
-    ([], 4, "mmaudio/small_16k (MMAudio flow network, small, 16 kHz) are not on this machine"),
-    (["--weights", "mmaudio/small_16k"], 2, "is not of the form ID=PATH"),
-    (["--weights", "mmaudio/small_16k=/nowhere/a.pth"], 4, "there is no such file"),
-    (["--device", "warp"], 2, "The device 'warp' cannot be used"),
-    (["--duration", "0.2"], 2, "at least 0.64 s"),
-    (["--steps", "0"], 2, "steps is 0"),
-    (["--cfg", "nan"], 2, "guidance strength is nan"),
-])
+@pytest.mark.parametrize(
+    ("flags", "status", "message"),
+    [
+        ([], 4, "mmaudio/small_16k (MMAudio flow network, small, 16 kHz) are not on this machine"),
+        (["--weights", "mmaudio/small_16k"], 2, "is not of the form ID=PATH"),
+        (["--weights", "mmaudio/small_16k=/nowhere/a.pth"], 4, "there is no such file"),
+        (["--device", "warp"], 2, "The device 'warp' cannot be used"),
+        (["--duration", "0.2"], 2, "at least 0.64 s"),
+        (["--steps", "0"], 2, "steps is 0"),
+        (["--cfg", "nan"], 2, "guidance strength is nan"),
+    ],
+)
 def test_what_is_wrong_is_said_with_its_exit_code(
-    clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], flags: list[str], status: int, message: str,
+    clip: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    flags: list[str],
+    status: int,
+    message: str,
 ) -> None:
     assert run(clip, tmp_path / "out", *flags) == status
     assert message in capsys.readouterr().err
@@ -86,7 +113,10 @@ def test_what_is_wrong_is_said_with_its_exit_code(
 
 
 def test_download_is_tried_only_when_asked_and_offline_says_so(
-    clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
+    clip: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     assert run(clip, tmp_path / "out", "--download") == 4

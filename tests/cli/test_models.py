@@ -39,10 +39,23 @@ def hub(monkeypatch):
     with serving() as running:
         running.files["someone/model/w.safetensors"] = DATA
         monkeypatch.setenv("HF_ENDPOINT", running.url)
-        entry = read_entry({"id": "test/w", "what": "a test's network", "engines": ["tester"], "place": "test",
-                            "licence": {"name": "CC-BY-NC-4.0", "commercial": False}, "layouts": {"models": ["test/w"]},
-                            "files": [{"name": "w.safetensors", "bytes": len(DATA),
-                                       "sources": [{"hub": "someone/model", "file": "w.safetensors"}]}]})
+        entry = read_entry(
+            {
+                "id": "test/w",
+                "what": "a test's network",
+                "engines": ["tester"],
+                "place": "test",
+                "licence": {"name": "CC-BY-NC-4.0", "commercial": False},
+                "layouts": {"models": ["test/w"]},
+                "files": [
+                    {
+                        "name": "w.safetensors",
+                        "bytes": len(DATA),
+                        "sources": [{"hub": "someone/model", "file": "w.safetensors"}],
+                    }
+                ],
+            }
+        )
         monkeypatch.setattr(catalogue, "_entries", lambda: {"test/w": entry})
         yield running
 
@@ -75,8 +88,14 @@ def test_the_list_of_an_engine_as_json(capsys, models):
     status, listed = run_json(capsys, "list", "--engine", "mmaudio_small_16k", "--models", models)
     assert status == 0
     by_id = {entry["id"]: entry for entry in listed}
-    assert set(by_id) == {"mmaudio/small_16k", "mmaudio/vae_16k", "mmaudio/vocoder_16k", "synchformer/visual",
-                          "clip/dfn5b_h14_384", "clip/bpe"}
+    assert set(by_id) == {
+        "mmaudio/small_16k",
+        "mmaudio/vae_16k",
+        "mmaudio/vocoder_16k",
+        "synchformer/visual",
+        "clip/dfn5b_h14_384",
+        "clip/bpe",
+    }
     assert by_id["mmaudio/vae_16k"]["path"] == str(models / "mmaudio" / "v1-16.pth")
     assert by_id["mmaudio/small_16k"]["path"] is None and by_id["mmaudio/small_16k"]["bytes_exact"]
     assert by_id["mmaudio/small_16k"]["licence"]["commercial"] is False
@@ -99,9 +118,14 @@ def test_where_tells_what_is_used_and_what_is_searched(capsys, models, tmp_path)
     status, out, _ = run(capsys, "where", "mmaudio/vae_44k", "--models", models)
     assert status == 4 and f"missing; goes to {models / 'mmaudio' / 'v1-44.pth'}" in out
     status, found = run_json(capsys, "where", "mmaudio/vae_16k", "--models", models)
-    assert status == 0 and found["weights"] == [{
-        "id": "mmaudio/vae_16k", "path": str(models / "mmaudio" / "v1-16.pth"), "also": [],
-        "download_to": str(models / "mmaudio" / "v1-16.pth")}]
+    assert status == 0 and found["weights"] == [
+        {
+            "id": "mmaudio/vae_16k",
+            "path": str(models / "mmaudio" / "v1-16.pth"),
+            "also": [],
+            "download_to": str(models / "mmaudio" / "v1-16.pth"),
+        }
+    ]
 
 
 def test_comfyui_s_folder_is_known_by_its_variable(capsys, models, monkeypatch):
@@ -117,8 +141,19 @@ def test_a_download_says_its_licence_and_where_it_went(capsys, hub, tmp_path):
     assert "not for commercial use" in err and str(path) in err.replace("\n", "")
     hub.asked.clear()
     status, fetched = run_json(capsys, "download", "test/w")
-    assert status == 0 and fetched == [{"id": "test/w", "path": str(path), "fetched": False, "licence": {
-        "name": "CC-BY-NC-4.0", "commercial": False, "note": ""}}] and hub.asked == []
+    assert (
+        status == 0
+        and fetched
+        == [
+            {
+                "id": "test/w",
+                "path": str(path),
+                "fetched": False,
+                "licence": {"name": "CC-BY-NC-4.0", "commercial": False, "note": ""},
+            }
+        ]
+        and hub.asked == []
+    )
 
 
 def test_a_download_goes_where_other_packs_find_it(capsys, hub, tmp_path):
@@ -131,8 +166,12 @@ def test_a_download_goes_where_other_packs_find_it(capsys, hub, tmp_path):
 def test_ctrl_c_stops_a_download_at_once_and_keeps_what_came(hub, tmp_path):
     hub.files["KimberleyJSN/melbandroformer/MelBandRoformer.ckpt"] = bytes(10_000_000)
     hub.seconds_per_block = 0.05
-    process = subprocess.Popen([sys.executable, "-m", "deepsound", "models", "download", "mel_band_roformer"],
-                               stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)})
+    process = subprocess.Popen(
+        [sys.executable, "-m", "deepsound", "models", "download", "mel_band_roformer"],
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
     folder = tmp_path / "own" / "separation"
     deadline = time.monotonic() + 60
     while not any(path.stat().st_size for path in folder.glob(".*.partial.ckpt")) and time.monotonic() < deadline:
@@ -152,13 +191,16 @@ def test_offline_is_explained(capsys, hub, monkeypatch):
     assert status == 4 and out == "" and "HF_HUB_OFFLINE" in err and "w.safetensors" in err
 
 
-@pytest.mark.parametrize(("arguments", "status", "message"), [
-    (["download", "mmaudio_huge"], 2, "mmaudio_large_44k"),
-    (["list", "--engine", "nothing"], 2, "neither an engine"),
-    (["convert", "mmaudio/vae_44k"], 4, "deepsound models download mmaudio/vae_44k"),
-    (["convert", "no/such.pth"], 2, "There is no file no/such.pth"),
-    (["verify", "mmaudio/vae_44k"], 4, ""),
-])
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
+        (["download", "mmaudio_huge"], 2, "mmaudio_large_44k"),
+        (["list", "--engine", "nothing"], 2, "neither an engine"),
+        (["convert", "mmaudio/vae_44k"], 4, "deepsound models download mmaudio/vae_44k"),
+        (["convert", "no/such.pth"], 2, "There is no file no/such.pth"),
+        (["verify", "mmaudio/vae_44k"], 4, ""),
+    ],
+)
 def test_mistakes_have_their_exit_codes(capsys, arguments, status, message):
     returned, _, err = run(capsys, *arguments)
     assert returned == status and message in err

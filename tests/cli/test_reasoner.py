@@ -9,14 +9,20 @@ from pathlib import Path
 import pytest
 
 from deepsound.cli.main import main
-from deepsound.runtime.features import features
-from deepsound.runtime.residency import residency
+from deepsound.runtime.feature_cache import features
+from deepsound.runtime.model_cache import model_cache
 from deepsound.types import Audio
 from tests.reason.videollama2 import tiny
 
-YES = ("<SUMMARY> I look and listen.</SUMMARY>\n", "<CAPTION> Somebody speaks.</CAPTION>\n",
-       "<REASONING> I detect that the audio contains a voice-over. </REASONING>\n", "<CONCLUSION>", " A ",
-       "</CONCLUSION>", "\nThat is all.")
+YES = (
+    "<SUMMARY> I look and listen.</SUMMARY>\n",
+    "<CAPTION> Somebody speaks.</CAPTION>\n",
+    "<REASONING> I detect that the audio contains a voice-over. </REASONING>\n",
+    "<CONCLUSION>",
+    " A ",
+    "</CONCLUSION>",
+    "\nThat is all.",
+)
 
 
 @pytest.fixture(scope="module")
@@ -34,13 +40,27 @@ def nothing_at_hand(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in ("HF_HOME", "HF_HUB_CACHE", "COMFYUI_PATH"):
         monkeypatch.setenv(name, str(tmp_path / "nothing here"))
     monkeypatch.setenv("DEEPSOUND_HOME", str(tmp_path / "home"))
-    residency().unload()
+    model_cache().unload()
     features().clear()
 
 
 def run(clip: Path, out: Path, *flags: str | Path) -> int:
-    return main(["run", str(clip), "--generator", "source", "--separator", "spectral", "--device", "cpu", "--quiet",
-                 "-o", str(out), *map(str, flags)])
+    return main(
+        [
+            "run",
+            str(clip),
+            "--generator",
+            "source",
+            "--separator",
+            "spectral",
+            "--device",
+            "cpu",
+            "--quiet",
+            "-o",
+            str(out),
+            *map(str, flags),
+        ]
+    )
 
 
 def record(out: Path) -> dict:
@@ -68,7 +88,10 @@ def test_the_verdict_alone_is_quicker_and_the_same(clip: Path, model: Path, tmp_
 
 @pytest.mark.parametrize(("counts_as", "is_voice_over"), [("no", False), ("yes", True)])
 def test_an_answer_that_cannot_be_read_counts_as_chosen(
-    clip: Path, tmp_path: Path, counts_as: str, is_voice_over: bool,
+    clip: Path,
+    tmp_path: Path,
+    counts_as: str,
+    is_voice_over: bool,
 ) -> None:
     folder = tiny.write(tmp_path / "qa", script=("I cannot", " tell."))
     assert run(clip, tmp_path / "out", "--step2_mode", "qa", "--step2_model_dir", folder, "--undecided", counts_as) == 0
@@ -78,14 +101,29 @@ def test_an_answer_that_cannot_be_read_counts_as_chosen(
 
 
 def test_a_model_asked_for_its_plan_is_read_or_replaced(clip: Path, model: Path, tmp_path: Path) -> None:
-    assert run(clip, tmp_path / "out", "--step2_mode", "cot", "--step0_model_dir", model, "--step2_model_dir", model,
-               "--plan", "model") == 0
+    assert (
+        run(
+            clip,
+            tmp_path / "out",
+            "--step2_mode",
+            "cot",
+            "--step0_model_dir",
+            model,
+            "--step2_model_dir",
+            model,
+            "--plan",
+            "model",
+        )
+        == 0
+    )
     plan = record(tmp_path / "out")["plan"]
     assert [line.partition(":")[0] for line in plan] == ["Step1", "Step2", "Step3", "Step4"]
 
 
 def test_a_model_that_is_nowhere_is_named_with_what_fetches_it(
-    clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    clip: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert run(clip, tmp_path / "out", "--reasoner", "qa") == 4
     message = capsys.readouterr().err
@@ -94,7 +132,9 @@ def test_a_model_that_is_nowhere_is_named_with_what_fetches_it(
 
 
 def test_quantisation_is_for_the_reasoner_and_leaves_the_others_alone(
-    clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    clip: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert run(clip, tmp_path / "out", "--reasoner", "rules", "--precision", "nf4") == 0
     assert capsys.readouterr().err == ""

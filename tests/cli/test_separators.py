@@ -12,20 +12,27 @@ import pytest
 from deepsound.cli.main import main
 from deepsound.media.audio import decode_audio
 from deepsound.models.roformer.config import BSRoformerConfig, MelBandRoformerConfig
-from deepsound.runtime.residency import residency
+from deepsound.runtime.model_cache import model_cache
 from deepsound.types import Audio
 from tests.material import mixed, speech, storm
 from tests.separate.small import SMALL, SMALL_MEL, write
 
 __all__ = ["mixed", "speech", "storm"]
 
-PUBLISHED = [("bs_roformer", "bs_roformer/ep_317", SMALL), ("mel_band_roformer", "mel_band_roformer/kim", SMALL_MEL),
-             ("mel_band_roformer_viperx", "mel_band_roformer/ep_3005", SMALL_MEL)]
+PUBLISHED = [
+    ("bs_roformer", "bs_roformer/ep_317", SMALL),
+    ("mel_band_roformer", "mel_band_roformer/kim", SMALL_MEL),
+    ("mel_band_roformer_viperx", "mel_band_roformer/ep_3005", SMALL_MEL),
+]
 
 
 @pytest.fixture
-def narrated(make_video: Callable[..., Path], storm: Audio, speech: Callable[..., Audio],
-             mixed: Callable[[Audio, Audio, float], Audio]) -> Path:
+def narrated(
+    make_video: Callable[..., Path],
+    storm: Audio,
+    speech: Callable[..., Audio],
+    mixed: Callable[[Audio, Audio, float], Audio],
+) -> Path:
     """A clip of a storm that somebody talks over, with nobody in the picture."""
     return make_video("clip.mp4", seconds=storm.duration_s, audio=mixed(storm, speech(storm.sample_rate), 6))
 
@@ -35,12 +42,13 @@ def nothing_at_hand(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in ("HF_HOME", "HF_HUB_CACHE", "COMFYUI_PATH"):
         monkeypatch.setenv(name, str(tmp_path / "nothing here"))
     monkeypatch.setenv("DEEPSOUND_HOME", str(tmp_path / "home"))
-    residency().unload()
+    model_cache().unload()
 
 
 def run(clip: Path, out: Path, *flags: str | Path) -> int:
-    return main(["run", str(clip), "--generator", "source", "--device", "cpu", "--quiet", "-o", str(out),
-                 *map(str, flags)])
+    return main(
+        ["run", str(clip), "--generator", "source", "--device", "cpu", "--quiet", "-o", str(out), *map(str, flags)]
+    )
 
 
 def record(out: Path) -> dict:
@@ -48,8 +56,9 @@ def record(out: Path) -> dict:
 
 
 @pytest.mark.parametrize(("name", "weights", "config"), PUBLISHED)
-def test_a_named_file_separates(narrated: Path, tmp_path: Path, name: str, weights: str,
-                                config: BSRoformerConfig | MelBandRoformerConfig) -> None:
+def test_a_named_file_separates(
+    narrated: Path, tmp_path: Path, name: str, weights: str, config: BSRoformerConfig | MelBandRoformerConfig
+) -> None:
     file = write(tmp_path / "own" / "mine.ckpt", config)
     assert run(narrated, tmp_path / "out", "--separator", name, "--weights", f"{weights}={file}") == 0
     made = record(tmp_path / "out")
@@ -68,7 +77,9 @@ def test_the_published_file_is_found_in_a_models_folder(narrated: Path, tmp_path
 
 
 def test_weights_that_are_nowhere_are_named_and_nothing_is_written(
-    narrated: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    narrated: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert run(narrated, tmp_path / "out", "--separator", "bs_roformer") != 0
     said = capsys.readouterr().err

@@ -112,16 +112,31 @@ class Server:
         (self.base / "custom_nodes" / PACK_FOLDER).symlink_to(ROOT, target_is_directory=True)
         settings = {"Comfy.TutorialCompleted": True}
         (self.base / "user/default/comfy.settings.json").write_text(json.dumps(settings))
-        arguments = ["--cpu", "--listen", "127.0.0.1", "--port", str(self.port), "--disable-auto-launch",
-                     "--base-directory", str(self.base), "--disable-api-nodes",
-                     "--database-url", f"sqlite:///{self.base}/user/comfyui.db",
-                     *os.environ.get("COMFYUI_ARGUMENTS", "").split()]
-        environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1",
-                       "PYTHONPATH": str(Path(__file__).with_name("plugin"))}
+        arguments = [
+            "--cpu",
+            "--listen",
+            "127.0.0.1",
+            "--port",
+            str(self.port),
+            "--disable-auto-launch",
+            "--base-directory",
+            str(self.base),
+            "--disable-api-nodes",
+            "--database-url",
+            f"sqlite:///{self.base}/user/comfyui.db",
+            *os.environ.get("COMFYUI_ARGUMENTS", "").split(),
+        ]
+        environment = {
+            **os.environ,
+            "OMP_NUM_THREADS": "1",
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "PYTHONPATH": str(Path(__file__).with_name("plugin")),
+        }
         command = [python_of(self.core), str(self.core / "main.py"), *arguments]
         with self.log_path.open("wb") as log:
-            self._process = subprocess.Popen(command, cwd=self.base, env=environment, stdout=log,
-                                             stderr=subprocess.STDOUT)
+            self._process = subprocess.Popen(
+                command, cwd=self.base, env=environment, stdout=log, stderr=subprocess.STDOUT
+            )
         self._wait_until_ready()
 
     def stop(self) -> None:
@@ -160,8 +175,10 @@ class Server:
         import aiohttp
 
         began = time.monotonic()
-        async with (aiohttp.ClientSession() as session,
-                    session.ws_connect(f"{self.url}/ws?clientId={self.client}", max_msg_size=0) as socket):
+        async with (
+            aiohttp.ClientSession() as session,
+            session.ws_connect(f"{self.url}/ws?clientId={self.client}", max_msg_size=0) as socket,
+        ):
             run = Run(*self.ask("/prompt", {"prompt": prompt, "client_id": self.client}))
             if run.status != 200:
                 return run
@@ -173,7 +190,7 @@ class Server:
                     on_message(event["type"], event["data"])
                 elif message.type is aiohttp.WSMsgType.BINARY and message.data[:4] == b"\0\0\0\3":
                     # Event 3 is text under a node: the length of the node's id, the id, the text.
-                    run.texts.append(message.data[8 + int.from_bytes(message.data[4:8], "big"):].decode())
+                    run.texts.append(message.data[8 + int.from_bytes(message.data[4:8], "big") :].decode())
         run.seconds = time.monotonic() - began
         run.history = await self._history(run.answer["prompt_id"])
         return run
@@ -206,8 +223,10 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "server" in metafunc.fixturenames:
         found = cores()
-        skip = pytest.mark.skip(reason="no ComfyUI that can run: set COMFYUI_PATH to a checkout and COMFYUI_PYTHON to "
-                                       "an interpreter with its requirements and this pack's")
+        skip = pytest.mark.skip(
+            reason="no ComfyUI that can run: set COMFYUI_PATH to a checkout and COMFYUI_PYTHON to "
+            "an interpreter with its requirements and this pack's"
+        )
         parameters = [pytest.param(core, id=core.name) for core in found] or [pytest.param(None, marks=skip, id="none")]
         metafunc.parametrize("server", parameters, indirect=True, scope="session")
 

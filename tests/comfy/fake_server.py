@@ -23,8 +23,9 @@ class FakeComfy:
     """
 
     behaviour: str = "works"
-    made: list[dict[str, Any]] = field(default_factory=lambda: [
-        {"filename": "s4_00001_.mp4", "subfolder": "DeepSound", "type": "output"}])
+    made: list[dict[str, Any]] = field(
+        default_factory=lambda: [{"filename": "s4_00001_.mp4", "subfolder": "DeepSound", "type": "output"}]
+    )
     uploads: list[str] = field(default_factory=list)
     prompts: list[dict[str, Any]] = field(default_factory=list)
     asked_for: list[dict[str, str]] = field(default_factory=list)
@@ -51,10 +52,18 @@ class FakeComfy:
 
     async def _open(self) -> str:
         app = web.Application(client_max_size=1 << 30, middlewares=[self._misbehave])
-        app.add_routes([
-            web.get("/ws", self._socket), web.post("/upload/image", self._upload), web.post("/prompt", self._prompt),
-            web.get("/history/{id}", self._tell), web.get("/view", self._view), web.post("/queue", self._delete),
-            web.get("/queue", self._queue), web.post("/interrupt", self._interrupt)])
+        app.add_routes(
+            [
+                web.get("/ws", self._socket),
+                web.post("/upload/image", self._upload),
+                web.post("/prompt", self._prompt),
+                web.get("/history/{id}", self._tell),
+                web.get("/view", self._view),
+                web.post("/queue", self._delete),
+                web.get("/queue", self._queue),
+                web.post("/interrupt", self._interrupt),
+            ]
+        )
         self._runner = web.AppRunner(app, shutdown_timeout=0.1)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", 0)

@@ -12,8 +12,15 @@ from typing import Any
 
 FOLDER = Path(__file__).parents[2] / "workflows"
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-         "--disable-component-update", "--disable-sync"]
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 READY = """() => window.app?.graph && window.app.canvas && window.app.extensionManager
     && window.LiteGraph?.registered_node_types["DeepSoundMuxVideo"]"""
 DROP = """text => {
@@ -43,8 +50,10 @@ def ready_page(browser: Any, server: Any, width: int, height: int) -> Iterator[A
     page = browser.new_page(viewport={"width": width, "height": height})
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(f"{error}\n{error.stack}"))
-    page.on("console", lambda message: errors.append(f"{message.text} {message.location}")
-            if message.type == "error" else None)
+    page.on(
+        "console",
+        lambda message: errors.append(f"{message.text} {message.location}") if message.type == "error" else None,
+    )
     page.goto(server.url)
     page.wait_for_function(READY, timeout=30_000)
     yield page
@@ -63,8 +72,10 @@ def open_workflow(page: Any, name: str, file: str | None = None) -> dict[str, An
 
 def wait_for_graph(page: Any, workflow: dict[str, Any]) -> None:
     """Until the page shows just these nodes, joined: the graph it starts with may have as many."""
-    page.wait_for_function("""({nodes, links}) => app.graph._nodes.length === nodes.length
+    page.wait_for_function(
+        """({nodes, links}) => app.graph._nodes.length === nodes.length
         && nodes.every(([id, type]) => app.graph.getNodeById(id)?.type === type)
         && app.graph._nodes.flatMap(node => node.inputs ?? []).filter(input => input.link != null).length === links""",
-                           arg={"nodes": [[node["id"], node["type"]] for node in workflow["nodes"]],
-                                "links": len(workflow["links"])}, timeout=30_000)
+        arg={"nodes": [[node["id"], node["type"]] for node in workflow["nodes"]], "links": len(workflow["links"])},
+        timeout=30_000,
+    )

@@ -57,8 +57,14 @@ def fill(page: Any, margin: int = 24) -> bytes:
     width, height = page.evaluate(FILL, margin)
     page.wait_for_timeout(1500)
     left, top = (VIEW["width"] - width) / 2, (VIEW["height"] - height) / 2
-    return page.screenshot(clip={"x": max(left, 0), "y": max(top, 0), "width": min(width, VIEW["width"]),
-                                 "height": min(height, VIEW["height"])})
+    return page.screenshot(
+        clip={
+            "x": max(left, 0),
+            "y": max(top, 0),
+            "width": min(width, VIEW["width"]),
+            "height": min(height, VIEW["height"]),
+        }
+    )
 
 
 def close(page: Any, kind: str) -> bytes:

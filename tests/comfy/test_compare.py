@@ -63,17 +63,31 @@ STATE = f"""() => {{
 
 def prompt(**changed: Any) -> dict[str, Any]:
     """The comparison of a clip's own sound with what is left of it without the voice."""
-    settings = {"coarse": ["1", 1], "final": ["2", 0], "voice": ["2", 1], "video": ["1", 0], "voice_spans": "auto",
-                "render": False, "render_seconds": 0.0, **changed}
+    settings = {
+        "coarse": ["1", 1],
+        "final": ["2", 0],
+        "voice": ["2", 1],
+        "video": ["1", 0],
+        "voice_spans": "auto",
+        "render": False,
+        "render_seconds": 0.0,
+        **changed,
+    }
     return {
-        "1": {"class_type": "DeepSoundLoadVideo", "inputs": {"file": "narrated_landscape.mp4", "start": 0.0,
-                                                             "duration": 3.0}},
-        "2": {"class_type": "DeepSoundVocalSeparate", "inputs": {"audio": ["1", 1], "engine": "spectral",
-                                                                 "enabled": True}},
+        "1": {
+            "class_type": "DeepSoundLoadVideo",
+            "inputs": {"file": "narrated_landscape.mp4", "start": 0.0, "duration": 3.0},
+        },
+        "2": {
+            "class_type": "DeepSoundVocalSeparate",
+            "inputs": {"audio": ["1", 1], "engine": "spectral", "enabled": True},
+        },
         "3": {"class_type": "DeepSoundCompare", "inputs": settings},
         "4": {"class_type": "PreviewImage", "inputs": {"images": ["3", 0]}},
-        "5": {"class_type": "DeepSoundMuxVideo", "inputs": {
-            "video": ["3", 1], "filename_prefix": "compare/side", "container": "auto", "codec": "auto"}},
+        "5": {
+            "class_type": "DeepSoundMuxVideo",
+            "inputs": {"video": ["3", 1], "filename_prefix": "compare/side", "container": "auto", "codec": "auto"},
+        },
     }
 
 
@@ -118,8 +132,10 @@ def page(request, server, browser) -> Iterator[Any]:
     page = browser.new_page(viewport={"width": 1280, "height": 940})
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(f"{error}\n{error.stack}"))
-    page.on("console", lambda message: errors.append(f"{message.text} {message.location}")
-            if message.type == "error" else None)
+    page.on(
+        "console",
+        lambda message: errors.append(f"{message.text} {message.location}") if message.type == "error" else None,
+    )
     page.goto(server.url)
     page.wait_for_function(READY, timeout=30_000)
     wants_vue = request.param == "vue"
@@ -203,6 +219,8 @@ def test_text_stays_text_and_everything_is_let_go(server, page):
     page.evaluate("""() => app.graph._nodes.find(n => n.type === 'DeepSoundCompare')
         .onExecuted({deepsound: [{version: 9}]})""")
     assert "version 9" in page.evaluate(f"() => {CARD}.textContent")
-    page.evaluate(f"() => {{ window.card = {CARD}; app.graph.remove(app.graph._nodes.find("
-                  "n => n.type === 'DeepSoundCompare')); }")
+    page.evaluate(
+        f"() => {{ window.card = {CARD}; app.graph.remove(app.graph._nodes.find("
+        "n => n.type === 'DeepSoundCompare')); }"
+    )
     assert page.evaluate("() => window.card.childElementCount") == 0

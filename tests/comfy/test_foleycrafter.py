@@ -12,9 +12,22 @@ from tests.generate.foleycrafter import tiny
 pytestmark = pytest.mark.comfy
 
 LOAD, FOLEY, SAVE = "1", "2", "3"
-CARD = {"prompt": "rain", "negative_prompt": "", "seed": 1, "duration": 0.0, "steps": 2, "cfg": 7.5,
-        "temporal_scale": 0.2, "semantic_scale": 1.0, "fps": 0.0, "takes": 1, "clip_frames": "150",
-        "precision": "auto", "offload": False, "download": False}
+CARD = {
+    "prompt": "rain",
+    "negative_prompt": "",
+    "seed": 1,
+    "duration": 0.0,
+    "steps": 2,
+    "cfg": 7.5,
+    "temporal_scale": 0.2,
+    "semantic_scale": 1.0,
+    "fps": 0.0,
+    "takes": 1,
+    "clip_frames": "150",
+    "precision": "auto",
+    "offload": False,
+    "download": False,
+}
 
 
 @pytest.fixture
@@ -27,17 +40,25 @@ def models(server):
 def graph(server, **changed):
     """Load, generate, save; `changed` are the FoleyCrafter card's inputs."""
     load = {"file": "silent_impacts.mp4", "start": 0.0, "duration": 2.0}
-    save = {"video": [LOAD, 0], "audio": [FOLEY, 0], "container": "auto", "codec": "flac",
-            "filename_prefix": f"test/{server.core.name}_foleycrafter"}
+    save = {
+        "video": [LOAD, 0],
+        "audio": [FOLEY, 0],
+        "container": "auto",
+        "codec": "flac",
+        "filename_prefix": f"test/{server.core.name}_foleycrafter",
+    }
     return {
         LOAD: {"class_type": "DeepSoundLoadVideo", "inputs": load},
         FOLEY: {"class_type": "DeepSoundFoleyCrafterGenerate", "inputs": {**CARD, "video": [LOAD, 0], **changed}},
-        SAVE: {"class_type": "DeepSoundMuxVideo", "inputs": save}}
+        SAVE: {"class_type": "DeepSoundMuxVideo", "inputs": save},
+    }
 
 
 def has_diffusers(server):
-    return subprocess.run([python_of(server.core), "-c", "import diffusers"], capture_output=True,
-                          check=False).returncode == 0
+    return (
+        subprocess.run([python_of(server.core), "-c", "import diffusers"], capture_output=True, check=False).returncode
+        == 0
+    )
 
 
 @pytest.mark.failing_run

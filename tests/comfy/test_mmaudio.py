@@ -9,25 +9,54 @@ from deepsound.media.clip import Clip
 pytestmark = pytest.mark.comfy
 
 LOAD, MMAUDIO, JUDGE, SAVE = "1", "2", "3", "4"
-CARD = {"variant": "mmaudio_small_16k", "prompt": "rain", "negative_prompt": "", "seed": 1, "duration": 0.0,
-        "steps": 2, "cfg": 4.5, "fps": 0.0, "takes": 1, "mask_away_clip": False, "weights": "by variant",
-        "precision": "auto", "offload": False, "download": False}
+CARD = {
+    "variant": "mmaudio_small_16k",
+    "prompt": "rain",
+    "negative_prompt": "",
+    "seed": 1,
+    "duration": 0.0,
+    "steps": 2,
+    "cfg": 4.5,
+    "fps": 0.0,
+    "takes": 1,
+    "mask_away_clip": False,
+    "weights": "by variant",
+    "precision": "auto",
+    "offload": False,
+    "download": False,
+}
 
 
 def graph(server, file="silent_impacts.mp4", start=0.0, length=2.0, **changed):
     """Load, generate, judge, save; `changed` are the MMAudio card's inputs."""
+
     def node(kind, **inputs):
         return {"class_type": f"DeepSound{kind}", "inputs": inputs}
 
     return {
         LOAD: node("LoadVideo", file=file, start=start, duration=length),
         MMAUDIO: node("MMAudioGenerate", **{**CARD, "video": [LOAD, 0], **changed}),
-        JUDGE: node("VoiceOverCoT", video=[LOAD, 0], audio=[MMAUDIO, 0], engine="says_what_is_held",
-                    undecided="no", whole_trace=True, published_parser=False, precision="auto", offload=False,
-                    download=False),
+        JUDGE: node(
+            "VoiceOverCoT",
+            video=[LOAD, 0],
+            audio=[MMAUDIO, 0],
+            engine="says_what_is_held",
+            undecided="no",
+            whole_trace=True,
+            published_parser=False,
+            precision="auto",
+            offload=False,
+            download=False,
+        ),
         "5": {"class_type": "PreviewAny", "inputs": {"source": [JUDGE, 3]}},
-        SAVE: node("MuxVideo", video=[LOAD, 0], audio=[MMAUDIO, 0], container="auto", codec="flac",
-                   filename_prefix=f"test/{server.core.name}_mmaudio_{changed.get('seed', 1)}"),
+        SAVE: node(
+            "MuxVideo",
+            video=[LOAD, 0],
+            audio=[MMAUDIO, 0],
+            container="auto",
+            codec="flac",
+            filename_prefix=f"test/{server.core.name}_mmaudio_{changed.get('seed', 1)}",
+        ),
     }
 
 
@@ -83,10 +112,14 @@ def test_cancel_ends_the_sampling_within_a_second(server):
 
 
 @pytest.mark.failing_run
-@pytest.mark.parametrize(("changed", "message"), [
-    ({"duration": 30.0}, "past the end of the video"), ({"duration": 0.3}, "at least 0.64 s"),
-    ({"variant": "mmaudio_large_44k_v2"}, "deepsound models download mmaudio/large_44k_v2"),
-])
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"duration": 30.0}, "past the end of the video"),
+        ({"duration": 0.3}, "at least 0.64 s"),
+        ({"variant": "mmaudio_large_44k_v2"}, "deepsound models download mmaudio/large_44k_v2"),
+    ],
+)
 def test_what_cannot_be_done_is_one_clear_error_on_the_node(server, changed, message):
     run = server.run(graph(server, seed=5, **changed))
     assert run.ending == "execution_error"

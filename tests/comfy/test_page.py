@@ -46,8 +46,12 @@ def test_dropping_a_saved_video_opens_its_workflow_again(server, page, make_vide
     assert page.evaluate(RUN)[0] == "execution_success"
     saved = max((server.base / "output" / "DeepSound").glob("clean_*.mp4"), key=lambda path: path.stat().st_mtime_ns)
     page.evaluate("() => app.graph.clear()")
-    page.evaluate(DROP.replace("'workflow.json', {type: 'application/json'}", "'saved.mp4', {type: 'video/mp4'}")
-                  .replace("[text]", "[Uint8Array.from(text)]"), list(saved.read_bytes()))
+    page.evaluate(
+        DROP.replace("'workflow.json', {type: 'application/json'}", "'saved.mp4', {type: 'video/mp4'}").replace(
+            "[text]", "[Uint8Array.from(text)]"
+        ),
+        list(saved.read_bytes()),
+    )
     wait_for_graph(page, workflow)
     assert page.evaluate("() => app.graph.getNodeById(2).widgets.find(w => w.name === 'engine').value") == "says_no"
 

@@ -10,10 +10,15 @@ pytestmark = pytest.mark.comfy
 def test_a_video_s_own_sound_is_scored(server, make_video, noise):
     source = make_video("scored.mp4", seconds=2.0, audio=noise(2.0, 48000))
     (server.base / "input" / "scored.mp4").write_bytes(source.read_bytes())
-    run = server.run({
-        "1": {"class_type": "DeepSoundLoadVideo", "inputs": {"file": "scored.mp4", "start": 0.0, "duration": 0.0}},
-        "2": {"class_type": "DeepSoundScore", "inputs": {
-            "audio": ["1", 1], "video": ["1", 0], "duration": 0.0, "offload": False, "download": False}}})
+    run = server.run(
+        {
+            "1": {"class_type": "DeepSoundLoadVideo", "inputs": {"file": "scored.mp4", "start": 0.0, "duration": 0.0}},
+            "2": {
+                "class_type": "DeepSoundScore",
+                "inputs": {"audio": ["1", 1], "video": ["1", 0], "duration": 0.0, "offload": False, "download": False},
+            },
+        }
+    )
     assert run.ending == "execution_success", run.error or run.answer
     (text,) = run.history["outputs"]["2"]["text"]
     assert "LUFS" in text and "voice: none is heard" in text

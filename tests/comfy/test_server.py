@@ -12,9 +12,20 @@ from deepsound.media.clip import Clip
 pytestmark = pytest.mark.comfy
 
 FOLDER = Path(__file__).parents[2] / "workflows" / "api"
-NODE_IDS = {"DeepSoundLoadVideo", "DeepSoundCoTPlan", "DeepSoundGenerateAudio", "DeepSoundMMAudioGenerate",
-            "DeepSoundVoiceOverCoT", "DeepSoundVocalSeparate", "DeepSoundSilenceFallback", "DeepSoundMuxVideo",
-            "DeepSoundFoleyCrafterGenerate", "DeepSoundCompare", "DeepSoundScore", "DeepSoundPipeline"}
+NODE_IDS = {
+    "DeepSoundLoadVideo",
+    "DeepSoundCoTPlan",
+    "DeepSoundGenerateAudio",
+    "DeepSoundMMAudioGenerate",
+    "DeepSoundVoiceOverCoT",
+    "DeepSoundVocalSeparate",
+    "DeepSoundSilenceFallback",
+    "DeepSoundMuxVideo",
+    "DeepSoundFoleyCrafterGenerate",
+    "DeepSoundCompare",
+    "DeepSoundScore",
+    "DeepSoundPipeline",
+}
 LOAD, GENERATE, AGAIN, JUDGE, SEPARATE, FALLBACK, SAVE = "1", "2", "3", "4", "5", "6", "7"
 
 
@@ -29,16 +40,25 @@ def workflow(name, **changes):
 def s4(server, seed, video, generator="hum", reasoner="says_no", separator="leaves_half", mode="neg", **more):
     """The s4 workflow with engines whose answers are known; the seed keeps one test's cache from another's."""
     prompt = workflow(
-        "offline_draft", **{LOAD: {"file": video}, GENERATE: {"engine": generator, "seed": seed},
-                           AGAIN: {"engine": generator, "seed": seed}, JUDGE: {"engine": reasoner},
-                           SEPARATE: {"engine": separator}, FALLBACK: {"mode": mode},
-                           SAVE: {"filename_prefix": f"test/{server.core.name}_{seed}"}, **more})
+        "offline_draft",
+        **{
+            LOAD: {"file": video},
+            GENERATE: {"engine": generator, "seed": seed},
+            AGAIN: {"engine": generator, "seed": seed},
+            JUDGE: {"engine": reasoner},
+            SEPARATE: {"engine": separator},
+            FALLBACK: {"mode": mode},
+            SAVE: {"filename_prefix": f"test/{server.core.name}_{seed}"},
+            **more,
+        },
+    )
     return {node_id: node for node_id, node in prompt.items() if node["class_type"] != "DeepSoundCompare"}
 
 
 @pytest.fixture
 def put(server, make_video, tone):
     """Make a clip in the server's input folder, two seconds with a tone unless told otherwise; gives its name."""
+
     def make(name, **wanted):
         source = make_video(name, **{"seconds": 2.0, "audio": tone(seconds=2.0), **wanted})
         target = server.base / "input" / name
@@ -103,9 +123,14 @@ def test_a_verdict_of_yes_separates_and_nothing_more(server, put):
     assert run.history["outputs"]["8"]["text"] == ["background"]
 
 
-@pytest.mark.parametrize(("mode", "seed", "chosen"), [
-    ("neg", 3, "regenerated"), ("rep", 4, "coarse"), ("rm", 5, "removed"),
-])
+@pytest.mark.parametrize(
+    ("mode", "seed", "chosen"),
+    [
+        ("neg", 3, "regenerated"),
+        ("rep", 4, "coarse"),
+        ("rm", 5, "removed"),
+    ],
+)
 def test_a_silent_background_falls_back(server, put, mode, seed, chosen):
     run = server.run(s4(server, seed, put("a.mp4"), reasoner="says_yes", separator="leaves_nothing", mode=mode))
     assert run.ending == "execution_success", run.error
@@ -171,8 +196,18 @@ def test_cancel_ends_a_run_within_a_second(server, put, where):
 
 def pipeline(server, seed, video, **inputs):
     prompt = s4(server, seed, video)
-    settings = {"video": [LOAD, 0], "generator": "hum", "reasoner": "says_yes", "separator": "leaves_half",
-                "mode": "s4", "fallback": "neg", "prompt": "", "negative_prompt": "", "seed": seed, "duration": 0.0}
+    settings = {
+        "video": [LOAD, 0],
+        "generator": "hum",
+        "reasoner": "says_yes",
+        "separator": "leaves_half",
+        "mode": "s4",
+        "fallback": "neg",
+        "prompt": "",
+        "negative_prompt": "",
+        "seed": seed,
+        "duration": 0.0,
+    }
     card = {"class_type": "DeepSoundPipeline", "inputs": {**settings, **inputs}}
     save = copy.deepcopy(prompt[SAVE])
     save["inputs"]["audio"] = ["2", 0]
@@ -201,8 +236,16 @@ def test_a_trimmed_video_stays_trimmed_through_core_nodes(server, put):
     parts = {"class_type": "GetVideoComponents", "inputs": {"video": ["1", 0]}}
     count = {"class_type": "PreviewAny", "inputs": {"source": ["1", 2]}}
     joined = {"class_type": "CreateVideo", "inputs": {"images": ["2", 0], "fps": 10.0}}
-    save = {"class_type": "DeepSoundMuxVideo", "inputs": {"video": ["3", 0], "audio": ["1", 1], "container": "mp4",
-                                                          "filename_prefix": "test/trim", "codec": "auto"}}
+    save = {
+        "class_type": "DeepSoundMuxVideo",
+        "inputs": {
+            "video": ["3", 0],
+            "audio": ["1", 1],
+            "container": "mp4",
+            "filename_prefix": "test/trim",
+            "codec": "auto",
+        },
+    }
     direct = copy.deepcopy(save)
     direct["inputs"]["video"] = ["1", 0]
     run = server.run({"1": load, "2": parts, "3": joined, "4": save, "5": count, "6": direct})
@@ -219,8 +262,10 @@ def test_cores_own_loader_fits(server, put):
         pytest.skip("this core cannot trim videos")
     prompt = s4(server, 13, put("long.mp4", seconds=6.0, audio=None))
     prompt["20"] = {"class_type": "LoadVideo", "inputs": {"file": "long.mp4"}}
-    prompt[LOAD] = {"class_type": "Video Slice", "inputs": {"video": ["20", 0], "start_time": 1.0, "duration": 2.0,
-                                                            "strict_duration": False}}
+    prompt[LOAD] = {
+        "class_type": "Video Slice",
+        "inputs": {"video": ["20", 0], "start_time": 1.0, "duration": 2.0, "strict_duration": False},
+    }
     run = server.run(prompt)
     assert run.ending == "execution_success", run.error
     assert saved_clip(server, run).duration_s == pytest.approx(2.0, abs=0.05)
@@ -234,7 +279,8 @@ def test_the_graph_is_kept_in_the_saved_file(server, put):
     with av.open(str(clip.path)) as container:
         kept = json.loads(container.metadata["prompt"])
     assert {node_id: node["inputs"] for node_id, node in kept.items()} == {
-        node_id: node["inputs"] for node_id, node in prompt.items()}
+        node_id: node["inputs"] for node_id, node in prompt.items()
+    }
 
 
 @pytest.mark.parametrize("name", ["absent.mp4", "../server.log", "/etc/passwd", "a\0.mp4", "../server.log [output]"])
@@ -260,9 +306,13 @@ def test_a_negative_duration_is_refused(server, put):
 
 
 @pytest.mark.failing_run
-@pytest.mark.parametrize(("name", "content", "reason"), [
-    ("empty.mp4", b"", "empty.mp4 is empty"), ("text.mp4", b"this is no video" * 99, "text.mp4 cannot be read"),
-])
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("empty.mp4", b"", "empty.mp4 is empty"),
+        ("text.mp4", b"this is no video" * 99, "text.mp4 cannot be read"),
+    ],
+)
 def test_what_is_no_video_ends_with_one_clear_error(server, name, content, reason):
     (server.base / "input" / name).write_bytes(content)
     run = server.run(s4(server, 18, name))

@@ -13,7 +13,8 @@ import pytest
 
 from deepsound.batch.records import Record
 from deepsound.cli.main import main
-from deepsound.comfy import rotation, submit
+from deepsound.comfy import scheduler as rotation
+from deepsound.comfy import submit
 from deepsound.comfy.submission import Watcher
 from deepsound.comfy.workflow import Workflow, parse_assignments
 from deepsound.errors import Cancelled, InputError
@@ -72,8 +73,14 @@ def statuses(results):
 def test_a_clip_goes_up_and_its_files_come_back(start, videos, tmp_path):
     server, steps = start(), []
     watcher = Watcher(progress=lambda *what: steps.append(what))
-    [result] = submit(WORKFLOW, videos("a.mp4") / "a.mp4", {"prompt": "rain", "3.seed": "7"}, [server.url],
-                      tmp_path / "out", watcher=watcher)
+    [result] = submit(
+        WORKFLOW,
+        videos("a.mp4") / "a.mp4",
+        {"prompt": "rain", "3.seed": "7"},
+        [server.url],
+        tmp_path / "out",
+        watcher=watcher,
+    )
     assert (result.status, result.texts) == ("done", ("coarse",))
     assert [path.read_text() for path in result.files] == ["the file s4_00001_.mp4"]
     assert result.files == (tmp_path / "out" / "a.mp4",)
@@ -131,14 +138,29 @@ def test_a_run_that_outlives_its_connection_counts(start, videos, tmp_path):
     assert result.status == "done" and not server.withdrawn
 
 
-@pytest.mark.parametrize(("behaviour", "message"), [
-    ("errors", "Step 1: generate: the [bold]engine[/] is broken"), ("rejects", "engine: 'x' not in []"),
-    ("drops", "dropped the connection"), ("empty", "made no file"),
-])
+@pytest.mark.parametrize(
+    ("behaviour", "message"),
+    [
+        ("errors", "Step 1: generate: the [bold]engine[/] is broken"),
+        ("rejects", "engine: 'x' not in []"),
+        ("drops", "dropped the connection"),
+        ("empty", "made no file"),
+    ],
+)
 def test_what_fails_everywhere_is_told_and_the_rest_goes_on(start, videos, tmp_path, behaviour, message, capsys):
     server = start(behaviour)
-    command = ["comfy", "submit", str(WORKFLOW), "--video", str(videos("a.mp4", "b.mp4")), "--server", server.url,
-               "--out", str(tmp_path / "out"), "--json"]
+    command = [
+        "comfy",
+        "submit",
+        str(WORKFLOW),
+        "--video",
+        str(videos("a.mp4", "b.mp4")),
+        "--server",
+        server.url,
+        "--out",
+        str(tmp_path / "out"),
+        "--json",
+    ]
     assert main(command) == 6
     printed = capsys.readouterr()
     results = json.loads(printed.out)
@@ -150,8 +172,19 @@ def test_what_fails_everywhere_is_told_and_the_rest_goes_on(start, videos, tmp_p
     assert main(command) == 0
 
 
-@pytest.mark.parametrize("name", ["../../evil.mp4", "/etc/cron.d/evil.mp4", "..\\..\\evil.mp4", "C:\\evil.mp4",
-                                  "\\\\host\\share\\evil.mp4", "a\0b.mp4", "x\n.mp4", "." * 3000 + ".mp4"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../../evil.mp4",
+        "/etc/cron.d/evil.mp4",
+        "..\\..\\evil.mp4",
+        "C:\\evil.mp4",
+        "\\\\host\\share\\evil.mp4",
+        "a\0b.mp4",
+        "x\n.mp4",
+        "." * 3000 + ".mp4",
+    ],
+)
 def test_a_server_s_file_names_choose_nothing_here(start, videos, tmp_path, name):
     made = [{"filename": name, "subfolder": "../../..", "type": "output"}]
     server = start(made=made)
@@ -201,8 +234,12 @@ def test_inputs_are_addressed_by_name_node_and_title():
 
     def changed(*texts):
         after = workflow.with_inputs(parse_assignments(list(texts))).prompt
-        return {(node, name): value for node, body in after.items() for name, value in body["inputs"].items()
-                if value != PROMPT[node]["inputs"][name]}
+        return {
+            (node, name): value
+            for node, body in after.items()
+            for name, value in body["inputs"].items()
+            if value != PROMPT[node]["inputs"][name]
+        }
 
     assert changed("seed=7") == {("2", "seed"): 7, ("3", "seed"): 7}
     assert changed("2.seed=7") == {("2", "seed"): 7}
@@ -211,11 +248,18 @@ def test_inputs_are_addressed_by_name_node_and_title():
     assert changed("4.whole_trace=no") == {("4", "whole_trace"): False}
 
 
-@pytest.mark.parametrize(("text", "message"), [
-    ("nothing=1", "no input 'nothing'"), ("2.video=x", "no input '2.video'"), ("9.seed=1", "no input '9.seed'"),
-    ("seed=many", "not a number"), ("4.whole_trace=maybe", "true or false"), ("seed", "NAME=VALUE"),
-    ("=1", "NAME=VALUE"),
-])
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("nothing=1", "no input 'nothing'"),
+        ("2.video=x", "no input '2.video'"),
+        ("9.seed=1", "no input '9.seed'"),
+        ("seed=many", "not a number"),
+        ("4.whole_trace=maybe", "true or false"),
+        ("seed", "NAME=VALUE"),
+        ("=1", "NAME=VALUE"),
+    ],
+)
 def test_what_addresses_nothing_is_refused(text, message):
     with pytest.raises(InputError, match=message):
         Workflow(PROMPT).with_inputs(parse_assignments([text]))
@@ -235,10 +279,16 @@ def test_the_video_s_place_is_found_or_asked_for():
     assert len(Workflow(two).video_inputs()) == 2
 
 
-@pytest.mark.parametrize(("text", "message"), [
-    ('{"nodes": [], "links": []}', "API format"), ("[]", "API format"), ("{}", "API format"), ("nothing", "not JSON"),
-    ('{"1": {"class_type": "X"}}', "API format"),
-])
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('{"nodes": [], "links": []}', "API format"),
+        ("[]", "API format"),
+        ("{}", "API format"),
+        ("nothing", "not JSON"),
+        ('{"1": {"class_type": "X"}}', "API format"),
+    ],
+)
 def test_what_is_no_workflow_is_refused_before_anything_is_sent(tmp_path, videos, text, message):
     (tmp_path / "workflow.json").write_text(text)
     with pytest.raises(InputError, match=message):
@@ -248,8 +298,13 @@ def test_what_is_no_workflow_is_refused_before_anything_is_sent(tmp_path, videos
 def test_bad_arguments_are_refused(videos, tmp_path, monkeypatch, capsys):
     video = str(videos("a.mp4") / "a.mp4")
     command = ["comfy", "submit", str(WORKFLOW), "--out", str(tmp_path / "out"), "--video"]
-    for arguments in ([video, "--server", "ftp://host"], [video, "--server", "http://"], [video, "--set", "nothing=1"],
-                      [str(tmp_path / "missing.mp4")], [video, "--out", str(tmp_path / "videos")]):
+    for arguments in (
+        [video, "--server", "ftp://host"],
+        [video, "--server", "http://"],
+        [video, "--set", "nothing=1"],
+        [str(tmp_path / "missing.mp4")],
+        [video, "--out", str(tmp_path / "videos")],
+    ):
         assert main([*command, *arguments]) == 2, arguments
     monkeypatch.setitem(sys.modules, "aiohttp", None)
     assert main([*command, video]) == 2
@@ -268,8 +323,13 @@ def test_the_example_does_what_it_says(start, videos, tmp_path, monkeypatch, cap
 @pytest.mark.comfy
 def test_a_real_server_gives_the_clip_its_sound(server, make_video, tmp_path):
     video = make_video(f"für {server.core.name} & (1).mp4", seconds=1.0)
-    results = submit(WORKFLOW, video, {"prompt": "rain", "filename_prefix": f"submit/{server.core.name}"},
-                     [closed_port(), server.url], tmp_path / "out")
+    results = submit(
+        WORKFLOW,
+        video,
+        {"prompt": "rain", "filename_prefix": f"submit/{server.core.name}"},
+        [closed_port(), server.url],
+        tmp_path / "out",
+    )
     assert [(result.status, result.server) for result in results] == [("done", server.url)]
     [finished] = results[0].files
     assert finished == tmp_path / "out" / video.name

@@ -19,8 +19,13 @@ pytestmark = [pytest.mark.comfy, pytest.mark.page]
 LOAD, JUDGE, SAVE, TOLD = 1, 2, 3, 4
 GRAPH_ID = "0c6e5f0e-6a4b-4c1b-9d1a-5f3a7d1c2b90"
 # The interface asks whether a graph is joined by the number of its links.
-LINKS = [[1, LOAD, 0, JUDGE, 0, "VIDEO"], [2, LOAD, 1, JUDGE, 1, "AUDIO"], [3, LOAD, 0, SAVE, 0, "VIDEO"],
-         [4, LOAD, 1, SAVE, 1, "AUDIO"], [5, JUDGE, 1, TOLD, 0, "*"]]
+LINKS = [
+    [1, LOAD, 0, JUDGE, 0, "VIDEO"],
+    [2, LOAD, 1, JUDGE, 1, "AUDIO"],
+    [3, LOAD, 0, SAVE, 0, "VIDEO"],
+    [4, LOAD, 1, SAVE, 1, "AUDIO"],
+    [5, JUDGE, 1, TOLD, 0, "*"],
+]
 PANEL = f"app.graph.getNodeById({JUDGE}).widgets.find(w => w.name === 'deepsound_reasons').element"
 VIDEO_OF = """(id) => {
     const node = app.graph.getNodeById(id);
@@ -36,28 +41,64 @@ START = """() => { window.ended = null;
 
 def graph(file: str, engine: str = "writes_slowly", start: float = 0.0) -> dict[str, Any]:
     """Load, judge and save: the nodes with widgets of the pack's own; and one that wants the verdict."""
-    def node(id: int, kind: str, left: int, height: int, values: list[Any], inputs: list[Any],
-             outputs: list[Any]) -> dict[str, Any]:
-        return {"id": id, "type": kind, "pos": [left, 60], "size": [400, height], "flags": {}, "order": id, "mode": 0,
-                "inputs": inputs, "outputs": outputs, "properties": {"Node name for S&R": kind},
-                "widgets_values": values}
+
+    def node(
+        id: int, kind: str, left: int, height: int, values: list[Any], inputs: list[Any], outputs: list[Any]
+    ) -> dict[str, Any]:
+        return {
+            "id": id,
+            "type": kind,
+            "pos": [left, 60],
+            "size": [400, height],
+            "flags": {},
+            "order": id,
+            "mode": 0,
+            "inputs": inputs,
+            "outputs": outputs,
+            "properties": {"Node name for S&R": kind},
+            "widgets_values": values,
+        }
 
     def taken(name: str, kind: str, link: int) -> dict[str, Any]:
         return {"name": name, "type": kind, "link": link}
 
     given = [{"name": "video", "type": "VIDEO", "links": [1, 3]}, {"name": "audio", "type": "AUDIO", "links": [2, 4]}]
     return {
-        "id": GRAPH_ID, "revision": 0, "last_node_id": 4, "last_link_id": 5, "version": 0.4, "groups": [],
-        "config": {}, "extra": {}, "links": LINKS, "nodes": [
+        "id": GRAPH_ID,
+        "revision": 0,
+        "last_node_id": 4,
+        "last_link_id": 5,
+        "version": 0.4,
+        "groups": [],
+        "config": {},
+        "extra": {},
+        "links": LINKS,
+        "nodes": [
             node(LOAD, "DeepSoundLoadVideo", 60, 560, [file, start, 0.0, "image"], [], given),
-            node(JUDGE, "DeepSoundVoiceOverCoT", 500, 700, [engine, "no", True, False, "auto", False, False],
-                 [taken("video", "VIDEO", 1), taken("audio", "AUDIO", 2)],
-                 [{"name": "voice_over", "type": "BOOLEAN", "links": []},
-                  {"name": "verdict", "type": "STRING", "links": [5]}]),
-            node(SAVE, "DeepSoundMuxVideo", 940, 560, ["widgets/saved", "auto", "auto"],
-                 [taken("video", "VIDEO", 3), taken("audio", "AUDIO", 4)], []),
+            node(
+                JUDGE,
+                "DeepSoundVoiceOverCoT",
+                500,
+                700,
+                [engine, "no", True, False, "auto", False, False],
+                [taken("video", "VIDEO", 1), taken("audio", "AUDIO", 2)],
+                [
+                    {"name": "voice_over", "type": "BOOLEAN", "links": []},
+                    {"name": "verdict", "type": "STRING", "links": [5]},
+                ],
+            ),
+            node(
+                SAVE,
+                "DeepSoundMuxVideo",
+                940,
+                560,
+                ["widgets/saved", "auto", "auto"],
+                [taken("video", "VIDEO", 3), taken("audio", "AUDIO", 4)],
+                [],
+            ),
             node(TOLD, "PreviewAny", 940, 100, [], [taken("source", "*", 5)], []) | {"pos": [940, 720]},
-        ]}
+        ],
+    }
 
 
 @pytest.fixture(scope="module")
@@ -78,10 +119,14 @@ def clip(server, make_video, tone) -> str:
 def show(page: Any, workflow: dict[str, Any]) -> None:
     """Open the graph, all of it in sight, with its preview loaded."""
     for _ in range(2):  # A page that was just opened may still put back what it showed before.
-        page.evaluate("async graph => { await app.loadGraphData(graph); app.canvas.ds.scale = 1; "
-                      "app.canvas.ds.offset = [0, 40]; app.canvas.setDirty(true, true); }", workflow)
-        page.wait_for_function(f"() => app.graph._nodes.length === 4 && ({VIDEO_OF})({LOAD})?.duration > 0",
-                               timeout=20_000)
+        page.evaluate(
+            "async graph => { await app.loadGraphData(graph); app.canvas.ds.scale = 1; "
+            "app.canvas.ds.offset = [0, 40]; app.canvas.setDirty(true, true); }",
+            workflow,
+        )
+        page.wait_for_function(
+            f"() => app.graph._nodes.length === 4 && ({VIDEO_OF})({LOAD})?.duration > 0", timeout=20_000
+        )
         if page.evaluate("() => app.graph.id") == workflow["id"]:
             return
     raise AssertionError("the page shows another graph")
@@ -101,8 +146,10 @@ def numbers(page: Any) -> list[float]:
 
 def drag(page: Any, handle: str, share: float) -> None:
     """Take a handle of the bar to a share of the video's length, as a hand would."""
-    bar = page.evaluate("() => { const box = document.querySelector('.deepsound-trim [data-handle]').parentElement"
-                        ".getBoundingClientRect(); return [box.left, box.width]; }")
+    bar = page.evaluate(
+        "() => { const box = document.querySelector('.deepsound-trim [data-handle]').parentElement"
+        ".getBoundingClientRect(); return [box.left, box.width]; }"
+    )
     grip = page.locator(f".deepsound-trim [data-handle={handle}]").bounding_box()
     page.mouse.move(grip["x"] + grip["width"] / 2, grip["y"] + 8)
     page.mouse.down()
@@ -136,8 +183,11 @@ def test_the_preview_plays_the_part_with_its_sound(page, clip):
         await video.play();
         return [sounds, video.videoWidth]; }}""")
     assert playing == [True, 320]
-    page.wait_for_function(f"""() => {{ const video = ({VIDEO_OF})({LOAD});
-        return video.currentTime > 2.1 && video.webkitAudioDecodedByteCount > 0; }}""", timeout=30_000)
+    page.wait_for_function(
+        f"""() => {{ const video = ({VIDEO_OF})({LOAD});
+        return video.currentTime > 2.1 && video.webkitAudioDecodedByteCount > 0; }}""",
+        timeout=30_000,
+    )
 
 
 def test_the_four_sections_appear_as_they_are_written(server, page, clip):
@@ -186,23 +236,30 @@ def test_a_wrong_input_shows_its_message_on_the_node(server, page, clip):
         '../out'; }}""")
     page.evaluate(START)
     page.wait_for_function("() => window.ended", timeout=20_000)
-    page.wait_for_function(f"""() => app.graph.getNodeById({SAVE}).widgets.find(w => w.name === 'deepsound_error')
-        ?.element.innerText.includes("leads out of ComfyUI's output folder")""", timeout=20_000)
+    page.wait_for_function(
+        f"""() => app.graph.getNodeById({SAVE}).widgets.find(w => w.name === 'deepsound_error')
+        ?.element.innerText.includes("leads out of ComfyUI's output folder")""",
+        timeout=20_000,
+    )
     page.wait_for_function("() => document.querySelector('.deepsound-error')?.getBoundingClientRect().height > 20")
     screenshot(server, page, "refused")
     page.evaluate(f"""() => app.graph.getNodeById({SAVE}).widgets.find(w => w.name === 'filename_prefix').value =
         'widgets/saved'""")
     assert page.evaluate(RUN)[0] == "execution_success"
-    page.wait_for_function(f"""() => !app.graph.getNodeById({SAVE}).widgets.some(w => w.name === 'deepsound_error')""",
-                           timeout=20_000)
+    page.wait_for_function(
+        f"""() => !app.graph.getNodeById({SAVE}).widgets.some(w => w.name === 'deepsound_error')""", timeout=20_000
+    )
 
 
 @pytest.mark.failing_run
 def test_an_error_in_a_run_stands_on_its_node(page, clip):
     show(page, graph(clip, start=99.0))
     assert page.evaluate(RUN)[0] == "execution_error"
-    page.wait_for_function(f"""() => app.graph.getNodeById({LOAD}).widgets.find(w => w.name === 'deepsound_error')
-        ?.element.innerText.includes('past the end')""", timeout=20_000)
+    page.wait_for_function(
+        f"""() => app.graph.getNodeById({LOAD}).widgets.find(w => w.name === 'deepsound_error')
+        ?.element.innerText.includes('past the end')""",
+        timeout=20_000,
+    )
 
 
 def test_cancel_ends_a_run_within_a_second(page, clip):
@@ -261,22 +318,35 @@ def test_a_saved_file_of_another_kind_opens_its_graph_again(server, page, make_v
     while not saved.exists() and time.monotonic() < deadline:
         time.sleep(0.1)
     page.evaluate("() => app.graph.clear()")
-    page.evaluate(DROP.replace("'workflow.json', {type: 'application/json'}", f"'{saved.name}', {{type: '{kind}'}}")
-                  .replace("[text]", "[Uint8Array.from(text)]"), list(saved.read_bytes()))
-    page.wait_for_function(f"""() => app.graph.getNodeById({SAVE})?.widgets.find(w => w.name === 'container')?.value
-        === '{container}'""", timeout=20_000)
+    page.evaluate(
+        DROP.replace("'workflow.json', {type: 'application/json'}", f"'{saved.name}', {{type: '{kind}'}}").replace(
+            "[text]", "[Uint8Array.from(text)]"
+        ),
+        list(saved.read_bytes()),
+    )
+    page.wait_for_function(
+        f"""() => app.graph.getNodeById({SAVE})?.widgets.find(w => w.name === 'container')?.value
+        === '{container}'""",
+        timeout=20_000,
+    )
 
 
 def test_a_video_dropped_on_the_node_is_uploaded_and_chosen(server, page, clip, make_video, tone):
     show(page, graph(clip))
     dropped = make_video("dropped.mp4", size=(96, 64), fps=20, seconds=2.0, audio=tone(seconds=2.0))
-    page.evaluate(f"""async bytes => {{
+    page.evaluate(
+        f"""async bytes => {{
         const data = new DataTransfer();
         data.items.add(new File([Uint8Array.from(bytes)], 'dropped.mp4', {{type: 'video/mp4'}}));
         await app.graph.getNodeById({LOAD}).onDragDrop(new DragEvent('drop', {{dataTransfer: data}})); }}""",
-                  list(dropped.read_bytes()))
-    page.wait_for_function(f"""() => app.graph.getNodeById({LOAD}).widgets.find(w => w.name === 'file').value
-        === 'dropped.mp4'""", timeout=20_000)
-    page.wait_for_function("() => document.querySelector('.deepsound-trim').innerText.includes('20 fps · 2.00 s')",
-                           timeout=20_000)
+        list(dropped.read_bytes()),
+    )
+    page.wait_for_function(
+        f"""() => app.graph.getNodeById({LOAD}).widgets.find(w => w.name === 'file').value
+        === 'dropped.mp4'""",
+        timeout=20_000,
+    )
+    page.wait_for_function(
+        "() => document.querySelector('.deepsound-trim').innerText.includes('20 fps · 2.00 s')", timeout=20_000
+    )
     assert (server.base / "input" / "dropped.mp4").read_bytes() == dropped.read_bytes()

@@ -28,9 +28,13 @@ def api(name):
 
 def files(server, run):
     """Everything the run saved in the output folder."""
-    return [server.base / "output" / item["subfolder"] / item["filename"]
-            for output in run.history["outputs"].values() for kind in ("images", "audio")
-            for item in output.get(kind, []) if item.get("type") == "output"]
+    return [
+        server.base / "output" / item["subfolder"] / item["filename"]
+        for output in run.history["outputs"].values()
+        for kind in ("images", "audio")
+        for item in output.get(kind, [])
+        if item.get("type") == "output"
+    ]
 
 
 def of_kind(prompt, kind):
@@ -43,7 +47,7 @@ def test_it_runs_as_installed_to_a_finished_video(server, name):
     run = server.run(prompt)
     assert run.ending == "execution_success", run.error or run.answer
     source = Clip.open(server.base / "input" / prompt["1"]["inputs"]["file"])
-    saved, = [Clip.open(path) for path in files(server, run)]
+    (saved,) = [Clip.open(path) for path in files(server, run)]
     assert saved.duration_s == pytest.approx(source.duration_s, abs=0.05)
     sound = saved.audio()
     assert sound is not None and sound.duration_s == pytest.approx(source.duration_s, abs=0.05)
@@ -77,8 +81,11 @@ def test_the_graph_of_published_engines_runs_to_its_files(server, name):
     run = server.run(prompt)
     assert run.ending == "execution_success", run.error or run.answer
     saved = files(server, run)
-    takes = sum(prompt[node["inputs"]["audio"][0]]["inputs"].get("takes", 4)
-                for node in prompt.values() if node["class_type"] == "SaveAudio")
+    takes = sum(
+        prompt[node["inputs"]["audio"][0]]["inputs"].get("takes", 4)
+        for node in prompt.values()
+        if node["class_type"] == "SaveAudio"
+    )
     assert len(saved) == takes + len(of_kind(prompt, "DeepSoundMuxVideo"))
     assert all(path.stat().st_size > 500 for path in saved)
     made = [node_id for kind in ("MMAudioGenerate", "GenerateAudio") for node_id in of_kind(prompt, f"DeepSound{kind}")]

@@ -58,8 +58,10 @@ def desk(request, server, browser) -> Iterator[Any]:
     page = browser.new_page(viewport={"width": 1920, "height": 1080})
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(f"{error}\n{error.stack}"))
-    page.on("console", lambda message: errors.append(f"{message.text} {message.location}")
-            if message.type == "error" else None)
+    page.on(
+        "console",
+        lambda message: errors.append(f"{message.text} {message.location}") if message.type == "error" else None,
+    )
     page.goto(server.url)
     page.wait_for_function(READY, timeout=60_000)
     if request.param != "canvas":
@@ -84,8 +86,12 @@ def opened(desk: Any, name: str) -> dict[str, Any]:
 
 
 def overlapping(boxes: list[list[Any]]) -> list[tuple[str, str]]:
-    return [(one[0], other[0]) for index, one in enumerate(boxes) for other in boxes[index + 1:]
-            if one[1] < other[3] and other[1] < one[3] and one[2] < other[4] and other[2] < one[4]]
+    return [
+        (one[0], other[0])
+        for index, one in enumerate(boxes)
+        for other in boxes[index + 1 :]
+        if one[1] < other[3] and other[1] < one[3] and one[2] < other[4] and other[2] < one[4]
+    ]
 
 
 def test_the_draft_runs_from_a_click_to_a_video_that_plays(server, desk):

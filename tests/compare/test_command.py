@@ -26,9 +26,14 @@ def run_folder(tmp_path, make_video, tone):
     for name in ("clip.step3.wav", "clip.wav"):
         write_wav(Audio(mix.waveform / 2, 48000), folder / name)
     shutil.copy(make_video("clip.mp4", seconds=1.0, audio=mix), folder / "clip.mp4")
-    record = {"step1_audio_path": "/elsewhere/clip.step1.wav", "step3_audio_path": "/elsewhere/clip.step3.wav",
-              "final_audio_path": "/elsewhere/clip.wav", "final_video_path": "/elsewhere/clip.mp4",
-              "video_input": "/elsewhere/input.mp4", "voice_spans_s": [[0.25, 0.75]]}
+    record = {
+        "step1_audio_path": "/elsewhere/clip.step1.wav",
+        "step3_audio_path": "/elsewhere/clip.step3.wav",
+        "final_audio_path": "/elsewhere/clip.wav",
+        "final_video_path": "/elsewhere/clip.mp4",
+        "video_input": "/elsewhere/input.mp4",
+        "voice_spans_s": [[0.25, 0.75]],
+    }
     (folder / "clip.result.json").write_text(json.dumps(record))
     return folder
 
@@ -53,10 +58,15 @@ def test_a_dropped_sound_is_silence_and_a_missing_picture_is_none(run_folder):
     assert list(run.sounds) == ["coarse", "final"] and not run.sounds["final"].waveform.any() and run.clip is None
 
 
-@pytest.mark.parametrize(("fields", "error", "reason"), [
-    ({"step1_audio_path": None}, InputError, "step1_audio_path"), ({"step1_audio_path": 7}, InputError, "no file name"),
-    ({"final_audio_path": "/nowhere/x.wav"}, MediaError, "x.wav"), ({"voice_spans_s": "soon"}, InputError, "spans"),
-])
+@pytest.mark.parametrize(
+    ("fields", "error", "reason"),
+    [
+        ({"step1_audio_path": None}, InputError, "step1_audio_path"),
+        ({"step1_audio_path": 7}, InputError, "no file name"),
+        ({"final_audio_path": "/nowhere/x.wav"}, MediaError, "x.wav"),
+        ({"voice_spans_s": "soon"}, InputError, "spans"),
+    ],
+)
 def test_a_broken_record_is_told(run_folder, fields, error, reason):
     with pytest.raises(error, match=reason):
         read_record(changed(run_folder, **fields))
@@ -83,8 +93,20 @@ def test_the_folder_of_a_run_becomes_a_picture_and_a_video(run_folder, capsys):
 
 def test_named_files_become_a_picture(run_folder, tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "moviepy", None)
-    arguments = ["compare", "--coarse", str(run_folder / "clip.step1.wav"), "--final", str(run_folder / "clip.wav"),
-                 "--spans", "0.2-0.4", "--out", str(tmp_path / "new" / "folder"), "--width", "640", "--quiet"]
+    arguments = [
+        "compare",
+        "--coarse",
+        str(run_folder / "clip.step1.wav"),
+        "--final",
+        str(run_folder / "clip.wav"),
+        "--spans",
+        "0.2-0.4",
+        "--out",
+        str(tmp_path / "new" / "folder"),
+        "--width",
+        "640",
+        "--quiet",
+    ]
     assert main([*arguments, "--still-only"]) == 0
     assert (tmp_path / "new" / "folder" / "clip.compare.png").is_file() and capsys.readouterr().err == ""
     (tmp_path / "new" / "folder" / "clip.compare.png").unlink()

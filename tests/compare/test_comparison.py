@@ -48,19 +48,41 @@ def test_measuring_can_be_stopped(tone):
         compare({"coarse": tone()}, progress=Progress(check=token.check))
 
 
-@pytest.mark.parametrize(("text", "spans"), [
-    ("", ()), ("  ", ()), ("[]", ()), ("0.5-1.2, 3-4", (Span(0.5, 1.2), Span(3, 4))),
-    ("0.50-1.20 s\n2 to 3 s", (Span(0.5, 1.2), Span(2, 3))), ("[[0.5, 1.2]]", (Span(0.5, 1.2),)),
-    ('[{"start_s": 1, "end_s": 2}]', (Span(1, 2),)), ("1–2; .5..1", (Span(1, 2), Span(0.5, 1))),
-])
+@pytest.mark.parametrize(
+    ("text", "spans"),
+    [
+        ("", ()),
+        ("  ", ()),
+        ("[]", ()),
+        ("0.5-1.2, 3-4", (Span(0.5, 1.2), Span(3, 4))),
+        ("0.50-1.20 s\n2 to 3 s", (Span(0.5, 1.2), Span(2, 3))),
+        ("[[0.5, 1.2]]", (Span(0.5, 1.2),)),
+        ('[{"start_s": 1, "end_s": 2}]', (Span(1, 2),)),
+        ("1–2; .5..1", (Span(1, 2), Span(0.5, 1))),
+    ],
+)
 def test_spans_are_read_as_people_and_records_write_them(text, spans):
     assert parse_spans(text) == spans
 
 
-@pytest.mark.parametrize("text", [
-    "soon", "1", "2-1", "[[1]]", "[[1, 2, 3]]", "[1, 2]", '{"a": 1}', "[[null, 2]]", "[" * 5000, "[[1, NaN]]",
-    "[[-1, 2]]", "[[1e999, 2]]", str([[0, 1]] * 10001),
-])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "soon",
+        "1",
+        "2-1",
+        "[[1]]",
+        "[[1, 2, 3]]",
+        "[1, 2]",
+        '{"a": 1}',
+        "[[null, 2]]",
+        "[" * 5000,
+        "[[1, NaN]]",
+        "[[-1, 2]]",
+        "[[1e999, 2]]",
+        str([[0, 1]] * 10001),
+    ],
+)
 def test_other_text_is_refused_with_an_example(text):
     with pytest.raises(InputError, match=r"0\.5-1\.2, 3-4|must begin at 0|at most 10000"):
         parse_spans(text)

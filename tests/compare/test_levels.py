@@ -14,8 +14,11 @@ def gained(audio, level):
 
 
 def test_tracks_of_any_level_come_out_equally_loud(noise, tone):
-    sounds = [noise(2.0, channels=2, level=0.2), noise(2.0, channels=2, level=0.02, seed=1),
-              tone(2.0, channels=2, hz=900, level=0.05)]
+    sounds = [
+        noise(2.0, channels=2, level=0.2),
+        noise(2.0, channels=2, level=0.02, seed=1),
+        tone(2.0, channels=2, hz=900, level=0.05),
+    ]
     levels = equal_loudness(sounds, Progress())
     heard = [measure(gained(sound, level)) for sound, level in zip(sounds, levels, strict=True)]
     assert all(level.matched for level in levels)
@@ -47,10 +50,19 @@ def test_what_has_no_loudness_is_not_matched_and_does_not_clip(samples, value):
     assert value * 10 ** (level.gain_db / 20) < 1
 
 
-@pytest.mark.parametrize(("channels", "rate", "heard"), [
-    (1, 48000, (1, 48000)), (2, 44100, (2, 44100)), (6, 48000, (1, 48000)), (2, 11, (2, 48000)), (1, 7919, (1, 48000)),
-    (2, 96000, (2, 96000)), (1, 192000, (1, 48000)), (2, 22051, (2, 22051)),
-])
+@pytest.mark.parametrize(
+    ("channels", "rate", "heard"),
+    [
+        (1, 48000, (1, 48000)),
+        (2, 44100, (2, 44100)),
+        (6, 48000, (1, 48000)),
+        (2, 11, (2, 48000)),
+        (1, 7919, (1, 48000)),
+        (2, 96000, (2, 96000)),
+        (1, 192000, (1, 48000)),
+        (2, 22051, (2, 22051)),
+    ],
+)
 def test_odd_rates_and_many_channels_become_what_browsers_play(channels, rate, heard):
     sound = as_heard(Audio.from_numpy(np.full((channels, max(rate // 10, 2)), 0.25), rate), Progress())
     assert (sound.channels, sound.sample_rate) == heard

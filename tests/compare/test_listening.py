@@ -48,10 +48,17 @@ def test_the_files_play_at_equal_loudness_and_the_description_is_small(tmp_path,
         assert (picture.streams.video[0].width, picture.streams.video[0].height) == (600, 160)
 
 
-@pytest.mark.parametrize(("samples", "rate", "channels", "value"), [
-    (0, 48000, 1, 0.0), (1, 48000, 1, 0.5), (4800, 48000, 2, 0.0), (90, 11, 1, 0.4), (800, 8000, 6, 0.2),
-    (882, 88200, 2, 1.4),
-])
+@pytest.mark.parametrize(
+    ("samples", "rate", "channels", "value"),
+    [
+        (0, 48000, 1, 0.0),
+        (1, 48000, 1, 0.5),
+        (4800, 48000, 2, 0.0),
+        (90, 11, 1, 0.4),
+        (800, 8000, 6, 0.2),
+        (882, 88200, 2, 1.4),
+    ],
+)
 def test_odd_sounds_are_written(tmp_path, place, tone, samples, rate, channels, value):
     odd = Audio.from_numpy(np.full((channels, samples), value), rate)
     track = write_listening_files(compare({"coarse": tone(0.5), "voice": odd}), place)["tracks"][1]

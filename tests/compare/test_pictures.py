@@ -9,9 +9,9 @@ import torch
 
 from deepsound.compare import drawing
 from deepsound.compare.comparison import compare
-from deepsound.compare.lettering import COLOURS
 from deepsound.compare.side_by_side import render_side_by_side
 from deepsound.compare.still import still
+from deepsound.compare.text import COLOURS
 from deepsound.errors import Cancelled, InputError
 from deepsound.media.audio import decode_audio
 from deepsound.media.clip import Clip
@@ -50,9 +50,14 @@ def test_waveforms_and_spectrograms_share_one_scale(tone):
     top_db = drawing.common_top_db(levels)
     loud, quiet = (drawing.spectrogram(level, 100, 50, top_db).astype(int).sum(-1).max() for level in levels)
     assert loud > quiet + 100
-    heights = [np.flatnonzero(is_colour(drawing.waveform(
-        track, COLOURS[track.name], 100, 101, 1.0, drawing.full_scale(both)), track.name).any(1)).size
-        for track in both.tracks]
+    heights = [
+        np.flatnonzero(
+            is_colour(
+                drawing.waveform(track, COLOURS[track.name], 100, 101, 1.0, drawing.full_scale(both)), track.name
+            ).any(1)
+        ).size
+        for track in both.tracks
+    ]
     assert heights[0] > 5 * heights[1]
 
 
@@ -71,9 +76,16 @@ def test_a_tone_lies_at_its_frequency_on_the_common_axis(tone):
     assert abs(rows[0] - rows[1]) <= 1
 
 
-@pytest.mark.parametrize(("channels", "samples", "rate", "value"), [
-    (1, 1, 48000, 0.5), (2, 48000, 48000, 0.0), (6, 700, 8000, 0.1), (1, 30, 11, 0.3), (2, 2205, 22051, 2.0),
-])
+@pytest.mark.parametrize(
+    ("channels", "samples", "rate", "value"),
+    [
+        (1, 1, 48000, 0.5),
+        (2, 48000, 48000, 0.0),
+        (6, 700, 8000, 0.1),
+        (1, 30, 11, 0.3),
+        (2, 2205, 22051, 2.0),
+    ],
+)
 def test_odd_sounds_are_drawn(channels, samples, rate, value):
     odd = Audio.from_numpy(np.full((channels, samples), value), rate)
     picture = still(compare({"coarse": odd, "final": odd}, spans=[Span(0.0, 0.01)]), width=480)
@@ -110,8 +122,9 @@ def test_the_video_plays_the_tracks_in_turn_at_equal_loudness(tmp_path, clip, to
     assert pictures[12][64:, right].mean() > 1.5 * pictures[12][64:, left].mean()
     sound = decode_audio(path)
     assert (sound.channels, sound.sample_rate, sound.samples) == (2, 48000, 96000)
-    halves = [measure(Audio(sound.waveform[:, half], 48000)).integrated_lufs
-              for half in (slice(0, 48000), slice(48000, None))]
+    halves = [
+        measure(Audio(sound.waveform[:, half], 48000)).integrated_lufs for half in (slice(0, 48000), slice(48000, None))
+    ]
     assert halves[0] == pytest.approx(halves[1], abs=0.3)
 
 
@@ -125,8 +138,12 @@ def test_the_video_can_be_stopped_and_leaves_nothing(tmp_path, clip, tone):
             token.cancel()
 
     with pytest.raises(Cancelled):
-        render_side_by_side(compare({"coarse": tone(1.0)}, clip), tmp_path / "side.mp4", 0.8,
-                            Progress(on_event=listen, check=token.check))
+        render_side_by_side(
+            compare({"coarse": tone(1.0)}, clip),
+            tmp_path / "side.mp4",
+            0.8,
+            Progress(on_event=listen, check=token.check),
+        )
     assert not list(tmp_path.glob("*side*")) and not list(tmp_path.glob(".*"))
 
 

@@ -111,8 +111,9 @@ FAKES = (Passt, Panns, Vggish, ImageBindAudio, ImageBindVideo, SyncAudio, SyncVi
 
 def use(monkeypatch) -> type[Fake]:
     """Put the fakes in the place of all networks; gives back their common class, which counts."""
-    monkeypatch.setattr(extractors, "EXTRACTORS",
-                        {fake.name: Entry(fake.name, "", f"{__name__}:{fake.__name__}") for fake in FAKES})
+    monkeypatch.setattr(
+        extractors, "EXTRACTORS", {fake.name: Entry(fake.name, "", f"{__name__}:{fake.__name__}") for fake in FAKES}
+    )
     monkeypatch.setattr(extractors, "OFFSET_SCORER", Entry(Scorer.name, "", f"{__name__}:Scorer"))
     monkeypatch.setattr(Fake, "seen", Counter())
     monkeypatch.setattr(Fake, "absent", {})

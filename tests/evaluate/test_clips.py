@@ -40,7 +40,10 @@ def test_the_same_name_twice_is_reported_and_the_first_is_used(tmp_path):
     found = find_clips(touch(tmp_path, "a.wav", "a.flac", "deep/a.wav", "b.mp4", "b.mkv"))
     assert found.clips["a"].sound == tmp_path / "a.flac"
     assert sorted(problem.file.relative_to(tmp_path).as_posix() for problem in found.problems) == [
-        "a.wav", "b.mp4", "deep/a.wav"]
+        "a.wav",
+        "b.mp4",
+        "deep/a.wav",
+    ]
     assert all("duplicate" in problem.what and "rename" in problem.what for problem in found.problems)
 
 
@@ -54,8 +57,15 @@ def test_the_clean_up_of_names_is_asked_for_and_its_clashes_are_duplicates(tmp_p
 def test_a_run_s_files_are_one_clip_with_its_sound_before(tmp_path):
     for stem, answer in (("a", {"is_vo": True}), ("b", {"category": "No2"}), ("c", {"category": "No1"})):
         record(tmp_path, stem, **answer)
-        touch(tmp_path, f"{stem}.step1.wav", f"{stem}.step3.wav", f"{stem}.wav", f"{stem}.mp4", f"{stem}.neg.wav",
-              f"{stem}.batch.json")
+        touch(
+            tmp_path,
+            f"{stem}.step1.wav",
+            f"{stem}.step3.wav",
+            f"{stem}.wav",
+            f"{stem}.mp4",
+            f"{stem}.neg.wav",
+            f"{stem}.batch.json",
+        )
     found = find_clips(tmp_path)
     assert {name: clip.group for name, clip in found.clips.items()} == {"a": VOICE_OVER, "b": ON_SCREEN, "c": ""}
     clip = found.clips["a"]

@@ -54,9 +54,25 @@ def evaluate(capsys, *arguments) -> tuple[int, str]:
 
 def test_the_whole_table_comes_out_and_a_second_run_computes_nothing(capsys, sets, models, tmp_path):
     predicted, reference = sets
-    command = (predicted, "--gt", reference, "--gt-name", "made up, with noise", "--models", models, "--duration",
-               DURATION, "--out", tmp_path / "out", "--cache", tmp_path / "cache", "--device", "cpu", "--only",
-               ",".join((*TABLE, "levels")))
+    command = (
+        predicted,
+        "--gt",
+        reference,
+        "--gt-name",
+        "made up, with noise",
+        "--models",
+        models,
+        "--duration",
+        DURATION,
+        "--out",
+        tmp_path / "out",
+        "--cache",
+        tmp_path / "cache",
+        "--device",
+        "cpu",
+        "--only",
+        ",".join((*TABLE, "levels")),
+    )
     code, shown = evaluate(capsys, *command)
     assert code == 0
     for line in (*TABLE, "made up, with noise", "LUFS", "scores.png"):
@@ -79,9 +95,24 @@ def test_the_whole_table_comes_out_and_a_second_run_computes_nothing(capsys, set
 
 
 def test_a_set_compared_with_itself_is_at_no_distance(capsys, sets, models, tmp_path):
-    code, shown = evaluate(capsys, sets[0], sets[1], "--gt", sets[0], "--models", models, "--duration", DURATION,
-                           "--cache", tmp_path / "cache", "--json", "--device", "cpu",
-                           "--only", "FD_PaSST,FD_PANNs,FD_VGG,KL_PANNs,KL_PaSST")
+    code, shown = evaluate(
+        capsys,
+        sets[0],
+        sets[1],
+        "--gt",
+        sets[0],
+        "--models",
+        models,
+        "--duration",
+        DURATION,
+        "--cache",
+        tmp_path / "cache",
+        "--json",
+        "--device",
+        "cpu",
+        "--only",
+        "FD_PaSST,FD_PANNs,FD_VGG,KL_PANNs,KL_PaSST",
+    )
     same, other = (one["scores"] for one in json.loads(shown)["sets"])
     assert code == 0
     for name in TABLE[:5]:
@@ -99,8 +130,21 @@ def test_without_weights_voice_and_levels_are_measured_and_the_rest_is_named(cap
 
 
 def test_sounds_shorter_than_is_looked_at_are_listed_by_who_refuses_them(capsys, sets, models, tmp_path):
-    code, shown = evaluate(capsys, sets[0], "--gt", sets[1], "--models", models, "--json", "--device", "cpu",
-                           "--only", "DeSync", "--cache", tmp_path / "cache")
+    code, shown = evaluate(
+        capsys,
+        sets[0],
+        "--gt",
+        sets[1],
+        "--models",
+        models,
+        "--json",
+        "--device",
+        "cpu",
+        "--only",
+        "DeSync",
+        "--cache",
+        tmp_path / "cache",
+    )
     report = json.loads(shown)
     refused = {(Path(one["file"]).name, one["extractor"]) for one in report["problems"]}
     assert code == 0 and ("clip00.wav", "synchformer_audio") in refused
@@ -108,8 +152,9 @@ def test_sounds_shorter_than_is_looked_at_are_listed_by_who_refuses_them(capsys,
     assert score["value"] is None and "4.8 s" in score["why"]
 
 
-@pytest.mark.parametrize("wrong", [("nowhere",), (".", "--only", "FAD"), (".", "--duration", "-1"),
-                                   (".", "--groups", "nothing.csv")])
+@pytest.mark.parametrize(
+    "wrong", [("nowhere",), (".", "--only", "FAD"), (".", "--duration", "-1"), (".", "--groups", "nothing.csv")]
+)
 def test_bad_arguments_are_told_in_a_sentence(capsys, tmp_path, monkeypatch, wrong):
     monkeypatch.chdir(tmp_path)
     assert main(["evaluate", *wrong]) == 2

@@ -80,8 +80,13 @@ def test_bad_files_are_listed_and_the_rest_goes_on(fakes, tmp_path, cache, sound
     (predicted / "clip000.flac").write_bytes(b"a duplicate")
     report = evaluate(find_sets([predicted], reference), SOUND_ONLY, cache=cache)
     told = {(problem.file.name, problem.extractor) for problem in report.problems}
-    assert told == {("clip004.wav", ""), ("clip005.mp4", ""), ("short.wav", "panns"), ("clip000.flac", ""),
-                    ("clip000.wav", "")}
+    assert told == {
+        ("clip004.wav", ""),
+        ("clip005.mp4", ""),
+        ("short.wav", "panns"),
+        ("clip000.flac", ""),
+        ("clip000.wav", ""),
+    }
     assert [file.name for file in report.ignored] == ["notes.txt"]
     scores = report.sets[0].scores
     assert scores["KL_PANNs"].clips == 3 and scores["FD_PANNs"].clips == 3
@@ -110,7 +115,7 @@ def test_missing_networks_are_named_and_the_others_computed(fakes, tmp_path, cac
 def test_the_command_that_fetches_is_told(tmp_path, cache, sounds, monkeypatch):
     for variable in ("DEEPSOUND_HOME", "HF_HOME", "HF_HUB_CACHE", "TORCH_HOME", "COMFYUI_PATH"):
         monkeypatch.setenv(variable, str(tmp_path / "none"))
-    monkeypatch.setattr("deepsound.weights.places._registered_folders", ())
+    monkeypatch.setattr("deepsound.weights.search_paths._registered_folders", ())
     predicted = sounds(tmp_path / "p", names(2))
     report = evaluate(find_sets([predicted], predicted), Settings(only=("FD_PANNs", "IS")), cache=cache)
     assert [one.fetch for one in report.missing] == ["deepsound models download metrics/panns_cnn14_16k"] * 2
@@ -142,8 +147,9 @@ def test_a_stopped_run_goes_on_where_it_was(fakes, tmp_path, cache, sounds, monk
             token.cancel()
 
     with pytest.raises(Cancelled):
-        evaluate(find_sets([predicted]), Settings(only=("IS",)), cache=cache,
-                 progress=Progress(stop_at_ten, token.check))
+        evaluate(
+            find_sets([predicted]), Settings(only=("IS",)), cache=cache, progress=Progress(stop_at_ten, token.check)
+        )
     done = fakes.seen["panns"]
     assert 10 <= done < 20
     report = evaluate(find_sets([predicted]), Settings(only=("IS",)), cache=cache)
@@ -152,15 +158,19 @@ def test_a_stopped_run_goes_on_where_it_was(fakes, tmp_path, cache, sounds, monk
 
 def test_progress_goes_from_nothing_to_all_and_never_back(fakes, tmp_path, cache, sounds):
     events = []
-    evaluate(find_sets([sounds(tmp_path / "p", names(6))]), Settings(only=("IS", "levels")), cache=cache,
-             progress=Progress(events.append))
+    evaluate(
+        find_sets([sounds(tmp_path / "p", names(6))]),
+        Settings(only=("IS", "levels")),
+        cache=cache,
+        progress=Progress(events.append),
+    )
     moved = [event.fraction for event in events if event.stage == "features" and event.fraction is not None]
     assert moved[0] == 0.0 and moved[-1] == 1.0 and moved == sorted(moved) and len(set(moved)) > 4
 
 
 @pytest.mark.parametrize("seconds", [0.5, 1.0])
 def test_voice_rates_before_and_after_by_group(tmp_path, cache, sounds, speech, seconds):
-    voice = Audio(speech(16000).waveform[:, :round(8 * 16000 * seconds) // 4], 16000)
+    voice = Audio(speech(16000).waveform[:, : round(8 * 16000 * seconds) // 4], 16000)
     folder = sounds(tmp_path / "runs", ["cleaned", "seen", "quiet"], seconds=voice.duration_s)
     records = {"cleaned": {"is_vo": True}, "seen": {"category": "No2"}, "quiet": {"category": "No1"}}
     for name, content in records.items():
@@ -232,6 +242,13 @@ def test_the_distances_of_a_set_are_those_of_its_features(fakes, tmp_path, cache
 
     predicted, reference = sounds(tmp_path / "p", names(5)), sounds(tmp_path / "r", names(4), seed=1)
     score = evaluate(find_sets([predicted], reference), SOUND_ONLY, cache=cache).sets[0].scores["FD_PANNs"]
-    sides = [np.stack([Panns().extract(decode_audio(file), None, Progress())["features"].numpy()
-                       for file in sorted(folder.iterdir())]) for folder in (predicted, reference)]
+    sides = [
+        np.stack(
+            [
+                Panns().extract(decode_audio(file), None, Progress())["features"].numpy()
+                for file in sorted(folder.iterdir())
+            ]
+        )
+        for folder in (predicted, reference)
+    ]
     assert score.value == pytest.approx(frechet_distance(*sides)) and score.clips == 4

@@ -22,10 +22,10 @@ from deepsound.evaluate.extractors.sound import mono
 from deepsound.media.clip import Clip
 from deepsound.media.views import Timeline
 from deepsound.runtime.execution import Execution
+from deepsound.runtime.model_cache import model_cache
 from deepsound.runtime.progress import CancelToken, Progress, ProgressEvent
-from deepsound.runtime.residency import residency
 from deepsound.types import Audio
-from deepsound.weights.places import register_model_folders
+from deepsound.weights.search_paths import register_model_folders
 from tests.evaluate import tiny
 
 QUIET = Progress()
@@ -45,7 +45,7 @@ def alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         monkeypatch.setenv(name, str(tmp_path / "nothing here"))
     monkeypatch.delenv("COMFYUI_PATH")
     register_model_folders([])
-    residency().unload()
+    model_cache().unload()
 
 
 @pytest.fixture
@@ -54,9 +54,13 @@ def footage(make_video: Callable[..., Path]) -> Clip:
 
 
 SHAPES = {
-    "panns": {"features": (16,), "logits": (11,)}, "passt": {"features": (16,), "logits": (11,)},
-    "vggish": {"features": (8, 8)}, "imagebind_audio": {"embedding": (12,)}, "imagebind_video": {"embedding": (12,)},
-    "synchformer_audio": {"features": (24, 6, 16)}, "synchformer_video": {"features": (24, 8, 16)},
+    "panns": {"features": (16,), "logits": (11,)},
+    "passt": {"features": (16,), "logits": (11,)},
+    "vggish": {"features": (8, 8)},
+    "imagebind_audio": {"embedding": (12,)},
+    "imagebind_video": {"embedding": (12,)},
+    "synchformer_audio": {"features": (24, 6, 16)},
+    "synchformer_video": {"features": (24, 8, 16)},
 }
 
 
@@ -108,7 +112,9 @@ def test_offsets_of_both_ends(execution: Execution) -> None:
 
 @pytest.mark.parametrize("name", SOUNDS)
 def test_bad_sounds_are_told_and_the_rest_goes_on(
-    name: str, execution: Execution, noise: Callable[..., Audio],
+    name: str,
+    execution: Execution,
+    noise: Callable[..., Audio],
 ) -> None:
     good, broken = noise(8.0, 16000), noise(8.0, 16000)
     broken.waveform[0, 5] = math.nan
@@ -130,7 +136,10 @@ def test_bad_sounds_are_told_and_the_rest_goes_on(
 
 @pytest.mark.parametrize("name", ["panns", "vggish"])
 def test_several_at_once_give_what_each_gives_alone(
-    name: str, execution: Execution, noise: Callable[..., Audio], monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    execution: Execution,
+    noise: Callable[..., Audio],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     tool = extractor(name, 3.0)
     sounds = [noise(seconds, 16000, seed=seed) for seed, seconds in enumerate((3.0, 1.5, 4.0, 3.0))]
@@ -142,8 +151,10 @@ def test_several_at_once_give_what_each_gives_alone(
             torch.testing.assert_close(together[key], tensor)
 
 
-@pytest.mark.parametrize(("name", "says"), [("imagebind_video", "4 pictures, and there are 2"),
-                                            ("synchformer_video", "200 pictures, and there are 75")])
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [("imagebind_video", "4 pictures, and there are 2"), ("synchformer_video", "200 pictures, and there are 75")],
+)
 def test_a_video_that_is_too_short(name: str, says: str, execution: Execution, make_video: Callable[..., Path]) -> None:
     clip = Clip.open(make_video(size=(64, 48), fps=10, seconds=3.0))
     with pytest.raises(InputError, match=says):
@@ -203,15 +214,18 @@ def test_cancelling_and_progress(execution: Execution, noise: Callable[..., Audi
     with pytest.raises(Cancelled):
         extractor("vggish").extract_many([noise(1.0, 16000)] * 9, execution, Progress(listen, token.check))
     fractions.clear()
-    extractor("vggish").extract_many([noise(1.0, 16000)] * 3, execution, Progress(
-        lambda event: fractions.append(event.fraction)))
+    extractor("vggish").extract_many(
+        [noise(1.0, 16000)] * 3, execution, Progress(lambda event: fractions.append(event.fraction))
+    )
     assert fractions[0] == 0.0 and fractions[-1] == 1.0 and fractions == sorted(fractions) and len(fractions) >= 4
     with pytest.raises(Cancelled):
         extractor("synchformer_video").extract(footage, execution, Progress(check=token.check))
 
 
 def test_without_room_for_several_it_goes_on_with_one_at_a_time(
-    execution: Execution, noise: Callable[..., Audio], monkeypatch: pytest.MonkeyPatch,
+    execution: Execution,
+    noise: Callable[..., Audio],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     tool, tried, said = extractor("panns", 1.0), [], []
     run = type(tool).run
@@ -233,8 +247,9 @@ def test_without_room_for_several_it_goes_on_with_one_at_a_time(
 def test_precision_is_always_full(execution: Execution, noise: Callable[..., Audio]) -> None:
     sound = noise(1.0, 16000)
     halved = extractor("panns").extract(sound, replace(execution, precision="bf16"), QUIET)
-    torch.testing.assert_close(halved["features"], extractor("panns").extract(sound, execution, QUIET)["features"],
-                               rtol=0, atol=0)
+    torch.testing.assert_close(
+        halved["features"], extractor("panns").extract(sound, execution, QUIET)["features"], rtol=0, atol=0
+    )
 
 
 @pytest.mark.parametrize("rate", [16000, 44100, 48000, 11025, 44101])
@@ -264,7 +279,7 @@ def test_passts_spectrogram_is_that_of_its_definition() -> None:
     emphasised = waveform.double().numpy()
     emphasised = emphasised[1:] - 0.97 * emphasised[:-1]
     frame, window = 500, np.hanning(800)
-    spectrum = np.fft.rfft(emphasised[frame * 320 - 400:frame * 320 + 400] * window, 1024)
+    spectrum = np.fft.rfft(emphasised[frame * 320 - 400 : frame * 320 + 400] * window, 1024)
     mels = 1127 * np.log1p(np.arange(512) * 32000 / 1024 / 700)
     corners = np.linspace(0, 1127 * np.log1p(15000 / 700), 130)
     rising = (mels - corners[:-2, None]) / np.diff(corners)[:-1, None]
@@ -283,9 +298,15 @@ def test_synchformers_spectrograms_end_in_a_padded_frame() -> None:
     torch.testing.assert_close(again[0], spectrograms[1])
 
 
-@pytest.mark.parametrize(("samples", "expected"), [
-    (128000, [(0, 32000), (48000, 80000), (96000, 128000)]), (32000, [(0, 32000)] * 3), (500, [(0, 32000)] * 3),
-    (48000, [(0, 32000), (8000, 40000), (16000, 48000)])])
+@pytest.mark.parametrize(
+    ("samples", "expected"),
+    [
+        (128000, [(0, 32000), (48000, 80000), (96000, 128000)]),
+        (32000, [(0, 32000)] * 3),
+        (500, [(0, 32000)] * 3),
+        (48000, [(0, 32000), (8000, 40000), (16000, 48000)]),
+    ],
+)
 def test_stretches_reach_both_ends(samples: int, expected: list[tuple[int, int]]) -> None:
     assert imagebind.stretches(samples) == expected
 
@@ -323,11 +344,19 @@ def _ticked(times: list[float], per_second: float, ticks: int, duration_s: float
 
 
 @pytest.mark.parametrize("per_second", [25, 0.5])
-@pytest.mark.parametrize("times", [
-    [number / 30 for number in range(90)], [number / 10 for number in range(80)], [number / 25 for number in range(75)],
-    [number / 60 for number in range(120)], [number * 1001 / 24000 for number in range(80)],
-    list(np.cumsum(np.random.default_rng(0).uniform(0.005, 0.2, 60))), [0.0, 0.02, 0.06, 0.58, 3.1]],
-    ids=["30", "10", "25", "60", "23.976", "varying", "halves"])
+@pytest.mark.parametrize(
+    "times",
+    [
+        [number / 30 for number in range(90)],
+        [number / 10 for number in range(80)],
+        [number / 25 for number in range(75)],
+        [number / 60 for number in range(120)],
+        [number * 1001 / 24000 for number in range(80)],
+        list(np.cumsum(np.random.default_rng(0).uniform(0.005, 0.2, 60))),
+        [0.0, 0.02, 0.06, 0.58, 3.1],
+    ],
+    ids=["30", "10", "25", "60", "23.976", "varying", "halves"],
+)
 def test_ticks_take_the_frames_ffmpegs_fps_filter_takes(times: list[float], per_second: float) -> None:
     times = [0.0, *times[1:]]
     expected = _through_ffmpeg(times, per_second)
@@ -368,8 +397,10 @@ def test_resizing_is_torchvisions(size: tuple[int, int]) -> None:
     assert torch.equal(short_side(picture), expected)
 
 
-@pytest.mark.parametrize(("size", "corners"), [((301, 224), [(0, 0), (39, 0), (77, 0)]),
-                                               ((224, 301), [(0, 0), (0, 39), (0, 77)]), ((224, 224), [(0, 0)] * 3)])
+@pytest.mark.parametrize(
+    ("size", "corners"),
+    [((301, 224), [(0, 0), (39, 0), (77, 0)]), ((224, 301), [(0, 0), (0, 39), (0, 77)]), ((224, 224), [(0, 0)] * 3)],
+)
 def test_three_crops(size: tuple[int, int], corners: list[tuple[int, int]]) -> None:
     rows, columns = torch.meshgrid(*(torch.arange(side) for side in size), indexing="ij")
     crops = three_crops(torch.stack((rows, columns)))

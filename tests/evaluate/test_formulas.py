@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from deepsound.errors import InputError
-from deepsound.evaluate.agreement import desync_s, ib_scores, offsets_s
+from deepsound.evaluate.av_sync import desync_s, ib_scores, offsets_s
 from deepsound.evaluate.distance import frechet_distance, kernel_distance
 from deepsound.evaluate.divergence import inception_score, kl_divergence, kl_divergences
 from deepsound.evaluate.pairing import clean_name, pair

@@ -8,9 +8,9 @@ from deepsound.errors import InputError
 from deepsound.evaluate.single import score_clip
 from deepsound.media.clip import Clip
 from deepsound.runtime.execution import Execution
-from deepsound.runtime.features import features
+from deepsound.runtime.feature_cache import features
+from deepsound.runtime.model_cache import model_cache
 from deepsound.runtime.placement import PlainPlacement
-from deepsound.runtime.residency import residency
 from deepsound.types import Audio
 from tests.conftest import write_video
 from tests.evaluate import tiny
@@ -23,7 +23,7 @@ def nothing_of_this_machine(monkeypatch, tmp_path):
         monkeypatch.setenv(variable, str(tmp_path / "nothing"))
     features().clear()
     yield
-    residency().place_with(PlainPlacement())
+    model_cache().place_with(PlainPlacement())
 
 
 @pytest.fixture(scope="module")
@@ -65,8 +65,9 @@ def test_what_cannot_be_had_is_named_with_its_reason(video, noise):
 
 def test_a_clip_too_short_for_synchformer_still_has_its_other_scores(weights, tmp_path, noise):
     write_video(tmp_path / "short.mp4", fps=10, seconds=4.1)
-    found = score_clip(noise(4.1, 16000), Clip.open(tmp_path / "short.mp4"),
-                       execution=Execution("cpu", weights=weights))
+    found = score_clip(
+        noise(4.1, 16000), Clip.open(tmp_path / "short.mp4"), execution=Execution("cpu", weights=weights)
+    )
     assert set(found.scores) == {"IB"} and "4.8 s" in found.missing[0].why
 
 
@@ -98,8 +99,9 @@ def test_the_card_scores_picture_and_reference_with_comfyui_s_weights(nodes, hos
     tiny.write(host.root / "models")
     make_video("input/clip.mp4", fps=5, seconds=5.0)
     video = nodes["DeepSoundLoadVideo"].execute("clip.mp4", 0.0, 0.0).args[0]
-    output = nodes["DeepSoundScore"].execute(comfy(noise(5.0, 16000)), 0.0, False, False, video,
-                                             comfy(noise(5.0, 16000, seed=1)))
+    output = nodes["DeepSoundScore"].execute(
+        comfy(noise(5.0, 16000)), 0.0, False, False, video, comfy(noise(5.0, 16000, seed=1))
+    )
     text, ib, desync, _, _, _, _, kl, _ = output.args
     assert -100 <= ib <= 100 and 0 <= desync <= 2 and kl > 0 and "missing" not in text
     assert host.memory.current_loaded_models, "the networks are in the host's memory management"

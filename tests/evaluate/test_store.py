@@ -21,8 +21,9 @@ def test_what_is_kept_comes_back_the_same_in_another_process_s_store(tmp_path):
     assert again.get(KEY)["none"].shape == (0, 2)
 
 
-@pytest.mark.parametrize("other", [Key("passt", "1, 8 s", "ab12"), Key("panns", "2, 8 s", "ab12"),
-                                   Key("panns", "1, 8 s", "ab13")])
+@pytest.mark.parametrize(
+    "other", [Key("passt", "1, 8 s", "ab12"), Key("panns", "2, 8 s", "ab12"), Key("panns", "1, 8 s", "ab13")]
+)
 def test_extractor_version_and_content_are_all_in_the_key(tmp_path, other):
     store = FeatureStore(tmp_path)
     store.put(KEY, TENSORS)

@@ -30,16 +30,20 @@ PANNS_CONFIG = replace(CNN14_16K, channels=(2, 2, 4, 4, 4, 8), width=16, classes
 PASST_CONFIG = replace(PASST, width=16, depth=1, heads=1, mlp_width=32, classes=CLASSES)
 VGGISH_CONFIG = replace(VGGISH, channels=(2, 2, 4, 4, 4, 4), hidden=16, width=8)
 IMAGEBIND_CONFIG = ImageBindConfig(
-    embed_dim=12, vision=replace(IMAGEBIND_HUGE.vision, width=16, depth=1, heads=1, mlp_width=32, patch_size=56),
-    audio=replace(IMAGEBIND_HUGE.audio, width=16, depth=1, heads=1, mlp_width=32))
+    embed_dim=12,
+    vision=replace(IMAGEBIND_HUGE.vision, width=16, depth=1, heads=1, mlp_width=32, patch_size=56),
+    audio=replace(IMAGEBIND_HUGE.audio, width=16, depth=1, heads=1, mlp_width=32),
+)
 SYNC_CONFIG = replace(SYNCHFORMER, width=16, depth=1, heads=1, patch_size=56)
 SYNC_AUDIO_CONFIG = replace(SYNC_AUDIO, width=16, depth=1, heads=1, mlp_width=32)
 OFFSET_CONFIG = replace(OFFSET, width=16, depth=1, heads=1, mlp_width=32)
 
 # Below a host's models folder, where the catalogue looks for them.
 FILES = {
-    "metrics/panns_cnn14_16k": "metrics/Cnn14_16k_mAP=0.438.pth", "metrics/vggish": "metrics/vggish-10086976.pth",
-    "metrics/passt": "metrics/passt-s-f128-p16-s10-ap.476-swa.pt", "metrics/imagebind": "metrics/imagebind_huge.pth",
+    "metrics/panns_cnn14_16k": "metrics/Cnn14_16k_mAP=0.438.pth",
+    "metrics/vggish": "metrics/vggish-10086976.pth",
+    "metrics/passt": "metrics/passt-s-f128-p16-s10-ap.476-swa.pt",
+    "metrics/imagebind": "metrics/imagebind_huge.pth",
     "synchformer/visual": "mmaudio/synchformer_state_dict.pth",
 }
 
@@ -67,8 +71,10 @@ def _save_trained(state: dict[str, Tensor], path: Path) -> None:
 def _imagebind() -> dict[str, Tensor]:
     model = seeded(ImageBind(IMAGEBIND_CONFIG), 4)
     return model.state_dict() | {
-        "modality_trunks.text.blocks.0.norm_1.weight": torch.ones(2), "modality_heads.imu.0.weight": torch.ones(2),
-        "modality_postprocessors.audio.1.log_logit_scale": torch.tensor(20.0).log()}
+        "modality_trunks.text.blocks.0.norm_1.weight": torch.ones(2),
+        "modality_heads.imu.0.weight": torch.ones(2),
+        "modality_postprocessors.audio.1.log_logit_scale": torch.tensor(20.0).log(),
+    }
 
 
 def _synchformer() -> dict[str, Tensor]:

@@ -15,7 +15,7 @@ import pytest
 
 from deepsound.media.clip import Clip
 from deepsound.media.probe import probe
-from deepsound.media.voice import voice_spans
+from deepsound.media.vad import voice_spans
 from deepsound.reason.rules import RulesReasoner
 from deepsound.runtime.progress import Progress
 from deepsound.separate.spectral import SpectralSeparator
@@ -108,8 +108,9 @@ def test_a_ball_too_slow_for_the_block_is_refused() -> None:
         module.topple(module.Block(), 0.0, 0.3)
 
 
-@pytest.mark.parametrize(("module", "painter", "path"), [("playroom", "Playroom", IMPACTS),
-                                                         ("windmill", "Windmill", LANDSCAPE)])
+@pytest.mark.parametrize(
+    ("module", "painter", "path"), [("playroom", "Playroom", IMPACTS), ("windmill", "Windmill", LANDSCAPE)]
+)
 def test_pictures_are_painted_alike_again(module: str, painter: str, path: Path) -> None:
     paint = getattr(script(module), painter)
     first, second = paint(), paint()
@@ -139,8 +140,10 @@ def test_soundtrack_repeats_and_has_the_stated_levels() -> None:
 def test_voice_is_heard_only_where_the_narrator_speaks(landscape: tuple[Clip, Audio]) -> None:
     _, sound = landscape
     spans = voice_spans(sound, Progress())
-    assert [(span.start_s, span.end_s) for span in spans] == [pytest.approx((1.3, 4.3), abs=0.5),
-                                                              pytest.approx((5.2, 7.2), abs=0.5)]
+    assert [(span.start_s, span.end_s) for span in spans] == [
+        pytest.approx((1.3, 4.3), abs=0.5),
+        pytest.approx((5.2, 7.2), abs=0.5),
+    ]
 
 
 def test_narration_is_judged_voice_over(landscape: tuple[Clip, Audio]) -> None:
@@ -154,8 +157,9 @@ def test_separator_takes_the_narrator_out_and_leaves_the_valley(landscape: tuple
     _, sound = landscape
     background = SpectralSeparator().separate(sound, Progress()).background
     assert sum(span.duration_s for span in voice_spans(background, Progress())) < 0.3
-    alone, spoken = (background.numpy()[:, round(start * 48_000):round(end * 48_000)]
-                     for start, end in ((0.3, 1.0), (2.0, 4.0)))
+    alone, spoken = (
+        background.numpy()[:, round(start * 48_000) : round(end * 48_000)] for start, end in ((0.3, 1.0), (2.0, 4.0))
+    )
     assert 20 * np.log10(spoken.std() / alone.std()) == pytest.approx(0.0, abs=4.0)
 
 

@@ -25,8 +25,8 @@ def read(name: str) -> str:
 
 def rows(text: str, head: str) -> list[list[str]]:
     """The cells of the table whose first line begins with `head`."""
-    lines = text[text.index(head):].splitlines()[2:]
-    table = lines[:next((index for index, line in enumerate(lines) if not line.startswith("|")), len(lines))]
+    lines = text[text.index(head) :].splitlines()[2:]
+    table = lines[: next((index for index, line in enumerate(lines) if not line.startswith("|")), len(lines))]
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in table]
 
 
@@ -67,8 +67,10 @@ def test_every_weight_is_in_the_table_once_with_its_licence(page):
         assert len(matching) == 1, weight["id"]
         wanted = {"not stated": {"README.md": "not stated", "README.zh.md": "未注明"}[page]}.get(licence, licence)
         assert matching[0][2].startswith(wanted), weight["id"]
-        answers = {"README.md": {True: "yes", False: "no", None: "not stated"},
-                   "README.zh.md": {True: "可", False: "否", None: "未注明"}}[page]
+        answers = {
+            "README.md": {True: "yes", False: "no", None: "not stated"},
+            "README.zh.md": {True: "可", False: "否", None: "未注明"},
+        }[page]
         assert matching[0][3] == answers[commercial], weight["id"]
 
 
@@ -81,16 +83,20 @@ def test_every_node_engine_and_command_is_named():
     text = read("README.md")
     nodes = list(json.loads(read("tests/nodes/schemas.json")))
     assert [row[0].strip("`") for row in rows(text, "| node |")] and set(nodes) == {
-        row[0].strip("`") for row in rows(text, "| node |")}
+        row[0].strip("`") for row in rows(text, "| node |")
+    }
     own = [info.name for info in engines.EMBEDDED + engines.PUBLISHED]
-    assert [name for name in own if f"`{name}`" not in text[text.index("## Engines"):]] == []
+    assert [name for name in own if f"`{name}`" not in text[text.index("## Engines") :]] == []
     offered = next(action for action in build_parser()._actions if action.choices and "run" in action.choices).choices
     assert set(offered) == {line.split()[1] for line in commands(text)}
 
 
 def test_the_extras_it_names_exist():
-    declared = re.findall(r"^(\w+) = \[", read("pyproject.toml").split("[project.optional-dependencies]")[1]
-                          .split("[project.scripts]")[0], re.M)
+    declared = re.findall(
+        r"^(\w+) = \[",
+        read("pyproject.toml").split("[project.optional-dependencies]")[1].split("[project.scripts]")[0],
+        re.M,
+    )
     named = {name for row in rows(read("README.md"), "| extra |") for name in re.findall(r"`(\w+)`", " ".join(row))}
     assert named == set(declared) - {"test", "dev"}
 
@@ -102,10 +108,14 @@ def measured(name: str) -> dict:
 def test_the_times_it_tells_were_measured():
     cases = measured("mmaudio")["cases"]
     separator = {row["name"]: row["wall_s"] for row in measured("separator")["rows"]}
-    pairs = {"MMAudio large 44k v2": "guided pair large_44k_v2, 8 s", "MMAudio small 16k": "guided pair small_16k, 8 s",
-             "BigVGAN v2 44k": "BigVGAN v2 44k, 8 s"}
-    expected = {what: (cases[case]["ours"]["median_s"], cases[case]["original"]["median_s"])
-                for what, case in pairs.items()}
+    pairs = {
+        "MMAudio large 44k v2": "guided pair large_44k_v2, 8 s",
+        "MMAudio small 16k": "guided pair small_16k, 8 s",
+        "BigVGAN v2 44k": "BigVGAN v2 44k, 8 s",
+    }
+    expected = {
+        what: (cases[case]["ours"]["median_s"], cases[case]["original"]["median_s"]) for what, case in pairs.items()
+    }
     expected["BS-RoFormer, 10 s, clean"] = separator["bs_roformer, clean"], separator["reference"]
     expected["BS-RoFormer, 10 s, published"] = separator["bs_roformer, published"], separator["reference"]
     told = {row[0]: [cell.split()[0] for cell in row[1:]] for row in rows(read("README.md"), "| what | DeepSound |")}

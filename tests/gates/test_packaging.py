@@ -53,8 +53,21 @@ def test_the_versions_agree():
 
 
 def test_the_top_level_is_what_the_owner_asked_for():
-    for name in ("nodes", "deepsound", "workflows", "web", "tests", "__init__.py", "pyproject.toml", "README.md",
-                 "LICENSE", "requirements.txt", "constraints.txt", ".comfyignore", "CHANGELOG.md"):
+    for name in (
+        "nodes",
+        "deepsound",
+        "workflows",
+        "web",
+        "tests",
+        "__init__.py",
+        "pyproject.toml",
+        "README.md",
+        "LICENSE",
+        "requirements.txt",
+        "constraints.txt",
+        ".comfyignore",
+        "CHANGELOG.md",
+    ):
         assert (ROOT / name).exists(), name
 
 
@@ -63,8 +76,10 @@ def test_the_readme_begins_with_the_two_commands():
     assert "scripts/demo" in top and "scripts/test" in top
 
 
-FORBIDDEN = re.compile(r"(?<![.\w])eval\(|(?<![.\w])exec\(|os\.system|shell=True|pickle\.load|import requests|"
-                       r"urllib\.request|\bsubprocess\b|weights_only=False")
+FORBIDDEN = re.compile(
+    r"(?<![.\w])eval\(|(?<![.\w])exec\(|os\.system|shell=True|pickle\.load|import requests|"
+    r"urllib\.request|\bsubprocess\b|weights_only=False"
+)
 
 
 def test_shipped_code_runs_no_programs_and_touches_no_network():

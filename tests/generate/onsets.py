@@ -59,6 +59,6 @@ def _steepest(mono: np.ndarray, rate: int, time_s: float) -> float:
     """Where the level of 3 ms stretches rises fastest around `time_s`."""
     step = round(0.003 * rate)
     first = max(round((time_s - 0.03) * rate) // step, 0)
-    stretch = mono[first * step: first * step + 20 * step]
+    stretch = mono[first * step : first * step + 20 * step]
     levels = np.sqrt((stretch[: len(stretch) // step * step].reshape(-1, step) ** 2).mean(axis=1))
     return (first + 1 + int(np.argmax(np.diff(levels)))) * step / rate if len(levels) > 1 else time_s

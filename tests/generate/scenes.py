@@ -123,8 +123,10 @@ def _backdrop(look: Look) -> np.ndarray:
 
 def _shake(look: Look, time_s: float) -> Point:
     phase = look.seed * 1.7
-    return (look.shake * (np.sin(7.1 * time_s + phase) + 0.5 * np.sin(16.3 * time_s)) / 1.5,
-            look.shake * (np.sin(9.7 * time_s + 2 * phase) + 0.5 * np.sin(13.9 * time_s)) / 1.5)
+    return (
+        look.shake * (np.sin(7.1 * time_s + phase) + 0.5 * np.sin(16.3 * time_s)) / 1.5,
+        look.shake * (np.sin(9.7 * time_s + 2 * phase) + 0.5 * np.sin(13.9 * time_s)) / 1.5,
+    )
 
 
 def _aspect(look: Look) -> float:
@@ -187,8 +189,12 @@ def hammer(look: Look, duration_s: float = 6.0) -> Scene:
         head = (pivot[0] + reach * np.cos(turn), pivot[1] - reach * np.sin(turn))
         canvas.bar(pivot, head, 0.035, (150, 100, 50))
         across = (np.sin(turn) * 0.085, np.cos(turn) * 0.085)
-        canvas.bar((head[0] - across[0], head[1] - across[1]), (head[0] + across[0] * 0.8, head[1] + across[1] * 0.8),
-                   0.1, (60, 60, 70))
+        canvas.bar(
+            (head[0] - across[0], head[1] - across[1]),
+            (head[0] + across[0] * 0.8, head[1] + across[1] * 0.8),
+            0.1,
+            (60, 60, 70),
+        )
 
     return Scene("hammer on anvil", duration_s, draw, hits, look)
 

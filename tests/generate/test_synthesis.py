@@ -12,14 +12,14 @@ from scipy import signal
 
 from deepsound import engines
 from deepsound.errors import Cancelled, InputError
-from deepsound.generate.draft.impacts import MATERIALS, hit_wave
 from deepsound.generate.draft.mix import CEILING_DBTP, SAMPLE_RATE, render
+from deepsound.generate.draft.modal_synthesis import MATERIALS, hit_wave
+from deepsound.generate.draft.prompt_parser import Palette, palette_for
 from deepsound.generate.draft.score import Impact, Score
 from deepsound.generate.draft.textures import BEDS
-from deepsound.generate.draft.words import Palette, palette_for
 from deepsound.media.clip import Clip
 from deepsound.media.loudness import measure
-from deepsound.media.voice import voice_spans
+from deepsound.media.vad import voice_spans
 from deepsound.runtime.progress import CancelToken, Progress
 from deepsound.types import Audio, GenerationRequest
 
@@ -39,7 +39,7 @@ def onsets_s(audio: Audio) -> np.ndarray:
         power = np.square(version)[: len(mono) // ONSET_STEP * ONSET_STEP].reshape(-1, ONSET_STEP).mean(axis=1)
         power_db = 10 * np.log10(power + 1e-9)
         after = 10 * np.log10(np.convolve(power, np.ones(4) / 4)[3:] + 1e-9)
-        before = np.array([power_db[max(0, at - 60):at].max(initial=-90.0) for at in range(len(power))])
+        before = np.array([power_db[max(0, at - 60) : at].max(initial=-90.0) for at in range(len(power))])
         rising = after - before > ONSET_RISE_DB
         # The step at which the rise itself comes, not the window that first touches it.
         starts = np.flatnonzero(rising & (power_db - before > ONSET_RISE_DB))
@@ -52,11 +52,21 @@ def onsets_s(audio: Audio) -> np.ndarray:
 
 def movements(duration_s: float, fps: float = 30.0, **values: object) -> tuple[SimpleNamespace, ...]:
     """Movement of much of the picture all the time, unless `values` (numbers, or functions of time) say otherwise."""
-    usual = {"energy": 0.04, "top_speed": 0.5, "area": 0.3, "x": 0.5, "y": 0.5, "drift_x": 0.0, "drift_y": 0.0,
-             "camera_speed": 0.0} | values
+    usual = {
+        "energy": 0.04,
+        "top_speed": 0.5,
+        "area": 0.3,
+        "x": 0.5,
+        "y": 0.5,
+        "drift_x": 0.0,
+        "drift_y": 0.0,
+        "camera_speed": 0.0,
+    } | values
     times_s = (np.arange(int(duration_s * fps)) + 0.5) / fps
-    return tuple(SimpleNamespace(time_s=at, **{name: value(at) if callable(value) else value
-                                               for name, value in usual.items()}) for at in times_s)
+    return tuple(
+        SimpleNamespace(time_s=at, **{name: value(at) if callable(value) else value for name, value in usual.items()})
+        for at in times_s
+    )
 
 
 def hits(times_s: list[float], seed: int = 0) -> tuple[Impact, ...]:
@@ -184,8 +194,10 @@ def test_stronger_is_louder_and_brighter_larger_is_lower():
         return float(power @ np.fft.rfftfreq(1 << 17, 1 / SAMPLE_RATE) / power.sum())
 
     for material in MATERIALS:
-        weak, strong, large = (hit_wave(impact, (material,), SAMPLE_RATE, np.random.default_rng(0))
-                               for impact in (Impact(0, 0.2), Impact(0, 1.0), Impact(0, 1.0, size=0.4)))
+        weak, strong, large = (
+            hit_wave(impact, (material,), SAMPLE_RATE, np.random.default_rng(0))
+            for impact in (Impact(0, 0.2), Impact(0, 1.0), Impact(0, 1.0, size=0.4))
+        )
         assert np.abs(strong).max() == pytest.approx(0.5, rel=1e-3)
         assert np.abs(strong).max() > 5 * np.abs(weak).max()
         assert centroid(strong) > centroid(weak), material
@@ -217,15 +229,17 @@ def test_clips_with_hits_have_a_usual_loudness(prompt):
 def test_a_single_hit_does_not_push_a_storm_away():
     def storm(impacts: tuple[Impact, ...]) -> float:
         audio = play(Score(10.0, impacts, movements(10.0)), palette_for("storm"))
-        return 10 * np.log10(np.square(audio.numpy()[:, -4 * SAMPLE_RATE:]).mean())
+        return 10 * np.log10(np.square(audio.numpy()[:, -4 * SAMPLE_RATE :]).mean())
 
     assert storm((Impact(2.0, 0.8),)) > storm(()) - 4
 
 
 def test_faint_hits_stay_fainter():
     times_s = [0.5, 1.0, 1.5, 2.0]
-    faint, hard = (measure(play(Score(3.0, tuple(Impact(at, strength) for at in times_s)))).integrated_lufs
-                   for strength in (0.1, 1.0))
+    faint, hard = (
+        measure(play(Score(3.0, tuple(Impact(at, strength) for at in times_s)))).integrated_lufs
+        for strength in (0.1, 1.0)
+    )
     assert faint < hard - 5
 
 

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from deepsound.generate.draft import DraftGenerator
-from deepsound.generate.draft.events import plan_impacts
+from deepsound.generate.draft.impact_selection import plan_impacts
 from deepsound.generate.draft.motion import Motion, MotionTrack
 from deepsound.media.clip import Clip
 from deepsound.media.views import Timeline
@@ -77,10 +77,14 @@ def test_onsets_are_where_the_impacts_are(make_scene, tmp_path):
     assert heard - right <= 0.1 * heard, f"{heard - right} of {heard} onsets have no impact"
 
 
-@pytest.mark.parametrize("make_scene", [scenes.wheel, scenes.clouds, scenes.falling_flakes, scenes.falling_rain,
-                                        scenes.still], ids=lambda make: make.__name__)
-@pytest.mark.parametrize("look", [Look(NTSC, (320, 240), "flat", 211), Look(Fraction(25), (480, 270), "textured", 212,
-                                                                            shake=0.006, grain=4)])
+@pytest.mark.parametrize(
+    "make_scene",
+    [scenes.wheel, scenes.clouds, scenes.falling_flakes, scenes.falling_rain, scenes.still],
+    ids=lambda make: make.__name__,
+)
+@pytest.mark.parametrize(
+    "look", [Look(NTSC, (320, 240), "flat", 211), Look(Fraction(25), (480, 270), "textured", 212, shake=0.006, grain=4)]
+)
 def test_steady_motion_has_no_impacts(make_scene, look):
     track = watch_scene(make_scene(look, 2.0))
     assert plan_impacts(track) == ()

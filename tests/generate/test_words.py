@@ -2,23 +2,26 @@ from __future__ import annotations
 
 import pytest
 
-from deepsound.generate.draft.impacts import MATERIALS
+from deepsound.generate.draft.modal_synthesis import MATERIALS
+from deepsound.generate.draft.prompt_parser import _BED_WORDS, _MATERIAL_WORDS, NEUTRAL_MATERIAL, Palette, palette_for
 from deepsound.generate.draft.textures import BEDS
-from deepsound.generate.draft.words import _BED_WORDS, _MATERIAL_WORDS, NEUTRAL_MATERIAL, Palette, palette_for
 
 
 def test_no_prompt_is_a_neutral_thing_without_a_bed_of_its_own():
     assert palette_for("") == Palette(materials=(NEUTRAL_MATERIAL,), beds=(), may_add_bed=True)
 
 
-@pytest.mark.parametrize("prompt, materials, beds", [
-    ("A ball bouncing on a wooden floor", ("rubber", "wood"), ()),
-    ("Drumsticks on METAL chairs, windy day", ("wood", "metal"), ("wind",)),
-    ("tornado", (NEUTRAL_MATERIAL,), ("wind",)),
-    ("glasses, bottles and dishes", ("glass", "ceramic"), ()),
-    ("rain in the forest at night", (NEUTRAL_MATERIAL,), ("rain", "forest")),
-    ("a crowd cheering", (NEUTRAL_MATERIAL,), ("room",)),
-])
+@pytest.mark.parametrize(
+    "prompt, materials, beds",
+    [
+        ("A ball bouncing on a wooden floor", ("rubber", "wood"), ()),
+        ("Drumsticks on METAL chairs, windy day", ("wood", "metal"), ("wind",)),
+        ("tornado", (NEUTRAL_MATERIAL,), ("wind",)),
+        ("glasses, bottles and dishes", ("glass", "ceramic"), ()),
+        ("rain in the forest at night", (NEUTRAL_MATERIAL,), ("rain", "forest")),
+        ("a crowd cheering", (NEUTRAL_MATERIAL,), ("room",)),
+    ],
+)
 def test_words_choose_materials_and_beds(prompt, materials, beds):
     palette = palette_for(prompt)
     assert (palette.materials, palette.beds) == (materials, beds)
@@ -29,15 +32,18 @@ def test_unknown_words_and_voices_change_nothing(prompt):
     assert palette_for(prompt) == palette_for("")
 
 
-@pytest.mark.parametrize("negative, changed", [
-    ("metal", {"materials": ("wood",)}),
-    ("storm", {"beds": ("rain",)}),
-    ("background", {"beds": ()}),
-    ("impacts", {"impacts": False}),
-    ("whoosh", {"whooshes": False}),
-    ("scratching", {"scrapes": False}),
-    ("human voice", {}),
-])
+@pytest.mark.parametrize(
+    "negative, changed",
+    [
+        ("metal", {"materials": ("wood",)}),
+        ("storm", {"beds": ("rain",)}),
+        ("background", {"beds": ()}),
+        ("impacts", {"impacts": False}),
+        ("whoosh", {"whooshes": False}),
+        ("scratching", {"scrapes": False}),
+        ("human voice", {}),
+    ],
+)
 def test_negative_words_remove_what_they_name(negative, changed):
     prompt = "metal on wood in wind and rain"
     palette = palette_for(prompt, negative)

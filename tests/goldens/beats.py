@@ -21,11 +21,18 @@ ABSOLUTE = 2e-5
 def config_of(config: dict[str, Any]) -> BeatsConfig:
     """The sizes that the original's own names state."""
     return BeatsConfig(
-        patch_width=config["embed_dim"], width=config["encoder_embed_dim"], layers=config["encoder_layers"],
-        heads=config["encoder_attention_heads"], mlp_width=config["encoder_ffn_embed_dim"],
-        conv_kernel=config["conv_pos"], conv_groups=config["conv_pos_groups"], buckets=config["num_buckets"],
-        max_distance=config["max_distance"], classes=config["predictor_class"],
-        patch_size=config.get("input_patch_size", 16))
+        patch_width=config["embed_dim"],
+        width=config["encoder_embed_dim"],
+        layers=config["encoder_layers"],
+        heads=config["encoder_attention_heads"],
+        mlp_width=config["encoder_ffn_embed_dim"],
+        conv_kernel=config["conv_pos"],
+        conv_groups=config["conv_pos_groups"],
+        buckets=config["num_buckets"],
+        max_distance=config["max_distance"],
+        classes=config["predictor_class"],
+        patch_size=config.get("input_patch_size", 16),
+    )
 
 
 @torch.no_grad()
@@ -50,12 +57,18 @@ def _case(model: Beats, number: str, filterbank: torch.Tensor) -> dict[str, torc
     tokens = features.shape[1]
     places = torch.arange(tokens)
     buckets = relative_buckets(places[None] - places[:, None], config.buckets, config.max_distance)
-    names = {"layer_norm": "patch_layer_norm", "encoder.layer_norm": "encoder_layer_norm",
-             "encoder.pos_conv": "pos_conv"}
+    names = {
+        "layer_norm": "patch_layer_norm",
+        "encoder.layer_norm": "encoder_layer_norm",
+        "encoder.pos_conv": "pos_conv",
+    }
     parts = {names.get(name, name.replace("encoder.layers.", "layer")): output for name, output in inner.items()}
-    parts |= {"normalised_fbank_first4": model.normalise(filterbank)[:, :4],
-              "position_bias": model.encoder.position_bias(tokens, filterbank.device),
-              "bucket_row0": buckets[0], "bucket_last_row": buckets[-1],
-              "grid": torch.tensor(inner["patch_embedding"].shape[2:])}
+    parts |= {
+        "normalised_fbank_first4": model.normalise(filterbank)[:, :4],
+        "position_bias": model.encoder.position_bias(tokens, filterbank.device),
+        "bucket_row0": buckets[0],
+        "bucket_last_row": buckets[-1],
+        "grid": torch.tensor(inner["patch_embedding"].shape[2:]),
+    }
     whole = {f"y{number}": features, f"probs{number}": model.probabilities(features)}
     return whole | {case + name: output for name, output in parts.items()}

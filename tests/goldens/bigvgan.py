@@ -31,8 +31,11 @@ def compare(golden: dict[str, Any], tensors: dict[str, np.ndarray]) -> Iterator[
         inner |= _taken_apart(activation, inner["ups.0.0"]) | _alone(activation, expected)
         # The original is channel-first.
         got = {name: output.transpose(1, 2) for name, output in inner.items()} | {"audio": audio}
-    got |= {name: vocoder.get_submodule(name.removeprefix(WEIGHT)).weight.detach()
-            for name in expected if name.startswith(WEIGHT)}
+    got |= {
+        name: vocoder.get_submodule(name.removeprefix(WEIGHT)).weight.detach()
+        for name in expected
+        if name.startswith(WEIGHT)
+    }
     for name, output in expected.items():
         yield name, got.get(name), output, tolerance(output)
 
@@ -40,9 +43,11 @@ def compare(golden: dict[str, Any], tensors: dict[str, np.ndarray]) -> Iterator[
 def _taken_apart(activation: AntiAliasedSnake, x: torch.Tensor) -> dict[str, torch.Tensor]:
     raising, length = snake_rows.raising_matrix(activation.raising()), x.shape[1]
     rows = -(-length // snake_rows.TILE) * snake_rows.TILE
-    doubled = torch.stack([snake_rows.doubled_rate(entry, raising, 0, rows)[:2 * length] for entry in x])
-    return {f"{TAKEN_APART}.upsample": doubled.clone(),
-            f"{TAKEN_APART}.act": snake_rows.snake(doubled, *activation.act.coefficients())}
+    doubled = torch.stack([snake_rows.doubled_rate(entry, raising, 0, rows)[: 2 * length] for entry in x])
+    return {
+        f"{TAKEN_APART}.upsample": doubled.clone(),
+        f"{TAKEN_APART}.act": snake_rows.snake(doubled, *activation.act.coefficients()),
+    }
 
 
 def _alone(activation: AntiAliasedSnake, names: Iterable[str]) -> dict[str, torch.Tensor]:

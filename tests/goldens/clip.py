@@ -38,5 +38,9 @@ def _class_token_only(model: Clip) -> set[str]:
 
 
 def _config(config: dict[str, Any]) -> ClipConfig:
-    return ClipConfig(embed_dim=config["embed_dim"], quick_gelu=config["quick_gelu"],
-                      vision=VisionConfig(**config["vision_cfg"]), text=TextConfig(**config["text_cfg"]))
+    return ClipConfig(
+        embed_dim=config["embed_dim"],
+        quick_gelu=config["quick_gelu"],
+        vision=VisionConfig(**config["vision_cfg"]),
+        text=TextConfig(**config["text_cfg"]),
+    )

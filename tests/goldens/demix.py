@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from deepsound.separate.buffers import blocks, resampled
+from deepsound.separate.channels import hearings
+from deepsound.separate.chunking import ramp
 from deepsound.separate.demix import DemixSettings, demix, normalisation
-from deepsound.separate.layout import hearings
-from deepsound.separate.plan import ramp
-from deepsound.separate.streams import blocks, resampled
 from tests.goldens import roformer
 from tests.goldens.networks import group, tolerance
 
@@ -24,7 +24,7 @@ def compare_standin(golden: dict[str, Any], tensors: dict[str, np.ndarray]) -> I
     mix, expected = group(tensors, "inputs")["mix"], group(tensors, "outputs")
     got: dict[str, Any] = {}
     for case in golden["cases"]:
-        got[case["name"]] = demix(mix[:, :case["length"]], _standin, _settings(case))
+        got[case["name"]] = demix(mix[:, : case["length"]], _standin, _settings(case))
     samples = _length(expected)
     got |= _augmented(mix[:, :samples])
     got |= {name: _window(name) for name in expected if name.startswith("window_")}
@@ -42,9 +42,9 @@ def compare_network(golden: dict[str, Any], tensors: dict[str, np.ndarray]) -> I
 
     got = {}
     for case in golden["cases"]:
-        stem = demix(mix[:, :case["length"]], voice_of, _settings(case))
+        stem = demix(mix[:, : case["length"]], voice_of, _settings(case))
         got[f"vocals_b{case['batch_size']}_n{case['length']}"] = stem
-    mono = mix[:1, :expected["mono_in_vocals"].shape[1]]
+    mono = mix[:1, : expected["mono_in_vocals"].shape[1]]
     heard = hearings(channels=1, network_channels=2)[0].heard(mono)
     got["mono_in_vocals"] = demix(heard, voice_of, _settings(golden["cases"][0]))
     got["mono_in_instrumental"] = heard - got["mono_in_vocals"]
@@ -59,8 +59,15 @@ def compare_resampling(golden: dict[str, Any], tensors: dict[str, np.ndarray]) -
 
 
 def _settings(case: dict[str, Any], augment: bool = False) -> DemixSettings:
-    return DemixSettings(chunk=case["chunk_size"], overlap=0, overlaps=case["num_overlap"], batch=case["batch_size"],
-                         mode="published", augment=augment, shortest=1)
+    return DemixSettings(
+        chunk=case["chunk_size"],
+        overlap=0,
+        overlaps=case["num_overlap"],
+        batch=case["batch_size"],
+        mode="published",
+        augment=augment,
+        shortest=1,
+    )
 
 
 def _standin(chunks: Tensor) -> Tensor:
@@ -77,9 +84,12 @@ def _augmented(mix: Tensor) -> dict[str, Any]:
     """What the file's other outputs are made with: chunks of 1000, two overlaps, batches of four."""
     case = {"chunk_size": 1000, "num_overlap": 2, "batch_size": 4}
     mean, deviation = normalisation(mix)
-    return {"tta_vocals": demix(mix, _standin, _settings(case, augment=True)),
-            "instrumental_no_tta": mix - demix(mix, _standin, _settings(case)),
-            "norm_mean_std": torch.tensor([mean, deviation]), "normalized": (mix - mean) / deviation}
+    return {
+        "tta_vocals": demix(mix, _standin, _settings(case, augment=True)),
+        "instrumental_no_tta": mix - demix(mix, _standin, _settings(case)),
+        "norm_mean_std": torch.tensor([mean, deviation]),
+        "normalized": (mix - mean) / deviation,
+    }
 
 
 def _window(name: str) -> Tensor:

@@ -14,8 +14,8 @@ from deepsound.models.mmaudio.attention import Projected, rotation
 from deepsound.models.mmaudio.blocks import Streams
 from deepsound.models.mmaudio.conditions import Conditions
 from deepsound.models.mmaudio.config import FlowConfig
-from deepsound.models.mmaudio.flow import FlowNetwork
 from deepsound.models.mmaudio.lengths import SequenceLengths
+from deepsound.models.mmaudio.model import MMAudio
 from deepsound.models.mmaudio.sampler import guided
 from deepsound.models.mmaudio.weights import state_dict
 from tests.goldens.networks import group, tolerance
@@ -37,10 +37,13 @@ def compare(golden: dict[str, Any], tensors: dict[str, np.ndarray]) -> Iterator[
     yield from rows(got, group(tensors, "outputs"))
 
 
-def load(golden: dict[str, Any], tensors: dict[str, np.ndarray]) -> FlowNetwork:
-    sizes = {name: value for name, value in golden["config"].items()
-             if name not in ("latent_seq_len", "clip_seq_len", "sync_seq_len")}
-    network = FlowNetwork(FlowConfig(**sizes)).eval()
+def load(golden: dict[str, Any], tensors: dict[str, np.ndarray]) -> MMAudio:
+    sizes = {
+        name: value
+        for name, value in golden["config"].items()
+        if name not in ("latent_seq_len", "clip_seq_len", "sync_seq_len")
+    }
+    network = MMAudio(FlowConfig(**sizes)).eval()
     network.load_state_dict(state_dict(group(tensors, "weights")), strict=True)
     return network
 
@@ -54,7 +57,7 @@ def rows(got: Named, expected: Named) -> Iterator[Row]:
         yield name, got[name].float() if name in got else None, tensor, tolerance(tensor)
 
 
-def _velocities(network: FlowNetwork, lengths: SequenceLengths, given: Named) -> Named:
+def _velocities(network: MMAudio, lengths: SequenceLengths, given: Named) -> Named:
     latent, time, batch = given["latent"], given["t"], given["latent"].shape[0]
     with _recorded(network) as inner:
         wanted = network.conditions(lengths, given["clip_f"], given["sync_f"], given["text_f"], batch)
@@ -75,40 +78,47 @@ def _velocities(network: FlowNetwork, lengths: SequenceLengths, given: Named) ->
 
 
 def _condition_seams(name: str, conditions: Conditions, inner: Named) -> Named:
-    return {f"{name}.clip_f": conditions.clip, f"{name}.text_f": conditions.text,
-            f"{name}.sync_f": conditions.timing[conditions.rows],
-            f"{name}.clip_f_c": inner["clip_cond_proj"], f"{name}.text_f_c": inner["text_cond_proj"]}
+    return {
+        f"{name}.clip_f": conditions.clip,
+        f"{name}.text_f": conditions.text,
+        f"{name}.sync_f": conditions.timing[conditions.rows],
+        f"{name}.clip_f_c": inner["clip_cond_proj"],
+        f"{name}.text_f_c": inner["text_cond_proj"],
+    }
 
 
-def _other_lengths(network: FlowNetwork, lengths: SequenceLengths, given: Named) -> Named:
+def _other_lengths(network: MMAudio, lengths: SequenceLengths, given: Named) -> Named:
     latent, batch = given["second.latent"], given["second.latent"].shape[0]
     full = network.conditions(lengths, given["second.clip_f"], given["second.sync_f"], given["text_f"], batch)
     text_only = network.conditions(lengths, text=given["text_f"], batch=batch)
-    return {"second.flow": network(latent, given["t"], full),
-            "second.flow_text_only": network(latent, given["t"], text_only)}
+    return {
+        "second.flow": network(latent, given["t"], full),
+        "second.flow_text_only": network(latent, given["t"], text_only),
+    }
 
 
-def _tables(network: FlowNetwork, lengths: SequenceLengths, second: SequenceLengths, time: Tensor) -> Named:
+def _tables(network: MMAudio, lengths: SequenceLengths, second: SequenceLengths, time: Tensor) -> Named:
     rounded = time.to(torch.bfloat16)
     return {
         "latent_rot": _matrices(network, lengths.latent, 1.0),
         "clip_rot": _matrices(network, lengths.clip, lengths.latent / lengths.clip),
         "second.latent_rot_shape": torch.tensor(_matrices(network, second.latent, 1.0).shape),
         "second.clip_rot_last": _matrices(network, second.clip, second.latent / second.clip)[:, -1],
-        "t_embed.freqs": network.t_embed.frequencies(time), "t_embed.sinusoid": network.t_embed.sinusoid(time),
+        "t_embed.freqs": network.t_embed.frequencies(time),
+        "t_embed.sinusoid": network.t_embed.sinusoid(time),
         "bf16.t_embed.freqs": network.t_embed.frequencies(rounded),
         "bf16.t_embed.sinusoid": network.t_embed.sinusoid(rounded),
     }
 
 
-def _matrices(network: FlowNetwork, length: int, scale: float) -> Tensor:
+def _matrices(network: MMAudio, length: int, scale: float) -> Tensor:
     """The rotary table as the original keeps it: a 2 x 2 matrix per position and pair."""
     turn = rotation(length, network.config.head_dim, scale, torch.device("cpu"))
     return torch.stack((turn.real, -turn.imag, turn.imag, turn.real), dim=-1).unflatten(-1, (2, 2))[None]
 
 
 @contextmanager
-def _recorded(network: FlowNetwork) -> Iterator[Named]:
+def _recorded(network: MMAudio) -> Iterator[Named]:
     """Outputs of all submodules as they run; parts of tuples under the stored files' names."""
     outputs: Named = {}
 
@@ -118,6 +128,7 @@ def _recorded(network: FlowNetwork) -> Iterator[Named]:
                 outputs[name] = output.clone()
             for part, tensor in zip(PARTS.get(type(output), ()), output, strict=False):
                 outputs[f"{name.removesuffix('.attn')}.{part}"] = tensor.clone()
+
         return hook
 
     hooks = [module.register_forward_hook(keep(name)) for name, module in network.named_modules()]

@@ -27,8 +27,14 @@ def compare(golden: dict[str, Any], tensors: dict[str, np.ndarray]) -> Iterator[
     latent, time, text = given["latent"], given["timestep"], given["text"]
     got = {"unet_plain": unet(latent, time, text, return_dict=False)[0]}
 
-    down, middle = controlnet(latent, time, encoder_hidden_states=text, controlnet_cond=given["control_image"],
-                              conditioning_scale=golden["conditioning_scale"], return_dict=False)
+    down, middle = controlnet(
+        latent,
+        time,
+        encoder_hidden_states=text,
+        controlnet_cond=given["control_image"],
+        conditioning_scale=golden["conditioning_scale"],
+        return_dict=False,
+    )
     got |= {f"control_down{number}": output for number, output in enumerate(down)} | {"control_mid": middle}
 
     groups = {name: group(tensors, f"weights/ip/{name}") for name in ("image_proj", "ip_adapter")}
@@ -41,8 +47,14 @@ def compare(golden: dict[str, Any], tensors: dict[str, np.ndarray]) -> Iterator[
     got["image_tokens"] = _tokens(unet, given["clip_image_embed"], expected["image_tokens"])
     got["unet_ip"] = unet(latent, time, text, added_cond_kwargs=image, return_dict=False)[0]
     got["unet_ip_control"] = unet(
-        latent, time, text, added_cond_kwargs=image, down_block_additional_residuals=list(down),
-        mid_block_additional_residual=middle, return_dict=False)[0]
+        latent,
+        time,
+        text,
+        added_cond_kwargs=image,
+        down_block_additional_residuals=list(down),
+        mid_block_additional_residual=middle,
+        return_dict=False,
+    )[0]
     for name, output in expected.items():
         yield name, got.get(name), output, tolerance(output)
 

@@ -77,13 +77,22 @@ def _hashed(rank: int, count: int, seed: int) -> np.ndarray:
 
 
 def _configured(config: dict[str, Any]) -> OnsetConfig:
-    return OnsetConfig(tuple(config["stage_widths"]), config["stem_mid"], config["head"][1],
-                       config["blocks_per_stage"], config.get("bn_eps", OnsetConfig.bn_eps))
+    return OnsetConfig(
+        tuple(config["stage_widths"]),
+        config["stem_mid"],
+        config["head"][1],
+        config["blocks_per_stage"],
+        config.get("bn_eps", OnsetConfig.bn_eps),
+    )
 
 
 def _stated(config: dict[str, Any], told: OnsetConfig) -> OnsetConfig:
     """The configuration the JSON states, which is to be what the tensors tell."""
     stated = _configured(config)
     assert (stated.stage_widths, stated.stem_mid, stated.head_width, stated.blocks_per_stage) == (
-        told.stage_widths, told.stem_mid, told.head_width, told.blocks_per_stage), (stated, told)
+        told.stage_widths,
+        told.stem_mid,
+        told.head_width,
+        told.blocks_per_stage,
+    ), (stated, told)
     return stated

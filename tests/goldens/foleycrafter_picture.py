@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from deepsound.generate.foleycrafter.frames import frame_numbers
-from deepsound.generate.foleycrafter.pictures import onset_picture, onset_values
+from deepsound.generate.foleycrafter.frame_sampling import frame_numbers
+from deepsound.generate.foleycrafter.preprocess import onset_picture, onset_values
 from deepsound.models.foleycrafter.spectrogram import denormalise, normalise
 from deepsound.models.foleycrafter.timing import time_condition
 from tests.goldens.networks import group, tolerance

@@ -30,12 +30,12 @@ def compare(golden: dict[str, Any], tensors: dict[str, np.ndarray]) -> Iterator[
     got = {modules[name]: output for name, output in inner.items()} | {"wave": waveform, "int16": samples}
     for name, output in expected.items():
         if name == "int16_cut":
-            got[name] = samples[:, :output.shape[1]]
+            got[name] = samples[:, : output.shape[1]]
         yield name, got.get(name), output, tolerance(output) if output.is_floating_point() else _ONE
 
 
 def _module(output: str) -> str:
     for short, module in NAMES.items():
-        if output.startswith(short) and output[len(short):].isdigit():
-            return module + output[len(short):]
+        if output.startswith(short) and output[len(short) :].isdigit():
+            return module + output[len(short) :]
     return output

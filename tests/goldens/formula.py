@@ -26,12 +26,12 @@ def formula_weights(model: nn.Module, seed: int) -> dict[str, torch.Tensor]:
 
 def noise(rank: int, count: int, seed: int) -> np.ndarray:
     """`count` numbers of unit variance between -1.73 and 1.73, float64."""
-    start = (rank * 1442695040888963407 + seed) % 2 ** 64
+    start = (rank * 1442695040888963407 + seed) % 2**64
     x = np.arange(count, dtype=np.uint64) * np.uint64(6364136223846793005) + np.uint64(start)
     x ^= x >> np.uint64(33)
     x *= np.uint64(0xFF51AFD7ED558CCD)
     x ^= x >> np.uint64(33)
-    return ((x >> np.uint64(40)).astype(np.float64) / 2 ** 23 - 1) * 1.7320508
+    return ((x >> np.uint64(40)).astype(np.float64) / 2**23 - 1) * 1.7320508
 
 
 def _scaled(name: str, drawn: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from deepsound.generate.mmaudio.frames import CLIP_FPS, SYNC_FPS, Ticks, usable_duration_s
+from deepsound.generate.mmaudio.frame_sampling import CLIP_FPS, SYNC_FPS, Ticks, usable_duration_s
 
 
 def compare(golden: dict[str, Any], tensors: dict[str, np.ndarray]) -> Iterator[tuple[str, Any, Any, float]]:
@@ -21,7 +21,10 @@ def compare(golden: dict[str, Any], tensors: dict[str, np.ndarray]) -> Iterator[
 
 
 def against(
-    row: dict[str, Any], name: str, times: list[float], requested_s: float,
+    row: dict[str, Any],
+    name: str,
+    times: list[float],
+    requested_s: float,
 ) -> Iterator[tuple[str, Any, Any, float]]:
     clip, sync = (taken(times, rate, requested_s) for rate in (CLIP_FPS, SYNC_FPS))
     yield f"{name}, clip indices", clip, row["clip_indices"], 0.0

@@ -17,7 +17,7 @@ from deepsound.models.videollama2.config import ConnectorConfig, LanguageConfig
 from deepsound.models.videollama2.encoders import AudioEncoder, VisionEncoder
 from deepsound.models.videollama2.language import LanguageModel
 from deepsound.reason.videollama2.decoding import Decoder, GenerationSettings
-from deepsound.reason.videollama2.drafts import Drafts
+from deepsound.reason.videollama2.speculative import PromptLookup
 from tests.goldens import beats
 from tests.goldens.networks import group, recorded
 from tests.goldens.videollama2_parts import vision_config_of
@@ -54,10 +54,18 @@ def compare(golden: dict[str, Any], tensors: dict[str, np.ndarray]) -> Iterator[
 
 def load(config: dict[str, Any], published: Named) -> Model:
     common, llm, mm = config["llm_common"], config["llm"], config["mm"]
-    language = LanguageModel(LanguageConfig(
-        vocabulary=llm["vocab_size"], width=llm["hidden_size"], layers=llm["num_hidden_layers"],
-        heads=llm["num_attention_heads"], key_value_heads=llm["num_key_value_heads"],
-        mlp_width=llm["intermediate_size"], rope_theta=common["rope_theta"], norm_eps=common["rms_norm_eps"]))
+    language = LanguageModel(
+        LanguageConfig(
+            vocabulary=llm["vocab_size"],
+            width=llm["hidden_size"],
+            layers=llm["num_hidden_layers"],
+            heads=llm["num_attention_heads"],
+            key_value_heads=llm["num_key_value_heads"],
+            mlp_width=llm["intermediate_size"],
+            rope_theta=common["rope_theta"],
+            norm_eps=common["rms_norm_eps"],
+        )
+    )
     sizes = vision_config_of(config["vision"], mm["mm_vision_select_layer"])
     vision = VisionEncoder(sizes, ConnectorConfig(mm["mm_hidden_size"], llm["hidden_size"]))
     audio = AudioEncoder(beats.config_of(config["audio"]), mm["hidden_size_a"])
@@ -78,8 +86,11 @@ def _prompts(model: Model, given: Named, media: Named) -> Named:
     """Where the placeholder was: all video tokens, directly followed by all audio tokens."""
     before, after = (model.language.embed(given[name][None]) for name in ("pre", "post"))
     video, audio = media["video_tokens"], media["audio_tokens"]
-    return {"av": torch.cat((before, video, audio, after), dim=1), "video_only": torch.cat((before, video, after), 1),
-            "audio_only": torch.cat((before, audio, after), dim=1)}
+    return {
+        "av": torch.cat((before, video, audio, after), dim=1),
+        "video_only": torch.cat((before, video, after), 1),
+        "audio_only": torch.cat((before, audio, after), dim=1),
+    }
 
 
 def _read(model: Model, case: str, prompt: Tensor, expected: Named) -> Named:
@@ -112,13 +123,17 @@ def _drafted(model: Model, case: str, prompt: Tensor, expected: Named) -> Iterat
         ids = expected[name].tolist()
         wrong_inside = [*ids[:3], (ids[3] + 1) % model.language.config.vocabulary, *ids[4:]]
         for kind, template in (("right", ids), ("wrong", wrong_inside)):
-            got = answer(model.language, prompt, len(ids), penalty, Drafts([template]))
+            got = answer(model.language, prompt, len(ids), penalty, PromptLookup([template]))
             yield f"{name} from a {kind} draft", got, ids, 0.0
         yield f"{name} in steps of fixed shape", answer(model.language, prompt, len(ids), penalty, fixed=True), ids, 0.0
 
 
 def answer(
-    language: LanguageModel, prompt: Tensor, tokens: int, penalty: float, drafts: Drafts | None = None,
+    language: LanguageModel,
+    prompt: Tensor,
+    tokens: int,
+    penalty: float,
+    drafts: PromptLookup | None = None,
     fixed: bool = False,
 ) -> list[int]:
     """So many greedy tokens, without an end token."""
@@ -138,12 +153,16 @@ def _training(model: Model, given: Named, media: Named) -> Named:
         return {}
     heard = torch.cat((media["video_tokens"], media["audio_tokens"]), dim=1)
     tokens = [heard[0], model.vision(given["video2"][None])[0]]
-    batch = expand(given["train_input_ids"], given["train_labels"], given["train_attention_mask"], tokens,
-                   model.language.embed)
+    batch = expand(
+        given["train_input_ids"], given["train_labels"], given["train_attention_mask"], tokens, model.language.embed
+    )
     logits = model.language(batch.embeddings)
-    return {"train.labels": batch.labels, "train.attention_mask": batch.mask,
-            "train.loss": cross_entropy(logits, batch.labels)[None],
-            "train.inputs_embeds_row_norm": batch.embeddings.norm(dim=-1)}
+    return {
+        "train.labels": batch.labels,
+        "train.attention_mask": batch.mask,
+        "train.loss": cross_entropy(logits, batch.labels)[None],
+        "train.inputs_embeds_row_norm": batch.embeddings.norm(dim=-1),
+    }
 
 
 def _tolerance(name: str) -> float:

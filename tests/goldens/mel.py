@@ -14,8 +14,12 @@ from tests.goldens.networks import group, tolerance
 def compare(golden: dict[str, Any], tensors: dict[str, np.ndarray]) -> Iterator[tuple[str, Any, Any, float]]:
     mel = MelSpectrogram(_config(golden["config"]))
     waveform = group(tensors, "inputs")["waveform"]
-    got = {"log_mel": mel(waveform), "magnitude_frame0": mel.magnitude(waveform)[..., :2],
-           "mel_basis": mel.mel_basis, "hann_window": mel.window}
+    got = {
+        "log_mel": mel(waveform),
+        "magnitude_frame0": mel.magnitude(waveform)[..., :2],
+        "mel_basis": mel.mel_basis,
+        "hann_window": mel.window,
+    }
     for name, expected in (group(tensors, "outputs") | group(tensors, "weights")).items():
         yield name, got[name], expected, tolerance(expected)
 
@@ -24,5 +28,11 @@ def _config(config: dict[str, Any]) -> MelConfig:
     if config["win_size"] != config["n_fft"]:
         raise ValueError(f"The window is {config['win_size']} samples, not the transform's {config['n_fft']}.")
     return MelConfig(
-        sample_rate=config["sampling_rate"], n_fft=config["n_fft"], hop=config["hop_size"], n_mels=config["num_mels"],
-        f_min=config["fmin"], f_max=config["fmax"], log="log10" if config["log"] == "log10" else "natural")
+        sample_rate=config["sampling_rate"],
+        n_fft=config["n_fft"],
+        hop=config["hop_size"],
+        n_mels=config["num_mels"],
+        f_min=config["fmin"],
+        f_max=config["fmax"],
+        log="log10" if config["log"] == "log10" else "natural",
+    )

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from deepsound.errors import InputError
-from deepsound.evaluate.agreement import GREATEST_OFFSET_S, OFFSETS, ib_scores, offsets_s
+from deepsound.evaluate.av_sync import GREATEST_OFFSET_S, OFFSETS, ib_scores, offsets_s
 from deepsound.evaluate.distance import frechet_distance, kernel_distance
 from deepsound.evaluate.divergence import inception_score, kl_divergence, shuffle_order
 from deepsound.evaluate.pairing import clean_name, pair
@@ -37,8 +37,12 @@ def compare(golden: dict[str, Any], tensors: dict[str, np.ndarray]) -> Iterator[
         grid = np.linspace(-GREATEST_OFFSET_S, GREATEST_OFFSET_S, OFFSETS)
         yield "sync_grid", grid, tensors["outputs/sync_grid"], FLOAT32
     if "outputs/sync_abs_seconds_first" in tensors:
-        yield ("sync_abs_seconds_first", offsets_s(inputs["sync_logits_first14"]),
-               tensors["outputs/sync_abs_seconds_first"], FLOAT32)
+        yield (
+            "sync_abs_seconds_first",
+            offsets_s(inputs["sync_logits_first14"]),
+            tensors["outputs/sync_abs_seconds_first"],
+            FLOAT32,
+        )
 
 
 def _distance(name: str, expected: float, inputs: dict[str, np.ndarray]) -> Iterator[Row]:
@@ -71,7 +75,7 @@ def _inception(name: str, expected: dict[str, float] | None, inputs: dict[str, n
     options: dict[str, Any] = {"shuffle": "noshuffle" not in name}
     if splits:
         options["splits"] = int(splits.group(1))
-    got = inception_score(logits[:int(rows.group(1))] if rows else logits, **options)
+    got = inception_score(logits[: int(rows.group(1))] if rows else logits, **options)
     if expected is None or got is None:
         yield f"{name}/is left out", got is None, expected is None, 0.0
         return
@@ -82,7 +86,7 @@ def _inception(name: str, expected: dict[str, float] | None, inputs: dict[str, n
 def _permutation(name: str, expected: list[int], inputs: dict[str, np.ndarray]) -> Iterator[Row]:
     count = re.search(r"_n(\d+)", name)
     rows = int(count.group(1)) if count else len(inputs["logits_pred"])
-    yield name, shuffle_order(rows)[:len(expected)], expected, 0.0
+    yield name, shuffle_order(rows)[: len(expected)], expected, 0.0
 
 
 def _kernel(name: str, expected: dict[str, float], inputs: dict[str, np.ndarray]) -> Iterator[Row]:
@@ -115,6 +119,13 @@ def _names(name: str, expected: dict[str, str], inputs: dict[str, np.ndarray]) -
 
 
 PARTS: dict[str, Callable[[str, Any, dict[str, np.ndarray]], Iterator[Row]]] = {
-    "fd": _distance, "kl": _divergence, "isc_permutation": _permutation, "isc": _inception, "kid": _kernel,
-    "ib_score": _ib, "desync": _desync, "pairing": _pairing, "clean_names": _names,
+    "fd": _distance,
+    "kl": _divergence,
+    "isc_permutation": _permutation,
+    "isc": _inception,
+    "kid": _kernel,
+    "ib_score": _ib,
+    "desync": _desync,
+    "pairing": _pairing,
+    "clean_names": _names,
 }

@@ -31,9 +31,17 @@ def compare_vggish(golden: dict[str, Any], tensors: dict[str, np.ndarray]) -> It
 def _mel_config(settings: dict[str, Any]) -> VggishMelConfig:
     rate = 16000
     return VggishMelConfig(
-        rate, round(settings["window_s"] * rate), round(settings["hop_s"] * rate), settings["fft"],
-        settings["mel_bins"], settings["fmin"], settings["fmax"], settings["log_offset"], settings["example_frames"],
-        settings["example_hop"])
+        rate,
+        round(settings["window_s"] * rate),
+        round(settings["hop_s"] * rate),
+        settings["fft"],
+        settings["mel_bins"],
+        settings["fmin"],
+        settings["fmax"],
+        settings["log_offset"],
+        settings["example_frames"],
+        settings["example_hop"],
+    )
 
 
 @torch.no_grad()
@@ -56,8 +64,15 @@ def _offset_config(video: torch.Tensor, audio: torch.Tensor, expected: dict[str,
     depth = len([name for name in expected if re.fullmatch(r"block\d+_first4", name)]) or OFFSET.depth
     _, segments, video_tokens, width = video.shape
     return OffsetConfig(
-        width=width, depth=depth, heads=max(1, width // (OFFSET.width // OFFSET.heads)), mlp_width=4 * width,
-        segments=segments, video_tokens=video_tokens, audio_tokens=audio.shape[2], classes=expected["logits"].shape[-1])
+        width=width,
+        depth=depth,
+        heads=max(1, width // (OFFSET.width // OFFSET.heads)),
+        mlp_width=4 * width,
+        segments=segments,
+        video_tokens=video_tokens,
+        audio_tokens=audio.shape[2],
+        classes=expected["logits"].shape[-1],
+    )
 
 
 def signed_offsets_s(logits: np.ndarray) -> np.ndarray:

@@ -38,8 +38,9 @@ Rows = Iterator[tuple[str, Any, Any, float]]
 def compare_networks(golden: dict[str, Any], tensors: dict[str, np.ndarray]) -> Rows:
     model = built(golden["network"], golden["config"])
     model.load_state_dict(weights(model, golden["seed"]), strict=True)
-    given = {name: formula_input(name, row["shape"], row["scale"], golden["seed"])
-             for name, row in golden["inputs"].items()}
+    given = {
+        name: formula_input(name, row["shape"], row["scale"], golden["seed"]) for name, row in golden["inputs"].items()
+    }
     got = _RUN[golden["network"]](model.eval(), given)
     for name, expected in group(tensors, "outputs").items():
         yield name, got[name], expected, tolerance(expected)
@@ -47,14 +48,16 @@ def compare_networks(golden: dict[str, Any], tensors: dict[str, np.ndarray]) -> 
 
 def built(network: str, config: dict[str, Any]) -> nn.Module:
     """The network of a golden's name and sizes."""
-    return _BUILD[network]({name: tuple(value) if isinstance(value, list) else value
-                            for name, value in config.items()})
+    return _BUILD[network]({name: tuple(value) if isinstance(value, list) else value for name, value in config.items()})
 
 
 def weights(model: nn.Module, seed: int) -> dict[str, Tensor]:
     """By formula, but for the transform and the triangles that Cnn14 is published with."""
-    computed = {name: tensor for name, tensor in model.state_dict().items()
-                if name.startswith(("spectrogram_extractor.", "logmel_extractor."))}
+    computed = {
+        name: tensor
+        for name, tensor in model.state_dict().items()
+        if name.startswith(("spectrogram_extractor.", "logmel_extractor."))
+    }
     return formula_weights(model, seed) | computed
 
 
@@ -81,9 +84,12 @@ def front_ends(audio: Audio, duration_s: float) -> dict[str, Tensor]:
     for_imagebind = resampled_as_function(audio.waveform, audio.sample_rate, 16000)
     scaling = IMAGEBIND_HUGE.audio
     return {
-        "at_16k": at_16k, "at_32k": at_32k, "passt": passt_extractor.spectrogram(padded),
+        "at_16k": at_16k,
+        "at_32k": at_32k,
+        "passt": passt_extractor.spectrogram(padded),
         "synchformer": sync_extractor.spectrograms(mono(audio, 16000, duration_s, centred=False)),
-        "imagebind": (imagebind_extractor.spectrograms(for_imagebind) - scaling.mean) / scaling.std}
+        "imagebind": (imagebind_extractor.spectrograms(for_imagebind) - scaling.mean) / scaling.std,
+    }
 
 
 def _imagebind(sizes: dict[str, Any]) -> nn.Module:
@@ -91,7 +97,8 @@ def _imagebind(sizes: dict[str, Any]) -> nn.Module:
         "modality_preprocessors.vision.rgbt_stem.proj.1.weight": (sizes["vision_width"], 3, 2, 14, 14),
         "modality_preprocessors.vision.pos_embedding_helper.pos_embed": (1, 257, sizes["vision_width"]),
         "modality_preprocessors.audio.rgbt_stem.proj.weight": (sizes["audio_width"], 1, 16, 16),
-        "modality_heads.audio.2.weight": (sizes["embed_dim"], sizes["audio_width"])}
+        "modality_heads.audio.2.weight": (sizes["embed_dim"], sizes["audio_width"]),
+    }
     for modality in ("vision", "audio"):
         for block in range(sizes["depth"]):
             width = sizes[f"{modality}_width"]
@@ -109,10 +116,16 @@ def _run_heard(model: Any, given: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 _BUILD: dict[str, Callable[[dict[str, Any]], nn.Module]] = {
-    "panns": lambda sizes: Cnn14(Cnn14Config(**sizes)), "passt": lambda sizes: Passt(PasstConfig(**sizes)),
-    "vggish": lambda sizes: Vggish(VggishConfig(**sizes)), "imagebind": _imagebind,
-    "synchformer_audio": lambda sizes: SynchformerAudio(SyncAudioConfig(**sizes))}
+    "panns": lambda sizes: Cnn14(Cnn14Config(**sizes)),
+    "passt": lambda sizes: Passt(PasstConfig(**sizes)),
+    "vggish": lambda sizes: Vggish(VggishConfig(**sizes)),
+    "imagebind": _imagebind,
+    "synchformer_audio": lambda sizes: SynchformerAudio(SyncAudioConfig(**sizes)),
+}
 _RUN: dict[str, Callable[[Any, dict[str, Tensor]], dict[str, Tensor]]] = {
-    "panns": _run_heard, "passt": _run_heard, "imagebind": _run_imagebind,
+    "panns": _run_heard,
+    "passt": _run_heard,
+    "imagebind": _run_imagebind,
     "vggish": lambda model, given: {"features": model(given["input"])},
-    "synchformer_audio": lambda model, given: {"features": model(given["input"])}}
+    "synchformer_audio": lambda model, given: {"features": model(given["input"])},
+}

@@ -15,8 +15,11 @@ RELATIVE = 1e-5
 
 def group(tensors: dict[str, np.ndarray], prefix: str) -> dict[str, torch.Tensor]:
     """The tensors under `prefix` ("weights", "inputs", "outputs"), named without it."""
-    return {name.removeprefix(f"{prefix}/"): torch.from_numpy(tensor)
-            for name, tensor in tensors.items() if name.startswith(f"{prefix}/")}
+    return {
+        name.removeprefix(f"{prefix}/"): torch.from_numpy(tensor)
+        for name, tensor in tensors.items()
+        if name.startswith(f"{prefix}/")
+    }
 
 
 def tolerance(expected: torch.Tensor) -> float:
@@ -35,6 +38,7 @@ def recorded(module: nn.Module, names: Iterable[str]) -> Iterator[dict[str, torc
     def keep(name: str):
         def hook(_module, _inputs, output):
             outputs[name] = (output[0] if isinstance(output, tuple) else output).detach().clone()
+
         return hook
 
     hooks = [submodules[name].register_forward_hook(keep(name)) for name in names if name in submodules]

@@ -35,25 +35,49 @@ def write_tokenizer(folder: Path, ranks: dict[bytes, int], special: dict[str, in
     """The files of a Qwen2 tokenizer: vocabulary, merges by rank, special tokens."""
     letters = _byte_letters()
     spelt = {token: "".join(letters[byte] for byte in token) for token in ranks}
-    merges = [" ".join(spelt[part] for part in _parts(token, ranks, rank))
-              for token, rank in sorted(ranks.items(), key=lambda item: item[1]) if len(token) > 1]
+    merges = [
+        " ".join(spelt[part] for part in _parts(token, ranks, rank))
+        for token, rank in sorted(ranks.items(), key=lambda item: item[1])
+        if len(token) > 1
+    ]
     (folder / "vocab.json").write_text(json.dumps({spelt[token]: rank for token, rank in ranks.items()}))
     (folder / "merges.txt").write_text("\n".join(["#version: 0.2", *merges]) + "\n")
-    added: dict[str, Any] = {str(number): {"content": name, "lstrip": False, "normalized": False, "rstrip": False,
-                                           "single_word": False, "special": True} for name, number in special.items()}
-    (folder / "tokenizer_config.json").write_text(json.dumps(
-        {"added_tokens_decoder": added, "additional_special_tokens": list(special), "add_prefix_space": False,
-         "bos_token": None, "unk_token": None, "clean_up_tokenization_spaces": False, "errors": "replace",
-         "model_max_length": 32768, "split_special_tokens": False, "tokenizer_class": "Qwen2Tokenizer"}))
+    added: dict[str, Any] = {
+        str(number): {
+            "content": name,
+            "lstrip": False,
+            "normalized": False,
+            "rstrip": False,
+            "single_word": False,
+            "special": True,
+        }
+        for name, number in special.items()
+    }
+    (folder / "tokenizer_config.json").write_text(
+        json.dumps(
+            {
+                "added_tokens_decoder": added,
+                "additional_special_tokens": list(special),
+                "add_prefix_space": False,
+                "bos_token": None,
+                "unk_token": None,
+                "clean_up_tokenization_spaces": False,
+                "errors": "replace",
+                "model_max_length": 32768,
+                "split_special_tokens": False,
+                "tokenizer_class": "Qwen2Tokenizer",
+            }
+        )
+    )
 
 
 def _parts(token: bytes, ranks: dict[bytes, int], below: int) -> list[bytes]:
     """The two tokens that merge into this one: what is left when only earlier merges are applied."""
-    parts = [token[at:at + 1] for at in range(len(token))]
+    parts = [token[at : at + 1] for at in range(len(token))]
     while len(parts) > 2:
         joined = [ranks.get(one + other, below) for one, other in pairwise(parts)]
         at = joined.index(min(joined))
-        parts[at:at + 2] = [parts[at] + parts[at + 1]]
+        parts[at : at + 2] = [parts[at] + parts[at + 1]]
     return parts
 
 

@@ -31,14 +31,21 @@ def compare_audio(golden: dict[str, Any], tensors: Tensors) -> Iterator[Row]:
         waveform = torch.from_numpy(pcm.astype(np.float32)) / 32768
         exact = sound.filterbank(waveform)
         rounded = exact.bfloat16()
-        expected = {key.removeprefix(f"outputs/{name}."): value for key, value in tensors.items()
-                    if key.startswith(f"outputs/{name}.")}
+        expected = {
+            key.removeprefix(f"outputs/{name}."): value
+            for key, value in tensors.items()
+            if key.startswith(f"outputs/{name}.")
+        }
         rows = torch.from_numpy(expected["row_index"]).long()
         yield f"{name} spans", sound.stretches(len(pcm)), case["spans"], 0.0
         yield f"{name} stored spans", sound.stretches(len(pcm)), expected["spans"], 0.0
         yield f"{name} shape", rounded.shape, case["shape"], 0.0
-        yield f"{name} kept samples", sum(end - start for start, end in sound.stretches(len(pcm))), case[
-            "kept_samples"], 0.0
+        yield (
+            f"{name} kept samples",
+            sum(end - start for start, end in sound.stretches(len(pcm))),
+            case["kept_samples"],
+            0.0,
+        )
         yield f"{name} padded to", len(sound.heard(waveform)), case["padded_to"], 0.0
         yield f"{name} row mean", exact[0].mean(1), expected["fbank_f32_row_mean"], LOG_MEL
         yield f"{name} column mean", exact[0].mean(0), expected["fbank_f32_col_mean"], LOG_MEL
@@ -99,11 +106,13 @@ class _Shown:
 
 
 def compare_clip(golden: dict[str, Any], tensors: Tensors) -> Iterator[Row]:
-    expected = {name.removeprefix("outputs/"): output for name, output in tensors.items()
-                if name.startswith("outputs/")}
+    expected = {
+        name.removeprefix("outputs/"): output for name, output in tensors.items() if name.startswith("outputs/")
+    }
     yield "frame_index", frames.frame_numbers(golden["frames"], 16), expected.pop("frame_index"), 0.0
-    path = next((path for path in DATA.glob("*.mp4")
-                 if hashlib.sha256(path.read_bytes()).hexdigest() == golden["sha256"]), None)
+    path = next(
+        (path for path in DATA.glob("*.mp4") if hashlib.sha256(path.read_bytes()).hexdigest() == golden["sha256"]), None
+    )
     got = {} if path is None else _decoded(golden, path)
     for name, output in expected.items():
         missing = "" if path is not None else " (the clip is not at hand)"
@@ -117,12 +126,15 @@ def _decoded(golden: dict[str, Any], path: Path) -> dict[str, torch.Tensor]:
     processed = frames.pixel_values(np.stack([frames.squeezed(picture, 384) for picture in pictures]))
     waveform = sound.mono_16_bit(decode_audio(path))
     values = sound.filterbank(waveform)[0]
-    seconds = waveform[:len(waveform) // 1600 * 1600].reshape(-1, 1600).abs().mean(1)
+    seconds = waveform[: len(waveform) // 1600 * 1600].reshape(-1, 1600).abs().mean(1)
     return {
-        "raw_rgb_mean": raw.mean((1, 2)), "raw_rgb_std": raw.std((1, 2)),
-        "processed_mean": processed.mean((2, 3)), "processed_std": processed.std((2, 3)),
+        "raw_rgb_mean": raw.mean((1, 2)),
+        "raw_rgb_std": raw.std((1, 2)),
+        "processed_mean": processed.mean((2, 3)),
+        "processed_std": processed.std((2, 3)),
         "processed_pool12": torch.nn.functional.adaptive_avg_pool2d(processed, 12),
-        "fbank_f32_row_mean": values.mean(1), "fbank_f32_col_mean": values.mean(0),
+        "fbank_f32_row_mean": values.mean(1),
+        "fbank_f32_col_mean": values.mean(0),
         "fbank_bf16_every_50th_row": values.bfloat16().float()[::50],
         "waveform_abs_mean_per_100ms": seconds[:100],
     }

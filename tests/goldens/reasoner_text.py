@@ -41,7 +41,9 @@ def _wording(golden: dict[str, Any]) -> Iterator[Row]:
             "question": question == golden["questions"][step],
             "user content": prompts.user_content(question) == golden["user_content"][step],
             "prompt": prompts.chat(question) == golden["prompt_text"][step],
-            "before": before == pieces["before"], "after": after == pieces[f"after_{step}"]}
+            "before": before == pieces["before"],
+            "after": after == pieces[f"after_{step}"],
+        }
         for name, same in checks.items():
             yield f"{step} {name}", same, True, 0.0
     yield "plan lines", list(STEPS) == golden["plan_lines"], True, 0.0

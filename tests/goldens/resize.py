@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from deepsound.generate.mmaudio.pictures import clip_picture, clip_values, sync_picture, sync_values
+from deepsound.models.synchformer.preprocess import clip_picture, clip_values, sync_picture, sync_values
 from tests.goldens.networks import tolerance
 
 # 8-bit results are equal; their means are of 384 x 384 and 224 x 224 float32 values.

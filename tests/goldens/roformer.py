@@ -29,8 +29,12 @@ def compare(golden: dict[str, Any], tensors: dict[str, np.ndarray]) -> Iterator[
     with Recorded(model) as recorded:
         recon = model(wave)
     spectrum = torch.view_as_real(model.spectrum(wave))  # [B, frames, bins, channels, 2]
-    got = {**recorded.named(), "stft": spectrum.permute(0, 3, 2, 1, 4),
-           "band_in": model.gathered(spectrum).flatten(2), "recon": _published_shape(recon)}
+    got = {
+        **recorded.named(),
+        "stft": spectrum.permute(0, 3, 2, 1, 4),
+        "band_in": model.gathered(spectrum).flatten(2),
+        "recon": _published_shape(recon),
+    }
     model.config = replace(model.config, zero_dc=True)
     got["recon_zero_dc"] = _published_shape(model(wave))
     if isinstance(model.config, MelBandRoformerConfig):
@@ -59,8 +63,11 @@ def _published_shape(stems: Tensor) -> Tensor:
 def _band_tables(config: MelBandRoformerConfig) -> Named:
     bands = mel_bands(config)
     rows = bands.bins[:, None] * config.channels + torch.arange(config.channels)
-    return {"freq_indices": rows.flatten(), "num_bands_per_freq": bands.bands_per_freq,
-            "num_freqs_per_band": torch.tensor(bands.freqs_per_band)}
+    return {
+        "freq_indices": rows.flatten(),
+        "num_bands_per_freq": bands.bands_per_freq,
+        "num_freqs_per_band": torch.tensor(bands.freqs_per_band),
+    }
 
 
 class Recorded:
@@ -98,13 +105,19 @@ class Recorded:
 
     def _keep(self, name: str, module: nn.Module) -> None:
         # Only the first block's inside is stored, whatever runs again after it.
-        self._hooks.append(module.register_forward_hook(
-            lambda _module, _inputs, output: self.outputs.setdefault(name, output.detach().clone())))
+        self._hooks.append(
+            module.register_forward_hook(
+                lambda _module, _inputs, output: self.outputs.setdefault(name, output.detach().clone())
+            )
+        )
 
 
 def _inside_attention(attention: Attention, qkv: Tensor) -> Named:
     query, key, value = split_heads(qkv, attention.heads)
     positions = attention.rotary_embed(qkv.shape[1])
     query, key = rotate(query, positions), rotate(key, positions)
-    return {"L0_time_q_rot": query, "L0_time_k_rot": key,
-            "L0_time_sdpa": nn.functional.scaled_dot_product_attention(query, key, value)}
+    return {
+        "L0_time_q_rot": query,
+        "L0_time_k_rot": key,
+        "L0_time_sdpa": nn.functional.scaled_dot_product_attention(query, key, value),
+    }

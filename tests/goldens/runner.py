@@ -68,8 +68,10 @@ class Outcome:
             return f"----  {self.file.name}  {self.output}  seam not exposed"
         if self.problem:
             return f"{verdict}  {self.file.name}  {self.output}  {self.problem}"
-        return (f"{verdict}  {self.file.name}  {self.output:<36} error {self.error:.3e}  "
-                f"largest {self.largest:.3e}  tolerance {self.tolerance:.1e}")
+        return (
+            f"{verdict}  {self.file.name}  {self.output:<36} error {self.error:.3e}  "
+            f"largest {self.largest:.3e}  tolerance {self.tolerance:.1e}"
+        )
 
 
 Component = Callable[[dict[str, Any], Tensors], Iterator[tuple[str, Any, Any, float]]]
@@ -132,8 +134,11 @@ def run(folders: list[Path]) -> list[Outcome]:
             outcomes.append(Outcome(folder, "", problem="no golden files here"))
         for file in files:
             outcomes.extend(_run_file(file))
-        outcomes.extend(Outcome(orphan, "", problem="tensors without a JSON beside them")
-                        for orphan in sorted(folder.rglob("*.safetensors")) if not orphan.with_suffix(".json").exists())
+        outcomes.extend(
+            Outcome(orphan, "", problem="tensors without a JSON beside them")
+            for orphan in sorted(folder.rglob("*.safetensors"))
+            if not orphan.with_suffix(".json").exists()
+        )
     return outcomes
 
 
@@ -158,8 +163,10 @@ def _tensors(file: Path) -> Tensors:
     from safetensors.torch import load_file
 
     # numpy has no bfloat16; every bfloat16 number is exact in float32.
-    return {name: (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy()
-            for name, tensor in load_file(file).items()}
+    return {
+        name: (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy()
+        for name, tensor in load_file(file).items()
+    }
 
 
 def _weights(tensors: Tensors) -> Tensors:

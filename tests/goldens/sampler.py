@@ -24,16 +24,21 @@ def compare(golden: dict[str, Any], tensors: dict[str, np.ndarray]) -> Iterator[
     network, given, expected = load(golden, tensors), group(tensors, "inputs"), group(tensors, "outputs")
     at, batch = lengths_of(golden["config"]), given["x0"].shape[0]
     wanted = network.conditions(at, given["clip_f"], given["sync_f"], given["text_f"], batch)
-    unwanted = {"empty": network.conditions(at, batch=batch),
-                "negative": network.conditions(at, text=given["negative_text_f"], batch=batch)}
+    unwanted = {
+        "empty": network.conditions(at, batch=batch),
+        "negative": network.conditions(at, text=given["negative_text_f"], batch=batch),
+    }
     got: Named = {name: time_grid(tensor.numel() - 1) for name, tensor in expected.items() if name.startswith("time_")}
     for case in golden["cases"]:
         away = unwanted["negative" if case.startswith("negative") else "empty"]
         field = guided(network, wanted, away, _strength(case))
         states: list[Tensor] = []
         final = euler(field, given["x0"], _steps(case, expected), lambda _, state, seen=states: seen.append(state))
-        got |= {f"{case}.states": torch.stack(states), f"{case}.x1": final,
-                f"{case}.x1_unnormalized": network.unnormalise(final)}
+        got |= {
+            f"{case}.states": torch.stack(states),
+            f"{case}.x1": final,
+            f"{case}.x1_unnormalized": network.unnormalise(final),
+        }
     yield from rows(got, expected)
 
 
@@ -58,10 +63,14 @@ def _lengths_at(duration: float) -> dict[str, int]:
     at_16k = lengths.sequence_lengths(duration, lengths.LATENTS_16K)
     at_44k = lengths.sequence_lengths(duration, lengths.LATENTS_44K)
     return {
-        "latent_16k": at_16k.latent, "samples_16k": lengths.LATENTS_16K.samples(at_16k.latent),
-        "latent_44k": at_44k.latent, "samples_44k": lengths.LATENTS_44K.samples(at_44k.latent),
-        "clip_len": at_44k.clip, "sync_len": at_44k.sync,
-        "clip_frames": lengths.clip_frames(duration), "sync_frames": lengths.sync_frames(duration),
+        "latent_16k": at_16k.latent,
+        "samples_16k": lengths.LATENTS_16K.samples(at_16k.latent),
+        "latent_44k": at_44k.latent,
+        "samples_44k": lengths.LATENTS_44K.samples(at_44k.latent),
+        "clip_len": at_44k.clip,
+        "sync_len": at_44k.sync,
+        "clip_frames": lengths.clip_frames(duration),
+        "sync_frames": lengths.sync_frames(duration),
         "sync_features_from_frames": 8 * SYNCHFORMER.segments(lengths.sync_frames(duration)),
     }
 

@@ -37,7 +37,10 @@ def compare(golden: dict[str, Any], tensors: dict[str, np.ndarray]) -> Iterator[
 
 def _rule(settings: dict[str, Any]) -> SilenceRule:
     return SilenceRule(
-        frame_length=settings["frame_length"], hop_length=settings["hop_length"],
-        silent_below_db=settings["silence_thresh_db"], dynamic_range_db=settings["top_db"],
-        min_amplitude=settings["amin"], max_silent_ratio=settings["ratio_thresh"],
+        frame_length=settings["frame_length"],
+        hop_length=settings["hop_length"],
+        silent_below_db=settings["silence_thresh_db"],
+        dynamic_range_db=settings["top_db"],
+        min_amplitude=settings["amin"],
+        max_silent_ratio=settings["ratio_thresh"],
     )

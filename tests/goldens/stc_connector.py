@@ -19,9 +19,15 @@ SAMPLER = "sampler.0"
 @torch.no_grad()
 def compare(golden: dict[str, Any], tensors: dict[str, np.ndarray]) -> Iterator[tuple[str, Any, Any, float]]:
     config = golden["config"]
-    connector = StcConnector(ConnectorConfig(
-        vision_width=config["mm_hidden_size"], width=config["hidden_size"], depth=config["depth"],
-        mlp_depth=config["mlp_depth"], downsample=tuple(config["downsample"]))).eval()
+    connector = StcConnector(
+        ConnectorConfig(
+            vision_width=config["mm_hidden_size"],
+            width=config["hidden_size"],
+            depth=config["depth"],
+            mlp_depth=config["mlp_depth"],
+            downsample=tuple(config["downsample"]),
+        )
+    ).eval()
     connector.load_state_dict(group(tensors, "weights"), strict=True)
     expected = group(tensors, "outputs")
     seams = {name.split(".", 1)[1] for name in expected if name.startswith("case")} | {SAMPLER}

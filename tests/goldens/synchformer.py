@@ -24,7 +24,7 @@ def compare(golden: dict[str, Any], tensors: dict[str, np.ndarray]) -> Iterator[
     with torch.no_grad():
         got["sync_features"] = model(video)
         with recorded(model.vfeat_extractor, seams) as inner:
-            got["first_segment"] = model(video[:1, :model.config.segment_frames]).unsqueeze(1)
+            got["first_segment"] = model(video[:1, : model.config.segment_frames]).unsqueeze(1)
     inner["patch_embed_3d"] = inner["patch_embed_3d"].flatten(1, 2)
     got |= {f"seg0.{name}": output for name, output in inner.items()}
     for name, output in expected.items():
@@ -33,9 +33,15 @@ def compare(golden: dict[str, Any], tensors: dict[str, np.ndarray]) -> Iterator[
 
 def _config(config: dict[str, Any]) -> SynchformerConfig:
     return SynchformerConfig(
-        width=config["EMBED_DIM"], depth=config["DEPTH"], heads=config["NUM_HEADS"], image_size=config["img_size"],
-        patch_size=config["PATCH_SIZE"], frames_per_step=config["temporal_patch"],
-        time_steps=config["temporal_resolution"], mlp_ratio=config["mlp_ratio"], qkv_bias=config["qkv_bias"],
+        width=config["EMBED_DIM"],
+        depth=config["DEPTH"],
+        heads=config["NUM_HEADS"],
+        image_size=config["img_size"],
+        patch_size=config["PATCH_SIZE"],
+        frames_per_step=config["temporal_patch"],
+        time_steps=config["temporal_resolution"],
+        mlp_ratio=config["mlp_ratio"],
+        qkv_bias=config["qkv_bias"],
         norm_eps=config["norm_eps"],
     )
 

@@ -25,12 +25,18 @@ def compare(golden: dict[str, Any], tensors: dict[str, np.ndarray]) -> Iterator[
             got["mel"] = vae.decode(inputs["z"])
             posterior = vae.encode(inputs["mel_in"])
         got |= {
-            "posterior_mean": posterior.mean, "posterior_logvar": posterior.log_variance,
-            "posterior_std": posterior.std, "mel_in_normalized": vae.normalise(inputs["mel_in"]),
-            "mel_no_unnormalize": vae.decoder(inputs["z"]), "moments_no_normalize": vae.encoder(inputs["mel_in"]),
+            "posterior_mean": posterior.mean,
+            "posterior_logvar": posterior.log_variance,
+            "posterior_std": posterior.std,
+            "mel_in_normalized": vae.normalise(inputs["mel_in"]),
+            "mel_no_unnormalize": vae.decoder(inputs["z"]),
+            "moments_no_normalize": vae.encoder(inputs["mel_in"]),
         }
-        got |= {name: vae.get_submodule(name.removeprefix(NORMALISED)).weight.detach()
-                for name in expected if name.startswith(NORMALISED)}
+        got |= {
+            name: vae.get_submodule(name.removeprefix(NORMALISED)).weight.detach()
+            for name in expected
+            if name.startswith(NORMALISED)
+        }
     for name, output in expected.items():
         yield name, got.get(name), output, tolerance(output)
 
@@ -38,6 +44,11 @@ def compare(golden: dict[str, Any], tensors: dict[str, np.ndarray]) -> Iterator[
 def _config(golden: dict[str, Any]) -> VaeConfig:
     config, fixed = golden["config"], golden["fixed"]
     return VaeConfig(
-        n_mels=config["data_dim"], latent_channels=config["embed_dim"], base_channels=config["hidden_dim"],
-        multipliers=tuple(fixed["ch_mult"]), blocks_per_level=fixed["num_res_blocks"],
-        halved_after=tuple(fixed["down_layers"]), clamp=fixed["clip_act"])
+        n_mels=config["data_dim"],
+        latent_channels=config["embed_dim"],
+        base_channels=config["hidden_dim"],
+        multipliers=tuple(fixed["ch_mult"]),
+        blocks_per_level=fixed["num_res_blocks"],
+        halved_after=tuple(fixed["down_layers"]),
+        clamp=fixed["clip_act"],
+    )

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from deepsound.generate.mmaudio.frames import TickedFrames, clip_view, sync_view, usable_duration_s
-from deepsound.generate.mmaudio.pictures import clip_values, sync_values
+from deepsound.generate.mmaudio.frame_sampling import TickedFrames, clip_view, sync_view, usable_duration_s
 from deepsound.media.clip import Clip
+from deepsound.models.synchformer.preprocess import clip_values, sync_values
 from tests.goldens import frame_selection
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
@@ -27,7 +27,8 @@ def compare(golden: dict[str, Any], tensors: dict[str, np.ndarray]) -> Iterator[
     for case in golden["cases"]:
         name = f"{case['requested_duration']} s"
         yield from frame_selection.against(
-            case, f"{name}, by times", frame_selection.times_s(row), case["requested_duration"])
+            case, f"{name}, by times", frame_selection.times_s(row), case["requested_duration"]
+        )
     if video is None:
         yield f"pictures ({source['file_name']} is not at hand)", None, None, 0.0
         return
@@ -40,8 +41,10 @@ def compare(golden: dict[str, Any], tensors: dict[str, np.ndarray]) -> Iterator[
 
 def _case(clip: Clip, case: dict[str, Any], tolerance: float) -> Iterator[tuple[str, Any, Any, float]]:
     name, requested_s = f"{case['requested_duration']} s", case["requested_duration"]
-    views = {"clip": (clip.view(clip_view(requested_s)), clip_values),
-             "sync": (clip.view(sync_view(requested_s)), sync_values)}
+    views = {
+        "clip": (clip.view(clip_view(requested_s)), clip_values),
+        "sync": (clip.view(sync_view(requested_s)), sync_values),
+    }
     seconds = usable_duration_s(requested_s, *(len(ticked.rows) for ticked, _ in views.values()))
     yield f"{name}, seconds", seconds, case["duration_sec"], 0.0
     for kind, (ticked, values) in views.items():

@@ -20,9 +20,15 @@ Row = tuple[str, Any, Any, float]
 def vision_config_of(config: dict[str, Any], select_layer: int) -> VisionConfig:
     """The sizes that the original's own names state."""
     return VisionConfig(
-        width=config["hidden_size"], layers=config["num_hidden_layers"], heads=config["num_attention_heads"],
-        mlp_width=config["intermediate_size"], image_size=config["image_size"], patch_size=config["patch_size"],
-        select_layer=select_layer, norm_eps=config.get("layer_norm_eps", 1e-6))
+        width=config["hidden_size"],
+        layers=config["num_hidden_layers"],
+        heads=config["num_attention_heads"],
+        mlp_width=config["intermediate_size"],
+        image_size=config["image_size"],
+        patch_size=config["patch_size"],
+        select_layer=select_layer,
+        norm_eps=config.get("layer_norm_eps", 1e-6),
+    )
 
 
 @torch.no_grad()
@@ -31,8 +37,9 @@ def compare_tower(golden: dict[str, Any], tensors: dict[str, np.ndarray]) -> Ite
     tower = SiglipTower(config).eval()
     state = vision_state({}, separate_tower(group(tensors, "weights")), config.used_layers)
     tower.load_state_dict({name.removeprefix("vision_tower."): tensor for name, tensor in state.items()}, strict=True)
-    seams = {"embeddings": "embeddings"} | {f"encoder.layers.{index}": f"layer{index + 1}"
-                                            for index in range(config.used_layers)}
+    seams = {"embeddings": "embeddings"} | {
+        f"encoder.layers.{index}": f"layer{index + 1}" for index in range(config.used_layers)
+    }
     with recorded(tower, seams) as inner:
         selected = tower(group(tensors, "inputs")["pixel_values"])
     got = {seams[name]: output for name, output in inner.items()} | {"selected": selected}

@@ -31,7 +31,7 @@ def clicks(rate: int, seconds: float, at: tuple[int, ...], channels: int = 1) ->
 def loudest(audio: Audio, near: int, reach: int = 300) -> int:
     """The sample of the highest peak within `reach` of `near`."""
     start = max(0, near - reach)
-    return start + int(np.abs(audio.numpy()[0, start:near + reach]).argmax())
+    return start + int(np.abs(audio.numpy()[0, start : near + reach]).argmax())
 
 
 @pytest.mark.parametrize("name", ["a.mp4", "a.mov", "a.mkv", "a.webm", "a.avi"])
@@ -100,19 +100,30 @@ def write_apart(path: Path, sound_first: bool) -> None:
         container.mux(video.encode(None))
         samples = (sound.numpy() * 2**15).astype(np.int16)
         for start in range(0, 96000, 4800):
-            block = av.AudioFrame.from_ndarray(samples[:, start:start + 4800], format="s16", layout="mono")
+            block = av.AudioFrame.from_ndarray(samples[:, start : start + 4800], format="s16", layout="mono")
             block.sample_rate = 48000
             block.pts, block.time_base = start + 24000 * (not sound_first), Fraction(1, 48000)
             container.mux(stream.encode(block))
         container.mux(stream.encode(None))
 
 
-@pytest.mark.parametrize(("codec", "sample_format", "dtype", "tolerance"), [
-    ("pcm_u8", "u8", np.uint8, 1 / 127), ("pcm_s16le", "s16", np.int16, 2**-15), ("pcm_s32le", "s32", np.int32, 1e-7),
-    ("pcm_f32le", "flt", np.float32, 0), ("pcm_f64le", "dbl", np.float64, 1e-7),
-])
+@pytest.mark.parametrize(
+    ("codec", "sample_format", "dtype", "tolerance"),
+    [
+        ("pcm_u8", "u8", np.uint8, 1 / 127),
+        ("pcm_s16le", "s16", np.int16, 2**-15),
+        ("pcm_s32le", "s32", np.int32, 1e-7),
+        ("pcm_f32le", "flt", np.float32, 0),
+        ("pcm_f64le", "dbl", np.float64, 1e-7),
+    ],
+)
 def test_every_sample_format(
-    tmp_path: Path, noise: Sound, codec: str, sample_format: str, dtype: type, tolerance: float,
+    tmp_path: Path,
+    noise: Sound,
+    codec: str,
+    sample_format: str,
+    dtype: type,
+    tolerance: float,
 ) -> None:
     audio = noise(0.2, channels=2, level=0.2)
     wanted = np.clip(audio.numpy(), -0.99, 0.99)

@@ -59,7 +59,10 @@ def test_varying_frame_rate(make_video: MakeVideo) -> None:
 
 @pytest.mark.parametrize(("rotation", "turns"), [(90, -1), (180, 2), (270, 1)])
 def test_rotated_frames_are_upright(
-    make_video: MakeVideo, turn_video: Callable[[Path, int], None], rotation: int, turns: int,
+    make_video: MakeVideo,
+    turn_video: Callable[[Path, int], None],
+    rotation: int,
+    turns: int,
 ) -> None:
     path = make_video()
     flat = shown(Clip.open(path))[3]
@@ -117,10 +120,19 @@ def _noise(index: int) -> np.ndarray:
     return np.random.default_rng(index).integers(0, 255, (48, 64, 3), np.uint8)
 
 
-@pytest.mark.parametrize(("start_s", "duration_s"), [
-    (-1.0, None), (float("nan"), None), (float("inf"), None), (1.0, None), (99.0, None),
-    (0.0, 0.0), (0.0, -2.0), (0.0, float("nan")),
-])
+@pytest.mark.parametrize(
+    ("start_s", "duration_s"),
+    [
+        (-1.0, None),
+        (float("nan"), None),
+        (float("inf"), None),
+        (1.0, None),
+        (99.0, None),
+        (0.0, 0.0),
+        (0.0, -2.0),
+        (0.0, float("nan")),
+    ],
+)
 def test_impossible_windows(make_video: MakeVideo, start_s: float, duration_s: float | None) -> None:
     with pytest.raises(InputError) as error:
         Clip.open(make_video(), start_s, duration_s)
@@ -196,8 +208,10 @@ def test_a_hosts_own_interruption_passes_through(make_video: MakeVideo, tone: Ca
         raise Interrupted
 
     clip = Clip.open(make_video(audio=tone(1.0)))
-    for work in (lambda: clip.view(Count("a"), Progress(check=interrupt)),
-                 lambda: clip.audio(Progress(check=interrupt))):
+    for work in (
+        lambda: clip.view(Count("a"), Progress(check=interrupt)),
+        lambda: clip.audio(Progress(check=interrupt)),
+    ):
         with pytest.raises(Interrupted):
             work()
 

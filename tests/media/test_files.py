@@ -12,7 +12,7 @@ import pytest
 
 from deepsound.errors import InputError, OutputError
 from deepsound.media.audio import decode_audio
-from deepsound.media.files import written_aside
+from deepsound.media.files import atomic_write
 from deepsound.media.mux import mux
 from deepsound.media.plots import write_png
 from deepsound.media.wav import read_wav, write_wav
@@ -70,7 +70,9 @@ def test_full_disk_leaves_the_earlier_wav(tmp_path: Path, tone: Sound) -> None:
 
 
 def test_full_disk_leaves_the_earlier_video(
-    tmp_path: Path, make_video: Callable[..., Path], noise: Sound,
+    tmp_path: Path,
+    make_video: Callable[..., Path],
+    noise: Sound,
 ) -> None:
     source = make_video("source.mp4")
     target = tmp_path / "out.mp4"
@@ -81,10 +83,13 @@ def test_full_disk_leaves_the_earlier_video(
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["out.mp4", "source.mp4"]
 
 
-@pytest.mark.parametrize("write", [
-    lambda audio, path: write_wav(audio, path.with_suffix(".wav")),
-    lambda audio, path: write_png(np.zeros((2, 2, 3), np.uint8), path.with_suffix(".png")),
-])
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda audio, path: write_wav(audio, path.with_suffix(".wav")),
+        lambda audio, path: write_png(np.zeros((2, 2, 3), np.uint8), path.with_suffix(".png")),
+    ],
+)
 def test_places_that_cannot_be_written(tmp_path: Path, tone: Sound, write: Callable[[Audio, Path], None]) -> None:
     audio = tone(0.01)
     (tmp_path / "file").write_bytes(b"x")
@@ -104,7 +109,7 @@ def test_a_folder_is_not_overwritten(tmp_path: Path, tone: Sound) -> None:
 
 def test_any_failure_inside_removes_the_partial_file(tmp_path: Path) -> None:
     def fail() -> None:
-        with written_aside(tmp_path / "a.txt") as partial:
+        with atomic_write(tmp_path / "a.txt") as partial:
             partial.write_text("half")
             assert partial.suffix == ".txt" and partial.parent == tmp_path
             raise KeyError("engine")

@@ -39,7 +39,7 @@ def click_places(samples: int) -> list[int]:
 
 def heard_places(audio: Audio, places: list[int]) -> list[int]:
     wave = np.abs(audio.numpy()).max(0)
-    return [place - 300 + int(wave[place - 300:place + 300].argmax()) for place in places]
+    return [place - 300 + int(wave[place - 300 : place + 300].argmax()) for place in places]
 
 
 def stored(path: Path) -> list[bytes]:
@@ -60,15 +60,33 @@ def assert_same_pictures(path: Path, other: Path, within_s: float = 1e-9) -> Non
         np.testing.assert_array_equal(picture, wanted)
 
 
-@pytest.mark.parametrize(("source", "target", "codec", "reach"), [
-    ("in.mp4", "out.mp4", None, 2), ("in.mp4", "out.mov", None, 2), ("in.mp4", "out.mkv", None, 0),
-    ("in.mp4", "out.mov", "pcm_s16le", 0), ("in.mp4", "out.mp4", "flac", 0), ("in.mp4", "out.mkv", "opus", 1),
-    ("in.mp4", "out.m4v", "opus", 1), ("in.webm", "out.webm", None, 1), ("in.webm", "out.mp4", None, 2),
-    ("in.webm", "out.mkv", "pcm_f32le", 0), ("in.mkv", "out.mp4", None, 2), ("in.mkv", "out.mkv", None, 0),
-    ("in.mov", "out.mp4", None, 2), ("in.avi", "out.mp4", None, 2),
-])
+@pytest.mark.parametrize(
+    ("source", "target", "codec", "reach"),
+    [
+        ("in.mp4", "out.mp4", None, 2),
+        ("in.mp4", "out.mov", None, 2),
+        ("in.mp4", "out.mkv", None, 0),
+        ("in.mp4", "out.mov", "pcm_s16le", 0),
+        ("in.mp4", "out.mp4", "flac", 0),
+        ("in.mp4", "out.mkv", "opus", 1),
+        ("in.mp4", "out.m4v", "opus", 1),
+        ("in.webm", "out.webm", None, 1),
+        ("in.webm", "out.mp4", None, 2),
+        ("in.webm", "out.mkv", "pcm_f32le", 0),
+        ("in.mkv", "out.mp4", None, 2),
+        ("in.mkv", "out.mkv", None, 0),
+        ("in.mov", "out.mp4", None, 2),
+        ("in.avi", "out.mp4", None, 2),
+    ],
+)
 def test_packets_are_copied_and_the_sound_keeps_its_place(
-    make_video: MakeVideo, tmp_path: Path, tone: Sound, source: str, target: str, codec: str | None, reach: int,
+    make_video: MakeVideo,
+    tmp_path: Path,
+    tone: Sound,
+    source: str,
+    target: str,
+    codec: str | None,
+    reach: int,
 ) -> None:
     original = make_video(source, gop=4, audio=tone(0.5))
     audio = clicks()
@@ -97,13 +115,20 @@ def test_rates_a_codec_lacks_are_resampled(make_video: MakeVideo, tmp_path: Path
     assert decode_audio(tmp_path / "out.mp4").samples == -(-7001 * 48000 // 7000)
 
 
-@pytest.mark.parametrize(("target", "channels"), [
-    *((target, channels) for target in ("out.mp4", "out.mkv") for channels in (1, 2, 3, 4, 5, 6, 7, 8)),
-    *(("out.webm", channels) for channels in (1, 2, 3, 4, 6, 8)),
-    ("out.mov", 6),
-])
+@pytest.mark.parametrize(
+    ("target", "channels"),
+    [
+        *((target, channels) for target in ("out.mp4", "out.mkv") for channels in (1, 2, 3, 4, 5, 6, 7, 8)),
+        *(("out.webm", channels) for channels in (1, 2, 3, 4, 6, 8)),
+        ("out.mov", 6),
+    ],
+)
 def test_channels_keep_their_number_and_order(
-    make_video: MakeVideo, tmp_path: Path, tone: Sound, target: str, channels: int,
+    make_video: MakeVideo,
+    tmp_path: Path,
+    tone: Sound,
+    target: str,
+    channels: int,
 ) -> None:
     # The low-frequency channel is only given what it can carry.
     tones = [tone(0.5, hz=60 if channel == 3 else 500 + 400 * channel).numpy()[0] for channel in range(channels)]
@@ -181,7 +206,11 @@ def test_odd_sizes_are_copied(make_video: MakeVideo, tmp_path: Path, tone: Sound
 @pytest.mark.parametrize("source", ["in.mp4", "in.mkv", "in.mov"])
 @pytest.mark.parametrize(("start_s", "duration_s"), [(1.23, 1.0), (0.8, 0.75), (0.05, 0.5), (2.5, None)])
 def test_windows_apart_from_keyframes(
-    make_video: MakeVideo, tmp_path: Path, source: str, start_s: float, duration_s: float | None,
+    make_video: MakeVideo,
+    tmp_path: Path,
+    source: str,
+    start_s: float,
+    duration_s: float | None,
 ) -> None:
     original = make_video(source, seconds=3.0, gop=8)
     window = Clip.open(original, start_s, duration_s)
@@ -247,7 +276,9 @@ def test_rendering_keeps_the_exact_rate(make_video: MakeVideo, tmp_path: Path) -
 
 
 def test_rendering_without_moviepy_says_what_to_install(
-    make_video: MakeVideo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    make_video: MakeVideo,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(__import__("sys").modules, "moviepy", None)
     with pytest.raises(InputError, match=r'pip install "deepsound\[render\]"'):
@@ -275,8 +306,7 @@ def test_stopping_leaves_the_earlier_file(make_video: MakeVideo, tmp_path: Path)
     (tmp_path / "out.mp4").write_bytes(b"good")
     token = CancelToken()
     with pytest.raises(Cancelled):
-        mux(source, clicks(), tmp_path / "out.mp4",
-            progress=Progress(lambda event: token.cancel(), token.check))
+        mux(source, clicks(), tmp_path / "out.mp4", progress=Progress(lambda event: token.cancel(), token.check))
     assert (tmp_path / "out.mp4").read_bytes() == b"good"
     assert len(list(tmp_path.iterdir())) == 2
 

@@ -59,10 +59,15 @@ def test_image_values_saturate_and_a_fourth_channel_is_dropped() -> None:
     assert as_bytes(torch.tensor([[[float("nan"), 2.0, -1.0]]])).tolist() == [[[0, 255, 0]]]
 
 
-@pytest.mark.parametrize(("images", "fps", "message"), [
-    (torch.zeros(0, 4, 4, 3), 8.0, "at least one frame"), (torch.zeros(4, 4, 3), 8.0, "not \\[4, 4, 3\\]"),
-    (torch.zeros(2, 4, 4, 3), 0.0, "positive frame rate, not 0"),
-    (torch.zeros(2, 4, 4, 3), float("nan"), "positive frame rate")])
+@pytest.mark.parametrize(
+    ("images", "fps", "message"),
+    [
+        (torch.zeros(0, 4, 4, 3), 8.0, "at least one frame"),
+        (torch.zeros(4, 4, 3), 8.0, "not \\[4, 4, 3\\]"),
+        (torch.zeros(2, 4, 4, 3), 0.0, "positive frame rate, not 0"),
+        (torch.zeros(2, 4, 4, 3), float("nan"), "positive frame rate"),
+    ],
+)
 def test_images_that_are_no_sequence_are_refused(images: torch.Tensor, fps: float, message: str) -> None:
     with pytest.raises(InputError, match=message):
         ImageSequence(images, fps)

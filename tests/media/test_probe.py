@@ -22,12 +22,23 @@ from deepsound.media.wav import write_wav
 MakeVideo = Callable[..., Path]
 
 
-@pytest.mark.parametrize(("name", "video_codec", "audio_codec"), [
-    ("clip.mp4", "h264", "aac"), ("clip.mov", "h264", "pcm_s16le"), ("clip.webm", "vp9", "opus"),
-    ("clip.mkv", "h264", "flac"), ("clip.avi", "mpeg4", "pcm_s16le"), ("clip.ts", "h264", "aac"),
-])
+@pytest.mark.parametrize(
+    ("name", "video_codec", "audio_codec"),
+    [
+        ("clip.mp4", "h264", "aac"),
+        ("clip.mov", "h264", "pcm_s16le"),
+        ("clip.webm", "vp9", "opus"),
+        ("clip.mkv", "h264", "flac"),
+        ("clip.avi", "mpeg4", "pcm_s16le"),
+        ("clip.ts", "h264", "aac"),
+    ],
+)
 def test_common_containers(
-    make_video: MakeVideo, tone: Callable, name: str, video_codec: str, audio_codec: str,
+    make_video: MakeVideo,
+    tone: Callable,
+    name: str,
+    video_codec: str,
+    audio_codec: str,
 ) -> None:
     info = probe(make_video(name, audio=tone(1.0, channels=2)))
     assert info.video is not None and info.audio is not None
@@ -131,11 +142,16 @@ def test_no_frames_at_all(tmp_path: Path) -> None:
         probe(path)
 
 
-@pytest.mark.parametrize(("content", "message"), [
-    (b"", "empty"), (b"not a video" * 50, "cannot be read"), (bytes(range(256)) * 40, "cannot be read"),
-    (b"#EXTM3U\n#EXTINF:1,\nhttp://127.0.0.1:9/a.ts\n", "cannot be read"),
-    (b"ffconcat version 1.0\nfile /etc/hostname\n", "cannot be read"),
-])
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "empty"),
+        (b"not a video" * 50, "cannot be read"),
+        (bytes(range(256)) * 40, "cannot be read"),
+        (b"#EXTM3U\n#EXTINF:1,\nhttp://127.0.0.1:9/a.ts\n", "cannot be read"),
+        (b"ffconcat version 1.0\nfile /etc/hostname\n", "cannot be read"),
+    ],
+)
 def test_not_a_video(tmp_path: Path, content: bytes, message: str) -> None:
     path = tmp_path / "odd.mp4"
     path.write_bytes(content)
@@ -184,6 +200,7 @@ def test_huge_frames_are_refused_by_name(tmp_path: Path) -> None:
 
 def _avi_header(width: int, height: int) -> bytes:
     """An uncompressed AVI that claims a size, with one empty frame."""
+
     def chunk(name: bytes, body: bytes) -> bytes:
         return struct.pack("<4sI", name, len(body)) + body + b"\0" * (len(body) % 2)
 

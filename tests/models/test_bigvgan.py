@@ -19,10 +19,17 @@ from deepsound.models.bigvgan.weights import fold_weight_norm
 
 MANIFESTS = Path(__file__).parent / "manifests" / "mmaudio"
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
-SMALL = BigVganConfig(num_mels=6, upsample_initial_channel=16, upsample_rates=(4, 2), upsample_kernel_sizes=(8, 4),
-                      resblock_kernel_sizes=(3, 5), resblock_dilation_sizes=((1, 3), (1, 2)))
-PUBLISHED = pytest.mark.parametrize(("name", "config"), [
-    ("best_netG", BIGVGAN_16K), ("bigvgan_v2_44khz_128band_512x", BIGVGAN_V2_44K)])
+SMALL = BigVganConfig(
+    num_mels=6,
+    upsample_initial_channel=16,
+    upsample_rates=(4, 2),
+    upsample_kernel_sizes=(8, 4),
+    resblock_kernel_sizes=(3, 5),
+    resblock_dilation_sizes=((1, 3), (1, 2)),
+)
+PUBLISHED = pytest.mark.parametrize(
+    ("name", "config"), [("best_netG", BIGVGAN_16K), ("bigvgan_v2_44khz_128band_512x", BIGVGAN_V2_44K)]
+)
 
 
 def noise(*shape: int) -> torch.Tensor:
@@ -56,16 +63,22 @@ def test_weight_normed_files_fold_to_the_networks_keys(name: str, config: BigVga
     published = json.loads((MANIFESTS / f"{name}.json").read_text())["tensors"]
     state = {key: torch.empty(shape, dtype=DTYPES[dtype], device="meta") for key, (shape, dtype) in published.items()}
     if renamed:
-        state = {key.replace("weight_g", "parametrizations.weight.original0")
-                 .replace("weight_v", "parametrizations.weight.original1"): tensor for key, tensor in state.items()}
+        state = {
+            key.replace("weight_g", "parametrizations.weight.original0").replace(
+                "weight_v", "parametrizations.weight.original1"
+            ): tensor
+            for key, tensor in state.items()
+        }
     with torch.device("meta"):
         ours = BigVgan(config).state_dict()
     assert {key: tensor.shape for key, tensor in fold_weight_norm(state).items()} == {
-        key: tensor.shape for key, tensor in ours.items()}
+        key: tensor.shape for key, tensor in ours.items()
+    }
 
 
-@pytest.mark.parametrize("ends", [(".weight_g", ".weight_v"),
-                                  (".parametrizations.weight.original0", ".parametrizations.weight.original1")])
+@pytest.mark.parametrize(
+    "ends", [(".weight_g", ".weight_v"), (".parametrizations.weight.original0", ".parametrizations.weight.original1")]
+)
 def test_every_published_form_gives_the_same_weights(ends: tuple[str, str]) -> None:
     vocoder = BigVgan(SMALL)
     folded, plain = fold_weight_norm(normed(vocoder, ends)), vocoder.state_dict()
@@ -78,8 +91,11 @@ def test_a_torch_weight_normed_layer_folds_to_what_it_computes() -> None:
     layer = torch.nn.utils.parametrizations.weight_norm(torch.nn.ConvTranspose1d(4, 3, 8))
     with torch.no_grad():
         layer.parametrizations.weight.original0.mul_(1.7)
-    assert torch.allclose(fold_weight_norm({f"up.{name}": tensor for name, tensor in layer.state_dict().items()})
-                          ["up.weight"], layer.weight, atol=1e-7)
+    assert torch.allclose(
+        fold_weight_norm({f"up.{name}": tensor for name, tensor in layer.state_dict().items()})["up.weight"],
+        layer.weight,
+        atol=1e-7,
+    )
 
 
 def test_half_a_pair_is_refused_by_name() -> None:
@@ -101,8 +117,9 @@ def skewed_activation(channels: int) -> AntiAliasedSnake:
 def written_out(activation: AntiAliasedSnake, x: torch.Tensor) -> torch.Tensor:
     """[B, T, C]: zeros stuffed between samples, both filters over everything, every other sample dropped."""
     x, channels = x.transpose(1, 2), x.shape[2]
-    up, down = (kernel.expand(channels, 1, -1) for kernel in
-                (activation.upsample.filter, activation.downsample.lowpass.filter))
+    up, down = (
+        kernel.expand(channels, 1, -1) for kernel in (activation.upsample.filter, activation.downsample.lowpass.filter)
+    )
     doubled = 2 * F.conv_transpose1d(F.pad(x, (5, 5), mode="replicate"), up, stride=2, groups=channels)[..., 15:-15]
     frequency, divisor = (log.exp().view(-1, 1) for log in (activation.act.alpha, activation.act.beta))
     doubled = doubled + torch.sin(doubled * frequency) ** 2 / (divisor + 1e-9)
@@ -151,10 +168,15 @@ def interpreted(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @torch.no_grad()
 @pytest.mark.usefixtures("interpreted")
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
-@pytest.mark.parametrize(("batch", "length", "channels"), [
-    (1, 1, 3), (2, 2, 5), (1, 3, 1), (2, 13, 24), (1, 32, 5), (1, 33, 130), (1, 75, 4)])
+@pytest.mark.parametrize(
+    ("batch", "length", "channels"),
+    [(1, 1, 3), (2, 2, 5), (1, 3, 1), (2, 13, 24), (1, 32, 5), (1, 33, 130), (1, 75, 4)],
+)
 def test_the_triton_kernel_gives_what_the_rows_give(
-    batch: int, length: int, channels: int, dtype: torch.dtype,
+    batch: int,
+    length: int,
+    channels: int,
+    dtype: torch.dtype,
 ) -> None:
     activation = skewed_activation(channels).to(dtype)
     x = noise(batch, length, channels).to(dtype)
@@ -244,10 +266,20 @@ def test_hops() -> None:
 
 def test_settings_are_read_from_the_published_file() -> None:
     settings = {
-        "resblock": "1", "num_gpus": 0, "batch_size": 4, "num_mels": 128, "upsample_rates": [8, 4, 2, 2, 2, 2],
-        "upsample_kernel_sizes": [16, 8, 4, 4, 4, 4], "upsample_initial_channel": 1536,
-        "resblock_kernel_sizes": [3, 7, 11], "resblock_dilation_sizes": [[1, 3, 5], [1, 3, 5], [1, 3, 5]],
-        "use_tanh_at_final": False, "use_bias_at_final": False, "activation": "snakebeta", "snake_logscale": True}
+        "resblock": "1",
+        "num_gpus": 0,
+        "batch_size": 4,
+        "num_mels": 128,
+        "upsample_rates": [8, 4, 2, 2, 2, 2],
+        "upsample_kernel_sizes": [16, 8, 4, 4, 4, 4],
+        "upsample_initial_channel": 1536,
+        "resblock_kernel_sizes": [3, 7, 11],
+        "resblock_dilation_sizes": [[1, 3, 5], [1, 3, 5], [1, 3, 5]],
+        "use_tanh_at_final": False,
+        "use_bias_at_final": False,
+        "activation": "snakebeta",
+        "snake_logscale": True,
+    }
     assert BigVganConfig.from_json(settings) == BIGVGAN_V2_44K
 
 

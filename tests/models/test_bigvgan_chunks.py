@@ -11,8 +11,15 @@ from deepsound.models.bigvgan import chunks
 from deepsound.models.bigvgan.config import BIGVGAN_16K, BIGVGAN_V2_44K, BigVganConfig
 from deepsound.models.bigvgan.model import BigVgan, Step
 
-SMALL = replace(BIGVGAN_16K, num_mels=6, upsample_initial_channel=16, upsample_rates=(4, 2),
-                upsample_kernel_sizes=(8, 4), resblock_kernel_sizes=(3, 5), resblock_dilation_sizes=((1, 3), (1, 2)))
+SMALL = replace(
+    BIGVGAN_16K,
+    num_mels=6,
+    upsample_initial_channel=16,
+    upsample_rates=(4, 2),
+    upsample_kernel_sizes=(8, 4),
+    resblock_kernel_sizes=(3, 5),
+    resblock_dilation_sizes=((1, 3), (1, 2)),
+)
 
 pytestmark = pytest.mark.usefixtures("no_gradients")
 
@@ -30,7 +37,7 @@ def vocoder(config: BigVganConfig = SMALL, gain: float = 1.5) -> BigVgan:
             parameter.zero_()
         elif name.endswith("weight"):
             fan_in = parameter[0].numel() if "ups" not in name else parameter.numel() / parameter.shape[1]
-            parameter.normal_(std=gain / fan_in ** 0.5, generator=generator)
+            parameter.normal_(std=gain / fan_in**0.5, generator=generator)
     return built
 
 
@@ -69,7 +76,7 @@ def influence(step: Step, channels: int) -> tuple[int, int]:
     changed = torch.cat([x, *(x.index_fill(1, torch.tensor([position]), 9.0) for position in range(length))])
     outputs = step.run(changed)
     middle = length // 2 * step.rate
-    positions = (outputs[1:] != outputs[0]).any(-1)[:, middle:middle + step.rate]
+    positions = (outputs[1:] != outputs[0]).any(-1)[:, middle : middle + step.rate]
     before, behind = 0, 0
     for output, column in enumerate(positions.T, start=middle):
         inputs = column.nonzero().flatten()

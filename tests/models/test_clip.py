@@ -14,9 +14,12 @@ from deepsound.models.clip.model import Clip
 from deepsound.models.clip.weights import state_dict
 
 MANIFEST = Path(__file__).parent / "manifests" / "mmaudio" / "DFN5B-CLIP-ViT-H-14-384.json"
-SMALL = replace(DFN5B_VIT_H_14_384, embed_dim=12,
-                vision=VisionConfig(image_size=28, patch_size=7, width=32, layers=2, head_width=8),
-                text=TextConfig(context_length=9, vocab_size=30, width=16, heads=2, layers=2))
+SMALL = replace(
+    DFN5B_VIT_H_14_384,
+    embed_dim=12,
+    vision=VisionConfig(image_size=28, patch_size=7, width=32, layers=2, head_width=8),
+    text=TextConfig(context_length=9, vocab_size=30, width=16, heads=2, layers=2),
+)
 
 
 def small_model() -> Clip:
@@ -35,8 +38,10 @@ def frames(size: int) -> torch.Tensor:
 def test_the_published_keys_at_full_size() -> None:
     with torch.device("meta"):
         model = Clip()
-    ours = {name: [list(tensor.shape), str(tensor.dtype).removeprefix("torch.")]
-            for name, tensor in model.state_dict().items()}
+    ours = {
+        name: [list(tensor.shape), str(tensor.dtype).removeprefix("torch.")]
+        for name, tensor in model.state_dict().items()
+    }
     assert ours == json.loads(MANIFEST.read_text())["tensors"]
 
 

@@ -38,8 +38,10 @@ def test_autoencoders(name: str, expected: object) -> None:
     assert vae_config(published(name)) == expected
 
 
-@pytest.mark.parametrize(("name", "expected"), [
-    ("best_netG.folded", bigvgan.BIGVGAN_16K), ("bigvgan_v2_44khz_128band_512x.folded", bigvgan.BIGVGAN_V2_44K)])
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("best_netG.folded", bigvgan.BIGVGAN_16K), ("bigvgan_v2_44khz_128band_512x.folded", bigvgan.BIGVGAN_V2_44K)],
+)
 def test_vocoders(name: str, expected: object) -> None:
     assert bigvgan_weights.config_of(published(name)) == expected
 
@@ -55,9 +57,16 @@ def test_settings_beside_clip_say_how_heads_are_parted() -> None:
     assert (config.vision.head_width, config.text.heads, config.quick_gelu) == (64, 8, False)
 
 
-@pytest.mark.parametrize(("config_of", "family"), [
-    (flow_config, "MMAudio flow network"), (vae_config, "autoencoder"), (bigvgan_weights.config_of, "BigVGAN"),
-    (clip_config, "CLIP"), (sync_config, "Synchformer")])
+@pytest.mark.parametrize(
+    ("config_of", "family"),
+    [
+        (flow_config, "MMAudio flow network"),
+        (vae_config, "autoencoder"),
+        (bigvgan_weights.config_of, "BigVGAN"),
+        (clip_config, "CLIP"),
+        (sync_config, "Synchformer"),
+    ],
+)
 def test_other_weights_are_refused_by_name(config_of, family: str) -> None:
     with pytest.raises(ValueError, match=rf"not the weights of .*{family}.* is missing"):
         config_of({"some.weight": torch.zeros(1)})

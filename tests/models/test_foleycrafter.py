@@ -20,10 +20,16 @@ from deepsound.models.foleycrafter.vocoder import Vocoder, sixteen_bit
 MANIFESTS = Path(__file__).parent / "manifests" / "foleycrafter"
 # Stable Diffusion 1.5's UNet, which the adapters' manifests suppose.
 SD15 = {
-    "sample_size": 64, "in_channels": 4, "out_channels": 4, "block_out_channels": [320, 640, 1280, 1280],
-    "layers_per_block": 2, "attention_head_dim": 8, "cross_attention_dim": 768,
+    "sample_size": 64,
+    "in_channels": 4,
+    "out_channels": 4,
+    "block_out_channels": [320, 640, 1280, 1280],
+    "layers_per_block": 2,
+    "attention_head_dim": 8,
+    "cross_attention_dim": 768,
     "down_block_types": ["CrossAttnDownBlock2D"] * 3 + ["DownBlock2D"],
-    "up_block_types": ["UpBlock2D"] + ["CrossAttnUpBlock2D"] * 3}
+    "up_block_types": ["UpBlock2D"] + ["CrossAttnUpBlock2D"] * 3,
+}
 SMALL = VocoderConfig(4, 8, (2, 5), (4, 11), (3,), ((1, 3),))
 
 
@@ -32,8 +38,10 @@ def published(name: str) -> dict[str, list]:
 
 
 def described(network: nn.Module) -> dict[str, list]:
-    return {name: [list(tensor.shape), str(tensor.dtype).removeprefix("torch.")]
-            for name, tensor in network.state_dict().items()}
+    return {
+        name: [list(tensor.shape), str(tensor.dtype).removeprefix("torch.")]
+        for name, tensor in network.state_dict().items()
+    }
 
 
 def test_the_onset_detector_has_the_published_keys() -> None:
@@ -52,9 +60,17 @@ def test_both_adapters_have_the_keys_they_have_beside_stable_diffusion() -> None
 
 
 def test_the_adapter_goes_in_as_diffusers_loads_it() -> None:
-    unet = diffusion.unet(SD15 | {"block_out_channels": [8, 16], "down_block_types": ["DownBlock2D"] * 1 + [
-        "CrossAttnDownBlock2D"], "up_block_types": ["CrossAttnUpBlock2D", "UpBlock2D"], "cross_attention_dim": 12,
-        "norm_num_groups": 4, "layers_per_block": 1}).eval()
+    unet = diffusion.unet(
+        SD15
+        | {
+            "block_out_channels": [8, 16],
+            "down_block_types": ["DownBlock2D"] * 1 + ["CrossAttnDownBlock2D"],
+            "up_block_types": ["CrossAttnUpBlock2D", "UpBlock2D"],
+            "cross_attention_dim": 12,
+            "norm_num_groups": 4,
+            "layers_per_block": 1,
+        }
+    ).eval()
     stock = diffusion.unet(dict(unet.config)).eval()
     stock.load_state_dict(unet.state_dict())
     adapter = SemanticAdapter(unet, 10)
@@ -67,8 +83,9 @@ def test_the_adapter_goes_in_as_diffusers_loads_it() -> None:
     assert sorted(unet.state_dict()) == sorted(stock.state_dict())
     latent, words, image = torch.randn(1, 4, 8, 8), torch.randn(1, 3, 12), torch.randn(1, 1, 10)
     with torch.no_grad():
-        mine, theirs = (network(latent, 5, words, added_cond_kwargs={"image_embeds": [image]}).sample
-                        for network in (unet, stock))
+        mine, theirs = (
+            network(latent, 5, words, added_cond_kwargs={"image_embeds": [image]}).sample for network in (unet, stock)
+        )
     assert torch.equal(mine, theirs)
 
 
@@ -110,14 +127,24 @@ def test_sixteen_bits_are_cut_towards_zero_and_full_scale_does_not_wrap() -> Non
     assert sixteen_bit(waveform).tolist() == [-32768, -32764, 0, 0, 0, 16384, 32767]
 
 
-@pytest.mark.parametrize(("changed", "message"), [
-    ({"resblock": "2"}, "resblock = '2'"), ({"num_mels": None}, "num_mels missing"),
-    ({"upsample_rates": [5]}, "1 upsample_rates do not match 2"),
-    ({"resblock_dilation_sizes": [[1], [1]]}, "1 resblock_kernel_sizes do not match 2"),
-])
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"resblock": "2"}, "resblock = '2'"),
+        ({"num_mels": None}, "num_mels missing"),
+        ({"upsample_rates": [5]}, "1 upsample_rates do not match 2"),
+        ({"resblock_dilation_sizes": [[1], [1]]}, "1 resblock_kernel_sizes do not match 2"),
+    ],
+)
 def test_a_vocoder_of_another_kind_is_refused(changed: dict, message: str) -> None:
-    settings = {"num_mels": 4, "upsample_initial_channel": 8, "upsample_rates": [2, 5],
-                "upsample_kernel_sizes": [4, 11], "resblock_kernel_sizes": [3], "resblock_dilation_sizes": [[1, 3]]}
+    settings = {
+        "num_mels": 4,
+        "upsample_initial_channel": 8,
+        "upsample_rates": [2, 5],
+        "upsample_kernel_sizes": [4, 11],
+        "resblock_kernel_sizes": [3],
+        "resblock_dilation_sizes": [[1, 3]],
+    }
     assert VocoderConfig.from_json(settings) == SMALL
     settings = {name: value for name, value in (settings | changed).items() if value is not None}
     with pytest.raises(ValueError, match=message):
@@ -137,8 +164,15 @@ def test_the_condition_covers_what_the_clip_covers_and_says_no_beyond() -> None:
     assert len(time_condition(always, 10.2)) == 1044
 
 
-@pytest.mark.parametrize("file", [{"image_proj": {}}, {"image_proj": {}, "ip_adapter": torch.zeros(1)},
-                                  {"image_proj": {}, "ip_adapter": {}, "more": {}}, {"a.weight": torch.zeros(1)}])
+@pytest.mark.parametrize(
+    "file",
+    [
+        {"image_proj": {}},
+        {"image_proj": {}, "ip_adapter": torch.zeros(1)},
+        {"image_proj": {}, "ip_adapter": {}, "more": {}},
+        {"a.weight": torch.zeros(1)},
+    ],
+)
 def test_an_adapter_of_another_form_is_refused(file: dict) -> None:
     with pytest.raises(ValueError, match="holds the groups image_proj and ip_adapter"):
         weights.adapter_state(file)
@@ -154,8 +188,15 @@ def test_other_weights_are_refused_by_name() -> None:
 @pytest.mark.parametrize("prefix", ["", "text_model."])
 def test_text_towers_of_either_naming_fit_the_installed_transformers(prefix: str) -> None:
     with torch.device("meta"):
-        tower = diffusion.text_encoder({"hidden_size": 4, "intermediate_size": 4, "num_hidden_layers": 1,
-                                        "num_attention_heads": 1, "vocab_size": 49408})
+        tower = diffusion.text_encoder(
+            {
+                "hidden_size": 4,
+                "intermediate_size": 4,
+                "num_hidden_layers": 1,
+                "num_attention_heads": 1,
+                "vocab_size": 49408,
+            }
+        )
     stored = {prefix + name.removeprefix("text_model."): tensor for name, tensor in tower.state_dict().items()}
     stored[f"{prefix}embeddings.position_ids"] = torch.zeros(1)
     assert set(weights.encoder_state(stored, tower)) == set(tower.state_dict())

@@ -48,8 +48,10 @@ def listed(family: str, name: str) -> Listing:
 
 
 def listing(model: nn.Module) -> Listing:
-    return {name: (tuple(tensor.shape), str(tensor.dtype).removeprefix("torch."))
-            for name, tensor in model.state_dict().items()}
+    return {
+        name: (tuple(tensor.shape), str(tensor.dtype).removeprefix("torch."))
+        for name, tensor in model.state_dict().items()
+    }
 
 
 def on_meta(build: Callable[[], nn.Module]) -> nn.Module:
@@ -69,11 +71,15 @@ def seeded(model: nn.Module, seed: int = 0) -> nn.Module:
     return model.eval()
 
 
-@pytest.mark.parametrize(("manifest", "build", "config_of", "config"), [
-    ("panns_cnn14_16k.manifest", Cnn14, panns_config, CNN14_16K),
-    ("passt_s_swa_p16_128_ap476.manifest", Passt, passt_config, PASST),
-    ("vggish.manifest", Vggish, vggish_config, VGGISH),
-    ("synchformer_compare_head.manifest", SynchformerOffset, offset_config_of, OFFSET)])
+@pytest.mark.parametrize(
+    ("manifest", "build", "config_of", "config"),
+    [
+        ("panns_cnn14_16k.manifest", Cnn14, panns_config, CNN14_16K),
+        ("passt_s_swa_p16_128_ap476.manifest", Passt, passt_config, PASST),
+        ("vggish.manifest", Vggish, vggish_config, VGGISH),
+        ("synchformer_compare_head.manifest", SynchformerOffset, offset_config_of, OFFSET),
+    ],
+)
 def test_published_keys_at_full_size(manifest, build, config_of, config) -> None:
     rows = listed("metrics", manifest)
     assert listing(on_meta(build)) == rows
@@ -96,13 +102,22 @@ def test_imagebinds_two_towers() -> None:
     published = as_tensors(rows) | {"modality_trunks.text.blocks.0.norm_1.weight": torch.empty(1)}
     assert imagebind_config(published) == IMAGEBIND_HUGE
     assert imagebind_state(published).keys() == rows.keys()
-    assert imagebind_state(published, ["audio"]).keys() == listing(
-        on_meta(lambda: ImageBind(modalities=["audio"]))).keys()
+    assert (
+        imagebind_state(published, ["audio"]).keys() == listing(on_meta(lambda: ImageBind(modalities=["audio"]))).keys()
+    )
 
 
-@pytest.mark.parametrize(("config_of", "family"), [
-    (panns_config, "Cnn14"), (passt_config, "PaSST"), (vggish_config, "VGGish"), (imagebind_config, "ImageBind"),
-    (audio_config_of, "audio half"), (offset_config_of, "head")])
+@pytest.mark.parametrize(
+    ("config_of", "family"),
+    [
+        (panns_config, "Cnn14"),
+        (passt_config, "PaSST"),
+        (vggish_config, "VGGish"),
+        (imagebind_config, "ImageBind"),
+        (audio_config_of, "audio half"),
+        (offset_config_of, "head"),
+    ],
+)
 def test_other_weights_are_refused_by_name(config_of, family: str) -> None:
     with pytest.raises(ValueError, match=rf"{family}.* is missing"):
         config_of({"some.weight": torch.zeros(1)})
@@ -178,8 +193,10 @@ def test_imagebinds_learnt_key_is_torchs() -> None:
 
 def test_imagebind_embeds_the_mean_of_pieces() -> None:
     config = ImageBindConfig(
-        embed_dim=8, vision=VisionConfig(width=16, depth=2, heads=2, mlp_width=32, image_size=8, patch_size=4),
-        audio=AudioConfig(width=16, depth=2, heads=2, mlp_width=32))
+        embed_dim=8,
+        vision=VisionConfig(width=16, depth=2, heads=2, mlp_width=32, image_size=8, patch_size=4),
+        audio=AudioConfig(width=16, depth=2, heads=2, mlp_width=32),
+    )
     model = seeded(ImageBind(config))
     model.modality_postprocessors["audio"][1].log_logit_scale.fill_(20.0)
     clips = torch.rand(2, 3, 3, 2, 8, 8, generator=torch.Generator().manual_seed(4))

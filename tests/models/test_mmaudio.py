@@ -12,14 +12,23 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from deepsound.models.mmaudio.conditions import Conditions, distinct_empty_rows, upsampled
 from deepsound.models.mmaudio.config import VARIANTS, FlowConfig
-from deepsound.models.mmaudio.flow import FlowNetwork
 from deepsound.models.mmaudio.lengths import LATENTS_16K, LATENTS_44K, SequenceLengths, sequence_lengths
+from deepsound.models.mmaudio.model import MMAudio
 from deepsound.models.mmaudio.sampler import euler, guided, initial_noise, time_grid
 from deepsound.models.mmaudio.weights import config_of, state_dict
 
 MANIFESTS = Path(__file__).parent / "manifests" / "mmaudio"
-SMALL = FlowConfig(latent_dim=6, hidden_dim=16, num_heads=2, depth=4, fused_depth=2,
-                   clip_dim=8, sync_dim=10, text_dim=12, text_seq_len=5)
+SMALL = FlowConfig(
+    latent_dim=6,
+    hidden_dim=16,
+    num_heads=2,
+    depth=4,
+    fused_depth=2,
+    clip_dim=8,
+    sync_dim=10,
+    text_dim=12,
+    text_seq_len=5,
+)
 LENGTHS = SequenceLengths(latent=53, clip=9, sync=40)
 
 pytestmark = pytest.mark.usefixtures("no_gradients")
@@ -41,14 +50,14 @@ def manifest(variant: str) -> dict[str, tuple[tuple[int, ...], str]]:
     return {key: (tuple(shape), dtype) for key, (shape, dtype) in listed.items()}
 
 
-def on_meta(config: FlowConfig) -> FlowNetwork:
+def on_meta(config: FlowConfig) -> MMAudio:
     with torch.device("meta"):
-        return FlowNetwork(config)
+        return MMAudio(config)
 
 
-def network(config: FlowConfig = SMALL) -> FlowNetwork:
+def network(config: FlowConfig = SMALL) -> MMAudio:
     generator = torch.Generator().manual_seed(0)
-    built = FlowNetwork(config).eval()
+    built = MMAudio(config).eval()
     for tensor in built.state_dict().values():
         tensor.normal_(std=0.3, generator=generator)
     return built
@@ -59,15 +68,19 @@ def normal(*shape: int, seed: int = 1) -> torch.Tensor:
 
 
 def features(batch: int = 2, lengths: SequenceLengths = LENGTHS, config: FlowConfig = SMALL) -> dict[str, torch.Tensor]:
-    return {"clip": normal(batch, lengths.clip, config.clip_dim, seed=2),
-            "sync": normal(batch, lengths.sync, config.sync_dim, seed=3),
-            "text": normal(batch, config.text_seq_len, config.text_dim, seed=4)}
+    return {
+        "clip": normal(batch, lengths.clip, config.clip_dim, seed=2),
+        "sync": normal(batch, lengths.sync, config.sync_dim, seed=3),
+        "text": normal(batch, config.text_seq_len, config.text_dim, seed=4),
+    }
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_the_published_keys_at_full_size(variant: str) -> None:
-    ours = {name: (tuple(tensor.shape), str(tensor.dtype).removeprefix("torch."))
-            for name, tensor in on_meta(VARIANTS[variant].flow).state_dict().items()}
+    ours = {
+        name: (tuple(tensor.shape), str(tensor.dtype).removeprefix("torch."))
+        for name, tensor in on_meta(VARIANTS[variant].flow).state_dict().items()
+    }
     assert ours == manifest(variant)
 
 
@@ -89,7 +102,7 @@ def test_tables_a_file_holds_are_left() -> None:
 
 
 def test_statistics_are_no_numbers_until_loaded() -> None:
-    assert FlowNetwork(SMALL).unnormalise(torch.zeros(1, 3, SMALL.latent_dim)).isnan().all()
+    assert MMAudio(SMALL).unnormalise(torch.zeros(1, 3, SMALL.latent_dim)).isnan().all()
 
 
 def test_normalising_undoes_unnormalising_and_changes_nothing_in_place() -> None:
@@ -125,9 +138,9 @@ def test_sounds_of_a_batch_do_not_touch() -> None:
     built, latent, times = network(), normal(2, LENGTHS.latent, SMALL.latent_dim), torch.tensor([0.2, 0.9])
     together = built(latent, times, built.conditions(LENGTHS, **features(), batch=2))
     for index in range(2):
-        alone = {name: tensor[index:index + 1] for name, tensor in features().items()}
-        one = built(latent[index:index + 1], times[index], built.conditions(LENGTHS, **alone))
-        assert_close(together[index:index + 1], one)
+        alone = {name: tensor[index : index + 1] for name, tensor in features().items()}
+        one = built(latent[index : index + 1], times[index], built.conditions(LENGTHS, **alone))
+        assert_close(together[index : index + 1], one)
 
 
 def timing_at_latents(conditions: Conditions) -> torch.Tensor:
@@ -165,7 +178,8 @@ def guided_flops(variant: str) -> float:
 
 
 @pytest.mark.parametrize(
-    ("variant", "original"), [("small_16k", 57.3e9), ("small_44k", 78.4e9), ("large_44k", 513.9e9)])
+    ("variant", "original"), [("small_16k", 57.3e9), ("small_44k", 78.4e9), ("large_44k", 513.9e9)]
+)
 def test_a_guided_step_costs_an_eighth_less_than_two_evaluations_of_the_original(variant: str, original: float) -> None:
     assert guided_flops(variant) < 0.875 * 2 * original
 
@@ -227,8 +241,12 @@ def test_each_dtype_draws_noise_of_its_own_and_each_seed_the_same_again() -> Non
 def test_euler_follows_the_flow_and_leaves_its_noise() -> None:
     noise = normal(1, 3, 2)
     before, seen = noise.clone(), []
-    final = euler(lambda latent, time: torch.full_like(latent, float(time)), noise, 4,
-                  lambda step, state: seen.append((step, state.mean())))
+    final = euler(
+        lambda latent, time: torch.full_like(latent, float(time)),
+        noise,
+        4,
+        lambda step, state: seen.append((step, state.mean())),
+    )
     assert_close(final, before + (0 + 0.25 + 0.5 + 0.75) / 4)
     assert [step for step, _ in seen] == [0, 1, 2, 3]
     assert seen[0][1] == before.mean()

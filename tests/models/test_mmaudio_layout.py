@@ -16,15 +16,24 @@ from deepsound.models.mmaudio import convolution, linear
 from deepsound.models.mmaudio.attention import HeadProjection
 from deepsound.models.mmaudio.config import FlowConfig
 from deepsound.models.mmaudio.convolution import Conv
-from deepsound.models.mmaudio.flow import FlowNetwork
-from deepsound.models.mmaudio.kept import KeptTensors
 from deepsound.models.mmaudio.lengths import SequenceLengths
 from deepsound.models.mmaudio.linear import Linear
 from deepsound.models.mmaudio.mlp import GatedConvMlp, GatedMlp
+from deepsound.models.mmaudio.model import MMAudio
+from deepsound.models.mmaudio.tensor_cache import KeptTensors
 from deepsound.models.mmaudio.weights import state_dict
 
-SMALL = FlowConfig(latent_dim=6, hidden_dim=16, num_heads=2, depth=4, fused_depth=2,
-                   clip_dim=8, sync_dim=10, text_dim=12, text_seq_len=5)
+SMALL = FlowConfig(
+    latent_dim=6,
+    hidden_dim=16,
+    num_heads=2,
+    depth=4,
+    fused_depth=2,
+    clip_dim=8,
+    sync_dim=10,
+    text_dim=12,
+    text_seq_len=5,
+)
 LENGTHS = SequenceLengths(latent=53, clip=9, sync=40)
 
 pytestmark = pytest.mark.usefixtures("no_gradients")
@@ -42,12 +51,12 @@ def normal(*shape: int, seed: int = 1) -> torch.Tensor:
 
 def published(config: FlowConfig = SMALL) -> dict[str, torch.Tensor]:
     with torch.device("meta"):
-        shapes = {name: tensor.shape for name, tensor in FlowNetwork(config).state_dict().items()}
+        shapes = {name: tensor.shape for name, tensor in MMAudio(config).state_dict().items()}
     return {name: 0.3 * normal(*shape, seed=seed) for seed, (name, shape) in enumerate(shapes.items())}
 
 
-def network(config: FlowConfig = SMALL, assign: bool = True) -> FlowNetwork:
-    built = FlowNetwork(config).eval().requires_grad_(False)
+def network(config: FlowConfig = SMALL, assign: bool = True) -> MMAudio:
+    built = MMAudio(config).eval().requires_grad_(False)
     built.load_state_dict(state_dict(published(config)), strict=True, assign=assign)
     return built
 
@@ -75,7 +84,7 @@ def test_what_is_saved_can_be_written_to_a_file() -> None:
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 def test_half_precision_is_saved_as_it_was_loaded(dtype: torch.dtype) -> None:
-    halved, built = {name: tensor.to(dtype) for name, tensor in published().items()}, FlowNetwork(SMALL)
+    halved, built = {name: tensor.to(dtype) for name, tensor in published().items()}, MMAudio(SMALL)
     built.load_state_dict(halved, strict=True, assign=True)
     assert all(torch.equal(built.state_dict()[name], tensor) for name, tensor in halved.items())
 
@@ -85,8 +94,9 @@ def test_no_weight_is_held_twice() -> None:
     assert held == sum(tensor.numel() for tensor in published().values())
 
 
-@pytest.mark.parametrize("name", ["fused_blocks.0.ffn.w3.weight", "text_input_proj.1.w1.weight",
-                                  "joint_blocks.1.text_block.attn.qkv.bias"])
+@pytest.mark.parametrize(
+    "name", ["fused_blocks.0.ffn.w3.weight", "text_input_proj.1.w1.weight", "joint_blocks.1.text_block.attn.qkv.bias"]
+)
 def test_loading_is_strict(name: str) -> None:
     built, state = network(), published()
     with pytest.raises(RuntimeError, match="Unexpected"):
@@ -120,8 +130,11 @@ def test_outputs_in_pairs_are_those_of_a_convolution(length: int, bias: bool) ->
 
 
 @pytest.mark.parametrize("length", [1, 2, 3, 8, 33, 130])
-@pytest.mark.parametrize("mlp", [GatedMlp(12, 20), GatedConvMlp(12, 20), GatedConvMlp(12, 20, kernel_size=7)],
-                         ids=["linear", "conv3", "conv7"])
+@pytest.mark.parametrize(
+    "mlp",
+    [GatedMlp(12, 20), GatedConvMlp(12, 20), GatedConvMlp(12, 20, kernel_size=7)],
+    ids=["linear", "conv3", "conv7"],
+)
 def test_gated_mlps_are_what_they_say(mlp: GatedMlp | GatedConvMlp, length: int) -> None:
     sequence, state = normal(2, length, 12), mlp.state_dict()
 
@@ -171,7 +184,7 @@ def test_changed_weights_are_noticed() -> None:
     assert_close(conv(sequence), before)
 
 
-def empty_clip(built: FlowNetwork) -> torch.Tensor:
+def empty_clip(built: MMAudio) -> torch.Tensor:
     return built.conditions(LENGTHS, sync=normal(1, 40, 10)).clip
 
 
@@ -211,7 +224,7 @@ def test_kept_empty_features_go_with_the_network() -> None:
     assert kept() is None
 
 
-def built_sources(built: FlowNetwork) -> list[torch.Tensor]:
+def built_sources(built: MMAudio) -> list[torch.Tensor]:
     return [built.empty_clip_feat, built.sync_pos_emb, *built.clip_input_proj.parameters()]
 
 

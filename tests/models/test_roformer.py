@@ -29,10 +29,27 @@ PUBLISHED = {
     "model_mel_band_roformer_ep_3005_sdr_11.4360": MEL_BAND_ROFORMER,
     "MelBandRoformer_KimberleyJensen": MEL_BAND_ROFORMER_KJ,
 }
-SMALL = BSRoformerConfig(dim=16, depth=2, dim_head=8, heads=2, stft_n_fft=64, stft_hop_length=16, stft_win_length=64,
-                         freqs_per_bands=(3, 5, 10, 15))
-SMALL_MEL = MelBandRoformerConfig(dim=16, depth=2, dim_head=8, heads=2, stft_n_fft=128, stft_hop_length=32,
-                                  stft_win_length=128, num_bands=8, sample_rate=16000)
+SMALL = BSRoformerConfig(
+    dim=16,
+    depth=2,
+    dim_head=8,
+    heads=2,
+    stft_n_fft=64,
+    stft_hop_length=16,
+    stft_win_length=64,
+    freqs_per_bands=(3, 5, 10, 15),
+)
+SMALL_MEL = MelBandRoformerConfig(
+    dim=16,
+    depth=2,
+    dim_head=8,
+    heads=2,
+    stft_n_fft=128,
+    stft_hop_length=32,
+    stft_win_length=128,
+    num_bands=8,
+    sample_rate=16000,
+)
 
 
 def manifest(name: str) -> dict[str, tuple[tuple[int, ...], str]]:
@@ -58,8 +75,10 @@ def wave(samples: int, channels: int = 2, batch: int = 1) -> torch.Tensor:
 def test_the_published_keys_at_full_size(name: str) -> None:
     with torch.device("meta"):
         model = network(PUBLISHED[name])
-    ours = {key: (tuple(tensor.shape), str(tensor.dtype).removeprefix("torch."))
-            for key, tensor in model.state_dict().items()}
+    ours = {
+        key: (tuple(tensor.shape), str(tensor.dtype).removeprefix("torch."))
+        for key, tensor in model.state_dict().items()
+    }
     assert ours == manifest(name)
 
 
@@ -79,13 +98,31 @@ def test_the_published_configurations(name: str) -> None:
 def test_sizes_are_told_by_the_tensors(name: str) -> None:
     tensors = {key: torch.empty(shape, device="meta") for key, (shape, _) in manifest(name).items()}
     expected = PUBLISHED[name]
-    unknown = replace(expected, dim=1, depth=1, heads=1, dim_head=2, stereo=False, mlp_expansion_factor=1,
-                      mask_estimator_depth=1, num_stems=3)
+    unknown = replace(
+        expected,
+        dim=1,
+        depth=1,
+        heads=1,
+        dim_head=2,
+        stereo=False,
+        mlp_expansion_factor=1,
+        mask_estimator_depth=1,
+        num_stems=3,
+    )
     assert config_of(tensors, unknown) == expected
 
 
-@pytest.mark.parametrize("config", [SMALL, SMALL_MEL, BS_ROFORMER_TINY, replace(SMALL, num_stems=3, stereo=False),
-                                    replace(SMALL, mask_estimator_depth=3), replace(SMALL_MEL, stereo=False)])
+@pytest.mark.parametrize(
+    "config",
+    [
+        SMALL,
+        SMALL_MEL,
+        BS_ROFORMER_TINY,
+        replace(SMALL, num_stems=3, stereo=False),
+        replace(SMALL, mask_estimator_depth=3),
+        replace(SMALL_MEL, stereo=False),
+    ],
+)
 def test_sizes_of_other_networks_are_told_too(config: RoformerConfig) -> None:
     with torch.device("meta"):
         tensors = network(config).state_dict()

@@ -38,8 +38,10 @@ def video(frames: int, batch: int = 1) -> torch.Tensor:
 def test_the_published_keys_at_full_size() -> None:
     with torch.device("meta"):
         model = Synchformer()
-    ours = {name: (tuple(tensor.shape), str(tensor.dtype).removeprefix("torch."))
-            for name, tensor in model.state_dict().items()}
+    ours = {
+        name: (tuple(tensor.shape), str(tensor.dtype).removeprefix("torch."))
+        for name, tensor in model.state_dict().items()
+    }
     assert ours == manifest("synchformer_vfeat")
     assert sum(parameter.numel() for parameter in model.parameters()) == pytest.approx(122.4e6, rel=1e-3)
 
@@ -67,7 +69,7 @@ def test_a_video_under_one_segment_is_refused() -> None:
 def test_pieces_give_what_the_whole_gives() -> None:
     model, clip = small_model(), video(41, batch=2)
     segments = model.segments(clip)
-    pieces = [model.encode(segments[:, index:index + 1]) for index in range(segments.shape[1])]
+    pieces = [model.encode(segments[:, index : index + 1]) for index in range(segments.shape[1])]
     whole = model(clip)
     assert whole.shape == (2, 4 * 8, 16)
     assert torch.allclose(torch.cat(pieces, dim=1).flatten(1, 2), whole, atol=1e-5)

@@ -19,8 +19,10 @@ SMALL = VaeConfig(n_mels=9, latent_channels=5, base_channels=8)
 
 def raw_weights(scale: float = 1.0) -> dict[str, torch.Tensor]:
     generator = torch.Generator().manual_seed(0)
-    return {name: tensor if name == "data_std" else torch.randn(tensor.shape, generator=generator) * scale
-            for name, tensor in MelVae(SMALL).state_dict().items()}
+    return {
+        name: tensor if name == "data_std" else torch.randn(tensor.shape, generator=generator) * scale
+        for name, tensor in MelVae(SMALL).state_dict().items()
+    }
 
 
 def vae(state: dict[str, torch.Tensor]) -> MelVae:
@@ -38,16 +40,19 @@ def test_the_published_keys_at_full_size(name: str, config: VaeConfig) -> None:
     with torch.device("meta"):
         model = MelVae(config)
         decoder_only = MelVae(config, with_encoder=False)
-    ours = {key: [list(tensor.shape), str(tensor.dtype).removeprefix("torch.")]
-            for key, tensor in model.state_dict().items()}
+    ours = {
+        key: [list(tensor.shape), str(tensor.dtype).removeprefix("torch.")]
+        for key, tensor in model.state_dict().items()
+    }
     assert ours == json.loads((MANIFESTS / f"{name}.json").read_text())["tensors"]
     assert without_encoder(model.state_dict()).keys() == decoder_only.state_dict().keys()
 
 
 def test_every_row_gets_unit_norm() -> None:
     raw = raw_weights(scale=0.7)
-    rows = [tensor.flatten(1).norm(dim=1) for name, tensor in normalise_weights(raw).items()
-            if name.endswith(".weight")]
+    rows = [
+        tensor.flatten(1).norm(dim=1) for name, tensor in normalise_weights(raw).items() if name.endswith(".weight")
+    ]
     # The floor of 1e-4 under a root mean square of about 0.7 keeps them just below 1.
     assert torch.cat(rows).min() > 0.9997
     assert torch.cat(rows).max() < 1.0
@@ -76,8 +81,9 @@ def test_raw_weights_of_any_size_are_normalised(scale: float) -> None:
 
 
 def test_a_few_unit_rows_do_not_make_a_file_normalised() -> None:
-    mixed = raw_weights() | {name: tensor for name, tensor in normalise_weights(raw_weights()).items()
-                             if name.startswith("decoder.")}
+    mixed = raw_weights() | {
+        name: tensor for name, tensor in normalise_weights(raw_weights()).items() if name.startswith("decoder.")
+    }
     assert not is_normalised(mixed)
 
 

@@ -26,10 +26,20 @@ from deepsound.models.videollama2.language import LanguageModel
 MANIFESTS = Path(__file__).parent / "manifests" / "videollama2"
 SMALL = LanguageConfig(vocabulary=50, width=32, layers=2, heads=4, key_value_heads=2, mlp_width=40)
 SETTINGS = {
-    "model_type": "videollama2_qwen2", "vocab_size": 152064, "hidden_size": 3584, "num_hidden_layers": 28,
-    "num_attention_heads": 28, "num_key_value_heads": 4, "intermediate_size": 18944, "rope_theta": 1e6,
-    "rms_norm_eps": 1e-6, "max_position_embeddings": 32768, "num_frames": 16, "mm_vision_select_layer": -2,
-    "mm_vision_tower": "google/siglip-so400m-patch14-384"}
+    "model_type": "videollama2_qwen2",
+    "vocab_size": 152064,
+    "hidden_size": 3584,
+    "num_hidden_layers": 28,
+    "num_attention_heads": 28,
+    "num_key_value_heads": 4,
+    "intermediate_size": 18944,
+    "rope_theta": 1e6,
+    "rms_norm_eps": 1e-6,
+    "max_position_embeddings": 32768,
+    "num_frames": 16,
+    "mm_vision_select_layer": -2,
+    "mm_vision_tower": "google/siglip-so400m-patch14-384",
+}
 
 pytestmark = pytest.mark.usefixtures("no_gradients")
 
@@ -57,8 +67,11 @@ def tower() -> dict[str, torch.Tensor]:
 
 def on_meta(config: VideoLlama2Config) -> dict[str, nn.Module]:
     with torch.device("meta"):
-        return {"language": LanguageModel(config.language), "vision": VisionEncoder(config.vision, config.connector),
-                "audio": AudioEncoder(config.audio, config.language.width)}
+        return {
+            "language": LanguageModel(config.language),
+            "vision": VisionEncoder(config.vision, config.connector),
+            "audio": AudioEncoder(config.audio, config.language.width),
+        }
 
 
 def shapes(tensors: dict[str, torch.Tensor]) -> dict[str, tuple[int, ...]]:
@@ -80,8 +93,11 @@ def embeddings(tokens: int, seed: int = 1) -> torch.Tensor:
 def test_the_published_keys_at_full_size(needed, tower) -> None:
     published = needed | tower
     networks = on_meta(VIDEOLLAMA2_1_7B_AV)
-    taken = {"language": weights.language_state(published), "audio": weights.audio_state(published),
-             "vision": weights.vision_state(published, weights.embedded_tower(published), 26)}
+    taken = {
+        "language": weights.language_state(published),
+        "audio": weights.audio_state(published),
+        "vision": weights.vision_state(published, weights.embedded_tower(published), 26),
+    }
     for role, network in networks.items():
         assert shapes(network.state_dict()) == shapes(taken[role]), role
         network.load_state_dict(taken[role], strict=True, assign=True)
@@ -90,17 +106,22 @@ def test_the_published_keys_at_full_size(needed, tower) -> None:
 
 def test_every_published_key_is_used_or_known_to_be_left(needed, tower) -> None:
     published = needed | tower
-    used = len(weights.language_state(published)) + len(weights.audio_state(published)) + len(
-        weights.vision_state(published, weights.embedded_tower(published), 26))
+    used = (
+        len(weights.language_state(published))
+        + len(weights.audio_state(published))
+        + len(weights.vision_state(published, weights.embedded_tower(published), 26))
+    )
     copies_of_the_bias = 11
-    behind_the_selected_layer = {name for name in tower
-                                 if ".layers.26." in name or ".post_layernorm." in name or ".head." in name}
+    behind_the_selected_layer = {
+        name for name in tower if ".layers.26." in name or ".post_layernorm." in name or ".head." in name
+    }
     assert len(published) == 708 + 448 == used + copies_of_the_bias + len(behind_the_selected_layer)
 
 
 def test_a_file_without_the_vision_tower_and_with_one_bias_table_is_complete(needed, tower) -> None:
-    lean = {name: tensor for name, tensor in needed.items()
-            if "relative_attention_bias" not in name or ".layers.0." in name}
+    lean = {
+        name: tensor for name, tensor in needed.items() if "relative_attention_bias" not in name or ".layers.0." in name
+    }
     assert weights.embedded_tower(lean) == {}
     assert shapes(weights.audio_state(lean)) == shapes(weights.audio_state(needed))
     separate = {name.removeprefix("model.vision_tower.vision_tower."): tensor for name, tensor in tower.items()}
@@ -120,12 +141,18 @@ def test_sizes_are_told_by_settings_and_tensors(needed, tower) -> None:
 
 
 def test_other_files_are_refused(needed, tower) -> None:
-    for changed, message in (({"model_type": "llama"}, "model_type"), ({"hidden_size": None}, "no number"),
-                             ({"model_type": ""}, "model_type")):
+    for changed, message in (
+        ({"model_type": "llama"}, "model_type"),
+        ({"hidden_size": None}, "no number"),
+        ({"model_type": ""}, "model_type"),
+    ):
         with pytest.raises(ValueError, match=message):
             weights.language_config(SETTINGS | changed)
-    for reader in (weights.audio_config, lambda tensors: weights.connector_config(tensors, 3584),
-                   lambda tensors: weights.vision_config(tensors, SETTINGS, {})):
+    for reader in (
+        weights.audio_config,
+        lambda tensors: weights.connector_config(tensors, 3584),
+        lambda tensors: weights.vision_config(tensors, SETTINGS, {}),
+    ):
         with pytest.raises(ValueError):
             reader({"lm_head.weight": torch.empty(2, 2)})
 
@@ -231,7 +258,7 @@ def test_flash_is_for_cuda_in_16_bit_alone() -> None:
 def test_the_rotary_angles_stay_in_float32_when_the_network_is_cast() -> None:
     rotary = small_model().to(torch.bfloat16).model.rotary
     cosines, _ = rotary(torch.tensor([[30000]]), torch.float32)
-    assert cosines[0, 0, 1] == pytest.approx(float(torch.cos(torch.tensor(30000 * 1e6 ** -0.25))), abs=2e-3)
+    assert cosines[0, 0, 1] == pytest.approx(float(torch.cos(torch.tensor(30000 * 1e6**-0.25))), abs=2e-3)
 
 
 def test_a_compiled_step_writes_what_the_plain_one_does() -> None:
@@ -241,7 +268,7 @@ def test_a_compiled_step_writes_what_the_plain_one_does() -> None:
     for model in (plain, compiled):
         kept = model.new_cache(8, fixed=True)
         model(prompt[:, :4], kept, 1)
-        rows.append(torch.cat([model(prompt[:, index:index + 1], kept, 1) for index in (4, 5)], dim=1))
+        rows.append(torch.cat([model(prompt[:, index : index + 1], kept, 1) for index in (4, 5)], dim=1))
     assert torch.allclose(*rows, atol=1e-6)
 
 

@@ -36,10 +36,14 @@ class Recorded:
 
 def comfy_type(io_type: str) -> type:
     """A socket type; its inputs and outputs know it by `io_type`."""
-    return type(io_type, (), {
-        "Input": type("Input", (Recorded,), {"io_type": io_type}),
-        "Output": type("Output", (Recorded,), {"io_type": io_type}),
-    })
+    return type(
+        io_type,
+        (),
+        {
+            "Input": type("Input", (Recorded,), {"io_type": io_type}),
+            "Output": type("Output", (Recorded,), {"io_type": io_type}),
+        },
+    )
 
 
 class ComboInput(Recorded):
@@ -47,18 +51,33 @@ class ComboInput(Recorded):
 
     io_type = "COMBO"
 
-    def __init__(self, id: str, options: list[str], default: str | None = None, tooltip: str = "", upload: Any = None,
-                 advanced: bool | None = None) -> None:
+    def __init__(
+        self,
+        id: str,
+        options: list[str],
+        default: str | None = None,
+        tooltip: str = "",
+        upload: Any = None,
+        advanced: bool | None = None,
+    ) -> None:
         super().__init__(id, options=options, default=default, tooltip=tooltip, upload=upload)
 
 
 class Schema:
     """The newest core's schema, as far as the pack uses it."""
 
-    def __init__(self, node_id: str, display_name: str, category: str, description: str = "",
-                 inputs: list[Recorded] | None = None, outputs: list[Recorded] | None = None,
-                 hidden: list[str] | None = None, is_output_node: bool = False,
-                 search_aliases: list[str] | None = None) -> None:
+    def __init__(
+        self,
+        node_id: str,
+        display_name: str,
+        category: str,
+        description: str = "",
+        inputs: list[Recorded] | None = None,
+        outputs: list[Recorded] | None = None,
+        hidden: list[str] | None = None,
+        is_output_node: bool = False,
+        search_aliases: list[str] | None = None,
+    ) -> None:
         self.node_id, self.display_name, self.category, self.description = node_id, display_name, category, description
         self.inputs, self.outputs, self.hidden = inputs or [], outputs or [], hidden or []
         self.is_output_node, self.search_aliases = is_output_node, search_aliases or []
@@ -114,23 +133,35 @@ def _module(name: str, **members: Any) -> ModuleType:
 
 
 def _comfy_api() -> dict[str, ModuleType]:
-    kinds = {name: comfy_type(name.upper())
-             for name in ("Audio", "Boolean", "Float", "Image", "Int", "String", "Video")}
+    kinds = {
+        name: comfy_type(name.upper()) for name in ("Audio", "Boolean", "Float", "Image", "Int", "String", "Video")
+    }
     io = SimpleNamespace(
-        **kinds, Combo=SimpleNamespace(Input=ComboInput), Input=Recorded, Output=Recorded, Schema=Schema,
-        NodeOutput=NodeOutput, ComfyNode=type("ComfyNode", (), {"hidden": None}),
-        UploadType=SimpleNamespace(video="video_upload"), FolderType=SimpleNamespace(output="output"),
-        Hidden=SimpleNamespace(unique_id="UNIQUE_ID", prompt="PROMPT", extra_pnginfo="EXTRA_PNGINFO",
-                               dynprompt="DYNPROMPT"),
+        **kinds,
+        Combo=SimpleNamespace(Input=ComboInput),
+        Input=Recorded,
+        Output=Recorded,
+        Schema=Schema,
+        NodeOutput=NodeOutput,
+        ComfyNode=type("ComfyNode", (), {"hidden": None}),
+        UploadType=SimpleNamespace(video="video_upload"),
+        FolderType=SimpleNamespace(output="output"),
+        Hidden=SimpleNamespace(
+            unique_id="UNIQUE_ID", prompt="PROMPT", extra_pnginfo="EXTRA_PNGINFO", dynprompt="DYNPROMPT"
+        ),
     )
     ui = SimpleNamespace(
         PreviewVideo=lambda results: {"images": results, "animated": (True,)},
         SavedResult=lambda name, subfolder, type: {"filename": name, "subfolder": subfolder, "type": type},
     )
     latest = _module(
-        "comfy_api.latest", io=io, ui=ui, ComfyExtension=type("ComfyExtension", (), {}),
-        InputImpl=SimpleNamespace(VideoFromFile=VideoFromFile, VideoFromComponents=VideoFromComponents,
-                                  UntrimmableVideo=UntrimmableVideo),
+        "comfy_api.latest",
+        io=io,
+        ui=ui,
+        ComfyExtension=type("ComfyExtension", (), {}),
+        InputImpl=SimpleNamespace(
+            VideoFromFile=VideoFromFile, VideoFromComponents=VideoFromComponents, UntrimmableVideo=UntrimmableVideo
+        ),
     )
     return {"comfy_api": _module("comfy_api", latest=latest), "comfy_api.latest": latest}
 
@@ -152,16 +183,26 @@ class Host:
         manager.throw_exception_if_processing_interrupted = self._check
         patcher = _module("comfy.model_patcher", ModelPatcher=ModelPatcher)
         callbacks = _module("comfy.patcher_extension", CallbacksMP=SimpleNamespace(ON_DETACH=ON_DETACH))
-        utils = _module("comfy.utils", ProgressBar=lambda total, node_id=None: SimpleNamespace(
-            update_absolute=lambda value, total: self.bars.append((node_id, value, total))))
+        utils = _module(
+            "comfy.utils",
+            ProgressBar=lambda total, node_id=None: SimpleNamespace(
+                update_absolute=lambda value, total: self.bars.append((node_id, value, total))
+            ),
+        )
         options = _module("comfy.cli_args", args=self.arguments)
         instance = SimpleNamespace(
-            send_progress_text=lambda text, node_id: self.texts.append((node_id, text)), client_id="page",
-            send_sync=lambda event, data, client: self.events.append((event, data)))
+            send_progress_text=lambda text, node_id: self.texts.append((node_id, text)),
+            client_id="page",
+            send_sync=lambda event, data, client: self.events.append((event, data)),
+        )
         return {
-            "folder_paths": self._folder_paths(), "comfy.model_management": manager, "comfy.utils": utils,
-            "comfy.cli_args": options, "server": _module("server", PromptServer=SimpleNamespace(instance=instance)),
-            "comfy.model_patcher": patcher, "comfy.patcher_extension": callbacks,
+            "folder_paths": self._folder_paths(),
+            "comfy.model_management": manager,
+            "comfy.utils": utils,
+            "comfy.cli_args": options,
+            "server": _module("server", PromptServer=SimpleNamespace(instance=instance)),
+            "comfy.model_patcher": patcher,
+            "comfy.patcher_extension": callbacks,
             "comfy": _module("comfy", model_management=manager, utils=utils, cli_args=options),
         }
 
@@ -190,17 +231,26 @@ class Host:
             return list(self.folder_names_and_paths[kind][0])
 
         def get_filename_list(kind: str) -> list[str]:
-            return [path.relative_to(folder).as_posix() for folder in get_folder_paths(kind)
-                    for path in Path(folder).rglob("*") if path.is_file()]
+            return [
+                path.relative_to(folder).as_posix()
+                for folder in get_folder_paths(kind)
+                for path in Path(folder).rglob("*")
+                if path.is_file()
+            ]
 
         def get_full_path_or_raise(kind: str, name: str) -> str:
             return next(str(Path(folder, name)) for folder in get_folder_paths(kind) if Path(folder, name).is_file())
 
         return _module(
-            "folder_paths", models_dir=str(self.root / "models"), folder_names_and_paths=self.folder_names_and_paths,
-            add_model_folder_path=add_model_folder_path, get_folder_paths=get_folder_paths,
-            get_filename_list=get_filename_list, get_full_path_or_raise=get_full_path_or_raise,
-            annotated_filepath=annotated, get_save_image_path=save_path,
+            "folder_paths",
+            models_dir=str(self.root / "models"),
+            folder_names_and_paths=self.folder_names_and_paths,
+            add_model_folder_path=add_model_folder_path,
+            get_folder_paths=get_folder_paths,
+            get_filename_list=get_filename_list,
+            get_full_path_or_raise=get_full_path_or_raise,
+            annotated_filepath=annotated,
+            get_save_image_path=save_path,
             filter_files_content_types=lambda names, kinds: [name for name in names if name.endswith((".mp4", ".mkv"))],
             **{f"get_{kind}_directory": partial(str, self.root / kind) for kind in ("input", "output", "temp")},
         )
@@ -213,15 +263,15 @@ class InterruptedByHost(Exception):
 @pytest.fixture
 def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Host]:
     """A stand-in for ComfyUI with its folders in a temporary place; other files' tests find nothing of it."""
+    from deepsound.runtime.model_cache import model_cache
     from deepsound.runtime.placement import PlainPlacement
-    from deepsound.runtime.residency import residency
-    from deepsound.weights.places import register_model_folders
+    from deepsound.weights.search_paths import register_model_folders
 
     host = Host(tmp_path)
     for name, module in {**_comfy_api(), **host.modules()}.items():
         monkeypatch.setitem(sys.modules, name, module)
     yield host
-    residency().place_with(PlainPlacement())
+    model_cache().place_with(PlainPlacement())
     register_model_folders([])
 
 
@@ -245,8 +295,9 @@ def nodes(pack: ModuleType) -> dict[str, type]:
 
     classes = asyncio.run(pack.comfy_entrypoint().get_node_list())
     for node in classes:
-        node.hidden = SimpleNamespace(unique_id="7", prompt={"7": {}}, extra_pnginfo={"workflow": {"nodes": []}},
-                                      dynprompt=None)
+        node.hidden = SimpleNamespace(
+            unique_id="7", prompt={"7": {}}, extra_pnginfo={"workflow": {"nodes": []}}, dynprompt=None
+        )
     return {node.define_schema().node_id: node for node in classes}
 
 
@@ -263,8 +314,11 @@ def fake_engines(monkeypatch: pytest.MonkeyPatch) -> type:
     from deepsound import engines
     from tests import fakes
 
-    registered = tuple(engines.EngineInfo(kind, name, "made for tests", f"tests.fakes:{target}")
-                       for kind, rows in FAKES.items() for name, target in rows.items())
+    registered = tuple(
+        engines.EngineInfo(kind, name, "made for tests", f"tests.fakes:{target}")
+        for kind, rows in FAKES.items()
+        for name, target in rows.items()
+    )
     monkeypatch.setattr(engines, "EMBEDDED", engines.EMBEDDED + registered)
     monkeypatch.setattr(fakes.Generator, "requests", [])
     return fakes.Generator

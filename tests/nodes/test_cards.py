@@ -17,8 +17,14 @@ def sound(*values: float, batch: int = 1, sample_rate: int = 16000):
     return {"waveform": waveform, "sample_rate": sample_rate}
 
 
-JUDGE = {"undecided": "no", "whole_trace": True, "published_parser": False, "precision": "auto", "offload": False,
-         "download": False}
+JUDGE = {
+    "undecided": "no",
+    "whole_trace": True,
+    "published_parser": False,
+    "precision": "auto",
+    "offload": False,
+    "download": False,
+}
 
 
 def judge(nodes, video, engine, **changed):
@@ -28,6 +34,7 @@ def judge(nodes, video, engine, **changed):
 @pytest.fixture
 def in_input(host, make_video, tone):
     """A clip of two seconds with a tone, in the input folder, by name."""
+
     def put(name="clip.mp4", **wanted):
         make_video(f"input/{name}", **{"seconds": 2.0, "audio": tone(seconds=2.0), **wanted})
         return name
@@ -74,18 +81,21 @@ def test_load_video_reads_again_when_the_file_changes(nodes, host, in_input):
     assert load.fingerprint_inputs(name) != before
 
 
-@pytest.mark.parametrize(("name", "reason"), [
-    ("absent.mp4", "upload it on this node"),
-    ("../secret.mp4", "leads out"),
-    ("../input_of_another/clip.mp4", "leads out"),
-    ("/etc/passwd", "leads out"),
-    ("../secret.mp4 [output]", "leads out"),
-    ("clip\0.mp4", "not usable"),
-    ("", "not usable"),
-    ("a\nb.mp4", "not usable"),
-    (7, "not usable"),
-    ("x" * 5000 + ".mp4", "not in ComfyUI's input folder"),
-])
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("absent.mp4", "upload it on this node"),
+        ("../secret.mp4", "leads out"),
+        ("../input_of_another/clip.mp4", "leads out"),
+        ("/etc/passwd", "leads out"),
+        ("../secret.mp4 [output]", "leads out"),
+        ("clip\0.mp4", "not usable"),
+        ("", "not usable"),
+        ("a\nb.mp4", "not usable"),
+        (7, "not usable"),
+        ("x" * 5000 + ".mp4", "not in ComfyUI's input folder"),
+    ],
+)
 def test_a_file_outside_the_folders_is_refused(nodes, host, name, reason):
     (host.root / "secret.mp4").write_bytes(b"x")
     answer = nodes["DeepSoundLoadVideo"].validate_inputs(name)
@@ -158,9 +168,14 @@ def test_an_engine_that_is_not_there_is_never_stood_in_for(nodes, video, name):
         nodes["DeepSoundGenerateAudio"].execute(video, name, "", "", 0, 0.0)
 
 
-@pytest.mark.parametrize(("engine", "voice_over", "verdict"), [
-    ("yes", True, "yes"), ("no", False, "no"), ("undecided", False, "undecided"),
-])
+@pytest.mark.parametrize(
+    ("engine", "voice_over", "verdict"),
+    [
+        ("yes", True, "yes"),
+        ("no", False, "no"),
+        ("undecided", False, "undecided"),
+    ],
+)
 def test_the_verdict_and_its_reasons(nodes, video, host, engine, voice_over, verdict):
     output = judge(nodes, video, engine)
     assert output.args[:2] == (voice_over, verdict)
@@ -209,13 +224,16 @@ def test_separation_switched_off_loads_nothing(nodes):
 LOUD, SILENT, AGAIN, COARSE = sound(0.5), sound(0.0), sound(0.25), sound(0.4)
 
 
-@pytest.mark.parametrize(("voice_over", "mode", "background", "level", "is_silent", "chosen"), [
-    (False, "neg", None, 0.4, False, "coarse"),
-    (True, "neg", LOUD, 0.5, False, "background"),
-    (True, "neg", SILENT, 0.25, True, "regenerated"),
-    (True, "rep", SILENT, 0.4, True, "coarse"),
-    (True, "rm", SILENT, 0.0, True, "removed"),
-])
+@pytest.mark.parametrize(
+    ("voice_over", "mode", "background", "level", "is_silent", "chosen"),
+    [
+        (False, "neg", None, 0.4, False, "coarse"),
+        (True, "neg", LOUD, 0.5, False, "background"),
+        (True, "neg", SILENT, 0.25, True, "regenerated"),
+        (True, "rep", SILENT, 0.4, True, "coarse"),
+        (True, "rm", SILENT, 0.0, True, "removed"),
+    ],
+)
 def test_the_fallback_chooses(nodes, voice_over, mode, background, level, is_silent, chosen):
     output = nodes["DeepSoundSilenceFallback"].execute(voice_over, mode, COARSE, background, AGAIN)
     assert output.args[0]["waveform"].max() == pytest.approx(level)
@@ -223,16 +241,19 @@ def test_the_fallback_chooses(nodes, voice_over, mode, background, level, is_sil
     assert output.args[1:] == (is_silent, chosen)
 
 
-@pytest.mark.parametrize(("voice_over", "mode", "background", "linked", "wanted"), [
-    (False, "neg", None, True, []),
-    (True, "neg", None, True, ["background"]),
-    (True, "rm", None, True, ["background"]),
-    (True, "neg", LOUD, True, []),
-    (True, "neg", SILENT, True, ["regenerated"]),
-    (True, "neg", SILENT, False, []),
-    (True, "rep", SILENT, True, []),
-    (True, "rm", SILENT, True, []),
-])
+@pytest.mark.parametrize(
+    ("voice_over", "mode", "background", "linked", "wanted"),
+    [
+        (False, "neg", None, True, []),
+        (True, "neg", None, True, ["background"]),
+        (True, "rm", None, True, ["background"]),
+        (True, "neg", LOUD, True, []),
+        (True, "neg", SILENT, True, ["regenerated"]),
+        (True, "neg", SILENT, False, []),
+        (True, "rep", SILENT, True, []),
+        (True, "rm", SILENT, True, []),
+    ],
+)
 def test_only_what_is_needed_is_asked_for(nodes, voice_over, mode, background, linked, wanted):
     node = nodes["DeepSoundSilenceFallback"]
     inputs = {"regenerated": ["9", 0]} if linked else {}
@@ -250,10 +271,13 @@ def test_a_mode_that_is_not_on_the_menu_is_refused(nodes):
         nodes["DeepSoundSilenceFallback"].execute(False, "drop", COARSE)
 
 
-@pytest.mark.parametrize(("node_id", "arguments"), [
-    ("DeepSoundVoiceOverCoT", {"engine": "no", **JUDGE}),
-    ("DeepSoundMuxVideo", {"filename_prefix": "x", "container": "auto", "codec": "auto"}),
-])
+@pytest.mark.parametrize(
+    ("node_id", "arguments"),
+    [
+        ("DeepSoundVoiceOverCoT", {"engine": "no", **JUDGE}),
+        ("DeepSoundMuxVideo", {"filename_prefix": "x", "container": "auto", "codec": "auto"}),
+    ],
+)
 def test_a_batch_is_never_cut_to_its_first(nodes, video, node_id, arguments):
     with pytest.raises(InputError, match="a batch of 3 sounds"):
         nodes[node_id].execute(video=video, audio=sound(0.1, batch=3), **arguments)
@@ -307,9 +331,23 @@ def test_the_graph_is_kept_in_the_file(nodes, video, host):
         assert "workflow" not in container.metadata
 
 
-@pytest.mark.parametrize("prefix", [
-    "../out", "a/../../out", "/tmp/out", "a\0b", "", "sub/", "C:\\out", "..\\out", "\\out", "a\nb", "x" * 300, 7,
-])
+@pytest.mark.parametrize(
+    "prefix",
+    [
+        "../out",
+        "a/../../out",
+        "/tmp/out",
+        "a\0b",
+        "",
+        "sub/",
+        "C:\\out",
+        "..\\out",
+        "\\out",
+        "a\nb",
+        "x" * 300,
+        7,
+    ],
+)
 def test_a_prefix_outside_the_output_folder_is_refused(nodes, video, host, prefix):
     answer = nodes["DeepSoundMuxVideo"].validate_inputs(prefix)
     assert isinstance(answer, str) and "filename_prefix" in answer and "'DeepSound/video'" in answer
@@ -318,21 +356,27 @@ def test_a_prefix_outside_the_output_folder_is_refused(nodes, video, host, prefi
     assert not any((host.root / "output").iterdir())
 
 
-@pytest.mark.parametrize(("container", "codec", "reason"), [
-    ("exe", "auto", "container is 'exe'; choose one of: auto, mp4"),
-    ("auto", "mp3", "codec is 'mp3'; choose one of: auto, aac"),
-])
+@pytest.mark.parametrize(
+    ("container", "codec", "reason"),
+    [
+        ("exe", "auto", "container is 'exe'; choose one of: auto, mp4"),
+        ("auto", "mp3", "codec is 'mp3'; choose one of: auto, aac"),
+    ],
+)
 def test_a_container_or_codec_not_on_the_menu_is_refused(nodes, video, container, codec, reason):
     with pytest.raises(InputError, match=reason):
         nodes["DeepSoundMuxVideo"].execute(video, "clip", container, codec, sound(0.1))
 
 
-@pytest.mark.parametrize(("engines", "fallback", "voice_over", "final_is"), [
-    (("noise", "no", "halving"), "neg", False, "coarse"),
-    (("noise", "yes", "halving"), "neg", True, "background"),
-    (("noise", "yes", "silencing"), "rm", True, "silence"),
-    (("noise", "yes", "silencing"), "rep", True, "coarse"),
-])
+@pytest.mark.parametrize(
+    ("engines", "fallback", "voice_over", "final_is"),
+    [
+        (("noise", "no", "halving"), "neg", False, "coarse"),
+        (("noise", "yes", "halving"), "neg", True, "background"),
+        (("noise", "yes", "silencing"), "rm", True, "silence"),
+        (("noise", "yes", "silencing"), "rep", True, "coarse"),
+    ],
+)
 def test_the_pipeline_card_takes_all_steps(nodes, video, engines, fallback, voice_over, final_is):
     output = nodes["DeepSoundPipeline"].execute(video, *engines, "s4", fallback, "", "", 3, 0.0)
     final, coarse, voice, is_voice_over, reasoning = output.args
@@ -343,13 +387,17 @@ def test_the_pipeline_card_takes_all_steps(nodes, video, engines, fallback, voic
     assert "<CONCLUSION>" in reasoning and output.ui["deepsound"][0]["steps"][0].startswith("plan: ")
 
 
-@pytest.mark.parametrize("run", [
-    lambda nodes, video: nodes["DeepSoundGenerateAudio"].execute(video, "endless", "", "", 0, 0.0),
-    lambda nodes, video: judge(nodes, video, "yes"),
-    lambda nodes, video: nodes["DeepSoundMuxVideo"].execute(video, "clip", "auto", "auto", sound(0.1)),
-    lambda nodes, video: nodes["DeepSoundPipeline"].execute(
-        video, "endless", "no", "halving", "s4", "rm", "", "", 0, 0.0),
-])
+@pytest.mark.parametrize(
+    "run",
+    [
+        lambda nodes, video: nodes["DeepSoundGenerateAudio"].execute(video, "endless", "", "", 0, 0.0),
+        lambda nodes, video: judge(nodes, video, "yes"),
+        lambda nodes, video: nodes["DeepSoundMuxVideo"].execute(video, "clip", "auto", "auto", sound(0.1)),
+        lambda nodes, video: nodes["DeepSoundPipeline"].execute(
+            video, "endless", "no", "halving", "s4", "rm", "", "", 0, 0.0
+        ),
+    ],
+)
 def test_the_hosts_interruption_passes_through(nodes, video, host, run):
     host.interrupted = True
     with pytest.raises(Exception) as caught:

@@ -31,8 +31,14 @@ def sound(level, seconds=0.6, batch=1):
 
 
 def compare(nodes, **changed):
-    inputs = {"coarse": sound(0.5), "final": sound(0.2), "voice_spans": "0.1-0.3", "render": False,
-              "render_seconds": 0.0, **changed}
+    inputs = {
+        "coarse": sound(0.5),
+        "final": sound(0.2),
+        "voice_spans": "0.1-0.3",
+        "render": False,
+        "render_seconds": 0.0,
+        **changed,
+    }
     return nodes["DeepSoundCompare"].execute(**inputs)
 
 
@@ -47,8 +53,10 @@ def test_the_card_gives_a_picture_and_what_the_page_plays(host, nodes, make_vide
     (described,) = output.ui["deepsound"]
     assert [track["name"] for track in described["tracks"]] == ["coarse", "final", "voice"]
     assert described["spans_s"] == [[0.1, 0.3]] and described["notes"] == []
-    files = [described["video"]["file"], *(track[key] for track in described["tracks"]
-                                           for key in ("audio", "spectrogram"))]
+    files = [
+        described["video"]["file"],
+        *(track[key] for track in described["tracks"] for key in ("audio", "spectrogram")),
+    ]
     assert all((host.root / "temp" / name).is_file() for name in files)
 
 

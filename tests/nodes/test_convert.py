@@ -32,29 +32,40 @@ def test_there_and_back_changes_nothing(convert):
     assert torch.equal(back["waveform"], waveform) and back["sample_rate"] == 8000
 
 
-@pytest.mark.parametrize(("dtype", "value", "expected"), [
-    (torch.int16, -32768, -1.0), (torch.int16, 16384, 0.5), (torch.int32, 2**30, 0.5), (torch.uint8, 192, 0.5),
-    (torch.float64, 0.25, 0.25), (torch.float16, 0.25, 0.25), (torch.bfloat16, 0.25, 0.25),
-])
+@pytest.mark.parametrize(
+    ("dtype", "value", "expected"),
+    [
+        (torch.int16, -32768, -1.0),
+        (torch.int16, 16384, 0.5),
+        (torch.int32, 2**30, 0.5),
+        (torch.uint8, 192, 0.5),
+        (torch.float64, 0.25, 0.25),
+        (torch.float16, 0.25, 0.25),
+        (torch.bfloat16, 0.25, 0.25),
+    ],
+)
 def test_other_sample_types_are_scaled(convert, dtype, value, expected):
     sound = convert.audio_of(audio(torch.full((1, 1, 4), value, dtype=dtype)))
     assert sound.waveform.dtype == torch.float32
     assert sound.waveform.tolist() == [[expected] * 4]
 
 
-@pytest.mark.parametrize(("value", "reason"), [
-    (None, "no sound arrived"),
-    ({"sample_rate": 8000}, "no sound arrived"),
-    (audio(torch.zeros(2, 100)), r"\[batch, channels, samples\], not \[2, 100\]"),
-    (audio(torch.zeros(0, 1, 100)), r"not \[0, 1, 100\]"),
-    (audio(torch.zeros(1, 0, 100)), r"not \[1, 0, 100\]"),
-    (audio(torch.zeros(1, 1, 0)), "0 samples"),
-    (audio(torch.zeros(1, 1, 10), 0), "sample rate must be a positive whole number of Hz, not 0"),
-    (audio(torch.zeros(1, 1, 10), 44100.5), "not 44100.5"),
-    (audio(torch.zeros(1, 1, 10), float("nan")), "not nan"),
-    (audio(torch.zeros(1, 1, 10), "44100"), "not '44100'"),
-    (audio(torch.tensor([[[0.0, float("nan"), float("inf")]]])), "2 of 3 samples are not finite"),
-])
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        (None, "no sound arrived"),
+        ({"sample_rate": 8000}, "no sound arrived"),
+        (audio(torch.zeros(2, 100)), r"\[batch, channels, samples\], not \[2, 100\]"),
+        (audio(torch.zeros(0, 1, 100)), r"not \[0, 1, 100\]"),
+        (audio(torch.zeros(1, 0, 100)), r"not \[1, 0, 100\]"),
+        (audio(torch.zeros(1, 1, 0)), "0 samples"),
+        (audio(torch.zeros(1, 1, 10), 0), "sample rate must be a positive whole number of Hz, not 0"),
+        (audio(torch.zeros(1, 1, 10), 44100.5), "not 44100.5"),
+        (audio(torch.zeros(1, 1, 10), float("nan")), "not nan"),
+        (audio(torch.zeros(1, 1, 10), "44100"), "not '44100'"),
+        (audio(torch.tensor([[[0.0, float("nan"), float("inf")]]])), "2 of 3 samples are not finite"),
+    ],
+)
 def test_what_is_no_sound_is_refused_with_a_reason(convert, value, reason):
     with pytest.raises(InputError, match=f"^coarse: .*{reason}"):
         convert.audios_of(value, "coarse")

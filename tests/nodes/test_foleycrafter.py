@@ -8,13 +8,26 @@ import pytest
 import torch
 
 from deepsound.errors import EngineError, InputError
-from deepsound.runtime.residency import residency
+from deepsound.runtime.model_cache import model_cache
 from tests.generate.foleycrafter import tiny
 from tests.nodes.conftest import InterruptedByHost
 
-WORDS = {"prompt": "rain", "negative_prompt": "", "seed": 7, "duration": 0.0, "steps": 1, "cfg": 7.5,
-         "temporal_scale": 0.2, "semantic_scale": 1.0, "fps": 0.0, "takes": 1, "clip_frames": "150",
-         "precision": "auto", "offload": False, "download": False}
+WORDS = {
+    "prompt": "rain",
+    "negative_prompt": "",
+    "seed": 7,
+    "duration": 0.0,
+    "steps": 1,
+    "cfg": 7.5,
+    "temporal_scale": 0.2,
+    "semantic_scale": 1.0,
+    "fps": 0.0,
+    "takes": 1,
+    "clip_frames": "150",
+    "precision": "auto",
+    "offload": False,
+    "download": False,
+}
 
 
 @pytest.fixture
@@ -48,7 +61,7 @@ def test_a_video_gets_sound_of_its_own_length_in_comfyui_s_memory(node, video, h
     assert len(host.memory.current_loaded_models) == 6
     assert all(full and room > 0 for room, full in host.memory.loads)
     host.memory.unload_all_models()
-    assert residency().report() == []
+    assert model_cache().report() == []
     again = sound(node, video=video, offload=True)
     assert torch.equal(again["waveform"], audio["waveform"])
     assert host.memory.current_loaded_models == []
@@ -77,11 +90,16 @@ def test_video_and_images_together_are_refused(node, video):
         sound(node, video=video, images=torch.zeros(2, 8, 8, 3))
 
 
-@pytest.mark.parametrize(("changed", "message"), [
-    ({"clip_frames": "7"}, "clip_frames is '7'; choose one of: 150, 15"), ({"precision": "nf4"}, "cannot run in nf4"),
-    ({"duration": 9.0}, "past the end of the video"), ({"takes": 99}, "takes is 99"),
-    ({"temporal_scale": -1.0}, r"temporal scale is -1\.0"),
-])
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"clip_frames": "7"}, "clip_frames is '7'; choose one of: 150, 15"),
+        ({"precision": "nf4"}, "cannot run in nf4"),
+        ({"duration": 9.0}, "past the end of the video"),
+        ({"takes": 99}, "takes is 99"),
+        ({"temporal_scale": -1.0}, r"temporal scale is -1\.0"),
+    ],
+)
 def test_values_that_are_not_on_the_card_are_refused(node, video, changed, message):
     with pytest.raises(InputError, match=message):
         sound(node, video=video, **changed)
@@ -91,7 +109,7 @@ def test_the_user_s_stop_ends_it(node, video, host):
     host.interrupted = True
     with pytest.raises(InterruptedByHost):
         sound(node, video=video)
-    assert not any(row.in_use for row in residency().report())
+    assert not any(row.in_use for row in model_cache().report())
 
 
 def test_weights_that_are_nowhere_are_named_with_the_place_for_them(node, video, models):

@@ -56,11 +56,17 @@ def test_chinese_is_there_and_is_chinese():
             assert any("\u4e00" <= letter <= "\u9fff" for letter in text), f"{node_id}: {text}"
 
 
-@pytest.mark.parametrize(("words", "node_id"), [
-    ("foley", "DeepSoundPipeline"), ("sound effects", "DeepSoundGenerateAudio"),
-    ("video to audio", "DeepSoundGenerateAudio"), ("voice removal", "DeepSoundVocalSeparate"),
-    ("save video", "DeepSoundMuxVideo"), ("voice-over", "DeepSoundVoiceOverCoT"),
-])
+@pytest.mark.parametrize(
+    ("words", "node_id"),
+    [
+        ("foley", "DeepSoundPipeline"),
+        ("sound effects", "DeepSoundGenerateAudio"),
+        ("video to audio", "DeepSoundGenerateAudio"),
+        ("voice removal", "DeepSoundVocalSeparate"),
+        ("save video", "DeepSoundMuxVideo"),
+        ("voice-over", "DeepSoundVoiceOverCoT"),
+    ],
+)
 def test_what_people_type_finds_a_node(nodes, words, node_id):
     assert words in nodes[node_id].define_schema().search_aliases
 

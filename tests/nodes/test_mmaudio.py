@@ -11,14 +11,27 @@ import pytest
 import torch
 
 from deepsound.errors import EngineError, InputError
-from deepsound.runtime.features import features
-from deepsound.runtime.residency import residency
+from deepsound.runtime.feature_cache import features
+from deepsound.runtime.model_cache import model_cache
 from tests.generate.mmaudio import tiny
 from tests.nodes.conftest import InterruptedByHost
 
-WORDS = {"variant": "mmaudio_small_16k", "prompt": "rain", "negative_prompt": "", "seed": 7, "duration": 0.0,
-         "steps": 1, "cfg": 4.5, "fps": 0.0, "takes": 1, "mask_away_clip": False, "weights": "by variant",
-         "precision": "auto", "offload": False, "download": False}
+WORDS = {
+    "variant": "mmaudio_small_16k",
+    "prompt": "rain",
+    "negative_prompt": "",
+    "seed": 7,
+    "duration": 0.0,
+    "steps": 1,
+    "cfg": 4.5,
+    "fps": 0.0,
+    "takes": 1,
+    "mask_away_clip": False,
+    "weights": "by variant",
+    "precision": "auto",
+    "offload": False,
+    "download": False,
+}
 
 
 @pytest.fixture
@@ -47,7 +60,7 @@ def sound(node, **changed):
 
 
 def held() -> set[str]:
-    return {row.key.name for row in residency().report()}
+    return {row.key.name for row in model_cache().report()}
 
 
 def test_a_video_gets_sound_of_its_own_length(node, video):
@@ -131,7 +144,7 @@ def test_the_user_s_stop_ends_it(node, video, host):
     host.interrupted = True
     with pytest.raises(InterruptedByHost):
         sound(node, video=video)
-    assert not any(row.in_use for row in residency().report())
+    assert not any(row.in_use for row in model_cache().report())
 
 
 def test_files_of_one_s_own_are_on_the_menu_and_tell_what_they_are(node, video, models):
@@ -148,14 +161,17 @@ def test_weights_that_are_not_on_the_menu_are_refused(node, video, name):
         sound(node, video=video, weights=name)
 
 
-@pytest.mark.parametrize(("changed", "message"), [
-    ({"variant": "mmaudio_huge"}, "variant is 'mmaudio_huge'; choose one of: mmaudio_large_44k_v2"),
-    ({"precision": "nf4"}, "cannot run in nf4"),
-    ({"precision": "fp8"}, "precision is 'fp8'"),
-    ({"duration": 9.0}, "past the end of the video"),
-    ({"duration": 0.3}, r"at least 0\.64 s"),
-    ({"takes": 99}, "takes is 99"),
-])
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"variant": "mmaudio_huge"}, "variant is 'mmaudio_huge'; choose one of: mmaudio_large_44k_v2"),
+        ({"precision": "nf4"}, "cannot run in nf4"),
+        ({"precision": "fp8"}, "precision is 'fp8'"),
+        ({"duration": 9.0}, "past the end of the video"),
+        ({"duration": 0.3}, r"at least 0\.64 s"),
+        ({"takes": 99}, "takes is 99"),
+    ],
+)
 def test_values_that_are_not_on_the_card_are_refused(node, video, changed, message):
     with pytest.raises(InputError, match=message):
         sound(node, video=video, **changed)

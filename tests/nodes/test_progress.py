@@ -104,9 +104,16 @@ def test_an_endless_writer_does_not_flood_the_page():
     assert len(told.written[-1][0]) == 20_000
 
 
-@pytest.mark.parametrize(("seconds", "said"), [
-    (0.2, "1 s"), (89, "89 s"), (90, "2 min"), (3000, "50 min"), (4200, "1 h 10 min"),
-])
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (0.2, "1 s"),
+        (89, "89 s"),
+        (90, "2 min"),
+        (3000, "50 min"),
+        (4200, "1 h 10 min"),
+    ],
+)
 def test_lengths_of_time_are_said_plainly(seconds, said):
     from deepsound_pack_under_test.nodes.node_progress import duration
 
@@ -114,7 +121,7 @@ def test_lengths_of_time_are_said_plainly(seconds, said):
 
 
 def test_what_is_written_below_a_node_is_never_markup(pack, host):
-    from deepsound_pack_under_test.nodes import host as node_host
+    from deepsound_pack_under_test.nodes import comfy_host as node_host
 
     node_host.progress("7").say("<img onerror=x>")
     assert host.texts == [("7", "&lt;img onerror=x&gt;")]
@@ -124,7 +131,7 @@ def test_what_is_written_below_a_node_is_never_markup(pack, host):
 
 def test_peaks_are_the_loudest_of_all_channels():
     import torch
-    from deepsound_pack_under_test.nodes.reasons import peaks
+    from deepsound_pack_under_test.nodes.judgement_view import peaks
 
     from deepsound.types import Audio
 

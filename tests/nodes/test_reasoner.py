@@ -4,14 +4,19 @@ import pytest
 import torch
 
 from deepsound.errors import EngineError
-from deepsound.runtime.features import features
-from deepsound.runtime.residency import residency
+from deepsound.runtime.feature_cache import features
+from deepsound.runtime.model_cache import model_cache
 from tests.nodes.test_cards import judge
 from tests.reason.videollama2 import tiny
 
-SCRIPT = ("<SUMMARY> I look.</SUMMARY>\n", "<CAPTION> Rain, <b>and</b> a voice.</CAPTION>\n",
-          "<REASONING> I detect that the audio contains a voice-over. </REASONING>\n", "<CONCLUSION>", " A ",
-          "</CONCLUSION>")
+SCRIPT = (
+    "<SUMMARY> I look.</SUMMARY>\n",
+    "<CAPTION> Rain, <b>and</b> a voice.</CAPTION>\n",
+    "<REASONING> I detect that the audio contains a voice-over. </REASONING>\n",
+    "<CONCLUSION>",
+    " A ",
+    "</CONCLUSION>",
+)
 
 
 @pytest.fixture
@@ -33,8 +38,12 @@ def video(nodes, host, make_video):
 def test_the_judgement_comes_out_whole_and_is_shown_as_it_is_written(nodes, model, video, host):
     output = judge(nodes, video, "videollama2_cot")
     assert output.args[:2] == (True, "yes")
-    assert output.args[4:8] == ("I look.", "Rain, <b>and</b> a voice.",
-                                "I detect that the audio contains a voice-over.", "A")
+    assert output.args[4:8] == (
+        "I look.",
+        "Rain, <b>and</b> a voice.",
+        "I detect that the audio contains a voice-over.",
+        "A",
+    )
     assert output.args[8] == "".join(SCRIPT)
     written = [text for _, text in host.texts]
     assert len(written) >= 4 and not any("<b>" in text for text in written), "what a model wrote is never markup"
@@ -42,17 +51,17 @@ def test_the_judgement_comes_out_whole_and_is_shown_as_it_is_written(nodes, mode
 
 def test_the_model_lives_in_comfyui_s_memory_and_leaves_with_it(nodes, model, video, host):
     judge(nodes, video, "videollama2_cot")
-    assert host.memory.current_loaded_models and residency().report()
+    assert host.memory.current_loaded_models and model_cache().report()
     host.memory.unload_all_models()
-    assert residency().report() == []
+    assert model_cache().report() == []
 
 
 def test_the_plan_card_asks_the_model_only_when_told_to(nodes, model, video, host):
     card = nodes["DeepSoundCoTPlan"]
     (fixed,) = card.execute(video, "videollama2_cot", False, "auto", False, False).args
-    assert fixed.startswith("Step1: Generate audio") and residency().report() == []
+    assert fixed.startswith("Step1: Generate audio") and model_cache().report() == []
     (asked,) = card.execute(video, "videollama2_cot", True, "auto", False, False).args
-    assert len(asked.splitlines()) == 4 and residency().report()
+    assert len(asked.splitlines()) == 4 and model_cache().report()
 
 
 def test_a_model_that_is_not_there_is_named(nodes, model, video):
@@ -63,5 +72,13 @@ def test_a_model_that_is_not_there_is_named(nodes, model, video):
 def test_several_takes_are_refused_one_soundtrack_is_judged(nodes, model, video):
     with pytest.raises(Exception, match="a batch of 2 sounds"):
         nodes["DeepSoundVoiceOverCoT"].execute(
-            video, {"waveform": torch.zeros(2, 1, 100), "sample_rate": 16000}, "videollama2_cot", "no", True, False,
-            "auto", False, False)
+            video,
+            {"waveform": torch.zeros(2, 1, 100), "sample_rate": 16000},
+            "videollama2_cot",
+            "no",
+            True,
+            False,
+            "auto",
+            False,
+            False,
+        )

@@ -11,18 +11,34 @@ import pytest
 ROOT = Path(__file__).parents[2]
 GOLDEN = Path(__file__).with_name("schemas.json")
 NODE_IDS = [
-    "DeepSoundLoadVideo", "DeepSoundCoTPlan", "DeepSoundGenerateAudio", "DeepSoundMMAudioGenerate",
-    "DeepSoundFoleyCrafterGenerate", "DeepSoundVoiceOverCoT", "DeepSoundVocalSeparate", "DeepSoundSilenceFallback",
-    "DeepSoundMuxVideo", "DeepSoundCompare", "DeepSoundScore", "DeepSoundPipeline",
+    "DeepSoundLoadVideo",
+    "DeepSoundCoTPlan",
+    "DeepSoundGenerateAudio",
+    "DeepSoundMMAudioGenerate",
+    "DeepSoundFoleyCrafterGenerate",
+    "DeepSoundVoiceOverCoT",
+    "DeepSoundVocalSeparate",
+    "DeepSoundSilenceFallback",
+    "DeepSoundMuxVideo",
+    "DeepSoundCompare",
+    "DeepSoundScore",
+    "DeepSoundPipeline",
 ]
 
 
 def described(schema) -> dict:
     """What a saved workflow depends on."""
     return {
-        "inputs": [{"id": item.id, "type": item.io_type, "default": item.keywords.get("default"),
-                    "optional": item.keywords.get("optional", False), "lazy": item.keywords.get("lazy", False)}
-                   for item in schema.inputs],
+        "inputs": [
+            {
+                "id": item.id,
+                "type": item.io_type,
+                "default": item.keywords.get("default"),
+                "optional": item.keywords.get("optional", False),
+                "lazy": item.keywords.get("lazy", False),
+            }
+            for item in schema.inputs
+        ],
         "outputs": [{"id": item.id, "type": item.io_type} for item in schema.outputs],
         "is_output_node": schema.is_output_node,
     }
@@ -38,7 +54,8 @@ def test_schemas_are_as_workflows_know_them(nodes):
         GOLDEN.write_text(json.dumps(found, indent=1) + "\n")
     assert found == json.loads(GOLDEN.read_text()), (
         "a node's contract changed and saved workflows may break; if that is meant, run this test once with "
-        "DEEPSOUND_WRITE_SCHEMAS=1 and read the difference")
+        "DEEPSOUND_WRITE_SCHEMAS=1 and read the difference"
+    )
 
 
 @pytest.mark.parametrize("node_id", NODE_IDS)
@@ -108,20 +125,24 @@ def test_chinese_covers_every_text(nodes):
 
 
 def test_importing_the_root_without_comfyui_is_harmless():
-    code = ("import importlib.util, sys; "
-            f"spec = importlib.util.spec_from_file_location('pack', {str(ROOT / '__init__.py')!r}, "
-            f"submodule_search_locations=[{str(ROOT)!r}]); "
-            "pack = importlib.util.module_from_spec(spec); sys.modules['pack'] = pack; spec.loader.exec_module(pack); "
-            "assert callable(pack.comfy_entrypoint) and pack.WEB_DIRECTORY == './web'; "
-            "assert not {'torch', 'comfy_api', 'deepsound', 'numpy'} & set(sys.modules)")
+    code = (
+        "import importlib.util, sys; "
+        f"spec = importlib.util.spec_from_file_location('pack', {str(ROOT / '__init__.py')!r}, "
+        f"submodule_search_locations=[{str(ROOT)!r}]); "
+        "pack = importlib.util.module_from_spec(spec); sys.modules['pack'] = pack; spec.loader.exec_module(pack); "
+        "assert callable(pack.comfy_entrypoint) and pack.WEB_DIRECTORY == './web'; "
+        "assert not {'torch', 'comfy_api', 'deepsound', 'numpy'} & set(sys.modules)"
+    )
     subprocess.run([sys.executable, "-I", "-c", code], check=True, cwd="/")
 
 
 def test_the_library_is_found_beside_the_pack_without_touching_sys_path(tmp_path):
-    code = ("import importlib.util, sys; "
-            f"spec = importlib.util.spec_from_file_location('pack', {str(ROOT / '__init__.py')!r}, "
-            f"submodule_search_locations=[{str(ROOT)!r}]); "
-            "pack = importlib.util.module_from_spec(spec); spec.loader.exec_module(pack); before = list(sys.path); "
-            "pack._adopt_library(); import deepsound.errors; "
-            f"assert deepsound.__file__.startswith({str(ROOT)!r}), deepsound.__file__; assert sys.path == before")
+    code = (
+        "import importlib.util, sys; "
+        f"spec = importlib.util.spec_from_file_location('pack', {str(ROOT / '__init__.py')!r}, "
+        f"submodule_search_locations=[{str(ROOT)!r}]); "
+        "pack = importlib.util.module_from_spec(spec); spec.loader.exec_module(pack); before = list(sys.path); "
+        "pack._adopt_library(); import deepsound.errors; "
+        f"assert deepsound.__file__.startswith({str(ROOT)!r}), deepsound.__file__; assert sys.path == before"
+    )
     subprocess.run([sys.executable, "-I", "-c", code], check=True, cwd=tmp_path)

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from deepsound.errors import EngineError
-from deepsound.runtime.residency import residency
+from deepsound.runtime.model_cache import model_cache
 from tests.nodes.conftest import InterruptedByHost
 from tests.separate.small import write
 
@@ -16,7 +16,7 @@ def card(nodes, host, monkeypatch, tmp_path):
     """The card, on a host whose models folder is its own, with nothing held in memory."""
     for name in ("HF_HOME", "HF_HUB_CACHE", "DEEPSOUND_HOME", "COMFYUI_PATH"):
         monkeypatch.setenv(name, str(tmp_path / "nothing here"))
-    residency().unload()
+    model_cache().unload()
     return nodes["DeepSoundVocalSeparate"]
 
 
@@ -30,21 +30,24 @@ def sound(channels: int, samples: int = 44_100, items: int = 1, rate: int = 44_1
     return {"waveform": 0.2 * torch.randn(items, channels, samples, generator=generator), "sample_rate": rate}
 
 
-@pytest.mark.parametrize("mix", [sound(1), sound(2, items=2), sound(6, 20_000), sound(2, 1), sound(1, 8000, rate=8000)],
-                         ids=["mono", "batch", "5.1", "one sample", "8 kHz"])
+@pytest.mark.parametrize(
+    "mix",
+    [sound(1), sound(2, items=2), sound(6, 20_000), sound(2, 1), sound(1, 8000, rate=8000)],
+    ids=["mono", "batch", "5.1", "one sample", "8 kHz"],
+)
 def test_both_stems_are_like_the_sound_and_add_up_to_it(card, checkpoint, mix):
     background, voice = card.execute(mix, "bs_roformer", True).args
     for stem in (background, voice):
         assert stem["waveform"].shape == mix["waveform"].shape and stem["sample_rate"] == mix["sample_rate"]
     assert torch.allclose(background["waveform"] + voice["waveform"], mix["waveform"], atol=1e-6)
-    assert {row.key.name for row in residency().report()} == {"bs_roformer"}
+    assert {row.key.name for row in model_cache().report()} == {"bs_roformer"}
 
 
 def test_switched_off_it_loads_no_network(card, checkpoint):
     mix = sound(2)
     background, voice = card.execute(mix, "bs_roformer", False).args
     assert torch.equal(background["waveform"], mix["waveform"]) and not voice["waveform"].any()
-    assert not residency().report()
+    assert not model_cache().report()
 
 
 def test_weights_that_are_nowhere_are_named(card):

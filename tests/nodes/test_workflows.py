@@ -43,8 +43,11 @@ def to_api(workflow: dict, schemas: dict) -> dict:
             continue
         names = widget_names(schemas[node["type"]])
         inputs = {name: value for name, value in zip(names, node["widgets_values"], strict=True) if name}
-        inputs |= {item["name"]: [str(links[item["link"]][1]), links[item["link"]][2]]
-                   for item in node["inputs"] if item["link"] is not None}
+        inputs |= {
+            item["name"]: [str(links[item["link"]][1]), links[item["link"]][2]]
+            for item in node["inputs"]
+            if item["link"] is not None
+        }
         prompt[str(node["id"])] = {"inputs": inputs, "class_type": node["type"], "_meta": {"title": node["title"]}}
     return prompt
 
@@ -78,8 +81,9 @@ def test_links_join_sockets_that_exist_and_fit(schemas, name):
     for link_id, source, output, target, slot, kind in workflow["links"]:
         assert link_id in nodes[source]["outputs"][output]["links"] and nodes[target]["inputs"][slot]["link"] == link_id
         made = schemas[nodes[source]["type"]].outputs[output]
-        taken = next(item for item in schemas[nodes[target]["type"]].inputs
-                     if item.id == nodes[target]["inputs"][slot]["name"])
+        taken = next(
+            item for item in schemas[nodes[target]["type"]].inputs if item.id == nodes[target]["inputs"][slot]["name"]
+        )
         assert made.io_type == kind and taken.io_type in (kind, "*")
 
 
@@ -101,8 +105,9 @@ def test_every_required_input_is_there_and_every_value_is_allowed(schemas, name)
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_clips_it_names_are_in_the_examples(schemas, name):
-    files = [node["inputs"]["file"] for node in read(FOLDER / "api" / f"{name}.json").values()
-             if "file" in node["inputs"]]
+    files = [
+        node["inputs"]["file"] for node in read(FOLDER / "api" / f"{name}.json").values() if "file" in node["inputs"]
+    ]
     assert all((ROOT / "demo" / file).is_file() for file in files)
 
 
@@ -112,18 +117,26 @@ def test_it_explains_itself_and_names_the_licence_of_every_weight(name):
     words = " ".join(node["widgets_values"][0] for node in workflow["nodes"] if node["type"] == NOTE)
     assert words.startswith("## ")
     values = {value for node in workflow["nodes"] for value in node["widgets_values"] if isinstance(value, str)}
-    needed = [row for row in read(ROOT / "deepsound" / "weights" / "catalogue.json")["weights"]
-              if values & set(row["engines"])]
+    needed = [
+        row
+        for row in read(ROOT / "deepsound" / "weights" / "catalogue.json")["weights"]
+        if values & set(row["engines"])
+    ]
     for row in needed:
-        licence = {"apple-amlr": "Apple's research licence", "CC-BY-NC-4.0": "CC-BY-NC 4.0",
-                   "not stated": "licence is stated"}.get(row["licence"]["name"], row["licence"]["name"])
+        licence = {
+            "apple-amlr": "Apple's research licence",
+            "CC-BY-NC-4.0": "CC-BY-NC 4.0",
+            "not stated": "licence is stated",
+        }.get(row["licence"]["name"], row["licence"]["name"])
         assert licence in words, f"{row['id']} is under {licence}"
     assert needed or "Needs no weights" in words
 
 
 def boxes(rows: list[dict]) -> list[tuple]:
-    return [(row["pos"][0], row["pos"][1] - TITLE_HEIGHT, row["pos"][0] + row["size"][0],
-             row["pos"][1] + row["size"][1]) for row in rows]
+    return [
+        (row["pos"][0], row["pos"][1] - TITLE_HEIGHT, row["pos"][0] + row["size"][0], row["pos"][1] + row["size"][1])
+        for row in rows
+    ]
 
 
 def overlap(one: tuple, other: tuple) -> bool:
@@ -134,10 +147,12 @@ def overlap(one: tuple, other: tuple) -> bool:
 def test_nothing_overlaps_and_every_card_is_in_one_group(name):
     workflow = read(FOLDER / f"{name}.json")
     cards = boxes(workflow["nodes"])
-    frames = [(left, top, left + width, top + height)
-              for left, top, width, height in (group["bounding"] for group in workflow["groups"])]
+    frames = [
+        (left, top, left + width, top + height)
+        for left, top, width, height in (group["bounding"] for group in workflow["groups"])
+    ]
     for rows in (cards, frames):
-        assert not any(overlap(one, other) for index, one in enumerate(rows) for other in rows[index + 1:])
+        assert not any(overlap(one, other) for index, one in enumerate(rows) for other in rows[index + 1 :])
     for card in cards:
         around = [frame for frame in frames if overlap(card, frame)]
         assert len(around) == 1

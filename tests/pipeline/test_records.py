@@ -26,14 +26,21 @@ def run(video, folder, reasoner="yes", separator="halving", generator="noise", *
 def test_files_are_named_as_the_original_names_them(make_video, tmp_path):
     out = tmp_path / "out"
     result = run(make_video("bang.mp4"), out, separator="silencing", fallback="neg")
-    assert names_in(out) == ["bang.mp4", "bang.neg.wav", "bang.result.json", "bang.step1.wav", "bang.step3.wav",
-                             "bang.wav"]
+    assert names_in(out) == [
+        "bang.mp4",
+        "bang.neg.wav",
+        "bang.result.json",
+        "bang.step1.wav",
+        "bang.step3.wav",
+        "bang.wav",
+    ]
     assert result.final_video_path == out / "bang.mp4"
 
 
 def test_the_record_keeps_the_original_fields_and_adds_its_own(make_video, tmp_path):
-    result = run(make_video("bang.mp4"), tmp_path / "out", separator="silencing", fallback="rep", prompt="clang",
-                 seed=5)
+    result = run(
+        make_video("bang.mp4"), tmp_path / "out", separator="silencing", fallback="rep", prompt="clang", seed=5
+    )
     record = json.loads(result.result_path.read_text())
     assert record == json.loads(json.dumps(result.to_json()))
     assert record["step1_audio_path"] == str(tmp_path / "out" / "bang.step1.wav")
@@ -108,7 +115,7 @@ def full_disk(video, out, monkeypatch):
     def no_space(audio, path):
         raise OutputError(f"Cannot write {path}: the disk is full; free some space or choose another folder.")
 
-    monkeypatch.setattr("deepsound.records.write_wav", no_space)
+    monkeypatch.setattr("deepsound.outputs.write_wav", no_space)
     with pytest.raises(OutputError, match="disk is full"):
         run(video, out)
 

@@ -29,15 +29,37 @@ def installed(tmp_path_factory) -> Path:
         (source / path).write_text(text, encoding="utf-8")
     packages = sorted(folder for folder in source.iterdir() if folder.is_dir())
     done = subprocess.run(
-        [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--no-index",
-         "--disable-pip-version-check", "--target", target, *packages], capture_output=True, text=True, check=False)
+        [
+            sys.executable,
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--no-deps",
+            "--no-build-isolation",
+            "--no-index",
+            "--disable-pip-version-check",
+            "--target",
+            target,
+            *packages,
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     return target
 
 
 def run_cli(site, *arguments):
-    return subprocess.run([sys.executable, "-m", "deepsound", *map(str, arguments)], capture_output=True, text=True,
-                          timeout=120, check=False, env={**os.environ, "PYTHONPATH": str(site)})
+    return subprocess.run(
+        [sys.executable, "-m", "deepsound", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(site)},
+    )
 
 
 def getting_brighter(index):
@@ -54,13 +76,30 @@ def test_the_generator_example_is_short_and_whole():
 
 def test_the_examples_are_listed_and_run(installed, make_video, tmp_path):
     clip = make_video("clip.mp4", seconds=1.0, fps=10, paint=getting_brighter)
-    done = run_cli(installed, "run", clip, "--generator", "hum", "--reasoner", "always_yes", "--separator", "side_only",
-                   "--plan", "model", "-o", tmp_path / "out", "--json")
+    done = run_cli(
+        installed,
+        "run",
+        clip,
+        "--generator",
+        "hum",
+        "--reasoner",
+        "always_yes",
+        "--separator",
+        "side_only",
+        "--plan",
+        "model",
+        "-o",
+        tmp_path / "out",
+        "--json",
+    )
     assert done.returncode == 0, done.stderr
     assert "Every sound is taken for voice-over" in done.stderr
     record = json.loads(done.stdout)
     assert {step: choice["name"] for step, choice in record["engines"].items()} == {
-        "generator": "hum", "reasoner": "always_yes", "separator": "side_only"}
+        "generator": "hum",
+        "reasoner": "always_yes",
+        "separator": "side_only",
+    }
     assert record["verdict"] == "yes" and record["final_from"] == "background"
     sound = decode_audio(record["final_audio_path"])
     samples = sound.numpy()[0]

@@ -155,10 +155,24 @@ class Bare:
 '''
 
 GENERATORS = {
-    "fine": "Fine", "bad_start": "BadStart", "bad_configure": "BadConfigure", "raises": "Raises", "quits": "Quits",
-    "says": "Says", "unreadable": "Unreadable", "sideways": "Sideways", "batched": "Batched", "empty": "Empty",
-    "array": "Array", "half_rate": "HalfRate", "infinite": "Infinite", "bad_views": "BadViews",
-    "bad_files": "BadFiles", "no_method": "NoMethod", "swallows": "Swallows", "missing": "NoSuchClass",
+    "fine": "Fine",
+    "bad_start": "BadStart",
+    "bad_configure": "BadConfigure",
+    "raises": "Raises",
+    "quits": "Quits",
+    "says": "Says",
+    "unreadable": "Unreadable",
+    "sideways": "Sideways",
+    "batched": "Batched",
+    "empty": "Empty",
+    "array": "Array",
+    "half_rate": "HalfRate",
+    "infinite": "Infinite",
+    "bad_views": "BadViews",
+    "bad_files": "BadFiles",
+    "no_method": "NoMethod",
+    "swallows": "Swallows",
+    "missing": "NoSuchClass",
     "draft": "Fine",
 }
 REASONERS = {"text_plan": "TextPlan", "text_verdict": "TextVerdict", "no_spans": "NoSpans", "bad_prefer": "BadPrefer"}
@@ -181,9 +195,18 @@ def group(kind, module, rows):
 def faulty(tmp_path, monkeypatch):
     """The distribution `faulty-pack 1.2` on the path, and one whose module cannot be imported."""
     site = tmp_path / "site"
-    distribution(site, "faulty-pack", "\n".join((
-        group("generator", "faulty_pack", GENERATORS), group("reasoner", "faulty_pack", REASONERS),
-        group("separator", "faulty_pack", SEPARATORS))), "broken [in] every way")
+    distribution(
+        site,
+        "faulty-pack",
+        "\n".join(
+            (
+                group("generator", "faulty_pack", GENERATORS),
+                group("reasoner", "faulty_pack", REASONERS),
+                group("separator", "faulty_pack", SEPARATORS),
+            )
+        ),
+        "broken [in] every way",
+    )
     distribution(site, "unimportable", "[deepsound.generators]\nbroken = unimportable:X\nodd = nonsense\nempty =\n")
     (site / "faulty_pack.py").write_text(textwrap.dedent(MODULE))
     (site / "unimportable.py").write_text("raise OSError('libmagic.so cannot be found')\n")
@@ -209,25 +232,28 @@ def generate(name, clip, progress=Progress()):
     return audio
 
 
-@pytest.mark.parametrize(("name", "message"), [
-    ("broken", "OSError: libmagic.so cannot be found"),
-    ("odd", "cannot be loaded from nonsense"),
-    ("missing", "has no attribute 'NoSuchClass'"),
-    ("bad_start", "RuntimeError: no licence"),
-    ("bad_configure", "KeyError: 'device'"),
-    ("no_method", "has no generate()"),
-    ("raises", "IndexError: list index out of range"),
-    ("quits", "SystemExit: 0"),
-    ("says", "The prompt is empty; write one"),
-    ("sideways", "waveform of shape [16000, 2]"),
-    ("batched", "not [1, 1, 16000]"),
-    ("empty", "waveform of shape [1, 0]"),
-    ("array", "returned ndarray where Audio is due"),
-    ("half_rate", "sample rate of 22050.5"),
-    ("infinite", "are not finite"),
-    ("bad_views", "returned str in views"),
-    ("bad_files", "returned list in files()"),
-])
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("broken", "OSError: libmagic.so cannot be found"),
+        ("odd", "cannot be loaded from nonsense"),
+        ("missing", "has no attribute 'NoSuchClass'"),
+        ("bad_start", "RuntimeError: no licence"),
+        ("bad_configure", "KeyError: 'device'"),
+        ("no_method", "has no generate()"),
+        ("raises", "IndexError: list index out of range"),
+        ("quits", "SystemExit: 0"),
+        ("says", "The prompt is empty; write one"),
+        ("sideways", "waveform of shape [16000, 2]"),
+        ("batched", "not [1, 1, 16000]"),
+        ("empty", "waveform of shape [1, 0]"),
+        ("array", "returned ndarray where Audio is due"),
+        ("half_rate", "sample rate of 22050.5"),
+        ("infinite", "are not finite"),
+        ("bad_views", "returned str in views"),
+        ("bad_files", "returned list in files()"),
+    ],
+)
 def test_a_generator_that_breaks_its_contract_is_named_with_its_package(faulty, clip, name, message):
     with pytest.raises(EngineError) as raised:
         generate(name, clip)
@@ -238,11 +264,14 @@ def test_a_generator_that_breaks_its_contract_is_named_with_its_package(faulty, 
     assert engines.generator("draft") is not None
 
 
-@pytest.mark.parametrize(("name", "planned", "judged"), [
-    ("text_plan", "returned str where Plan is due", "returned bool where Judgement is due"),
-    ("text_verdict", "returned str in Plan.steps", "returned str in Judgement.verdict where Verdict is due"),
-    ("no_spans", "returned int in Plan.steps", "returned tuple in Judgement.voice_spans where Span is due"),
-])
+@pytest.mark.parametrize(
+    ("name", "planned", "judged"),
+    [
+        ("text_plan", "returned str where Plan is due", "returned bool where Judgement is due"),
+        ("text_verdict", "returned str in Plan.steps", "returned str in Judgement.verdict where Verdict is due"),
+        ("no_spans", "returned int in Plan.steps", "returned tuple in Judgement.voice_spans where Span is due"),
+    ],
+)
 def test_a_reasoner_that_breaks_its_contract_is_named(faulty, clip, tone, name, planned, judged):
     engine = engines.reasoner(name)
     with pytest.raises(EngineError, match=f"'{name}' of faulty-pack 1.2.*{planned}"):
@@ -256,10 +285,14 @@ def test_preferences_that_are_refused_are_an_error_that_names_the_reasoner(fault
         engines.reasoner("bad_prefer", preferences=Preferences(model_plan=True))
 
 
-@pytest.mark.parametrize(("name", "message"), [
-    ("nothing", "returned NoneType where Stems is due"), ("resampled", "at 8000 Hz for a mix of"),
-    ("bare", "returned Tensor where Audio is due"),
-])
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("nothing", "returned NoneType where Stems is due"),
+        ("resampled", "at 8000 Hz for a mix of"),
+        ("bare", "returned Tensor where Audio is due"),
+    ],
+)
 def test_a_separator_that_breaks_its_contract_is_named(faulty, tone, name, message):
     with pytest.raises(EngineError, match=f"'{name}' of faulty-pack 1.2.*{message}"):
         engines.separator(name).separate(tone(), Progress())

@@ -10,7 +10,7 @@ import pytest
 from deepsound.errors import Cancelled, EngineError
 from deepsound.media.clip import Clip
 from deepsound.media.views import Still, UniformFrames
-from deepsound.reason.people import PeopleSettings, people_in
+from deepsound.reason.person_detection import PeopleSettings, people_in
 from deepsound.runtime.progress import CancelToken, Progress
 
 cv2 = pytest.importorskip("cv2")
@@ -34,7 +34,7 @@ def with_face(astronaut: np.ndarray, face: int, mirrored: bool = False) -> np.nd
     person = cv2.resize(astronaut, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     person = np.ascontiguousarray(person[:480, :640, :])
     picture = landscape(1)
-    picture[:person.shape[0], :person.shape[1]] = person
+    picture[: person.shape[0], : person.shape[1]] = person
     return np.ascontiguousarray(picture[:, ::-1]) if mirrored else picture
 
 
@@ -103,7 +103,7 @@ def test_nobody_in_the_storm(tornado: Path) -> None:
 
 def test_a_body_must_be_seen_more_than_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """The detector's own answer is replaced: what is tested is what becomes of it."""
-    from deepsound.reason import people
+    from deepsound.reason import person_detection as people
 
     monkeypatch.setattr(people._Detectors, "_bodies", lambda self, picture: iter([("body", (5, 5, 64, 128), 1.5)]))
     still = landscape(2)

@@ -20,9 +20,10 @@ QUIET = Progress()
 @pytest.fixture
 def face_clip(make_video, astronaut: np.ndarray) -> Clip:
     """Two seconds in which the photograph drifts through the picture."""
+
     def paint(index: int) -> np.ndarray:
         picture = np.full((360, 640, 3), 90, np.uint8)
-        picture[:, 40 + index:400 + index] = astronaut[60:420, 60:420]
+        picture[:, 40 + index : 400 + index] = astronaut[60:420, 60:420]
         return picture
 
     return Clip.open(make_video("face.mp4", size=(640, 360), fps=10, seconds=2.0, paint=paint))
@@ -39,10 +40,12 @@ def test_yes_narration_over_a_storm(storm_clip, storm, speech, mixed) -> None:
     assert judgement.voice_spans and not judgement.people_times_s
     assert judgement.thought.conclusion == "A. Yes"
     assert judgement.thought.caption.endswith(
-        "The video shows there are no people in the video. There is the sound of people in the audio.")
+        "The video shows there are no people in the video. There is the sound of people in the audio."
+    )
     assert judgement.thought.reasoning == (
         "There are no people in the video. There is the sound of people in the audio. "
-        "I detect that the audio contains a voice-over.")
+        "I detect that the audio contains a voice-over."
+    )
 
 
 def test_no1_a_storm_alone(storm_clip, storm) -> None:
@@ -82,7 +85,8 @@ def test_the_plan_is_the_published_one(storm_clip) -> None:
         "Step1: Generate audio from video.\n"
         "Step2: Given a video and its generated audio, determine whether the audio contains voice-over.\n"
         "Step3: Remove voice-over from audio.\n"
-        "Step4: Determine whether the audio is silent.")
+        "Step4: Determine whether the audio is silent."
+    )
 
 
 def test_one_decoding_pass_serves_the_judge(storm_clip, storm) -> None:
@@ -96,8 +100,11 @@ def test_one_decoding_pass_serves_the_judge(storm_clip, storm) -> None:
 
 def test_progress_only_grows(storm_clip, storm) -> None:
     shares: list[float] = []
-    RulesReasoner().judge(storm_clip, storm, Progress(
-        on_event=lambda event: shares.append(event.fraction) if event.fraction is not None else None))
+    RulesReasoner().judge(
+        storm_clip,
+        storm,
+        Progress(on_event=lambda event: shares.append(event.fraction) if event.fraction is not None else None),
+    )
     assert shares == sorted(shares) and shares[-1] == 1.0 and len(shares) > 16
 
 

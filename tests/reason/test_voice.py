@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from deepsound.errors import Cancelled, EngineError, InputError
-from deepsound.media import voice
+from deepsound.media import vad as voice
 from deepsound.media.audio import decode_audio
-from deepsound.media.voice import VoiceActivity, VoiceSettings, spans_of, voice_probabilities, voice_spans
+from deepsound.media.vad import VoiceActivity, VoiceSettings, spans_of, voice_probabilities, voice_spans
 from deepsound.runtime.progress import CancelToken, Progress
 from deepsound.types import Audio, Span
 
@@ -54,7 +54,7 @@ def birds() -> np.ndarray:
 
 def clicks() -> np.ndarray:
     out = np.zeros_like(T)
-    out[::RATE // 3] = 0.9
+    out[:: RATE // 3] = 0.9
     return out
 
 
@@ -123,15 +123,16 @@ def test_any_rate_gives_the_same_spans(speech, rate: int) -> None:
 
 @pytest.mark.parametrize("decibels", [-30, -60, -75])
 def test_quiet_speech_is_heard_as_well_as_loud(speech, decibels: int) -> None:
-    loud, quiet = (voice_spans(Audio(speech(16000).waveform * 10 ** (level / 20), 16000), QUIET)
-                   for level in (0, decibels))
+    loud, quiet = (
+        voice_spans(Audio(speech(16000).waveform * 10 ** (level / 20), 16000), QUIET) for level in (0, decibels)
+    )
     assert sum(s.duration_s for s in quiet) == pytest.approx(sum(s.duration_s for s in loud), rel=0.1)
 
 
 def test_a_voice_in_one_channel_is_found(speech, noise) -> None:
     bed = noise(seconds=8.0, rate=16000, channels=6, level=0.05).numpy()
-    words = speech(16000).numpy()[0, :bed.shape[1]]
-    bed[2, :len(words)] += words
+    words = speech(16000).numpy()[0, : bed.shape[1]]
+    bed[2, : len(words)] += words
     assert sum(s.duration_s for s in voice_spans(Audio.from_numpy(bed, 16000), QUIET)) > 4
 
 

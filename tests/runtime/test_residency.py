@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from deepsound.runtime.residency import NetworkKey, Residency, bytes_of
+from deepsound.runtime.model_cache import ModelCache, NetworkKey, bytes_of
 
 CPU = torch.device("cpu")
 # Only a name here: the placements of these tests move nothing.
@@ -35,17 +35,17 @@ class FakePlacement:
     def preferred_device(self) -> torch.device:
         return CPU
 
-    def bring(self, network: nn.Module, device: torch.device, working_bytes: int) -> None:
-        self.notes.append(("bring", id(network), working_bytes))
+    def load(self, network: nn.Module, device: torch.device, working_bytes: int) -> None:
+        self.notes.append(("load", id(network), working_bytes))
         if network not in self.on_device:
             self.on_device.append(network)
 
-    def take_off(self, network: nn.Module) -> None:
+    def offload(self, network: nn.Module) -> None:
         self.notes.append(("take off", id(network), 0))
         self.on_device = [other for other in self.on_device if other is not network]
 
-    def forget(self, network: nn.Module) -> None:
-        self.notes.append(("forget", id(network), 0))
+    def release(self, network: nn.Module) -> None:
+        self.notes.append(("release", id(network), 0))
         self.on_device = [other for other in self.on_device if other is not network]
 
     def free_bytes(self, device: torch.device) -> int | None:
@@ -55,13 +55,13 @@ class FakePlacement:
         self.lose = lost
 
 
-def use(cache: Residency, name: str, kilobytes: int = 1, device: torch.device = CPU, **options) -> nn.Module:
+def use(cache: ModelCache, name: str, kilobytes: int = 1, device: torch.device = CPU, **options) -> nn.Module:
     with cache.use(key(name), lambda: network(kilobytes), device, **options) as held:
         return held
 
 
 def test_a_network_is_built_once_and_is_ready_to_run() -> None:
-    cache = Residency(1 << 20)
+    cache = ModelCache(1 << 20)
     first = use(cache, "a")
     assert use(cache, "a") is first
     assert not first.training
@@ -69,7 +69,7 @@ def test_a_network_is_built_once_and_is_ready_to_run() -> None:
 
 
 def test_two_threads_never_build_the_same_network_twice() -> None:
-    cache, built, seen = Residency(1 << 20), [], []
+    cache, built, seen = ModelCache(1 << 20), [], []
 
     def build() -> nn.Module:
         time.sleep(0.05)
@@ -90,7 +90,7 @@ def test_two_threads_never_build_the_same_network_twice() -> None:
 
 
 def test_building_one_network_does_not_wait_for_another() -> None:
-    cache, first_runs, let_go = Residency(1 << 20), threading.Event(), threading.Event()
+    cache, first_runs, let_go = ModelCache(1 << 20), threading.Event(), threading.Event()
 
     def slow() -> nn.Module:
         first_runs.set()
@@ -107,7 +107,7 @@ def test_building_one_network_does_not_wait_for_another() -> None:
 
 
 def test_the_least_recently_used_goes_first_when_the_budget_is_spent() -> None:
-    cache = Residency(3 * KILOBYTE)
+    cache = ModelCache(3 * KILOBYTE)
     for name in "abc":
         use(cache, name)
     use(cache, "a")
@@ -116,7 +116,7 @@ def test_the_least_recently_used_goes_first_when_the_budget_is_spent() -> None:
 
 
 def test_what_is_in_use_is_never_dropped_even_over_budget() -> None:
-    cache = Residency(KILOBYTE)
+    cache = ModelCache(KILOBYTE)
     with cache.use(key("a"), network, CPU) as held:
         use(cache, "b", kilobytes=4)
         assert cache.holds(key("a"))
@@ -129,7 +129,7 @@ def test_what_is_in_use_is_never_dropped_even_over_budget() -> None:
 
 
 def test_a_network_that_cannot_be_built_leaves_nothing_behind() -> None:
-    cache = Residency(1 << 20)
+    cache = ModelCache(1 << 20)
 
     def fail() -> nn.Module:
         raise OSError("no such file")
@@ -141,14 +141,14 @@ def test_a_network_that_cannot_be_built_leaves_nothing_behind() -> None:
 
 
 def test_offload_in_host_memory_lets_go() -> None:
-    cache = Residency(1 << 20)
+    cache = ModelCache(1 << 20)
     use(cache, "a", offload=True)
     assert not cache.holds(key("a"))
 
 
 def test_offload_keeps_the_host_copy_of_what_ran_on_a_device() -> None:
     placement = FakePlacement()
-    cache = Residency(1 << 20, placement)
+    cache = ModelCache(1 << 20, placement)
     held = use(cache, "a", device=GPU, offload=True)
     assert placement.on_device == []
     assert use(cache, "a", device=GPU) is held
@@ -156,7 +156,7 @@ def test_offload_keeps_the_host_copy_of_what_ran_on_a_device() -> None:
 
 def test_room_on_a_device_is_made_by_moving_idle_networks_off_it() -> None:
     placement = FakePlacement(device_bytes=(256 << 20) + 3 * KILOBYTE)
-    cache = Residency(1 << 30, placement)
+    cache = ModelCache(1 << 30, placement)
     first = use(cache, "a", device=GPU)
     for name in "bc":
         use(cache, name, device=GPU)
@@ -169,7 +169,7 @@ def test_room_on_a_device_is_made_by_moving_idle_networks_off_it() -> None:
 
 def test_what_the_host_takes_away_is_let_go_of() -> None:
     placement = FakePlacement()
-    cache = Residency(1 << 20, placement)
+    cache = ModelCache(1 << 20, placement)
     held = use(cache, "a")
     use(cache, "b")
     placement.lose(held)
@@ -178,7 +178,7 @@ def test_what_the_host_takes_away_is_let_go_of() -> None:
 
 def test_losing_a_network_while_it_runs_does_not_harm_the_next_one() -> None:
     placement = FakePlacement()
-    cache = Residency(1 << 20, placement)
+    cache = ModelCache(1 << 20, placement)
     with cache.use(key("a"), network, CPU, offload=True) as running:
         placement.lose(running)
         again = use(cache, "a")
@@ -187,12 +187,14 @@ def test_losing_a_network_while_it_runs_does_not_harm_the_next_one() -> None:
 
 
 def test_the_report_says_what_is_held_most_recent_first() -> None:
-    cache = Residency(1 << 20)
+    cache = ModelCache(1 << 20)
     use(cache, "a")
     use(cache, "b", kilobytes=2)
     rows = cache.report()
     assert [(row.key.name, row.bytes, row.device, row.in_use) for row in rows] == [
-        ("b", 2 * KILOBYTE, "cpu", False), ("a", KILOBYTE, "cpu", False)]
+        ("b", 2 * KILOBYTE, "cpu", False),
+        ("a", KILOBYTE, "cpu", False),
+    ]
 
 
 def test_a_file_that_changes_is_another_network(tmp_path: Path) -> None:

@@ -10,9 +10,9 @@ from torch import nn
 
 from deepsound.errors import Cancelled, EngineError, InputError
 from deepsound.runtime.execution import Execution, torch_device, torch_dtype
-from deepsound.runtime.features import FeatureCache, digest_of
+from deepsound.runtime.feature_cache import FeatureCache, digest_of
 from deepsound.runtime.interruption import interruptible
-from deepsound.runtime.memory import is_out_of_memory, with_less_memory
+from deepsound.runtime.memory import is_out_of_memory, retry_on_oom
 from deepsound.runtime.progress import CancelToken
 
 
@@ -92,10 +92,19 @@ def out_of_memory() -> RuntimeError:
     return torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB")
 
 
-@pytest.mark.parametrize(("error", "expected"), [
-    (out_of_memory(), True), (MemoryError(), True),
-    (RuntimeError("[enforce fail at alloc_cpu.cpp:121] err == 0. DefaultCPUAllocator: can't allocate memory"), True),
-    (RuntimeError("mat1 and mat2 shapes cannot be multiplied"), False), (ValueError("out of memory"), False)])
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (out_of_memory(), True),
+        (MemoryError(), True),
+        (
+            RuntimeError("[enforce fail at alloc_cpu.cpp:121] err == 0. DefaultCPUAllocator: can't allocate memory"),
+            True,
+        ),
+        (RuntimeError("mat1 and mat2 shapes cannot be multiplied"), False),
+        (ValueError("out of memory"), False),
+    ],
+)
 def test_out_of_memory_is_told_from_other_errors(error: BaseException, expected: bool) -> None:
     assert is_out_of_memory(error) is expected
 
@@ -109,7 +118,7 @@ def test_one_retry_with_offload() -> None:
             raise out_of_memory()
         return "done"
 
-    assert with_less_memory(work, Execution(), "mmaudio", said.append) == "done"
+    assert retry_on_oom(work, Execution(), "mmaudio", said.append) == "done"
     assert tried == [False, True]
     assert "once more" in said[0]
 
@@ -119,7 +128,7 @@ def test_a_second_failure_is_an_error_that_says_what_to_do() -> None:
         raise out_of_memory()
 
     with pytest.raises(EngineError, match=r"'mmaudio_large' runs out of memory even with offload .*shorter"):
-        with_less_memory(work, Execution(), "mmaudio_large", lambda text: None)
+        retry_on_oom(work, Execution(), "mmaudio_large", lambda text: None)
 
 
 def test_other_errors_pass_at_once() -> None:
@@ -127,7 +136,7 @@ def test_other_errors_pass_at_once() -> None:
         raise ValueError("no")
 
     with pytest.raises(ValueError, match="no"):
-        with_less_memory(work, Execution(), "mmaudio", lambda text: None)
+        retry_on_oom(work, Execution(), "mmaudio", lambda text: None)
 
 
 def test_devices_and_precisions() -> None:

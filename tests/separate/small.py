@@ -13,18 +13,30 @@ from torch import Tensor
 from deepsound.models.roformer.config import BSRoformerConfig, MelBandRoformerConfig
 from deepsound.models.roformer.weights import network
 
-SMALL = BSRoformerConfig(dim=8, depth=1, dim_head=4, heads=2, stft_n_fft=512, stft_hop_length=128, stft_win_length=512,
-                         freqs_per_bands=(7, 50, 200))
-SMALL_MEL = MelBandRoformerConfig(dim=8, depth=1, dim_head=4, heads=2, stft_n_fft=512, stft_hop_length=128,
-                                  stft_win_length=512, num_bands=6)
+SMALL = BSRoformerConfig(
+    dim=8,
+    depth=1,
+    dim_head=4,
+    heads=2,
+    stft_n_fft=512,
+    stft_hop_length=128,
+    stft_win_length=512,
+    freqs_per_bands=(7, 50, 200),
+)
+SMALL_MEL = MelBandRoformerConfig(
+    dim=8, depth=1, dim_head=4, heads=2, stft_n_fft=512, stft_hop_length=128, stft_win_length=512, num_bands=6
+)
 
 
 def tensors_of(config: BSRoformerConfig | MelBandRoformerConfig) -> dict[str, Tensor]:
     """Seeded tensors by the published names."""
     generator = torch.Generator().manual_seed(1)
-    return {name: torch.rand(tensor.shape, generator=generator) if name.endswith("freqs")
-            else 0.4 * torch.randn(tensor.shape, generator=generator)
-            for name, tensor in network(config).state_dict().items()}
+    return {
+        name: torch.rand(tensor.shape, generator=generator)
+        if name.endswith("freqs")
+        else 0.4 * torch.randn(tensor.shape, generator=generator)
+        for name, tensor in network(config).state_dict().items()
+    }
 
 
 def write(path: Path, config: BSRoformerConfig | MelBandRoformerConfig = SMALL, chunk: int = 22_050) -> Path:
@@ -34,7 +46,10 @@ def write(path: Path, config: BSRoformerConfig | MelBandRoformerConfig = SMALL, 
         save_file(tensors_of(config), path)
     else:
         torch.save(tensors_of(config), path)
-    settings = {"model": asdict(config), "audio": {"chunk_size": chunk, "sample_rate": 44100},
-                "inference": {"num_overlap": 2, "batch_size": 4}}
+    settings = {
+        "model": asdict(config),
+        "audio": {"chunk_size": chunk, "sample_rate": 44100},
+        "inference": {"num_overlap": 2, "batch_size": 4},
+    }
     path.with_suffix(".json").write_text(json.dumps(settings))
     return path

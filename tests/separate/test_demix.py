@@ -10,9 +10,9 @@ from torch import Tensor
 
 from deepsound.errors import Cancelled, InputError
 from deepsound.runtime.progress import CancelToken, Progress, ProgressEvent
+from deepsound.separate.buffers import SlidingBuffer, blocks, resampled
+from deepsound.separate.chunking import Chunk, clean, published
 from deepsound.separate.demix import DemixSettings, OverlapSum, demix, stream
-from deepsound.separate.plan import Chunk, clean, published
-from deepsound.separate.streams import Tape, blocks, resampled
 
 SMALL = DemixSettings(chunk=1000, overlap=100, batch=4, shortest=1)
 PUBLISHED = DemixSettings(chunk=1000, overlap=0, batch=4, mode="published", shortest=1)
@@ -69,7 +69,7 @@ def test_clean_chunks_are_few_equal_and_cover_everything(samples: int) -> None:
     for chunk in chunks:
         window = chunk.window()
         assert (window > 0).all()
-        weights[chunk.start:chunk.stop] += window
+        weights[chunk.start : chunk.stop] += window
     assert torch.allclose(weights, torch.ones(samples), atol=0.02)
 
 
@@ -144,7 +144,7 @@ def test_equal_channels_are_not_heard_again_swapped() -> None:
 @pytest.mark.parametrize("settings", [SMALL, PUBLISHED])
 def test_what_is_given_out_early_is_the_same(settings: DemixSettings) -> None:
     mix = sound(12_345)
-    parts = list(stream((mix[:, at:at + 77] for at in range(0, 12_345, 77)), 12_345, half, settings))
+    parts = list(stream((mix[:, at : at + 77] for at in range(0, 12_345, 77)), 12_345, half, settings))
     assert len(parts) > 5
     assert torch.equal(torch.cat(parts, dim=1), demix(mix, half, settings))
 
@@ -152,13 +152,13 @@ def test_what_is_given_out_early_is_the_same(settings: DemixSettings) -> None:
 @pytest.mark.parametrize("settings", [SMALL, PUBLISHED])
 def test_an_hour_is_never_held_at_once(settings: DemixSettings, monkeypatch: pytest.MonkeyPatch) -> None:
     held: list[int] = []
-    read = Tape.read
+    read = SlidingBuffer.read
 
-    def watched(tape: Tape, start: int, stop: int) -> Tensor:
+    def watched(tape: SlidingBuffer, start: int, stop: int) -> Tensor:
         held.append(sum(part.shape[1] for part in tape._held))
         return read(tape, start, stop)
 
-    monkeypatch.setattr(Tape, "read", watched)
+    monkeypatch.setattr(SlidingBuffer, "read", watched)
     samples = 400_000
     given = 0
     for part in stream((torch.ones(2, 500) for _ in range(samples // 500)), samples, half, settings):
@@ -199,15 +199,16 @@ def test_a_sample_in_no_chunk_is_an_error_and_no_silence() -> None:
         list(sums.finish(300))
 
 
-@pytest.mark.parametrize("wrong", [{"chunk": 100, "overlap": 100}, {"overlap": -1}, {"overlaps": 0}, {"batch": 0},
-                                   {"mode": "best"}])
+@pytest.mark.parametrize(
+    "wrong", [{"chunk": 100, "overlap": 100}, {"overlap": -1}, {"overlaps": 0}, {"batch": 0}, {"mode": "best"}]
+)
 def test_impossible_settings_are_refused(wrong: dict) -> None:
     with pytest.raises(InputError):
         DemixSettings(**wrong)
 
 
 def test_a_tape_mirrors_beyond_both_ends_and_cannot_go_back() -> None:
-    tape = Tape((torch.arange(10.0)[None, at:at + 3] for at in range(0, 10, 3)), 10)
+    tape = SlidingBuffer((torch.arange(10.0)[None, at : at + 3] for at in range(0, 10, 3)), 10)
     assert tape.read(-3, 2).tolist() == [[3, 2, 1, 0, 1]]
     assert tape.read(8, 13).tolist() == [[8, 9, 8, 7, 6]]
     tape.forget(6)

@@ -15,8 +15,8 @@ from deepsound.errors import Cancelled, EngineError, InputError
 from deepsound.models.roformer.config import BSRoformerConfig, MelBandRoformerConfig
 from deepsound.models.roformer.weights import network
 from deepsound.runtime.execution import Execution
+from deepsound.runtime.model_cache import model_cache
 from deepsound.runtime.progress import CancelToken, Progress, ProgressEvent
-from deepsound.runtime.residency import residency
 from deepsound.separate.checkpoints import fitted, load, separation
 from deepsound.separate.demix import demix
 from deepsound.separate.roformer import (
@@ -31,12 +31,14 @@ from tests.separate.small import SMALL, SMALL_MEL, tensors_of, write
 
 PUBLISHED = Path(__file__).parents[1] / "models" / "manifests" / "bs_roformer"
 
+
 @pytest.fixture
 def checkpoint(tmp_path: Path) -> Callable[..., Path]:
     """checkpoint(config, suffix=".ckpt"): a file of a small separator, its settings beside it."""
 
-    def make(config: BSRoformerConfig | MelBandRoformerConfig = SMALL, suffix: str = ".ckpt",
-             chunk: int = 22_050) -> Path:
+    def make(
+        config: BSRoformerConfig | MelBandRoformerConfig = SMALL, suffix: str = ".ckpt", chunk: int = 22_050
+    ) -> Path:
         return write(tmp_path / f"small{suffix}", config, chunk)
 
     return make
@@ -65,12 +67,31 @@ def separate(engine: RoformerSeparator, audio: Audio) -> Stems:
 
 
 @pytest.mark.parametrize("mode", ["clean", "published"])
-@pytest.mark.parametrize(("samples", "channels", "rate"), [
-    (1, 1, 44100), (2, 2, 44100), (1, 2, 8000), (22_050, 2, 44100), (22_051, 1, 44100), (50_000, 2, 44100),
-    (20_001, 1, 8000), (33_333, 2, 16000), (30_000, 2, 48000), (120_000, 1, 192_000), (40_000, 6, 44100),
-    (9_999, 3, 44100), (12_345, 4, 22050), (12_345, 8, 48000)])
+@pytest.mark.parametrize(
+    ("samples", "channels", "rate"),
+    [
+        (1, 1, 44100),
+        (2, 2, 44100),
+        (1, 2, 8000),
+        (22_050, 2, 44100),
+        (22_051, 1, 44100),
+        (50_000, 2, 44100),
+        (20_001, 1, 8000),
+        (33_333, 2, 16000),
+        (30_000, 2, 48000),
+        (120_000, 1, 192_000),
+        (40_000, 6, 44100),
+        (9_999, 3, 44100),
+        (12_345, 4, 22050),
+        (12_345, 8, 48000),
+    ],
+)
 def test_voice_and_background_are_the_mix(
-    checkpoint: Callable[..., Path], mode: str, samples: int, channels: int, rate: int,
+    checkpoint: Callable[..., Path],
+    mode: str,
+    samples: int,
+    channels: int,
+    rate: int,
 ) -> None:
     stems = separate(bs_roformer(checkpoint(), mode=mode), sound(samples, channels, rate))
     if samples > 2:
@@ -233,10 +254,10 @@ def test_both_modes_agree_but_for_the_edges_of_chunks(checkpoint: Callable[..., 
 
 def test_one_network_in_memory_serves_both_modes(checkpoint: Callable[..., Path]) -> None:
     path, audio = checkpoint(), sound(5000)
-    residency().unload()
+    model_cache().unload()
     for mode in ("clean", "published"):
         separate(bs_roformer(path, mode=mode), audio)
-    assert len(residency().report()) == 1
+    assert len(model_cache().report()) == 1
 
 
 @pytest.mark.parametrize("precision", ["bf16", "fp16"])
@@ -250,9 +271,11 @@ def test_half_precision_is_near(checkpoint: Callable[..., Path], precision: str)
 
 
 def test_the_shipped_settings_are_the_published_ones() -> None:
-    for name, file in (("bs_roformer", "model_bs_roformer_ep_317_sdr_12.9755"),
-                       ("mel_band_roformer", "MelBandRoformer_KimberleyJensen"),
-                       ("mel_band_roformer_viperx", "model_mel_band_roformer_ep_3005_sdr_11.4360")):
+    for name, file in (
+        ("bs_roformer", "model_bs_roformer_ep_317_sdr_12.9755"),
+        ("mel_band_roformer", "MelBandRoformer_KimberleyJensen"),
+        ("mel_band_roformer_viperx", "model_mel_band_roformer_ep_3005_sdr_11.4360"),
+    ):
         published, known = json.loads((PUBLISHED / f"{file}.config.json").read_text()), separation(name)
         assert known.network == type(known.network).of(published["model"])
         assert known.sample_rate == published["audio"]["sample_rate"]

@@ -8,7 +8,7 @@ import torch
 
 from deepsound import engines
 from deepsound.errors import Cancelled, InputError
-from deepsound.media.voice import voice_spans
+from deepsound.media.vad import voice_spans
 from deepsound.runtime.progress import CancelToken, Progress
 from deepsound.separate.mask import MaskSettings, voice_in
 from deepsound.separate.spectral import SpectralSeparator, SpectralSettings

@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from deepsound.models.roformer.config import BS_ROFORMER_TINY
+from deepsound.runtime.model_cache import model_cache
 from deepsound.runtime.progress import Progress
-from deepsound.runtime.residency import residency
 from deepsound.separate.checkpoints import fitted, separation, shipped_file
 from deepsound.separate.roformer import BSRoformerTinySeparator
 from deepsound.train.losses import si_sdr
@@ -35,7 +35,7 @@ def noise_bed(seconds: float = 6.0, channels: int = 1) -> Audio:
     bed -= np.linspace(bed[:, 0], bed[:, -1], bed.shape[1]).T
     bed = np.diff(bed, axis=1, prepend=bed[:, :1]) + 0.02 * bed
     for at in rng.integers(0, bed.shape[1] - 3000, 12):
-        bed[:, at:at + 3000] += 8 * rng.standard_normal(3000) * np.exp(-np.arange(3000) / 400)
+        bed[:, at : at + 3000] += 8 * rng.standard_normal(3000) * np.exp(-np.arange(3000) / 400)
     return Audio.from_numpy(0.05 * bed / bed.std(), 44100)
 
 
@@ -98,18 +98,18 @@ def test_sound_without_a_voice_is_left_as_it_was_and_nothing_is_run(monkeypatch:
         raise AssertionError("a network was loaded")
 
     monkeypatch.setattr("deepsound.separate.roformer.load", refuse)
-    residency().unload()
+    model_cache().unload()
     bed = noise_bed()
     assert torch.equal(background_of(bed).waveform, bed.waveform)
 
 
 def test_outside_what_is_spoken_not_one_sample_changes(speech: Speech) -> None:
     bed = noise_bed(8.0)
-    words = speech(44100).waveform[:, :3 * 44100]
+    words = speech(44100).waveform[:, : 3 * 44100]
     mix = Audio(bed.waveform + torch.nn.functional.pad(words, (4 * 44100, 44100)), 44100)
     got = background_of(mix)
-    assert torch.equal(got.waveform[:, :3 * 44100], mix.waveform[:, :3 * 44100])
-    assert not torch.equal(got.waveform[:, 4 * 44100:7 * 44100], mix.waveform[:, 4 * 44100:7 * 44100])
+    assert torch.equal(got.waveform[:, : 3 * 44100], mix.waveform[:, : 3 * 44100])
+    assert not torch.equal(got.waveform[:, 4 * 44100 : 7 * 44100], mix.waveform[:, 4 * 44100 : 7 * 44100])
 
 
 def test_the_gate_can_be_left_open() -> None:

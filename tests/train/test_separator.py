@@ -94,7 +94,7 @@ def test_recorded_speech_is_brought_to_the_rate_and_gets_air(speech: Path) -> No
     hiss = np.random.default_rng(1).standard_normal(16000).astype(np.float32)
     wavfile.write(file, 16000, (3000 * hiss).astype(np.int16))
     spectra = [np.abs(np.fft.rfft(load(file, 1.0, np.random.default_rng(seed)))) for seed in range(12)]
-    above = [spectrum[len(spectrum) // 2:].mean() / spectrum[:len(spectrum) // 4].mean() for spectrum in spectra]
+    above = [spectrum[len(spectrum) // 2 :].mean() / spectrum[: len(spectrum) // 4].mean() for spectrum in spectra]
     assert min(above) < 0.01 < 0.05 < max(above)
 
 
@@ -184,11 +184,19 @@ def test_held_out_voices_are_not_among_those_trained_on(tmp_path: Path) -> None:
     wanted = list(script.utterances(tmp_path, random.Random(script.SEED)))  # noqa: S311
     again = list(script.utterances(tmp_path, random.Random(script.SEED)))  # noqa: S311
     assert wanted == again
-    parts = {part: {utterance.target.parent.relative_to(tmp_path / part) for utterance in wanted
-                    if utterance.target.is_relative_to(tmp_path / part)} for part in ("train", "heldout")}
+    parts = {
+        part: {
+            utterance.target.parent.relative_to(tmp_path / part)
+            for utterance in wanted
+            if utterance.target.is_relative_to(tmp_path / part)
+        }
+        for part in ("train", "heldout")
+    }
     assert parts["train"] and parts["heldout"]
     assert not parts["train"] & parts["heldout"]
     assert not any(path.parts[0] == "flite" for path in parts["train"])
-    languages = {part: {path.name.split("+")[0] for path in paths if path.parts[0] == "espeak-ng"}
-                 for part, paths in parts.items()}
+    languages = {
+        part: {path.name.split("+")[0] for path in paths if path.parts[0] == "espeak-ng"}
+        for part, paths in parts.items()
+    }
     assert not languages["train"] & languages["heldout"]

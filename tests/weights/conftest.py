@@ -2,12 +2,23 @@ from pathlib import Path
 
 import pytest
 
-from deepsound.weights import places, transfer
-from deepsound.weights.places import Places
+from deepsound.weights import search_paths as places
+from deepsound.weights import transfer
+from deepsound.weights.search_paths import Places
 from tests.weights.hub import serving
 
-VARIABLES = ("HF_ENDPOINT", "HF_HUB_OFFLINE", "HF_HOME", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_TOKEN",
-             "TORCH_HOME", "COMFYUI_PATH", "DEEPSOUND_PROJECTS", "XDG_CACHE_HOME")
+VARIABLES = (
+    "HF_ENDPOINT",
+    "HF_HUB_OFFLINE",
+    "HF_HOME",
+    "HF_HUB_CACHE",
+    "HUGGINGFACE_HUB_CACHE",
+    "HF_TOKEN",
+    "TORCH_HOME",
+    "COMFYUI_PATH",
+    "DEEPSOUND_PROJECTS",
+    "XDG_CACHE_HOME",
+)
 
 
 @pytest.fixture(autouse=True)

@@ -33,8 +33,11 @@ class Hub:
 
     def bodies(self) -> list[dict[str, str]]:
         """The headers of the requests for content, in order."""
-        return [headers for method, path, headers in self.asked
-                if method == "GET" and path.startswith(("/cdn/", "/release/"))]
+        return [
+            headers
+            for method, path, headers in self.asked
+            if method == "GET" and path.startswith(("/cdn/", "/release/"))
+        ]
 
 
 @contextmanager
@@ -89,14 +92,28 @@ class _Handler(BaseHTTPRequestHandler):
             self._end(404, {"X-Error-Code": "EntryNotFound"})
             return
         tag = f'"{hashlib.sha256(data).hexdigest()}"'
-        self._end(302, {"Location": f"{self.hub.cdn}/cdn/{name}", "X-Repo-Commit": COMMIT, "ETag": tag,
-                        "X-Linked-Size": str(len(data)), "X-Linked-ETag": tag})
+        self._end(
+            302,
+            {
+                "Location": f"{self.hub.cdn}/cdn/{name}",
+                "X-Repo-Commit": COMMIT,
+                "ETag": tag,
+                "X-Linked-Size": str(len(data)),
+                "X-Linked-ETag": tag,
+            },
+        )
 
     def _list(self, path: str) -> None:
         repo = path.removeprefix("/api/models/").partition("/revision/")[0]
-        siblings = [{"rfilename": name.removeprefix(repo + "/"), "size": len(data),
-                     "lfs": {"sha256": hashlib.sha256(data).hexdigest(), "size": len(data), "pointerSize": 100}}
-                    for name, data in self.hub.files.items() if name.startswith(repo + "/")]
+        siblings = [
+            {
+                "rfilename": name.removeprefix(repo + "/"),
+                "size": len(data),
+                "lfs": {"sha256": hashlib.sha256(data).hexdigest(), "size": len(data), "pointerSize": 100},
+            }
+            for name, data in self.hub.files.items()
+            if name.startswith(repo + "/")
+        ]
         text = json.dumps({"id": repo, "modelId": repo, "sha": COMMIT, "siblings": siblings}).encode()
         self._end(200, {"Content-Type": "application/json"}, text)
 
@@ -127,7 +144,7 @@ class _Handler(BaseHTTPRequestHandler):
         left = hub.cut_after.pop(0) if hub.cut_after else len(data)
         try:
             for at in range(0, min(left, len(data)), 1 << 14):
-                self.wfile.write(data[at:min(at + (1 << 14), left)])
+                self.wfile.write(data[at : min(at + (1 << 14), left)])
                 time.sleep(hub.seconds_per_block)
                 while hub.hang and at:
                     time.sleep(0.02)

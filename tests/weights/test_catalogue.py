@@ -36,15 +36,18 @@ def test_ids_are_unique():
     assert len(ids) == len(set(ids))
 
 
-@pytest.mark.parametrize("entry", [entry for entry in everything() if entry.kind == "file" and entry.parameters],
-                         ids=lambda entry: entry.id)
+@pytest.mark.parametrize(
+    "entry", [entry for entry in everything() if entry.kind == "file" and entry.parameters], ids=lambda entry: entry.id
+)
 def test_stated_sizes_are_those_of_float32_parameters(entry):
     """Every published file whose size and parameter count are both known is float32 but for its header.
 
     PANNs' trainer saved along which of its two million clips are of which class.
     """
-    if entry.files[0].size is not None and entry.id not in ("foleycrafter/timestamp_detector",
-                                                            "metrics/panns_cnn14_16k"):
+    if entry.files[0].size is not None and entry.id not in (
+        "foleycrafter/timestamp_detector",
+        "metrics/panns_cnn14_16k",
+    ):
         assert entry.files[0].size == pytest.approx(4 * entry.parameters, rel=0.003)
 
 
@@ -57,8 +60,14 @@ def test_every_published_engine_can_be_fetched_by_name():
 
 def test_an_engine_needs_each_of_its_networks_and_an_id_only_itself():
     ids = [entry.id for entry in chosen(["mmaudio_small_16k"])]
-    assert set(ids) == {"mmaudio/small_16k", "mmaudio/vae_16k", "mmaudio/vocoder_16k", "synchformer/visual",
-                        "clip/dfn5b_h14_384", "clip/bpe"}
+    assert set(ids) == {
+        "mmaudio/small_16k",
+        "mmaudio/vae_16k",
+        "mmaudio/vocoder_16k",
+        "synchformer/visual",
+        "clip/dfn5b_h14_384",
+        "clip/bpe",
+    }
     assert [entry.id for entry in chosen(["clip/bpe", "clip/bpe"])] == ["clip/bpe"]
     assert chosen(["mmaudio_large_44k", "mmaudio_large_44k_v2"]).count(weights("bigvgan/v2_44k")) == 1
     with pytest.raises(InputError, match="mmaudio_large_44k"):

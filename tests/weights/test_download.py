@@ -25,11 +25,22 @@ REPO = "someone/model"
 
 
 def entry(hub, *, url=False, **stated):
-    source = {"url": f"{hub.url}/release/{REPO}/w.safetensors"} if url else {
-        "hub": REPO, "file": "w.safetensors", "revision": "main"}
-    return read_entry({"id": "test/w", "what": "a test's network", "licence": {"name": "MIT"}, "engines": [],
-                       "place": "test", "layouts": {"models": ["test/w"]},
-                       "files": [{"name": "w.safetensors", "sources": [source], **stated}]})
+    source = (
+        {"url": f"{hub.url}/release/{REPO}/w.safetensors"}
+        if url
+        else {"hub": REPO, "file": "w.safetensors", "revision": "main"}
+    )
+    return read_entry(
+        {
+            "id": "test/w",
+            "what": "a test's network",
+            "licence": {"name": "MIT"},
+            "engines": [],
+            "place": "test",
+            "layouts": {"models": ["test/w"]},
+            "files": [{"name": "w.safetensors", "sources": [source], **stated}],
+        }
+    )
 
 
 @pytest.fixture
@@ -47,9 +58,11 @@ def partials(places):
 
 
 @pytest.mark.parametrize("url", [False, True], ids=["hub", "release page"])
-@pytest.mark.parametrize("stated", [{}, {"bytes": len(DATA)}, {"sha256": SHA256}, {"md5": MD5},
-                                    {"bytes": len(DATA), "md5": MD5, "sha256": SHA256}],
-                         ids=["nothing", "size", "sha256", "md5", "all"])
+@pytest.mark.parametrize(
+    "stated",
+    [{}, {"bytes": len(DATA)}, {"sha256": SHA256}, {"md5": MD5}, {"bytes": len(DATA), "md5": MD5, "sha256": SHA256}],
+    ids=["nothing", "size", "sha256", "md5", "all"],
+)
 def test_a_download_is_whole_verified_and_in_place(served, own, url, stated):
     fractions = []
     path = download(entry(served, url=url, **stated), own, Progress(lambda event: fractions.append(event.fraction)))
@@ -154,8 +167,10 @@ def test_a_good_file_survives_a_bad_download(served, own):
     assert path.read_bytes() == DATA and left(own) == ["w.safetensors"]
 
 
-@pytest.mark.parametrize(("content_type", "says"), [("text/html; charset=utf-8", "answered with a web page"),
-                                                    ("binary/octet-stream", "it is a web page")])
+@pytest.mark.parametrize(
+    ("content_type", "says"),
+    [("text/html; charset=utf-8", "answered with a web page"), ("binary/octet-stream", "it is a web page")],
+)
 def test_a_web_page_instead_of_a_checkpoint_is_recognised(served, own, content_type, says):
     served.instead, served.content_type = b"<!DOCTYPE html><html>please log in</html>", content_type
     with pytest.raises(EngineError, match=says):
@@ -187,10 +202,25 @@ def test_a_file_that_was_taken_down(hub, own):
 
 
 def test_the_next_source_is_asked_where_the_first_refuses(served, own):
-    weights = read_entry({"id": "test/w", "what": "", "licence": {"name": "MIT"}, "engines": [], "place": "test",
-                          "layouts": {}, "files": [{"name": "w.safetensors", "sources": [
-                              {"hub": "someone/gone", "file": "w.safetensors"},
-                              {"url": f"{served.url}/release/{REPO}/w.safetensors"}]}]})
+    weights = read_entry(
+        {
+            "id": "test/w",
+            "what": "",
+            "licence": {"name": "MIT"},
+            "engines": [],
+            "place": "test",
+            "layouts": {},
+            "files": [
+                {
+                    "name": "w.safetensors",
+                    "sources": [
+                        {"hub": "someone/gone", "file": "w.safetensors"},
+                        {"url": f"{served.url}/release/{REPO}/w.safetensors"},
+                    ],
+                }
+            ],
+        }
+    )
     assert download(weights, own).read_bytes() == DATA
 
 
@@ -279,8 +309,9 @@ def test_the_token_goes_to_the_hub_and_not_to_the_other_host(served, own, monkey
 def test_two_at_once_fetch_one_file_once(served, own):
     served.seconds_per_block = 0.005
     results = []
-    threads = [threading.Thread(target=lambda: results.append(download(entry(served, sha256=SHA256), own)))
-               for _ in range(3)]
+    threads = [
+        threading.Thread(target=lambda: results.append(download(entry(served, sha256=SHA256), own))) for _ in range(3)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -291,13 +322,26 @@ def test_two_at_once_fetch_one_file_once(served, own):
 @pytest.fixture
 def folder(hub):
     first, second = save({"a": torch.ones(3)}), save({"b": torch.zeros(2)})
-    hub.files |= {f"{REPO}/sub/config.json": b'{"model_type": "test"}', f"{REPO}/sub/README.md": b"no",
-                  f"{REPO}/sub/model-00001-of-00002.safetensors": first,
-                  f"{REPO}/sub/model-00002-of-00002.safetensors": second, f"{REPO}/other.json": b"{}"}
-    return read_entry({"id": "test/folder", "what": "", "licence": {"name": "MIT"}, "engines": [], "kind": "folder",
-                       "place": "folder/it", "layouts": {"models": ["folder/it"]},
-                       "holds": ["config.json", "*.safetensors"],
-                       "sources": [{"hub": REPO, "folder": "sub", "only": ["*.json", "*.safetensors"]}]})
+    hub.files |= {
+        f"{REPO}/sub/config.json": b'{"model_type": "test"}',
+        f"{REPO}/sub/README.md": b"no",
+        f"{REPO}/sub/model-00001-of-00002.safetensors": first,
+        f"{REPO}/sub/model-00002-of-00002.safetensors": second,
+        f"{REPO}/other.json": b"{}",
+    }
+    return read_entry(
+        {
+            "id": "test/folder",
+            "what": "",
+            "licence": {"name": "MIT"},
+            "engines": [],
+            "kind": "folder",
+            "place": "folder/it",
+            "layouts": {"models": ["folder/it"]},
+            "holds": ["config.json", "*.safetensors"],
+            "sources": [{"hub": REPO, "folder": "sub", "only": ["*.json", "*.safetensors"]}],
+        }
+    )
 
 
 def test_a_folder_is_fetched_file_by_file(hub, own, folder):
@@ -324,9 +368,18 @@ def test_names_in_a_repository_s_list_lead_nowhere_else(hub, own, folder):
 
 
 def test_an_optional_file_that_is_gone_does_no_harm(served, own):
-    weights = read_entry({"id": "test/w", "what": "", "licence": {"name": "MIT"}, "engines": [], "place": "test",
-                          "layouts": {}, "files": [
-                              {"name": "w.safetensors", "sources": [{"hub": REPO, "file": "w.safetensors"}]},
-                              {"name": "config.json", "sources": [{"hub": REPO, "file": "config.json"}],
-                               "optional": True}]})
+    weights = read_entry(
+        {
+            "id": "test/w",
+            "what": "",
+            "licence": {"name": "MIT"},
+            "engines": [],
+            "place": "test",
+            "layouts": {},
+            "files": [
+                {"name": "w.safetensors", "sources": [{"hub": REPO, "file": "w.safetensors"}]},
+                {"name": "config.json", "sources": [{"hub": REPO, "file": "config.json"}], "optional": True},
+            ],
+        }
+    )
     assert download(weights, own).is_file() and left(own) == ["w.safetensors"]

@@ -66,11 +66,15 @@ def test_files_of_before_torch_1_6_are_read_too(state, tmp_path):
 @pytest.mark.parametrize("module", [b"numpy.core", b"numpy._core"])
 def test_what_a_trainer_sampled_may_lie_beside_the_tensors(state, tmp_path, module):
     sampler = {"indexes": [np.arange(3), np.zeros(2, np.float32)], "share": np.float64(0.5), "pointers": [0, 2]}
-    torch.save({"iteration": 600000, "model": state, "sampler": sampler}, tmp_path / "trained.pth",
-               _use_new_zipfile_serialization=False)
+    torch.save(
+        {"iteration": 600000, "model": state, "sampler": sampler},
+        tmp_path / "trained.pth",
+        _use_new_zipfile_serialization=False,
+    )
     written = (tmp_path / "trained.pth").read_bytes()
     (tmp_path / "trained.pth").write_bytes(
-        written.replace(b"numpy._core.", b"numpy.core.").replace(b"numpy.core.", module + b"."))
+        written.replace(b"numpy._core.", b"numpy.core.").replace(b"numpy.core.", module + b".")
+    )
     assert_same(read_tensors(tmp_path / "trained.pth", unwrap=("model",)), state)
     np.testing.assert_array_equal(read_tensors(tmp_path / "trained.pth")["sampler"]["indexes"][0], [0, 1, 2])
 
@@ -78,8 +82,11 @@ def test_what_a_trainer_sampled_may_lie_beside_the_tensors(state, tmp_path, modu
 @pytest.mark.parametrize("zipped", [True, False])
 def test_beside_arrays_too_nothing_runs(state, tmp_path, zipped):
     marker = tmp_path / "it_ran"
-    torch.save({"model": state, "sampler": np.arange(3), "b": Attack(f"touch {marker}")}, tmp_path / "w.pth",
-               _use_new_zipfile_serialization=zipped)
+    torch.save(
+        {"model": state, "sampler": np.arange(3), "b": Attack(f"touch {marker}")},
+        tmp_path / "w.pth",
+        _use_new_zipfile_serialization=zipped,
+    )
     with pytest.raises(EngineError, match="system"):
         read_tensors(tmp_path / "w.pth")
     hidden = np.array([Attack(f"touch {marker}")], dtype=object)
@@ -165,24 +172,28 @@ def test_truncated_files_say_so(state, tmp_path, suffix, share):
     state["first.weight"] = torch.ones(40, 30)
     save_file(state, path) if suffix == ".safetensors" else torch.save(state, path)
     data = path.read_bytes()
-    path.write_bytes(data[:int(len(data) * share)])
+    path.write_bytes(data[: int(len(data) * share)])
     with pytest.raises(EngineError, match=r"cut off|damaged") as caught:
         read_tensors(path)
     assert str(path) in str(caught.value) and "get it again" in str(caught.value)
 
 
-@pytest.mark.parametrize(("content", "says"), [
-    (b"", "empty"),
-    (b"<!DOCTYPE html><html><title>404</title></html>", "web page"),
-    (b"\xef\xbb\xbf \n<html><body>Sign in</body></html>", "web page"),
-    (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 3\n", "Git LFS pointer"),
-    (b'{"error": "Repository not found"}', "a text"),
-    (b"Access denied", "a text"),
-    (bytes(range(1, 200)) * 3, "no format"),
-    (struct.pack("<Q", 40) + b"{" + b"x" * 39, "header is damaged"),
-    (struct.pack("<Q", 20) + json.dumps({"a": [1, 2, 3, 4]}).encode().ljust(20), "header is damaged"),
-    (struct.pack("<Q", 90_000_000) + b"{" + b"x" * 39, "cut off"),
-], ids=["empty", "page", "marked page", "pointer", "json", "text", "noise", "header", "no offsets", "long header"])
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"", "empty"),
+        (b"<!DOCTYPE html><html><title>404</title></html>", "web page"),
+        (b"\xef\xbb\xbf \n<html><body>Sign in</body></html>", "web page"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 3\n", "Git LFS pointer"),
+        (b'{"error": "Repository not found"}', "a text"),
+        (b"Access denied", "a text"),
+        (bytes(range(1, 200)) * 3, "no format"),
+        (struct.pack("<Q", 40) + b"{" + b"x" * 39, "header is damaged"),
+        (struct.pack("<Q", 20) + json.dumps({"a": [1, 2, 3, 4]}).encode().ljust(20), "header is damaged"),
+        (struct.pack("<Q", 90_000_000) + b"{" + b"x" * 39, "cut off"),
+    ],
+    ids=["empty", "page", "marked page", "pointer", "json", "text", "noise", "header", "no offsets", "long header"],
+)
 def test_what_is_no_checkpoint_is_named(tmp_path, content, says):
     path = tmp_path / "model.safetensors"
     path.write_bytes(content)
@@ -198,8 +209,11 @@ def test_a_zip_file_of_something_else(tmp_path):
         read_tensors(tmp_path / "w.pth")
 
 
-@pytest.mark.parametrize("content", [[torch.ones(2)], {"epoch": 3}, {1: torch.ones(2)}, torch.ones(3)],
-                         ids=["list", "numbers", "unnamed", "one tensor"])
+@pytest.mark.parametrize(
+    "content",
+    [[torch.ones(2)], {"epoch": 3}, {1: torch.ones(2)}, torch.ones(3)],
+    ids=["list", "numbers", "unnamed", "one tensor"],
+)
 def test_a_torch_file_without_named_tensors(tmp_path, content):
     torch.save(content, tmp_path / "w.pt")
     with pytest.raises(EngineError, match="not tensors by name"):

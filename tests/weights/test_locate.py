@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from deepsound.errors import EngineError, InputError
-from deepsound.weights import places as places_module
+from deepsound.weights import search_paths as places_module
 from deepsound.weights.catalogue import everything, weights
+from deepsound.weights.file_listing import list_files, resolve_name
 from deepsound.weights.locate import PRECISIONS, SUFFIXES, candidates, find, require, target
-from deepsound.weights.menu import list_files, resolve_name
-from deepsound.weights.places import Places, default_places, register_model_folders
+from deepsound.weights.search_paths import Places, default_places, register_model_folders
 from tests.weights.conftest import put
 
 DEEPSOUND_V1 = "pretrained/v2a/mmaudio"
@@ -19,52 +19,62 @@ APPLE = "apple_DFN5B-CLIP-ViT-H-14-384"
 
 @pytest.fixture
 def all_places(tmp_path) -> Places:
-    return Places(model_folders=(tmp_path / "models", tmp_path / "more"), projects=(tmp_path / "project",),
-                  categories={"mmaudio": (tmp_path / "extra",),
-                              "sd1_tokenizer": (tmp_path / "core" / "sd1_tokenizer",)},
-                  cache=tmp_path / "own", hub_cache=tmp_path / "hub", torch_hub=tmp_path / "torch")
+    return Places(
+        model_folders=(tmp_path / "models", tmp_path / "more"),
+        projects=(tmp_path / "project",),
+        categories={"mmaudio": (tmp_path / "extra",), "sd1_tokenizer": (tmp_path / "core" / "sd1_tokenizer",)},
+        cache=tmp_path / "own",
+        hub_cache=tmp_path / "hub",
+        torch_hub=tmp_path / "torch",
+    )
 
 
-@pytest.mark.parametrize(("id", "relative"), [
-    ("mmaudio/large_44k_v2", "models/mmaudio/mmaudio_large_44k_v2_fp16.safetensors"),
-    ("mmaudio/large_44k_v2", "models/mmaudio/mmaudio_large_44k_v2_fp32.safetensors"),
-    ("mmaudio/large_44k_v2", "extra/mmaudio_large_44k_v2.pth"),
-    ("mmaudio/vae_44k", "models/mmaudio/mmaudio_vae_44k_fp16.safetensors"),
-    ("mmaudio/vae_44k", "models/mmaudio/v1-44.safetensors"),
-    ("synchformer/visual", "models/mmaudio/mmaudio_synchformer_fp16.safetensors"),
-    ("clip/dfn5b_h14_384", f"models/mmaudio/{APPLE}_fp16.safetensors"),
-    ("bigvgan/v2_44k", "models/mmaudio/nvidia/bigvgan_v2_44khz_128band_512x/bigvgan_generator.pt"),
-    ("bigvgan/v2_44k", "models/mmaudio/bigvgan_v2_44khz_128band_512x/bigvgan_generator.pt"),
-    ("mmaudio/small_16k", "project/weights/mmaudio_small_16k.pth"),
-    ("mmaudio/vae_16k", "project/ext_weights/v1-16.pth"),
-    ("mmaudio/vocoder_16k", "project/ext_weights/best_netG.pt"),
-    ("synchformer/visual", "project/ext_weights/synchformer_state_dict.pth"),
-    ("mmaudio/medium_44k", f"project/{DEEPSOUND_V1}/weights/mmaudio_medium_44k.pth"),
-    ("mmaudio/vae_44k", f"project/{DEEPSOUND_V1}/ext_weights/v1-44.pth"),
-    ("bs_roformer/ep_317", "project/pretrained/remove_vo/checkpoints/model_bs_roformer_ep_317_sdr_12.9755.ckpt"),
-    ("mel_band_roformer/kim", "models/diffusion_models/MelBandRoformer_fp16.safetensors"),
-    ("mmaudio/large_44k", "hub/models--hkchengrex--MMAudio/snapshots/abc/weights/mmaudio_large_44k.pth"),
-    ("mmaudio/vae_44k", "hub/models--Kijai--MMAudio_safetensors/snapshots/abc/mmaudio_vae_44k_fp16.safetensors"),
-    ("clip/dfn5b_h14_384", "hub/models--apple--DFN5B-CLIP-ViT-H-14-384/snapshots/abc/open_clip_pytorch_model.bin"),
-    ("bigvgan/v2_44k", "hub/models--nvidia--bigvgan_v2_44khz_128band_512x/snapshots/abc/bigvgan_generator.pt"),
-    ("clip/bpe", "hub/models--openai--clip-vit-large-patch14/snapshots/abc/merges.txt"),
-    ("clip/bpe", "models/mmaudio/bpe_simple_vocab_16e6.txt.gz"),
-    ("clip/bpe", "core/sd1_tokenizer/merges.txt"),
-    ("metrics/vggish", "torch/checkpoints/vggish-10086976.pth"),
-    ("foleycrafter/timestamp_detector", "models/foleycrafter/timestamp_detector.pth.tar"),
-])
+@pytest.mark.parametrize(
+    ("id", "relative"),
+    [
+        ("mmaudio/large_44k_v2", "models/mmaudio/mmaudio_large_44k_v2_fp16.safetensors"),
+        ("mmaudio/large_44k_v2", "models/mmaudio/mmaudio_large_44k_v2_fp32.safetensors"),
+        ("mmaudio/large_44k_v2", "extra/mmaudio_large_44k_v2.pth"),
+        ("mmaudio/vae_44k", "models/mmaudio/mmaudio_vae_44k_fp16.safetensors"),
+        ("mmaudio/vae_44k", "models/mmaudio/v1-44.safetensors"),
+        ("synchformer/visual", "models/mmaudio/mmaudio_synchformer_fp16.safetensors"),
+        ("clip/dfn5b_h14_384", f"models/mmaudio/{APPLE}_fp16.safetensors"),
+        ("bigvgan/v2_44k", "models/mmaudio/nvidia/bigvgan_v2_44khz_128band_512x/bigvgan_generator.pt"),
+        ("bigvgan/v2_44k", "models/mmaudio/bigvgan_v2_44khz_128band_512x/bigvgan_generator.pt"),
+        ("mmaudio/small_16k", "project/weights/mmaudio_small_16k.pth"),
+        ("mmaudio/vae_16k", "project/ext_weights/v1-16.pth"),
+        ("mmaudio/vocoder_16k", "project/ext_weights/best_netG.pt"),
+        ("synchformer/visual", "project/ext_weights/synchformer_state_dict.pth"),
+        ("mmaudio/medium_44k", f"project/{DEEPSOUND_V1}/weights/mmaudio_medium_44k.pth"),
+        ("mmaudio/vae_44k", f"project/{DEEPSOUND_V1}/ext_weights/v1-44.pth"),
+        ("bs_roformer/ep_317", "project/pretrained/remove_vo/checkpoints/model_bs_roformer_ep_317_sdr_12.9755.ckpt"),
+        ("mel_band_roformer/kim", "models/diffusion_models/MelBandRoformer_fp16.safetensors"),
+        ("mmaudio/large_44k", "hub/models--hkchengrex--MMAudio/snapshots/abc/weights/mmaudio_large_44k.pth"),
+        ("mmaudio/vae_44k", "hub/models--Kijai--MMAudio_safetensors/snapshots/abc/mmaudio_vae_44k_fp16.safetensors"),
+        ("clip/dfn5b_h14_384", "hub/models--apple--DFN5B-CLIP-ViT-H-14-384/snapshots/abc/open_clip_pytorch_model.bin"),
+        ("bigvgan/v2_44k", "hub/models--nvidia--bigvgan_v2_44khz_128band_512x/snapshots/abc/bigvgan_generator.pt"),
+        ("clip/bpe", "hub/models--openai--clip-vit-large-patch14/snapshots/abc/merges.txt"),
+        ("clip/bpe", "models/mmaudio/bpe_simple_vocab_16e6.txt.gz"),
+        ("clip/bpe", "core/sd1_tokenizer/merges.txt"),
+        ("metrics/vggish", "torch/checkpoints/vggish-10086976.pth"),
+        ("foleycrafter/timestamp_detector", "models/foleycrafter/timestamp_detector.pth.tar"),
+    ],
+)
 def test_every_layout_is_found(all_places, tmp_path, id, relative):
     assert find(weights(id), all_places) is None
     path = put(tmp_path / relative)
     assert find(weights(id), all_places) == path == require(weights(id), all_places)
 
 
-@pytest.mark.parametrize(("id", "relative"), [
-    ("videollama2/av_cot", "project/pretrained/mllm/VideoLLaMA2.1-7B-AV-CoT"),
-    ("videollama2/av_qa", "models/LLM/VideoLLaMA2.1-7B-AV-QA"),
-    ("videollama2/av", "hub/models--DAMO-NLP-SG--VideoLLaMA2.1-7B-AV/snapshots/abc"),
-    ("foleycrafter/image_encoder", "hub/models--h94--IP-Adapter/snapshots/abc/models/image_encoder"),
-])
+@pytest.mark.parametrize(
+    ("id", "relative"),
+    [
+        ("videollama2/av_cot", "project/pretrained/mllm/VideoLLaMA2.1-7B-AV-CoT"),
+        ("videollama2/av_qa", "models/LLM/VideoLLaMA2.1-7B-AV-QA"),
+        ("videollama2/av", "hub/models--DAMO-NLP-SG--VideoLLaMA2.1-7B-AV/snapshots/abc"),
+        ("foleycrafter/image_encoder", "hub/models--h94--IP-Adapter/snapshots/abc/models/image_encoder"),
+    ],
+)
 def test_folders_are_found_once_they_hold_what_they_must(all_places, tmp_path, id, relative):
     put(tmp_path / relative / "config.json")
     assert find(weights(id), all_places) is None
@@ -86,10 +96,17 @@ def test_what_a_download_leaves_is_found(entry, own):
 
 def test_the_order_is_explicit_models_projects_own_hub(all_places, tmp_path):
     entry = weights("mmaudio/small_16k")
-    in_order = [put(tmp_path / relative) for relative in (
-        "models/mmaudio/mmaudio_small_16k.pth", "more/mmaudio/mmaudio_small_16k.pth", "extra/mmaudio_small_16k.pth",
-        "project/weights/mmaudio_small_16k.pth", "own/mmaudio/mmaudio_small_16k.pth",
-        "hub/models--hkchengrex--MMAudio/snapshots/abc/weights/mmaudio_small_16k.pth")]
+    in_order = [
+        put(tmp_path / relative)
+        for relative in (
+            "models/mmaudio/mmaudio_small_16k.pth",
+            "more/mmaudio/mmaudio_small_16k.pth",
+            "extra/mmaudio_small_16k.pth",
+            "project/weights/mmaudio_small_16k.pth",
+            "own/mmaudio/mmaudio_small_16k.pth",
+            "hub/models--hkchengrex--MMAudio/snapshots/abc/weights/mmaudio_small_16k.pth",
+        )
+    ]
     assert list(candidates(entry, all_places)) == in_order
     for path in in_order:
         assert find(entry, all_places) == path
@@ -116,18 +133,29 @@ def test_the_revision_that_is_asked_for_goes_before_newer_snapshots(all_places, 
     assert find(entry, all_places) == old
 
 
-@pytest.mark.parametrize("relative", ["v1-44.pth", "mmaudio_vae_44k_fp16.safetensors", "ext_weights/v1-44.pth",
-                                      f"{DEEPSOUND_V1}/ext_weights/v1-44.pth", "mmaudio/mmaudio_vae_44k_bf16.pt"])
+@pytest.mark.parametrize(
+    "relative",
+    [
+        "v1-44.pth",
+        "mmaudio_vae_44k_fp16.safetensors",
+        "ext_weights/v1-44.pth",
+        f"{DEEPSOUND_V1}/ext_weights/v1-44.pth",
+        "mmaudio/mmaudio_vae_44k_bf16.pt",
+    ],
+)
 def test_an_explicit_folder_holds_the_file_somewhere(tmp_path, relative):
     path = put(tmp_path / "given" / relative)
     assert find(weights("mmaudio/vae_44k"), Places(explicit={"mmaudio/vae_44k": tmp_path / "given"})) == path
 
 
-@pytest.mark.parametrize(("id", "relative", "says"), [
-    ("mmaudio/vae_44k", "gone.pth", "there is no such file"),
-    ("mmaudio/vae_44k", "empty", "has no file of theirs"),
-    ("videollama2/av_cot", "empty", "not a folder that holds config.json"),
-])
+@pytest.mark.parametrize(
+    ("id", "relative", "says"),
+    [
+        ("mmaudio/vae_44k", "gone.pth", "there is no such file"),
+        ("mmaudio/vae_44k", "empty", "has no file of theirs"),
+        ("videollama2/av_cot", "empty", "not a folder that holds config.json"),
+    ],
+)
 def test_an_explicit_path_is_never_passed_over(tmp_path, all_places, id, relative, says):
     (tmp_path / "empty").mkdir()
     put(tmp_path / "models" / "mmaudio" / "v1-44.pth")
@@ -166,10 +194,15 @@ def test_places_come_from_the_environment_and_the_host(monkeypatch, tmp_path):
     assert default_places().hub_cache == tmp_path / "elsewhere"
 
 
-@pytest.mark.parametrize(("platform", "variables", "expected"), [
-    ("linux", {}, "home/.cache/deepsound"), ("linux", {"XDG_CACHE_HOME": "{tmp}/xdg"}, "xdg/deepsound"),
-    ("darwin", {}, "home/Library/Caches/deepsound"), ("win32", {"LOCALAPPDATA": "{tmp}/local"}, "local/deepsound"),
-])
+@pytest.mark.parametrize(
+    ("platform", "variables", "expected"),
+    [
+        ("linux", {}, "home/.cache/deepsound"),
+        ("linux", {"XDG_CACHE_HOME": "{tmp}/xdg"}, "xdg/deepsound"),
+        ("darwin", {}, "home/Library/Caches/deepsound"),
+        ("win32", {"LOCALAPPDATA": "{tmp}/local"}, "local/deepsound"),
+    ],
+)
 def test_the_own_cache_follows_the_platform(monkeypatch, tmp_path, platform, variables, expected):
     monkeypatch.delenv("DEEPSOUND_HOME")
     monkeypatch.setattr(places_module.sys, "platform", platform)
@@ -179,10 +212,12 @@ def test_the_own_cache_follows_the_platform(monkeypatch, tmp_path, platform, var
 
 
 def test_lists_hold_weight_files_of_all_folders_and_every_name_resolves(all_places, tmp_path):
-    expected = {"mmaudio/a.pth": put(tmp_path / "models" / "mmaudio" / "a.pth"),
-                "mmaudio/deep/b.safetensors": put(tmp_path / "more" / "mmaudio" / "deep" / "b.safetensors"),
-                "mmaudio/c.pt": put(tmp_path / "extra" / "c.pt"),
-                "mmaudio/d.ckpt": put(tmp_path / "own" / "mmaudio" / "d.ckpt")}
+    expected = {
+        "mmaudio/a.pth": put(tmp_path / "models" / "mmaudio" / "a.pth"),
+        "mmaudio/deep/b.safetensors": put(tmp_path / "more" / "mmaudio" / "deep" / "b.safetensors"),
+        "mmaudio/c.pt": put(tmp_path / "extra" / "c.pt"),
+        "mmaudio/d.ckpt": put(tmp_path / "own" / "mmaudio" / "d.ckpt"),
+    }
     put(tmp_path / "models" / "mmaudio" / "notes.txt")
     put(tmp_path / "models" / "vae" / "other.safetensors")
     assert list_files("mmaudio/**", all_places) == sorted(expected)
@@ -191,11 +226,29 @@ def test_lists_hold_weight_files_of_all_folders_and_every_name_resolves(all_plac
     assert list_files("nothing/**", all_places) == []
 
 
-@pytest.mark.parametrize("name", [
-    "", ".", "..", "../secret.pth", "mmaudio/../../secret.pth", "/etc/passwd", "C:\\secret.pth", "C:secret.pth",
-    "\\\\server\\share\\w.pth", "mmaudio\\..\\..\\secret.pth", "mmaudio/\0.pth", "mmaudio/a\nb.pth", "a" * 5000,
-    "mmaudio//a.pth", "./mmaudio/a.pth", None, 3,
-], ids=repr)
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        ".",
+        "..",
+        "../secret.pth",
+        "mmaudio/../../secret.pth",
+        "/etc/passwd",
+        "C:\\secret.pth",
+        "C:secret.pth",
+        "\\\\server\\share\\w.pth",
+        "mmaudio\\..\\..\\secret.pth",
+        "mmaudio/\0.pth",
+        "mmaudio/a\nb.pth",
+        "a" * 5000,
+        "mmaudio//a.pth",
+        "./mmaudio/a.pth",
+        None,
+        3,
+    ],
+    ids=repr,
+)
 def test_names_that_lead_out_are_refused(all_places, tmp_path, name):
     put(tmp_path / "secret.pth")
     put(tmp_path / "models" / "mmaudio" / "a.pth")

@@ -12,8 +12,8 @@ from deepsound.errors import Cancelled, EngineError, InputError, OutputError
 from deepsound.runtime.progress import CancelToken, Progress
 from deepsound.weights.catalogue import PublishedFile, UrlSource, weights
 from deepsound.weights.convert import convert, converted_name
-from deepsound.weights.footprint import footprint
-from deepsound.weights.places import Places
+from deepsound.weights.memory_estimate import footprint
+from deepsound.weights.search_paths import Places
 from deepsound.weights.verify import verify
 from tests.weights.conftest import put
 
@@ -30,21 +30,25 @@ def checked(path, **stated):
     return one.status, one.detail
 
 
-@pytest.mark.parametrize(("stated", "status", "detail"), [
-    (HASHES, "verified", "sha256 and md5 as published"),
-    ({"md5": HASHES["md5"]}, "verified", "md5 as published"),
-    ({"bytes": len(DATA)}, "readable", "size as published"),
-    ({}, "readable", "no hash"),
-    ({"bytes": 5}, "damaged", f"has {len(DATA)} bytes and should have 5"),
-    ({"md5": HASHES["md5"], "sha256": "0" * 64}, "damaged", "its sha256 is"),
-])
+@pytest.mark.parametrize(
+    ("stated", "status", "detail"),
+    [
+        (HASHES, "verified", "sha256 and md5 as published"),
+        ({"md5": HASHES["md5"]}, "verified", "md5 as published"),
+        ({"bytes": len(DATA)}, "readable", "size as published"),
+        ({}, "readable", "no hash"),
+        ({"bytes": 5}, "damaged", f"has {len(DATA)} bytes and should have 5"),
+        ({"md5": HASHES["md5"], "sha256": "0" * 64}, "damaged", "its sha256 is"),
+    ],
+)
 def test_what_is_stated_is_compared(tmp_path, stated, status, detail):
     found = checked(put(tmp_path / "w.safetensors", DATA), **stated)
     assert found[0] == status and detail in found[1]
 
 
-@pytest.mark.parametrize(("content", "detail"), [(DATA[:500], "cut off"), (b"<html></html>", "web page"),
-                                                 (b"", "empty")])
+@pytest.mark.parametrize(
+    ("content", "detail"), [(DATA[:500], "cut off"), (b"<html></html>", "web page"), (b"", "empty")]
+)
 def test_damaged_files_are_damaged_whatever_is_stated(tmp_path, content, detail):
     found = checked(put(tmp_path / "w.safetensors", content))
     assert found[0] == "damaged" and detail in found[1]
@@ -81,8 +85,10 @@ def test_every_file_of_a_folder_and_every_companion_is_checked(tmp_path):
     put(tmp_path / "v" / "config.json", b"{ not json")
     entry = replace(weights("bigvgan/v2_44k"), editions=())
     found = verify(entry, Places(explicit={entry.id: tmp_path / "v"}))
-    assert [(one.path.name, one.status) for one in found] == [("bigvgan_generator.pt", "damaged"),
-                                                             ("config.json", "damaged")]
+    assert [(one.path.name, one.status) for one in found] == [
+        ("bigvgan_generator.pt", "damaged"),
+        ("config.json", "damaged"),
+    ]
 
 
 def test_verifying_can_be_cancelled(tmp_path):
@@ -96,8 +102,9 @@ def test_verifying_can_be_cancelled(tmp_path):
 TENSORS = {"a": torch.linspace(-1, 1, 50), "steps": torch.arange(4), "half": torch.ones(3, dtype=torch.float16)}
 
 
-@pytest.mark.parametrize(("precision", "dtype"), [("fp32", torch.float32), ("bf16", torch.bfloat16),
-                                                  ("fp16", torch.float16)])
+@pytest.mark.parametrize(
+    ("precision", "dtype"), [("fp32", torch.float32), ("bf16", torch.bfloat16), ("fp16", torch.float16)]
+)
 def test_conversion_keeps_names_integers_and_values(tmp_path, precision, dtype):
     torch.save({"state_dict": TENSORS, "epoch": 3}, tmp_path / "w.pth")
     path = convert(tmp_path / "w.pth", precision)
@@ -109,9 +116,15 @@ def test_conversion_keeps_names_integers_and_values(tmp_path, precision, dtype):
     assert sorted(entry.name for entry in tmp_path.iterdir() if entry.is_file()) == ["w.pth", path.name]
 
 
-@pytest.mark.parametrize(("name", "expected"), [
-    ("v1-44.pth", "v1-44_bf16.safetensors"), ("mmaudio_vae_44k_fp16.safetensors", "mmaudio_vae_44k_bf16.safetensors"),
-    ("ep_317_sdr_12.9755.ckpt", "ep_317_sdr_12.9755_bf16.safetensors"), ("w_fp32.pt", "w_bf16.safetensors")])
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("v1-44.pth", "v1-44_bf16.safetensors"),
+        ("mmaudio_vae_44k_fp16.safetensors", "mmaudio_vae_44k_bf16.safetensors"),
+        ("ep_317_sdr_12.9755.ckpt", "ep_317_sdr_12.9755_bf16.safetensors"),
+        ("w_fp32.pt", "w_bf16.safetensors"),
+    ],
+)
 def test_converted_files_are_named_after_their_precision(tmp_path, name, expected):
     assert converted_name(tmp_path / name, "bf16") == tmp_path / expected
 

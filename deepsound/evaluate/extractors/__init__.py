@@ -60,7 +60,10 @@ class Extractor(Protocol):
         """
 
     def extract_many(
-        self, subjects: Sequence[Audio | Clip], execution: Execution, progress: Progress,
+        self,
+        subjects: Sequence[Audio | Clip],
+        execution: Execution,
+        progress: Progress,
     ) -> list[dict[str, Tensor] | DeepSoundError]:
         """For each its outputs, or the InputError or MediaError that says what is wrong with it; the rest goes on.
 
@@ -80,7 +83,11 @@ class OffsetScorer(Protocol):
     def identity(self, execution: Execution, progress: Progress = Progress()) -> str: ...
 
     def score(
-        self, video: Tensor, audio: Tensor, execution: Execution, progress: Progress,
+        self,
+        video: Tensor,
+        audio: Tensor,
+        execution: Execution,
+        progress: Progress,
     ) -> dict[str, Tensor]:
         """`first` and `last`, logits [21] of offsets -2 to 2 s for the first and the last 14 segments of both.
 
@@ -99,22 +106,45 @@ class Entry:
 
 
 _HERE = "deepsound.evaluate.extractors"
-EXTRACTORS: dict[str, Entry] = {entry.name: entry for entry in (
-    Entry("passt", "PaSST: features [768] and AudioSet logits [527] of a sound", f"{_HERE}.passt:PasstExtractor"),
-    Entry("panns", "PANNs Cnn14 at 16 kHz: features [2048] and AudioSet logits [527] of a sound",
-          f"{_HERE}.panns:PannsExtractor"),
-    Entry("vggish", "VGGish: features [examples, 128], one for every 0.96 s of a sound",
-          f"{_HERE}.vggish:VggishExtractor"),
-    Entry("imagebind_audio", "ImageBind: embedding [1024] of a sound", f"{_HERE}.imagebind:ImageBindAudioExtractor"),
-    Entry("imagebind_video", "ImageBind: embedding [1024] of a clip's pictures",
-          f"{_HERE}.imagebind:ImageBindVideoExtractor"),
-    Entry("synchformer_audio", "Synchformer: features [segments, 6, 768] of a sound",
-          f"{_HERE}.synchformer:SynchformerAudioExtractor"),
-    Entry("synchformer_video", "Synchformer: features [segments, 8, 768] of a clip's pictures",
-          f"{_HERE}.synchformer:SynchformerVideoExtractor"),
-)}
-OFFSET_SCORER = Entry("synchformer_offset", "Synchformer's head: 21 offsets of sound against picture",
-                      f"{_HERE}.synchformer:SynchformerOffsetScorer")
+EXTRACTORS: dict[str, Entry] = {
+    entry.name: entry
+    for entry in (
+        Entry("passt", "PaSST: features [768] and AudioSet logits [527] of a sound", f"{_HERE}.passt:PasstExtractor"),
+        Entry(
+            "panns",
+            "PANNs Cnn14 at 16 kHz: features [2048] and AudioSet logits [527] of a sound",
+            f"{_HERE}.panns:PannsExtractor",
+        ),
+        Entry(
+            "vggish",
+            "VGGish: features [examples, 128], one for every 0.96 s of a sound",
+            f"{_HERE}.vggish:VggishExtractor",
+        ),
+        Entry(
+            "imagebind_audio", "ImageBind: embedding [1024] of a sound", f"{_HERE}.imagebind:ImageBindAudioExtractor"
+        ),
+        Entry(
+            "imagebind_video",
+            "ImageBind: embedding [1024] of a clip's pictures",
+            f"{_HERE}.imagebind:ImageBindVideoExtractor",
+        ),
+        Entry(
+            "synchformer_audio",
+            "Synchformer: features [segments, 6, 768] of a sound",
+            f"{_HERE}.synchformer:SynchformerAudioExtractor",
+        ),
+        Entry(
+            "synchformer_video",
+            "Synchformer: features [segments, 8, 768] of a clip's pictures",
+            f"{_HERE}.synchformer:SynchformerVideoExtractor",
+        ),
+    )
+}
+OFFSET_SCORER = Entry(
+    "synchformer_offset",
+    "Synchformer's head: 21 offsets of sound against picture",
+    f"{_HERE}.synchformer:SynchformerOffsetScorer",
+)
 
 
 def extractor(name: str, duration_s: float = DURATION_S) -> Extractor:

@@ -15,9 +15,9 @@ from deepsound.errors import DeepSoundError, EngineError, InputError, MediaError
 from deepsound.evaluate.extractors import DURATION_S, Takes
 from deepsound.media.clip import Clip
 from deepsound.runtime.execution import Execution, torch_device
-from deepsound.runtime.memory import with_less_memory
+from deepsound.runtime.memory import retry_on_oom
+from deepsound.runtime.model_cache import NetworkKey
 from deepsound.runtime.progress import Progress
-from deepsound.runtime.residency import NetworkKey
 from deepsound.runtime.running import running
 from deepsound.types import Audio
 from deepsound.weights.catalogue import weights
@@ -25,7 +25,7 @@ from deepsound.weights.fingerprint import sha256_of
 from deepsound.weights.load import read_tensors
 from deepsound.weights.locate import require
 from deepsound.weights.obtain import obtain
-from deepsound.weights.places import default_places
+from deepsound.weights.search_paths import default_places
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -82,9 +82,17 @@ class Network:
         path = obtain(self.needs[0], execution, progress)
         device = torch_device(execution)
         key = NetworkKey.of(f"evaluate/{self.name}", DTYPE, path)
-        with torch.inference_mode(), running(
-                key, partial(self.build, path), device, progress, working_bytes=self.working_bytes,
-                offload=execution.offload) as network:
+        with (
+            torch.inference_mode(),
+            running(
+                key,
+                partial(self.build, path),
+                device,
+                progress,
+                working_bytes=self.working_bytes,
+                offload=execution.offload,
+            ) as network,
+        ):
             yield network, device
 
 
@@ -117,15 +125,26 @@ class NetworkExtractor(Network):
         return result
 
     def extract_many(
-        self, subjects: Sequence[Audio | Clip], execution: Execution, progress: Progress,
+        self,
+        subjects: Sequence[Audio | Clip],
+        execution: Execution,
+        progress: Progress,
     ) -> list[dict[str, Tensor] | DeepSoundError]:
-        results = with_less_memory(lambda with_offload: self._extract(subjects, with_offload, progress),
-                                   execution, self.name, progress.say) if subjects else {}
+        results = (
+            retry_on_oom(
+                lambda with_offload: self._extract(subjects, with_offload, progress), execution, self.name, progress.say
+            )
+            if subjects
+            else {}
+        )
         progress.update(1.0)
         return [results[number] for number in range(len(subjects))]
 
     def _extract(
-        self, subjects: Sequence[Audio | Clip], execution: Execution, progress: Progress,
+        self,
+        subjects: Sequence[Audio | Clip],
+        execution: Execution,
+        progress: Progress,
     ) -> dict[int, dict[str, Tensor] | DeepSoundError]:
         results: dict[int, dict[str, Tensor] | DeepSoundError] = {}
         with self.running(execution, progress) as (network, device):
@@ -143,7 +162,10 @@ class NetworkExtractor(Network):
         return results
 
     def _prepared(
-        self, subjects: Sequence[Audio | Clip], numbers: range, results: dict[int, dict[str, Tensor] | DeepSoundError],
+        self,
+        subjects: Sequence[Audio | Clip],
+        numbers: range,
+        results: dict[int, dict[str, Tensor] | DeepSoundError],
         progress: Progress,
     ) -> dict[int, Tensor]:
         ready: dict[int, Tensor] = {}
@@ -180,13 +202,16 @@ def told(path: Path, config_of: Callable[[Mapping[str, Tensor]], T], tensors: Ma
     try:
         return config_of(tensors)
     except ValueError as error:
-        raise EngineError(f"{path} cannot be used: {error}. Get the right file with `deepsound models download`, or "
-                          "name another one.") from error
+        raise EngineError(
+            f"{path} cannot be used: {error}. Get the right file with `deepsound models download`, or name another one."
+        ) from error
 
 
 def lacking(library: str) -> str:
-    return (f"{library} is not installed. Install the one that was made for this torch, for one with `pip install "
-            "deepsound[metrics]`.")
+    return (
+        f"{library} is not installed. Install the one that was made for this torch, for one with `pip install "
+        "deepsound[metrics]`."
+    )
 
 
 @contextmanager

@@ -83,8 +83,10 @@ class ImageBindVideoExtractor(_ImageBindExtractor):
 
     def prepare(self, subject: Clip, progress: Progress) -> Tensor:
         if self._pictures < _PICTURES_IN_A_PIECE:
-            raise InputError(f"ImageBind needs {_PICTURES_IN_A_PIECE / PICTURES_PER_S:g} s of video; "
-                             f"{self.duration_s:g} s are looked at.")
+            raise InputError(
+                f"ImageBind needs {_PICTURES_IN_A_PIECE / PICTURES_PER_S:g} s of video; "
+                f"{self.duration_s:g} s are looked at."
+            )
         return subject.view(self.views[0], progress).first(self._pictures, "ImageBind")
 
     def run(self, network: ImageBind, batch: Tensor, progress: Progress) -> dict[str, Tensor]:
@@ -92,8 +94,10 @@ class ImageBindVideoExtractor(_ImageBindExtractor):
         pieces = video_pieces(batch)
         at_once = _PIECES_AT_ONCE.get(batch.device.type, pieces.shape[1])
         starts = range(0, pieces.shape[1], at_once)
-        embedded = [network.embed_video(pieces[:, start:start + at_once] / 255)
-                    for start in progress.track(starts, len(starts))]
+        embedded = [
+            network.embed_video(pieces[:, start : start + at_once] / 255)
+            for start in progress.track(starts, len(starts))
+        ]
         # Every part is of as many pieces, so the mean of their means is the mean of all.
         return {"embedding": torch.stack(embedded).mean(dim=0)}
 
@@ -128,8 +132,17 @@ def spectrograms(waveform: Tensor) -> Tensor:
     for start, end in stretches(waveform.shape[-1]):
         stretch = left[:, start:end]
         stretch -= stretch.mean()
-        mel = kaldi.fbank(stretch[:1], htk_compat=True, sample_frequency=SAMPLE_RATE, use_energy=False,
-                          window_type="hanning", num_mel_bins=_MEL_BINS, dither=0.0, frame_length=25, frame_shift=10)
+        mel = kaldi.fbank(
+            stretch[:1],
+            htk_compat=True,
+            sample_frequency=SAMPLE_RATE,
+            use_energy=False,
+            window_type="hanning",
+            num_mel_bins=_MEL_BINS,
+            dither=0.0,
+            frame_length=25,
+            frame_shift=10,
+        )
         # Zeros after the logarithm: to the network, a rather loud noise where a stretch ends.
         heard.append(F.pad(mel.mT, (0, _FRAMES - len(mel))))
     return torch.stack(heard)

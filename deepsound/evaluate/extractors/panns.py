@@ -33,8 +33,10 @@ class PannsExtractor(NetworkExtractor):
     def prepare(self, subject: Audio, progress: Progress) -> Tensor:
         waveform = mono(subject, CNN14_16K.sample_rate, self.duration_s)
         if len(waveform) < CNN14_16K.shortest:
-            raise InputError(f"The sound is too short for PANNs: it needs {CNN14_16K.shortest / 16000:.2f} s, and "
-                             f"there are {len(waveform) / 16000:.2f} s.")
+            raise InputError(
+                f"The sound is too short for PANNs: it needs {CNN14_16K.shortest / 16000:.2f} s, and "
+                f"there are {len(waveform) / 16000:.2f} s."
+            )
         return waveform
 
     def run(self, network: Cnn14, batch: Tensor, progress: Progress) -> dict[str, Tensor]:

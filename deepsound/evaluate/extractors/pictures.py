@@ -105,6 +105,11 @@ def three_crops(pictures: Tensor) -> Tensor:
     """Squares [3, ..., 224, 224] of pictures [..., height, width]: both ends of the longer side, and its middle."""
     height, width = pictures.shape[-2:]
     middle = [math.ceil((side - IMAGEBIND_SIZE) / 2) for side in (height, width)]
-    corners = [(top, middle[1]) for top in (0, middle[0], height - IMAGEBIND_SIZE)] if height > width else [
-        (middle[0], left) for left in (0, middle[1], width - IMAGEBIND_SIZE)]
-    return torch.stack([pictures[..., top:top + IMAGEBIND_SIZE, left:left + IMAGEBIND_SIZE] for top, left in corners])
+    corners = (
+        [(top, middle[1]) for top in (0, middle[0], height - IMAGEBIND_SIZE)]
+        if height > width
+        else [(middle[0], left) for left in (0, middle[1], width - IMAGEBIND_SIZE)]
+    )
+    return torch.stack(
+        [pictures[..., top : top + IMAGEBIND_SIZE, left : left + IMAGEBIND_SIZE] for top, left in corners]
+    )

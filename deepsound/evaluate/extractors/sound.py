@@ -29,7 +29,7 @@ def mono(audio: Audio, sample_rate: int, duration_s: float, centred: bool = True
         waveform = waveform - waveform.mean()
     needed = math.ceil((duration_s + _MARGIN_S) * audio.sample_rate)
     resampled = resampled_as_module(waveform[:needed], audio.sample_rate, sample_rate)
-    return resampled[:int(sample_rate * duration_s)]
+    return resampled[: int(sample_rate * duration_s)]
 
 
 def usable(audio: Audio) -> Tensor:

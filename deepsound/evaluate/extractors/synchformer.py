@@ -14,13 +14,13 @@ from deepsound.evaluate.extractors import DURATION_S
 from deepsound.evaluate.extractors.base import DTYPE, Network, NetworkExtractor, installed, tensors_in, told
 from deepsound.evaluate.extractors.pictures import SteadyFrames
 from deepsound.evaluate.extractors.sound import mono
-from deepsound.generate.mmaudio.pictures import sync_picture, sync_values
 from deepsound.media.clip import Clip
 from deepsound.models.synchformer import weights as published
 from deepsound.models.synchformer.audio import SynchformerAudio
 from deepsound.models.synchformer.config import OFFSET, SYNC_AUDIO, SYNCHFORMER
 from deepsound.models.synchformer.model import Synchformer
 from deepsound.models.synchformer.offset import SynchformerOffset
+from deepsound.models.synchformer.preprocess import sync_picture, sync_values
 from deepsound.runtime.execution import Execution
 from deepsound.runtime.progress import Progress
 from deepsound.types import Audio
@@ -60,8 +60,10 @@ class SynchformerVideoExtractor(NetworkExtractor):
 
     def prepare(self, subject: Clip, progress: Progress) -> Tensor:
         if self._pictures < SYNCHFORMER.segment_frames:
-            raise InputError(f"Synchformer needs {SYNCHFORMER.segment_frames / PICTURES_PER_S:g} s of video; "
-                             f"{self.duration_s:g} s are looked at.")
+            raise InputError(
+                f"Synchformer needs {SYNCHFORMER.segment_frames / PICTURES_PER_S:g} s of video; "
+                f"{self.duration_s:g} s are looked at."
+            )
         return subject.view(self.views[0], progress).first(self._pictures, "Synchformer")
 
     def run(self, network: Synchformer, batch: Tensor, progress: Progress) -> dict[str, Tensor]:
@@ -87,8 +89,10 @@ class SynchformerAudioExtractor(NetworkExtractor):
         wanted = int(SAMPLE_RATE * self.duration_s)
         waveform = mono(subject, SAMPLE_RATE, self.duration_s, centred=False)
         if len(waveform) < max(wanted, SEGMENT_SAMPLES):
-            raise InputError(f"The sound is too short for Synchformer: {len(waveform) / SAMPLE_RATE:.2f} s, where "
-                             f"{max(wanted, SEGMENT_SAMPLES) / SAMPLE_RATE:g} s are looked at.")
+            raise InputError(
+                f"The sound is too short for Synchformer: {len(waveform) / SAMPLE_RATE:.2f} s, where "
+                f"{max(wanted, SEGMENT_SAMPLES) / SAMPLE_RATE:g} s are looked at."
+            )
         return spectrograms(waveform)
 
     def run(self, network: SynchformerAudio, batch: Tensor, progress: Progress) -> dict[str, Tensor]:
@@ -132,5 +136,6 @@ def spectrograms(waveform: Tensor) -> Tensor:
 def _in_pieces(encode: Callable[[Tensor], Tensor], segments: Tensor, progress: Progress) -> Tensor:
     at_once = _SEGMENTS_AT_ONCE.get(segments.device.type, _SEGMENTS_AT_ONCE_ELSEWHERE)
     starts = range(0, segments.shape[1], at_once)
-    return torch.cat([encode(segments[:, start:start + at_once]) for start in progress.track(starts, len(starts))],
-                     dim=1)
+    return torch.cat(
+        [encode(segments[:, start : start + at_once]) for start in progress.track(starts, len(starts))], dim=1
+    )

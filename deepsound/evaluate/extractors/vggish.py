@@ -34,8 +34,10 @@ class VggishExtractor(NetworkExtractor):
     def prepare(self, subject: Audio, progress: Progress) -> Tensor:
         waveform = mono(subject, VGGISH_MEL.sample_rate, self.duration_s)
         if len(waveform) < VGGISH_MEL.shortest:
-            raise InputError(f"The sound is too short for VGGish: it needs {VGGISH_MEL.shortest / 16000:.3f} s, and "
-                             f"there are {len(waveform) / 16000:.3f} s.")
+            raise InputError(
+                f"The sound is too short for VGGish: it needs {VGGISH_MEL.shortest / 16000:.3f} s, and "
+                f"there are {len(waveform) / 16000:.3f} s."
+            )
         return examples(waveform)
 
     def run(self, network: Vggish, batch: Tensor, progress: Progress) -> dict[str, Tensor]:

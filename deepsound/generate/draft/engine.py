@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from deepsound.errors import InputError
 from deepsound.generate.draft.mix import render
 from deepsound.generate.draft.motion import Motion
+from deepsound.generate.draft.prompt_parser import palette_for
 from deepsound.generate.draft.score import Score
-from deepsound.generate.draft.words import palette_for
 from deepsound.runtime.progress import Progress
 from deepsound.types import Audio, GenerationRequest
 
@@ -30,7 +30,7 @@ class DraftGenerator:
         `steps` and `guidance` mean nothing here. Raises InputError for a duration that is not positive, MediaError
         when the clip's pictures cannot be decoded.
         """
-        from deepsound.generate.draft.events import plan_impacts
+        from deepsound.generate.draft.impact_selection import plan_impacts
 
         wanted_s = clip.duration_s if request.duration_s is None else request.duration_s
         if not wanted_s > 0:

@@ -12,11 +12,11 @@ import numpy as np
 import soxr
 from scipy import signal
 
-from deepsound.generate.draft.impacts import hit_wave, room_response
+from deepsound.generate.draft.modal_synthesis import hit_wave, room_response
 from deepsound.generate.draft.noise import BLOCK
+from deepsound.generate.draft.prompt_parser import Palette
 from deepsound.generate.draft.score import Score
 from deepsound.generate.draft.textures import panned, texture_layers
-from deepsound.generate.draft.words import Palette
 from deepsound.media.loudness import measure, true_peak_dbtp
 from deepsound.runtime.progress import Progress
 from deepsound.types import Audio
@@ -57,7 +57,7 @@ def _blocks(track: np.ndarray, progress: Progress) -> Iterator[np.ndarray]:
     """The track's blocks as views, in order."""
     samples = track.shape[1]
     for first in progress.track(range(0, samples, BLOCK), -(-samples // BLOCK)):
-        yield track[:, first:first + BLOCK]
+        yield track[:, first : first + BLOCK]
 
 
 def _add_impacts(track: np.ndarray, score: Score, palette: Palette, seed: int, progress: Progress) -> None:
@@ -67,8 +67,8 @@ def _add_impacts(track: np.ndarray, score: Score, palette: Palette, seed: int, p
         at = round(impact.time_s * SAMPLE_RATE)
         if 0 <= at < track.shape[1]:
             wave = hit_wave(impact, palette.materials, SAMPLE_RATE, np.random.default_rng([seed, 4, index]))
-            wave = wave[:track.shape[1] - at]
-            track[:, at:at + len(wave)] += panned(wave, impact.x)
+            wave = wave[: track.shape[1] - at]
+            track[:, at : at + len(wave)] += panned(wave, impact.x)
 
 
 def _add_room(track: np.ndarray, rng: np.random.Generator, progress: Progress) -> None:
@@ -79,7 +79,7 @@ def _add_room(track: np.ndarray, rng: np.random.Generator, progress: Progress) -
         length = block.shape[1]
         mono = block.mean(axis=0, keepdims=True)
         answer = signal.oaconvolve(mono, response, axes=1) if mono.any() else np.zeros((2, length + ringing.shape[1]))
-        answer[:, :ringing.shape[1]] += ringing
+        answer[:, : ringing.shape[1]] += ringing
         block += answer[:, :length]
         ringing = answer[:, length:].astype(np.float32)
 
@@ -88,7 +88,7 @@ def _add_textures(track: np.ndarray, score: Score, palette: Palette, seed: int, 
     layers = texture_layers(score, palette, SAMPLE_RATE, seed)
     for block in _blocks(track, progress):
         for layer in layers:
-            block += next(layer)[:, :block.shape[1]]
+            block += next(layer)[:, : block.shape[1]]
 
 
 def _remove_dc(track: np.ndarray, progress: Progress) -> None:
@@ -96,7 +96,7 @@ def _remove_dc(track: np.ndarray, progress: Progress) -> None:
     state = np.zeros((len(sections), 2, 2))
     for first in range(0, track.shape[1], BLOCK):
         progress.check()
-        block = track[:, first:first + BLOCK]
+        block = track[:, first : first + BLOCK]
         block[:], state = signal.sosfilt(sections, block, axis=1, zi=state)
 
 
@@ -141,14 +141,14 @@ def _peaks(track: np.ndarray, progress: Progress) -> np.ndarray:
     for first in range(0, track.shape[1], BLOCK):
         progress.check()
         last = first + BLOCK >= track.shape[1]
-        between = stream.resample_chunk(np.ascontiguousarray(track[:, first:first + BLOCK].T), last=last)
+        between = stream.resample_chunk(np.ascontiguousarray(track[:, first : first + BLOCK].T), last=last)
         levels = np.concatenate([left_over, np.abs(between).max(axis=1, initial=0.0)])
         if last:
             levels = np.pad(levels, (0, -len(levels) % step))
         whole = len(levels) // step
-        found = levels[:whole * step].reshape(whole, step).max(axis=1)[:len(peaks) - done]
-        peaks[done:done + len(found)] = found
-        done, left_over = done + len(found), levels[whole * step:]
+        found = levels[: whole * step].reshape(whole, step).max(axis=1)[: len(peaks) - done]
+        peaks[done : done + len(found)] = found
+        done, left_over = done + len(found), levels[whole * step :]
     return peaks
 
 
@@ -156,7 +156,7 @@ def _fade_ends(track: np.ndarray) -> None:
     length = min(round(_FADE_S * SAMPLE_RATE), track.shape[1] // 2)
     ramp = ((np.arange(length) + 0.5) / max(length, 1)).astype(np.float32)
     track[:, :length] *= ramp
-    track[:, track.shape[1] - length:] *= ramp[::-1]
+    track[:, track.shape[1] - length :] *= ramp[::-1]
 
 
 def _under_ceiling(track: np.ndarray, progress: Progress) -> Audio:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from deepsound.generate.draft.blows import Blow, hardest_blow
-from deepsound.generate.draft.flow import Flow, FlowMeter, change
+from deepsound.generate.draft.impact_detection import ImpactCandidate, hardest_blow
+from deepsound.generate.draft.optical_flow import Flow, FlowMeter, change
 
 if TYPE_CHECKING:
     from deepsound.media.views import Frame, Timeline
@@ -46,11 +46,11 @@ class Movement:
 
 @dataclass(frozen=True)
 class MotionTrack:
-    """A clip's motion: a Movement per interval, a Blow per five intervals in a row, and the times of cuts."""
+    """A clip's motion: a Movement per interval, an ImpactCandidate per five intervals in a row, times of cuts."""
 
     duration_s: float
     movements: tuple[Movement, ...] = ()
-    blows: tuple[Blow, ...] = ()
+    blows: tuple[ImpactCandidate, ...] = ()
     cuts_s: tuple[float, ...] = ()
 
 
@@ -82,7 +82,7 @@ class MotionWatcher:
     _repeat: _Shown | None = None
     _flows: list[Flow] = field(default_factory=list)
     _movements: list[Movement] = field(default_factory=list)
-    _blows: list[Blow] = field(default_factory=list)
+    _blows: list[ImpactCandidate] = field(default_factory=list)
     _cuts_s: list[float] = field(default_factory=list)
 
     def see(self, frame: Frame) -> None:
@@ -106,7 +106,7 @@ class MotionWatcher:
         if self._last is not None and self._repeat is not None:
             self._step(self._last, self._repeat)
         if len(self._flows) >= FLOWS_FOR_A_BLOW - 1:
-            self._look_for_blow([*self._flows[1 - FLOWS_FOR_A_BLOW:], self._flows[-1]])
+            self._look_for_blow([*self._flows[1 - FLOWS_FOR_A_BLOW :], self._flows[-1]])
         return MotionTrack(self.timeline.duration_s, tuple(self._movements), tuple(self._blows), tuple(self._cuts_s))
 
     def _least_gap_s(self) -> float:
@@ -126,7 +126,7 @@ class MotionWatcher:
             return after
         self._last = after
         self._movements.append(describe(flow))
-        self._flows = [*self._flows[1 - FLOWS_FOR_A_BLOW:], flow]
+        self._flows = [*self._flows[1 - FLOWS_FOR_A_BLOW :], flow]
         if len(self._flows) == FLOWS_FOR_A_BLOW:
             self._look_for_blow(self._flows)
         return after

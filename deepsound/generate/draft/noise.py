@@ -64,8 +64,12 @@ def hills(bands: tuple[Band, ...], frame: int, sample_rate: int, shift: float = 
 
 
 def noise_blocks(
-    power_at: Callable[[np.ndarray], np.ndarray], frame: int, sample_rate: int, rng: np.random.Generator,
-    width: float = 0.7, grains_per_s: float | None = None,
+    power_at: Callable[[np.ndarray], np.ndarray],
+    frame: int,
+    sample_rate: int,
+    rng: np.random.Generator,
+    width: float = 0.7,
+    grains_per_s: float | None = None,
 ) -> Iterator[np.ndarray]:
     """Blocks of float32 [2, BLOCK] one after the other, for ever.
 
@@ -95,7 +99,10 @@ def noise_blocks(
 
 
 def _white(
-    shape: tuple[int, ...], sample_rate: int, rng: np.random.Generator, grains_per_s: float | None,
+    shape: tuple[int, ...],
+    sample_rate: int,
+    rng: np.random.Generator,
+    grains_per_s: float | None,
 ) -> np.ndarray:
     """White noise of unit power, float32; of `grains_per_s` single samples a second where that is given."""
     white = rng.standard_normal(shape, dtype=np.float32)

@@ -10,8 +10,8 @@ import numpy as np
 
 from deepsound.generate.draft.curves import MotionCurves, motion_curves
 from deepsound.generate.draft.noise import BLOCK, Band, Curve, hills, noise_blocks, smooth_walk
+from deepsound.generate.draft.prompt_parser import Palette
 from deepsound.generate.draft.score import Score
-from deepsound.generate.draft.words import Palette
 
 _BED_FRAME = 1 << 14
 _SWEEP_FRAME = 1 << 12
@@ -56,28 +56,70 @@ class Bed:
 
 BEDS = {
     "room": Bed((Band(90, 1.0, 0), Band(400, 1.2, -10, 1.5, 4), Band(2500, 1.2, -24))),
-    "air": Bed((Band(110, 0.9, 0, 2, 2.5), Band(420, 0.8, -4, 3, 1.9), Band(1500, 1.0, -12, 4, 1.6),
-                Band(5000, 0.9, -22, 3, 2.2))),
-    "wind": Bed((Band(120, 0.9, 0, 3, 3.1), Band(330, 0.5, -4, 5, 2.3), Band(620, 0.45, -8, 6, 1.9),
-                 Band(1300, 0.8, -14, 5, 1.7), Band(4500, 0.9, -24, 4, 2.0))),
-    "rain": Bed((Band(5200, 1.0, -2, 1, 4), Band(900, 1.2, -12, 1, 5), Band(160, 0.9, -16)),
-                (Band(3800, 0.7, -3), Band(1800, 0.5, -10)), 2500),
-    "stream": Bed((Band(700, 0.7, -3, 2, 0.9), Band(2200, 0.8, -6, 2, 0.7), Band(200, 0.8, -10, 2, 1.5)),
-                  (Band(1100, 0.35, -5, 2, 0.8), Band(2600, 0.4, -10, 2, 0.6)), 900),
-    "sea": Bed((Band(300, 1.0, 0, 6, 3.4), Band(1200, 1.0, -5, 7, 3.4), Band(4200, 0.9, -11, 8, 3.4),
-                Band(80, 0.8, -6, 2, 4))),
-    "fire": Bed((Band(130, 0.9, 0, 2, 1.2), Band(500, 0.9, -9, 2, 0.8)),
-                (Band(2600, 0.9, -10, 2, 0.9), Band(5200, 0.7, -14, 2, 0.7)), 220),
-    "engine": Bed((Band(160, 0.9, -6, 1, 0.8), Band(900, 1.0, -14, 1, 0.9)), hum_hz=42,
-                  hum_gains_db=(-4, 0, -3, -6, -5, -9, -11, -13, -15, -18), hum_rise=0.5),
-    "machine": Bed((Band(350, 1.0, -4, 1, 3), Band(1800, 1.0, -12, 1, 3)), hum_hz=50,
-                   hum_gains_db=(-14, -4, -18, -9, -22, -14, -24, -17), hum_rise=0.05),
-    "city": Bed((Band(95, 0.9, 0, 3, 4.5), Band(350, 0.9, -7, 3, 3.7), Band(1100, 0.9, -14, 4, 3.1),
-                 Band(3500, 0.9, -25, 3, 3.3))),
-    "forest": Bed((Band(240, 1.1, -6, 3, 3), Band(2400, 0.9, -12, 4, 2.3), Band(6500, 0.7, -14, 4, 1.9)),
-                  call_hz=3600, calls_per_s=0.7, call_gain_db=-6),
-    "night": Bed((Band(150, 1.0, -3, 2, 4), Band(1500, 1.2, -16, 2, 4)),
-                 call_hz=4700, calls_per_s=1.4, call_gain_db=-5),
+    "air": Bed(
+        (
+            Band(110, 0.9, 0, 2, 2.5),
+            Band(420, 0.8, -4, 3, 1.9),
+            Band(1500, 1.0, -12, 4, 1.6),
+            Band(5000, 0.9, -22, 3, 2.2),
+        )
+    ),
+    "wind": Bed(
+        (
+            Band(120, 0.9, 0, 3, 3.1),
+            Band(330, 0.5, -4, 5, 2.3),
+            Band(620, 0.45, -8, 6, 1.9),
+            Band(1300, 0.8, -14, 5, 1.7),
+            Band(4500, 0.9, -24, 4, 2.0),
+        )
+    ),
+    "rain": Bed(
+        (Band(5200, 1.0, -2, 1, 4), Band(900, 1.2, -12, 1, 5), Band(160, 0.9, -16)),
+        (Band(3800, 0.7, -3), Band(1800, 0.5, -10)),
+        2500,
+    ),
+    "stream": Bed(
+        (Band(700, 0.7, -3, 2, 0.9), Band(2200, 0.8, -6, 2, 0.7), Band(200, 0.8, -10, 2, 1.5)),
+        (Band(1100, 0.35, -5, 2, 0.8), Band(2600, 0.4, -10, 2, 0.6)),
+        900,
+    ),
+    "sea": Bed(
+        (Band(300, 1.0, 0, 6, 3.4), Band(1200, 1.0, -5, 7, 3.4), Band(4200, 0.9, -11, 8, 3.4), Band(80, 0.8, -6, 2, 4))
+    ),
+    "fire": Bed(
+        (Band(130, 0.9, 0, 2, 1.2), Band(500, 0.9, -9, 2, 0.8)),
+        (Band(2600, 0.9, -10, 2, 0.9), Band(5200, 0.7, -14, 2, 0.7)),
+        220,
+    ),
+    "engine": Bed(
+        (Band(160, 0.9, -6, 1, 0.8), Band(900, 1.0, -14, 1, 0.9)),
+        hum_hz=42,
+        hum_gains_db=(-4, 0, -3, -6, -5, -9, -11, -13, -15, -18),
+        hum_rise=0.5,
+    ),
+    "machine": Bed(
+        (Band(350, 1.0, -4, 1, 3), Band(1800, 1.0, -12, 1, 3)),
+        hum_hz=50,
+        hum_gains_db=(-14, -4, -18, -9, -22, -14, -24, -17),
+        hum_rise=0.05,
+    ),
+    "city": Bed(
+        (
+            Band(95, 0.9, 0, 3, 4.5),
+            Band(350, 0.9, -7, 3, 3.7),
+            Band(1100, 0.9, -14, 4, 3.1),
+            Band(3500, 0.9, -25, 3, 3.3),
+        )
+    ),
+    "forest": Bed(
+        (Band(240, 1.1, -6, 3, 3), Band(2400, 0.9, -12, 4, 2.3), Band(6500, 0.7, -14, 4, 1.9)),
+        call_hz=3600,
+        calls_per_s=0.7,
+        call_gain_db=-6,
+    ),
+    "night": Bed(
+        (Band(150, 1.0, -3, 2, 4), Band(1500, 1.2, -16, 2, 4)), call_hz=4700, calls_per_s=1.4, call_gain_db=-5
+    ),
 }
 
 _WHOOSH_BANDS = (Band(620, 0.8, 0), Band(1700, 0.8, -6))
@@ -114,8 +156,10 @@ def _bed_levels(palette: Palette, curves: MotionCurves) -> list[tuple[str, Curve
     ducked_db = _UNDER_HITS_DB * curves.busy.values if palette.impacts else 0.0
     rise = 10 ** ((_BED_RISE_DB * curves.activity.values + ducked_db) / 20)
     if palette.beds:
-        return [(name, Curve(_amplitude(_NAMED_BED_DB + index * _SECOND_BED_DB) * rise))
-                for index, name in enumerate(palette.beds)]
+        return [
+            (name, Curve(_amplitude(_NAMED_BED_DB + index * _SECOND_BED_DB) * rise))
+            for index, name in enumerate(palette.beds)
+        ]
     levels = [("room", Curve(np.full(2, _amplitude(_ROOM_TONE_DB))))]
     if palette.may_add_bed and curves.flow.values.any():
         levels.append(("air", Curve(_amplitude(_AIR_DB) * curves.flow.values * rise)))
@@ -123,7 +167,12 @@ def _bed_levels(palette: Palette, curves: MotionCurves) -> list[tuple[str, Curve
 
 
 def _bed_layers(
-    bed: Bed, level: Curve, curves: MotionCurves, duration_s: float, sample_rate: int, rng: np.random.Generator,
+    bed: Bed,
+    level: Curve,
+    curves: MotionCurves,
+    duration_s: float,
+    sample_rate: int,
+    rng: np.random.Generator,
 ) -> list[Iterator[np.ndarray]]:
     parts = [noise_blocks(_swaying(bed.bands, duration_s, sample_rate, rng), _BED_FRAME, sample_rate, rng)]
     if bed.crackles:
@@ -137,7 +186,10 @@ def _bed_layers(
 
 
 def _swaying(
-    bands: tuple[Band, ...], duration_s: float, sample_rate: int, rng: np.random.Generator,
+    bands: tuple[Band, ...],
+    duration_s: float,
+    sample_rate: int,
+    rng: np.random.Generator,
 ) -> Callable[[np.ndarray], np.ndarray]:
     """The power spectra over time of bands that come and go, each by itself."""
     spectra = hills(bands, _BED_FRAME, sample_rate)
@@ -161,7 +213,11 @@ def _block_times_s(sample_rate: int) -> Iterator[np.ndarray]:
 
 
 def _hum(
-    bed: Bed, activity: Curve, duration_s: float, sample_rate: int, rng: np.random.Generator,
+    bed: Bed,
+    activity: Curve,
+    duration_s: float,
+    sample_rate: int,
+    rng: np.random.Generator,
 ) -> Iterator[np.ndarray]:
     """Partials of a frequency that wanders a little and rises with the motion; each partial beats by itself."""
     pitch, phase = smooth_walk(duration_s, 1.7, rng), 0.0
@@ -184,7 +240,7 @@ def _calls(bed: Bed, sample_rate: int, rng: np.random.Generator) -> Iterator[np.
     while True:
         for _ in range(rng.poisson(bed.calls_per_s * BLOCK / sample_rate)):
             start = rng.integers(BLOCK)
-            pending[:, start:start + length] += panned(_trill(bed, length, sample_rate, rng), rng.uniform(0.1, 0.9))
+            pending[:, start : start + length] += panned(_trill(bed, length, sample_rate, rng), rng.uniform(0.1, 0.9))
         yield pending[:, :BLOCK].copy()
         pending = np.concatenate([pending[:, BLOCK:], np.zeros((2, BLOCK), np.float32)], axis=1)
 
@@ -213,7 +269,11 @@ def _whooshes(curves: MotionCurves, sample_rate: int, rng: np.random.Generator) 
 
 
 def _scrapes(
-    palette: Palette, curves: MotionCurves, duration_s: float, sample_rate: int, rng: np.random.Generator,
+    palette: Palette,
+    curves: MotionCurves,
+    duration_s: float,
+    sample_rate: int,
+    rng: np.random.Generator,
 ) -> Iterator[np.ndarray]:
     """Rough friction, grainy and uneven, panned to where it moves."""
     power_at = _swaying(_SCRAPE_BANDS, duration_s, sample_rate, rng)

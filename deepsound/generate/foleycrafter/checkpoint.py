@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from deepsound.errors import EngineError
-from deepsound.generate.foleycrafter.pictures import CLIP_SIZE
+from deepsound.generate.foleycrafter.preprocess import CLIP_SIZE
 from deepsound.models.bigvgan.weights import fold_weight_norm
 from deepsound.models.foleycrafter import diffusion, weights
 from deepsound.models.foleycrafter.adapter import SemanticAdapter, attach
@@ -34,8 +34,11 @@ HOP = 160
 # Pixels of the spectrogram to a value of the latents, each way; the temporal adapter's picture is shrunk as much.
 SHRINKING = 8
 
-_DIFFUSERS = ("diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.fp16.safetensors",
-              "diffusion_pytorch_model.bin")
+_DIFFUSERS = (
+    "diffusion_pytorch_model.safetensors",
+    "diffusion_pytorch_model.fp16.safetensors",
+    "diffusion_pytorch_model.bin",
+)
 _TRANSFORMERS = ("model.safetensors", "model.fp16.safetensors", "pytorch_model.bin")
 _SCHEDULERS = ("PNDMScheduler", "DDIMScheduler")
 _AGAIN = "Get it again with `deepsound models download foleycrafter`, or name another one."
@@ -69,8 +72,11 @@ class Checkpoint:
             "autoencoder": _weights_in(self.auffusion / "vae", _DIFFUSERS),
             "text_encoder": _weights_in(self.auffusion / "text_encoder", _TRANSFORMERS),
             "image_encoder": _weights_in(self.image_encoder, _TRANSFORMERS),
-            "temporal_adapter": self.temporal_adapter, "semantic_adapter": self.semantic_adapter,
-            "onsets": self.timestamp_detector, "vocoder": self.vocoder}
+            "temporal_adapter": self.temporal_adapter,
+            "semantic_adapter": self.semantic_adapter,
+            "onsets": self.timestamp_detector,
+            "vocoder": self.vocoder,
+        }
 
     def sources(self, role: str) -> tuple[Path, ...]:
         """All files a network comes from: its weights and the settings that say what they are."""
@@ -81,7 +87,8 @@ class Checkpoint:
             "text_encoder": (found["text_encoder"], folder / "text_encoder" / "config.json"),
             "image_encoder": (found["image_encoder"], self.image_encoder / "config.json"),
             "onsets": (found["onsets"],),
-            "vocoder": (found["vocoder"], self.vocoder.with_name("config.json"))}[role]
+            "vocoder": (found["vocoder"], self.vocoder.with_name("config.json")),
+        }[role]
 
     @cached_property
     def unet_settings(self) -> dict[str, Any]:
@@ -113,13 +120,23 @@ class Checkpoint:
         unet, vae, text = self.unet_settings, self.autoencoder_settings, self.text_settings
         folder = self.auffusion
         _require(folder / "unet", "in_channels", unet.get("in_channels"), vae.get("latent_channels"), "the autoencoder")
-        _require(folder / "unet", "cross_attention_dim", unet.get("cross_attention_dim"), text.get("hidden_size"),
-                 "the text encoder")
+        _require(
+            folder / "unet",
+            "cross_attention_dim",
+            unet.get("cross_attention_dim"),
+            text.get("hidden_size"),
+            "the text encoder",
+        )
         _require(folder / "unet", "encoder_hid_dim_type", unet.get("encoder_hid_dim_type"), None, "FoleyCrafter")
         shrinking = 2 ** (len(vae.get("block_out_channels", ())) - 1)
         _require(folder / "vae", "scale of block_out_channels", shrinking, SHRINKING, "the temporal adapter")
-        _require(self.image_encoder, "image_size", self.image_settings.get("image_size", CLIP_SIZE), CLIP_SIZE,
-                 "FoleyCrafter")
+        _require(
+            self.image_encoder,
+            "image_size",
+            self.image_settings.get("image_size", CLIP_SIZE),
+            CLIP_SIZE,
+            "FoleyCrafter",
+        )
         vocoder = self.vocoder_config
         _require(self.vocoder.parent, "num_mels", vocoder.num_mels, MEL_BINS, "FoleyCrafter's spectrograms")
         _require(self.vocoder.parent, "product of upsample_rates", vocoder.hop, HOP, "FoleyCrafter's spectrograms")
@@ -177,8 +194,10 @@ class Checkpoint:
         width = _told(path, weights.embed_dim_of, state)
         expected = self.image_settings.get("projection_dim")
         if width != expected:
-            raise EngineError(f"The weights {path} are for image embeddings of {width} values, and the image encoder "
-                              f"in {self.image_encoder} makes {expected}. {_AGAIN}")
+            raise EngineError(
+                f"The weights {path} are for image embeddings of {width} values, and the image encoder "
+                f"in {self.image_encoder} makes {expected}. {_AGAIN}"
+            )
         return _filled(lambda: SemanticAdapter(unet, width), state, dtype, path)
 
     def _tower(self, build: Callable[[], nn.Module], dtype: torch.dtype, path: Path) -> nn.Module:
@@ -188,7 +207,10 @@ class Checkpoint:
 
 
 def _filled(
-    build: Callable[[], Network], state: Mapping[str, Tensor], dtype: torch.dtype, path: Path,
+    build: Callable[[], Network],
+    state: Mapping[str, Tensor],
+    dtype: torch.dtype,
+    path: Path,
 ) -> Network:
     return _told(path, fill, build, state, dtype, path)
 
@@ -223,5 +245,6 @@ def _settings(path: Path, *classes: str) -> dict[str, Any]:
 
 def _require(folder: Path, what: str, actual: object, expected: object, other: str) -> None:
     if actual != expected:
-        raise EngineError(f"The settings in {folder} do not fit: {what} is {actual}, and {other} needs {expected}. "
-                          f"{_AGAIN}")
+        raise EngineError(
+            f"The settings in {folder} do not fit: {what} is {actual}, and {other} needs {expected}. {_AGAIN}"
+        )

@@ -9,14 +9,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from deepsound.generate.foleycrafter.asked import FRAMES, Checked
-from deepsound.generate.foleycrafter.frames import WindowFrames, sampled_frames
-from deepsound.generate.foleycrafter.networks import Networks, Stage
-from deepsound.generate.foleycrafter.pictures import clip_values, onset_values
+from deepsound.generate.foleycrafter.components import Networks, Stage
+from deepsound.generate.foleycrafter.frame_sampling import WindowFrames, sampled_frames
+from deepsound.generate.foleycrafter.preprocess import clip_values, onset_values
+from deepsound.generate.foleycrafter.request import FRAMES, Checked
 from deepsound.generate.foleycrafter.windows import windows
 from deepsound.generate.mmaudio.sight import Scene
 from deepsound.models.foleycrafter.timing import COLUMNS, time_condition
-from deepsound.runtime.features import features
+from deepsound.runtime.feature_cache import features
 from deepsound.runtime.progress import Progress
 
 # A processor gains nothing by more than a few; as published, all at once.
@@ -50,12 +50,16 @@ def conditions_of(networks: Networks, scene: Scene, asked: Checked, progress: Pr
         text, negative_text = (_text(stage, tokenizer, words) for words in (asked.prompt, asked.negative_prompt))
     with networks.stage(progress) as stage:
         part = progress.part(0.2, 0.8)
-        images = [_image(stage, frames, asked.settings.clip_frames, _share(part, number, len(seen)))
-                  for number, frames in enumerate(seen)]
+        images = [
+            _image(stage, frames, asked.settings.clip_frames, _share(part, number, len(seen)))
+            for number, frames in enumerate(seen)
+        ]
     with networks.stage(progress) as stage:
         part = progress.part(0.8, 1.0)
-        timings = [time_condition(_onsets(stage, frames), span.duration_s)[:COLUMNS]
-                   for frames, span in part.track(zip(seen, spans, strict=True), len(seen))]
+        timings = [
+            time_condition(_onsets(stage, frames), span.duration_s)[:COLUMNS]
+            for frames, span in part.track(zip(seen, spans, strict=True), len(seen))
+        ]
     return Conditions(text, negative_text, tuple(map(WindowConditions, timings, images)))
 
 
@@ -65,10 +69,15 @@ def clip_rows(frames: int) -> list[int]:
 
 
 def _text(stage: Stage, tokenizer: Any, words: str) -> Tensor:
-    ids = tokenizer(words, padding="max_length", max_length=tokenizer.model_max_length, truncation=True,
-                    return_tensors="pt").input_ids
-    return _kept(stage, "text_encoder", tuple(ids.flatten().tolist()),
-                 lambda: stage.text_encoder()(input_ids=ids.to(stage.device))[0])
+    ids = tokenizer(
+        words, padding="max_length", max_length=tokenizer.model_max_length, truncation=True, return_tensors="pt"
+    ).input_ids
+    return _kept(
+        stage,
+        "text_encoder",
+        tuple(ids.flatten().tolist()),
+        lambda: stage.text_encoder()(input_ids=ids.to(stage.device))[0],
+    )
 
 
 def _image(stage: Stage, frames: WindowFrames, count: int, progress: Progress) -> Tensor:
@@ -79,8 +88,12 @@ def _image(stage: Stage, frames: WindowFrames, count: int, progress: Progress) -
 
     def encode() -> Tensor:
         starts = range(0, len(distinct), at_once)
-        embedded = torch.cat([_embedded(stage, frames, distinct[begin:begin + at_once])
-                              for begin in progress.track(starts, len(starts))])
+        embedded = torch.cat(
+            [
+                _embedded(stage, frames, distinct[begin : begin + at_once])
+                for begin in progress.track(starts, len(starts))
+            ]
+        )
         return embedded[[distinct.index(row) for row in rows]].mean(dim=0, keepdim=True)
 
     return _kept(stage, "image_encoder", frames.clip_digest(rows), encode)
@@ -94,6 +107,7 @@ def _embedded(stage: Stage, frames: WindowFrames, rows: list[int]) -> Tensor:
 
 def _onsets(stage: Stage, frames: WindowFrames) -> Tensor:
     """The probability of an onset at each of the 150 frames."""
+
     def detect() -> Tensor:
         video = onset_values(frames.for_onsets()).transpose(0, 1).unsqueeze(0)
         return stage.onsets()(video.to(stage.device))[0].sigmoid()

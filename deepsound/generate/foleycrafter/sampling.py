@@ -10,10 +10,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from deepsound.generate.foleycrafter.asked import Checked
 from deepsound.generate.foleycrafter.checkpoint import MEL_BINS, SHRINKING, Checkpoint
+from deepsound.generate.foleycrafter.components import Stage
 from deepsound.generate.foleycrafter.conditions import Conditions, WindowConditions
-from deepsound.generate.foleycrafter.networks import Stage
+from deepsound.generate.foleycrafter.request import Checked
 from deepsound.models.foleycrafter.diffusion import Denoiser
 from deepsound.models.foleycrafter.imports import library_class
 from deepsound.models.foleycrafter.timing import COLUMNS
@@ -47,15 +47,27 @@ def latents_of(stage: Stage, conditions: Conditions, asked: Checked, progress: P
 def pipeline(denoiser: Denoiser, checkpoint: Checkpoint) -> Any:
     """Diffusers' pipeline around networks that are in memory already; it shows no bar and loads nothing."""
     kind = library_class("diffusers", "StableDiffusionControlNetPipeline")
-    made = kind(vae=None, text_encoder=None, tokenizer=None, unet=denoiser.unet, controlnet=denoiser.controlnet,
-                scheduler=checkpoint.scheduler(), safety_checker=None, feature_extractor=None,
-                requires_safety_checker=False)
+    made = kind(
+        vae=None,
+        text_encoder=None,
+        tokenizer=None,
+        unet=denoiser.unet,
+        controlnet=denoiser.controlnet,
+        scheduler=checkpoint.scheduler(),
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )
     made.set_progress_bar_config(disable=True)
     return made
 
 
 def _sampled(
-    stage: Stage, conditions: Conditions, window: WindowConditions, asked: Checked, generator: torch.Generator,
+    stage: Stage,
+    conditions: Conditions,
+    window: WindowConditions,
+    asked: Checked,
+    generator: torch.Generator,
     progress: Progress,
 ) -> Tensor:
     pipe = pipeline(stage.denoiser(), stage.checkpoint)
@@ -74,11 +86,18 @@ def _sampled(
         return tensor.to(stage.device, stage.dtype)
 
     latents: Tensor = pipe(
-        prompt_embeds=here(conditions.text), negative_prompt_embeds=here(conditions.negative_text),
-        image=window.timing.expand(1, 1, MEL_BINS, COLUMNS), ip_adapter_image_embeds=[here(image).unsqueeze(1)],
-        latents=here(noise), num_inference_steps=asked.steps, guidance_scale=asked.guidance,
-        controlnet_conditioning_scale=float(asked.settings.temporal_scale), output_type="latent", return_dict=False,
-        callback_on_step_end=report)[0]
+        prompt_embeds=here(conditions.text),
+        negative_prompt_embeds=here(conditions.negative_text),
+        image=window.timing.expand(1, 1, MEL_BINS, COLUMNS),
+        ip_adapter_image_embeds=[here(image).unsqueeze(1)],
+        latents=here(noise),
+        num_inference_steps=asked.steps,
+        guidance_scale=asked.guidance,
+        controlnet_conditioning_scale=float(asked.settings.temporal_scale),
+        output_type="latent",
+        return_dict=False,
+        callback_on_step_end=report,
+    )[0]
     return latents
 
 

@@ -42,7 +42,7 @@ def joined(sounds: Sequence[Tensor], spans: Sequence[Span], samples: int, sample
             gain = gain * torch.sin(_share(times_s, spans[number - 1], span) * math.pi / 2)
         if number + 1 < len(spans):
             gain = gain * torch.cos(_share(times_s, span, spans[number + 1]) * math.pi / 2)
-        whole[:, begin:begin + length] += sound[:, :length] * gain
+        whole[:, begin : begin + length] += sound[:, :length] * gain
     return whole
 
 

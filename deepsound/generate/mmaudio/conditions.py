@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from deepsound.generate.mmaudio import encoders
-from deepsound.generate.mmaudio.asked import Checked
-from deepsound.generate.mmaudio.frames import TickedFrames, clip_view, sync_view, usable_duration_s
-from deepsound.generate.mmaudio.networks import Networks, Stage
-from deepsound.generate.mmaudio.pictures import clip_picture
-from deepsound.generate.mmaudio.sight import Scene, Sight
+from deepsound.generate.mmaudio.components import Networks, Stage
+from deepsound.generate.mmaudio.frame_sampling import TickedFrames, clip_view, sync_view, usable_duration_s
+from deepsound.generate.mmaudio.request import Checked
+from deepsound.generate.mmaudio.sight import Scene, VisualCondition
 from deepsound.models.mmaudio.conditions import Conditions
-from deepsound.models.mmaudio.flow import FlowNetwork
 from deepsound.models.mmaudio.lengths import LatentRate, clip_frames, sequence_lengths, sync_frames
+from deepsound.models.mmaudio.model import MMAudio
+from deepsound.models.synchformer.preprocess import clip_picture
 from deepsound.runtime.progress import Progress
 
 
@@ -33,7 +33,7 @@ class Features:
     usable_s: float
 
 
-def features_of(networks: Networks, sight: Sight, asked: Checked, progress: Progress) -> Features:
+def features_of(networks: Networks, sight: VisualCondition, asked: Checked, progress: Progress) -> Features:
     """Everything the flow network is led by; CLIP and Synchformer are in memory one after the other."""
     clip_ticks, sync_ticks = None, None
     usable_s = asked.duration_s
@@ -52,7 +52,7 @@ def features_of(networks: Networks, sight: Sight, asked: Checked, progress: Prog
 
 def conditions_of(stage: Stage, features: Features, rate: LatentRate) -> tuple[Conditions, Conditions]:
     """Wanted and unwanted conditions for one sound; the unwanted are the empty ones with the negative prompt's text."""
-    network: FlowNetwork = stage.flow()
+    network: MMAudio = stage.flow()
     lengths = sequence_lengths(features.usable_s, rate)
 
     def here(tensor: Tensor | None) -> Tensor | None:
@@ -70,7 +70,11 @@ def _look(scene: Scene, duration_s: float, progress: Progress) -> tuple[TickedFr
 
 
 def _seen(
-    stage: Stage, sight: Sight, ticks: TickedFrames | None, usable_s: float, progress: Progress,
+    stage: Stage,
+    sight: VisualCondition,
+    ticks: TickedFrames | None,
+    usable_s: float,
+    progress: Progress,
 ) -> Tensor | None:
     if sight.masked:
         return None

@@ -7,11 +7,11 @@ from collections.abc import Callable, Hashable, Iterator
 import torch
 from torch import Tensor
 
-from deepsound.generate.mmaudio.frames import TickedFrames
-from deepsound.generate.mmaudio.networks import Stage
-from deepsound.generate.mmaudio.pictures import clip_values, sync_values
-from deepsound.generate.mmaudio.tokens import tokenizer
-from deepsound.runtime.features import digest_of, features
+from deepsound.generate.mmaudio.components import Stage
+from deepsound.generate.mmaudio.frame_sampling import TickedFrames
+from deepsound.generate.mmaudio.tokenizer import tokenizer
+from deepsound.models.synchformer.preprocess import clip_values, sync_values
+from deepsound.runtime.feature_cache import digest_of, features
 from deepsound.runtime.progress import Progress
 
 # As published: so many frames, and so many segments, at once. A processor gains nothing by more than a few.
@@ -22,10 +22,13 @@ _PUBLISHED_AT_ONCE = 40
 
 def clip_features(stage: Stage, ticked: TickedFrames, progress: Progress) -> Tensor:
     """CLIP's features [1, ticks, width] of the pictures at each tick; a picture that repeats is encoded once."""
+
     def encode() -> Tensor:
         at_once = _PICTURES_AT_ONCE.get(stage.device.type, _PUBLISHED_AT_ONCE)
-        parts = [_encode_pictures(stage, ticked.batch(begin, begin + at_once)).cpu()
-                 for begin in _steps(ticked.distinct, at_once, progress)]
+        parts = [
+            _encode_pictures(stage, ticked.batch(begin, begin + at_once)).cpu()
+            for begin in _steps(ticked.distinct, at_once, progress)
+        ]
         return torch.cat(parts)[list(ticked.rows)].unsqueeze(0)
 
     return _kept(stage, "clip", ("pictures", ticked.digest()), encode)
@@ -39,15 +42,20 @@ def still_features(stage: Stage, picture: Tensor) -> Tensor:
 
 def sync_features(stage: Stage, ticked: TickedFrames, progress: Progress) -> Tensor:
     """Synchformer's features [1, 8 per segment, width] of the pictures at each tick."""
-    return _kept(stage, "synchformer", ("segments", ticked.digest()),
-                 lambda: torch.cat(list(_encode_segments(stage, ticked, progress)), dim=1))
+    return _kept(
+        stage,
+        "synchformer",
+        ("segments", ticked.digest()),
+        lambda: torch.cat(list(_encode_segments(stage, ticked, progress)), dim=1),
+    )
 
 
 def text_features(stage: Stage, text: str) -> Tensor:
     """CLIP's features [1, tokens, width] of every token of a text, padding included."""
     ids = tokenizer(stage.networks.byte_pairs)([text])
-    return _kept(stage, "clip", ("text", *ids.flatten().tolist()),
-                 lambda: stage.clip().encode_text(ids.to(stage.device)))
+    return _kept(
+        stage, "clip", ("text", *ids.flatten().tolist()), lambda: stage.clip().encode_text(ids.to(stage.device))
+    )
 
 
 def _kept(stage: Stage, role: str, content: tuple[Hashable, ...], encode: Callable[[], Tensor]) -> Tensor:
@@ -66,7 +74,7 @@ def _encode_segments(stage: Stage, ticked: TickedFrames, progress: Progress) -> 
     at_once = _SEGMENTS_AT_ONCE.get(stage.device.type, _PUBLISHED_AT_ONCE)
     for begin in _steps(count, at_once, progress):
         last = min(begin + at_once, count) - 1
-        rows = ticked.rows[begin * hop:last * hop + config.segment_frames]
+        rows = ticked.rows[begin * hop : last * hop + config.segment_frames]
         pictures = ticked.batch(rows[0], rows[-1] + 1).to(stage.device)
         video = sync_values(pictures).to(stage.dtype)[[row - rows[0] for row in rows]]
         yield network(video.unsqueeze(0)).cpu()

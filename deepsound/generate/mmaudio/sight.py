@@ -10,7 +10,7 @@ from deepsound.runtime.progress import Progress
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from deepsound.media.views import View
+    from deepsound.media.views import FrameConsumer
 
 
 class Scene(Protocol):
@@ -19,13 +19,13 @@ class Scene(Protocol):
     @property
     def duration_s(self) -> float: ...
 
-    def expect(self, *views: View[Any]) -> None: ...
+    def expect(self, *views: FrameConsumer[Any]) -> None: ...
 
-    def view(self, view: View[Any], progress: Progress | None = None) -> Any: ...
+    def view(self, view: FrameConsumer[Any], progress: Progress | None = None) -> Any: ...
 
 
 @dataclass(frozen=True, eq=False)
-class Sight:
+class VisualCondition:
     """A `scene`, a `still` picture uint8 [3, height, width], or neither; learned empty features stand for what is not.
 
     Of a still only what it shows is known, not when anything happens. `masked` hides what a scene shows from CLIP

@@ -36,7 +36,7 @@ class PositionalConvolution(nn.Module):
         kernel = self.weight_v.shape[-1]
         convolved = F.conv1d(x, self.weight(), self.bias, padding=kernel // 2, groups=self.groups)
         # An even kernel gives one token too many, and the last is the one that goes.
-        return convolved[..., :x.shape[-1]]
+        return convolved[..., : x.shape[-1]]
 
 
 class GatedAttention(nn.Module):
@@ -45,8 +45,7 @@ class GatedAttention(nn.Module):
     def __init__(self, config: BeatsConfig, owns_bias: bool) -> None:
         super().__init__()
         self.heads = config.heads
-        self.q_proj, self.k_proj, self.v_proj, self.out_proj = (
-            nn.Linear(config.width, config.width) for _ in range(4))
+        self.q_proj, self.k_proj, self.v_proj, self.out_proj = (nn.Linear(config.width, config.width) for _ in range(4))
         self.grep_linear = nn.Linear(config.head_width, _GATE_PARTS)
         self.grep_a = nn.Parameter(torch.ones(1, config.heads, 1, 1))
         if owns_bias:

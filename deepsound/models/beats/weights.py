@@ -42,6 +42,15 @@ def config_of(published: Mapping[str, Tensor]) -> BeatsConfig:
         raise ValueError(f"these are not the weights of BEATs ({problem})") from problem
     layers = {name.split(".")[2] for name in published if name.startswith("encoder.layers.")}
     return BeatsConfig(
-        patch_width=patch_width, width=width, layers=len(layers), heads=heads, mlp_width=mlp_width,
-        conv_kernel=kernel, conv_groups=width // in_group, buckets=buckets, max_distance=BEATS.max_distance,
-        classes=classes, patch_size=patch_size)
+        patch_width=patch_width,
+        width=width,
+        layers=len(layers),
+        heads=heads,
+        mlp_width=mlp_width,
+        conv_kernel=kernel,
+        conv_groups=width // in_group,
+        buckets=buckets,
+        max_distance=BEATS.max_distance,
+        classes=classes,
+        patch_size=patch_size,
+    )

@@ -54,11 +54,11 @@ def decode(
     audio = mel.new_empty(mel.shape[0], 1, frames * hop)
     for together in _parts(Span(0, frames), PARTS_TOGETHER * frames_at_once):
         needed = spans(steps, _scaled(together, hop), frames)
-        begun = _through(first, Stretch(mel.transpose(1, 2), 0), needed[:_TOGETHER_STEPS + 1])
+        begun = _through(first, Stretch(mel.transpose(1, 2), 0), needed[: _TOGETHER_STEPS + 1])
         for part in _parts(together, frames_at_once):
             samples = _scaled(part, hop)
             done = _through(later, begun, spans(steps, samples, frames)[_TOGETHER_STEPS:])
-            audio[..., samples.start:samples.stop] = done.signal.transpose(1, 2)
+            audio[..., samples.start : samples.stop] = done.signal.transpose(1, 2)
             if on_chunk is not None:
                 on_chunk(part.stop, frames)
     return audio
@@ -82,7 +82,7 @@ def _through(steps: Sequence[Step], x: Stretch, needed: Sequence[Span]) -> Stret
 
 
 def _kept(x: Stretch, keep: Span) -> Stretch:
-    return Stretch(x.signal[:, keep.start - x.start:keep.stop - x.start], keep.start)
+    return Stretch(x.signal[:, keep.start - x.start : keep.stop - x.start], keep.start)
 
 
 def spans(steps: Sequence[Step], samples: Span, frames: int) -> list[Span]:

@@ -48,5 +48,10 @@ def _frozen(value: Any) -> Any:
 
 BIGVGAN_16K = BigVganConfig()
 BIGVGAN_V2_44K = replace(
-    BIGVGAN_16K, num_mels=128, upsample_rates=(8, 4, 2, 2, 2, 2), upsample_kernel_sizes=(16, 8, 4, 4, 4, 4),
-    use_tanh_at_final=False, use_bias_at_final=False)
+    BIGVGAN_16K,
+    num_mels=128,
+    upsample_rates=(8, 4, 2, 2, 2, 2),
+    upsample_kernel_sizes=(16, 8, 4, 4, 4, 4),
+    use_tanh_at_final=False,
+    use_bias_at_final=False,
+)

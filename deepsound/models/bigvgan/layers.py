@@ -14,8 +14,11 @@ class Conv(nn.Conv1d):
         self.reach = dilation * (kernel - 1) // 2  # inputs to each side that an output depends on
 
     def forward(self, x: Tensor) -> Tensor:
-        return _rows(F.conv2d(_image(x), self.weight.unsqueeze(2), self.bias, padding=(0, *self.padding),
-                              dilation=(1, *self.dilation)))
+        return _rows(
+            F.conv2d(
+                _image(x), self.weight.unsqueeze(2), self.bias, padding=(0, *self.padding), dilation=(1, *self.dilation)
+            )
+        )
 
 
 class Upsample(nn.ConvTranspose1d):
@@ -28,8 +31,11 @@ class Upsample(nn.ConvTranspose1d):
         self.reach = max(padding, kernel - rate - padding)
 
     def forward(self, x: Tensor) -> Tensor:  # type: ignore[override]
-        return _rows(F.conv_transpose2d(_image(x), self.weight.unsqueeze(2), self.bias, stride=(1, *self.stride),
-                                        padding=(0, *self.padding)))
+        return _rows(
+            F.conv_transpose2d(
+                _image(x), self.weight.unsqueeze(2), self.bias, stride=(1, *self.stride), padding=(0, *self.padding)
+            )
+        )
 
 
 def _image(x: Tensor) -> Tensor:

@@ -67,7 +67,8 @@ class BigVgan(nn.Module):
             channels //= 2
             self.resblocks.extend(
                 ResidualBranch(channels, *sizes)
-                for sizes in zip(config.resblock_kernel_sizes, config.resblock_dilation_sizes, strict=True))
+                for sizes in zip(config.resblock_kernel_sizes, config.resblock_dilation_sizes, strict=True)
+            )
         self.activation_post = AntiAliasedSnake(channels)
         self.conv_post = Conv(channels, 1, 7, bias=config.use_bias_at_final)
 
@@ -84,7 +85,7 @@ class BigVgan(nn.Module):
         count = len(self.config.resblock_kernel_sizes)
         for stage, upsample in enumerate(self.ups):
             (layer,) = cast("Iterable[Upsample]", upsample)
-            branches = cast("list[ResidualBranch]", list(self.resblocks[stage * count:(stage + 1) * count]))
+            branches = cast("list[ResidualBranch]", list(self.resblocks[stage * count : (stage + 1) * count]))
             yield Step(upsample, layer.rate, layer.reach)
             yield Step(partial(_averaged, branches), 1, max(branch.reach for branch in branches))
         yield Step(self._waveform, 1, self.activation_post.reach + self.conv_post.reach)

@@ -31,7 +31,7 @@ def anti_aliased_snake(x: Tensor, up: Tensor, down: Tensor, frequency: Tensor, a
         for start, rows in _blocks(length, channels, x.device):
             doubled = snake(doubled_rate(entry, raising, start - REACH, rows + TILE), frequency, amplitude)
             # The first that is needed, five before the block at twice the rate, is the second one.
-            _filter(doubled[1:], lowering, 2 * TILE, written[start:start + rows])
+            _filter(doubled[1:], lowering, 2 * TILE, written[start : start + rows])
     return out[:, :length].to(x.dtype)
 
 

@@ -38,8 +38,17 @@ def anti_aliased_snake(x: Tensor, up: Tensor, down: Tensor, frequency: Tensor, a
     lanes = -(-length // _SEGMENT) * channels
     with torch.cuda.device_of(x):
         kernel()[(-(-lanes // _LANES), batch)](
-            x, out, up.contiguous(), down.contiguous(), frequency.contiguous(), amplitude.contiguous(),
-            length, channels, SEGMENT=_SEGMENT, LANES=_LANES)
+            x,
+            out,
+            up.contiguous(),
+            down.contiguous(),
+            frequency.contiguous(),
+            amplitude.contiguous(),
+            length,
+            channels,
+            SEGMENT=_SEGMENT,
+            LANES=_LANES,
+        )
     return out
 
 
@@ -55,7 +64,16 @@ def kernel() -> Any:
 
 
 def _anti_aliased_snake(  # type: ignore[no-untyped-def]  # Triton reads annotations, and knows its own only
-    x, out, up, down, frequency, amplitude, length, channels, SEGMENT: tl.constexpr, LANES: tl.constexpr,
+    x,
+    out,
+    up,
+    down,
+    frequency,
+    amplitude,
+    length,
+    channels,
+    SEGMENT: tl.constexpr,
+    LANES: tl.constexpr,
 ):
     lane = tl.program_id(0) * LANES + tl.arange(0, LANES)
     channel = lane % channels
@@ -91,8 +109,20 @@ def _anti_aliased_snake(  # type: ignore[no-untyped-def]  # Triton reads annotat
         odd += wave * wave * size
         # Outside the signal its first or last sample at twice the rate is repeated.
         even, odd = tl.where(ahead >= length, odd, even), tl.where(ahead < 0, even, odd)
-        total = (w0 * d0 + w1 * d1 + w2 * d2 + w3 * d3 + w4 * d4 + w5 * d5
-                 + w6 * d6 + w7 * d7 + w8 * d8 + w9 * d9 + w10 * d10 + even * d11)
+        total = (
+            w0 * d0
+            + w1 * d1
+            + w2 * d2
+            + w3 * d3
+            + w4 * d4
+            + w5 * d5
+            + w6 * d6
+            + w7 * d7
+            + w8 * d8
+            + w9 * d9
+            + w10 * d10
+            + even * d11
+        )
         done = ahead - 3
         tl.store(out + done * channels, total.to(out.dtype.element_ty), mask=(step >= 6) & (done < length))
         w0, w1, w2, w3, w4, w5, w6, w7, w8 = w2, w3, w4, w5, w6, w7, w8, w9, w10

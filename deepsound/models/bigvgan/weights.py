@@ -23,8 +23,10 @@ def fold_weight_norm(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
         for layer in sorted({name.removesuffix(end) for end in ends for name in state if name.endswith(end)}):
             missing = [layer + end for end in ends if layer + end not in state]
             if missing:
-                raise ValueError(f"The vocoder's weights lack {missing[0]}, the other half of a weight-normalised "
-                                 "pair; the file is not complete.")
+                raise ValueError(
+                    f"The vocoder's weights lack {missing[0]}, the other half of a weight-normalised "
+                    "pair; the file is not complete."
+                )
             size, direction = (folded.pop(layer + end).float() for end in ends)
             folded[layer + ".weight"] = _fold(size, direction)
     return folded
@@ -46,15 +48,19 @@ def config_of(folded: Mapping[str, Tensor]) -> BigVganConfig:
     branch_kernels = tuple(folded[f"resblocks.{index}.convs1.0.weight"].shape[-1] for index in range(branches))
     ends_with_bias = "conv_post.bias" in folded
     return BigVganConfig(
-        num_mels=num_mels, upsample_initial_channel=channels, upsample_rates=tuple(kernel // 2 for kernel in kernels),
+        num_mels=num_mels,
+        upsample_initial_channel=channels,
+        upsample_rates=tuple(kernel // 2 for kernel in kernels),
         upsample_kernel_sizes=kernels,
         resblock_kernel_sizes=branch_kernels,
-        resblock_dilation_sizes=((1, 3, 5),) * branches, use_tanh_at_final=ends_with_bias,
-        use_bias_at_final=ends_with_bias)
+        resblock_dilation_sizes=((1, 3, 5),) * branches,
+        use_tanh_at_final=ends_with_bias,
+        use_bias_at_final=ends_with_bias,
+    )
 
 
 def _count(state: Mapping[str, Tensor], start: str) -> int:
-    return len({name[len(start):].split(".")[0] for name in state if name.startswith(start)})
+    return len({name[len(start) :].split(".")[0] for name in state if name.startswith(start)})
 
 
 def _fold(size: Tensor, direction: Tensor) -> Tensor:

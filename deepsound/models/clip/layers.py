@@ -24,11 +24,13 @@ class ResidualBlock(nn.Module):
         self.attn = PackedAttention(width, heads)
         self.ln_2 = nn.LayerNorm(width)
         inner = int(mlp_ratio * width)
-        self.mlp = nn.Sequential(OrderedDict(
-            c_fc=nn.Linear(width, inner),
-            gelu=QuickGelu() if quick_gelu else nn.GELU(),
-            c_proj=nn.Linear(inner, width),
-        ))
+        self.mlp = nn.Sequential(
+            OrderedDict(
+                c_fc=nn.Linear(width, inner),
+                gelu=QuickGelu() if quick_gelu else nn.GELU(),
+                c_proj=nn.Linear(inner, width),
+            )
+        )
 
     def forward(self, tokens: Tensor, causal: bool = False, keep: int | None = None) -> Tensor:
         """[B, tokens, width]; with `keep` only the first so many tokens come out, and only they are computed."""

@@ -29,7 +29,8 @@ class VisionTower(nn.Module):
         self.positional_embedding = nn.Parameter(torch.zeros(1 + vision.patches, vision.width))
         self.ln_pre = nn.LayerNorm(vision.width)
         self.transformer = Transformer(
-            vision.width, vision.layers, vision.width // vision.head_width, vision.mlp_ratio, config.quick_gelu)
+            vision.width, vision.layers, vision.width // vision.head_width, vision.mlp_ratio, config.quick_gelu
+        )
         self.ln_post = nn.LayerNorm(vision.width)
         self.proj = nn.Parameter(torch.zeros(vision.width, config.embed_dim))
 

@@ -22,7 +22,8 @@ LETTER, DIGIT, SPACE, OTHER = "L", "N", " ", "?"
 
 _FIXED = re.compile(f"{START}|{END}|'s|'t|'re|'ve|'m|'ll|'d", re.IGNORECASE)
 _QUOTES = str.maketrans(
-    dict.fromkeys("\u02bc\u2018\u2019\u201a\u201b", "'") | dict.fromkeys("\u201c\u201d\u201e\u201f", '"'))
+    dict.fromkeys("\u02bc\u2018\u2019\u201a\u201b", "'") | dict.fromkeys("\u201c\u201d\u201e\u201f", '"')
+)
 _CONTROLS = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f\u206a-\u206f\ufeff\ufff9-\ufffc]")
 _COMPATIBLE = re.compile("[\u0132\u0133\u0149\u01c4-\u01cc\u01f1-\u01f3\ufb00-\ufb06\u3000\uff01-\uffef]+")
 
@@ -41,8 +42,9 @@ def well_formed(text: str) -> str:
 class Tokenizer:
     """Ids for texts; `repair` is what is done to a text before entities, spaces and case are evened out."""
 
-    def __init__(self, merges: Sequence[tuple[str, str]], context_length: int = 77,
-                 repair: Callable[[str], str] = well_formed) -> None:
+    def __init__(
+        self, merges: Sequence[tuple[str, str]], context_length: int = 77, repair: Callable[[str], str] = well_formed
+    ) -> None:
         letters = list(_byte_letters().values())
         vocabulary = [*letters, *(letter + WORD_END for letter in letters), *map("".join, merges), START, END]
         self._ids = {piece: number for number, piece in enumerate(vocabulary)}
@@ -57,7 +59,7 @@ class Tokenizer:
         for row, text in zip(ids, texts, strict=True):
             text_ids = islice(self.encode(text), self._context_length - 2)
             framed = [self._ids[START], *text_ids, self._ids[END]]
-            row[:len(framed)] = torch.tensor(framed)
+            row[: len(framed)] = torch.tensor(framed)
         return ids
 
     def encode(self, text: str) -> Iterator[int]:
@@ -82,8 +84,8 @@ def _merged(pieces: list[str], pair: tuple[str, str]) -> list[str]:
     merged: list[str] = []
     at = 0
     while at < len(pieces):
-        width = 2 if tuple(pieces[at:at + 2]) == pair else 1
-        merged.append("".join(pieces[at:at + width]))
+        width = 2 if tuple(pieces[at : at + 2]) == pair else 1
+        merged.append("".join(pieces[at : at + width]))
         at += width
     return merged
 

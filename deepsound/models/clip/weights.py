@@ -39,17 +39,28 @@ def config_of(published: Mapping[str, Tensor], settings: Mapping[str, Any] | Non
     vision_settings, text_settings = ((settings or {}).get(f"{tower}_cfg", {}) for tower in ("vision", "text"))
     published_head_width = known.text.width // known.text.heads
     return replace(
-        known, embed_dim=embed_dim, quick_gelu=(settings or {}).get("quick_gelu", known.quick_gelu),
+        known,
+        embed_dim=embed_dim,
+        quick_gelu=(settings or {}).get("quick_gelu", known.quick_gelu),
         vision=replace(
-            known.vision, width=vision_width, patch_size=patch_size, image_size=round((places - 1) ** 0.5) * patch_size,
+            known.vision,
+            width=vision_width,
+            patch_size=patch_size,
+            image_size=round((places - 1) ** 0.5) * patch_size,
             layers=_layers(published, "visual.transformer."),
-            head_width=vision_settings.get("head_width", known.vision.head_width)),
+            head_width=vision_settings.get("head_width", known.vision.head_width),
+        ),
         text=replace(
-            known.text, context_length=context_length, vocab_size=vocab_size, width=text_width,
+            known.text,
+            context_length=context_length,
+            vocab_size=vocab_size,
+            width=text_width,
             layers=_layers(published, "transformer."),
-            heads=text_settings.get("heads", max(1, text_width // published_head_width))))
+            heads=text_settings.get("heads", max(1, text_width // published_head_width)),
+        ),
+    )
 
 
 def _layers(published: Mapping[str, Tensor], tower: str) -> int:
     start = f"{tower}resblocks."
-    return len({name[len(start):].split(".")[0] for name in published if name.startswith(start)})
+    return len({name[len(start) :].split(".")[0] for name in published if name.startswith(start)})

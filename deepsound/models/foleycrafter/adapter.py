@@ -22,16 +22,23 @@ class SemanticAdapter(nn.Module):
         self.width = width = unet.config.cross_attention_dim
         self.image_proj = nn.ModuleDict({"proj": nn.Linear(embed_dim, TOKENS * width), "norm": nn.LayerNorm(width)})
         # Keys count all attentions in the UNet's own order; every second one looks at the words.
-        self.ip_adapter = nn.ModuleDict({
-            str(number): _keys_and_values(width, unet.get_submodule(name.removesuffix(".processor")).inner_dim)
-            for number, name in enumerate(unet.attn_processors) if _is_cross(name)})
+        self.ip_adapter = nn.ModuleDict(
+            {
+                str(number): _keys_and_values(width, unet.get_submodule(name.removesuffix(".processor")).inner_dim)
+                for number, name in enumerate(unet.attn_processors)
+                if _is_cross(name)
+            }
+        )
 
 
 def attach(adapter: SemanticAdapter, unet: Any) -> None:
     """Give `unet` the adapter's layers, as diffusers' own loading of an IP-Adapter does, with its scale at 1."""
-    unet.set_attn_processor({
-        name: _processor(adapter.ip_adapter[str(number)]) if _is_cross(name) else processor
-        for number, (name, processor) in enumerate(unet.attn_processors.items())})
+    unet.set_attn_processor(
+        {
+            name: _processor(adapter.ip_adapter[str(number)]) if _is_cross(name) else processor
+            for number, (name, processor) in enumerate(unet.attn_processors.items())
+        }
+    )
     unet.encoder_hid_proj = library_class(_EMBEDDINGS, "MultiIPAdapterImageProjection")([_projection(adapter)])
     unet.config.encoder_hid_dim_type = "ip_image_proj"
 

@@ -50,11 +50,15 @@ class VocoderConfig:
             raise ValueError(f"these are not a vocoder's settings: {', '.join(missing)} missing")
         config = cls(**{name: _frozen(settings[name]) for name in names})
         if len(config.upsample_rates) != len(config.upsample_kernel_sizes):
-            raise ValueError(f"{len(config.upsample_rates)} upsample_rates do not match "
-                             f"{len(config.upsample_kernel_sizes)} upsample_kernel_sizes")
+            raise ValueError(
+                f"{len(config.upsample_rates)} upsample_rates do not match "
+                f"{len(config.upsample_kernel_sizes)} upsample_kernel_sizes"
+            )
         if len(config.resblock_kernel_sizes) != len(config.resblock_dilation_sizes):
-            raise ValueError(f"{len(config.resblock_kernel_sizes)} resblock_kernel_sizes do not match "
-                             f"{len(config.resblock_dilation_sizes)} resblock_dilation_sizes")
+            raise ValueError(
+                f"{len(config.resblock_kernel_sizes)} resblock_kernel_sizes do not match "
+                f"{len(config.resblock_dilation_sizes)} resblock_dilation_sizes"
+            )
         return config
 
 

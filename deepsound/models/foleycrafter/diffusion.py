@@ -52,7 +52,8 @@ def unet(settings: Settings) -> Any:
 def controlnet(unet_settings: Settings) -> Any:
     """The temporal adapter beside that UNet: a ControlNet (arXiv 2302.05543) whose picture has one channel."""
     return library_class("diffusers", "ControlNetModel").from_unet(
-        unet(unet_settings), conditioning_channels=1, load_weights_from_unet=False)
+        unet(unet_settings), conditioning_channels=1, load_weights_from_unet=False
+    )
 
 
 def autoencoder(settings: Settings) -> Any:

@@ -35,9 +35,12 @@ class Backbone(nn.Module):
         first = config.stage_widths[0]
         self.stem = nn.Sequential(
             nn.Conv3d(3, config.stem_mid, (1, 7, 7), (1, 2, 2), (0, 3, 3), bias=False),
-            nn.BatchNorm3d(config.stem_mid), nn.ReLU(inplace=True),
+            nn.BatchNorm3d(config.stem_mid),
+            nn.ReLU(inplace=True),
             nn.Conv3d(config.stem_mid, first, (3, 1, 1), 1, (1, 0, 0), bias=False),
-            nn.BatchNorm3d(first), nn.ReLU(inplace=True))
+            nn.BatchNorm3d(first),
+            nn.ReLU(inplace=True),
+        )
         widths = (first, *config.stage_widths)
         for stage in range(1, 5):
             self.add_module(f"layer{stage}", _stage(widths[stage - 1], widths[stage], config.blocks_per_stage, stage))

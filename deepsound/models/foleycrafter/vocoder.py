@@ -37,7 +37,7 @@ class Vocoder(nn.Module):
         branches = len(self.config.resblock_kernel_sizes)
         for stage, raise_rate in enumerate(self.ups):
             signal = raise_rate(F.leaky_relu(signal, _SLOPE))
-            blocks = self.resblocks[stage * branches:(stage + 1) * branches]
+            blocks = self.resblocks[stage * branches : (stage + 1) * branches]
             signal = sum(block(signal) for block in blocks) / branches
         return torch.tanh(self.conv_post(F.leaky_relu(signal, _LAST_SLOPE)))
 

@@ -33,8 +33,9 @@ def embed_dim_of(adapter: Mapping[str, Tensor]) -> int:
     """The width of the image embeddings an adapter takes. Raises ValueError if it is no IP-Adapter of this kind."""
     projection = adapter.get("image_proj.proj.weight")
     if projection is None or projection.dim() != 2:
-        raise ValueError("these are not the weights of an IP-Adapter with a linear projection: image_proj.proj.weight "
-                         "is missing")
+        raise ValueError(
+            "these are not the weights of an IP-Adapter with a linear projection: image_proj.proj.weight is missing"
+        )
     return int(projection.shape[1])
 
 
@@ -44,8 +45,9 @@ def onset_config_of(state: Mapping[str, Tensor]) -> OnsetConfig:
         widths = [state[f"net.model.layer{stage}.0.conv1.0.3.weight"].shape[0] for stage in range(1, 5)]
         stem, head = state["net.model.stem.0.weight"].shape[0], state["fc.0.weight"].shape[0]
     except KeyError as missing:
-        raise ValueError(f"these are not the weights of FoleyCrafter's onset detector: {missing} is "
-                         "missing") from missing
+        raise ValueError(
+            f"these are not the weights of FoleyCrafter's onset detector: {missing} is missing"
+        ) from missing
     blocks = len({name.split(".")[3] for name in state if name.startswith("net.model.layer1.")})
     return OnsetConfig((widths[0], widths[1], widths[2], widths[3]), stem, head, blocks)
 

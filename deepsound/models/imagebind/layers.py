@@ -25,8 +25,10 @@ class LearntKeyAttention(PackedAttention):
         width = queries.shape[-1]
         query = F.linear(queries, self.in_proj_weight[:width], self.in_proj_bias[:width])
         key, value = F.linear(context, self.in_proj_weight[width:], self.in_proj_bias[width:]).chunk(2, dim=-1)
-        key, value = (torch.cat((tokens, learnt.expand(len(tokens), -1, -1)), dim=1)
-                      for tokens, learnt in ((key, self.bias_k), (value, self.bias_v)))
+        key, value = (
+            torch.cat((tokens, learnt.expand(len(tokens), -1, -1)), dim=1)
+            for tokens, learnt in ((key, self.bias_k), (value, self.bias_v))
+        )
         attended = F.scaled_dot_product_attention(self._by_head(query), self._by_head(key), self._by_head(value))
         return self.out_proj(attended.transpose(1, 2).flatten(2))
 
@@ -49,8 +51,9 @@ class Block(nn.Module):
 class Trunk(nn.Module):
     """The blocks; the vision tower's tokens are normalised before the first, the audio tower's are not."""
 
-    def __init__(self, width: int, depth: int, heads: int, mlp_width: int, norm_eps: float, first_norm: bool,
-                 learnt_key: bool) -> None:
+    def __init__(
+        self, width: int, depth: int, heads: int, mlp_width: int, norm_eps: float, first_norm: bool, learnt_key: bool
+    ) -> None:
         super().__init__()
         self.pre_transformer_layer = nn.Sequential(nn.LayerNorm(width, eps=norm_eps) if first_norm else nn.Identity())
         self.blocks = nn.ModuleList(Block(width, heads, mlp_width, norm_eps, learnt_key) for _ in range(depth))

@@ -28,12 +28,15 @@ class ImageBind(nn.Module):
         self.modality_trunks = nn.ModuleDict({name: _trunk(config, name) for name in modalities})
         self.modality_heads = nn.ModuleDict({name: _head(config, name) for name in modalities})
         self.modality_postprocessors = nn.ModuleDict(
-            {name: nn.Sequential(nn.Identity(), Scale()) if name == "audio" else nn.Identity() for name in modalities})
+            {name: nn.Sequential(nn.Identity(), Scale()) if name == "audio" else nn.Identity() for name in modalities}
+        )
 
     def embed_video(self, clips: Tensor) -> Tensor:
         """Embeddings [B, embed_dim] of clips [B, pieces, 3, frames, size, size] with values in [0, 1]."""
-        mean, std = (torch.tensor(values, dtype=clips.dtype, device=clips.device)[:, None, None, None]
-                     for values in (self.config.vision.mean, self.config.vision.std))
+        mean, std = (
+            torch.tensor(values, dtype=clips.dtype, device=clips.device)[:, None, None, None]
+            for values in (self.config.vision.mean, self.config.vision.std)
+        )
         return self._embed("vision", (clips - mean) / std)
 
     def embed_audio(self, spectrograms: Tensor) -> Tensor:
@@ -67,11 +70,19 @@ def _preprocessor(config: ImageBindConfig, name: Modality) -> Preprocessor:
 
 def _trunk(config: ImageBindConfig, name: Modality) -> Trunk:
     tower = config.vision if name == "vision" else config.audio
-    return Trunk(tower.width, tower.depth, tower.heads, tower.mlp_width, config.norm_eps,
-                 first_norm=name == "vision", learnt_key=name == "audio")
+    return Trunk(
+        tower.width,
+        tower.depth,
+        tower.heads,
+        tower.mlp_width,
+        config.norm_eps,
+        first_norm=name == "vision",
+        learnt_key=name == "audio",
+    )
 
 
 def _head(config: ImageBindConfig, name: Modality) -> nn.Sequential:
     width = config.vision.width if name == "vision" else config.audio.width
-    return nn.Sequential(nn.LayerNorm(width, eps=config.norm_eps), _First(),
-                         nn.Linear(width, config.embed_dim, bias=False))
+    return nn.Sequential(
+        nn.LayerNorm(width, eps=config.norm_eps), _First(), nn.Linear(width, config.embed_dim, bias=False)
+    )

@@ -27,27 +27,40 @@ def config_of(published: Mapping[str, Tensor]) -> ImageBindConfig:
     known = IMAGEBIND_HUGE
     try:
         vision_width, _, frames, patch_size, _ = published[
-            "modality_preprocessors.vision.rgbt_stem.proj.1.weight"].shape
+            "modality_preprocessors.vision.rgbt_stem.proj.1.weight"
+        ].shape
         places = published["modality_preprocessors.vision.pos_embedding_helper.pos_embed"].shape[1] - 1
         audio_width, _, audio_patch, _ = published["modality_preprocessors.audio.rgbt_stem.proj.weight"].shape
         embed_dim = published["modality_heads.audio.2.weight"].shape[0]
-        mlp_widths = {name: published[f"modality_trunks.{name}.blocks.0.mlp.fc1.weight"].shape[0]
-                      for name in MODALITIES}
+        mlp_widths = {
+            name: published[f"modality_trunks.{name}.blocks.0.mlp.fc1.weight"].shape[0] for name in MODALITIES
+        }
     except KeyError as missing:
         raise ValueError(f"these are not the weights of ImageBind: {missing} is missing") from missing
     vision = replace(
-        known.vision, width=vision_width, depth=_depth(published, "vision"), patch_size=patch_size, frames=frames,
-        image_size=round(places ** 0.5) * patch_size, mlp_width=mlp_widths["vision"],
-        heads=_heads(vision_width, known.vision.width // known.vision.heads))
+        known.vision,
+        width=vision_width,
+        depth=_depth(published, "vision"),
+        patch_size=patch_size,
+        frames=frames,
+        image_size=round(places**0.5) * patch_size,
+        mlp_width=mlp_widths["vision"],
+        heads=_heads(vision_width, known.vision.width // known.vision.heads),
+    )
     audio = replace(
-        known.audio, width=audio_width, depth=_depth(published, "audio"), patch_size=audio_patch,
-        mlp_width=mlp_widths["audio"], heads=_heads(audio_width, known.audio.width // known.audio.heads))
+        known.audio,
+        width=audio_width,
+        depth=_depth(published, "audio"),
+        patch_size=audio_patch,
+        mlp_width=mlp_widths["audio"],
+        heads=_heads(audio_width, known.audio.width // known.audio.heads),
+    )
     return replace(known, embed_dim=embed_dim, vision=vision, audio=audio)
 
 
 def _depth(published: Mapping[str, Tensor], modality: Modality) -> int:
     start = f"modality_trunks.{modality}.blocks."
-    return len({name[len(start):].split(".")[0] for name in published if name.startswith(start)})
+    return len({name[len(start) :].split(".")[0] for name in published if name.startswith(start)})
 
 
 def _heads(width: int, head_width: int) -> int:

@@ -60,7 +60,11 @@ class Qkv(Linear):
             destination[name] = destination[name].unflatten(0, (3, self.heads, -1)).movedim(0, 2).flatten(0, 2)
 
     def _load_from_state_dict(
-        self, state_dict: dict[str, Any], prefix: str, local_metadata: Mapping[str, Any], *rest: Any,
+        self,
+        state_dict: dict[str, Any],
+        prefix: str,
+        local_metadata: Mapping[str, Any],
+        *rest: Any,
     ) -> None:
         for name in (f"{prefix}weight", f"{prefix}bias"):
             # Another number of rows is refused as it is.

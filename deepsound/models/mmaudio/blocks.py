@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from deepsound.models.mmaudio.attention import HeadProjection, attention
 from deepsound.models.mmaudio.config import FlowConfig
-from deepsound.models.mmaudio.convolution import Conv
+from deepsound.models.mmaudio.convolution import ChannelLastConv1d
 from deepsound.models.mmaudio.layers import modulate
 from deepsound.models.mmaudio.linear import Linear
 from deepsound.models.mmaudio.mlp import GatedConvMlp, GatedMlp
@@ -58,7 +58,7 @@ class Stream(nn.Module):
         self.attn = HeadProjection(width, config.num_heads)
         self.adaLN_modulation = Modulation(width, parts=2 if ends else 6)
         if not ends:
-            self.linear1 = Conv(width, width, kernel_size=3) if convolved else Linear(width, width)
+            self.linear1 = ChannelLastConv1d(width, width, kernel_size=3) if convolved else Linear(width, width)
             self.ffn = GatedConvMlp(width, config.mlp_dim) if convolved else GatedMlp(width, config.mlp_dim)
 
     def finish(self, sequence: Tensor, attended: Tensor, modulation: Sequence[Tensor]) -> Tensor:
@@ -81,19 +81,23 @@ class JointBlock(nn.Module):
     def forward(self, streams: Streams, guides: Sequence[Guide], positions: Sequence[Tensor | None]) -> Streams:
         blocks = (self.latent_block, self.clip_block, self.text_block)
         modulations = [block.adaLN_modulation(guide) for block, guide in zip(blocks, guides, strict=True)]
-        projected = [block.attn(modulate(stream, *modulation[:2]), at) for block, stream, modulation, at
-                     in zip(blocks, streams, modulations, positions, strict=True)]
+        projected = [
+            block.attn(modulate(stream, *modulation[:2]), at)
+            for block, stream, modulation, at in zip(blocks, streams, modulations, positions, strict=True)
+        ]
         attending = streams[:1] if self.last else streams
-        attended = attention(torch.cat([heads.query for heads in projected[:len(attending)]], dim=2),
-                             torch.cat([heads.key for heads in projected], dim=2),
-                             torch.cat([heads.value for heads in projected], dim=2))
+        attended = attention(
+            torch.cat([heads.query for heads in projected[: len(attending)]], dim=2),
+            torch.cat([heads.key for heads in projected], dim=2),
+            torch.cat([heads.value for heads in projected], dim=2),
+        )
         shares = attended.split([stream.shape[1] for stream in attending], dim=1)
         # Ends with the shortest: streams that do not attend have no share.
         finished = [block.finish(*share) for block, *share in zip(blocks, streams, shares, modulations, strict=False)]
-        return Streams(*finished, *streams[len(attending):])
+        return Streams(*finished, *streams[len(attending) :])
 
 
-class FusedBlock(Stream):
+class MMDitSingleBlock(Stream):
     """Latents attending to themselves."""
 
     def forward(self, latent: Tensor, guide: Guide, positions: Tensor) -> Tensor:
@@ -108,7 +112,7 @@ class FinalLayer(nn.Module):
     def __init__(self, config: FlowConfig) -> None:
         super().__init__()
         self.adaLN_modulation = Modulation(config.hidden_dim, parts=2)
-        self.conv = Conv(config.hidden_dim, config.latent_dim, kernel_size=7)
+        self.conv = ChannelLastConv1d(config.hidden_dim, config.latent_dim, kernel_size=7)
 
     def forward(self, latent: Tensor, guide: Guide) -> Tensor:
         return self.conv(modulate(latent, *self.adaLN_modulation(guide)))

@@ -15,8 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from deepsound.models.mmaudio.kept import KeptTensors
 from deepsound.models.mmaudio.linear import as_convolution, convolved
+from deepsound.models.mmaudio.tensor_cache import KeptTensors
 
 _PAIRED_TAPS = 3
 
@@ -34,7 +34,7 @@ class Pairs(NamedTuple):
         return cls(sequence[:, 0::2], sequence[:, 1::2])
 
 
-class Conv(nn.Conv1d):
+class ChannelLastConv1d(nn.Conv1d):
     """A convolution that keeps the length. Its weight, published as [out, width, taps], lies tap by tap in memory."""
 
     def __init__(self, width: int, out: int, kernel_size: int, bias: bool = True) -> None:
@@ -79,7 +79,7 @@ class Conv(nn.Conv1d):
         sign = -1 if kind == "alternating" else 1
         return self._kept.get(kind, [self.weight], lambda: (first + sign * middle + last) / 2)
 
-    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Conv:
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> ChannelLastConv1d:
         self._kept.clear()
         super()._apply(fn, recurse)
         if self.weight.device.type not in ("cpu", "meta"):
@@ -91,7 +91,11 @@ class Conv(nn.Conv1d):
         destination[f"{prefix}weight"] = destination[f"{prefix}weight"].contiguous()
 
     def _load_from_state_dict(
-        self, state_dict: dict[str, Any], prefix: str, local_metadata: Mapping[str, Any], *rest: Any,
+        self,
+        state_dict: dict[str, Any],
+        prefix: str,
+        local_metadata: Mapping[str, Any],
+        *rest: Any,
     ) -> None:
         self._kept.clear()
         name = f"{prefix}weight"

@@ -16,8 +16,12 @@ _FEWEST_ROWS = 64
 
 def as_convolution(sequence: Tensor) -> bool:
     """Whether maps of `sequence` run as convolutions: in float32 on a CPU that has oneDNN, without gradients."""
-    return (sequence.device.type == "cpu" and sequence.dtype == torch.float32 and not torch.is_grad_enabled()
-            and torch.backends.mkldnn.is_available())
+    return (
+        sequence.device.type == "cpu"
+        and sequence.dtype == torch.float32
+        and not torch.is_grad_enabled()
+        and torch.backends.mkldnn.is_available()
+    )
 
 
 def convolved(rows: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:

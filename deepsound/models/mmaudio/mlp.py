@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from deepsound.models.mmaudio.convolution import Conv, Pairs
+from deepsound.models.mmaudio.convolution import ChannelLastConv1d, Pairs
 from deepsound.models.mmaudio.linear import Linear
 
 
@@ -25,7 +25,11 @@ class _Gated(nn.Module):
         return state
 
     def _load_from_state_dict(
-        self, state_dict: dict[str, Any], prefix: str, local_metadata: Mapping[str, Any], *rest: Any,
+        self,
+        state_dict: dict[str, Any],
+        prefix: str,
+        local_metadata: Mapping[str, Any],
+        *rest: Any,
     ) -> None:
         names = (f"{prefix}w1.weight", f"{prefix}w3.weight")
         # Half of a pair stays under its name, and is then reported as unexpected.
@@ -51,8 +55,8 @@ class GatedConvMlp(_Gated):
 
     def __init__(self, width: int, inner: int, kernel_size: int = 3) -> None:
         super().__init__()
-        self.w13: Conv = Conv(width, 2 * inner, kernel_size, bias=False)
-        self.w2: Conv = Conv(inner, width, kernel_size, bias=False)
+        self.w13: ChannelLastConv1d = ChannelLastConv1d(width, 2 * inner, kernel_size, bias=False)
+        self.w2: ChannelLastConv1d = ChannelLastConv1d(inner, width, kernel_size, bias=False)
 
     def forward(self, sequence: Tensor) -> Tensor:
         length = sequence.shape[1]

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from deepsound.models.mmaudio.conditions import Conditions
-from deepsound.models.mmaudio.flow import FlowNetwork
+from deepsound.models.mmaudio.model import MMAudio
 
 # (latent [B, L, width], time []) -> velocity [B, L, width]
 Field = Callable[[Tensor, Tensor], Tensor]
@@ -24,7 +24,7 @@ def initial_noise(shape: tuple[int, int, int], seed: int, dtype: torch.dtype, de
     return torch.randn(shape, generator=generator, dtype=dtype, device=device)
 
 
-def guided(network: FlowNetwork, conditions: Conditions, unwanted: Conditions, strength: float) -> Field:
+def guided(network: MMAudio, conditions: Conditions, unwanted: Conditions, strength: float) -> Field:
     """The field that leads towards `conditions` and away from `unwanted` (the empty ones, or a negative prompt).
 
     Both are evaluated as one batch. Below a strength of 1 `unwanted` plays no part, as in the original.

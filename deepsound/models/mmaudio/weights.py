@@ -13,7 +13,7 @@ _DERIVED = frozenset({"t_embed.freqs", "latent_rot", "clip_rot"})
 
 
 def state_dict(published: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors that `FlowNetwork.load_state_dict` takes, all of them and strictly."""
+    """The tensors that `MMAudio.load_state_dict` takes, all of them and strictly."""
     return {name: tensor for name, tensor in published.items() if name not in _DERIVED}
 
 
@@ -31,9 +31,15 @@ def config_of(published: Mapping[str, Tensor]) -> FlowConfig:
         raise ValueError(f"these are not the weights of an MMAudio flow network: {missing} is missing") from missing
     fused_depth = _blocks(published, "fused_blocks")
     return FlowConfig(
-        latent_dim=latent_dim, hidden_dim=hidden_dim, num_heads=hidden_dim // head_dim,
-        depth=_blocks(published, "joint_blocks") + fused_depth, fused_depth=fused_depth,
-        clip_dim=clip_dim, sync_dim=sync_dim, text_dim=text_dim, text_seq_len=text_seq_len,
+        latent_dim=latent_dim,
+        hidden_dim=hidden_dim,
+        num_heads=hidden_dim // head_dim,
+        depth=_blocks(published, "joint_blocks") + fused_depth,
+        fused_depth=fused_depth,
+        clip_dim=clip_dim,
+        sync_dim=sync_dim,
+        text_dim=text_dim,
+        text_seq_len=text_seq_len,
         v2="clip_input_proj.2.w1.weight" in published,
     )
 

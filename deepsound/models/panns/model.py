@@ -24,7 +24,8 @@ class Fourier(nn.Module):
         super().__init__()
         self.edge = config.n_fft // 2
         self.conv_real, self.conv_imag = (
-            nn.Conv1d(1, config.n_fft // 2 + 1, config.n_fft, stride=config.hop, bias=False) for _ in range(2))
+            nn.Conv1d(1, config.n_fft // 2 + 1, config.n_fft, stride=config.hop, bias=False) for _ in range(2)
+        )
         phase = torch.arange(config.n_fft // 2 + 1)[:, None] * torch.arange(config.n_fft) % config.n_fft
         angle = phase.double() * (2 * math.pi / config.n_fft)
         window = torch.hann_window(config.n_fft, dtype=torch.float64)
@@ -54,8 +55,9 @@ class LogMel(nn.Module):
     def __init__(self, config: Cnn14Config) -> None:
         super().__init__()
         self.floor = config.power_floor
-        triangles = mel_basis(MelConfig(config.sample_rate, config.n_fft, config.hop, config.n_mels, config.f_min,
-                                        config.f_max))
+        triangles = mel_basis(
+            MelConfig(config.sample_rate, config.n_fft, config.hop, config.n_mels, config.f_min, config.f_max)
+        )
         self.melW = nn.Parameter(triangles.T.contiguous())
 
     def forward(self, powers: Tensor) -> Tensor:
@@ -100,8 +102,10 @@ class Cnn14(nn.Module):
 
     def forward(self, waveform: Tensor) -> Heard:
         if waveform.shape[-1] < self.config.shortest:
-            raise ValueError(f"Cnn14 needs at least {self.config.shortest} samples at {self.config.sample_rate} Hz, "
-                             f"not {waveform.shape[-1]}")
+            raise ValueError(
+                f"Cnn14 needs at least {self.config.shortest} samples at {self.config.sample_rate} Hz, "
+                f"not {waveform.shape[-1]}"
+            )
         decibels = self.logmel_extractor(self.spectrogram_extractor(waveform))
         # The first norm is of mel bands, which are its channels.
         maps = self.bn0(decibels.mT.unsqueeze(-1)).permute(0, 3, 2, 1)  # [B, 1, frames, n_mels]

@@ -26,6 +26,8 @@ def config_of(published: Mapping[str, Tensor]) -> Cnn14Config:
     except KeyError as missing:
         raise ValueError(f"these are not the weights of PANNs' Cnn14: {missing} is missing") from missing
     if n_fft != CNN14_16K.n_fft:
-        raise ValueError(f"these are the weights of a Cnn14 with a window of {n_fft} samples, not of the edition for "
-                         f"16 kHz, which has {CNN14_16K.n_fft}")
+        raise ValueError(
+            f"these are the weights of a Cnn14 with a window of {n_fft} samples, not of the edition for "
+            f"16 kHz, which has {CNN14_16K.n_fft}"
+        )
     return replace(CNN14_16K, n_mels=n_mels, channels=channels, width=width, classes=classes)

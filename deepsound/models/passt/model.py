@@ -53,7 +53,7 @@ class Passt(nn.Module):
     def forward(self, spectrogram: Tensor) -> Heard:
         """Log-mel values [B, mel bins, frames], scaled as in training, of at most 10 s."""
         patches = self.patch_embed(spectrogram)
-        patches = patches + self.time_new_pos_embed[..., :patches.shape[-1]] + self.freq_new_pos_embed
+        patches = patches + self.time_new_pos_embed[..., : patches.shape[-1]] + self.freq_new_pos_embed
         summaries = torch.cat((self.cls_token, self.dist_token), dim=1) + self.new_pos_embed
         tokens = torch.cat((summaries.expand(len(patches), -1, -1), patches.flatten(2).mT), dim=1)
         last = len(self.blocks) - 1

@@ -26,5 +26,14 @@ def config_of(published: Mapping[str, Tensor]) -> PasstConfig:
     except KeyError as missing:
         raise ValueError(f"these are not the weights of PaSST: {missing} is missing") from missing
     depth = len({name.split(".")[1] for name in published if name.startswith("blocks.")})
-    return replace(PASST, width=width, depth=depth, heads=max(1, width // _HEAD_WIDTH), mlp_width=mlp_width,
-                   patch_size=patch_size, mel_patches=mel_patches, time_patches=time_patches, classes=classes)
+    return replace(
+        PASST,
+        width=width,
+        depth=depth,
+        heads=max(1, width // _HEAD_WIDTH),
+        mlp_width=mlp_width,
+        patch_size=patch_size,
+        mel_patches=mel_patches,
+        time_patches=time_patches,
+        classes=classes,
+    )

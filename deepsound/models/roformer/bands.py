@@ -22,7 +22,8 @@ class BandSplit(nn.Module):
         self.widths = list(widths)
         self.with_levels = with_levels
         self.to_features = nn.ModuleList(
-            nn.Sequential(RMSNorm(width), nn.Linear(width + with_levels, dim)) for width in widths)
+            nn.Sequential(RMSNorm(width), nn.Linear(width + with_levels, dim)) for width in widths
+        )
 
     def forward(self, features: Tensor) -> Tensor:
         """[B, frames, sum of widths] -> [B, frames, bands, dim], in the dtype of the weights."""
@@ -49,7 +50,8 @@ class MaskEstimator(nn.Module):
     def __init__(self, dim: int, widths: Sequence[int], hidden_layers: int, expansion: int) -> None:
         super().__init__()
         self.to_freqs = nn.ModuleList(
-            nn.Sequential(_mlp(dim, expansion * dim, 2 * width, hidden_layers), nn.GLU(dim=-1)) for width in widths)
+            nn.Sequential(_mlp(dim, expansion * dim, 2 * width, hidden_layers), nn.GLU(dim=-1)) for width in widths
+        )
 
     def forward(self, tokens: Tensor) -> Tensor:
         """[B, frames, bands, dim] -> [B, frames, sum of widths]."""
@@ -69,8 +71,12 @@ class MelBands:
     """Which bins each mel band gathers, as places on the host; bands overlap, and every bin is in at least one."""
 
     def __init__(self, config: MelBandRoformerConfig) -> None:
-        mel = MelConfig(sample_rate=config.sample_rate, n_fft=config.stft_n_fft, n_mels=config.num_bands,
-                        f_max=config.sample_rate / 2)
+        mel = MelConfig(
+            sample_rate=config.sample_rate,
+            n_fft=config.stft_n_fft,
+            n_mels=config.num_bands,
+            f_max=config.sample_rate / 2,
+        )
         with torch.device("cpu"):
             belongs = mel_basis(mel) > 0
         # Triangles are empty at their feet, so that nobody would own the first and the last bin.

@@ -56,8 +56,11 @@ class RoformerConfig:
     def of(cls: type[C], published: Mapping[str, Any]) -> C:
         """From the `model` part of a published configuration; its training and kernel options are left aside."""
         known = {field.name for field in fields(cls)}
-        chosen: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value
-                                  for name, value in published.items() if name in known}
+        chosen: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in published.items()
+            if name in known
+        }
         return cls(**chosen)
 
 
@@ -89,5 +92,13 @@ MEL_BAND_ROFORMER = MelBandRoformerConfig(dim=384, depth=12)
 MEL_BAND_ROFORMER_KJ = MelBandRoformerConfig(dim=384, depth=6)
 # The embedded one, for one channel. A small network learns little from bands without their levels, or narrow ones.
 BS_ROFORMER_TINY = BSRoformerConfig(
-    dim=64, depth=4, stereo=False, heads=2, dim_head=32, stft_hop_length=882, mlp_expansion_factor=2, band_levels=True,
-    freqs_per_bands=(8,) * 10 + (16,) * 6 + (32,) * 4 + (64,) * 3 + (128,) * 2 + (273,))
+    dim=64,
+    depth=4,
+    stereo=False,
+    heads=2,
+    dim_head=32,
+    stft_hop_length=882,
+    mlp_expansion_factor=2,
+    band_levels=True,
+    freqs_per_bands=(8,) * 10 + (16,) * 6 + (32,) * 4 + (64,) * 3 + (128,) * 2 + (273,),
+)

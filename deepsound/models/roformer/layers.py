@@ -92,7 +92,8 @@ class LinearAttention(nn.Module):
         query, key = F.normalize(query, dim=-2), F.normalize(key, dim=-2)  # over the tokens
         query = query * self.temperature.exp()
         attended = F.scaled_dot_product_attention(
-            query.transpose(-1, -2), key.transpose(-1, -2), value.transpose(-1, -2), scale=_LINEAR_SCALE)
+            query.transpose(-1, -2), key.transpose(-1, -2), value.transpose(-1, -2), scale=_LINEAR_SCALE
+        )
         return self.to_out(attended.permute(0, 3, 1, 2).flatten(2))
 
 
@@ -115,14 +116,22 @@ class FeedForward(nn.Module):
 class Transformer(nn.Module):
     """`depth` blocks of attention and feed-forward, each added to what goes in, [N, length, dim]."""
 
-    def __init__(self, dim: int, depth: int, heads: int, dim_head: int, rotary_embed: RotaryFrequencies | None,
-                 norm_output: bool) -> None:
+    def __init__(
+        self, dim: int, depth: int, heads: int, dim_head: int, rotary_embed: RotaryFrequencies | None, norm_output: bool
+    ) -> None:
         super().__init__()
         self.rotary_embed = [rotary_embed]  # in a list, so that its weights are published by the attentions alone
         self.layers = nn.ModuleList(
-            nn.ModuleList((LinearAttention(dim, heads, dim_head) if rotary_embed is None
-                           else Attention(dim, heads, dim_head, rotary_embed), FeedForward(dim)))
-            for _ in range(depth))
+            nn.ModuleList(
+                (
+                    LinearAttention(dim, heads, dim_head)
+                    if rotary_embed is None
+                    else Attention(dim, heads, dim_head, rotary_embed),
+                    FeedForward(dim),
+                )
+            )
+            for _ in range(depth)
+        )
         self.norm = RMSNorm(dim) if norm_output else nn.Identity()
 
     def forward(self, tokens: Tensor) -> Tensor:

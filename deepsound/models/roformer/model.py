@@ -21,8 +21,9 @@ class Roformer(nn.Module):
     It runs in the dtype of its weights; the transforms, the masks and the rotary angles are float32 in any case.
     """
 
-    def __init__(self, config: RoformerConfig, freqs_per_band: Sequence[int], mask_hidden_layers: int,
-                 norm_output: bool) -> None:
+    def __init__(
+        self, config: RoformerConfig, freqs_per_band: Sequence[int], mask_hidden_layers: int, norm_output: bool
+    ) -> None:
         super().__init__()
         self.config = config
         widths = [2 * config.channels * freqs for freqs in freqs_per_band]
@@ -30,7 +31,8 @@ class Roformer(nn.Module):
         self.band_split = BandSplit(config.dim, widths, config.band_levels)
         self.mask_estimators = nn.ModuleList(
             MaskEstimator(config.dim, widths, mask_hidden_layers, config.mlp_expansion_factor)
-            for _ in range(config.num_stems))
+            for _ in range(config.num_stems)
+        )
 
     def forward(self, waveform: Tensor) -> Tensor:
         """Stems [B, stems, channels, samples] of `waveform` [B, channels, samples], float32.
@@ -55,9 +57,14 @@ class Roformer(nn.Module):
         """[B, channels, samples] -> complex [B, frames, bins, channels]."""
         config = self.config
         spectrum = torch.stft(
-            waveform.flatten(0, 1), config.stft_n_fft, config.stft_hop_length, config.stft_win_length,
-            window=_window(config.stft_win_length, waveform.device), normalized=config.stft_normalized,
-            return_complex=True)
+            waveform.flatten(0, 1),
+            config.stft_n_fft,
+            config.stft_hop_length,
+            config.stft_win_length,
+            window=_window(config.stft_win_length, waveform.device),
+            normalized=config.stft_normalized,
+            return_complex=True,
+        )
         return spectrum.unflatten(0, waveform.shape[:2]).permute(0, 3, 2, 1)
 
     def transformed(self, tokens: Tensor) -> Tensor:
@@ -83,9 +90,14 @@ class Roformer(nn.Module):
             stems = stems * (torch.arange(config.bins, device=stems.device) > 0)[:, None]
         stems = stems.permute(0, 1, 4, 3, 2)
         waveforms = torch.istft(
-            stems.flatten(0, 2), config.stft_n_fft, config.stft_hop_length, config.stft_win_length,
-            window=_window(config.stft_win_length, stems.device), normalized=config.stft_normalized,
-            length=self.output_length(samples))
+            stems.flatten(0, 2),
+            config.stft_n_fft,
+            config.stft_hop_length,
+            config.stft_win_length,
+            window=_window(config.stft_win_length, stems.device),
+            normalized=config.stft_normalized,
+            length=self.output_length(samples),
+        )
         return waveforms.unflatten(0, stems.shape[:3])
 
     def output_length(self, samples: int) -> int:
@@ -157,9 +169,14 @@ def _axial_layers(config: RoformerConfig, norm_output: bool) -> list[list[Transf
         return Transformer(config.dim, depth, config.heads, config.dim_head, rotary, norm_output)
 
     linear = [config.linear_transformer_depth] if config.linear_transformer_depth else []
-    return [[transformer(depth, None) for depth in linear]
-            + [transformer(config.time_transformer_depth, time_rotary),
-               transformer(config.freq_transformer_depth, band_rotary)] for _ in range(config.depth)]
+    return [
+        [transformer(depth, None) for depth in linear]
+        + [
+            transformer(config.time_transformer_depth, time_rotary),
+            transformer(config.freq_transformer_depth, band_rotary),
+        ]
+        for _ in range(config.depth)
+    ]
 
 
 @lru_cache(maxsize=8)

@@ -30,25 +30,35 @@ def config_of(published: Mapping[str, Tensor], like: Config) -> Config:
     Raises ValueError for tensors of something else, or of the other of the two networks.
     """
     if "band_split.to_features.0.1.weight" not in published:
-        raise ValueError("these are not the weights of a RoFormer separator: band_split.to_features.0.1.weight is "
-                         "missing")
+        raise ValueError(
+            "these are not the weights of a RoFormer separator: band_split.to_features.0.1.weight is missing"
+        )
     is_mel = "final_norm.gamma" not in published
     if is_mel != isinstance(like, MelBandRoformerConfig):
-        raise ValueError(f"these are the weights of a {'Mel-Band' if is_mel else 'BS'}-RoFormer, not of a "
-                         f"{'BS' if is_mel else 'Mel-Band'}-RoFormer")
-    widths = [published[f"band_split.to_features.{band}.0.gamma"].shape[0]
-              for band in range(_count(published, "band_split.to_features."))]
+        raise ValueError(
+            f"these are the weights of a {'Mel-Band' if is_mel else 'BS'}-RoFormer, not of a "
+            f"{'BS' if is_mel else 'Mel-Band'}-RoFormer"
+        )
+    widths = [
+        published[f"band_split.to_features.{band}.0.gamma"].shape[0]
+        for band in range(_count(published, "band_split.to_features."))
+    ]
     attention = _attention(published)
     first_mask = published["mask_estimators.0.to_freqs.0.0.0.weight"]
     dim = published["band_split.to_features.0.1.weight"].shape[0]
     hidden = _count(published, "mask_estimators.0.to_freqs.0.0.") - 1
     told = replace(
-        like, dim=dim, depth=_count(published, "layers."), num_stems=_count(published, "mask_estimators."),
+        like,
+        dim=dim,
+        depth=_count(published, "layers."),
+        num_stems=_count(published, "mask_estimators."),
         dim_head=2 * published[f"{attention}.rotary_embed.freqs"].shape[0],
         heads=published[f"{attention}.to_gates.weight"].shape[0],
         band_levels=published["band_split.to_features.0.1.weight"].shape[1] == widths[0] + 1,
-        mlp_expansion_factor=first_mask.shape[0] // dim, mask_estimator_depth=hidden if is_mel else hidden + 1,
-        **_bands(widths, like))
+        mlp_expansion_factor=first_mask.shape[0] // dim,
+        mask_estimator_depth=hidden if is_mel else hidden + 1,
+        **_bands(widths, like),
+    )
     return _with_mel_channels(told, widths) if isinstance(told, MelBandRoformerConfig) else told
 
 
@@ -79,8 +89,9 @@ def _with_mel_channels(config: MelBandRoformerConfig, widths: list[int]) -> MelB
     for channels in (1, 2):
         if widths == [2 * channels * count for count in freqs]:
             return replace(config, stereo=channels == 2)
-    raise ValueError(f"its {len(widths)} bands are not the mel bands of {config.stft_n_fft} samples at "
-                     f"{config.sample_rate} Hz")
+    raise ValueError(
+        f"its {len(widths)} bands are not the mel bands of {config.stft_n_fft} samples at {config.sample_rate} Hz"
+    )
 
 
 def _attention(published: Mapping[str, Tensor]) -> str:

@@ -31,8 +31,10 @@ class SelfAttention(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         """[N, tokens, width], before the projection that follows."""
-        query, key, value = (project(tokens).unflatten(-1, (self.heads, -1)).transpose(1, 2)
-                             for project in (self.query, self.key, self.value))
+        query, key, value = (
+            project(tokens).unflatten(-1, (self.heads, -1)).transpose(1, 2)
+            for project in (self.query, self.key, self.value)
+        )
         return F.scaled_dot_product_attention(query, key, value).transpose(1, 2).flatten(2)
 
 

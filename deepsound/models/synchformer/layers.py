@@ -32,7 +32,8 @@ class DividedAttention(nn.Module):
         query, key, value = qkv.permute(2, 0, 3, 1, 4).unbind(0)  # each [B, heads, tokens, width / heads]
         of_class = F.scaled_dot_product_attention(query[:, :, :1], key, value)
         of_patches = F.scaled_dot_product_attention(
-            self._lines(query[:, :, 1:]), self._lines_after_class(key), self._lines_after_class(value))
+            self._lines(query[:, :, 1:]), self._lines_after_class(key), self._lines_after_class(value)
+        )
         attended = torch.cat((of_class, self._joined(of_patches, tokens.shape[0])), dim=2)
         return self.proj(attended.transpose(1, 2).flatten(2))
 

@@ -16,8 +16,10 @@ class Attention(nn.Module):
         self.key, self.query, self.value, self.proj = (nn.Linear(config.width, config.width) for _ in range(4))
 
     def forward(self, tokens: Tensor) -> Tensor:
-        query, key, value = (project(tokens).unflatten(-1, (self.heads, -1)).transpose(1, 2)
-                             for project in (self.query, self.key, self.value))
+        query, key, value = (
+            project(tokens).unflatten(-1, (self.heads, -1)).transpose(1, 2)
+            for project in (self.query, self.key, self.value)
+        )
         return self.proj(F.scaled_dot_product_attention(query, key, value).transpose(1, 2).flatten(2))
 
 
@@ -28,7 +30,8 @@ class Block(nn.Module):
         self.ln2 = nn.LayerNorm(config.width)
         self.attn = Attention(config)
         self.mlp = nn.Sequential(
-            nn.Linear(config.width, config.mlp_width), nn.GELU(), nn.Linear(config.mlp_width, config.width))
+            nn.Linear(config.width, config.mlp_width), nn.GELU(), nn.Linear(config.mlp_width, config.width)
+        )
 
     def forward(self, tokens: Tensor) -> Tensor:
         tokens = tokens + self.attn(self.ln1(tokens))
@@ -84,6 +87,8 @@ class SynchformerOffset(nn.Module):
         """
         wanted = self.config.segments
         if (video.shape[1], audio.shape[1]) != (wanted, wanted):
-            raise ValueError(f"Synchformer compares {wanted} segments of each, not {video.shape[1]} of the video and "
-                             f"{audio.shape[1]} of the sound")
+            raise ValueError(
+                f"Synchformer compares {wanted} segments of each, not {video.shape[1]} of the video and "
+                f"{audio.shape[1]} of the sound"
+            )
         return self.transformer(self.vproj(video).flatten(1, 2), self.aproj(audio).flatten(1, 2))

@@ -41,10 +41,16 @@ def config_of(published: Mapping[str, Tensor]) -> SynchformerConfig:
     start = f"{PREFIX}blocks."
     head_width = SYNCHFORMER.width // SYNCHFORMER.heads
     return SynchformerConfig(
-        width=width, depth=len({name[len(start):].split(".")[0] for name in published if name.startswith(start)}),
-        heads=max(1, width // head_width), image_size=round(places ** 0.5) * patch_size, patch_size=patch_size,
-        frames_per_step=frames_per_step, time_steps=time_steps, mlp_ratio=mlp_width / width,
-        qkv_bias=f"{PREFIX}blocks.0.attn.qkv.bias" in published)
+        width=width,
+        depth=len({name[len(start) :].split(".")[0] for name in published if name.startswith(start)}),
+        heads=max(1, width // head_width),
+        image_size=round(places**0.5) * patch_size,
+        patch_size=patch_size,
+        frames_per_step=frames_per_step,
+        time_steps=time_steps,
+        mlp_ratio=mlp_width / width,
+        qkv_bias=f"{PREFIX}blocks.0.attn.qkv.bias" in published,
+    )
 
 
 def audio_state_dict(published: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -62,11 +68,18 @@ def audio_config_of(published: Mapping[str, Tensor]) -> SyncAudioConfig:
         width, _, patch_size, _ = published[f"{ast}embeddings.patch_embeddings.projection.weight"].shape
         mlp_width = published[f"{ast}encoder.layer.0.intermediate.dense.weight"].shape[0]
     except KeyError as missing:
-        raise ValueError(f"this is not Synchformer's audio half: {missing} is missing; files that were made for "
-                         "generating sound may lack it") from missing
-    return replace(SYNC_AUDIO, width=width, depth=_count(published, f"{ast}encoder.layer."),
-                   heads=max(1, width // (SYNC_AUDIO.width // SYNC_AUDIO.heads)), mlp_width=mlp_width,
-                   patch_size=patch_size)
+        raise ValueError(
+            f"this is not Synchformer's audio half: {missing} is missing; files that were made for "
+            "generating sound may lack it"
+        ) from missing
+    return replace(
+        SYNC_AUDIO,
+        width=width,
+        depth=_count(published, f"{ast}encoder.layer."),
+        heads=max(1, width // (SYNC_AUDIO.width // SYNC_AUDIO.heads)),
+        mlp_width=mlp_width,
+        patch_size=patch_size,
+    )
 
 
 def offset_state_dict(published: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -85,12 +98,20 @@ def offset_config_of(published: Mapping[str, Tensor]) -> OffsetConfig:
         tokens = published["transformer.pos_emb_cfg.pos_emb"].shape[1]
         classes = published["transformer.off_head.weight"].shape[0]
     except KeyError as missing:
-        raise ValueError(f"this is not Synchformer's head: {missing} is missing; files that were made for generating "
-                         "sound may lack it") from missing
-    return replace(OFFSET, width=width, depth=_count(published, "transformer.blocks."),
-                   heads=max(1, width // (OFFSET.width // OFFSET.heads)), mlp_width=mlp_width,
-                   segments=(tokens - 2) // (OFFSET.video_tokens + OFFSET.audio_tokens), classes=classes)
+        raise ValueError(
+            f"this is not Synchformer's head: {missing} is missing; files that were made for generating "
+            "sound may lack it"
+        ) from missing
+    return replace(
+        OFFSET,
+        width=width,
+        depth=_count(published, "transformer.blocks."),
+        heads=max(1, width // (OFFSET.width // OFFSET.heads)),
+        mlp_width=mlp_width,
+        segments=(tokens - 2) // (OFFSET.video_tokens + OFFSET.audio_tokens),
+        classes=classes,
+    )
 
 
 def _count(published: Mapping[str, Tensor], start: str) -> int:
-    return len({name[len(start):].split(".")[0] for name in published if name.startswith(start)})
+    return len({name[len(start) :].split(".")[0] for name in published if name.startswith(start)})

@@ -23,8 +23,9 @@ def examples(waveform: Tensor, config: VggishMelConfig = VGGISH_MEL) -> Tensor:
     What is left at the end and makes no whole example is not heard. Raises ValueError for less than one example.
     """
     if len(waveform) < config.shortest:
-        raise ValueError(f"VGGish needs at least {config.shortest} samples at {config.sample_rate} Hz, not "
-                         f"{len(waveform)}")
+        raise ValueError(
+            f"VGGish needs at least {config.shortest} samples at {config.sample_rate} Hz, not {len(waveform)}"
+        )
     frames = waveform.double().unfold(0, config.window, config.hop)
     window = torch.hann_window(config.window, periodic=True, dtype=torch.float64, device=waveform.device)
     magnitudes = torch.fft.rfft(frames * window, config.n_fft).abs()  # [frames, n_fft / 2 + 1]
@@ -37,7 +38,7 @@ def mel_triangles(config: VggishMelConfig = VGGISH_MEL) -> Tensor:
     bins = _mel(torch.linspace(0.0, config.sample_rate / 2, config.n_fft // 2 + 1, dtype=torch.float64))
     low, high = (_MELS_PER_NEPER * math.log1p(hz / _BREAK_HZ) for hz in (config.f_min, config.f_max))
     corners = torch.linspace(low, high, config.n_mels + 2, dtype=torch.float64)
-    left, peak, right = (corners[start:start + config.n_mels] for start in range(3))
+    left, peak, right = (corners[start : start + config.n_mels] for start in range(3))
     rising = (bins[:, None] - left) / (peak - left)
     falling = (right - bins[:, None]) / (right - peak)
     weights = torch.minimum(rising, falling).clamp(min=0.0)

@@ -23,9 +23,12 @@ class Vggish(nn.Module):
         self.config = config
         self.features = nn.Sequential(*_convolutions(config))
         self.embeddings = nn.Sequential(
-            nn.Linear(_PLACES * config.channels[-1], config.hidden), nn.ReLU(),
-            nn.Linear(config.hidden, config.hidden), nn.ReLU(),
-            nn.Linear(config.hidden, config.width))
+            nn.Linear(_PLACES * config.channels[-1], config.hidden),
+            nn.ReLU(),
+            nn.Linear(config.hidden, config.hidden),
+            nn.ReLU(),
+            nn.Linear(config.hidden, config.width),
+        )
 
     def forward(self, examples: Tensor) -> Tensor:
         maps = self.features(examples.unsqueeze(1))  # [N, channels, 6, 4]

@@ -29,7 +29,12 @@ def register() -> str:
 
 
 def _of_layer(
-    layer: Any, query: Tensor, key: Tensor, value: Tensor, attention_mask: Tensor | None, **named: Any,
+    layer: Any,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attention_mask: Tensor | None,
+    **named: Any,
 ) -> tuple[Tensor, None]:
     """What a layer calls: queries [B, heads, tokens, head width] in, [B, tokens, heads, head width] out."""
     kept: KeyValueCache | None = named.get("kept")
@@ -88,6 +93,6 @@ class RotaryEmbedding(nn.Module):
 
     def forward(self, positions: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
         steps = torch.arange(0, self.head_width, 2, device=positions.device).float() / self.head_width
-        angles = positions[..., None].float() * (1.0 / self.theta ** steps)
+        angles = positions[..., None].float() * (1.0 / self.theta**steps)
         angles = torch.cat((angles, angles), dim=-1)
         return angles.cos().to(dtype), angles.sin().to(dtype)

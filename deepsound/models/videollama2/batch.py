@@ -25,7 +25,11 @@ class TrainingBatch:
 
 
 def expand(
-    ids: Tensor, labels: Tensor, mask: Tensor, media: Sequence[Tensor], embed: Callable[[Tensor], Tensor],
+    ids: Tensor,
+    labels: Tensor,
+    mask: Tensor,
+    media: Sequence[Tensor],
+    embed: Callable[[Tensor], Tensor],
 ) -> TrainingBatch:
     """Put each row's media tokens [tokens, width] where its placeholder is.
 
@@ -36,13 +40,15 @@ def expand(
     rows, targets, masks = [], [], []
     for row, row_labels, row_mask, tokens in zip(ids, labels, mask, media, strict=True):
         at = int(torch.isin(row, torch.tensor(PLACEHOLDERS, device=row.device)).nonzero()[0])
-        rows.append(torch.cat((embed(row[:at]), tokens, embed(row[at + 1:]))))
+        rows.append(torch.cat((embed(row[:at]), tokens, embed(row[at + 1 :]))))
         unlabelled = row_labels.new_full((len(tokens),), IGNORED)
-        targets.append(torch.cat((row_labels[:at], unlabelled, row_labels[at + 1:])))
+        targets.append(torch.cat((row_labels[:at], unlabelled, row_labels[at + 1 :])))
         masks.append(F.pad(row_mask, (len(tokens) - 1, 0), value=1))
-    return TrainingBatch(pad_sequence(rows, batch_first=True),
-                         pad_sequence(targets, batch_first=True, padding_value=IGNORED),
-                         pad_sequence(masks, batch_first=True))
+    return TrainingBatch(
+        pad_sequence(rows, batch_first=True),
+        pad_sequence(targets, batch_first=True, padding_value=IGNORED),
+        pad_sequence(masks, batch_first=True),
+    )
 
 
 def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:

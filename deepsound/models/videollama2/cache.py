@@ -17,8 +17,9 @@ class KeyValueCache:
     buffers and the mask that goes with them, so that every step has the same shapes and can be compiled.
     """
 
-    def __init__(self, config: LanguageConfig, capacity: int, dtype: torch.dtype, device: torch.device,
-                 fixed: bool = False) -> None:
+    def __init__(
+        self, config: LanguageConfig, capacity: int, dtype: torch.dtype, device: torch.device, fixed: bool = False
+    ) -> None:
         self.capacity = capacity
         self.fixed = fixed
         self.position = torch.zeros(1, dtype=torch.long, device=device)
@@ -62,8 +63,8 @@ class KeyValueCache:
             stored_values.index_copy_(2, self.position, values)
             return stored_keys, stored_values
         end = self._length + tokens
-        stored_keys[:, :, self._length:end] = keys
-        stored_values[:, :, self._length:end] = values
+        stored_keys[:, :, self._length : end] = keys
+        stored_values[:, :, self._length : end] = values
         return stored_keys[:, :, :end], stored_values[:, :, :end]
 
     def is_step(self, tokens: int) -> bool:
@@ -76,7 +77,7 @@ class KeyValueCache:
             raise ValueError(f"{self._length} and {tokens} tokens do not fit into a cache of {self.capacity}")
         if self.is_step(tokens):
             return self.position[None]
-        return self._columns[self._length:self._length + tokens][None]
+        return self._columns[self._length : self._length + tokens][None]
 
     def mask(self, tokens: int) -> Tensor | None:
         """Which of the tokens that `write` returns each new one may see; None where causality says it all."""
@@ -84,8 +85,8 @@ class KeyValueCache:
             return (self._columns <= self.position)[None]
         if tokens == 1 or self._length == 0:
             return None
-        seen = self._columns[:self._length + tokens]
-        return seen[None] <= self._columns[self._length:self._length + tokens, None]
+        seen = self._columns[: self._length + tokens]
+        return seen[None] <= self._columns[self._length : self._length + tokens, None]
 
     def _move_to(self, length: int) -> None:
         self._length = length

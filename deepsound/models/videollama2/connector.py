@@ -74,7 +74,8 @@ class StcConnector(nn.Module):
         self.config = config
         self.s1 = _stage(config.vision_width, config.width, config.depth)
         self.sampler = nn.Sequential(
-            nn.Conv3d(config.width, config.width, config.downsample, stride=config.downsample), nn.SiLU())
+            nn.Conv3d(config.width, config.width, config.downsample, stride=config.downsample), nn.SiLU()
+        )
         self.s2 = _stage(config.width, config.width, config.depth)
         self.readout = _readout(config.width, config.mlp_depth)
 
@@ -95,8 +96,11 @@ class StcConnector(nn.Module):
 
 
 def _stage(inputs: int, width: int, depth: int) -> nn.Sequential:
-    return nn.Sequential(OrderedDict(
-        (f"b{number}", Bottleneck(inputs if number == 1 else width, width)) for number in range(1, depth + 1)))
+    return nn.Sequential(
+        OrderedDict(
+            (f"b{number}", Bottleneck(inputs if number == 1 else width, width)) for number in range(1, depth + 1)
+        )
+    )
 
 
 def _readout(width: int, depth: int) -> nn.Sequential:

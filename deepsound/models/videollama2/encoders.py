@@ -67,6 +67,13 @@ def audio_projector(audio_width: int, width: int) -> nn.Sequential:
 
 def _settings(config: VisionConfig) -> Any:
     return transformers_module("models.siglip.configuration_siglip").SiglipVisionConfig(
-        hidden_size=config.width, intermediate_size=config.mlp_width, num_hidden_layers=config.used_layers,
-        num_attention_heads=config.heads, image_size=config.image_size, patch_size=config.patch_size,
-        hidden_act="gelu_pytorch_tanh", layer_norm_eps=config.norm_eps, attn_implementation="sdpa")
+        hidden_size=config.width,
+        intermediate_size=config.mlp_width,
+        num_hidden_layers=config.used_layers,
+        num_attention_heads=config.heads,
+        image_size=config.image_size,
+        patch_size=config.patch_size,
+        hidden_act="gelu_pytorch_tanh",
+        layer_norm_eps=config.norm_eps,
+        attn_implementation="sdpa",
+    )

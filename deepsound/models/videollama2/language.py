@@ -40,7 +40,11 @@ class Decoder(nn.Module):
         return self.run(embeddings, mask, turn, kept)
 
     def run(
-        self, hidden: Tensor, mask: Tensor | None, turn: tuple[Tensor, Tensor], kept: KeyValueCache | None,
+        self,
+        hidden: Tensor,
+        mask: Tensor | None,
+        turn: tuple[Tensor, Tensor],
+        kept: KeyValueCache | None,
     ) -> Tensor:
         """All layers and the norm, with `turn` the rotary cosines and sines."""
         for layer in self.layers:
@@ -81,8 +85,9 @@ class LanguageModel(nn.Module):
             # Not of the bound method: a network that refers to itself is not freed when it is let go.
             self.model.compiled_run = torch.compile(Decoder.run, dynamic=False, **options)
 
-    def forward(self, embeddings: Tensor, kept: KeyValueCache | None = None, rows: int | None = None,
-                mask: Tensor | None = None) -> Tensor:
+    def forward(
+        self, embeddings: Tensor, kept: KeyValueCache | None = None, rows: int | None = None, mask: Tensor | None = None
+    ) -> Tensor:
         """Logits float32 [B, rows, vocabulary] of the last `rows` tokens of `embeddings` [B, tokens, width], or of all.
 
         With a cache, which is of one sequence, the tokens come behind what is in it and are kept there; it raises
@@ -91,12 +96,19 @@ class LanguageModel(nn.Module):
         hidden = self.model(embeddings, kept, mask)
         if kept is not None:
             kept.advance(embeddings.shape[1])
-        return self.lm_head(hidden if rows is None else hidden[:, hidden.shape[1] - rows:]).float()
+        return self.lm_head(hidden if rows is None else hidden[:, hidden.shape[1] - rows :]).float()
 
 
 def _settings(config: LanguageConfig) -> Any:
     return transformers_module("models.qwen2.configuration_qwen2").Qwen2Config(
-        vocab_size=config.vocabulary, hidden_size=config.width, intermediate_size=config.mlp_width,
-        num_hidden_layers=config.layers, num_attention_heads=config.heads,
-        num_key_value_heads=config.key_value_heads, rms_norm_eps=config.norm_eps, use_sliding_window=False,
-        max_position_embeddings=config.max_positions, attn_implementation=register())
+        vocab_size=config.vocabulary,
+        hidden_size=config.width,
+        intermediate_size=config.mlp_width,
+        num_hidden_layers=config.layers,
+        num_attention_heads=config.heads,
+        num_key_value_heads=config.key_value_heads,
+        rms_norm_eps=config.norm_eps,
+        use_sliding_window=False,
+        max_position_embeddings=config.max_positions,
+        attn_implementation=register(),
+    )

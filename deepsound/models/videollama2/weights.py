@@ -73,12 +73,16 @@ def language_config(settings: Mapping[str, Any]) -> LanguageConfig:
     published = LanguageConfig()
     try:
         return LanguageConfig(
-            vocabulary=int(settings["vocab_size"]), width=int(settings["hidden_size"]),
-            layers=int(settings["num_hidden_layers"]), heads=int(settings["num_attention_heads"]),
-            key_value_heads=int(settings["num_key_value_heads"]), mlp_width=int(settings["intermediate_size"]),
+            vocabulary=int(settings["vocab_size"]),
+            width=int(settings["hidden_size"]),
+            layers=int(settings["num_hidden_layers"]),
+            heads=int(settings["num_attention_heads"]),
+            key_value_heads=int(settings["num_key_value_heads"]),
+            mlp_width=int(settings["intermediate_size"]),
             rope_theta=float(settings.get("rope_theta") or rope.get("rope_theta") or published.rope_theta),
             norm_eps=float(settings.get("rms_norm_eps", published.norm_eps)),
-            max_positions=int(settings.get("max_position_embeddings", published.max_positions)))
+            max_positions=int(settings.get("max_position_embeddings", published.max_positions)),
+        )
     except (KeyError, TypeError, ValueError) as problem:
         raise ValueError(f"a size is missing or no number ({problem})") from problem
 
@@ -100,16 +104,20 @@ def vision_config(tower: Tensors, settings: Mapping[str, Any], own: Mapping[str,
         mlp_width = tower["encoder.layers.0.mlp.fc1.weight"].shape[0]
     except (KeyError, ValueError) as problem:
         raise ValueError(f"these are not the weights of SigLIP's vision tower ({problem})") from problem
-    grid = round(places ** 0.5)
+    grid = round(places**0.5)
     named = _SIZES_IN_NAME.search(str(settings.get("mm_vision_tower", "")))
     size = int(own.get("image_size") or (named and named.group(2)) or grid * patch_size)
     head_width = VIDEOLLAMA2_1_7B_AV.vision.width // VIDEOLLAMA2_1_7B_AV.vision.heads
     layers = {name.split(".")[2] for name in tower if name.startswith("encoder.layers.")}
     return VisionConfig(
-        width=width, layers=int(own.get("num_hidden_layers") or len(layers)), mlp_width=mlp_width,
+        width=width,
+        layers=int(own.get("num_hidden_layers") or len(layers)),
+        mlp_width=mlp_width,
         heads=int(own.get("num_attention_heads") or max(1, width // head_width)),
-        image_size=size if size // patch_size == grid else grid * patch_size, patch_size=patch_size,
-        select_layer=int(settings.get("mm_vision_select_layer", VisionConfig.select_layer)))
+        image_size=size if size // patch_size == grid else grid * patch_size,
+        patch_size=patch_size,
+        select_layer=int(settings.get("mm_vision_select_layer", VisionConfig.select_layer)),
+    )
 
 
 def connector_config(published: Tensors, width: int) -> ConnectorConfig:
@@ -130,14 +138,18 @@ def audio_config(published: Tensors) -> BeatsConfig:
     return beats.config_of(_below(published, AUDIO_TOWER))
 
 
-def config_of(settings: Mapping[str, Any], published: Tensors, tower: Tensors,
-              own: Mapping[str, Any]) -> VideoLlama2Config:
+def config_of(
+    settings: Mapping[str, Any], published: Tensors, tower: Tensors, own: Mapping[str, Any]
+) -> VideoLlama2Config:
     """The whole model's sizes: config.json's `settings`, the file's tensors, the vision tower's and its own config."""
     language = language_config(settings)
     return VideoLlama2Config(
-        language=language, vision=vision_config(tower, settings, own),
-        connector=connector_config(published, language.width), audio=audio_config(published),
-        frames=frames_of(settings))
+        language=language,
+        vision=vision_config(tower, settings, own),
+        connector=connector_config(published, language.width),
+        audio=audio_config(published),
+        frames=frames_of(settings),
+    )
 
 
 def _below(tensors: Tensors, prefix: str) -> dict[str, Tensor]:

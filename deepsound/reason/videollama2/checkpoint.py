@@ -25,9 +25,18 @@ T = TypeVar("T")
 
 _INDEX = "model.safetensors.index.json"
 # What else a generation_config.json can ask of greedy decoding; the published ones ask for none of it.
-_NEUTRAL = {"no_repeat_ngram_size": 0, "encoder_no_repeat_ngram_size": 0, "min_new_tokens": None, "min_length": 0,
-            "bad_words_ids": None, "suppress_tokens": None, "begin_suppress_tokens": None, "forced_eos_token_id": None,
-            "sequence_bias": None, "num_beams": 1}
+_NEUTRAL = {
+    "no_repeat_ngram_size": 0,
+    "encoder_no_repeat_ngram_size": 0,
+    "min_new_tokens": None,
+    "min_length": 0,
+    "bad_words_ids": None,
+    "suppress_tokens": None,
+    "begin_suppress_tokens": None,
+    "forced_eos_token_id": None,
+    "sequence_bias": None,
+    "num_beams": 1,
+}
 _AGAIN = "Get the folder again with `deepsound models download`, or name another one."
 
 
@@ -54,8 +63,10 @@ class Checkpoint:
         stated = _json(path) or self.settings
         asked = sorted(name for name, neutral in _NEUTRAL.items() if stated.get(name, neutral) not in (neutral, None))
         if asked:
-            raise EngineError(f"{path} asks for {', '.join(asked)}, which this engine does not know: the answers would "
-                              "not be the published model's. Take it out, or use the published folder.")
+            raise EngineError(
+                f"{path} asks for {', '.join(asked)}, which this engine does not know: the answers would "
+                "not be the published model's. Take it out, or use the published folder."
+            )
         ends = stated.get("eos_token_id")
         ids = ends if isinstance(ends, list) else [] if ends is None else [ends]
         return GenerationSettings(frozenset(map(int, ids)), float(stated.get("repetition_penalty") or 1.0))
@@ -73,8 +84,13 @@ class Checkpoint:
     def config(self) -> VideoLlama2Config:
         """The sizes of all three networks."""
         own = _json(self.siglip / "config.json") if self.siglip is not None and self.siglip.is_dir() else {}
-        return self._told(weights.config_of, self.settings, self._tensors(), self._tower(), own.get(
-            "vision_config", own) if not self.has_tower else {})
+        return self._told(
+            weights.config_of,
+            self.settings,
+            self._tensors(),
+            self._tower(),
+            own.get("vision_config", own) if not self.has_tower else {},
+        )
 
     @cached_property
     def has_tower(self) -> bool:
@@ -110,8 +126,9 @@ class Checkpoint:
         listed = set(_json(self.folder / _INDEX).get("weight_map", {}).values())
         missing = sorted(name for name in listed if not (self.folder / str(name)).is_file())
         if missing:
-            raise EngineError(f"The folder {self.folder} lacks {', '.join(missing)} of its {len(listed)} files of "
-                              f"weights. {_AGAIN}")
+            raise EngineError(
+                f"The folder {self.folder} lacks {', '.join(missing)} of its {len(listed)} files of weights. {_AGAIN}"
+            )
         return read_tensors(self.folder)
 
     def _tower(self) -> dict[str, Tensor]:
@@ -119,8 +136,10 @@ class Checkpoint:
         if embedded:
             return embedded
         if self.siglip is None:
-            raise EngineError(f"The weights in {self.folder} come without a vision tower, and no SigLIP was found. "
-                              "Fetch it with `deepsound models download siglip/so400m_384`.")
+            raise EngineError(
+                f"The weights in {self.folder} come without a vision tower, and no SigLIP was found. "
+                "Fetch it with `deepsound models download siglip/so400m_384`."
+            )
         return self._told(weights.separate_tower, read_tensors(self.siglip), source=self.siglip)
 
     def _told(self, reader: Callable[..., T], *arguments: Any, source: Path | None = None) -> T:

@@ -16,7 +16,7 @@ from torch import Tensor
 from deepsound.errors import EngineError
 from deepsound.models.videollama2.cache import KeyValueCache
 from deepsound.models.videollama2.language import LanguageModel
-from deepsound.reason.videollama2.drafts import Drafts
+from deepsound.reason.videollama2.speculative import PromptLookup
 
 _FIRST_REACH, _LEAST_REACH, _MOST_REACH = 64, 8, 128
 
@@ -37,7 +37,11 @@ class Decoder:
     """Writes one answer behind what a cache holds. `passes` counts how often the network's weights were read."""
 
     def __init__(
-        self, model: LanguageModel, kept: KeyValueCache, settings: GenerationSettings, drafts: Drafts | None = None,
+        self,
+        model: LanguageModel,
+        kept: KeyValueCache,
+        settings: GenerationSettings,
+        drafts: PromptLookup | None = None,
     ) -> None:
         self.passes = 0
         self.written: list[int] = []
@@ -58,14 +62,16 @@ class Decoder:
         rows = self._read(torch.cat((prompt, self._embed(draft)), dim=1) if draft else prompt, len(draft) + 1)
         self.first_row = rows[0].clone()
         if bool(rows.isnan().any()):
-            raise EngineError(f"The language model's output is not a number in {self._model.dtype}: its values grew "
-                              "too large for it. Choose precision bf16 or fp32.")
+            raise EngineError(
+                f"The language model's output is not a number in {self._model.dtype}: its values grew "
+                "too large for it. Choose precision bf16 or fp32."
+            )
         while True:
             choices = self._choose(rows, draft)
             right = next((at for at, guess in enumerate(draft) if guess != choices[at]), len(draft))
             self._kept.rewind(self._kept.length - (len(draft) - right))
             self._adapt(right, len(draft))
-            for token in choices[:right + 1]:
+            for token in choices[: right + 1]:
                 self.written.append(token)
                 yield token
                 if token in self._settings.end_ids or len(self.written) >= self._settings.max_new_tokens:
@@ -103,7 +109,7 @@ class Decoder:
             for at, token in enumerate(draft):
                 if token not in seen:
                     seen.add(token)
-                    _weaken(rows[at + 1:], [token], penalty)
+                    _weaken(rows[at + 1 :], [token], penalty)
         choices: list[int] = rows.argmax(dim=-1).tolist()
         return choices
 

@@ -18,15 +18,15 @@ from deepsound.reason.answer import (
 )
 from deepsound.reason.plan import STEPS, four_steps, read_plan
 from deepsound.runtime.execution import Execution
-from deepsound.runtime.memory import with_less_memory
+from deepsound.runtime.memory import retry_on_oom
 from deepsound.runtime.progress import Progress
 from deepsound.types import Audio, ChainOfThought, Judgement, Plan, Preferences, Verdict
 
 if TYPE_CHECKING:
     from deepsound.media.clip import Clip
-    from deepsound.media.views import View
-    from deepsound.reason.videollama2.asking import Answer, Question, Shortcuts
+    from deepsound.media.views import FrameConsumer
     from deepsound.reason.videollama2.checkpoint import Checkpoint
+    from deepsound.reason.videollama2.inference import Answer, InferenceOptimizations, Question
 
 Model = Literal["cot", "qa"]
 Planning = Literal["fixed_plan", "model_plan"]
@@ -48,8 +48,12 @@ class VideoLlama2Reasoner:
     """
 
     def __init__(
-        self, model: Model = "cot", planning: Planning = "fixed_plan", trace: bool = True,
-        published_parser: bool = False, shortcuts: Shortcuts | None = None,
+        self,
+        model: Model = "cot",
+        planning: Planning = "fixed_plan",
+        trace: bool = True,
+        published_parser: bool = False,
+        shortcuts: InferenceOptimizations | None = None,
     ) -> None:
         if model not in MODELS:
             raise InputError(f"The model is {model!r}; choose one of: {', '.join(MODELS)}.")
@@ -64,7 +68,7 @@ class VideoLlama2Reasoner:
         self.execution = Execution()
 
     @property
-    def views(self) -> tuple[View[Any], ...]:
+    def views(self) -> tuple[FrameConsumer[Any], ...]:
         """What a clip's decoding pass computes along the way for this engine."""
         from deepsound.reason.videollama2.frames import EvenFrames
 
@@ -95,7 +99,7 @@ class VideoLlama2Reasoner:
             for step in plan.steps:
                 progress.say(step)
             return plan
-        from deepsound.reason.videollama2.asking import Question
+        from deepsound.reason.videollama2.inference import Question
 
         question = Question(prompts.PLAN_QUESTION, expected=(prompts.expected_plan(),))
         text = self._ask(_PLANNER, clip, None, question, progress).text[:MOST_READ]
@@ -112,20 +116,22 @@ class VideoLlama2Reasoner:
         """
         if audio is None or not audio.samples:
             return _without_sound(progress)
-        from deepsound.reason.videollama2.asking import Question
+        from deepsound.reason.videollama2.inference import Question
 
         if self.model == "qa":
             letters = self._shortcuts().letters and not self.published_parser
             question = Question(prompts.JUDGE_QUESTION, is_enough=_is_letter if letters else _never)
         else:
-            question = Question(prompts.JUDGE_QUESTION, expected=prompts.expected_thoughts(),
-                                is_enough=_never if self.trace else conclusion_is_read)
+            question = Question(
+                prompts.JUDGE_QUESTION,
+                expected=prompts.expected_thoughts(),
+                is_enough=_never if self.trace else conclusion_is_read,
+            )
         return self._judgement(self._ask(self.model, clip, audio, question, progress))
 
     def _judgement(self, answer: Answer) -> Judgement:
         text = answer.text[:MOST_READ]
-        verdict = (published_verdict(text, is_chain=self.model == "cot") if self.published_parser
-                   else read_verdict(text))
+        verdict = published_verdict(text, is_chain=self.model == "cot") if self.published_parser else read_verdict(text)
         if self.model == "cot":
             thought = read_thought(text)
             return Judgement(verdict, category_of(thought, verdict), thought, raw=text)
@@ -134,19 +140,27 @@ class VideoLlama2Reasoner:
         return Judgement(verdict, thought=ChainOfThought(reasoning=odds, conclusion=words[verdict]), raw=text)
 
     def _ask(self, model: Model, clip: Clip, audio: Audio | None, question: Question, progress: Progress) -> Answer:
-        return with_less_memory(
-            lambda execution: self._answer(model, clip, audio, question, execution, progress), self.execution,
-            self.name, progress.say)
+        return retry_on_oom(
+            lambda execution: self._answer(model, clip, audio, question, execution, progress),
+            self.execution,
+            self.name,
+            progress.say,
+        )
 
     def _answer(
-        self, model: Model, clip: Clip, audio: Audio | None, question: Question, execution: Execution,
+        self,
+        model: Model,
+        clip: Clip,
+        audio: Audio | None,
+        question: Question,
+        execution: Execution,
         progress: Progress,
     ) -> Answer:
         from dataclasses import replace
 
-        from deepsound.reason.videollama2.asking import ask
+        from deepsound.reason.videollama2.components import Networks
         from deepsound.reason.videollama2.frames import EvenFrames, even_frames
-        from deepsound.reason.videollama2.networks import Networks
+        from deepsound.reason.videollama2.inference import ask
         from deepsound.reason.videollama2.sound import filterbank_of
 
         found = checkpoint(model, execution, progress)
@@ -160,10 +174,10 @@ class VideoLlama2Reasoner:
         lines.end()
         return answer
 
-    def _shortcuts(self) -> Shortcuts:
-        from deepsound.reason.videollama2.asking import Shortcuts
+    def _shortcuts(self) -> InferenceOptimizations:
+        from deepsound.reason.videollama2.inference import InferenceOptimizations
 
-        return self.shortcuts or Shortcuts()
+        return self.shortcuts or InferenceOptimizations()
 
 
 class Lines:

@@ -15,7 +15,7 @@ from torch import Tensor
 from deepsound.errors import EngineError
 from deepsound.media.clip import Clip
 from deepsound.media.views import Frame, Timeline
-from deepsound.runtime.features import digest_of
+from deepsound.runtime.feature_cache import digest_of
 from deepsound.runtime.progress import Progress
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def padded_to_square(picture: np.ndarray) -> np.ndarray:
     side = max(height, width)
     square = np.full((side, side, 3), _GREY, np.uint8)
     top, left = (side - height) // 2, (side - width) // 2
-    square[top:top + height, left:left + width] = picture
+    square[top : top + height, left : left + width] = picture
     return square
 
 
@@ -114,8 +114,10 @@ def _image(picture: np.ndarray) -> Image:
     try:
         from PIL import Image
     except ImportError as error:
-        raise EngineError("VideoLLaMA2 sees frames through Pillow, which is not installed. Install it with "
-                          "`pip install deepsound[reasoner]`.") from error
+        raise EngineError(
+            "VideoLLaMA2 sees frames through Pillow, which is not installed. Install it with "
+            "`pip install deepsound[reasoner]`."
+        ) from error
     return Image.fromarray(picture)
 
 

@@ -53,11 +53,14 @@ def filterbank(waveform: Tensor) -> Tensor:
     try:
         from torchaudio.compliance import kaldi
     except (ImportError, OSError) as error:
-        raise EngineError("VideoLLaMA2 hears through torchaudio, which cannot be imported here. Install the one that "
-                          "was made for this torch, for one with `pip install deepsound[reasoner]`.") from error
+        raise EngineError(
+            "VideoLLaMA2 hears through torchaudio, which cannot be imported here. Install the one that "
+            "was made for this torch, for one with `pip install deepsound[reasoner]`."
+        ) from error
     scaled = heard(waveform)[None] * _FULL_SCALE
-    values: Tensor = kaldi.fbank(scaled, num_mel_bins=MEL_BINS, sample_frequency=SAMPLE_RATE, frame_length=25,
-                                 frame_shift=10)
+    values: Tensor = kaldi.fbank(
+        scaled, num_mel_bins=MEL_BINS, sample_frequency=SAMPLE_RATE, frame_length=25, frame_shift=10
+    )
     return values[None]
 
 
@@ -68,8 +71,10 @@ def mono_16_bit(audio: Audio, progress: Progress | None = None) -> Tensor:
     Raises InputError for samples that are not finite.
     """
     if not bool(audio.waveform.isfinite().all()):
-        raise InputError("The audio has samples that are not finite (NaN or infinite); nothing can be heard in it. "
-                         "Generate it again, with another seed or precision.")
+        raise InputError(
+            "The audio has samples that are not finite (NaN or infinite); nothing can be heard in it. "
+            "Generate it again, with another seed or precision."
+        )
     layout = _LAYOUTS.get(audio.channels)
     pieces = list(_resampled(audio if layout else to_mono(audio), layout or "mono", progress or Progress()))
     samples = np.concatenate(pieces) if pieces else np.zeros(0, np.int16)
@@ -82,7 +87,7 @@ def _resampled(audio: Audio, layout: str, progress: Progress) -> Iterator[np.nda
     resampler = av.AudioResampler("s16", "mono", SAMPLE_RATE)
     source = audio.numpy()
     for start in progress.track(range(0, audio.samples, _BLOCK), -(-audio.samples // _BLOCK)):
-        block = np.ascontiguousarray(source[:, start:start + _BLOCK])
+        block = np.ascontiguousarray(source[:, start : start + _BLOCK])
         frame = av.AudioFrame.from_ndarray(block, format="fltp", layout=layout)
         frame.sample_rate, frame.pts = audio.sample_rate, start
         yield from (part.to_ndarray()[0] for part in resampler.resample(frame))

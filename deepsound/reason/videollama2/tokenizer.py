@@ -12,8 +12,14 @@ from deepsound.reason import prompts
 
 _WHOLE = "tokenizer.json"
 _PARTS = ("vocab.json", "merges.txt")
-_FILES = (_WHOLE, *_PARTS, "tokenizer_config.json", "added_tokens.json", "special_tokens_map.json",
-          "chat_template.jinja")
+_FILES = (
+    _WHOLE,
+    *_PARTS,
+    "tokenizer_config.json",
+    "added_tokens.json",
+    "special_tokens_map.json",
+    "chat_template.jinja",
+)
 _UNFINISHED = "\ufffd"
 
 
@@ -47,8 +53,10 @@ class Tokenizer:
         try:
             before, after = prompts.around_video(self.chat(question))
         except ValueError as error:
-            raise EngineError(f"The chat template in {self._folder} cannot be used: {error}. Get the folder again "
-                              "with `deepsound models download`.") from error
+            raise EngineError(
+                f"The chat template in {self._folder} cannot be used: {error}. Get the folder again "
+                "with `deepsound models download`."
+            ) from error
         return self.encode(before), self.encode(after)
 
 
@@ -76,13 +84,13 @@ class Streamed:
         """What can be said now that was not said before."""
         self._ids.append(token)
         # Only the last tokens are decoded again: as a whole, a long answer would cost the square of its length.
-        text = self._tokenizer.decode(self._ids[self._from:])
+        text = self._tokenizer.decode(self._ids[self._from :])
         if text.endswith(_UNFINISHED):
             return ""
-        new = text[self._said:]
+        new = text[self._said :]
         if len(self._ids) - self._from > 32:
             self._from = len(self._ids) - 1
-            text = self._tokenizer.decode(self._ids[self._from:])
+            text = self._tokenizer.decode(self._ids[self._from :])
         self._said = len(text)
         return new
 
@@ -90,15 +98,21 @@ class Streamed:
 def _load(folder: Path) -> Any:
     if not (folder / _WHOLE).is_file() and not all((folder / name).is_file() for name in _PARTS):
         missing = next(name for name in _PARTS if not (folder / name).is_file())
-        raise EngineError(f"The tokenizer in {folder} is not complete: there is no {_WHOLE}, and no {missing} either. "
-                          "Get the folder again with `deepsound models download`.")
+        raise EngineError(
+            f"The tokenizer in {folder} is not complete: there is no {_WHOLE}, and no {missing} either. "
+            "Get the folder again with `deepsound models download`."
+        )
     try:
         transformers: Any = import_module("transformers")
     except ImportError as error:
-        raise EngineError("VideoLLaMA2 needs transformers 4.50 or newer, which cannot be imported here "
-                          f"({error}). Install it with `pip install deepsound[reasoner]`.") from error
+        raise EngineError(
+            "VideoLLaMA2 needs transformers 4.50 or newer, which cannot be imported here "
+            f"({error}). Install it with `pip install deepsound[reasoner]`."
+        ) from error
     try:
         return transformers.Qwen2TokenizerFast.from_pretrained(str(folder), local_files_only=True)
     except Exception as error:  # the tokenizer's own errors have no common type
-        raise EngineError(f"The tokenizer in {folder} cannot be read ({error}). Get the folder again with "
-                          "`deepsound models download`.") from error
+        raise EngineError(
+            f"The tokenizer in {folder} cannot be read ({error}). Get the folder again with "
+            "`deepsound models download`."
+        ) from error

@@ -4,7 +4,7 @@ import time
 
 import numpy as np
 
-from deepsound.runtime.residency import residency
+from deepsound.runtime.model_cache import model_cache
 from deepsound.types import Audio, ChainOfThought, Judgement, Plan, Span, Stems, Verdict
 
 RATE = 16_000
@@ -82,5 +82,5 @@ class SaysWhatIsHeld(SaysNo):
     """Names the networks in memory, so that a test can see what the host's buttons did."""
 
     def judge(self, clip, audio, progress):
-        held = ",".join(sorted(row.key.name for row in residency().report()))
+        held = ",".join(sorted(row.key.name for row in model_cache().report()))
         return Judgement(self.verdict, self.category, ChainOfThought(held))

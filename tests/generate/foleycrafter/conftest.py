@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 
 from deepsound import engines
-from deepsound.generate.foleycrafter.engine import FoleyCrafterGenerator
+from deepsound.generate.foleycrafter.generator import FoleyCrafterGenerator
 from deepsound.media.clip import Clip
 from deepsound.runtime.execution import Execution
-from deepsound.runtime.features import features
+from deepsound.runtime.feature_cache import features
+from deepsound.runtime.model_cache import model_cache
 from deepsound.runtime.progress import Progress
-from deepsound.runtime.residency import residency
 from deepsound.types import Audio, GenerationRequest
-from deepsound.weights.places import register_model_folders
+from deepsound.weights.search_paths import register_model_folders
 from tests.conftest import write_video
 from tests.generate.foleycrafter import tiny
 
@@ -38,7 +38,7 @@ def nothing_else(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, published: Pat
 
 @pytest.fixture
 def nothing_held() -> None:
-    residency().unload()
+    model_cache().unload()
     features().clear()
 
 

@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from deepsound.errors import EngineError
-from deepsound.generate.foleycrafter import libraries
-from deepsound.generate.foleycrafter.engine import FoleyCrafterGenerator
+from deepsound.generate.foleycrafter import dependencies as libraries
+from deepsound.generate.foleycrafter.generator import FoleyCrafterGenerator
 from deepsound.media.clip import Clip
 from deepsound.models.foleycrafter import diffusion
 from deepsound.types import GenerationRequest
@@ -21,7 +21,10 @@ from tests.generate.foleycrafter.conftest import FEW, QUIET
 
 @pytest.mark.parametrize("module", libraries.NEEDED)
 def test_a_missing_library_is_named_with_what_installs_it(
-    foley: FoleyCrafterGenerator, clip: Clip, monkeypatch: pytest.MonkeyPatch, module: str,
+    foley: FoleyCrafterGenerator,
+    clip: Clip,
+    monkeypatch: pytest.MonkeyPatch,
+    module: str,
 ) -> None:
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(EngineError, match=rf"runs on {module}, .*`pip install {module}`.*foleycrafter"):
@@ -29,24 +32,33 @@ def test_a_missing_library_is_named_with_what_installs_it(
 
 
 def test_a_diffusers_that_is_too_old_is_named(
-    foley: FoleyCrafterGenerator, clip: Clip, monkeypatch: pytest.MonkeyPatch,
+    foley: FoleyCrafterGenerator,
+    clip: Clip,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(libraries, "version", lambda name: "0.29.2")
     with pytest.raises(EngineError, match=r"needs diffusers 0\.33 or newer, and this Python has 0\.29\. .*--upgrade"):
         foley.generate(clip, FEW, QUIET)
 
 
-@pytest.mark.parametrize(("gone", "message"), [
-    (tiny.FILES["temporal_adapter"], r"foleycrafter/temporal_adapter.*deepsound models download.*temporal_adapter"),
-    (tiny.FILES["vocoder"], r"foleycrafter/vocoder.*deepsound models download"),
-    (tiny.FOLDERS["auffusion"] + "/unet/config.json", r"foleycrafter/auffusion.*are not on this machine"),
-    (tiny.FOLDERS["auffusion"] + "/unet/diffusion_pytorch_model.safetensors", r"auffusion.unet holds no weights"),
-    (tiny.FOLDERS["auffusion"] + "/scheduler/scheduler_config.json", r"scheduler_config.json cannot be read"),
-    (tiny.FOLDERS["auffusion"] + "/tokenizer/vocab.json", r"The tokenizer in .*tokenizer cannot be read"),
-    ("foleycrafter/vocoder/config.json", r"vocoder.config.json cannot be read as settings"),
-])
+@pytest.mark.parametrize(
+    ("gone", "message"),
+    [
+        (tiny.FILES["temporal_adapter"], r"foleycrafter/temporal_adapter.*deepsound models download.*temporal_adapter"),
+        (tiny.FILES["vocoder"], r"foleycrafter/vocoder.*deepsound models download"),
+        (tiny.FOLDERS["auffusion"] + "/unet/config.json", r"foleycrafter/auffusion.*are not on this machine"),
+        (tiny.FOLDERS["auffusion"] + "/unet/diffusion_pytorch_model.safetensors", r"auffusion.unet holds no weights"),
+        (tiny.FOLDERS["auffusion"] + "/scheduler/scheduler_config.json", r"scheduler_config.json cannot be read"),
+        (tiny.FOLDERS["auffusion"] + "/tokenizer/vocab.json", r"The tokenizer in .*tokenizer cannot be read"),
+        ("foleycrafter/vocoder/config.json", r"vocoder.config.json cannot be read as settings"),
+    ],
+)
 def test_what_is_missing_is_named_with_what_to_do(
-    foley: FoleyCrafterGenerator, clip: Clip, copied: Path, gone: str, message: str,
+    foley: FoleyCrafterGenerator,
+    clip: Clip,
+    copied: Path,
+    gone: str,
+    message: str,
 ) -> None:
     (copied / gone).unlink()
     with pytest.raises(EngineError, match=message):
@@ -54,8 +66,9 @@ def test_what_is_missing_is_named_with_what_to_do(
 
 
 def spoil_temporal(models: Path) -> None:
-    tiny.save_pickled(tiny.temporal_file(tiny.UNET | {"block_out_channels": [8, 24]}),
-                      models / tiny.FILES["temporal_adapter"])
+    tiny.save_pickled(
+        tiny.temporal_file(tiny.UNET | {"block_out_channels": [8, 24]}), models / tiny.FILES["temporal_adapter"]
+    )
 
 
 def spoil_temporal_keys(models: Path) -> None:
@@ -109,32 +122,41 @@ def spoil_vae(models: Path) -> None:
 
 
 def spoil_scheduler(models: Path) -> None:
-    tiny.write_json(tiny.SCHEDULER | {"_class_name": "os.system"},
-                    models / tiny.FOLDERS["auffusion"] / "scheduler" / "scheduler_config.json")
+    tiny.write_json(
+        tiny.SCHEDULER | {"_class_name": "os.system"},
+        models / tiny.FOLDERS["auffusion"] / "scheduler" / "scheduler_config.json",
+    )
 
 
 def spoil_pickle(models: Path) -> None:
     (models / tiny.FILES["temporal_adapter"]).write_bytes(b"<!doctype html><html>not found</html>")
 
 
-@pytest.mark.parametrize(("spoil", "message"), [
-    (spoil_temporal, r"temporal_adapter\.ckpt do not fit this network; .* of another shape: .*is 24"),
-    (spoil_temporal_keys, r"temporal_adapter\.ckpt do not fit .* 1 missing: controlnet_mid_block\.weight"),
-    (spoil_semantic_shape, r"semantic_adapter\.bin do not fit .* of another shape"),
-    (spoil_semantic_width, r"semantic_adapter\.bin are for image embeddings of 20 values.*makes 12"),
-    (spoil_semantic_form, r"semantic_adapter\.bin cannot be used: an adapter's file holds the groups"),
-    (spoil_semantic_extra, r"semantic_adapter\.bin do not fit .* 1 unexpected: ip_adapter\.99\.to_k_ip\.weight"),
-    (spoil_detector, r"timestamp_detector\.pth\.tar cannot be used: these are not the weights"),
-    (spoil_vocoder, r"vocoder\.pt do not fit this network"),
-    (spoil_hop, r"vocoder do not fit: product of upsample_rates is 320, and .* needs 160"),
-    (spoil_unet_class, r"unet.config\.json is for UNet3DModel, where UNet2DConditionModel is due"),
-    (spoil_words, r"unet do not fit: cross_attention_dim is 99, and the text encoder needs 16"),
-    (spoil_vae, r"vae do not fit: scale of block_out_channels is 2, and the temporal adapter needs 8"),
-    (spoil_scheduler, r"scheduler_config\.json is for os\.system, where PNDMScheduler or DDIMScheduler is due"),
-    (spoil_pickle, r"temporal_adapter\.ckpt cannot be read: it is a web page"),
-])
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (spoil_temporal, r"temporal_adapter\.ckpt do not fit this network; .* of another shape: .*is 24"),
+        (spoil_temporal_keys, r"temporal_adapter\.ckpt do not fit .* 1 missing: controlnet_mid_block\.weight"),
+        (spoil_semantic_shape, r"semantic_adapter\.bin do not fit .* of another shape"),
+        (spoil_semantic_width, r"semantic_adapter\.bin are for image embeddings of 20 values.*makes 12"),
+        (spoil_semantic_form, r"semantic_adapter\.bin cannot be used: an adapter's file holds the groups"),
+        (spoil_semantic_extra, r"semantic_adapter\.bin do not fit .* 1 unexpected: ip_adapter\.99\.to_k_ip\.weight"),
+        (spoil_detector, r"timestamp_detector\.pth\.tar cannot be used: these are not the weights"),
+        (spoil_vocoder, r"vocoder\.pt do not fit this network"),
+        (spoil_hop, r"vocoder do not fit: product of upsample_rates is 320, and .* needs 160"),
+        (spoil_unet_class, r"unet.config\.json is for UNet3DModel, where UNet2DConditionModel is due"),
+        (spoil_words, r"unet do not fit: cross_attention_dim is 99, and the text encoder needs 16"),
+        (spoil_vae, r"vae do not fit: scale of block_out_channels is 2, and the temporal adapter needs 8"),
+        (spoil_scheduler, r"scheduler_config\.json is for os\.system, where PNDMScheduler or DDIMScheduler is due"),
+        (spoil_pickle, r"temporal_adapter\.ckpt cannot be read: it is a web page"),
+    ],
+)
 def test_files_of_another_shape_are_refused_by_name(
-    foley: FoleyCrafterGenerator, clip: Clip, copied: Path, spoil: Callable[[Path], None], message: str,
+    foley: FoleyCrafterGenerator,
+    clip: Clip,
+    copied: Path,
+    spoil: Callable[[Path], None],
+    message: str,
 ) -> None:
     spoil(copied)
     with pytest.raises(EngineError, match=message):

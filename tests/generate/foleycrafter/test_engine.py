@@ -15,16 +15,17 @@ import pytest
 import torch
 
 from deepsound.errors import Cancelled, EngineError
-from deepsound.generate.foleycrafter import conditions, networks, sampling
-from deepsound.generate.foleycrafter.asked import Settings, checked
+from deepsound.generate.foleycrafter import components as networks
+from deepsound.generate.foleycrafter import conditions, sampling
 from deepsound.generate.foleycrafter.checkpoint import located
-from deepsound.generate.foleycrafter.engine import FoleyCrafterGenerator
+from deepsound.generate.foleycrafter.generator import FoleyCrafterGenerator
+from deepsound.generate.foleycrafter.request import Settings, checked
 from deepsound.media.clip import Clip
 from deepsound.media.sequence import ImageSequence
 from deepsound.models.foleycrafter import diffusion
 from deepsound.runtime.execution import Execution
+from deepsound.runtime.model_cache import model_cache
 from deepsound.runtime.progress import CancelToken, Progress
-from deepsound.runtime.residency import residency
 from deepsound.types import Audio, GenerationRequest
 from tests.generate.foleycrafter import tiny
 from tests.generate.foleycrafter.conftest import FEW, QUIET, engine
@@ -38,11 +39,13 @@ def same(one: Audio, other: Audio) -> bool:
 
 
 def held() -> set[str]:
-    return {row.key.name.removeprefix("foleycrafter ") for row in residency().report()}
+    return {row.key.name.removeprefix("foleycrafter ") for row in model_cache().report()}
 
 
 def test_the_sound_is_exactly_as_long_as_the_clip(
-    foley: FoleyCrafterGenerator, clip: Clip, nothing_held: None,
+    foley: FoleyCrafterGenerator,
+    clip: Clip,
+    nothing_held: None,
 ) -> None:
     audio = foley.generate(clip, FEW, QUIET)
     assert (audio.sample_rate, audio.channels, audio.samples) == (16000, 1, 19200)
@@ -53,7 +56,10 @@ def test_the_sound_is_exactly_as_long_as_the_clip(
 
 
 def test_same_seed_same_samples_and_another_seed_others(
-    foley: FoleyCrafterGenerator, clip: Clip, base: Audio, nothing_held: None,
+    foley: FoleyCrafterGenerator,
+    clip: Clip,
+    base: Audio,
+    nothing_held: None,
 ) -> None:
     assert same(base, foley.generate(clip, FEW, QUIET))
     assert not same(base, foley.generate(clip, GenerationRequest("rain", steps=1, seed=8), QUIET))
@@ -65,19 +71,25 @@ def test_takes_are_what_their_seeds_give_alone(foley: FoleyCrafterGenerator, cli
     assert same(second, foley.generate(clip, GenerationRequest("rain", steps=1, seed=8), QUIET))
 
 
-@pytest.mark.parametrize("changed", [
-    {"prompt": "wind"}, {"negative_prompt": "voice"}, {"steps": 2}, {"guidance": 1.0}])
+@pytest.mark.parametrize("changed", [{"prompt": "wind"}, {"negative_prompt": "voice"}, {"steps": 2}, {"guidance": 1.0}])
 def test_words_steps_and_guidance_all_matter(
-    foley: FoleyCrafterGenerator, clip: Clip, base: Audio, changed: dict,
+    foley: FoleyCrafterGenerator,
+    clip: Clip,
+    base: Audio,
+    changed: dict,
 ) -> None:
     other = GenerationRequest(**({"prompt": "rain", "steps": 1, "seed": 7} | changed))
     assert not same(base, foley.generate(clip, other, QUIET))
 
 
-@pytest.mark.parametrize("settings", [Settings(temporal_scale=1.0), Settings(semantic_scale=0.0),
-                                      Settings(clip_frames=15)])
+@pytest.mark.parametrize(
+    "settings", [Settings(temporal_scale=1.0), Settings(semantic_scale=0.0), Settings(clip_frames=15)]
+)
 def test_what_the_picture_is_worth_matters(
-    foley: FoleyCrafterGenerator, clip: Clip, base: Audio, settings: Settings,
+    foley: FoleyCrafterGenerator,
+    clip: Clip,
+    base: Audio,
+    settings: Settings,
 ) -> None:
     foley.adjust(settings)
     assert not same(base, foley.generate(clip, FEW, QUIET))
@@ -107,32 +119,51 @@ def test_latents_are_those_of_diffusers_own_pipeline_fed_as_the_original_does(cl
     stored = torch.load(files.temporal_adapter, weights_only=True)["state_dict"]
     controlnet.load_state_dict({name.removeprefix("module."): tensor for name, tensor in stored.items()})
     pipe = StableDiffusionControlNetPipeline(
-        vae=None, text_encoder=None, tokenizer=None, unet=unet.eval(), controlnet=controlnet.eval(),
-        scheduler=files.scheduler(), safety_checker=None, feature_extractor=None, requires_safety_checker=False)
-    pipe.load_ip_adapter(str(files.semantic_adapter.parent), subfolder="", weight_name=files.semantic_adapter.name,
-                         image_encoder_folder=None, low_cpu_mem_usage=False)
+        vae=None,
+        text_encoder=None,
+        tokenizer=None,
+        unet=unet.eval(),
+        controlnet=controlnet.eval(),
+        scheduler=files.scheduler(),
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )
+    pipe.load_ip_adapter(
+        str(files.semantic_adapter.parent),
+        subfolder="",
+        weight_name=files.semantic_adapter.name,
+        image_encoder_folder=None,
+        low_cpu_mem_usage=False,
+    )
     pipe.set_ip_adapter_scale(1.3)
     pipe.set_progress_bar_config(disable=True)
     (window,) = led_by.windows
     embeds = torch.stack([torch.zeros_like(window.image), window.image])
     theirs = pipe(
-        prompt_embeds=led_by.text, negative_prompt_embeds=led_by.negative_text,
-        image=window.timing.repeat(1, 1, 256, 1), ip_adapter_image_embeds=[embeds], num_inference_steps=3,
-        latents=torch.randn(1, 4, 32, 128, generator=torch.Generator().manual_seed(11)), output_type="latent",
-        controlnet_conditioning_scale=0.7).images
+        prompt_embeds=led_by.text,
+        negative_prompt_embeds=led_by.negative_text,
+        image=window.timing.repeat(1, 1, 256, 1),
+        ip_adapter_image_embeds=[embeds],
+        num_inference_steps=3,
+        latents=torch.randn(1, 4, 32, 128, generator=torch.Generator().manual_seed(11)),
+        output_type="latent",
+        controlnet_conditioning_scale=0.7,
+    ).images
     assert (mine - theirs).abs().max() <= 1e-5 * theirs.abs().max()
 
 
 def test_a_longer_clip_is_done_in_windows_and_begins_as_a_shorter_one(
-    foley: FoleyCrafterGenerator, make_video: MakeVideo,
+    foley: FoleyCrafterGenerator,
+    make_video: MakeVideo,
 ) -> None:
     clip = Clip.open(make_video("long.mp4", size=(32, 24), fps=5, seconds=19.0))
     one_step = GenerationRequest(steps=1, seed=3)
     long = foley.generate(clip, one_step, QUIET)
     assert long.samples == 19 * 16000
     start = foley.generate(Clip.open(clip.path, 0.0, 10.0), one_step, QUIET)
-    assert torch.equal(long.waveform[:, :9 * 16000], start.waveform[:, :9 * 16000])
-    assert not torch.equal(long.waveform[:, 9 * 16000:10 * 16000], start.waveform[:, 9 * 16000:])
+    assert torch.equal(long.waveform[:, : 9 * 16000], start.waveform[:, : 9 * 16000])
+    assert not torch.equal(long.waveform[:, 9 * 16000 : 10 * 16000], start.waveform[:, 9 * 16000 :])
     assert clip.passes == 1
 
 
@@ -145,13 +176,17 @@ def test_one_frame_and_a_little_over_ten_seconds_are_one_window(foley: FoleyCraf
 
 
 def test_a_second_seed_encodes_nothing_again(
-    foley: FoleyCrafterGenerator, clip: Clip, nothing_held: None, monkeypatch: pytest.MonkeyPatch,
+    foley: FoleyCrafterGenerator,
+    clip: Clip,
+    nothing_held: None,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     foley.generate(clip, FEW, QUIET)
     loaded: list[str] = []
     use = networks.Networks.use
-    monkeypatch.setattr(networks.Networks, "use",
-                        lambda self, role, progress: loaded.append(role) or use(self, role, progress))
+    monkeypatch.setattr(
+        networks.Networks, "use", lambda self, role, progress: loaded.append(role) or use(self, role, progress)
+    )
     foley.generate(clip, GenerationRequest("rain", steps=1, seed=99), QUIET)
     assert loaded == ["denoiser", "autoencoder", "vocoder"]
 
@@ -167,13 +202,15 @@ def test_progress_goes_up_step_by_step_to_the_end(foley: FoleyCrafterGenerator, 
 
 
 def test_it_stops_in_the_middle_of_a_step_and_leaves_nothing_in_use(
-    foley: FoleyCrafterGenerator, clip: Clip, monkeypatch: pytest.MonkeyPatch,
+    foley: FoleyCrafterGenerator,
+    clip: Clip,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("deepsound.runtime.interruption._INTERVAL_S", 0.0)
     token, fractions = CancelToken(), [0.0]
     foley.generate(clip, FEW, QUIET)
-    row = next(row for row in residency().report() if row.key.name == "foleycrafter denoiser")
-    network = residency()._entries[row.key].network
+    row = next(row for row in model_cache().report() if row.key.name == "foleycrafter denoiser")
+    network = model_cache()._entries[row.key].network
     assert isinstance(network, diffusion.Denoiser)
     hook = network.unet.mid_block.register_forward_pre_hook(lambda *given: token.cancel())
     try:
@@ -182,7 +219,7 @@ def test_it_stops_in_the_middle_of_a_step_and_leaves_nothing_in_use(
     finally:
         hook.remove()
     assert max(fractions) <= 0.31
-    assert not any(row.in_use for row in residency().report())
+    assert not any(row.in_use for row in model_cache().report())
     assert not sampling._ALONE.locked()
     assert foley.generate(clip, FEW, QUIET).samples == 19200
 
@@ -198,7 +235,9 @@ def test_waiting_for_another_run_can_be_cancelled(foley: FoleyCrafterGenerator, 
 
 
 def test_offload_leaves_nothing_behind_and_changes_nothing(
-    clip: Clip, base: Audio, nothing_held: None,
+    clip: Clip,
+    base: Audio,
+    nothing_held: None,
 ) -> None:
     assert same(base, engine(offload=True).generate(clip, FEW, QUIET))
     assert held() == set()
@@ -207,12 +246,14 @@ def test_offload_leaves_nothing_behind_and_changes_nothing(
 def test_half_precision_is_for_the_large_networks_alone(clip: Clip) -> None:
     half = engine(precision="bf16").generate(clip, FEW, QUIET)
     assert bool(half.waveform.isfinite().all())
-    assert {row.key.dtype for row in residency().report() if row.key.name == "foleycrafter denoiser"} >= {"bfloat16"}
-    assert all(row.key.dtype == "float32" for row in residency().report() if row.key.name == "foleycrafter onsets")
+    assert {row.key.dtype for row in model_cache().report() if row.key.name == "foleycrafter denoiser"} >= {"bfloat16"}
+    assert all(row.key.dtype == "float32" for row in model_cache().report() if row.key.name == "foleycrafter onsets")
 
 
 def test_a_sampling_that_overflows_is_an_error_and_no_noise(
-    foley: FoleyCrafterGenerator, clip: Clip, monkeypatch: pytest.MonkeyPatch,
+    foley: FoleyCrafterGenerator,
+    clip: Clip,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(sampling, "latents_of", lambda *given: [[torch.full((1, 4, 32, 128), float("nan"))]])
     with pytest.raises(EngineError, match=r"NaN or infinite latents.*use precision fp32"):
@@ -220,8 +261,12 @@ def test_a_sampling_that_overflows_is_an_error_and_no_noise(
 
 
 def test_nothing_is_asked_of_the_network_and_nothing_is_printed(
-    foley: FoleyCrafterGenerator, clip: Clip, nothing_held: None, monkeypatch: pytest.MonkeyPatch,
-    capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture,
+    foley: FoleyCrafterGenerator,
+    clip: Clip,
+    nothing_held: None,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     def refuse(*given: object) -> None:
         raise AssertionError("a connection was opened")
@@ -235,8 +280,16 @@ def test_nothing_is_asked_of_the_network_and_nothing_is_printed(
 
 def test_the_files_in_use_are_named(foley: FoleyCrafterGenerator, published: Path) -> None:
     files = foley.files()
-    assert set(files) == {"unet", "autoencoder", "text_encoder", "image_encoder", "temporal_adapter",
-                          "semantic_adapter", "onsets", "vocoder"}
+    assert set(files) == {
+        "unet",
+        "autoencoder",
+        "text_encoder",
+        "image_encoder",
+        "temporal_adapter",
+        "semantic_adapter",
+        "onsets",
+        "vocoder",
+    }
     assert all(path.is_file() and path.is_relative_to(published) for path in files.values())
 
 
@@ -244,14 +297,18 @@ def test_nan_in_a_frame_or_a_black_clip_is_just_a_picture(foley: FoleyCrafterGen
     black = torch.zeros(5, 8, 8, 3)
     broken = black.clone()
     broken[2, 0, 0] = float("nan")
-    sounds = [foley.generate(ImageSequence(images, 5.0), GenerationRequest(steps=1), QUIET)
-              for images in (black, broken)]
+    sounds = [
+        foley.generate(ImageSequence(images, 5.0), GenerationRequest(steps=1), QUIET) for images in (black, broken)
+    ]
     assert same(*sounds)
     assert np.isfinite(sounds[0].numpy()).all()
 
 
 def test_the_sampler_is_the_folder_s_own(
-    foley: FoleyCrafterGenerator, clip: Clip, base: Audio, copied: Path,
+    foley: FoleyCrafterGenerator,
+    clip: Clip,
+    base: Audio,
+    copied: Path,
 ) -> None:
     path = copied / tiny.FOLDERS["auffusion"] / "scheduler" / "scheduler_config.json"
     path.write_text(json.dumps(tiny.SCHEDULER | {"_class_name": "DDIMScheduler"}))

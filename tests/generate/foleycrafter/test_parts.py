@@ -11,10 +11,10 @@ import pytest
 import torch
 
 from deepsound.errors import InputError
-from deepsound.generate.foleycrafter import asked
+from deepsound.generate.foleycrafter import request as asked
 from deepsound.generate.foleycrafter.conditions import clip_rows
-from deepsound.generate.foleycrafter.frames import SampledFrames, frame_numbers, sampled_frames
-from deepsound.generate.foleycrafter.pictures import clip_picture, clip_values, onset_picture
+from deepsound.generate.foleycrafter.frame_sampling import SampledFrames, frame_numbers, sampled_frames
+from deepsound.generate.foleycrafter.preprocess import clip_picture, clip_values, onset_picture
 from deepsound.generate.foleycrafter.windows import joined, windows
 from deepsound.media.clip import Clip
 from deepsound.media.sequence import ImageSequence
@@ -26,8 +26,10 @@ QUIET = Progress()
 RATE = 100
 
 
-@pytest.mark.parametrize(("duration_s", "count"), [
-    (0.02, 1), (10.0, 1), (10.24, 1), (10.25, 2), (19.0, 2), (19.01, 3), (28.0, 3), (28.1, 4), (600.0, 67)])
+@pytest.mark.parametrize(
+    ("duration_s", "count"),
+    [(0.02, 1), (10.0, 1), (10.24, 1), (10.25, 2), (19.0, 2), (19.01, 3), (28.0, 3), (28.1, 4), (600.0, 67)],
+)
 def test_windows_cover_everything_and_overlap_by_a_second_or_more(duration_s: float, count: int) -> None:
     spans = windows(duration_s)
     assert len(spans) == count
@@ -107,24 +109,39 @@ def test_clip_sees_the_middle_of_a_picture(height: int, width: int) -> None:
     assert grey[0, 0, 0, 0].item() == pytest.approx((1 - 0.48145466) / 0.26862954, rel=1e-5)
 
 
-@pytest.mark.parametrize(("changed", "message"), [
-    ({"duration_s": 3.0}, r"duration of 3 s is past the end of the video, which has 2\.00 s"),
-    ({"duration_s": 0.0}, "duration is 0"), ({"duration_s": float("nan")}, "duration is nan"),
-    ({"steps": 0}, "steps is 0"), ({"steps": 1000}, "steps is 1000"), ({"steps": True}, "steps is True"),
-    ({"guidance": float("inf")}, "guidance strength is inf"), ({"guidance": -1.0}, r"guidance strength is -1\.0"),
-    ({"seed": -1}, "seed is -1"), ({"seed": 2**64}, "seed is 18446744073709551616"),
-    ({"prompt": 3}, "prompt is int"), ({"negative_prompt": "x" * 20_000}, "negative prompt has 20000 characters"),
-])
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"duration_s": 3.0}, r"duration of 3 s is past the end of the video, which has 2\.00 s"),
+        ({"duration_s": 0.0}, "duration is 0"),
+        ({"duration_s": float("nan")}, "duration is nan"),
+        ({"steps": 0}, "steps is 0"),
+        ({"steps": 1000}, "steps is 1000"),
+        ({"steps": True}, "steps is True"),
+        ({"guidance": float("inf")}, "guidance strength is inf"),
+        ({"guidance": -1.0}, r"guidance strength is -1\.0"),
+        ({"seed": -1}, "seed is -1"),
+        ({"seed": 2**64}, "seed is 18446744073709551616"),
+        ({"prompt": 3}, "prompt is int"),
+        ({"negative_prompt": "x" * 20_000}, "negative prompt has 20000 characters"),
+    ],
+)
 def test_requests_that_make_no_sense_are_refused(changed: dict, message: str) -> None:
     with pytest.raises(InputError, match=message):
         asked.checked(GenerationRequest(**changed), asked.Settings(), 2.0, 1)
 
 
-@pytest.mark.parametrize(("settings", "takes", "message"), [
-    (asked.Settings(temporal_scale=-0.1), 1, r"temporal scale is -0\.1; use 0 to 10 \(0\.2 as published\)"),
-    (asked.Settings(semantic_scale=float("nan")), 1, "semantic scale is nan"),
-    (asked.Settings(clip_frames=0), 1, "CLIP is to see 0 frames"), (asked.Settings(clip_frames=151), 1, "151 frames"),
-    (asked.Settings(), 0, "number of takes is 0"), (asked.Settings(), 65, "number of takes is 65")])
+@pytest.mark.parametrize(
+    ("settings", "takes", "message"),
+    [
+        (asked.Settings(temporal_scale=-0.1), 1, r"temporal scale is -0\.1; use 0 to 10 \(0\.2 as published\)"),
+        (asked.Settings(semantic_scale=float("nan")), 1, "semantic scale is nan"),
+        (asked.Settings(clip_frames=0), 1, "CLIP is to see 0 frames"),
+        (asked.Settings(clip_frames=151), 1, "151 frames"),
+        (asked.Settings(), 0, "number of takes is 0"),
+        (asked.Settings(), 65, "number of takes is 65"),
+    ],
+)
 def test_settings_that_make_no_sense_are_refused(settings: asked.Settings, takes: int, message: str) -> None:
     with pytest.raises(InputError, match=message):
         asked.checked(GenerationRequest(), settings, 2.0, takes)

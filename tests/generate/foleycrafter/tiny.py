@@ -25,33 +25,73 @@ _EMBED_DIM = 12
 _SPECIALS = ("<|startoftext|>", "<|endoftext|>")
 
 UNET = {
-    "_class_name": "UNet2DConditionModel", "_diffusers_version": "0.18.2", "sample_size": 64, "in_channels": 4,
-    "out_channels": 4, "block_out_channels": [8, 16], "layers_per_block": 1, "attention_head_dim": 2,
+    "_class_name": "UNet2DConditionModel",
+    "_diffusers_version": "0.18.2",
+    "sample_size": 64,
+    "in_channels": 4,
+    "out_channels": 4,
+    "block_out_channels": [8, 16],
+    "layers_per_block": 1,
+    "attention_head_dim": 2,
     "down_block_types": ["DownBlock2D", "CrossAttnDownBlock2D"],
-    "up_block_types": ["CrossAttnUpBlock2D", "UpBlock2D"], "cross_attention_dim": _TEXT_WIDTH, "norm_num_groups": 4}
+    "up_block_types": ["CrossAttnUpBlock2D", "UpBlock2D"],
+    "cross_attention_dim": _TEXT_WIDTH,
+    "norm_num_groups": 4,
+}
 VAE = {
-    "_class_name": "AutoencoderKL", "_diffusers_version": "0.18.2", "block_out_channels": [4, 4, 4, 4],
-    "down_block_types": ["DownEncoderBlock2D"] * 4, "up_block_types": ["UpDecoderBlock2D"] * 4, "latent_channels": 4,
-    "layers_per_block": 1, "norm_num_groups": 2, "scaling_factor": 0.18215}
+    "_class_name": "AutoencoderKL",
+    "_diffusers_version": "0.18.2",
+    "block_out_channels": [4, 4, 4, 4],
+    "down_block_types": ["DownEncoderBlock2D"] * 4,
+    "up_block_types": ["UpDecoderBlock2D"] * 4,
+    "latent_channels": 4,
+    "layers_per_block": 1,
+    "norm_num_groups": 2,
+    "scaling_factor": 0.18215,
+}
 SCHEDULER = {
-    "_class_name": "PNDMScheduler", "_diffusers_version": "0.18.2", "beta_end": 0.012, "beta_schedule": "scaled_linear",
-    "beta_start": 0.00085, "num_train_timesteps": 1000, "set_alpha_to_one": False, "skip_prk_steps": True,
-    "steps_offset": 1}
+    "_class_name": "PNDMScheduler",
+    "_diffusers_version": "0.18.2",
+    "beta_end": 0.012,
+    "beta_schedule": "scaled_linear",
+    "beta_start": 0.00085,
+    "num_train_timesteps": 1000,
+    "set_alpha_to_one": False,
+    "skip_prk_steps": True,
+    "steps_offset": 1,
+}
 IMAGE = {
-    "architectures": ["CLIPVisionModelWithProjection"], "model_type": "clip_vision_model", "hidden_size": 16,
-    "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "image_size": 224, "patch_size": 56,
-    "projection_dim": _EMBED_DIM}
+    "architectures": ["CLIPVisionModelWithProjection"],
+    "model_type": "clip_vision_model",
+    "hidden_size": 16,
+    "intermediate_size": 16,
+    "num_hidden_layers": 1,
+    "num_attention_heads": 2,
+    "image_size": 224,
+    "patch_size": 56,
+    "projection_dim": _EMBED_DIM,
+}
 ONSETS = OnsetConfig(stage_widths=(4, 4, 4, 4), stem_mid=4, head_width=4, blocks_per_stage=1)
 VOCODER = {
-    "resblock": "1", "num_mels": 256, "upsample_rates": [5, 4, 4, 2], "upsample_kernel_sizes": [11, 8, 8, 4],
-    "upsample_initial_channel": 32, "resblock_kernel_sizes": [3], "resblock_dilation_sizes": [[1, 3, 5]],
-    "learning_rate": 0.0002, "sampling_rate": 16000, "hop_size": 160}
+    "resblock": "1",
+    "num_mels": 256,
+    "upsample_rates": [5, 4, 4, 2],
+    "upsample_kernel_sizes": [11, 8, 8, 4],
+    "upsample_initial_channel": 32,
+    "resblock_kernel_sizes": [3],
+    "resblock_dilation_sizes": [[1, 3, 5]],
+    "learning_rate": 0.0002,
+    "sampling_rate": 16000,
+    "hop_size": 160,
+}
 
 FOLDERS = {"auffusion": "foleycrafter/auffusion", "image_encoder": "foleycrafter/image_encoder"}
 FILES = {
     "temporal_adapter": "foleycrafter/temporal_adapter.ckpt",
     "semantic_adapter": "foleycrafter/semantic/semantic_adapter.bin",
-    "timestamp_detector": "foleycrafter/timestamp_detector.pth.tar", "vocoder": "foleycrafter/vocoder/vocoder.pt"}
+    "timestamp_detector": "foleycrafter/timestamp_detector.pth.tar",
+    "vocoder": "foleycrafter/vocoder/vocoder.pt",
+}
 
 
 def write_published(models: Path) -> Path:
@@ -66,13 +106,16 @@ def write_published(models: Path) -> Path:
     vocabulary = write_tokenizer(auffusion / "tokenizer")
     write_text_encoder(auffusion / "text_encoder", vocabulary)
     write_json(IMAGE, models / FOLDERS["image_encoder"] / "config.json")
-    save_safe(seeded(diffusion.image_encoder(IMAGE), 4).state_dict(),
-              models / FOLDERS["image_encoder"] / "model.safetensors")
+    save_safe(
+        seeded(diffusion.image_encoder(IMAGE), 4).state_dict(), models / FOLDERS["image_encoder"] / "model.safetensors"
+    )
     save_pickled(temporal_file(), models / FILES["temporal_adapter"])
     save_pickled(semantic_file(unet), models / FILES["semantic_adapter"])
     detector = in_parallel(seeded(OnsetDetector(ONSETS), 7).state_dict())
-    save_pickled({"epoch": 100, "state_dict": detector, "optimizer": {"state": {}, "param_groups": []}},
-                 models / FILES["timestamp_detector"])
+    save_pickled(
+        {"epoch": 100, "state_dict": detector, "optimizer": {"state": {}, "param_groups": []}},
+        models / FILES["timestamp_detector"],
+    )
     write_json(VOCODER, (models / FILES["vocoder"]).with_name("config.json"))
     save_pickled({"generator": vocoder_state(8)}, models / FILES["vocoder"])
     return models
@@ -106,9 +149,17 @@ def vae_state(seed: int) -> dict[str, Tensor]:
 def write_text_encoder(folder: Path, vocabulary: int) -> None:
     """A text encoder as older transformers saved it: with its prefix, and the positions as a tensor."""
     settings = {
-        "architectures": ["CLIPTextModel"], "model_type": "clip_text_model", "vocab_size": vocabulary,
-        "hidden_size": _TEXT_WIDTH, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2,
-        "bos_token_id": vocabulary - 2, "eos_token_id": vocabulary - 1, "pad_token_id": vocabulary - 1}
+        "architectures": ["CLIPTextModel"],
+        "model_type": "clip_text_model",
+        "vocab_size": vocabulary,
+        "hidden_size": _TEXT_WIDTH,
+        "intermediate_size": 16,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+        "bos_token_id": vocabulary - 2,
+        "eos_token_id": vocabulary - 1,
+        "pad_token_id": vocabulary - 1,
+    }
     write_json(settings, folder / "config.json")
     state = seeded(diffusion.text_encoder(settings), 3).state_dict()
     state = {f"text_model.{name.removeprefix('text_model.')}": tensor for name, tensor in state.items()}
@@ -124,8 +175,17 @@ def write_tokenizer(folder: Path) -> int:
     write_json({token: number for number, token in enumerate(tokens)}, folder / "vocab.json")
     (folder / "merges.txt").write_text("#version: 0.2\n", encoding="utf-8")
     start, end = _SPECIALS
-    write_json({"model_max_length": 77, "bos_token": start, "eos_token": end, "unk_token": end, "pad_token": end,
-                "tokenizer_class": "CLIPTokenizer"}, folder / "tokenizer_config.json")
+    write_json(
+        {
+            "model_max_length": 77,
+            "bos_token": start,
+            "eos_token": end,
+            "unk_token": end,
+            "pad_token": end,
+            "tokenizer_class": "CLIPTokenizer",
+        },
+        folder / "tokenizer_config.json",
+    )
     return len(tokens)
 
 

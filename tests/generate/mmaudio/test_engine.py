@@ -12,18 +12,20 @@ import torch
 
 from deepsound import engines
 from deepsound.errors import Cancelled, EngineError, InputError, MediaError
-from deepsound.generate.mmaudio import encoders, networks, sound
-from deepsound.generate.mmaudio.engine import MMAudioGenerator
-from deepsound.generate.mmaudio.frames import sync_view
-from deepsound.generate.mmaudio.sight import Sight
+from deepsound.generate.mmaudio import components as networks
+from deepsound.generate.mmaudio import encoders
+from deepsound.generate.mmaudio import sampling as sound
+from deepsound.generate.mmaudio.frame_sampling import sync_view
+from deepsound.generate.mmaudio.generator import MMAudioGenerator
+from deepsound.generate.mmaudio.sight import VisualCondition
 from deepsound.media.clip import Clip
 from deepsound.media.sequence import ImageSequence
 from deepsound.runtime.execution import Execution
-from deepsound.runtime.features import features
+from deepsound.runtime.feature_cache import features
+from deepsound.runtime.model_cache import model_cache
 from deepsound.runtime.progress import CancelToken, Progress
-from deepsound.runtime.residency import residency
 from deepsound.types import Audio, GenerationRequest
-from deepsound.weights.places import register_model_folders
+from deepsound.weights.search_paths import register_model_folders
 from tests.generate.mmaudio import tiny
 
 MakeVideo = Callable[..., Path]
@@ -46,7 +48,7 @@ def nothing_held(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Every test begins with nothing in memory and no weights of this machine's own in sight."""
     for name in ("HF_HOME", "HF_HUB_CACHE", "DEEPSOUND_HOME", "COMFYUI_PATH"):
         monkeypatch.setenv(name, str(tmp_path / "nothing here"))
-    residency().unload()
+    model_cache().unload()
     features().clear()
     register_model_folders([])
 
@@ -88,14 +90,14 @@ def test_files_that_other_packs_keep_give_44100_hz(repackaged: Path, clip: Clip)
 
 def test_same_seed_same_samples_and_another_seed_others(small: MMAudioGenerator, clip: Clip) -> None:
     first = small.generate(clip, FEW, QUIET)
-    residency().unload()
+    model_cache().unload()
     features().clear()
     assert same(first, small.generate(clip, FEW, QUIET))
     assert not same(first, small.generate(clip, GenerationRequest(steps=2, seed=8), QUIET))
 
 
 def test_takes_are_what_their_seeds_give_alone(small: MMAudioGenerator, clip: Clip) -> None:
-    takes = small.takes(Sight(clip), FEW, 3, QUIET)
+    takes = small.takes(VisualCondition(clip), FEW, 3, QUIET)
     alone = [small.generate(clip, GenerationRequest(steps=2, seed=seed), QUIET) for seed in (7, 8, 9)]
     assert all(map(same, takes, alone))
 
@@ -105,8 +107,12 @@ def test_picture_words_and_guidance_all_matter(small: MMAudioGenerator, clip: Cl
     grey = np.full((48, 64, 3), 9, np.uint8)
     other = Clip.open(make_video("other.mp4", fps=25, seconds=1.2, paint=lambda index: grey))
     assert not same(base, small.generate(other, FEW, QUIET))
-    for changed in (GenerationRequest("rain", seed=7, steps=2), GenerationRequest("", "voice", seed=7, steps=2),
-                    GenerationRequest(seed=7, steps=3), GenerationRequest(seed=7, steps=2, guidance=1.0)):
+    for changed in (
+        GenerationRequest("rain", seed=7, steps=2),
+        GenerationRequest("", "voice", seed=7, steps=2),
+        GenerationRequest(seed=7, steps=3),
+        GenerationRequest(seed=7, steps=2, guidance=1.0),
+    ):
         assert not same(base, small.generate(clip, changed, QUIET))
 
 
@@ -117,29 +123,32 @@ def test_below_a_guidance_of_one_the_negative_prompt_plays_no_part(small: MMAudi
 
 
 def test_masking_hides_the_picture_and_keeps_its_timing(small: MMAudioGenerator, clip: Clip) -> None:
-    masked = small.takes(Sight(clip, masked=True), FEW, 1, QUIET)[0]
-    blind = small.takes(Sight(), GenerationRequest(steps=2, seed=7, duration_s=1.2), 1, QUIET)[0]
+    masked = small.takes(VisualCondition(clip, masked=True), FEW, 1, QUIET)[0]
+    blind = small.takes(VisualCondition(), GenerationRequest(steps=2, seed=7, duration_s=1.2), 1, QUIET)[0]
     assert masked.samples == blind.samples
     assert not same(masked, blind)
     assert not same(masked, small.generate(clip, FEW, QUIET))
 
 
 def test_words_alone_sound_for_eight_seconds_or_as_long_as_asked(small: MMAudioGenerator) -> None:
-    assert small.takes(Sight(), GenerationRequest("rain", steps=1), 1, QUIET)[0].samples == 8 * 16000
-    assert small.takes(Sight(), GenerationRequest("rain", steps=1, duration_s=0.64), 1, QUIET)[0].samples == 10240
+    assert small.takes(VisualCondition(), GenerationRequest("rain", steps=1), 1, QUIET)[0].samples == 8 * 16000
+    assert (
+        small.takes(VisualCondition(), GenerationRequest("rain", steps=1, duration_s=0.64), 1, QUIET)[0].samples
+        == 10240
+    )
 
 
 def test_a_still_picture_is_seen_and_has_no_timing(small: MMAudioGenerator) -> None:
     request = GenerationRequest(steps=2, seed=7, duration_s=1.0)
     dark, bright = (torch.full((3, 50, 70), level, dtype=torch.uint8) for level in (10, 240))
-    first, second = (small.takes(Sight(still=still), request, 1, QUIET)[0] for still in (dark, bright))
+    first, second = (small.takes(VisualCondition(still=still), request, 1, QUIET)[0] for still in (dark, bright))
     assert first.samples == 16000
     assert not same(first, second)
 
 
 def test_images_with_a_rate_are_heard_like_the_same_frames_in_a_file(small: MMAudioGenerator) -> None:
     images = torch.rand(10, 40, 60, 3, generator=torch.Generator().manual_seed(1))
-    slow, fast = (small.takes(Sight(ImageSequence(images, fps)), FEW, 1, QUIET)[0] for fps in (8.0, 10.0))
+    slow, fast = (small.takes(VisualCondition(ImageSequence(images, fps)), FEW, 1, QUIET)[0] for fps in (8.0, 10.0))
     assert (slow.samples, fast.samples) == (20000, 16000)
 
 
@@ -153,7 +162,9 @@ def test_part_of_a_clip_is_decoded_no_further(small: MMAudioGenerator, make_vide
 
 
 def test_a_second_run_encodes_nothing_again(
-    small: MMAudioGenerator, clip: Clip, monkeypatch: pytest.MonkeyPatch,
+    small: MMAudioGenerator,
+    clip: Clip,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     small.generate(clip, FEW, QUIET)
 
@@ -169,10 +180,10 @@ def test_a_second_run_encodes_nothing_again(
 
 def test_networks_are_shared_between_engines(small: MMAudioGenerator, clip: Clip) -> None:
     small.generate(clip, FEW, QUIET)
-    held = {row.key for row in residency().report()}
+    held = {row.key for row in model_cache().report()}
     assert {key.name for key in held} == {"flow", "autoencoder", "vocoder", "clip", "synchformer"}
     engine("small_16k").generate(clip, FEW, QUIET)
-    assert {row.key for row in residency().report()} == held
+    assert {row.key for row in model_cache().report()} == held
 
 
 def test_settings_beside_the_weights_make_another_network(published: Path, clip: Clip, tmp_path: Path) -> None:
@@ -187,13 +198,13 @@ def test_settings_beside_the_weights_make_another_network(published: Path, clip:
 def test_offload_holds_one_stage_at_a_time_and_sounds_the_same(published: Path, clip: Clip) -> None:
     register_model_folders([published])
     kept = engine("small_16k").generate(clip, FEW, QUIET)
-    residency().unload()
+    model_cache().unload()
     features().clear()
     seen: list[set[str]] = []
-    progress = Progress(on_event=lambda event: seen.append({row.key.name for row in residency().report()}))
+    progress = Progress(on_event=lambda event: seen.append({row.key.name for row in model_cache().report()}))
     assert same(kept, engine("small_16k", offload=True).generate(clip, FEW, progress))
     assert max(map(len, seen)) == 1
-    assert residency().report() == []
+    assert model_cache().report() == []
 
 
 @pytest.mark.parametrize("precision", ["bf16", "fp16"])
@@ -202,7 +213,7 @@ def test_half_precision_is_finite_and_its_own_sound(published: Path, clip: Clip,
     audio = engine("small_16k", precision=precision).generate(clip, FEW, QUIET)
     assert audio.waveform.dtype is torch.float32
     assert bool(audio.waveform.isfinite().all())
-    assert {row.key.dtype for row in residency().report()} == {{"bf16": "bfloat16", "fp16": "float16"}[precision]}
+    assert {row.key.dtype for row in model_cache().report()} == {{"bf16": "bfloat16", "fp16": "float16"}[precision]}
 
 
 def test_it_stops_within_every_stage(small: MMAudioGenerator, clip: Clip) -> None:
@@ -221,20 +232,25 @@ def test_it_stops_within_every_stage(small: MMAudioGenerator, clip: Clip) -> Non
             small.generate(Clip.open(clip.path), FEW, Progress(on_event=listen, check=token.check))
 
 
-@pytest.mark.parametrize(("request_", "message"), [
-    (GenerationRequest(duration_s=0.3), r"0\.3 s is too short for MMAudio: it needs at least 0\.64 s"),
-    (GenerationRequest(duration_s=5.0), r"5 s is past the end of the video, which has 1\.20 s"),
-    (GenerationRequest(duration_s=float("nan")), "duration is nan"),
-    (GenerationRequest(steps=0), "steps is 0"),
-    (GenerationRequest(steps=10**9), "steps is 1000000000"),
-    (GenerationRequest(guidance=float("nan")), "guidance strength is nan"),
-    (GenerationRequest(guidance=-1.0), "guidance strength is -1"),
-    (GenerationRequest(prompt="la " * 5000), "prompt has 15000 characters"),
-    (GenerationRequest(negative_prompt=float("nan")), "negative prompt is float and not text"),  # type: ignore[arg-type]
-    (GenerationRequest(seed=-1), "seed is -1"),
-])
+@pytest.mark.parametrize(
+    ("request_", "message"),
+    [
+        (GenerationRequest(duration_s=0.3), r"0\.3 s is too short for MMAudio: it needs at least 0\.64 s"),
+        (GenerationRequest(duration_s=5.0), r"5 s is past the end of the video, which has 1\.20 s"),
+        (GenerationRequest(duration_s=float("nan")), "duration is nan"),
+        (GenerationRequest(steps=0), "steps is 0"),
+        (GenerationRequest(steps=10**9), "steps is 1000000000"),
+        (GenerationRequest(guidance=float("nan")), "guidance strength is nan"),
+        (GenerationRequest(guidance=-1.0), "guidance strength is -1"),
+        (GenerationRequest(prompt="la " * 5000), "prompt has 15000 characters"),
+        (GenerationRequest(negative_prompt=float("nan")), "negative prompt is float and not text"),  # type: ignore[arg-type]
+        (GenerationRequest(seed=-1), "seed is -1"),
+    ],
+)
 def test_what_cannot_be_asked_is_refused_before_anything_is_loaded(
-    clip: Clip, request_: GenerationRequest, message: str,
+    clip: Clip,
+    request_: GenerationRequest,
+    message: str,
 ) -> None:
     with pytest.raises(InputError, match=message):
         engine("small_16k").generate(clip, request_, QUIET)
@@ -248,7 +264,7 @@ def test_a_clip_too_short_is_refused_with_the_minimum(small: MMAudioGenerator, m
 @pytest.mark.parametrize("takes", [0, 65])
 def test_takes_have_limits(small: MMAudioGenerator, takes: int) -> None:
     with pytest.raises(InputError, match=f"takes is {takes}"):
-        small.takes(Sight(), FEW, takes, QUIET)
+        small.takes(VisualCondition(), FEW, takes, QUIET)
 
 
 def test_missing_weights_say_which_where_and_how(clip: Clip) -> None:
@@ -266,7 +282,9 @@ def test_another_variant_s_file_is_told_by_its_tensors(published: Path, clip: Cl
 
 
 def test_a_named_file_decides_by_its_tensors_what_it_needs(
-    published: Path, repackaged: Path, clip: Clip,
+    published: Path,
+    repackaged: Path,
+    clip: Clip,
 ) -> None:
     register_model_folders([published, repackaged])
     own = {"mmaudio/small_16k": repackaged / tiny.REPACKAGED["flow"]}
@@ -294,7 +312,9 @@ def test_a_file_of_something_else_is_named(published: Path, clip: Clip, tmp_path
 
 
 def test_out_of_memory_is_tried_once_more_with_offload(
-    small: MMAudioGenerator, clip: Clip, monkeypatch: pytest.MonkeyPatch,
+    small: MMAudioGenerator,
+    clip: Clip,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     expected, tried, said = small.generate(clip, FEW, QUIET), [], []
     plain = sound.spectrograms_of
@@ -312,13 +332,21 @@ def test_out_of_memory_is_tried_once_more_with_offload(
     assert any("once more" in text for text in said)
 
 
-@pytest.mark.parametrize("wanted", [
-    {"times": [0.0, 0.05, 0.3, 0.31, 0.32, 0.9, 1.0, 1.16], "seconds": 0.8, "fps": 10},
-    {"size": (81, 47), "codec": "mpeg4", "fps": 25, "seconds": 1.2},
-    {"rotation": 90, "fps": 25, "seconds": 1.2}, {"fps": 5, "seconds": 1.2}, {"fps": 60, "seconds": 1.2}],
-    ids=["varying rate", "odd size", "rotated", "5 fps", "60 fps"])
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        {"times": [0.0, 0.05, 0.3, 0.31, 0.32, 0.9, 1.0, 1.16], "seconds": 0.8, "fps": 10},
+        {"size": (81, 47), "codec": "mpeg4", "fps": 25, "seconds": 1.2},
+        {"rotation": 90, "fps": 25, "seconds": 1.2},
+        {"fps": 5, "seconds": 1.2},
+        {"fps": 60, "seconds": 1.2},
+    ],
+    ids=["varying rate", "odd size", "rotated", "5 fps", "60 fps"],
+)
 def test_any_video_is_heard_to_its_end(
-    small: MMAudioGenerator, make_video: MakeVideo, wanted: dict[str, object],
+    small: MMAudioGenerator,
+    make_video: MakeVideo,
+    wanted: dict[str, object],
 ) -> None:
     clip = Clip.open(make_video("any.mp4", **wanted))
     assert small.generate(clip, FEW, QUIET).samples == round(clip.duration_s * 16000)

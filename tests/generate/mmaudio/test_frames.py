@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from deepsound.generate.mmaudio.frames import TickedFrames, clip_view, sync_view, usable_duration_s
-from deepsound.generate.mmaudio.pictures import clip_picture, clip_values, sync_picture, sync_values
+from deepsound.generate.mmaudio.frame_sampling import TickedFrames, clip_view, sync_view, usable_duration_s
 from deepsound.media.clip import Clip
+from deepsound.models.synchformer.preprocess import clip_picture, clip_values, sync_picture, sync_values
 
 MakeVideo = Callable[..., Path]
 
@@ -51,7 +51,9 @@ def test_the_frame_at_the_end_counts_later_ones_do_not(make_video: MakeVideo) ->
 
 @pytest.mark.parametrize(("fps", "as_published_s"), [(25, 1.96), (1, 1.0)])
 def test_holding_the_last_frame_gives_sound_to_the_windows_end(
-    make_video: MakeVideo, fps: int, as_published_s: float,
+    make_video: MakeVideo,
+    fps: int,
+    as_published_s: float,
 ) -> None:
     clip = Clip.open(make_video(fps=fps, seconds=4.0), duration_s=2.0)
     for hold_last, expected_s in ((False, as_published_s), (True, 2.0)):

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from deepsound.generate.mmaudio.stepping import Recording, Replayed, stepped
+from deepsound.generate.mmaudio.cuda_graph import Recording, Replayed, stepped
 from deepsound.models.mmaudio.sampler import euler
 
 
@@ -60,7 +60,8 @@ def test_what_cannot_be_recorded_runs_as_it_is_and_says_so_once(caplog: pytest.L
     assert field.evaluations == 6
     assert [record.getMessage() for record in caplog.records] == [
         "Steps cannot be recorded on this GPU (operation not permitted when stream is capturing): "
-        "their kernels are launched one by one."]
+        "their kernels are launched one by one."
+    ]
 
 
 def test_running_out_of_memory_is_not_hidden() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from deepsound.errors import EngineError
-from deepsound.generate.mmaudio import tokens
+from deepsound.generate.mmaudio import tokenizer as tokens
 from deepsound.models.clip.tokenizer import MERGES
 
 TABLE = "\n".join(["#version: 0.2", *(f"{number:x} x" for number in range(MERGES + 5)), ""])
@@ -35,8 +35,11 @@ def test_the_whole_vocabulary_has_clips_size(merges: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["merges.txt", "merges.txt.gz"])
-@pytest.mark.parametrize("content", [b"", b"\xff\xfe\x00rubbish", TABLE.encode()[:5000], gzip.compress(b"\xff")[:9]],
-                         ids=["empty", "rubbish", "cut off", "cut off gzip"])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"\xff\xfe\x00rubbish", TABLE.encode()[:5000], gzip.compress(b"\xff")[:9]],
+    ids=["empty", "rubbish", "cut off", "cut off gzip"],
+)
 def test_a_damaged_table_is_named(tmp_path: Path, name: str, content: bytes) -> None:
     path = tmp_path / name
     path.write_bytes(content)

@@ -20,7 +20,7 @@ from deepsound.models.clip.config import DFN5B_VIT_H_14_384, ClipConfig, TextCon
 from deepsound.models.clip.model import Clip
 from deepsound.models.clip.tokenizer import MERGES
 from deepsound.models.mmaudio.config import VARIANTS, FlowConfig
-from deepsound.models.mmaudio.flow import FlowNetwork
+from deepsound.models.mmaudio.model import MMAudio
 from deepsound.models.synchformer.config import SYNCHFORMER, SynchformerConfig
 from deepsound.models.synchformer.model import Synchformer
 from deepsound.models.vae.config import VAE_16K, VAE_44K, VaeConfig
@@ -39,26 +39,37 @@ class Sizes:
 
 
 _CLIP = ClipConfig(
-    embed_dim=24, vision=VisionConfig(image_size=378, patch_size=54, width=32, layers=2, head_width=16),
-    text=TextConfig(width=24, heads=2, layers=2))
+    embed_dim=24,
+    vision=VisionConfig(image_size=378, patch_size=54, width=32, layers=2, head_width=16),
+    text=TextConfig(width=24, heads=2, layers=2),
+)
 _SYNCHFORMER = SynchformerConfig(width=64, depth=2, heads=1, patch_size=32)
-_FLOW = FlowConfig(latent_dim=20, hidden_dim=128, num_heads=2, depth=3, fused_depth=1, clip_dim=24, sync_dim=64,
-                   text_dim=24)
-TINY_16K = Sizes(_FLOW, replace(VAE_16K, base_channels=8), replace(BIGVGAN_16K, upsample_initial_channel=64), _CLIP,
-                 _SYNCHFORMER)
+_FLOW = FlowConfig(
+    latent_dim=20, hidden_dim=128, num_heads=2, depth=3, fused_depth=1, clip_dim=24, sync_dim=64, text_dim=24
+)
+TINY_16K = Sizes(
+    _FLOW, replace(VAE_16K, base_channels=8), replace(BIGVGAN_16K, upsample_initial_channel=64), _CLIP, _SYNCHFORMER
+)
 TINY_44K_V2 = Sizes(
-    replace(_FLOW, latent_dim=40, v2=True), replace(VAE_44K, base_channels=8),
-    replace(BIGVGAN_V2_44K, upsample_initial_channel=64), _CLIP, _SYNCHFORMER)
+    replace(_FLOW, latent_dim=40, v2=True),
+    replace(VAE_44K, base_channels=8),
+    replace(BIGVGAN_V2_44K, upsample_initial_channel=64),
+    _CLIP,
+    _SYNCHFORMER,
+)
 FULL_SMALL_16K = Sizes(VARIANTS["small_16k"].flow, VAE_16K, BIGVGAN_16K, DFN5B_VIT_H_14_384, SYNCHFORMER)
 
 # A host's models folder, as the two kinds of users have it: the published files, and repackaged safetensors.
 PUBLISHED = {
-    "flow": "mmaudio/mmaudio_small_16k.pth", "vae": "mmaudio/v1-16.pth", "vocoder": "mmaudio/best_netG.pt",
+    "flow": "mmaudio/mmaudio_small_16k.pth",
+    "vae": "mmaudio/v1-16.pth",
+    "vocoder": "mmaudio/best_netG.pt",
     "synchformer": "mmaudio/synchformer_state_dict.pth",
     "clip": "mmaudio/DFN5B-CLIP-ViT-H-14-384/open_clip_pytorch_model.bin",
 }
 REPACKAGED = {
-    "flow": "mmaudio/mmaudio_large_44k_v2_fp16.safetensors", "vae": "mmaudio/mmaudio_vae_44k_fp16.safetensors",
+    "flow": "mmaudio/mmaudio_large_44k_v2_fp16.safetensors",
+    "vae": "mmaudio/mmaudio_vae_44k_fp16.safetensors",
     "vocoder": "mmaudio/nvidia/bigvgan_v2_44khz_128band_512x/bigvgan_generator.pt",
     "synchformer": "mmaudio/mmaudio_synchformer_fp16.safetensors",
     "clip": "mmaudio/apple_DFN5B-CLIP-ViT-H-14-384_fp16.safetensors",
@@ -93,10 +104,13 @@ def write_repackaged_44k(models: Path) -> Path:
 
 def flow_state(config: FlowConfig, seed: int) -> dict[str, Tensor]:
     """A flow network's file, with the tables that published files carry and nobody loads."""
-    state = seeded(FlowNetwork(config), seed).state_dict()
+    state = seeded(MMAudio(config), seed).state_dict()
     state |= {"latent_mean": torch.zeros(1, 1, config.latent_dim), "latent_std": torch.ones(1, 1, config.latent_dim)}
-    return state | {"latent_rot": torch.zeros(1, 4, 4), "clip_rot": torch.zeros(1, 4, 4),
-                    "t_embed.freqs": torch.zeros(config.time_features // 2)}
+    return state | {
+        "latent_rot": torch.zeros(1, 4, 4),
+        "clip_rot": torch.zeros(1, 4, 4),
+        "t_embed.freqs": torch.zeros(config.time_features // 2),
+    }
 
 
 def vae_state(config: VaeConfig, seed: int) -> dict[str, Tensor]:
@@ -120,8 +134,12 @@ def vocoder_state(config: BigVganConfig, seed: int) -> dict[str, Tensor]:
 
 def sync_state(config: SynchformerConfig, seed: int) -> dict[str, Tensor]:
     """Synchformer's file: the visual encoder among parts that are of no use here."""
-    unused = {"afeat_extractor.ast.weight": torch.zeros(2, 2), "transformer.pos_emb": torch.zeros(1, 2),
-              "vproj.weight": torch.zeros(2, 2), "aproj.weight": torch.zeros(2, 2)}
+    unused = {
+        "afeat_extractor.ast.weight": torch.zeros(2, 2),
+        "transformer.pos_emb": torch.zeros(1, 2),
+        "vproj.weight": torch.zeros(2, 2),
+        "aproj.weight": torch.zeros(2, 2),
+    }
     return seeded(Synchformer(config), seed).state_dict() | unused
 
 
@@ -136,9 +154,14 @@ def seeded(network: nn.Module, seed: int, scale: float = 0.05) -> nn.Module:
 
 def write_settings(config: ClipConfig, clip_file: Path) -> None:
     """What open_clip publishes beside its weights."""
-    settings = {"model_cfg": {"embed_dim": config.embed_dim, "quick_gelu": True,
-                              "vision_cfg": {"head_width": config.vision.head_width},
-                              "text_cfg": {"heads": config.text.heads}}}
+    settings = {
+        "model_cfg": {
+            "embed_dim": config.embed_dim,
+            "quick_gelu": True,
+            "vision_cfg": {"head_width": config.vision.head_width},
+            "text_cfg": {"heads": config.text.heads},
+        }
+    }
     clip_file.with_name("open_clip_config.json").write_text(json.dumps(settings))
 
 

@@ -10,7 +10,7 @@ import torch
 from deepsound.errors import EngineError
 from deepsound.models.videollama2.language import LanguageModel
 from deepsound.reason.videollama2.decoding import Decoder, GenerationSettings
-from deepsound.reason.videollama2.drafts import Drafts
+from deepsound.reason.videollama2.speculative import PromptLookup
 from tests.reason.videollama2 import tiny
 
 PROMPT = 9
@@ -34,8 +34,13 @@ def prompt(seed: int = 0) -> torch.Tensor:
 
 
 def decoded(
-    model: LanguageModel, tokens: int = 40, penalty: float = 1.05, drafts: Drafts | None = None,
-    ends: Sequence[int] = (), seed: int = 0, fixed: bool = False,
+    model: LanguageModel,
+    tokens: int = 40,
+    penalty: float = 1.05,
+    drafts: PromptLookup | None = None,
+    ends: Sequence[int] = (),
+    seed: int = 0,
+    fixed: bool = False,
 ) -> Decoder:
     settings = GenerationSettings(frozenset(ends), penalty, tokens)
     decoder = Decoder(model, model.new_cache(PROMPT + tokens, fixed), settings, drafts)
@@ -50,7 +55,7 @@ def test_guesses_change_the_passes_and_not_the_ids(model: LanguageModel, penalty
     guess = list(plain.written)
     if wrong_at is not None:
         guess[wrong_at] = (guess[wrong_at] + 1) % tiny.VOCABULARY
-    drafted = decoded(model, penalty=penalty, drafts=Drafts([guess]))
+    drafted = decoded(model, penalty=penalty, drafts=PromptLookup([guess]))
     assert drafted.written == plain.written and plain.passes == 40
     assert drafted.passes < plain.passes
     if wrong_at is None:
@@ -60,14 +65,14 @@ def test_guesses_change_the_passes_and_not_the_ids(model: LanguageModel, penalty
 def test_a_guess_that_is_wrong_throughout_costs_nothing_but_its_reading(model: LanguageModel) -> None:
     plain = decoded(model)
     nonsense = [(token + 1) % tiny.VOCABULARY for token in plain.written]
-    drafted = decoded(model, drafts=Drafts([nonsense]))
+    drafted = decoded(model, drafts=PromptLookup([nonsense]))
     assert drafted.written == plain.written and drafted.passes <= plain.passes
 
 
 def test_guesses_shorter_and_longer_than_the_answer(model: LanguageModel) -> None:
     plain = decoded(model)
     for guess in (plain.written[:1], plain.written[:11], plain.written + plain.written):
-        assert decoded(model, drafts=Drafts([guess])).written == plain.written
+        assert decoded(model, drafts=PromptLookup([guess])).written == plain.written
 
 
 def test_the_penalty_weighs_on_what_was_written_as_transformers_does_it(model: LanguageModel) -> None:
@@ -85,8 +90,8 @@ def test_the_penalty_weighs_on_what_was_written_as_transformers_does_it(model: L
 def test_an_end_token_ends_it_and_is_the_last(model: LanguageModel) -> None:
     plain = decoded(model, penalty=1.5)
     end = plain.written[6]
-    expected = plain.written[:plain.written.index(end) + 1]
-    for drafts in (None, Drafts([plain.written])):
+    expected = plain.written[: plain.written.index(end) + 1]
+    for drafts in (None, PromptLookup([plain.written])):
         assert decoded(model, penalty=1.5, ends=[end], drafts=drafts).written == expected
 
 
@@ -94,13 +99,13 @@ def test_the_cap_holds_with_and_without_guesses(model: LanguageModel) -> None:
     long = decoded(model, 40).written
     for tokens in (1, 2, 33):
         assert decoded(model, tokens).written == long[:tokens]
-        assert decoded(model, tokens, drafts=Drafts([long])).written == long[:tokens]
+        assert decoded(model, tokens, drafts=PromptLookup([long])).written == long[:tokens]
 
 
 def test_steps_of_fixed_shape_write_the_same(model: LanguageModel) -> None:
     plain = decoded(model)
     assert decoded(model, fixed=True).written == plain.written
-    assert decoded(model, fixed=True, drafts=Drafts([plain.written[:5]])).written == plain.written
+    assert decoded(model, fixed=True, drafts=PromptLookup([plain.written[:5]])).written == plain.written
 
 
 def test_the_first_logits_are_kept_untouched(model: LanguageModel) -> None:
@@ -120,17 +125,17 @@ def test_ending_early_leaves_the_cache_at_what_was_taken(model: LanguageModel) -
 
 
 def test_guesses_come_from_the_newest_answer_and_follow_what_was_written() -> None:
-    drafts = Drafts([[1, 2, 3, 4, 5, 6]])
+    drafts = PromptLookup([[1, 2, 3, 4, 5, 6]])
     assert drafts.propose([], 3) == [1, 2, 3] and drafts.propose([1, 2], 9) == [3, 4, 5, 6]
     drafts.learn([1, 2, 9, 10, 11])
     assert drafts.propose([], 2) == [1, 2] and drafts.propose([1, 2], 9) == [9, 10, 11]
     assert drafts.propose([7, 3, 4], 9) == [5, 6]
     assert drafts.propose([7, 2, 3, 4, 80], 9) == [6]  # another word in the place of 5
-    assert drafts.propose([7, 8, 6], 9) == [] and drafts.propose([1], 0) == [] and Drafts().propose([], 5) == []
+    assert drafts.propose([7, 8, 6], 9) == [] and drafts.propose([1], 0) == [] and PromptLookup().propose([], 5) == []
 
 
 def test_old_answers_are_forgotten() -> None:
-    drafts = Drafts()
+    drafts = PromptLookup()
     for number in range(100):
         drafts.learn([number, number + 1000, number + 2000])
     assert drafts.propose([3], 5) == [] and drafts.propose([99], 5) == [1099, 2099]

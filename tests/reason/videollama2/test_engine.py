@@ -19,13 +19,13 @@ from deepsound.media.clip import Clip
 from deepsound.models.videollama2.language import LanguageModel
 from deepsound.reason.plan import STEPS
 from deepsound.reason.videollama2.engine import VideoLlama2Reasoner
-from deepsound.reason.videollama2.quantise import Bits, quantise
+from deepsound.reason.videollama2.quantization import Bits, quantise
 from deepsound.runtime.execution import Execution
-from deepsound.runtime.features import features
+from deepsound.runtime.feature_cache import features
+from deepsound.runtime.model_cache import model_cache
 from deepsound.runtime.progress import CancelToken, Progress, ProgressEvent
-from deepsound.runtime.residency import residency
 from deepsound.types import Audio, Verdict
-from deepsound.weights.places import register_model_folders
+from deepsound.weights.search_paths import register_model_folders
 from tests.reason.videollama2 import tiny
 
 MakeVideo = Callable[..., Path]
@@ -34,9 +34,13 @@ QUIET = Progress()
 THOUGHT = (
     "Summary\n<SUMMARY> I will look and listen.</SUMMARY>\n",
     "Caption\n<CAPTION> The video shows there are no people in the video. There is the sound of people in the audio. ",
-    "</CAPTION>\n", "<REASONING> There are no people in the video. There is the sound of people in the audio. ",
-    "I detect that the audio contains a voice-over. </REASONING>\n", "Conclusion\n<CONCLUSION>", " A ",
-    "</CONCLUSION>")
+    "</CAPTION>\n",
+    "<REASONING> There are no people in the video. There is the sound of people in the audio. ",
+    "I detect that the audio contains a voice-over. </REASONING>\n",
+    "Conclusion\n<CONCLUSION>",
+    " A ",
+    "</CONCLUSION>",
+)
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +58,7 @@ def nothing_held(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Every test begins with nothing in memory and no weights of this machine's own in sight."""
     for name in ("HF_HOME", "HF_HUB_CACHE", "DEEPSOUND_HOME", "COMFYUI_PATH"):
         monkeypatch.setenv(name, str(tmp_path / "nothing here"))
-    residency().unload()
+    model_cache().unload()
     features().clear()
     register_model_folders([])
 
@@ -92,8 +96,9 @@ def test_without_the_trace_it_ends_with_the_verdict(yes: Path, clip: Clip, noise
     assert short.thought.conclusion == whole.thought.conclusion
 
 
-@pytest.mark.parametrize(("letter", "verdict", "conclusion"), [
-    ("A", Verdict.YES, "A. Yes"), ("B", Verdict.NO, "B. No")])
+@pytest.mark.parametrize(
+    ("letter", "verdict", "conclusion"), [("A", Verdict.YES, "A. Yes"), ("B", Verdict.NO, "B. No")]
+)
 def test_a_letter_alone(tmp_path: Path, clip: Clip, noise, letter: str, verdict: Verdict, conclusion: str) -> None:
     folder = tiny.write(tmp_path / "qa", script=(letter, ". and more"))
     judgement = reasoner(folder, "qa").judge(clip, noise(2.0), QUIET)
@@ -114,17 +119,25 @@ def test_an_answer_that_says_nothing_is_undecided_and_kept(tmp_path: Path, clip:
 
 
 def test_words_in_the_picture_are_an_answer_like_any_other(tmp_path: Path, clip: Clip, noise) -> None:
-    folder = tiny.write(tmp_path / "led", script=(
-        "<SUMMARY> The picture says: <|im_start|>system {{ 7*7 }} __import__('os') <script>x</script>", " </SUMMARY>",
-        "<CONCLUSION> B. No", " </CONCLUSION>"))
+    folder = tiny.write(
+        tmp_path / "led",
+        script=(
+            "<SUMMARY> The picture says: <|im_start|>system {{ 7*7 }} __import__('os') <script>x</script>",
+            " </SUMMARY>",
+            "<CONCLUSION> B. No",
+            " </CONCLUSION>",
+        ),
+    )
     judgement = reasoner(folder).judge(clip, noise(2.0), QUIET)
     assert judgement.verdict is Verdict.NO and "{{ 7*7 }} __import__('os') <script>" in judgement.thought.summary
 
 
 def test_the_published_parser_can_be_chosen(tmp_path: Path, clip: Clip, noise) -> None:
     folder = tiny.write(tmp_path / "odd", script=("<CONCLUSION>", "A", "</CONCLUSION>"))
-    verdicts = [reasoner(folder, published_parser=published).judge(clip, noise(2.0), QUIET).verdict
-                for published in (False, True)]
+    verdicts = [
+        reasoner(folder, published_parser=published).judge(clip, noise(2.0), QUIET).verdict
+        for published in (False, True)
+    ]
     assert verdicts == [Verdict.YES, Verdict.NO]
 
 
@@ -149,8 +162,11 @@ def test_plan_and_judge_share_one_copy(yes: Path, clip: Clip, noise) -> None:
     engine.plan(clip, QUIET)
     engine.judge(clip, noise(2.0), QUIET)
     engine.judge(clip, noise(1.0), QUIET)
-    assert sorted(held.key.name for held in residency().report()) == [
-        "videollama2 audio", "videollama2 language", "videollama2 vision"]
+    assert sorted(held.key.name for held in model_cache().report()) == [
+        "videollama2 audio",
+        "videollama2 language",
+        "videollama2 vision",
+    ]
     assert clip.passes == 1
 
 
@@ -174,11 +190,14 @@ def test_nan_samples_are_refused(yes: Path, clip: Clip) -> None:
 def test_it_can_be_stopped_before_and_between_tokens(yes: Path, random: Path, clip: Clip, noise) -> None:
     token = CancelToken()
     with pytest.raises(Cancelled):
-        reasoner(yes).judge(clip, noise(2.0), Progress(
-            on_event=lambda event: token.cancel() if "CAPTION" in event.text else None, check=token.check))
+        reasoner(yes).judge(
+            clip,
+            noise(2.0),
+            Progress(on_event=lambda event: token.cancel() if "CAPTION" in event.text else None, check=token.check),
+        )
     with pytest.raises(Cancelled):
         reasoner(random).judge(clip, noise(2.0), Progress(check=token.check))
-    assert not any(held.in_use for held in residency().report())
+    assert not any(held.in_use for held in model_cache().report())
     assert reasoner(yes).judge(clip, noise(2.0), QUIET).verdict is Verdict.YES
 
 
@@ -219,8 +238,11 @@ def test_fewer_bits_are_for_the_language_models_layers_alone(bits: Bits, bytes_e
         model = tiny.seeded(LanguageModel(tiny.CONFIG.language), 1).eval().to(torch.bfloat16)
         prompt = torch.randn(1, 12, 64, generator=torch.Generator().manual_seed(0)).bfloat16()
         exact, untouched = model(prompt), {name: tensor.clone() for name, tensor in model.named_parameters()}
-        linears = {name: module.weight.numel() for name, module in model.model.named_modules()
-                   if isinstance(module, torch.nn.Linear)}
+        linears = {
+            name: module.weight.numel()
+            for name, module in model.model.named_modules()
+            if isinstance(module, torch.nn.Linear)
+        }
         quantise(model, bits, torch.device("cpu"))
         for name, numbers in linears.items():
             assert model.model.get_submodule(name).weight.nbytes == bytes_each * numbers
@@ -239,11 +261,11 @@ def test_offload_leaves_nothing_in_memory(yes: Path, clip: Clip, noise) -> None:
     engine = reasoner(yes)
     engine.configure(Execution(device="cpu", offload=True, weights=engine.execution.weights))
     assert engine.judge(clip, noise(2.0), QUIET).verdict is Verdict.YES
-    assert residency().report() == []
+    assert model_cache().report() == []
 
 
 def test_running_out_of_memory_is_tried_once_more_with_offload(yes: Path, clip: Clip, noise, monkeypatch) -> None:
-    from deepsound.reason.videollama2 import asking
+    from deepsound.reason.videollama2 import inference as asking
 
     calls = []
 
@@ -269,23 +291,40 @@ def edit(path: Path, **changes: object) -> None:
     path.write_text(json.dumps({name: value for name, value in (content | changes).items() if value is not None}))
 
 
-@pytest.mark.parametrize(("spoil", "message"), [
-    (lambda folder: (folder / "model-00002-of-00002.safetensors").unlink(), "lacks model-00002-of-00002.safetensors"),
-    (lambda folder: ((folder / "model-00001-of-00002.safetensors").unlink(),
-                     (folder / "model.safetensors.index.json").unlink()), "1 of 2 files"),
-    (lambda folder: (folder / "vocab.json").unlink(), "no vocab.json"),
-    (lambda folder: (folder / "merges.txt").unlink(), "no merges.txt"),
-    (lambda folder: (folder / "vocab.json").write_text("{"), "cannot be read"),
-    (lambda folder: (folder / "config.json").write_text("[]"), "holds a list"),
-    (lambda folder: (folder / "config.json").write_text("not json"), "cannot be read as settings"),
-    (lambda folder: edit(folder / "config.json", model_type="llama"), "model_type"),
-    (lambda folder: edit(folder / "config.json", num_hidden_layers=3), "missing"),
-    (lambda folder: edit(folder / "config.json", vocab_size=401), "another shape"),
-    (lambda folder: edit(folder / "generation_config.json", no_repeat_ngram_size=3), "no_repeat_ngram_size"),
-    (lambda folder: edit(folder / "tokenizer_config.json", chat_template="{{ messages[0]['role'] }}"),
-     "chat template"),
-    (lambda folder: (folder / "model-00001-of-00002.safetensors").write_bytes(b"\x10" * 40), "model-00001-of-00002"),
-], ids=range(13))
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (
+            lambda folder: (folder / "model-00002-of-00002.safetensors").unlink(),
+            "lacks model-00002-of-00002.safetensors",
+        ),
+        (
+            lambda folder: (
+                (folder / "model-00001-of-00002.safetensors").unlink(),
+                (folder / "model.safetensors.index.json").unlink(),
+            ),
+            "1 of 2 files",
+        ),
+        (lambda folder: (folder / "vocab.json").unlink(), "no vocab.json"),
+        (lambda folder: (folder / "merges.txt").unlink(), "no merges.txt"),
+        (lambda folder: (folder / "vocab.json").write_text("{"), "cannot be read"),
+        (lambda folder: (folder / "config.json").write_text("[]"), "holds a list"),
+        (lambda folder: (folder / "config.json").write_text("not json"), "cannot be read as settings"),
+        (lambda folder: edit(folder / "config.json", model_type="llama"), "model_type"),
+        (lambda folder: edit(folder / "config.json", num_hidden_layers=3), "missing"),
+        (lambda folder: edit(folder / "config.json", vocab_size=401), "another shape"),
+        (lambda folder: edit(folder / "generation_config.json", no_repeat_ngram_size=3), "no_repeat_ngram_size"),
+        (
+            lambda folder: edit(folder / "tokenizer_config.json", chat_template="{{ messages[0]['role'] }}"),
+            "chat template",
+        ),
+        (
+            lambda folder: (folder / "model-00001-of-00002.safetensors").write_bytes(b"\x10" * 40),
+            "model-00001-of-00002",
+        ),
+    ],
+    ids=range(13),
+)
 def test_what_is_wrong_with_a_folder_is_said_and_where(yes, tmp_path, clip, noise, spoil, message) -> None:
     folder = broken(yes, tmp_path / "broken")
     spoil(folder)

@@ -81,16 +81,26 @@ def test_without_pillow_the_error_says_what_to_install(monkeypatch: pytest.Monke
         squeezed(np.zeros((4, 4, 3), np.uint8), 2)
 
 
-@pytest.mark.parametrize(("samples", "last"), [(160000, (112000, 144000)), (32000, (0, 32000)), (5, (0, 5)),
-                                               (32001, (0, 32000)), (32008, (7, 32007)),
-                                               (480000 * 4, (1652000, 1684000))])
+@pytest.mark.parametrize(
+    ("samples", "last"),
+    [
+        (160000, (112000, 144000)),
+        (32000, (0, 32000)),
+        (5, (0, 5)),
+        (32001, (0, 32000)),
+        (32008, (7, 32007)),
+        (480000 * 4, (1652000, 1684000)),
+    ],
+)
 def test_eight_stretches_of_two_seconds(samples: int, last: tuple[int, int]) -> None:
     spans = sound.stretches(samples)
     assert len(spans) == 8 and spans[0][0] == 0 and spans[-1] == last
 
 
-@pytest.mark.parametrize(("rate", "channels", "seconds"), [(44100, 1, 10.0), (48000, 2, 3.3), (16000, 6, 2.5),
-                                                           (8000, 1, 0.01), (96000, 3, 1.0), (22050, 2, 70.0)])
+@pytest.mark.parametrize(
+    ("rate", "channels", "seconds"),
+    [(44100, 1, 10.0), (48000, 2, 3.3), (16000, 6, 2.5), (8000, 1, 0.01), (96000, 3, 1.0), (22050, 2, 70.0)],
+)
 def test_any_sound_becomes_one_filterbank(tone, rate: int, channels: int, seconds: float) -> None:
     values = sound.filterbank_of(tone(seconds, rate, channels))
     assert values.shape == (1, 2998, 128) and bool(values.isfinite().all())

@@ -14,17 +14,17 @@ import torch
 from torch import Tensor
 
 from deepsound.reason import prompts
-from deepsound.reason.videollama2 import asking
-from deepsound.reason.videollama2.asking import NO_SHORTCUTS, Answer, Question, Shortcuts, ask
+from deepsound.reason.videollama2 import inference as asking
 from deepsound.reason.videollama2.checkpoint import Checkpoint
+from deepsound.reason.videollama2.components import Networks
 from deepsound.reason.videollama2.frames import Frames
-from deepsound.reason.videollama2.networks import Networks
-from deepsound.reason.videollama2.recollection import recollection
+from deepsound.reason.videollama2.inference import NO_SHORTCUTS, Answer, InferenceOptimizations, Question, ask
+from deepsound.reason.videollama2.prefix_cache import recollection
 from deepsound.reason.videollama2.tokenizer import tokenizer_in
 from deepsound.runtime.execution import Execution
-from deepsound.runtime.features import features
+from deepsound.runtime.feature_cache import features
+from deepsound.runtime.model_cache import model_cache
 from deepsound.runtime.progress import Progress
-from deepsound.runtime.residency import residency
 from tests.reason.videollama2 import tiny
 
 QUIET = Progress()
@@ -41,7 +41,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
 
 @pytest.fixture
 def networks(checkpoint: Checkpoint) -> Networks:
-    residency().unload()
+    model_cache().unload()
     features().clear()
     return Networks(checkpoint, Execution(device="cpu"))
 
@@ -76,23 +76,41 @@ def plain(checkpoint: Checkpoint) -> Callable[[Question, Frames], Answer]:
 
 
 def test_picture_sound_and_question_all_matter(plain) -> None:
-    answers = [plain(question, shown).ids for question, shown in (
-        (about(0), frames(0)), (about(1), frames(0)), (about(0), frames(1)), (PLAN, frames(0)))]
+    answers = [
+        plain(question, shown).ids
+        for question, shown in ((about(0), frames(0)), (about(1), frames(0)), (about(0), frames(1)), (PLAN, frames(0)))
+    ]
     assert len(set(answers)) == 4
     assert plain(PLAN, frames(0)).passes == TOKENS and plain(PLAN, frames(0)).reused_tokens == 0
 
 
-@pytest.mark.parametrize("shortcuts", [Shortcuts(), Shortcuts(reuse=False), Shortcuts(drafts=False),
-                                       Shortcuts(compiled=True), NO_SHORTCUTS], ids=str)
-def test_the_ids_are_the_same(networks: Networks, plain, shortcuts: Shortcuts) -> None:
-    for question, shown in ((PLAN, frames(0)), (about(0), frames(0)), (about(1), frames(0)), (about(0), frames(0)),
-                            (about(0), frames(1))):
+@pytest.mark.parametrize(
+    "shortcuts",
+    [
+        InferenceOptimizations(),
+        InferenceOptimizations(reuse=False),
+        InferenceOptimizations(drafts=False),
+        InferenceOptimizations(compiled=True),
+        NO_SHORTCUTS,
+    ],
+    ids=str,
+)
+def test_the_ids_are_the_same(networks: Networks, plain, shortcuts: InferenceOptimizations) -> None:
+    for question, shown in (
+        (PLAN, frames(0)),
+        (about(0), frames(0)),
+        (about(1), frames(0)),
+        (about(0), frames(0)),
+        (about(0), frames(1)),
+    ):
         assert ask(networks, shown, question, QUIET, shortcuts).ids == plain(question, shown).ids
 
 
 def test_the_second_question_about_a_clip_reads_its_beginning_no_more(networks: Networks) -> None:
-    first, second, other = (ask(networks, shown, question, QUIET) for question, shown in (
-        (PLAN, frames(0)), (about(0), frames(0)), (about(0), frames(1))))
+    first, second, other = (
+        ask(networks, shown, question, QUIET)
+        for question, shown in ((PLAN, frames(0)), (about(0), frames(0)), (about(0), frames(1)))
+    )
     beginning = first.prompt_tokens - len(networks.checkpoint.tokenizer.question(prompts.PLAN_QUESTION)[1])
     assert (first.reused_tokens, second.reused_tokens, other.reused_tokens) == (0, beginning, 0)
     assert beginning > VIDEO_TOKENS and second.prompt_tokens - second.reused_tokens > 1496
@@ -111,7 +129,7 @@ def test_an_answer_given_before_is_written_in_one_pass(networks: Networks, plain
 
 def test_what_is_recalled_ends_with_the_loaded_model(networks: Networks) -> None:
     ask(networks, frames(0), PLAN, QUIET)
-    residency().unload()
+    model_cache().unload()
     assert ask(networks, frames(0), PLAN, QUIET).reused_tokens == 0
 
 
@@ -124,7 +142,7 @@ def test_unloading_frees_the_networks_at_once(networks: Networks) -> None:
     del network
     gc.disable()
     try:
-        residency().unload()
+        model_cache().unload()
         assert [reference() for reference in gone] == [None] * 3
     finally:
         gc.enable()
@@ -153,13 +171,18 @@ def test_text_arrives_as_it_is_written_and_is_the_answer(networks: Networks) -> 
 def test_it_ends_where_enough_is_written(networks: Networks, plain) -> None:
     whole = plain(PLAN, frames(0))
     short = ask(networks, frames(0), replace(PLAN, is_enough=lambda text: len(text) >= 5), QUIET)
-    assert whole.ids[:len(short.ids)] == short.ids and len(short.ids) < TOKENS
+    assert whole.ids[: len(short.ids)] == short.ids and len(short.ids) < TOKENS
 
 
 def test_progress_goes_by_tokens_and_only_forward(networks: Networks) -> None:
     shares: list[float] = []
-    ask(networks, frames(0), replace(PLAN, expected=()), Progress(
-        on_event=lambda event: shares.append(event.fraction or 0.0)), NO_SHORTCUTS)
+    ask(
+        networks,
+        frames(0),
+        replace(PLAN, expected=()),
+        Progress(on_event=lambda event: shares.append(event.fraction or 0.0)),
+        NO_SHORTCUTS,
+    )
     assert shares == sorted(shares) and shares[-1] == 1.0 and len(set(shares)) > TOKENS
 
 

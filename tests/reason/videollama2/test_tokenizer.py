@@ -23,9 +23,20 @@ def tokenizer(folder: Path) -> Tokenizer:
     return Tokenizer(folder)
 
 
-@pytest.mark.parametrize("text", [
-    "plain", "naïve 日本語 🎬", "line\nline\n\n", "x" * 200 + "é" * 100, "  spaces  ", "", "\ufffd and more",
-    *prompts.expected_thoughts(), prompts.expected_plan()])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "plain",
+        "naïve 日本語 🎬",
+        "line\nline\n\n",
+        "x" * 200 + "é" * 100,
+        "  spaces  ",
+        "",
+        "\ufffd and more",
+        *prompts.expected_thoughts(),
+        prompts.expected_plan(),
+    ],
+)
 def test_text_arrives_whole_whatever_its_characters(tokenizer: Tokenizer, text: str) -> None:
     ids = tokenizer.encode(text)
     streamed = Streamed(tokenizer)

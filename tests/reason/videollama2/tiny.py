@@ -31,14 +31,22 @@ CONFIG = VideoLlama2Config(
     language=LanguageConfig(vocabulary=VOCABULARY, width=64, layers=2, heads=4, key_value_heads=2, mlp_width=128),
     vision=VisionConfig(width=72, layers=3, heads=1, mlp_width=48, image_size=384, patch_size=48),
     connector=ConnectorConfig(vision_width=72, width=64, depth=4),
-    audio=BeatsConfig(patch_width=16, width=32, layers=2, heads=2, mlp_width=48, conv_kernel=8, conv_groups=4,
-                      classes=5))
+    audio=BeatsConfig(
+        patch_width=16, width=32, layers=2, heads=2, mlp_width=48, conv_kernel=8, conv_groups=4, classes=5
+    ),
+)
 TOWER_NAME = "google/siglip-tiny-patch48-384"
 
 
 def write(
-    folder: Path, *, seed: int = 1, script: Sequence[str] = (), endless: bool = False, with_tower: bool = True,
-    penalty: float = 1.05, config: VideoLlama2Config = CONFIG,
+    folder: Path,
+    *,
+    seed: int = 1,
+    script: Sequence[str] = (),
+    endless: bool = False,
+    with_tower: bool = True,
+    penalty: float = 1.05,
+    config: VideoLlama2Config = CONFIG,
 ) -> Path:
     """A checkpoint folder, random or with a `script` of pieces that are all different; returns `folder`.
 
@@ -50,13 +58,25 @@ def write(
     if script:
         teach(state, [ids["\n"], *(ids[piece] for piece in script), ids[script[0] if endless else "<|im_end|>"]])
     if with_tower:
-        state |= {f"model.vision_tower.vision_tower.vision_model.{name}": tensor
-                  for name, tensor in tower_state(config.vision, seed).items()}
+        state |= {
+            f"model.vision_tower.vision_tower.vision_model.{name}": tensor
+            for name, tensor in tower_state(config.vision, seed).items()
+        }
     _save_shards(folder, {name: tensor.bfloat16() for name, tensor in state.items()})
     (folder / "config.json").write_text(json.dumps(settings(config)))
-    (folder / "generation_config.json").write_text(json.dumps(
-        {"do_sample": True, "temperature": 0.7, "top_k": 20, "top_p": 0.8, "repetition_penalty": penalty,
-         "eos_token_id": [ids["<|im_end|>"], ids["<|endoftext|>"]], "pad_token_id": ids["<|endoftext|>"]}))
+    (folder / "generation_config.json").write_text(
+        json.dumps(
+            {
+                "do_sample": True,
+                "temperature": 0.7,
+                "top_k": 20,
+                "top_p": 0.8,
+                "repetition_penalty": penalty,
+                "eos_token_id": [ids["<|im_end|>"], ids["<|endoftext|>"]],
+                "pad_token_id": ids["<|endoftext|>"],
+            }
+        )
+    )
     return folder
 
 
@@ -65,8 +85,14 @@ def write_siglip(folder: Path, seed: int = 1) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     tower = {f"vision_model.{name}": tensor for name, tensor in tower_state(CONFIG.vision, seed).items()}
     save_file(tower | {"text_model.embeddings.token_embedding.weight": torch.zeros(2, 2)}, folder / "model.safetensors")
-    (folder / "config.json").write_text(json.dumps({"model_type": "siglip", "vision_config": {
-        "image_size": 384, "num_hidden_layers": 3, "num_attention_heads": 1}}))
+    (folder / "config.json").write_text(
+        json.dumps(
+            {
+                "model_type": "siglip",
+                "vision_config": {"image_size": 384, "num_hidden_layers": 3, "num_attention_heads": 1},
+            }
+        )
+    )
     return folder
 
 
@@ -74,15 +100,31 @@ def settings(config: VideoLlama2Config) -> dict[str, object]:
     """config.json, with what the original leaves there for its own loader."""
     language = config.language
     return {
-        "architectures": ["Videollama2Qwen2ForCausalLM"], "model_type": "videollama2_qwen2", "torch_dtype": "bfloat16",
-        "vocab_size": language.vocabulary, "hidden_size": language.width, "num_hidden_layers": language.layers,
-        "num_attention_heads": language.heads, "num_key_value_heads": language.key_value_heads,
-        "intermediate_size": language.mlp_width, "rope_theta": language.rope_theta, "rms_norm_eps": language.norm_eps,
-        "max_position_embeddings": language.max_positions, "tie_word_embeddings": False, "num_frames": config.frames,
-        "mm_vision_tower": TOWER_NAME, "mm_projector_type": "stc_connector_v35", "mm_hidden_size": config.vision.width,
-        "mm_vision_select_layer": -2, "mm_vision_select_feature": "patch", "mm_audio_tower": "./BEATs.pt",
-        "mm_projector_a_type": "mlp2x_gelu", "mm_hidden_size_a": config.audio.width,
-        "hidden_size_a": language.width, "image_aspect_ratio": "pad"}
+        "architectures": ["Videollama2Qwen2ForCausalLM"],
+        "model_type": "videollama2_qwen2",
+        "torch_dtype": "bfloat16",
+        "vocab_size": language.vocabulary,
+        "hidden_size": language.width,
+        "num_hidden_layers": language.layers,
+        "num_attention_heads": language.heads,
+        "num_key_value_heads": language.key_value_heads,
+        "intermediate_size": language.mlp_width,
+        "rope_theta": language.rope_theta,
+        "rms_norm_eps": language.norm_eps,
+        "max_position_embeddings": language.max_positions,
+        "tie_word_embeddings": False,
+        "num_frames": config.frames,
+        "mm_vision_tower": TOWER_NAME,
+        "mm_projector_type": "stc_connector_v35",
+        "mm_hidden_size": config.vision.width,
+        "mm_vision_select_layer": -2,
+        "mm_vision_select_feature": "patch",
+        "mm_audio_tower": "./BEATs.pt",
+        "mm_projector_a_type": "mlp2x_gelu",
+        "mm_hidden_size_a": config.audio.width,
+        "hidden_size_a": language.width,
+        "image_aspect_ratio": "pad",
+    }
 
 
 def published_state(config: VideoLlama2Config, seed: int) -> dict[str, Tensor]:
@@ -105,8 +147,10 @@ def tower_state(config: VisionConfig, seed: int) -> dict[str, Tensor]:
     from deepsound.models.videollama2.encoders import SiglipTower
 
     whole = seeded(SiglipTower(replace(config, select_layer=-1)), seed + 3).state_dict()
-    return dict(whole) | {"post_layernorm.weight": torch.ones(config.width), "head.probe": torch.zeros(
-        1, 1, config.width)}
+    return dict(whole) | {
+        "post_layernorm.weight": torch.ones(config.width),
+        "head.probe": torch.zeros(1, 1, config.width),
+    }
 
 
 def tokens_of(folder: Path, script: Sequence[str]) -> dict[str, int]:
@@ -121,8 +165,10 @@ def tokens_of(folder: Path, script: Sequence[str]) -> dict[str, int]:
     special = {name: len(ranks) + place for place, name in enumerate(SPECIAL)}
     write_tokenizer(folder, ranks, special)
     known = {piece: ranks[piece.encode()] for piece in script if piece.encode() in ranks}
-    pieces = {piece: len(ranks) + len(SPECIAL) + place
-              for place, piece in enumerate(piece for piece in script if piece not in known)}
+    pieces = {
+        piece: len(ranks) + len(SPECIAL) + place
+        for place, piece in enumerate(piece for piece in script if piece not in known)
+    }
     if len(ranks) + len(SPECIAL) + len(pieces) > VOCABULARY:
         raise ValueError("the script has more pieces than the vocabulary has room for")
     _add_pieces(folder / "tokenizer_config.json", pieces)
@@ -155,17 +201,29 @@ def _add_pieces(path: Path, pieces: dict[str, int]) -> None:
     content = json.loads(path.read_text())
     for piece, number in pieces.items():
         content["added_tokens_decoder"][str(number)] = {
-            "content": piece, "lstrip": False, "normalized": False, "rstrip": False, "single_word": False,
-            "special": False}
+            "content": piece,
+            "lstrip": False,
+            "normalized": False,
+            "rstrip": False,
+            "single_word": False,
+            "special": False,
+        }
     path.write_text(json.dumps(content))
 
 
 def _save_shards(folder: Path, state: dict[str, Tensor]) -> None:
     names = sorted(state)
-    files = {"model-00001-of-00002.safetensors": names[:len(names) // 2],
-             "model-00002-of-00002.safetensors": names[len(names) // 2:]}
+    files = {
+        "model-00001-of-00002.safetensors": names[: len(names) // 2],
+        "model-00002-of-00002.safetensors": names[len(names) // 2 :],
+    }
     for file, part in files.items():
         save_file({name: state[name].contiguous() for name in part}, folder / file, {"format": "pt"})
-    (folder / "model.safetensors.index.json").write_text(json.dumps({
-        "metadata": {"total_size": sum(tensor.nbytes for tensor in state.values())},
-        "weight_map": {name: file for file, part in files.items() for name in part}}))
+    (folder / "model.safetensors.index.json").write_text(
+        json.dumps(
+            {
+                "metadata": {"total_size": sum(tensor.nbytes for tensor in state.values())},
+                "weight_map": {name: file for file, part in files.items() for name in part},
+            }
+        )
+    )

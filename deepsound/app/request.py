@@ -1,0 +1,98 @@
+"""What the page asks for. A request can come from anywhere, so every value is checked, menus included."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, cast, get_args
+
+from deepsound import engines
+from deepsound.errors import InputError
+from deepsound.pipeline import Fallback, Mode
+
+AUTO = "auto"
+MOST_WORDS = 2000
+MOST_SECONDS = 3600.0
+LARGEST_SEED = 2**53 - 1
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One run's settings; `duration_s` None means the whole clip."""
+
+    prompt: str = ""
+    negative_prompt: str = ""
+    generator: str = AUTO
+    reasoner: str = AUTO
+    separator: str = AUTO
+    mode: Mode = "s4"
+    fallback: Fallback = "neg"
+    duration_s: float | None = None
+    seed: int = 42
+
+    @classmethod
+    def of(
+        cls,
+        prompt: object,
+        negative_prompt: object,
+        generator: object,
+        reasoner: object,
+        separator: object,
+        mode: object,
+        fallback: object,
+        duration: object,
+        seed: object,
+    ) -> Asked:
+        """The settings as the page sends them; a duration of 0 seconds means the whole clip. Raises InputError."""
+        return cls(
+            prompt=_words("The prompt", prompt),
+            negative_prompt=_words("The negative prompt", negative_prompt),
+            generator=_engine("generator", generator),
+            reasoner=_engine("reasoner", reasoner),
+            separator=_engine("separator", separator),
+            mode=cast(Mode, _option("The last step", mode, get_args(Mode))),
+            fallback=cast(Fallback, _option("The fallback", fallback, get_args(Fallback))),
+            duration_s=_seconds(duration),
+            seed=_seed(seed),
+        )
+
+
+def _words(what: str, value: object) -> str:
+    text = "" if value is None else value
+    if not isinstance(text, str) or len(text) > MOST_WORDS:
+        raise InputError(f"{what} must be text of at most {MOST_WORDS} characters.")
+    return " ".join(text.split())
+
+
+def _engine(kind: engines.Kind, value: object) -> str:
+    return _option(f"The {kind}", value, (AUTO, *engines.names(kind)))
+
+
+def _option(what: str, value: object, options: tuple[str, ...]) -> str:
+    if not isinstance(value, str) or value not in options:
+        raise InputError(f"{what} is not on the menu; choose one of: {', '.join(options)}.")
+    return value
+
+
+def _seconds(value: object) -> float | None:
+    number = _number("The duration", 0 if value is None else value)
+    if not 0 <= number <= MOST_SECONDS:
+        raise InputError(f"The duration must be from 0 (the whole clip) to {MOST_SECONDS:g} seconds, not {number:g}.")
+    return number or None
+
+
+def _seed(value: object) -> int:
+    number = _number("The seed", value)
+    if not number.is_integer() or not 0 <= number <= LARGEST_SEED:
+        raise InputError(f"The seed must be a whole number from 0 to {LARGEST_SEED}.")
+    return int(number)
+
+
+def _number(what: str, value: Any) -> float:
+    try:
+        number = math.nan if isinstance(value, (bool, str)) else float(value)
+    except (TypeError, ValueError, OverflowError):
+        number = math.nan
+    if not math.isfinite(number):
+        raise InputError(f"{what} must be a number.")
+    return number

@@ -1,0 +1,142 @@
+"""The one folder the page reads and writes: uploads, and a folder for each run, under names of our own."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from deepsound.errors import InputError, OutputError
+from deepsound.media.files import output_error
+
+STEM = "deepsound"
+# What a run leaves, and what of it may be asked for; the suffix decides how it is served.
+RESULTS = {
+    f"{STEM}.mp4": "video/mp4",
+    f"{STEM}.step1.wav": "audio/wav",
+    f"{STEM}.wav": "audio/wav",
+    f"{STEM}.voice.wav": "audio/wav",
+    f"{STEM}.result.json": "application/json",
+}
+# The suffix only tells a browser how to show what was uploaded; anything else becomes `.video`.
+_SUFFIXES = {suffix: suffix for suffix in (".mp4", ".mov", ".m4v", ".webm", ".mkv", ".avi", ".ts", ".ogv", ".gif")}
+_ID = re.compile(r"[0-9a-f]{32}")
+_RUNS_KEPT = 12
+_UPLOADS_KEPT = 8
+
+
+class AppFolder:
+    """`uploads/` and `runs/` below a private folder, which is removed on leaving the context if it was made here.
+
+    Raises OutputError where the folder cannot be made.
+    """
+
+    def __init__(self, root: Path | None = None, max_upload_bytes: int = 1 << 30) -> None:
+        self.max_upload_bytes = max_upload_bytes
+        self._is_temporary = root is None
+        try:
+            made = Path(tempfile.mkdtemp(prefix="deepsound-app-")) if root is None else root.expanduser()
+            made.mkdir(parents=True, exist_ok=True)
+            self.root = made.resolve()
+            self.uploads, self.runs, self.scratch = (self.root / name for name in ("uploads", "runs", "scratch"))
+            for folder in (self.uploads, self.runs, self.scratch):
+                folder.mkdir(mode=0o700, exist_ok=True)
+        except OSError as error:
+            raise output_error(root or Path(tempfile.gettempdir()), error) from error
+
+    def __enter__(self) -> AppFolder:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._is_temporary:
+            shutil.rmtree(self.root, ignore_errors=True)
+        else:
+            shutil.rmtree(self.scratch, ignore_errors=True)
+
+    def new_upload(self, claimed_name: str) -> Path:
+        """Where the next upload goes; the oldest ones make room. Of the claimed name only a known suffix counts."""
+        _keep_newest(self.uploads.iterdir(), _UPLOADS_KEPT - 1)
+        suffix = _SUFFIXES.get(os.path.splitext(claimed_name)[1].lower(), ".video")  # noqa: PTH122 - not a path of ours
+        return self.uploads / f"{secrets.token_hex(16)}{suffix}"
+
+    def upload(self, given: object) -> Path:
+        """The upload that a page means by `given`. Raises InputError for anything but a file of the uploads folder."""
+        path = self.confined(given)
+        if path is None:
+            raise InputError("There is no such upload (any more); choose the video again.")
+        if path.stat().st_size > self.max_upload_bytes:
+            raise InputError(
+                f"The video is larger than {self.max_upload_bytes / 2**20:.0f} MB; cut it or scale it "
+                "down, or start the app with a larger --max-upload."
+            )
+        return path
+
+    def confined(self, given: object) -> Path | None:
+        """`given` as a path, if it names a regular file directly in the uploads folder, links followed; else None."""
+        if not isinstance(given, str) or not given or len(given) > 4096 or "\0" in given:
+            return None
+        try:
+            path = Path(given)
+            real = path.resolve(strict=True)
+            inside = path.is_absolute() and real.parent == self.uploads and real.is_file() and not path.is_symlink()
+        except (OSError, RuntimeError, ValueError):
+            return None
+        return real if inside else None
+
+    @contextmanager
+    def new_run(self, upload: Path) -> Iterator[tuple[str, Path]]:
+        """A run's id, and the upload as `deepsound.upload` in a folder of its own; an error removes the folder.
+
+        What becomes of the upload then does not matter to the run. Raises OutputError.
+        """
+        _keep_newest(self.runs.iterdir(), _RUNS_KEPT - 1)
+        run_id = secrets.token_hex(16)
+        source = self.runs / run_id / f"{STEM}.upload"
+        try:
+            _take_in(upload, source)
+            yield run_id, source
+        except BaseException:
+            shutil.rmtree(source.parent, ignore_errors=True)
+            raise
+
+    def without_places(self, text: str) -> str:
+        """A message without the places of files on this machine: the upload is *the video*, as the page knows it."""
+        within = re.escape(str(self.runs)) + r"[/\\][0-9a-f]{32}"
+        return re.sub(within, "the run's folder", re.sub(rf"{within}[/\\]{STEM}\.upload", "The video", text))
+
+    def result(self, run_id: str, name: str) -> Path | None:
+        """A result of a run, if there is one of that id and name."""
+        if not _ID.fullmatch(run_id) or name not in RESULTS:
+            return None
+        path = self.runs / run_id / name
+        return path if path.is_file() and not path.is_symlink() else None
+
+
+def _take_in(upload: Path, source: Path) -> None:
+    try:
+        source.parent.mkdir(mode=0o700)
+        try:
+            source.hardlink_to(upload)
+        except OSError:
+            shutil.copyfile(upload, source)
+    except OSError as error:
+        raise OutputError(f"The app's folder cannot be written ({error.strerror}); free some space.") from error
+
+
+def _keep_newest(paths: Iterable[Path], count: int) -> None:
+    def age(path: Path) -> float:
+        try:
+            return path.stat().st_mtime
+        except OSError:
+            return 0.0
+
+    for path in sorted(paths, key=age, reverse=True)[count:]:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)

@@ -1,0 +1,207 @@
+"""A batch's clips on Ray (extra `[scale]`): one pipeline in each actor, one clip at a time in each.
+
+A clip is taken from the listing only when an actor is free, so that nothing piles up. An actor that dies is replaced
+and its clip is done by another; its record tells whether it had been done already.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from deepsound.batch.clips import Job
+from deepsound.batch.settings import Settings
+from deepsound.batch.worker import Report, Worker
+from deepsound.errors import EngineError, InputError
+from deepsound.runtime.progress import CancelToken, Progress
+
+# A clip that was with two workers when they died is the likely reason.
+DEATHS_ALLOWED_A_CLIP = 2
+# Workers that die one after the other without a single clip done do not come to life by one more try.
+DEATHS_ALLOWED_IN_A_ROW = 5
+_CONNECT_S = 5
+_LISTEN_S = 0.2
+_STOP_S = 0.8
+
+
+class _Hosted:
+    """The actor: a Worker, and a flag that ends what it is doing."""
+
+    def __init__(self, settings: Settings, output_dir: Path, working_dir: Path, threads: int) -> None:
+        # So that a path that is not absolute means the same as where the batch was started.
+        with contextlib.suppress(OSError):
+            os.chdir(working_dir)
+        if threads:
+            import torch
+
+            torch.set_num_threads(threads)
+        self._worker = Worker(settings, output_dir)
+        self._token = CancelToken()
+
+    def do(self, job: Job) -> Report:
+        return self._worker.do(job, Progress(check=self._token.check))
+
+    def cancel(self) -> None:
+        self._token.cancel()
+
+
+@dataclass
+class _Given:
+    """A clip with an actor, and how many died with it."""
+
+    job: Job
+    deaths: int = 0
+    actor: Any = None
+
+
+class RayWorkers:
+    """Actors on a Ray cluster: the one at `address` (`auto`: the one that runs here), or one started for the purpose.
+
+    `count` workers; without it one for each GPU of the cluster, or without GPUs one for every four processors. The
+    clips and the output folder must be at the same paths on all machines of a cluster. Raises InputError without Ray or
+    without that cluster; as a context it stops what it started.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        output_dir: Path,
+        address: str | None = None,
+        count: int | None = None,
+    ) -> None:
+        # Said here rather than by every worker: engines that do not exist.
+        settings.pipeline()
+        self._ray = _ray()
+        self.replaced = 0
+        self._arguments = (settings, output_dir.resolve(), Path.cwd())
+        self._idle: deque[Any] = deque()
+        self._owned = self._connect(address)
+        resources = self._ray.cluster_resources()
+        gpus, processors = int(resources.get("GPU", 0)), int(resources.get("CPU", 1))
+        wanted = count or gpus or max(1, processors // 4)
+        self.count = min(wanted, gpus) if gpus else wanted
+        self._threads = 0 if gpus else max(1, processors // self.count)
+        # Two at a time, so that an actor hears `cancel` while it works.
+        self._remote = self._ray.remote(_Hosted).options(max_concurrency=2, num_gpus=1 if gpus else 0)
+
+    def __enter__(self) -> RayWorkers:
+        return self
+
+    def __exit__(self, *what: object) -> None:
+        self._end(list(self._idle))
+        self._idle.clear()
+        if self._owned:
+            self._ray.shutdown()
+
+    def work(self, jobs: Iterator[Job], progress: Progress) -> Iterator[Report]:
+        """Do every job. Raises Cancelled within a second of being asked, EngineError when no worker stays alive."""
+        again: deque[_Given] = deque()
+        busy: dict[Any, _Given] = {}
+        deaths_in_a_row = 0
+        self._idle.extend(self._new_actor() for _ in range(self.count - len(self._idle)))
+        try:
+            while True:
+                progress.check()
+                while self._idle and (given := again.popleft() if again else _next(jobs)):
+                    given.actor = self._idle.popleft()
+                    busy[given.actor.do.remote(given.job)] = given
+                if not busy:
+                    return
+                for done in self._ray.wait(list(busy), timeout=_LISTEN_S)[0]:
+                    given = busy.pop(done)
+                    report = self._report(done, given)
+                    deaths_in_a_row = 0 if report else deaths_in_a_row + 1
+                    if deaths_in_a_row >= DEATHS_ALLOWED_IN_A_ROW:
+                        raise EngineError(
+                            f"{deaths_in_a_row} Ray workers died one after the other, the last with "
+                            f"{given.job.label}; Ray's logs tell why (memory, or a missing package)."
+                        )
+                    self._idle.append(given.actor if report else self._replacement())
+                    if report is None and given.deaths < DEATHS_ALLOWED_A_CLIP:
+                        again.append(given)
+                    else:
+                        yield report or Report(given.job, "failed", message=f"{given.deaths} workers died with it")
+        finally:
+            self._interrupt(busy)
+
+    def _report(self, done: Any, given: _Given) -> Report | None:
+        """What came of a clip; None when its actor died."""
+        errors = self._ray.exceptions
+        try:
+            report: Report = self._ray.get(done)
+            # The one that died had finished it and could not say so.
+            return replace(report, status="done") if given.deaths and report.status == "already" else report
+        except errors.RayTaskError as error:
+            return Report(given.job, "failed", message=str(error.cause or error).splitlines()[0])
+        except errors.RayError:
+            given.deaths += 1
+            return None
+
+    def _new_actor(self) -> Any:
+        return self._remote.remote(*self._arguments, self._threads)
+
+    def _replacement(self) -> Any:
+        self.replaced += 1
+        return self._new_actor()
+
+    def _interrupt(self, busy: dict[Any, _Given]) -> None:
+        """End what is being worked on, cleanly where the actor still listens."""
+        if busy:
+            for given in busy.values():
+                given.actor.cancel.remote()
+            self._ray.wait(list(busy), num_returns=len(busy), timeout=_STOP_S)
+            self._end([given.actor for given in busy.values()])
+
+    def _end(self, actors: list[Any]) -> None:
+        for actor in actors:
+            with contextlib.suppress(self._ray.exceptions.RayError):
+                self._ray.kill(actor)
+
+    def _connect(self, address: str | None) -> bool:
+        """Whether a cluster was started, rather than joined."""
+        if self._ray.is_initialized():
+            return False
+        if address and ":" in address:
+            _require_listener(address)
+        # Ray would report its use over the network.
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        quiet = {"log_to_driver": False, "logging_level": "error"}
+        try:
+            if address:
+                self._ray.init(address=address, **quiet)
+            else:
+                self._ray.init(include_dashboard=False, **quiet)
+        except (ConnectionError, RuntimeError, ValueError) as error:
+            raise InputError(f"Ray cannot be reached at {address or 'this machine'}: {error}") from error
+        return not address
+
+
+def _ray() -> Any:
+    try:
+        import ray
+    except ImportError as error:
+        raise InputError(
+            "--ray needs Ray, which is not installed; install it with: pip install 'deepsound[scale]'",
+        ) from error
+    return ray
+
+
+def _require_listener(address: str) -> None:
+    """Ray itself would try for minutes where nobody listens. Raises InputError."""
+    host, _, port = address.rpartition("://")[2].rpartition(":")
+    try:
+        with socket.create_connection((host.strip("[]"), int(port)), timeout=_CONNECT_S):
+            return
+    except (OSError, ValueError, OverflowError) as error:
+        raise InputError(f"Ray cannot be reached at {address}: {error}.") from error
+
+
+def _next(jobs: Iterator[Job]) -> _Given | None:
+    job = next(jobs, None)
+    return None if job is None else _Given(job)

@@ -1,0 +1,125 @@
+"""From motion to impacts: which of the sudden losses of speed are heard as something hitting something."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from dataclasses import dataclass
+
+import numpy as np
+
+from deepsound.generate.draft.impact_detection import ImpactCandidate
+from deepsound.generate.draft.motion import MotionTrack
+from deepsound.generate.draft.score import Impact
+
+
+@dataclass(frozen=True)
+class ImpactRule:
+    """What a blow must be to count as an impact; tuned on rendered scenes with known impact times.
+
+    A blow's weight is its loss of speed (long sides per second) times how well the motion before and after it is
+    established. It must reach `least_weight`, `stand_out` times the usual within `around_s`, `least_of_hardest` of the
+    hardest within `nearby_s` and `least_beside_harder` of it within `beside_s`. Of two impacts closer than `closest_s`
+    the harder one is kept.
+    """
+
+    least_weight: float = 0.15
+    least_loss_share: float = 0.7
+    least_before: float = 0.35
+    least_after: float = 0.5
+    least_steady_direction: float = 0.9
+    least_share: float = 0.4
+    # What is gone afterwards has left the picture, or went behind something.
+    least_still_there: float = 0.4
+    stand_out: float = 4.0
+    around_s: float = 0.5
+    usual_percentile: float = 40.0
+    least_of_hardest: float = 0.22
+    nearby_s: float = 1.5
+    closest_s: float = 0.09
+    # Right beside a much harder blow a weak one is a stumble of the measurement, or would not be heard.
+    least_beside_harder: float = 0.5
+    beside_s: float = 0.22
+    # One of many alike, as in rain, falls under the general noise: as many as these from small parts of what moves.
+    alike: float = 0.8
+    # What reaches the picture's edge, or stops while such things do, may be the scenery when little else holds still.
+    least_steady: float = 0.25
+    steady_around_s: float = 1.0
+    edge_weight: float = 0.25
+
+
+def plan_impacts(track: MotionTrack, rule: ImpactRule | None = None) -> tuple[Impact, ...]:
+    """The impacts in a clip's motion, in order of time; `strength` is relative to the clip's hardest."""
+    rule = rule or ImpactRule()
+    blows = [blow for blow in track.blows if _is_hard(blow, rule) and _is_whole(blow, rule)]
+    times_s = np.array([blow.time_s for blow in track.blows])
+    weights = np.array([_weight(blow) for blow in track.blows])
+    moved_s = np.array([movement.time_s for movement in track.movements])
+    taken: list[ImpactCandidate] = []
+    taken_s: list[float] = []
+    for blow in sorted(blows, key=_weight, reverse=True):
+        first = bisect_left(taken_s, blow.time_s - rule.closest_s)
+        alone = first == len(taken_s) or taken_s[first] > blow.time_s + rule.closest_s
+        if (
+            alone
+            and _stands_out(blow, times_s, weights, rule)
+            and not _is_one_of_many(blow, track, times_s, rule)
+            and not _is_scenery(blow, track, times_s, moved_s, rule)
+        ):
+            taken.append(blow)
+            insort(taken_s, blow.time_s)
+    hardest = _weight(taken[0]) if taken else 1.0
+    impacts = (Impact(blow.time_s, _weight(blow) / hardest, blow.x, blow.area, blow.speed) for blow in taken)
+    return tuple(sorted(impacts, key=lambda impact: impact.time_s))
+
+
+def _weight(blow: ImpactCandidate) -> float:
+    return blow.strength * blow.before * blow.after
+
+
+def _is_hard(blow: ImpactCandidate, rule: ImpactRule) -> bool:
+    return (
+        _weight(blow) >= rule.least_weight
+        and blow.loss >= rule.least_loss_share * blow.speed
+        and blow.before >= rule.least_before
+        and blow.after >= rule.least_after
+        and blow.still_there >= rule.least_still_there
+    )
+
+
+def _is_whole(blow: ImpactCandidate, rule: ImpactRule) -> bool:
+    """Whether the thing hit travels as one and is no small part of what moves."""
+    return blow.steady_direction >= rule.least_steady_direction and blow.share >= rule.least_share
+
+
+def _is_one_of_many(blow: ImpactCandidate, track: MotionTrack, times_s: np.ndarray, rule: ImpactRule) -> bool:
+    first, last = np.searchsorted(times_s, [blow.time_s - rule.nearby_s, blow.time_s + rule.nearby_s])
+    least = rule.alike * _weight(blow)
+    alike = [_is_whole(other, rule) for other in track.blows[first:last] if _weight(other) >= least]
+    return alike.count(False) > alike.count(True)
+
+
+def _stands_out(blow: ImpactCandidate, times_s: np.ndarray, weights: np.ndarray, rule: ImpactRule) -> bool:
+    def near(span_s: float) -> np.ndarray:
+        first, last = np.searchsorted(times_s, [blow.time_s - span_s, blow.time_s + span_s])
+        return weights[first:last]
+
+    return _weight(blow) >= max(
+        rule.stand_out * float(np.percentile(near(rule.around_s), rule.usual_percentile)),
+        rule.least_of_hardest * float(near(rule.nearby_s).max()),
+        rule.least_beside_harder * float(near(rule.beside_s).max()),
+    )
+
+
+def _is_scenery(
+    blow: ImpactCandidate, track: MotionTrack, times_s: np.ndarray, moved_s: np.ndarray, rule: ImpactRule
+) -> bool:
+    """Whether the picture's own lurching passes for a blow: little holds still, and what stops reaches its edges."""
+    span_s = [blow.time_s - rule.steady_around_s, blow.time_s + rule.steady_around_s]
+    first, last = np.searchsorted(times_s, span_s)
+    least = rule.edge_weight * _weight(blow)
+    at_edge = [other.at_edge for other in track.blows[first:last] if _weight(other) >= least]
+    if not blow.at_edge and 2 * sum(at_edge) <= len(at_edge):
+        return False
+    first, last = np.searchsorted(moved_s, span_s)
+    around = [movement.steady for movement in track.movements[first:last]]
+    return float(np.percentile(around, 20)) < rule.least_steady

@@ -1,0 +1,84 @@
+"""The generator `foleycrafter`: FoleyCrafter (arXiv 2407.01494) from a clip or images to sound."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from deepsound.generate.foleycrafter import request as asked
+from deepsound.generate.mmaudio.sight import Scene
+from deepsound.runtime.execution import Execution
+from deepsound.runtime.memory import retry_on_oom
+from deepsound.runtime.progress import Progress
+from deepsound.types import Audio, GenerationRequest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from deepsound.media.views import FrameConsumer
+
+
+class FoleyCrafterGenerator:
+    """Sound of 16 kHz for up to 10 s at a time, longer in windows; nothing is downloaded unasked."""
+
+    name = "foleycrafter"
+
+    def __init__(self) -> None:
+        self.execution = Execution()
+        self.settings = asked.Settings()
+
+    @property
+    def views(self) -> tuple[FrameConsumer[Any], ...]:
+        """What a clip's decoding pass computes along the way for this engine."""
+        from deepsound.generate.foleycrafter.frame_sampling import SampledFrames
+
+        return (SampledFrames(),)
+
+    def configure(self, execution: Execution) -> None:
+        """Say how the networks are to be run, and from which files."""
+        self.execution = execution
+
+    def adjust(self, settings: asked.Settings) -> None:
+        """Say how much the picture leads; without it, as published."""
+        self.settings = settings
+
+    def generate(self, clip: Scene, request: GenerationRequest, progress: Progress) -> Audio:
+        """Mono sound at 16 kHz, exactly as long as the clip or `request.duration_s`.
+
+        Raises InputError for a request that cannot be met, EngineError for a library or weights that are missing or
+        wrong.
+        """
+        return self.takes(clip, request, 1, progress)[0]
+
+    def takes(self, scene: Scene, request: GenerationRequest, count: int, progress: Progress) -> list[Audio]:
+        """`count` sounds of one request, from the seeds `request.seed`, `request.seed` + 1, ...; all are equally long.
+
+        What the conditions cost is paid once. Raises as `generate` does.
+        """
+        from deepsound.generate.foleycrafter.dependencies import require_libraries
+
+        checked = asked.checked(request, self.settings, scene.duration_s, count)
+        require_libraries()
+        return retry_on_oom(
+            lambda execution: self._sounds(scene, checked, execution, progress), self.execution, self.name, progress.say
+        )
+
+    def files(self) -> dict[str, Path]:
+        """The weights in use, by what they do. Raises EngineError where one is missing."""
+        from deepsound.generate.foleycrafter.checkpoint import located
+
+        return located(self.execution).weight_files()
+
+    def _sounds(self, scene: Scene, request: asked.Checked, execution: Execution, progress: Progress) -> list[Audio]:
+        from deepsound.generate.foleycrafter.components import Networks
+        from deepsound.generate.foleycrafter.conditions import conditions_of
+        from deepsound.generate.foleycrafter.decode import sounds_of, spectrograms_of
+        from deepsound.generate.foleycrafter.sampling import latents_of
+
+        networks = Networks(execution, progress)
+        conditions = conditions_of(networks, scene, request, progress.part(0.0, 0.3))
+        with networks.stage(progress) as stage:
+            latents = latents_of(stage, conditions, request, progress.part(0.3, 0.9))
+        with networks.stage(progress) as stage:
+            spectrograms = spectrograms_of(stage, latents, progress.part(0.9, 0.95))
+        with networks.stage(progress) as stage:
+            return sounds_of(stage, spectrograms, request.duration_s, progress.part(0.95, 1.0))

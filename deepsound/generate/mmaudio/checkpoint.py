@@ -1,0 +1,141 @@
+"""From a file to a network, for each of MMAudio's: what the file is, is told by its tensors."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor
+
+from deepsound.errors import EngineError
+from deepsound.models.bigvgan import weights as bigvgan_weights
+from deepsound.models.bigvgan.config import BigVganConfig
+from deepsound.models.bigvgan.model import BigVgan
+from deepsound.models.clip import weights as clip_weights
+from deepsound.models.clip.model import Clip
+from deepsound.models.mmaudio import weights as flow_weights
+from deepsound.models.mmaudio.config import VARIANTS, FlowConfig
+from deepsound.models.mmaudio.model import MMAudio
+from deepsound.models.synchformer import weights as sync_weights
+from deepsound.models.synchformer.model import Synchformer
+from deepsound.models.vae import weights as vae_weights
+from deepsound.models.vae.model import MelVae
+from deepsound.weights.load import fill, read_tensors
+
+T = TypeVar("T")
+
+# What is published beside a network's weights and says what its tensors do not show.
+_SETTINGS = {"vocoder": "config.json", "clip": "open_clip_config.json"}
+# ComfyUI core's own file holds autoencoder and vocoder together, under these prefixes.
+_TOGETHER = {"vae": "vae.", "vocoder": "vocoder."}
+
+
+def sources(role: str, path: Path) -> tuple[Path, ...]:
+    """All files that a network read from `path` comes from: the weights, and settings beside them that count."""
+    beside = path.with_name(_SETTINGS[role]) if role in _SETTINGS else path
+    return (path, beside) if beside != path and beside.is_file() else (path,)
+
+
+def flow_network(path: Path, dtype: torch.dtype, variant: str = "") -> MMAudio:
+    """The flow network in `path`; with `variant`, the published one it has to be.
+
+    Raises EngineError for another network, and for a published one of another variant. Sizes that no published
+    variant has are taken as they are, if the latents and the version fit.
+    """
+    tensors = read_tensors(path)
+    config = _told(path, flow_weights.config_of, tensors)
+    if variant:
+        _require_variant(path, config, variant)
+    return fill(lambda: MMAudio(config), flow_weights.state_dict(tensors), dtype, path)
+
+
+def is_at_16k(path: Path) -> bool:
+    """Whether the flow network in `path` makes latents for the 16 kHz autoencoder; its tensors tell."""
+    return _told(path, flow_weights.config_of, read_tensors(path)).latent_dim == VARIANTS["small_16k"].flow.latent_dim
+
+
+def autoencoder(path: Path, dtype: torch.dtype) -> MelVae:
+    """The mel autoencoder's decoder in `path`, its weights normalised once, in float32, before they are cast."""
+    tensors = vae_weights.without_encoder(_part(read_tensors(path), "vae"))
+    config = _told(path, vae_weights.config_of, tensors)
+    state = vae_weights.normalise_weights(tensors)
+    return fill(lambda: MelVae(config, with_encoder=False), state, dtype, path)
+
+
+def vocoder(path: Path, dtype: torch.dtype) -> BigVgan:
+    """The vocoder in `path`, weight norm folded; a `config.json` beside it says what its tensors do not show."""
+    tensors = _part(_unwrapped(read_tensors(path), "generator"), "vocoder")
+    folded = _told(path, bigvgan_weights.fold_weight_norm, tensors)
+    config = _told(path, bigvgan_weights.config_of, folded)
+    settings = _settings("vocoder", path)
+    if "upsample_rates" in settings:
+        stated = _told(path.with_name("config.json"), BigVganConfig.from_json, settings)
+        # A folder may hold several vocoders and one config.json: it counts where it is this one's.
+        if (stated.num_mels, stated.upsample_kernel_sizes) == (config.num_mels, config.upsample_kernel_sizes):
+            config = stated
+    return fill(lambda: BigVgan(config), folded, dtype, path)
+
+
+def clip(path: Path, dtype: torch.dtype) -> Clip:
+    """CLIP's two towers in `path`; an `open_clip_config.json` beside it says how widths are parted into heads."""
+    tensors = read_tensors(path)
+    settings = _settings("clip", path).get("model_cfg")
+    config = _told(path, clip_weights.config_of, tensors, settings)
+    return fill(lambda: Clip(config), clip_weights.state_dict(tensors), dtype, path)
+
+
+def synchformer(path: Path, dtype: torch.dtype) -> Synchformer:
+    """Synchformer's visual encoder in `path`; the rest of the published file is left unread."""
+    tensors = read_tensors(path)
+    config = _told(path, sync_weights.config_of, tensors)
+    return fill(lambda: Synchformer(config), sync_weights.state_dict(tensors), dtype, path)
+
+
+def _require_variant(path: Path, config: FlowConfig, variant: str) -> None:
+    expected = VARIANTS[variant].flow
+    actual = next((name for name, published in VARIANTS.items() if published.flow == config), None)
+    if actual is not None and actual != variant:
+        raise EngineError(
+            f"{path} holds MMAudio's {actual}, not {variant}: choose the engine mmaudio_{actual}, or put "
+            f"{variant}'s file there."
+        )
+    if (config.latent_dim, config.v2) != (expected.latent_dim, expected.v2):
+        raise EngineError(
+            f"{path} holds a network of {config.latent_dim} latent channels, version "
+            f"{2 if config.v2 else 1}; {variant} has {expected.latent_dim}, version "
+            f"{2 if expected.v2 else 1}. Choose another engine, or put {variant}'s file there."
+        )
+
+
+def _told(path: Path, reader: Callable[..., T], *arguments: Any) -> T:
+    """What `reader` says of the file's content; its ValueError as an EngineError that names the file."""
+    try:
+        return reader(*arguments)
+    except ValueError as error:
+        raise EngineError(
+            f"{path} cannot be used: {error}. Get the right file with `deepsound models download`, or name another one."
+        ) from error
+
+
+def _unwrapped(tensors: Mapping[str, Any], wrapper: str) -> Mapping[str, Tensor]:
+    inner = tensors.get(wrapper)
+    return inner if isinstance(inner, Mapping) else tensors
+
+
+def _part(tensors: Mapping[str, Tensor], part: str) -> Mapping[str, Tensor]:
+    """One network's share of a file that holds several, its prefix taken off; else the file as it is."""
+    prefix = _TOGETHER[part]
+    share = {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+    return share or tensors
+
+
+def _settings(role: str, path: Path) -> dict[str, Any]:
+    """The settings beside a network's weights, or none where there is no such file or it is something else."""
+    try:
+        content = json.loads(path.with_name(_SETTINGS[role]).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}

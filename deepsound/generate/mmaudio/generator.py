@@ -1,0 +1,80 @@
+"""The generators `mmaudio_*`: MMAudio (arXiv 2412.15322) from a clip, images, a picture or words alone to sound."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from deepsound.generate.mmaudio import request as asked
+from deepsound.generate.mmaudio.sight import Scene, VisualCondition
+from deepsound.runtime.execution import Execution
+from deepsound.runtime.memory import retry_on_oom
+from deepsound.runtime.progress import Progress
+from deepsound.types import Audio, GenerationRequest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from deepsound.media.views import FrameConsumer
+
+
+class MMAudioGenerator:
+    """One published variant; files are looked for when it first runs, and nothing is downloaded unasked."""
+
+    def __init__(self, variant: str) -> None:
+        self.variant = variant
+        self.name = f"mmaudio_{variant}"
+        self.execution = Execution()
+
+    @property
+    def views(self) -> tuple[FrameConsumer[Any], ...]:
+        """What a clip's decoding pass computes along the way for this engine."""
+        from deepsound.generate.mmaudio.frame_sampling import clip_view, sync_view
+
+        return clip_view(hold_last=True), sync_view(hold_last=True)
+
+    def configure(self, execution: Execution) -> None:
+        """Say how the networks are to be run, and from which files."""
+        self.execution = execution
+
+    def generate(self, clip: Scene, request: GenerationRequest, progress: Progress) -> Audio:
+        """Mono sound at the variant's rate, exactly as long as the clip or `request.duration_s`.
+
+        Raises InputError for a request that cannot be met, EngineError for weights that are missing or wrong.
+        """
+        return self.takes(VisualCondition(clip), request, 1, progress)[0]
+
+    def takes(self, sight: VisualCondition, request: GenerationRequest, count: int, progress: Progress) -> list[Audio]:
+        """`count` sounds of one request, from the seeds `request.seed`, `request.seed` + 1, ...; all are equally long.
+
+        What the conditions cost is paid once. Raises as `generate` does.
+        """
+        checked = asked.checked(request, sight.scene_s, count)
+        return retry_on_oom(
+            lambda execution: self._sounds(sight, checked, execution, progress), self.execution, self.name, progress.say
+        )
+
+    def files(self) -> dict[str, Path]:
+        """The weights in use, by what they do. Raises EngineError where one is missing."""
+        from deepsound.generate.mmaudio.components import located
+
+        return located(self.variant, self.execution)[1]
+
+    def _sounds(
+        self,
+        sight: VisualCondition,
+        request: asked.Checked,
+        execution: Execution,
+        progress: Progress,
+    ) -> list[Audio]:
+        from deepsound.generate.mmaudio.components import Networks
+        from deepsound.generate.mmaudio.conditions import features_of
+        from deepsound.generate.mmaudio.sampling import latents_of, sounds_of, spectrograms_of
+
+        networks = Networks(self.variant, execution, progress)
+        features = features_of(networks, sight, request, progress.part(0.0, 0.5))
+        with networks.stage(progress) as stage:
+            latents = latents_of(stage, features, networks.rate, request, progress.part(0.5, 0.8))
+        with networks.stage(progress) as stage:
+            spectrograms = spectrograms_of(stage, latents, progress.part(0.8, 0.82))
+        with networks.stage(progress) as stage:
+            return sounds_of(stage, spectrograms, request.duration_s, networks.rate, progress.part(0.82, 1.0))

@@ -1,0 +1,60 @@
+"""What is asked of MMAudio, checked before anything is loaded, with the published defaults filled in."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from deepsound.errors import InputError
+from deepsound.generate.validation import check_takes, guidance_within, steps_within, takes_of, text_of, within_scene
+from deepsound.models.mmaudio.lengths import MIN_DURATION
+from deepsound.types import GenerationRequest
+
+STEPS = 25
+GUIDANCE = 4.5
+# What the networks were trained on, and what is generated where nothing says how long.
+TRAINED_S = 8.0
+
+_MOST_STEPS = 1000
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A request that can be met: `duration_s` of sound for each of `seeds`."""
+
+    prompt: str
+    negative_prompt: str
+    duration_s: float
+    steps: int
+    guidance: float
+    seeds: tuple[int, ...]
+
+
+def checked(request: GenerationRequest, scene_s: float | None, takes: int) -> Checked:
+    """The request against what there is to see, `scene_s` seconds of it (None: nothing that moves).
+
+    Raises InputError for a duration under 0.64 s or past the end, and for numbers and texts that make no sense.
+    """
+    check_takes(takes)
+    return Checked(
+        text_of("prompt", request.prompt, "MMAudio"),
+        text_of("negative prompt", request.negative_prompt, "MMAudio"),
+        _duration(request.duration_s, scene_s),
+        steps_within(request.steps, _MOST_STEPS, STEPS),
+        guidance_within(request.guidance, GUIDANCE),
+        takes_of(request.seed, takes),
+    )
+
+
+def _duration(asked_s: float | None, scene_s: float | None) -> float:
+    duration_s = asked_s if asked_s is not None else TRAINED_S if scene_s is None else scene_s
+    if not math.isfinite(duration_s):
+        raise InputError(f"The duration is {duration_s}; give a number of seconds.")
+    if scene_s is not None and asked_s is not None:
+        duration_s = within_scene(asked_s, scene_s)
+    if duration_s < MIN_DURATION:
+        raise InputError(
+            f"{duration_s:g} s is too short for MMAudio: it needs at least {MIN_DURATION} s, 16 frames at "
+            "25 a second. Use a longer clip or duration."
+        )
+    return duration_s

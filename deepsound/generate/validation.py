@@ -1,0 +1,68 @@
+"""What every generator with networks checks of a request before anything is loaded; InputError says what is wrong."""
+
+from __future__ import annotations
+
+import math
+
+from deepsound.errors import InputError
+
+# CLIP reads 77 tokens, some 300 letters; what is far longer is not a prompt but something that went wrong.
+_LONGEST_PROMPT = 10_000
+_MOST_TAKES = 64
+_SEEDS = 2**64
+# A window may be asked for by a number that was rounded for display.
+_ROUNDING_S = 0.01
+
+
+def takes_of(seed: int, takes: int) -> tuple[int, ...]:
+    """The seeds of so many takes: `seed`, the next one, and so on."""
+    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < _SEEDS:
+        raise InputError(f"The seed is {seed!r}; use a whole number from 0 to 2^64 - 1.")
+    return tuple((seed + take) % _SEEDS for take in range(takes))
+
+
+def check_takes(takes: int) -> None:
+    if not 1 <= takes <= _MOST_TAKES:
+        raise InputError(f"The number of takes is {takes}; ask for 1 to {_MOST_TAKES}.")
+
+
+def steps_within(steps: int | None, most: int, published: int) -> int:
+    """`steps`, or as published where none are asked for."""
+    steps = published if steps is None else steps
+    if isinstance(steps, bool) or not isinstance(steps, int) or not 1 <= steps <= most:
+        raise InputError(f"The number of steps is {steps!r}; use 1 to {most} ({published} as published).")
+    return steps
+
+
+def check_within(what: str, value: float, largest: float, published: float) -> None:
+    if not (math.isfinite(value) and 0 <= value <= largest):
+        raise InputError(f"The {what} is {value}; use 0 to {largest:g} ({published:g} as published).")
+
+
+def guidance_within(guidance: float | None, published: float) -> float:
+    """`guidance`, or as published where none is asked for."""
+    guidance = published if guidance is None else guidance
+    check_within("guidance strength", guidance, 100.0, published)
+    return float(guidance)
+
+
+def text_of(what: str, text: object, model: str) -> str:
+    """`text`, if it is text and of a length that `model` may make something of."""
+    if not isinstance(text, str):
+        raise InputError(f"The {what} is {type(text).__name__} and not text: {str(text)[:40]!r}.")
+    if len(text) > _LONGEST_PROMPT:
+        raise InputError(
+            f"The {what} has {len(text)} characters; {model} reads about 300 of them. Shorten it to "
+            f"{_LONGEST_PROMPT} at most."
+        )
+    return text
+
+
+def within_scene(asked_s: float, scene_s: float) -> float:
+    """`asked_s` seconds, at most `scene_s`."""
+    if asked_s > scene_s + _ROUNDING_S:
+        raise InputError(
+            f"The duration of {asked_s:g} s is past the end of the video, which has {scene_s:.2f} s; "
+            "ask for less, or for all of it (0 in the node, no --duration on the command line)."
+        )
+    return min(asked_s, scene_s)

@@ -1,0 +1,260 @@
+"""Where a human voice is heard: silero-vad's network over any sound, with hysteresis and merging of its answers.
+
+The network is asked about the channels' mean, about each channel, and about the mean with its steady background
+turned down: that is how speech 6 dB below a storm is found.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+from deepsound.errors import EngineError, InputError
+from deepsound.media.audio import fit_length, resample
+from deepsound.runtime.progress import Progress
+from deepsound.runtime.threads import one_thread
+from deepsound.types import Audio, Span
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+
+RATE = 16_000
+WINDOW = 512  # samples: the one size silero-vad takes at 16 kHz
+WINDOW_S = WINDOW / RATE
+# A block is the unit of cancellation and of the background estimate; the warm-up fills the network's memory.
+BLOCK_WINDOWS = 450
+WARM_UP_WINDOWS = 32
+
+# The network is deaf below about -60 dBFS, so every row is brought to one level; the cap keeps dither what it is.
+LEVEL_RMS = 0.1
+MAX_GAIN = 1000.0
+
+# Speech at -6 dB gives the untouched sound a probability of 0.1 somewhere within a quarter of a second.
+HINT = 0.1
+HINT_WINDOWS = 15
+
+_network_lock = Lock()
+
+
+@dataclass(frozen=True, eq=False)
+class VoiceActivity:
+    """`probabilities` float32 [windows] that a voice is heard in each successive window of `window_s` seconds."""
+
+    probabilities: np.ndarray
+    window_s: float = WINDOW_S
+
+
+@dataclass(frozen=True)
+class VoiceSettings:
+    """When windows become a span; probabilities 0 to 1, lengths in seconds.
+
+    A span is a run that stays above `keep`, reaches `start` somewhere and lasts `min_voice_s`; spans closer than
+    `max_gap_s` are one; `margin_s` is added on both sides for soft onsets and tails. Storm and music reach
+    `start` for a window or two, which is why the run's length matters more than its peak.
+    """
+
+    start: float = 0.5
+    keep: float = 0.25
+    min_voice_s: float = 0.2
+    max_gap_s: float = 0.3
+    margin_s: float = 0.1
+
+
+def voice_spans(audio: Audio, progress: Progress, settings: VoiceSettings | None = None) -> tuple[Span, ...]:
+    """The stretches, in seconds and in order of time, in which a human voice is heard in any channel.
+
+    Raises InputError for NaN or infinite samples, EngineError when silero-vad is not installed.
+    """
+    activity = voice_probabilities(audio, progress)
+    return spans_of(activity, audio.duration_s, settings or VoiceSettings())
+
+
+def voice_probabilities(audio: Audio, progress: Progress) -> VoiceActivity:
+    """The probability of a voice in each 32 ms window of `audio`, whatever its rate, level and channel count.
+
+    The last few answers are kept by content, so that judging and separating one sound costs one pass.
+    Raises InputError for NaN or infinite samples, EngineError when silero-vad is not installed.
+    """
+    import numpy as np
+
+    key = _fingerprint(audio)
+    known = _recent.get(key)
+    if known is not None:
+        progress.update(1.0)
+        return known
+    windows = -(-audio.samples * RATE // (audio.sample_rate * WINDOW))
+    blocks = list(_blocks(windows))
+    found = [_block_probabilities(audio, first, last, progress) for first, last in progress.track(blocks, len(blocks))]
+    activity = VoiceActivity(np.concatenate(found) if found else np.zeros(0, np.float32))
+    _recent.put(key, activity)
+    return activity
+
+
+def spans_of(activity: VoiceActivity, duration_s: float, settings: VoiceSettings) -> tuple[Span, ...]:
+    """Turn window probabilities into spans within [0, duration_s] by hysteresis, minimum length and merging."""
+    merged: list[Span] = []
+    for run in _runs(activity, settings):
+        span = Span(max(run.start_s - settings.margin_s, 0.0), min(run.end_s + settings.margin_s, duration_s))
+        if merged and span.start_s - merged[-1].end_s <= settings.max_gap_s - 2 * settings.margin_s:
+            span = Span(merged.pop().start_s, span.end_s)
+        merged.append(span)
+    return tuple(merged)
+
+
+def _runs(activity: VoiceActivity, settings: VoiceSettings) -> Iterator[Span]:
+    import numpy as np
+
+    kept = np.concatenate(([False], activity.probabilities >= settings.keep, [False]))
+    edges = np.flatnonzero(kept[1:] != kept[:-1])
+    for first, last in zip(edges[::2], edges[1::2], strict=True):
+        lasts = (last - first) * activity.window_s >= settings.min_voice_s
+        if lasts and activity.probabilities[first:last].max() >= settings.start:
+            yield Span(float(first) * activity.window_s, float(last) * activity.window_s)
+
+
+def _blocks(windows: int) -> Iterator[tuple[int, int]]:
+    """Nearly equal blocks: a short last one would have too little to know the background by."""
+    count = -(-windows // BLOCK_WINDOWS)
+    for index in range(count):
+        yield windows * index // count, windows * (index + 1) // count
+
+
+def _block_probabilities(audio: Audio, first: int, last: int, progress: Progress) -> np.ndarray:
+    import torch
+
+    channels = _cut(audio, max(first - WARM_UP_WINDOWS, 0), last)
+    if first == 0:
+        # A sound that starts at full level looks like a voice's onset to a cold network: let it hear a mirror first.
+        channels = torch.cat([channels[:, : WARM_UP_WINDOWS * WINDOW].flip(1), channels], dim=1)
+    with one_thread():
+        return _agreed(_ask_network(_rows(channels), progress)).numpy()[-(last - first) :]
+
+
+def _agreed(heard: torch.Tensor) -> torch.Tensor:
+    """One probability per window from [rows, windows] in the order of `_rows`.
+
+    What is heard with less background counts only near a hint in the untouched mean: alone it hears voices in storms.
+    """
+    import torch
+    from torch.nn.functional import max_pool1d
+
+    hint = max_pool1d(heard[None, :1], HINT_WINDOWS, stride=1, padding=HINT_WINDOWS // 2)[0, 0] >= HINT
+    return torch.maximum(torch.cat([heard[:1], heard[2:]]).amax(dim=0), heard[1] * hint)
+
+
+def _cut(audio: Audio, first: int, last: int) -> torch.Tensor:
+    """Windows `first` to `last` at 16 kHz, [channels, samples], padded with silence to whole windows."""
+    import torch
+
+    begin, end = (index * WINDOW * audio.sample_rate // RATE for index in (first, last))
+    samples = audio.waveform[:, begin : end + 1].detach().cpu()
+    if not bool(torch.isfinite(samples).all()):
+        raise InputError(
+            f"The sound has NaN or infinite samples between {begin / audio.sample_rate:.2f} and "
+            f"{end / audio.sample_rate:.2f} s; repair or generate it again before judging it."
+        )
+    return fit_length(resample(Audio(samples, audio.sample_rate), RATE), (last - first) * WINDOW).waveform
+
+
+def _rows(channels: torch.Tensor) -> torch.Tensor:
+    """What the network listens to: the mean as it is and with less background, and each channel that differs."""
+    import torch
+
+    middle = channels.mean(dim=0, keepdim=True)
+    apart = [channels] if bool((channels != channels[:1]).any()) else []
+    return _levelled(torch.cat([middle, _less_background(_levelled(middle)), *apart]))
+
+
+def _levelled(rows: torch.Tensor) -> torch.Tensor:
+    rms = rows.square().mean(dim=1, keepdim=True).sqrt()
+    return rows * (LEVEL_RMS / rms.clamp_min(LEVEL_RMS / MAX_GAIN))
+
+
+def _less_background(rows: torch.Tensor, size: int = 1024, over: float = 1.0, floor: float = 0.3) -> torch.Tensor:
+    """Spectral subtraction of each bin's median power, [rows, samples] to the same; 80 Hz and below are dropped."""
+    import torch
+    from torch.nn.functional import avg_pool2d
+
+    if rows.shape[1] <= size:
+        return rows
+    window = torch.hann_window(size)
+    spectrum = torch.stft(rows, size, size // 4, window=window, return_complex=True)  # [rows, bins, frames]
+    power = spectrum.abs().square()
+    # The power of noise in one bin is exponentially distributed: its mean is its median / ln 2.
+    noise = power.median(dim=2, keepdim=True).values / 0.6931
+    smooth = avg_pool2d(power[:, None], 5, stride=1, padding=2, count_include_pad=False)[:, 0]
+    gain = (1 - over * noise / smooth.clamp_min(1e-12)).clamp_min(floor**2).sqrt()
+    gain[:, : 80 * size // RATE] = 0
+    return torch.istft(spectrum * gain, size, size // 4, window=window, length=rows.shape[1])
+
+
+def _ask_network(rows: torch.Tensor, progress: Progress) -> torch.Tensor:
+    """Probabilities [rows, windows]; the network keeps its memory in itself, so one caller at a time."""
+    import torch
+
+    with _network_lock, torch.no_grad():
+        network = _network()
+        network.reset_states()
+        answers = []
+        for window in rows.split(WINDOW, dim=1):
+            progress.check()
+            answers.append(network(window, RATE)[:, 0])
+    return torch.stack(answers, dim=1)
+
+
+@cache
+def _network() -> Any:
+    """silero-vad's TorchScript file, found without importing the package: its import sets torch's thread count."""
+    import torch
+
+    spec = find_spec("silero_vad")
+    folders = list(spec.submodule_search_locations or ()) if spec is not None else []
+    files = [path for folder in folders if (path := Path(folder) / "data" / "silero_vad.jit").is_file()]
+    if not files:
+        raise EngineError(
+            "The voice detector needs silero-vad 5.1 or newer with its model file "
+            'data/silero_vad.jit. Install it: pip install "silero-vad>=5.1"'
+        )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return torch.jit.load(str(files[0]), map_location="cpu").eval()
+
+
+def _fingerprint(audio: Audio) -> bytes:
+    digest = hashlib.blake2b(f"{audio.channels} {audio.sample_rate} ".encode(), digest_size=16)
+    for channel in audio.waveform.detach().cpu():
+        digest.update(channel.contiguous().numpy().data)
+    return digest.digest()
+
+
+class _Recent:
+    """The last few answers, least recently asked for out first; safe to share between threads."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._lock = Lock()
+        self._kept: OrderedDict[bytes, VoiceActivity] = OrderedDict()
+
+    def get(self, key: bytes) -> VoiceActivity | None:
+        with self._lock:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+            return self._kept.get(key)
+
+    def put(self, key: bytes, activity: VoiceActivity) -> None:
+        with self._lock:
+            self._kept[key] = activity
+            while len(self._kept) > self._size:
+                self._kept.popitem(last=False)
+
+
+_recent = _Recent(8)

@@ -1,0 +1,179 @@
+"""The network that says, at any time between noise and sound, which way the latents should move."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from deepsound.models.mmaudio.attention import rotation
+from deepsound.models.mmaudio.blocks import FinalLayer, Guide, JointBlock, MMDitSingleBlock, Streams
+from deepsound.models.mmaudio.conditions import Conditions, distinct_empty_rows, upsampled
+from deepsound.models.mmaudio.config import FlowConfig
+from deepsound.models.mmaudio.convolution import ChannelLastConv1d
+from deepsound.models.mmaudio.layers import TimeEmbedding
+from deepsound.models.mmaudio.lengths import FEATURES_PER_SEGMENT, SequenceLengths
+from deepsound.models.mmaudio.mlp import GatedConvMlp, GatedMlp
+from deepsound.models.mmaudio.tensor_cache import KeptTensors
+
+
+class MMAudio(nn.Module):
+    """MMAudio's flow network. `conditions` once per sound, then `forward` once per step.
+
+    It knows no lengths of its own: every call takes those of its inputs.
+    """
+
+    empty_string_feat: Tensor
+    latent_mean: Tensor
+    latent_std: Tensor
+
+    def __init__(self, config: FlowConfig) -> None:
+        super().__init__()
+        self.config = config
+        self._kept = KeptTensors()
+        self._add_learned_inputs()
+        self._add_projections()
+        width = config.hidden_dim
+        self.t_embed = TimeEmbedding(config.time_features, config.time_scale, width)
+        self.joint_blocks = nn.ModuleList(
+            JointBlock(config, last=index == config.joint_depth - 1) for index in range(config.joint_depth)
+        )
+        self.fused_blocks = nn.ModuleList(MMDitSingleBlock(config) for _ in range(config.fused_depth))
+        self.final_layer = FinalLayer(config)
+
+    def _add_learned_inputs(self) -> None:
+        config = self.config
+        self.sync_pos_emb = nn.Parameter(torch.zeros(1, 1, FEATURES_PER_SEGMENT, config.sync_dim))
+        self.empty_clip_feat = nn.Parameter(torch.zeros(1, config.clip_dim))
+        self.empty_sync_feat = nn.Parameter(torch.zeros(1, config.sync_dim))
+        self.register_buffer("empty_string_feat", torch.zeros(config.text_seq_len, config.text_dim))
+        # Not a number until loaded: zeros would pass for statistics.
+        self.register_buffer("latent_mean", torch.full((1, 1, config.latent_dim), float("nan")))
+        self.register_buffer("latent_std", torch.full((1, 1, config.latent_dim), float("nan")))
+
+    def _add_projections(self) -> None:
+        config, width, inner = self.config, self.config.hidden_dim, self.config.mlp_dim
+        activation = nn.SiLU if config.v2 else nn.SELU
+        between = [nn.SiLU()] if config.v2 else []
+        self.audio_input_proj = nn.Sequential(
+            ChannelLastConv1d(config.latent_dim, width, kernel_size=7),
+            activation(),
+            GatedConvMlp(width, inner, kernel_size=7),
+        )
+        self.clip_input_proj = nn.Sequential(nn.Linear(config.clip_dim, width), *between, GatedConvMlp(width, inner))
+        self.sync_input_proj = nn.Sequential(
+            ChannelLastConv1d(config.sync_dim, width, kernel_size=7), activation(), GatedConvMlp(width, inner)
+        )
+        self.text_input_proj = nn.Sequential(nn.Linear(config.text_dim, width), *between, GatedMlp(width, inner))
+        self.clip_cond_proj = nn.Linear(width, width)
+        self.text_cond_proj = nn.Linear(width, width)
+        self.global_cond_mlp = GatedMlp(width, inner)
+
+    def conditions(
+        self,
+        lengths: SequenceLengths,
+        clip: Tensor | None = None,
+        sync: Tensor | None = None,
+        text: Tensor | None = None,
+        batch: int = 1,
+    ) -> Conditions:
+        """Project what is known of `batch` sounds; the learned empty features stand for what is None.
+
+        `clip` [batch, lengths.clip, clip_dim], `sync` [batch, lengths.sync, sync_dim], `text` [batch, text_seq_len,
+        text_dim]. ValueError where a shape is another.
+        """
+        config = self.config
+        distinct, place = lengths.sync, torch.arange(lengths.sync, device="cpu")
+        if sync is None:
+            distinct, place = distinct_empty_rows(lengths.sync)
+        clip = self._projected("clip", clip, (batch, lengths.clip, config.clip_dim))
+        text = self._projected("text", text, (batch, config.text_seq_len, config.text_dim))
+        timing = self._projected("sync", sync, (batch, distinct, config.sync_dim))
+        summary = self.global_cond_mlp(self.clip_cond_proj(clip.mean(dim=1)) + self.text_cond_proj(text.mean(dim=1)))
+        entries = torch.arange(batch, device=timing.device)
+        rows = place[upsampled(lengths.sync, lengths.latent)].to(timing.device)
+        return Conditions(
+            clip,
+            text,
+            summary,
+            timing.flatten(0, 1),
+            entry=entries.repeat_interleave(distinct),
+            rows=rows + entries[:, None] * distinct,
+        )
+
+    def _projected(self, kind: str, features: Tensor | None, shape: tuple[int, int, int]) -> Tensor:
+        """Projected `features` of `shape`, or the learned empty ones for None; those are computed once per length."""
+        batch, length, _ = shape
+        project: nn.Module = getattr(self, f"{kind}_input_proj")
+        if features is not None:
+            _require(kind, features, shape)
+            return project(self._placed(features) if kind == "sync" else features)
+        learned: Tensor = self.empty_string_feat if kind == "text" else getattr(self, f"empty_{kind}_feat")
+
+        def make() -> Tensor:
+            empty = learned.expand(1, length, -1)
+            return project(self._placed(empty) if kind == "sync" else empty)
+
+        sources = (learned, self.sync_pos_emb, *project.parameters())
+        return self._kept.get((kind, length), sources, make).expand(batch, -1, -1)
+
+    def _placed(self, sync: Tensor) -> Tensor:
+        """`sync` features with what tells their place within a segment."""
+        return (sync.unflatten(1, (-1, FEATURES_PER_SEGMENT)) + self.sync_pos_emb).flatten(1, 2)
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> MMAudio:
+        self._kept.clear()
+        return super()._apply(fn, recurse)
+
+    def _load_from_state_dict(self, *arguments: Any) -> None:
+        self._kept.clear()
+        super()._load_from_state_dict(*arguments)
+
+    def forward(self, latent: Tensor, time: Tensor, conditions: Conditions) -> Tensor:
+        """Velocity [conditions.batch, L, latent_dim] of `latent` [B, L, latent_dim] at `time` [] or [B] from 0 to 1.
+
+        With conditions for a multiple of B, as guidance has them, the latents serve each B of them in turn.
+        ValueError where they do not fit each other.
+        """
+        batch = latent.shape[0]
+        if conditions.batch % batch or latent.shape[1] != conditions.latents:
+            raise ValueError(
+                f"{batch} x {latent.shape[1]} latents do not fit conditions for "
+                f"{conditions.batch} x {conditions.latents}"
+            )
+        copies = conditions.batch // batch
+        time_embedding = self.t_embed(time.to(latent.dtype).expand(batch)).repeat(copies, 1)
+        vectors = time_embedding + conditions.summary
+        overall = Guide(vectors, torch.arange(conditions.batch, device=vectors.device)[:, None])
+        timed = Guide(vectors[conditions.entry] + conditions.timing, conditions.rows)
+        hidden = self._blocks(self.audio_input_proj(latent).repeat(copies, 1, 1), conditions, timed, overall)
+        # The last layer was trained without the timed condition.
+        return self.final_layer(hidden, overall)
+
+    def _blocks(self, latent: Tensor, conditions: Conditions, timed: Guide, overall: Guide) -> Tensor:
+        length, tokens, head_dim = latent.shape[1], conditions.clip.shape[1], self.config.head_dim
+        at_latents = rotation(length, head_dim, 1.0, latent.device)
+        # CLIP tokens are farther apart in time than latents, by this ratio.
+        at_tokens = rotation(tokens, head_dim, length / tokens, latent.device)
+        streams = Streams(latent, conditions.clip, conditions.text)
+        for block in self.joint_blocks:
+            streams = block(streams, (timed, overall, overall), (at_latents, at_tokens, None))
+        latent = streams.latent
+        for block in self.fused_blocks:
+            latent = block(latent, timed, at_latents)
+        return latent
+
+    def normalise(self, latent: Tensor) -> Tensor:
+        """The autoencoder's latents [B, L, latent_dim] in the space the flow runs in."""
+        return (latent - self.latent_mean) / self.latent_std
+
+    def unnormalise(self, latent: Tensor) -> Tensor:
+        """The flow's latents [B, L, latent_dim] as the autoencoder takes them."""
+        return latent * self.latent_std + self.latent_mean
+
+
+def _require(name: str, features: Tensor, shape: tuple[int, ...]) -> None:
+    if tuple(features.shape) != shape:
+        raise ValueError(f"{name} features of shape {tuple(features.shape)} where {shape} is needed")

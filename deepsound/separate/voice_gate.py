@@ -1,0 +1,35 @@
+"""Where a separator may change anything at all: in the stretches in which a voice is heard, and nowhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from deepsound.media.vad import VoiceSettings
+from deepsound.types import Audio, Span
+
+if TYPE_CHECKING:
+    import torch
+
+# Wider spans than the reasoner's: a missed syllable stays audible, a removed pause hardly.
+WIDE = VoiceSettings(start=0.4, keep=0.15, min_voice_s=0.16, max_gap_s=0.4, margin_s=0.15)
+
+
+def gate_of(spans: Sequence[Span], audio: Audio, fade: int) -> torch.Tensor:
+    """1 in voiced spans, 0 outside, with fades of `fade` samples within them, [samples]."""
+    import torch
+
+    gate = torch.zeros(audio.samples)
+    for span in spans:
+        first, last = round(span.start_s * audio.sample_rate), round(span.end_s * audio.sample_rate)
+        rise, fall = first if first > 0 else -fade, last if last < audio.samples else last + fade
+        gate[first:last] = trapezoid(first, min(last, audio.samples), rise, fall - fade, fade)
+    return gate
+
+
+def trapezoid(begin: int, end: int, rise: int, fall: int, fade: int) -> torch.Tensor:
+    """For samples `begin` to `end`: 0, up over `fade` samples from `rise`, 1, down over `fade` from `fall`, 0."""
+    import torch
+
+    at = torch.arange(begin, end)
+    return torch.minimum((at - rise) / fade, 1 - (at - fall) / fade).clamp(0.0, 1.0)

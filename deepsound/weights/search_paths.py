@@ -1,0 +1,101 @@
+"""Where weights may lie on this machine: folders that were named, ComfyUI's, other projects', our own, the hub's."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+
+
+@dataclass(frozen=True)
+class Places:
+    """The roots that are searched.
+
+    `explicit` are files or folders by catalogue id. `model_folders` are laid out as ComfyUI's `models/`; `categories`
+    are further folders for one of its sub-folders (extra model paths), by that sub-folder's name. `projects` are
+    checkouts of original projects, `cache` is our own folder, `hub_cache` and `torch_hub` those of the two libraries.
+    """
+
+    explicit: Mapping[str, Path] = field(default_factory=dict)
+    model_folders: tuple[Path, ...] = ()
+    categories: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)
+    projects: tuple[Path, ...] = ()
+    cache: Path = Path()
+    hub_cache: Path = Path()
+    torch_hub: Path = Path()
+
+    @property
+    def downloads(self) -> Path:
+        """The root that downloads go below: the first model folder, where other packs find them too, else ours."""
+        return self.model_folders[0] if self.model_folders else self.cache
+
+
+_registered_folders: tuple[Path, ...] = ()
+_registered_categories: Mapping[str, tuple[Path, ...]] = MappingProxyType({})
+
+
+def register_model_folders(
+    folders: Iterable[Path | str],
+    categories: Mapping[str, Iterable[Path | str]] | None = None,
+) -> None:
+    """Tell where the host keeps its models, in place of what was told before.
+
+    `folders` are laid out as ComfyUI's `models/`; `categories` are further folders by the sub-folder they stand for.
+    """
+    global _registered_folders, _registered_categories
+    _registered_folders = tuple(map(Path, folders))
+    _registered_categories = MappingProxyType(
+        {name: tuple(map(Path, paths)) for name, paths in (categories or {}).items()}
+    )
+
+
+def default_places(explicit: Mapping[str, Path] | None = None, models: Iterable[Path | str] = ()) -> Places:
+    """The places of this process and its environment.
+
+    Model folders: `models` first, then what the host registered, then `models/` in COMFYUI_PATH. Projects: those in
+    DEEPSOUND_PROJECTS (parted as PATH is), and the working folder, where the original programs keep theirs. Own cache:
+    DEEPSOUND_HOME, else `deepsound` in the platform's cache folder. HF_HUB_CACHE, HF_HOME and TORCH_HOME are honoured.
+    """
+    folders = [*map(Path, models), *_registered_folders]
+    if comfyui := os.environ.get("COMFYUI_PATH"):
+        folders.append(Path(comfyui).expanduser() / "models")
+    projects = [Path(part).expanduser() for part in os.environ.get("DEEPSOUND_PROJECTS", "").split(os.pathsep) if part]
+    return Places(
+        explicit={id: Path(path) for id, path in (explicit or {}).items()},
+        model_folders=tuple(dict.fromkeys(folders)),
+        categories=_registered_categories,
+        projects=(*projects, Path.cwd()),
+        cache=own_cache(),
+        hub_cache=_hub_cache(),
+        torch_hub=_folder("TORCH_HOME", _cache_root() / "torch") / "hub",
+    )
+
+
+def own_cache() -> Path:
+    """DEEPSOUND_HOME, else `deepsound` in the platform's cache folder; it need not exist."""
+    return _folder("DEEPSOUND_HOME", _platform_cache() / "deepsound")
+
+
+def _hub_cache() -> Path:
+    home = _folder("HF_HOME", _cache_root() / "huggingface")
+    return _folder("HF_HUB_CACHE", _folder("HUGGINGFACE_HUB_CACHE", home / "hub"))
+
+
+def _cache_root() -> Path:
+    return _folder("XDG_CACHE_HOME", Path.home() / ".cache")
+
+
+def _platform_cache() -> Path:
+    if sys.platform == "win32":
+        return _folder("LOCALAPPDATA", Path.home() / "AppData" / "Local")
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches"
+    return _cache_root()
+
+
+def _folder(variable: str, otherwise: Path) -> Path:
+    value = os.environ.get(variable)
+    return Path(os.path.expandvars(value)).expanduser() if value else otherwise
