@@ -24,7 +24,7 @@ from deepsound.media.clip import Clip
 from deepsound.media.files import check_output_path, output_error
 from deepsound.media.mux import mux
 from deepsound.media.wav import write_wav
-from deepsound.pipeline import Outcome
+from deepsound.outcome import Outcome
 from deepsound.runtime.progress import Progress
 from deepsound.types import Audio, Loudness
 

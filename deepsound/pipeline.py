@@ -7,102 +7,29 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeVar, get_args
+from typing import TypeVar, get_args
 
 from deepsound import engines, silence
 from deepsound.errors import InputError
 from deepsound.media.clip import Clip
+from deepsound.outcome import Choice, Choices, Fallback, Mode, Outcome, Step, Undecided, WeightsFile
+from deepsound.outputs import OutputStaging, Result
 from deepsound.runtime.execution import Execution
 from deepsound.runtime.progress import Progress
 from deepsound.types import (
     Audio,
     GenerationRequest,
     Judgement,
-    Plan,
     Preferences,
     Silence,
     Stems,
     Verdict,
 )
 
-if TYPE_CHECKING:
-    from deepsound.outputs import Result
-
 T = TypeVar("T")
-Mode = Literal["s3", "s4"]
-Fallback = Literal["rm", "rep", "neg"]
-# What an undecided verdict counts as; "no" keeps the coarse audio, the safe branch.
-Undecided = Literal["no", "yes"]
 
 # What the original project asks the generator to avoid when it generates again.
 NEG_PROMPT = "human voice"
-
-
-@dataclass(frozen=True)
-class Choice:
-    """An engine by name and, where `auto` chose it, why."""
-
-    name: str
-    why: str = ""
-
-
-@dataclass(frozen=True)
-class Choices:
-    """The three engines of a run."""
-
-    generator: Choice
-    reasoner: Choice
-    separator: Choice
-
-
-@dataclass(frozen=True)
-class Step:
-    """A step that was taken: its name, how long it took and what came of it."""
-
-    name: str
-    seconds: float
-    note: str
-
-
-@dataclass(frozen=True)
-class WeightsFile:
-    """A file that an engine's networks were read from, and what it was for."""
-
-    engine: str
-    role: str
-    path: Path
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """Everything one run thought and made, in memory; what a step not taken would have made is None.
-
-    `final` is None when the fallback `rm` dropped the sound; `final_from` says which sound became final: coarse,
-    background, regenerated or removed.
-    """
-
-    choices: Choices
-    request: GenerationRequest
-    mode: Mode
-    fallback: Fallback
-    plan: Plan
-    coarse: Audio
-    judgement: Judgement
-    undecided: Undecided = "no"
-    stems: Stems | None = None
-    silence: Silence | None = None
-    regenerated: Audio | None = None
-    final: Audio | None = None
-    final_from: str = ""
-    steps: tuple[Step, ...] = ()
-    weights: tuple[WeightsFile, ...] = ()
-
-    @property
-    def is_voice_over(self) -> bool:
-        """What the verdict means; one that is undecided takes the branch that was chosen for it."""
-        if self.judgement.verdict is Verdict.UNDECIDED:
-            return self.undecided == "yes"
-        return self.judgement.verdict is Verdict.YES
 
 
 class Pipeline:
@@ -148,8 +75,6 @@ class Pipeline:
         generator's (None: its own); `target_lufs` changes the final sound's loudness, which is otherwise only
         measured. Raises a DeepSoundError that says what to do.
         """
-        from deepsound.outputs import OutputStaging
-
         clip = Clip.open(video, start_s=start_s, duration_s=duration_s)
         request = GenerationRequest(prompt, negative_prompt, seed, steps=steps, guidance=guidance)
         with OutputStaging(clip, Path(output_dir), write_video) as workplace:

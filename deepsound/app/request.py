@@ -8,7 +8,7 @@ from typing import Any, cast, get_args
 
 from deepsound import engines
 from deepsound.errors import InputError
-from deepsound.pipeline import Fallback, Mode
+from deepsound.outcome import Fallback, Mode
 
 AUTO = "auto"
 MOST_WORDS = 2000

@@ -1,0 +1,81 @@
+"""The outcome of a run in memory: the engines chosen, the steps taken, the sounds made, the weights read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from deepsound.types import Audio, GenerationRequest, Judgement, Plan, Silence, Stems, Verdict
+
+Mode = Literal["s3", "s4"]
+Fallback = Literal["rm", "rep", "neg"]
+# What an undecided verdict counts as; "no" keeps the coarse audio, the safe branch.
+Undecided = Literal["no", "yes"]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """An engine by name and, where `auto` chose it, why."""
+
+    name: str
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class Choices:
+    """The three engines of a run."""
+
+    generator: Choice
+    reasoner: Choice
+    separator: Choice
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step that was taken: its name, how long it took and what came of it."""
+
+    name: str
+    seconds: float
+    note: str
+
+
+@dataclass(frozen=True)
+class WeightsFile:
+    """A file that an engine's networks were read from, and what it was for."""
+
+    engine: str
+    role: str
+    path: Path
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Everything one run decided and made, in memory; what a step not taken would have made is None.
+
+    `final` is None when the fallback `rm` dropped the sound; `final_from` says which sound became final: coarse,
+    background, regenerated or removed.
+    """
+
+    choices: Choices
+    request: GenerationRequest
+    mode: Mode
+    fallback: Fallback
+    plan: Plan
+    coarse: Audio
+    judgement: Judgement
+    undecided: Undecided = "no"
+    stems: Stems | None = None
+    silence: Silence | None = None
+    regenerated: Audio | None = None
+    final: Audio | None = None
+    final_from: str = ""
+    steps: tuple[Step, ...] = ()
+    weights: tuple[WeightsFile, ...] = ()
+
+    @property
+    def is_voice_over(self) -> bool:
+        """What the verdict means; one that is undecided takes the branch that was chosen for it."""
+        if self.judgement.verdict is Verdict.UNDECIDED:
+            return self.undecided == "yes"
+        return self.judgement.verdict is Verdict.YES
