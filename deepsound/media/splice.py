@@ -1,0 +1,56 @@
+"""Joining sounds of equal length: one inside given spans, another outside them, without clicks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from deepsound.errors import InputError
+from deepsound.types import Audio, Span
+
+if TYPE_CHECKING:
+    import torch
+
+RAMP_S = 0.02
+
+
+def splice(outside: Audio, inside: Audio, spans: Sequence[Span], ramp_s: float = RAMP_S) -> Audio:
+    """`outside` bit for bit outside `spans`, `inside` within them, with equal-gain ramps inside the spans' edges.
+
+    Equal gain, since both are versions of one sound (correlated): their sum keeps the level. At the very start and
+    end of the sound there is no ramp. Raises InputError where rate, channels or length differ.
+    """
+    import torch
+
+    _require_alike(outside, inside)
+    joined = outside.waveform.clone()
+    for first, last in sample_ranges(spans, outside):
+        gain = _ramp(first, last, outside, ramp_s)
+        old, new = outside.waveform[:, first:last], inside.waveform[:, first:last]
+        joined[:, first:last] = torch.where(gain >= 1.0, new, old + gain * (new - old))
+    return Audio(joined, outside.sample_rate)
+
+
+def sample_ranges(spans: Sequence[Span], audio: Audio) -> list[tuple[int, int]]:
+    """First and past-the-last sample of each span that has any sample within the sound."""
+    ranges = [(round(span.start_s * audio.sample_rate), round(span.end_s * audio.sample_rate)) for span in spans]
+    cut = [(max(first, 0), min(last, audio.samples)) for first, last in ranges]
+    return [(first, last) for first, last in cut if last > first]
+
+
+def _ramp(first: int, last: int, audio: Audio, ramp_s: float) -> torch.Tensor:
+    """Gain of the sound inside, float32 [last - first], 0 just outside an edge that is not the sound's own."""
+    import torch
+
+    ramp = min(max(round(ramp_s * audio.sample_rate), 1), max((last - first) // 2, 1))
+    at = torch.arange(first, last, dtype=torch.float32)
+    rise = torch.ones_like(at) if first == 0 else (at - first + 1) / (ramp + 1)
+    fall = torch.ones_like(at) if last == audio.samples else (last - at) / (ramp + 1)
+    return torch.minimum(rise, fall).clamp(0.0, 1.0)
+
+
+def _require_alike(outside: Audio, inside: Audio) -> None:
+    shapes = [(each.sample_rate, *each.waveform.shape) for each in (outside, inside)]
+    if shapes[0] != shapes[1]:
+        told = " and ".join(f"{rate} Hz, {channels} channels, {samples} samples" for rate, channels, samples in shapes)
+        raise InputError(f"Only sounds of one form can be spliced; these have {told}.")
