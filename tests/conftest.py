@@ -12,6 +12,9 @@ import numpy as np
 import pytest
 
 from deepsound.types import Audio
+from tests.material import astronaut, mixed, sounds, speech, storm
+
+__all__ = ["astronaut", "mixed", "sounds", "speech", "storm"]
 
 TORNADO = Path(__file__).parents[2] / "shared" / "data" / "vggsound_tornado_1QBsc_IXg8U_000750.mp4"
 CODECS = {

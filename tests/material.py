@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -59,3 +59,18 @@ def mixed() -> Callable[[Audio, Audio, float], Audio]:
         return Audio.from_numpy(out, background.sample_rate)
 
     return mix
+
+
+@pytest.fixture
+def sounds() -> Callable[..., Path]:
+    """sounds(folder, names, seconds=1.0, seed=0): one WAV of noise for each name, 16000 Hz, each another noise."""
+    from deepsound.media.wav import write_wav
+
+    def make(folder: Path, names: Iterable[str], seconds: float = 1.0, seed: int = 0) -> Path:
+        folder.mkdir(parents=True, exist_ok=True)
+        for number, name in enumerate(names):
+            samples = np.random.default_rng([seed, number]).normal(scale=0.1, size=(1, round(seconds * 16000)))
+            write_wav(Audio.from_numpy(samples, 16000), folder / f"{name}.wav")
+        return folder
+
+    return make

@@ -14,10 +14,7 @@ from deepsound.media.audio import decode_audio
 from deepsound.models.roformer.config import BSRoformerConfig, MelBandRoformerConfig
 from deepsound.runtime.model_cache import model_cache
 from deepsound.types import Audio
-from tests.material import mixed, speech, storm
 from tests.separate.small import SMALL, SMALL_MEL, write
-
-__all__ = ["mixed", "speech", "storm"]
 
 PUBLISHED = [
     ("bs_roformer", "bs_roformer/ep_317", SMALL),

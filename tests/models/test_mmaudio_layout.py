@@ -15,7 +15,7 @@ from safetensors.torch import load, save
 from deepsound.models.mmaudio import convolution, linear
 from deepsound.models.mmaudio.attention import HeadProjection
 from deepsound.models.mmaudio.config import FlowConfig
-from deepsound.models.mmaudio.convolution import Conv
+from deepsound.models.mmaudio.convolution import ChannelLastConv1d
 from deepsound.models.mmaudio.lengths import SequenceLengths
 from deepsound.models.mmaudio.linear import Linear
 from deepsound.models.mmaudio.mlp import GatedConvMlp, GatedMlp
@@ -123,7 +123,7 @@ def test_published_rows_of_queries_keys_and_values_are_interleaved() -> None:
 @pytest.mark.parametrize("bias", [False, True])
 @pytest.mark.parametrize("length", [1, 2, 3, 5, 8, 33, 130])
 def test_outputs_in_pairs_are_those_of_a_convolution(length: int, bias: bool) -> None:
-    conv, sequence = Conv(12, 7, 3, bias=bias), normal(2, length, 12)
+    conv, sequence = ChannelLastConv1d(12, 7, 3, bias=bias), normal(2, length, 12)
     assert conv.pairs(sequence)
     expected = torch.nn.functional.conv1d(sequence.transpose(1, 2), conv.weight, conv.bias, padding=1).transpose(1, 2)
     assert_close(conv(sequence), expected)
@@ -166,7 +166,7 @@ def test_a_cpus_ways_and_the_plain_ones_give_the_same_velocity(monkeypatch: pyte
 
 
 def test_plain_ways_are_taken_with_gradients_and_in_half_precision() -> None:
-    conv = Conv(4, 4, 3)
+    conv = ChannelLastConv1d(4, 4, 3)
     assert not conv.pairs(normal(1, 5, 4).bfloat16())
     with torch.enable_grad():
         assert not conv.pairs(normal(1, 5, 4))
@@ -175,7 +175,7 @@ def test_plain_ways_are_taken_with_gradients_and_in_half_precision() -> None:
 
 
 def test_changed_weights_are_noticed() -> None:
-    conv, sequence = Conv(12, 7, 3), normal(1, 9, 12)
+    conv, sequence = ChannelLastConv1d(12, 7, 3), normal(1, 9, 12)
     before = conv(sequence)
     conv.weight.mul_(2.0)
     conv.bias.mul_(2.0)

@@ -6,7 +6,7 @@ import torch
 from deepsound.errors import EngineError
 from deepsound.runtime.feature_cache import features
 from deepsound.runtime.model_cache import model_cache
-from tests.nodes.test_cards import judge
+from tests.nodes.test_nodes import judge
 from tests.reason.videollama2 import tiny
 
 SCRIPT = (
