@@ -89,12 +89,12 @@ def test_execute_takes_exactly_the_inputs(nodes, node_id):
 
 
 def test_keywords_an_old_core_does_not_know_are_dropped(pack, nodes):
-    from deepsound_pack_under_test.nodes.schema import known
+    from deepsound_pack_under_test.nodes.schema import supported_kwargs
 
     def old_schema(node_id, display_name):
         return node_id, display_name
 
-    kept = known(old_schema, node_id="A", display_name="B", search_aliases=["c"])
+    kept = supported_kwargs(old_schema, node_id="A", display_name="B", search_aliases=["c"])
     assert kept == {"node_id": "A", "display_name": "B"}
 
 
