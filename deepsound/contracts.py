@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from deepsound.errors import EngineError
+from deepsound.runtime.paths import exists
 from deepsound.types import Audio, ChainOfThought, Judgement, Plan, Span, Stems, Verdict
 
 # More is a waveform that lies on its side: [samples, channels].
@@ -96,7 +97,7 @@ def require_files(files: object, who: str) -> dict[str, Path]:
     for role, path in files.items():
         _require(role, str, "files()", who)
         _require(path, (str, Path), "files()", who)
-        if not Path(path).exists():
+        if not exists(path):
             raise EngineError(f"{who} names {path} in files(), which does not exist.")
     return {role: Path(path) for role, path in files.items()}
 

@@ -25,6 +25,7 @@ from deepsound.media.files import check_output_path, output_error
 from deepsound.media.mux import mux
 from deepsound.media.wav import write_wav
 from deepsound.outcome import Outcome
+from deepsound.runtime.paths import expand, is_dir, is_file, is_same_file
 from deepsound.runtime.progress import Progress
 from deepsound.types import Audio, Loudness
 
@@ -98,14 +99,14 @@ class OutputStaging:
 
     def __init__(self, clip: Clip, output_dir: Path, write_video: bool) -> None:
         self._clip = clip
-        self._output_dir = output_dir.expanduser()
+        self._output_dir = expand(output_dir, OutputError)
         self._write_video = write_video
         self._stem = clip.path.stem
         self._began = time.perf_counter()
 
     def __enter__(self) -> OutputStaging:
         target = self._output_dir / f"{self._stem}.mp4"
-        if target.exists() and target.samefile(self._clip.path):
+        if is_same_file(target, self._clip.path, OutputError):
             raise InputError(f"The finished video would replace its own input {target}; choose another output folder.")
         if "\0" in str(self._output_dir):
             raise OutputError(f"The output folder {str(self._output_dir)!r} has a null byte in it; choose another one.")
@@ -247,7 +248,7 @@ def _described_weights(outcome: Outcome, progress: Progress) -> list[dict[str, A
             "sha256": sha256_of(file, progress),
         }
         for used in outcome.weights
-        for file in (sorted(filter(Path.is_file, used.path.rglob("*"))) if used.path.is_dir() else [used.path])
+        for file in (sorted(filter(is_file, used.path.rglob("*"))) if is_dir(used.path) else [used.path])
     ]
 
 

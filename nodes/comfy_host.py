@@ -12,6 +12,7 @@ from typing import Any
 
 from deepsound.errors import InputError
 from deepsound.runtime.execution import Execution
+from deepsound.runtime.paths import is_dir, is_file
 from deepsound.runtime.progress import Progress
 
 from .node_progress import BAR_STEPS, NodeListener
@@ -38,7 +39,7 @@ def input_videos() -> list[str]:
     import folder_paths
 
     folder = Path(folder_paths.get_input_directory())
-    files = [entry.name for entry in folder.iterdir() if entry.is_file()] if folder.is_dir() else []
+    files = [entry.name for entry in folder.iterdir() if is_file(entry)] if is_dir(folder) else []
     return sorted(folder_paths.filter_files_content_types(files, ["video"]))
 
 
@@ -237,8 +238,8 @@ def _confined(folder: Path, relative: str) -> Path:
 
 def _is_file(path: Path) -> bool:
     try:
-        return path.is_file()
-    except OSError:
+        return is_file(path)
+    except InputError:
         # A name longer than the file system allows.
         return False
 

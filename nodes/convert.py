@@ -10,6 +10,7 @@ from weakref import WeakKeyDictionary
 from comfy_api.latest import InputImpl
 
 from deepsound.errors import InputError
+from deepsound.runtime.paths import exists
 from deepsound.runtime.progress import Progress
 from deepsound.types import Audio
 
@@ -163,7 +164,7 @@ def _file_of(video: Any, progress: Progress) -> Path:
         return Path(source)
     content = source.getvalue()
     path = comfy_host.temp_path(".video", hashlib.sha256(content).hexdigest()[:16])
-    if not path.exists():
+    if not exists(path):
         from deepsound.media.files import atomic_write
 
         with atomic_write(path) as partial:

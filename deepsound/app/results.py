@@ -11,6 +11,7 @@ from deepsound.app.storage import RESULTS, STEM
 from deepsound.media.files import atomic_write
 from deepsound.media.wav import write_wav
 from deepsound.outputs import Result
+from deepsound.runtime.paths import is_file
 
 _SOUNDS = (
     ("step1.wav", "Coarse", "as it was generated"),
@@ -47,7 +48,7 @@ def without_folders(record: dict[str, Any]) -> dict[str, Any]:
 
 def results_html(run_id: str, folder: Path) -> str:
     """The players and the links for what a run left in its folder."""
-    here = {name for name in RESULTS if (folder / name).is_file()}
+    here = {name for name in RESULTS if is_file(folder / name)}
     video = f"{STEM}.mp4"
     shown = (
         f'<video class="ds-video" controls playsinline preload="auto" src="{_address(run_id, video)}"></video>'

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from deepsound.errors import InputError, OutputError
 from deepsound.media.files import output_error
+from deepsound.runtime.paths import expand, is_dir, is_file, is_symlink
 
 STEM = "deepsound"
 # What a run leaves, and what of it may be asked for; the suffix decides how it is served.
@@ -40,7 +41,7 @@ class AppFolder:
         self.max_upload_bytes = max_upload_bytes
         self._is_temporary = root is None
         try:
-            made = Path(tempfile.mkdtemp(prefix="deepsound-app-")) if root is None else root.expanduser()
+            made = Path(tempfile.mkdtemp(prefix="deepsound-app-")) if root is None else expand(root)
             made.mkdir(parents=True, exist_ok=True)
             self.root = made.resolve()
             self.uploads, self.runs, self.scratch = (self.root / name for name in ("uploads", "runs", "scratch"))
@@ -83,8 +84,8 @@ class AppFolder:
         try:
             path = Path(given)
             real = path.resolve(strict=True)
-            inside = path.is_absolute() and real.parent == self.uploads and real.is_file() and not path.is_symlink()
-        except (OSError, RuntimeError, ValueError):
+            inside = path.is_absolute() and real.parent == self.uploads and is_file(real) and not is_symlink(path)
+        except (OSError, RuntimeError, ValueError, InputError):
             return None
         return real if inside else None
 
@@ -114,7 +115,7 @@ class AppFolder:
         if not _ID.fullmatch(run_id) or name not in RESULTS:
             return None
         path = self.runs / run_id / name
-        return path if path.is_file() and not path.is_symlink() else None
+        return path if is_file(path) and not is_symlink(path) else None
 
 
 def _take_in(upload: Path, source: Path) -> None:
@@ -136,7 +137,7 @@ def _keep_newest(paths: Iterable[Path], count: int) -> None:
             return 0.0
 
     for path in sorted(paths, key=age, reverse=True)[count:]:
-        if path.is_dir() and not path.is_symlink():
+        if is_dir(path) and not is_symlink(path):
             shutil.rmtree(path, ignore_errors=True)
         else:
             path.unlink(missing_ok=True)

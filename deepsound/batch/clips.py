@@ -14,6 +14,7 @@ from pathlib import Path, PurePath
 from typing import Any, Protocol
 
 from deepsound.errors import InputError
+from deepsound.runtime.paths import exists, expand, is_dir
 
 VIDEO_SUFFIXES = frozenset(
     {
@@ -122,12 +123,12 @@ def open_source(path: Path | str, output_dir: Path | str) -> Source:
     from deepsound.batch.folder import Folder
     from deepsound.batch.table import Table
 
-    path, output_dir = Path(path).expanduser().absolute(), Path(output_dir).expanduser().absolute()
-    if path.is_dir():
+    path, output_dir = expand(path).absolute(), expand(output_dir).absolute()
+    if is_dir(path):
         if path.resolve() == output_dir.resolve():
             raise InputError(f"{path} would hold both the clips and the results; choose another output folder.")
         return Folder(path, output_dir)
-    if not path.exists():
+    if not exists(path):
         raise InputError(f"There is no folder or table {path}.")
     if path.suffix.lower() not in (".csv", ".tsv"):
         raise InputError(f"{path} is neither a folder nor a .csv or .tsv file; one video is done by `deepsound run`.")

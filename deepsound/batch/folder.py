@@ -12,6 +12,7 @@ from pathlib import Path, PurePath
 from typing import NamedTuple
 
 from deepsound.batch.clips import VIDEO_SUFFIXES, Job, Skipped, apart, stem_key
+from deepsound.runtime.paths import is_dir_entry
 
 # Names kept at once: a folder of 200,000 is read thirteen times over its whole batch, two megabytes of names each.
 NAMES_AT_ONCE = 16384
@@ -47,7 +48,7 @@ class Folder:
                 for entry in found:
                     if entry.name.startswith("."):
                         continue
-                    if not entry.is_dir(follow_symlinks=False):
+                    if not is_dir_entry(entry):
                         count += _is_video(entry.name)
                     elif not self._is_output(Path(entry.path)):
                         waiting.append(Path(entry.path))
@@ -82,7 +83,7 @@ def _in_order(folder: Path) -> Iterator[_Name]:
     while True:
         with os.scandir(folder) as found:
             names = (
-                _Name(stem_key(_stem(entry.name)), entry.name, entry.is_dir(follow_symlinks=False))
+                _Name(stem_key(_stem(entry.name)), entry.name, is_dir_entry(entry))
                 for entry in found
                 if not entry.name.startswith(".")
             )

@@ -16,6 +16,7 @@ from deepsound import __version__
 from deepsound.batch.clips import Job
 from deepsound.errors import OutputError
 from deepsound.media.files import atomic_write, output_error
+from deepsound.runtime.paths import is_dir_entry
 
 SUFFIX = ".batch.json"
 _LEFTOVER_AGE_S = 24 * 3600
@@ -94,7 +95,7 @@ def clear_leftovers(output_dir: Path) -> int:
     while waiting:
         with contextlib.suppress(OSError), os.scandir(waiting.pop()) as found:
             for entry in found:
-                if not entry.is_dir(follow_symlinks=False):
+                if not is_dir_entry(entry):
                     continue
                 if not entry.name.startswith("."):
                     waiting.append(Path(entry.path))

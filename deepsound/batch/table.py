@@ -14,6 +14,7 @@ from typing import Any
 
 from deepsound.batch.clips import Job, Skipped, apart, stem_key
 from deepsound.errors import InputError
+from deepsound.runtime.paths import expand
 
 # Columns beside `video`: the argument of Pipeline.run each stands for, and how it is read.
 _COLUMNS: dict[str, tuple[str, Callable[[str], Any]]] = {
@@ -80,7 +81,7 @@ class Table:
         video = row.pop("video", "")
         if not Path(video).stem or "\0" in video:
             raise ValueError("it names no video")
-        return Job(0, f"line {line}: {video}", self.path.parent / Path(video).expanduser(), told=dict(_told(row)))
+        return Job(0, f"line {line}: {video}", self.path.parent / expand(video), told=dict(_told(row)))
 
     def _shared_stems(self) -> frozenset[int]:
         """Numbers of the stems that several rows have; eight bytes a row, so that a million rows are no burden."""

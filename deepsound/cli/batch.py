@@ -10,6 +10,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from deepsound.runtime.paths import expand
+
 if TYPE_CHECKING:
     from deepsound.batch.run import Workers
     from deepsound.batch.settings import Settings
@@ -75,9 +77,9 @@ def run(options: argparse.Namespace) -> int:
         pipeline_arguments(options),
         run_arguments(options),
         options.pictures,
-        tuple(Path(folder).expanduser().absolute() for folder in options.models),
+        tuple(expand(folder).absolute() for folder in options.models),
     )
-    output_dir = Path(options.output_dir).expanduser()
+    output_dir = expand(options.output_dir)
     source, shard = open_source(options.source, output_dir), Shard.parse(options.shard)
     # Ray has a handler of its own for SIGTERM, so ours comes after it.
     with (

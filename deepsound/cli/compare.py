@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from deepsound.runtime.paths import expand
+
 if TYPE_CHECKING:
     from deepsound.compare.record import Recorded
     from deepsound.runtime.progress import Progress
@@ -80,10 +82,10 @@ def _runs(options: argparse.Namespace, progress: Progress) -> Iterator[tuple[Rec
             "deepsound compare outputs, or: deepsound compare --coarse a.wav --final b.wav"
         )
     if options.result is None:
-        yield _named_files(options, progress), Path(options.out or ".").expanduser()
+        yield _named_files(options, progress), expand(options.out or ".")
         return
     for path in records_in(options.result):
-        yield read_record(path, progress), Path(options.out).expanduser() if options.out else path.parent
+        yield read_record(path, progress), expand(options.out) if options.out else path.parent
 
 
 def _named_files(options: argparse.Namespace, progress: Progress) -> Recorded:

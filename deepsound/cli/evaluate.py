@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from deepsound.runtime.paths import expand
+
 if TYPE_CHECKING:
     from deepsound.evaluate.report import Report
     from deepsound.runtime.progress import Progress
@@ -109,7 +111,7 @@ def _evaluate(options: argparse.Namespace) -> int:
 
     with cancel_on_signal() as token, _progress(options.quiet, token.check) as progress:
         report = _report(options, progress)
-    paths = write_report(report, Path(options.out).expanduser()) if options.out else ()
+    paths = write_report(report, expand(options.out)) if options.out else ()
     if options.json:
         print(json.dumps(report.to_json(), indent=1, ensure_ascii=False))
     elif not options.quiet:
@@ -131,7 +133,7 @@ def _report(options: argparse.Namespace, progress: Progress) -> Report:
         options.also_before,
     )
     sets = find_sets(
-        [Path(folder).expanduser() for folder in options.predicted],
+        [expand(folder) for folder in options.predicted],
         _path(options.gt),
         options.gt_name,
         _path(options.before),
@@ -168,4 +170,4 @@ def _progress(quiet: bool, check: Callable[[], None]) -> Iterator[Progress]:
 
 
 def _path(text: str | None) -> Path | None:
-    return Path(text).expanduser() if text else None
+    return expand(text) if text else None

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deepsound.errors import EngineError, InputError
+from deepsound.runtime.paths import exists, expand
 
 if TYPE_CHECKING:
     from deepsound.weights.catalogue import Weights
@@ -211,7 +212,7 @@ def convert_one(options: argparse.Namespace) -> int:
     from deepsound.weights.locate import SUFFIXES, require
 
     source = Path(options.source)
-    if not source.exists():
+    if not exists(source):
         if source.suffix in SUFFIXES:
             raise InputError(f"There is no file {source}; name a checkpoint, or an id from `deepsound models list`.")
         source = require(weights(options.source), _places(options))
@@ -248,7 +249,7 @@ def _entries(names: list[str]) -> tuple[Weights, ...]:
 def _places(options: argparse.Namespace) -> Places:
     from deepsound.weights.search_paths import default_places
 
-    return default_places(models=[Path(folder).expanduser() for folder in options.models])
+    return default_places(models=[expand(folder) for folder in options.models])
 
 
 def _text(path: Path | None) -> str | None:

@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from deepsound.cli.models import size_text
+from deepsound.runtime.paths import is_dir
 from deepsound.weights.catalogue import Weights, needed_by
 from deepsound.weights.locate import target
 from deepsound.weights.memory_estimate import BYTES, footprint
@@ -115,7 +116,7 @@ def show_where(
         ("hub cache", [places.hub_cache]),
     ):
         for folder in folders:
-            console.print(f"  {what:<10} {escape(str(folder))}" + ("" if folder.is_dir() else " [dim](not there)[/]"))
+            console.print(f"  {what:<10} {escape(str(folder))}" + ("" if is_dir(folder) else " [dim](not there)[/]"))
 
 
 def show_checked(checked: Sequence[Checked]) -> None:

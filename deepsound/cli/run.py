@@ -17,6 +17,7 @@ from deepsound.errors import InputError
 from deepsound.pictures import draw_pictures
 from deepsound.pipeline import Pipeline
 from deepsound.runtime.execution import Execution
+from deepsound.runtime.paths import expand
 from deepsound.runtime.progress import CancelToken, Progress
 from deepsound.types import Preferences
 
@@ -92,14 +93,14 @@ def _model_folders(options: argparse.Namespace) -> dict[str, Path]:
     """The original's two folders by catalogue id: the planner is the cot model, the judge the one that was named."""
     judge = JUDGES.get(engines.ALIASES.get(("reasoner", options.reasoner), options.reasoner))
     named = {PLANNER: options.step0_model_dir, judge: options.step2_model_dir}
-    return {name: Path(folder).expanduser() for name, folder in named.items() if name and folder}
+    return {name: expand(folder) for name, folder in named.items() if name and folder}
 
 
 def _named_path(text: str) -> tuple[str, Path]:
     name, equals, path = text.partition("=")
     if not (name and equals and path):
         raise InputError(f"--weights {text!r} is not of the form ID=PATH; `deepsound models list` shows the ids.")
-    return name, Path(path).expanduser()
+    return name, expand(path)
 
 
 def _mention_unused_folders(options: argparse.Namespace, display: Display) -> None:

@@ -18,6 +18,7 @@ from deepsound.comfy.scheduler import Rotation, Task
 from deepsound.comfy.server import DEFAULT_SERVER, OnProgress, Server, ServerError
 from deepsound.comfy.workflow import Input, Workflow
 from deepsound.errors import DeepSoundError, InputError
+from deepsound.runtime.paths import expand, is_dir, is_file, is_same_file
 from deepsound.runtime.progress import Progress
 
 SUFFIX = ".submit.json"
@@ -90,10 +91,8 @@ def submit(
     clear. Files are named after the clip. What is done already is passed over; a clip a server cannot do goes to
     another. Raises InputError before anything is sent, Cancelled within a second of being asked.
     """
-    submission = Submission.prepare(
-        workflow, inputs or {}, Path(output_dir).expanduser(), video_input, watcher, progress.check
-    )
-    source = _source(Path(video).expanduser(), submission.output_dir)
+    submission = Submission.prepare(workflow, inputs or {}, expand(output_dir), video_input, watcher, progress.check)
+    source = _source(expand(video), submission.output_dir)
     servers = list(dict.fromkeys(Server(url).url for url in servers))
     return asyncio.run(_watched(submission.run(source, servers), progress.check))
 
@@ -216,11 +215,11 @@ class _OneClip:
 
 
 def _source(video: Path, output_dir: Path) -> Source:
-    if video.is_dir() or video.suffix.lower() in (".csv", ".tsv"):
+    if is_dir(video) or video.suffix.lower() in (".csv", ".tsv"):
         return open_source(video, output_dir)
-    if not video.is_file():
+    if not is_file(video):
         raise InputError(f"There is no video, folder or table {video}.")
-    if output_dir.exists() and output_dir.samefile(video.parent):
+    if is_same_file(output_dir, video.parent):
         raise InputError(f"What comes back for {video.name} could replace it; choose another output folder.")
     return _OneClip(video)
 

@@ -11,6 +11,7 @@ from deepsound.compare.spans import spans_of
 from deepsound.errors import InputError, MediaError
 from deepsound.media.audio import decode_audio
 from deepsound.media.clip import Clip
+from deepsound.runtime.paths import expand, is_file
 from deepsound.runtime.progress import Progress
 from deepsound.types import Audio, Span
 
@@ -29,8 +30,8 @@ class Recorded:
 
 def records_in(path: Path | str) -> list[Path]:
     """The result records that `path` is, or holds directly, sorted. Raises InputError when there is none."""
-    place = Path(path).expanduser()
-    found = [place] if place.name.endswith(SUFFIX) and place.is_file() else sorted(place.glob(f"*{SUFFIX}"))
+    place = expand(path)
+    found = [place] if place.name.endswith(SUFFIX) and is_file(place) else sorted(place.glob(f"*{SUFFIX}"))
     if not found:
         raise InputError(
             f"{place} holds no <name>{SUFFIX}; give the output folder of `deepsound run`, or name the "
@@ -100,8 +101,8 @@ def _file(path: Path, record: dict[str, Any], key: str) -> Path | None:
     if not isinstance(named, str) or not named or "\0" in named:
         raise InputError(f"{path}: {key} is {named!r}, which is no file name; run the video again.")
     beside = path.parent / Path(named).name
-    file = beside if beside.is_file() else Path(named)
-    if not file.is_file():
+    file = beside if is_file(beside) else Path(named)
+    if not is_file(file):
         raise MediaError(
             f"{path} speaks of {named}, and it is neither there nor beside the record; run the video again."
         )

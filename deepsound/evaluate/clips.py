@@ -11,6 +11,7 @@ from typing import Any
 
 from deepsound.errors import InputError
 from deepsound.evaluate.pairing import clean_name
+from deepsound.runtime.paths import exists, is_dir, is_file
 
 SOUNDS = frozenset({".wav", ".flac", ".mp3", ".m4a", ".aac", ".ogg", ".opus", ".aif", ".aiff", ".caf", ".w64", ".wma"})
 VIDEOS = frozenset({".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v", ".ts", ".mpg", ".mpeg", ".flv", ".wmv", ".mxf"})
@@ -82,9 +83,9 @@ def find_clips(place: Path, clean_names: bool = False) -> Found:
     A sound beside a video of the same name is that video's sound. A `<stem>.result.json` says that its files are a
     run's: the final sound is scored, step 1's is what was before. Raises InputError for a place that is not there.
     """
-    if not place.exists():
+    if not exists(place):
         raise InputError(f"{place} does not exist; give a folder of sounds or videos.")
-    files = sorted(_visible(place)) if place.is_dir() else [place]
+    files = sorted(_visible(place)) if is_dir(place) else [place]
     search = _Search(clean_names)
     rest = _take_runs(files, search)
     media = [file for file in rest if file.suffix.lower() in SOUNDS | VIDEOS]
@@ -132,7 +133,7 @@ def _visible(folder: Path) -> list[Path]:
     return [
         file
         for file in folder.rglob("*")
-        if file.is_file() and not any(part.startswith(".") for part in file.relative_to(folder).parts)
+        if is_file(file) and not any(part.startswith(".") for part in file.relative_to(folder).parts)
     ]
 
 
@@ -166,7 +167,7 @@ def _add_run(search: _Search, stem: str, record: Path, content: Mapping[str, Any
         search.problems.append(Problem(record, said))
         return
     given = Path(str(content.get("video_input") or ""))
-    video = own.get(".mp4") or (given if given.is_file() else None)
+    video = own.get(".mp4") or (given if is_file(given) else None)
     search.add(ClipFiles(stem, final, video, own.get(".step1.wav"), _group_of(content)))
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from deepsound.errors import MediaError, OutputError
 from deepsound.media.files import atomic_write
 from deepsound.runtime.feature_cache import digest_of
+from deepsound.runtime.paths import is_file
 
 if TYPE_CHECKING:
     import numpy as np
@@ -75,7 +76,7 @@ class FeatureStore:
         return str(known[2])
 
     def __contains__(self, key: Key) -> bool:
-        return key in self._unwritten or self._path(key).is_file()
+        return key in self._unwritten or is_file(self._path(key))
 
     def get(self, key: Key) -> dict[str, np.ndarray] | None:
         """The tensors of `key`; None where there are none, or where their file is damaged."""
@@ -86,7 +87,7 @@ class FeatureStore:
             return self._unwritten[key]
         path = self._path(key)
         try:
-            return load_file(path) if path.is_file() else None
+            return load_file(path) if is_file(path) else None
         except (SafetensorError, OSError, ValueError):
             with suppress(OSError):
                 path.unlink()

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deepsound.errors import InputError, MediaError
+from deepsound.runtime.paths import is_dir, is_file
 from deepsound.runtime.progress import Progress
 
 if TYPE_CHECKING:
@@ -67,14 +68,14 @@ def check_input_path(path: Path | str) -> Path:
         raise InputError(f"{str(path)!r} is not a file name; give the path of a video or sound file.")
     file = Path(path).absolute()
     try:
-        if file.is_dir():
+        if is_dir(file, MediaError):
             raise MediaError(f"{file} is a folder; give the path of a video or sound file.")
         size = file.stat().st_size
     except (FileNotFoundError, NotADirectoryError):
         raise MediaError(f"{file} does not exist; check the path.") from None
     except OSError as error:
         raise MediaError(f"{file} cannot be read ({error.strerror}); check the path and its permissions.") from error
-    if not file.is_file():
+    if not is_file(file, MediaError):
         raise MediaError(f"{file} is not a regular file; give the path of a video or sound file.")
     if not os.access(file, os.R_OK):
         raise MediaError(f"{file} cannot be read: permission denied; change its permissions or copy it.")

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from deepsound.errors import OutputError
+from deepsound.runtime.paths import is_dir
 
 _ADVICE = {
     errno.ENOSPC: "the disk is full; free some space or choose another folder",
@@ -46,7 +47,7 @@ def check_output_path(target: Path) -> None:
     """Raise OutputError when `target` cannot be a file's path: empty, with a null byte, or a folder."""
     if "\0" in str(target) or not target.name:
         raise OutputError(f"Cannot write {str(target)!r}: this is not a file name; choose another one.")
-    if target.is_dir():
+    if is_dir(target, OutputError):
         raise OutputError(f"Cannot write {target}: it is a folder; add a file name.")
 
 

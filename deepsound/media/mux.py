@@ -9,7 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deepsound.errors import InputError
+from deepsound.errors import InputError, OutputError
 from deepsound.media.clip import Clip
 from deepsound.media.container import ThrottledProgress, first_video, open_input, packets
 from deepsound.media.edit_list import show_for
@@ -17,6 +17,7 @@ from deepsound.media.encode import SoundEncoder, encodable
 from deepsound.media.files import atomic_write, output_error
 from deepsound.media.formats import Container, container_for, sound_codec
 from deepsound.media.wav import refuse_nonfinite
+from deepsound.runtime.paths import is_same_file
 from deepsound.runtime.progress import Progress
 from deepsound.types import Audio
 
@@ -89,7 +90,7 @@ def mux(
 
 
 def _refuse_own_input(source: Path, target: Path) -> None:
-    if target.exists() and target.samefile(source):
+    if is_same_file(target, source, OutputError):
         raise InputError(f"The output {target} is the input video itself; choose another name, so that it is kept.")
 
 

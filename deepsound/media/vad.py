@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from deepsound.errors import EngineError, InputError
 from deepsound.media.audio import fit_length, resample
+from deepsound.runtime.paths import is_file
 from deepsound.runtime.progress import Progress
 from deepsound.runtime.threads import one_thread
 from deepsound.types import Audio, Span
@@ -218,7 +219,7 @@ def _network() -> Any:
 
     spec = find_spec("silero_vad")
     folders = list(spec.submodule_search_locations or ()) if spec is not None else []
-    files = [path for folder in folders if (path := Path(folder) / "data" / "silero_vad.jit").is_file()]
+    files = [path for folder in folders if is_file(path := Path(folder) / "data" / "silero_vad.jit", EngineError)]
     if not files:
         raise EngineError(
             "The voice detector needs silero-vad 5.1 or newer with its model file "

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from deepsound.errors import EngineError
 from deepsound.media.views import Still
+from deepsound.runtime.paths import is_file
 from deepsound.runtime.progress import Progress
 
 if TYPE_CHECKING:
@@ -170,7 +171,7 @@ class _Detectors:
 
     def _cascade(self, name: str) -> Any:
         path = Path(self._cv2.data.haarcascades) / f"{name}.xml"
-        cascade = self._cv2.CascadeClassifier(str(path)) if path.is_file() else None
+        cascade = self._cv2.CascadeClassifier(str(path)) if is_file(path, EngineError) else None
         if cascade is None or cascade.empty():
             raise EngineError(
                 f"OpenCV {self._cv2.__version__} came without {path.name}, which the person detector "

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deepsound.errors import EngineError
+from deepsound.runtime.paths import is_file
 from deepsound.separate.demix import DemixSettings
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def shipped_file(name: str) -> Path | None:
 def sources(file: Path) -> tuple[Path, ...]:
     """All files that a network read from `file` comes from: itself, and the settings beside it."""
     beside = file.with_suffix(".json")
-    return (file, beside) if beside.is_file() else (file,)
+    return (file, beside) if is_file(beside, EngineError) else (file,)
 
 
 def fitted(known: Separation, file: Path) -> Separation:

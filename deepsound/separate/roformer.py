@@ -11,6 +11,7 @@ from deepsound.errors import EngineError, InputError
 from deepsound.runtime.execution import Execution, torch_device, torch_dtype
 from deepsound.runtime.interruption import interruptible
 from deepsound.runtime.memory import retry_on_oom
+from deepsound.runtime.paths import is_file
 from deepsound.runtime.progress import Progress
 from deepsound.separate.buffers import blocks, resampled
 from deepsound.separate.channels import ChannelPass, hearings
@@ -173,7 +174,7 @@ def _located(known: Separation, execution: Execution, progress: Progress = Progr
     shipped = execution.weights.get(known.name, shipped_file(known.name))
     if shipped is None:
         return obtain(known.weights, execution, progress)
-    if not shipped.is_file():
+    if not is_file(shipped, EngineError):
         raise EngineError(
             f"The weights {shipped} of '{known.name}' are not there; install deepsound again, or name another file."
         )

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from deepsound.runtime.paths import exists
 from deepsound.train.backgrounds import Rng, background, coloured, levelled
 from deepsound.train.voices import MadeUpVoices, SpokenVoices, active_rms, fill, in_place
 
@@ -44,7 +45,7 @@ class BackgroundLibrary:
 
     def _piece(self, number: int) -> np.ndarray:
         file = self.folder / f"{number:04}.npy"
-        if not file.exists():
+        if not exists(file):
             made = background(self.piece_s, np.random.default_rng([self.seed, 7, number]))
             aside = file.with_suffix(".part.npy")
             np.save(aside, np.clip(made, -8, 8).astype(np.float16))

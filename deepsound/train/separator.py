@@ -27,6 +27,7 @@ from deepsound.media.files import atomic_write
 from deepsound.models.roformer.config import BS_ROFORMER_TINY, BSRoformerConfig
 from deepsound.models.roformer.layers import Transformer
 from deepsound.models.roformer.model import BSRoformer
+from deepsound.runtime.paths import exists
 from deepsound.train.backgrounds import SAMPLE_RATE
 from deepsound.train.losses import separation_loss, si_sdr
 from deepsound.train.mixing import BackgroundLibrary, Examples
@@ -175,7 +176,7 @@ class Training:
     def resume(self) -> None:
         """Go on from the folder's checkpoint, if there is one."""
         source = self.work / "checkpoint.pt"
-        if source.exists():
+        if exists(source):
             held = torch.load(source, weights_only=True)
             self.network.load_state_dict(held["network"])
             for optimiser, state in zip(self.optimisers, held["optimisers"], strict=True):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from deepsound.errors import EngineError, InputError, OutputError
 from deepsound.media.files import atomic_write
+from deepsound.runtime.paths import exists, is_file
 from deepsound.runtime.progress import Progress
 from deepsound.weights.load import read_tensors
 from deepsound.weights.locate import PRECISIONS, SUFFIXES
@@ -38,7 +39,7 @@ def convert(
     if precision not in TYPES:
         raise InputError(f"The precision is {precision!r}; choose one of: {', '.join(TYPES)}.")
     target = target or converted_name(source, precision)
-    if target.exists() and not overwrite:
+    if exists(target, OutputError) and not overwrite:
         raise OutputError(f"{target} exists already; delete it, name another file, or ask for it to be overwritten.")
     from safetensors.torch import save_file
 
@@ -100,6 +101,6 @@ def _cast(tensors: Mapping[str, Tensor], precision: str, source: Path, progress:
 def _take_settings_along(source: Path, target: Path) -> None:
     for name in _SETTINGS:
         beside = source.with_name(name)
-        if beside.is_file() and not target.with_name(name).exists():
+        if is_file(beside, OutputError) and not exists(target.with_name(name), OutputError):
             with atomic_write(target.with_name(name)) as partial:
                 shutil.copyfile(beside, partial)

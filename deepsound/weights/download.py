@@ -13,6 +13,7 @@ from typing import TypeVar
 from deepsound.errors import DeepSoundError, EngineError, OutputError
 from deepsound.media.files import output_error
 from deepsound.runtime.background import run_aside
+from deepsound.runtime.paths import exists, is_file
 from deepsound.runtime.progress import Progress
 from deepsound.weights.catalogue import HubSource, PublishedFile, Source, Weights
 from deepsound.weights.integrity import mismatch, not_a_checkpoint
@@ -81,7 +82,7 @@ def _fetch(file: PublishedFile, goal: Path, progress: Progress, again: bool) -> 
 
 
 def _is_done(file: PublishedFile, goal: Path, again: bool) -> bool:
-    return not again and goal.is_file() and file.bytes in (None, goal.stat().st_size)
+    return not again and is_file(goal, OutputError) and file.bytes in (None, goal.stat().st_size)
 
 
 def _fetch_from(source: Source, file: PublishedFile, goal: Path, progress: Progress, again: bool) -> None:
@@ -162,8 +163,8 @@ def _shares(files: tuple[PublishedFile, ...], progress: Progress) -> Iterator[tu
 
 def _check_space(folder: Path, files: tuple[PublishedFile, ...], again: bool) -> None:
     """Raise OutputError where the disk has less room than what is still to come needs."""
-    needed = sum(file.size or 0 for file in files if again or not (folder / file.name).is_file())
-    here = next((path for path in (folder, *folder.parents) if path.exists()), folder)
+    needed = sum(file.size or 0 for file in files if again or not is_file(folder / file.name, OutputError))
+    here = next((path for path in (folder, *folder.parents) if exists(path, OutputError)), folder)
     try:
         free = shutil.disk_usage(here).free + sum(path.stat().st_size for path in folder.glob(".*.partial*"))
     except OSError:

@@ -6,7 +6,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from deepsound.errors import InputError
+from deepsound.errors import EngineError, InputError
+from deepsound.runtime.paths import is_dir, is_file
 from deepsound.weights.locate import SUFFIXES
 from deepsound.weights.search_paths import Places, default_places
 
@@ -44,7 +45,7 @@ def resolve_name(name: str, places: Places | None = None) -> Path:
         if prefix and not name.startswith(prefix):
             continue
         path = _confined(root, root / name.removeprefix(prefix))
-        if path is not None and path.name.endswith(SUFFIXES) and path.is_file():
+        if path is not None and path.name.endswith(SUFFIXES) and is_file(path, EngineError):
             return path
     raise InputError(
         f"The weights {_shown(name)} are in none of the models folders; choose a file from the list, or put it there."
@@ -61,10 +62,10 @@ def _roots(places: Places) -> Iterator[tuple[str, Path]]:
 
 
 def _files(root: Path, pattern: str) -> Iterator[Path]:
-    if not root.is_dir():
+    if not is_dir(root, EngineError):
         return
     for path in root.glob(pattern + "/*" if pattern.endswith("**") else pattern):
-        if path.name.endswith(SUFFIXES) and path.is_file():
+        if path.name.endswith(SUFFIXES) and is_file(path, EngineError):
             yield path
 
 

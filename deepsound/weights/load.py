@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from deepsound.errors import EngineError
+from deepsound.runtime.paths import is_dir
 from deepsound.weights import safe_globals as arrays
 from deepsound.weights.formats import NOT_WEIGHTS, damaged, format_of, safetensors_header
 
@@ -31,7 +32,7 @@ def read_tensors(path: Path | str, unwrap: Iterable[str] = ()) -> dict[str, Any]
     """
     path = Path(path)
     try:
-        tensors = _read_folder(path) if path.is_dir() else _read_file(path)
+        tensors = _read_folder(path) if is_dir(path, EngineError) else _read_file(path)
     except OSError as error:
         raise EngineError(
             f"The weights {path} cannot be read: {error.strerror or error}. Check the path and its permissions."

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from deepsound.errors import EngineError
+from deepsound.runtime.paths import is_dir, is_file
 from deepsound.weights.catalogue import HubSource, PublishedFile, Weights
 from deepsound.weights.search_paths import Places, default_places
 
@@ -90,7 +91,7 @@ def _at(weights: Weights, folder: Path, relative: str) -> Iterator[Path]:
         if _holds(weights, path):
             yield path
     elif path.name.endswith((*SUFFIXES, _TAR)) or weights.kind == "data":
-        if path.is_file():
+        if is_file(path, EngineError):
             yield path
     else:
         yield from _every_form(path)
@@ -101,12 +102,12 @@ def _every_form(stem: Path) -> Iterator[Path]:
         for suffix in SUFFIXES:
             # Not with_suffix: names such as ep_317_sdr_12.9755 have dots of their own.
             path = stem.with_name(f"{stem.name}{precision}{suffix}")
-            if path.is_file():
+            if is_file(path, EngineError):
                 yield path
 
 
 def _holds(weights: Weights, folder: Path) -> bool:
-    return folder.is_dir() and all(
+    return is_dir(folder, EngineError) and all(
         any(any(folder.glob(pattern)) for pattern in alternatives.split("|")) for alternatives in weights.holds
     )
 
@@ -116,9 +117,9 @@ def _explicit(weights: Weights, path: Path) -> Path:
         if _holds(weights, path):
             return path
         problem = f"it is not a folder that holds {', '.join(weights.holds).replace('|', ' or ')}"
-    elif path.is_file():
+    elif is_file(path, EngineError):
         return path
-    elif path.is_dir():
+    elif is_dir(path, EngineError):
         found = _inside(weights, path)
         if found is not None:
             return found
@@ -151,7 +152,7 @@ def _in_hub_cache(weights: Weights, cache: Path) -> Iterator[Path]:
     for file in files:
         for hub in (source for source in file.sources if isinstance(source, HubSource)):
             for snapshot in _snapshots(cache, hub):
-                if (snapshot / hub.file).is_file():
+                if is_file(snapshot / hub.file, EngineError):
                     yield snapshot / hub.file
 
 

@@ -9,6 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
+from deepsound.errors import EngineError
+from deepsound.runtime.paths import expand
+
 
 @dataclass(frozen=True)
 class Places:
@@ -61,8 +64,10 @@ def default_places(explicit: Mapping[str, Path] | None = None, models: Iterable[
     """
     folders = [*map(Path, models), *_registered_folders]
     if comfyui := os.environ.get("COMFYUI_PATH"):
-        folders.append(Path(comfyui).expanduser() / "models")
-    projects = [Path(part).expanduser() for part in os.environ.get("DEEPSOUND_PROJECTS", "").split(os.pathsep) if part]
+        folders.append(expand(comfyui, EngineError) / "models")
+    projects = [
+        expand(part, EngineError) for part in os.environ.get("DEEPSOUND_PROJECTS", "").split(os.pathsep) if part
+    ]
     return Places(
         explicit={id: Path(path) for id, path in (explicit or {}).items()},
         model_folders=tuple(dict.fromkeys(folders)),
@@ -98,4 +103,4 @@ def _platform_cache() -> Path:
 
 def _folder(variable: str, otherwise: Path) -> Path:
     value = os.environ.get(variable)
-    return Path(os.path.expandvars(value)).expanduser() if value else otherwise
+    return expand(os.path.expandvars(value), EngineError) if value else otherwise

@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from deepsound.errors import DeepSoundError
+from deepsound.errors import DeepSoundError, OutputError
 from deepsound.media.files import output_error
 from deepsound.runtime.background import run_aside
+from deepsound.runtime.paths import exists, is_file
 from deepsound.runtime.progress import Progress
 from deepsound.weights.catalogue import Source
 from deepsound.weights.remote import Answer, Remote, Unavailable, address, opened, refused
@@ -122,7 +123,7 @@ class _Transfer:
     def _append(self, answer: Answer, offset: int) -> None:
         try:
             # Unbuffered: after a cut, everything that came is in the file.
-            with self.partial.open("r+b" if self.partial.exists() else "wb", buffering=0) as file:
+            with self.partial.open("r+b" if exists(self.partial, OutputError) else "wb", buffering=0) as file:
                 file.truncate(offset)
                 file.seek(offset)
                 self.done = offset
@@ -136,7 +137,7 @@ class _Transfer:
             raise output_error(self.partial, error) from error
 
     def _length(self) -> int:
-        return self.partial.stat().st_size if self.partial.is_file() else 0
+        return self.partial.stat().st_size if is_file(self.partial, OutputError) else 0
 
 
 def _received(answer: Answer) -> Iterator[bytes]:

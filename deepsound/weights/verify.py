@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from deepsound.errors import EngineError
+from deepsound.runtime.paths import is_file
 from deepsound.runtime.progress import Progress
 from deepsound.weights.catalogue import Weights
 from deepsound.weights.integrity import mismatch, not_a_checkpoint
@@ -48,9 +49,9 @@ def verify(weights: Weights, places: Places | None = None, progress: Progress = 
 
 def _files(weights: Weights, path: Path) -> list[Path]:
     if weights.kind == "folder":
-        return sorted(file for file in path.rglob("*") if file.is_file() and not file.name.startswith("."))
+        return sorted(file for file in path.rglob("*") if is_file(file, EngineError) and not file.name.startswith("."))
     beside = (path.with_name(file.name) for file in weights.files[1:])
-    return [path, *(file for file in beside if file.is_file() and file != path)]
+    return [path, *(file for file in beside if is_file(file, EngineError) and file != path)]
 
 
 def _check(weights: Weights, path: Path, progress: Progress) -> Checked:

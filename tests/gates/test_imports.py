@@ -22,7 +22,7 @@ ALLOWED = {
     "deepsound/generate": EVERYONE | {"deepsound.media", "deepsound.models", "deepsound.weights", "deepsound.generate"},
     "deepsound/reason": EVERYONE | {"deepsound.media", "deepsound.models", "deepsound.weights", "deepsound.reason"},
     "deepsound/separate": EVERYONE | {"deepsound.media", "deepsound.models", "deepsound.weights", "deepsound.separate"},
-    "deepsound/contracts.py": {"deepsound.errors", "deepsound.types"},
+    "deepsound/contracts.py": {"deepsound.errors", "deepsound.types", "deepsound.runtime.paths"},
     "deepsound/plugins.py": EVERYONE | {"deepsound.media", "deepsound.contracts"},
     "deepsound/engines.py": EVERYONE | {"deepsound.media", "deepsound.contracts", "deepsound.plugins"},
     "deepsound/outcome.py": {"deepsound.types"},

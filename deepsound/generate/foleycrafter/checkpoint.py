@@ -22,6 +22,7 @@ from deepsound.models.foleycrafter.imports import library_class
 from deepsound.models.foleycrafter.onset import OnsetDetector
 from deepsound.models.foleycrafter.vocoder import Vocoder
 from deepsound.runtime.execution import Execution
+from deepsound.runtime.paths import is_file
 from deepsound.runtime.progress import Progress
 from deepsound.weights.load import fill, read_tensors
 from deepsound.weights.obtain import obtain
@@ -224,7 +225,7 @@ def _told(path: Path, reader: Callable[..., T], *arguments: Any) -> T:
 
 
 def _weights_in(folder: Path, names: tuple[str, ...]) -> Path:
-    found = next((folder / name for name in names if (folder / name).is_file()), None)
+    found = next((folder / name for name in names if is_file(folder / name, EngineError)), None)
     if found is None:
         raise EngineError(f"The folder {folder} holds no weights: none of {', '.join(names)} is in it. {_AGAIN}")
     return found

@@ -23,6 +23,7 @@ from deepsound.models.synchformer import weights as sync_weights
 from deepsound.models.synchformer.model import Synchformer
 from deepsound.models.vae import weights as vae_weights
 from deepsound.models.vae.model import MelVae
+from deepsound.runtime.paths import is_file
 from deepsound.weights.load import fill, read_tensors
 
 T = TypeVar("T")
@@ -36,7 +37,7 @@ _TOGETHER = {"vae": "vae.", "vocoder": "vocoder."}
 def sources(role: str, path: Path) -> tuple[Path, ...]:
     """All files that a network read from `path` comes from: the weights, and settings beside them that count."""
     beside = path.with_name(_SETTINGS[role]) if role in _SETTINGS else path
-    return (path, beside) if beside != path and beside.is_file() else (path,)
+    return (path, beside) if beside != path and is_file(beside, EngineError) else (path,)
 
 
 def flow_network(path: Path, dtype: torch.dtype, variant: str = "") -> MMAudio:

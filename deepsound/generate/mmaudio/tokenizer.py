@@ -11,6 +11,7 @@ from pathlib import Path
 
 from deepsound.errors import EngineError
 from deepsound.models.clip.tokenizer import MERGES, Tokenizer, well_formed
+from deepsound.runtime.paths import is_file
 
 OPEN_CLIP_TABLE = "bpe_simple_vocab_16e6.txt.gz"
 
@@ -19,7 +20,7 @@ def installed_table() -> Path | None:
     """The table inside an installed open_clip, which is not imported for it; None where there is none."""
     found = find_spec("open_clip")
     for folder in (found and found.submodule_search_locations) or ():
-        if (table := Path(folder) / OPEN_CLIP_TABLE).is_file():
+        if is_file(table := Path(folder) / OPEN_CLIP_TABLE, EngineError):
             return table
     return None
 

@@ -19,6 +19,7 @@ from deepsound.models.videollama2.encoders import AudioEncoder, VisionEncoder
 from deepsound.models.videollama2.language import LanguageModel
 from deepsound.reason.videollama2.decoding import GenerationSettings
 from deepsound.reason.videollama2.tokenizer import Tokenizer, tokenizer_in
+from deepsound.runtime.paths import is_dir, is_file
 from deepsound.weights.load import fill, read_tensors
 
 T = TypeVar("T")
@@ -83,7 +84,7 @@ class Checkpoint:
     @cached_property
     def config(self) -> VideoLlama2Config:
         """The sizes of all three networks."""
-        own = _json(self.siglip / "config.json") if self.siglip is not None and self.siglip.is_dir() else {}
+        own = _json(self.siglip / "config.json") if self.siglip is not None and is_dir(self.siglip, EngineError) else {}
         return self._told(
             weights.config_of,
             self.settings,
@@ -103,7 +104,7 @@ class Checkpoint:
         own = sorted(self.folder.glob("*.safetensors")) or sorted(self.folder.glob("pytorch_model*.bin"))
         if self.siglip is None or self.has_tower:
             return tuple(own)
-        other = sorted(self.siglip.glob("*.safetensors")) if self.siglip.is_dir() else [self.siglip]
+        other = sorted(self.siglip.glob("*.safetensors")) if is_dir(self.siglip, EngineError) else [self.siglip]
         return (*own, *other)
 
     def language(self, dtype: torch.dtype) -> LanguageModel:
@@ -124,7 +125,7 @@ class Checkpoint:
     def _tensors(self) -> dict[str, Tensor]:
         """All tensors, mapped from their files: what is not used is not read."""
         listed = set(_json(self.folder / _INDEX).get("weight_map", {}).values())
-        missing = sorted(name for name in listed if not (self.folder / str(name)).is_file())
+        missing = sorted(name for name in listed if not is_file(self.folder / str(name), EngineError))
         if missing:
             raise EngineError(
                 f"The folder {self.folder} lacks {', '.join(missing)} of its {len(listed)} files of weights. {_AGAIN}"
@@ -152,7 +153,7 @@ class Checkpoint:
 
 def _json(path: Path, required: bool = False) -> dict[str, Any]:
     """The settings in a JSON file; none where there is no such file, unless it is required."""
-    if not path.is_file() and not required:
+    if not is_file(path, EngineError) and not required:
         return {}
     try:
         content = json.loads(path.read_text(encoding="utf-8"))

@@ -9,6 +9,7 @@ from typing import Any
 
 from deepsound.errors import EngineError
 from deepsound.reason import prompts
+from deepsound.runtime.paths import is_file
 
 _WHOLE = "tokenizer.json"
 _PARTS = ("vocab.json", "merges.txt")
@@ -62,7 +63,7 @@ class Tokenizer:
 
 def tokenizer_in(folder: Path) -> Tokenizer:
     """The tokenizer of a folder, read once: with the real vocabulary that takes seconds. Raises as Tokenizer does."""
-    present = [path for name in _FILES if (path := folder / name).is_file()]
+    present = [path for name in _FILES if is_file(path := folder / name, EngineError)]
     return _read_once(folder, tuple((path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in present))
 
 
@@ -96,8 +97,8 @@ class Streamed:
 
 
 def _load(folder: Path) -> Any:
-    if not (folder / _WHOLE).is_file() and not all((folder / name).is_file() for name in _PARTS):
-        missing = next(name for name in _PARTS if not (folder / name).is_file())
+    if not is_file(folder / _WHOLE, EngineError) and not all(is_file(folder / name, EngineError) for name in _PARTS):
+        missing = next(name for name in _PARTS if not is_file(folder / name, EngineError))
         raise EngineError(
             f"The tokenizer in {folder} is not complete: there is no {_WHOLE}, and no {missing} either. "
             "Get the folder again with `deepsound models download`."
