@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from tests.goldens import (
+    av_align,
     beats,
     bigvgan,
     clip,
@@ -81,6 +82,7 @@ Component = Callable[[dict[str, Any], Tensors], Iterator[tuple[str, Any, Any, fl
 COMPONENTS: dict[str, Component] = {
     "audio_preproc": reasoner_input.compare_audio,
     "audio_projector": videollama2_parts.compare_projector,
+    "av_align": av_align.compare_av_align,
     "beats": beats.compare,
     "bigvgan": bigvgan.compare,
     "bsr": roformer.compare,
@@ -100,6 +102,7 @@ COMPONENTS: dict[str, Component] = {
     "metrics": metric_formulas.compare,
     "noise": sampler.compare_noise,
     "pre_and_post": foleycrafter_picture.compare,
+    "onset_strength": av_align.compare_onsets,
     "original_front_ends": metric_originals.compare_front_ends,
     "original_imagebind": metric_originals.compare_networks,
     "original_panns": metric_originals.compare_networks,
