@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from deepsound.evaluate.av_align import FlowCurve, av_align, count_hits, flow_peaks_s, pair_magnitude
-from deepsound.evaluate.onsets import mel_power, onset_frames, onset_strength, load_mono
+from deepsound.evaluate.onsets import load_mono, mel_power, onset_frames, onset_strength
 from deepsound.types import Audio
 
 Row = tuple[str, Any, Any, float]
@@ -47,7 +48,7 @@ def compare_av_align(golden: dict[str, Any], tensors: dict[str, np.ndarray]) -> 
     for clip in golden["clips"]:
         name, fps = clip["name"], clip["fps"]
         gray = tensors[f"inputs/gray.{name}"]
-        pairs = [pair_magnitude(before, after) for before, after in zip(gray[:-1], gray[1:], strict=True)]
+        pairs = [pair_magnitude(before, after) for before, after in pairwise(gray)]
         curve = FlowCurve(np.array(pairs[:1] + pairs), fps)
         yield f"flow.{name}", curve.magnitude, tensors[f"outputs/flow.{name}"], FLOW_PIXELS
         peaks, onsets = flow_peaks_s(curve), np.array(clip["audio_peaks"])
