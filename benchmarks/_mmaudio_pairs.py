@@ -27,7 +27,7 @@ from deepsound.models.mmaudio.sampler import guided
 from deepsound.models.vae import weights as vae_weights
 from deepsound.models.vae.config import VAE_16K, VAE_44K
 from deepsound.models.vae.model import MelVae
-from deepsound.weights.load import fill
+from deepsound.weights.load import load_into_meta
 
 STRENGTH = 4.5
 
@@ -85,7 +85,7 @@ def guided_pair(variant: str, compare: bool) -> Pair:
             return reference.ode_wrapper(time, latent, known, empty, STRENGTH)
 
     state = flow_weights.state_dict(reference.state_dict())
-    network = fill(lambda: MMAudio(config), state, torch.float32, "random weights")
+    network = load_into_meta(lambda: MMAudio(config), state, torch.float32, "random weights")
     field = guided(network, network.conditions(lengths, clip, sync, text), network.conditions(lengths), STRENGTH)
     return Pair(lambda: field(latent, time), original)
 
@@ -103,7 +103,7 @@ def vocoder(name: str, frames: int, compare: bool) -> Pair:
             return reference(mel)
 
     folded = bigvgan_weights.fold_weight_norm(reference.state_dict())
-    network = fill(lambda: BigVgan(config), folded, torch.float32, "random weights")
+    network = load_into_meta(lambda: BigVgan(config), folded, torch.float32, "random weights")
     return Pair(lambda: decode(network, mel), original)
 
 
@@ -138,5 +138,5 @@ def autoencoder(name: str, compare: bool) -> Pair:
             return reference.decode(latents)
 
     state = vae_weights.normalise_weights(vae_weights.without_encoder(published))
-    network = fill(lambda: MelVae(config, with_encoder=False), state, torch.float32, "random weights")
+    network = load_into_meta(lambda: MelVae(config, with_encoder=False), state, torch.float32, "random weights")
     return Pair(lambda: network.decode(latents), original)

@@ -209,7 +209,8 @@ def convert_one(options: argparse.Namespace) -> int:
     from deepsound.runtime.progress import Progress
     from deepsound.weights.catalogue import weights
     from deepsound.weights.convert import convert
-    from deepsound.weights.locate import SUFFIXES, require
+    from deepsound.weights.locate import SUFFIXES
+    from deepsound.weights.missing import require
 
     source = Path(options.source)
     if not exists(source):

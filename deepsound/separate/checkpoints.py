@@ -87,10 +87,10 @@ def fitted(known: Separation, file: Path) -> Separation:
 def load(config: Config, file: Path, dtype: torch.dtype) -> Roformer:
     """The network of `config` with the weights in `file`. Raises EngineError where they do not fit."""
     from deepsound.models.roformer.weights import keep_rotation, network
-    from deepsound.weights.load import fill, read_tensors
+    from deepsound.weights.load import load_into_meta, read_tensors
 
     tensors = read_tensors(file, _WRAPPERS)
-    filled = fill(lambda: network(config), tensors, dtype, file)
+    filled = load_into_meta(lambda: network(config), tensors, dtype, file)
     keep_rotation(filled, tensors)
     return filled
 

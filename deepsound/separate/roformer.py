@@ -169,11 +169,11 @@ def _add_voice(
 
 
 def _located(known: Separation, execution: Execution, progress: Progress = Progress()) -> Path:
-    from deepsound.weights.obtain import obtain
+    from deepsound.weights.resolve import resolve_or_download
 
     shipped = execution.weights.get(known.name, shipped_file(known.name))
     if shipped is None:
-        return obtain(known.weights, execution, progress)
+        return resolve_or_download(known.weights, execution, progress, known.name)
     if not is_file(shipped, EngineError):
         raise EngineError(
             f"The weights {shipped} of '{known.name}' are not there; install deepsound again, or name another file."

@@ -141,7 +141,7 @@ def _first_line(error: Exception) -> str:
     return (str(error) or type(error).__name__).strip().splitlines()[0][:200]
 
 
-def fill(
+def load_into_meta(
     build: Callable[[], Network],
     tensors: Mapping[str, Tensor],
     dtype: torch.dtype,

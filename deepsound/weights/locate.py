@@ -28,20 +28,6 @@ def find(weights: Weights, places: Places | None = None) -> Path | None:
     return next(iter(candidates(weights, places)), None)
 
 
-def require(weights: Weights, places: Places | None = None) -> Path:
-    """As `find`, but raises EngineError if there is nothing: which file, where to put it, what fetches it."""
-    places = places or default_places()
-    found = find(weights, places)
-    if found is not None:
-        return found
-    named = "the folder" if weights.kind == "folder" else "the file"
-    raise EngineError(
-        f"The weights {weights.id} ({weights.what}) are not on this machine. Fetch them with `deepsound "
-        f"models download {weights.id}` (`--download` on a run, `download` on a node), or put {named} "
-        f"{target(weights, places)} there yourself; it comes from {origin(weights)}."
-    )
-
-
 def candidates(weights: Weights, places: Places) -> Iterator[Path]:
     """Every place where the weights are, the one that is used first; explicit paths are not among them."""
     seen: set[Path] = set()

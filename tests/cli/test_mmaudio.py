@@ -90,7 +90,7 @@ def test_weights_are_named_one_by_one_too(clip: Path, models: Path, tmp_path: Pa
 @pytest.mark.parametrize(
     ("flags", "status", "message"),
     [
-        ([], 4, "mmaudio/small_16k (MMAudio flow network, small, 16 kHz) are not on this machine"),
+        ([], 4, "mmaudio_small_16k: 6 sets of weights are not on this machine"),
         (["--weights", "mmaudio/small_16k"], 2, "is not of the form ID=PATH"),
         (["--weights", "mmaudio/small_16k=/nowhere/a.pth"], 4, "there is no such file"),
         (["--device", "warp"], 2, "The device 'warp' cannot be used"),

@@ -15,7 +15,7 @@ from deepsound.models.roformer.config import BSRoformerConfig, MelBandRoformerCo
 from deepsound.models.roformer.layers import Attention, rotate, split_heads
 from deepsound.models.roformer.model import Roformer
 from deepsound.models.roformer.weights import config_of, keep_rotation, network
-from deepsound.weights.load import fill
+from deepsound.weights.load import load_into_meta
 from tests.goldens.networks import group, tolerance
 
 Named = dict[str, Tensor]
@@ -50,7 +50,7 @@ def load(golden: dict[str, Any], tensors: dict[str, np.ndarray]) -> Roformer:
     config: RoformerConfig = family.of(golden["config"])
     if config_of(published, config) != config:
         raise ValueError(f"the tensors tell {config_of(published, config)}, the golden says {config}")
-    model = fill(lambda: network(config), published, torch.float32, "golden")
+    model = load_into_meta(lambda: network(config), published, torch.float32, "golden")
     keep_rotation(model, published)
     return model
 

@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from deepsound.errors import EngineError
-from deepsound.weights.load import fill, read_tensors
+from deepsound.weights.load import load_into_meta, read_tensors
 
 
 class Small(nn.Module):
@@ -229,7 +229,7 @@ def test_a_file_that_is_not_there(tmp_path):
 @pytest.mark.parametrize("asked", [torch.float32, torch.bfloat16, torch.float16])
 def test_every_precision_fills_into_every_other(state, tmp_path, stored, asked):
     save_file({name: tensor.to(stored) for name, tensor in state.items()}, tmp_path / "w.safetensors")
-    network = fill(Small, read_tensors(tmp_path / "w.safetensors"), asked, tmp_path / "w.safetensors")
+    network = load_into_meta(Small, read_tensors(tmp_path / "w.safetensors"), asked, tmp_path / "w.safetensors")
     for name, tensor in network.state_dict().items():
         assert tensor.dtype == asked and not tensor.is_meta
         torch.testing.assert_close(tensor, state[name].to(stored).to(asked), rtol=0, atol=0)
@@ -237,16 +237,16 @@ def test_every_precision_fills_into_every_other(state, tmp_path, stored, asked):
 
 
 def test_computed_buffers_have_their_values(state):
-    network = fill(Small, state, torch.float32, "memory")
+    network = load_into_meta(Small, state, torch.float32, "memory")
     torch.testing.assert_close(network.window, torch.hann_window(8))
     torch.testing.assert_close(network.steps, torch.arange(3))
     assert network.first(torch.ones(3)).shape == (4,)
-    halved = fill(Small, state, torch.float16, "memory")
+    halved = load_into_meta(Small, state, torch.float16, "memory")
     assert halved.window.dtype == torch.float16 and halved.steps.dtype == torch.int64
 
 
 def test_filling_takes_tensors_of_the_right_type_as_they_are(state):
-    network = fill(Small, state, torch.float32, "memory")
+    network = load_into_meta(Small, state, torch.float32, "memory")
     assert network.first.weight.data_ptr() == state["first.weight"].data_ptr()
 
 
@@ -255,7 +255,7 @@ def test_names_and_shapes_that_are_wrong_are_all_named(state, tmp_path):
     state["mean"] = torch.ones(5)
     state |= {f"other.{number}": torch.ones(1) for number in range(8)}
     with pytest.raises(EngineError) as caught:
-        fill(Small, state, torch.float32, tmp_path / "wrong.pth")
+        load_into_meta(Small, state, torch.float32, tmp_path / "wrong.pth")
     said = str(caught.value)
     assert "wrong.pth" in said and "1 missing: second.weight" in said
     assert "8 unexpected: other.0, other.1, other.2, other.3, other.4 and 3 more" in said
@@ -266,5 +266,5 @@ def test_building_for_buffers_alone_draws_nothing_and_leaves_the_generator_alone
     torch.manual_seed(5)
     expected = torch.rand(1)
     torch.manual_seed(5)
-    fill(Small, state, torch.float32, "memory")
+    load_into_meta(Small, state, torch.float32, "memory")
     assert torch.equal(torch.rand(1), expected)

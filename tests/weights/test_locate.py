@@ -9,7 +9,8 @@ from deepsound.errors import EngineError, InputError
 from deepsound.weights import search_paths as places_module
 from deepsound.weights.catalogue import everything, weights
 from deepsound.weights.file_listing import list_files, resolve_name
-from deepsound.weights.locate import PRECISIONS, SUFFIXES, candidates, find, require, target
+from deepsound.weights.locate import PRECISIONS, SUFFIXES, candidates, find, target
+from deepsound.weights.missing import require
 from deepsound.weights.search_paths import Places, default_places, register_model_folders
 from tests.weights.conftest import put
 

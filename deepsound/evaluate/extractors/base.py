@@ -20,11 +20,10 @@ from deepsound.runtime.model_cache import NetworkKey
 from deepsound.runtime.progress import Progress
 from deepsound.runtime.running import running
 from deepsound.types import Audio
-from deepsound.weights.catalogue import weights
 from deepsound.weights.fingerprint import sha256_of
 from deepsound.weights.load import read_tensors
-from deepsound.weights.locate import require
-from deepsound.weights.obtain import obtain
+from deepsound.weights.missing import missing_weights
+from deepsound.weights.resolve import resolve_or_download
 from deepsound.weights.search_paths import default_places
 
 if TYPE_CHECKING:
@@ -65,21 +64,20 @@ class Network:
         if execution.download:
             return None
         try:
-            for id in self.needs:
-                require(weights(id), default_places(execution.weights))
+            missing = missing_weights(self.needs, default_places(execution.weights))
         except EngineError as error:
             return str(error)
-        return None
+        return None if missing is None else missing.message()
 
     def identity(self, execution: Execution, progress: Progress = Progress()) -> str:
         unreported = Progress(check=progress.check)
-        hashes = [sha256_of(obtain(id, execution, progress), unreported) for id in self.needs]
+        hashes = [sha256_of(resolve_or_download(id, execution, progress), unreported) for id in self.needs]
         return " ".join((self.name, self.version, *hashes))
 
     @contextmanager
     def running(self, execution: Execution, progress: Progress) -> Iterator[tuple[Any, torch.device]]:
         """The network and the device it is on; on a processor it can be stopped in the midst of its work."""
-        path = obtain(self.needs[0], execution, progress)
+        path = resolve_or_download(self.needs[0], execution, progress)
         device = torch_device(execution)
         key = NetworkKey.of(f"evaluate/{self.name}", DTYPE, path)
         with (

@@ -22,7 +22,7 @@ from deepsound.models.imagebind.model import ImageBind
 from deepsound.models.imagebind.weights import config_of, state_dict
 from deepsound.runtime.progress import Progress
 from deepsound.types import Audio
-from deepsound.weights.load import fill
+from deepsound.weights.load import load_into_meta
 
 SAMPLE_RATE = 16000
 STRETCHES, STRETCH_S = 3, 2
@@ -43,7 +43,7 @@ class _ImageBindExtractor(NetworkExtractor):
         tensors = tensors_in(path)
         config = told(path, config_of, tensors)
         towers = [self.modality]
-        return fill(partial(ImageBind, config, towers), state_dict(tensors, towers), DTYPE, path)
+        return load_into_meta(partial(ImageBind, config, towers), state_dict(tensors, towers), DTYPE, path)
 
 
 class ImageBindAudioExtractor(_ImageBindExtractor):

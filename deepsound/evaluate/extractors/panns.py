@@ -14,7 +14,7 @@ from deepsound.models.panns.model import Cnn14
 from deepsound.models.panns.weights import config_of
 from deepsound.runtime.progress import Progress
 from deepsound.types import Audio
-from deepsound.weights.load import fill
+from deepsound.weights.load import load_into_meta
 
 
 class PannsExtractor(NetworkExtractor):
@@ -28,7 +28,7 @@ class PannsExtractor(NetworkExtractor):
     def build(self, path: Path) -> nn.Module:
         tensors = tensors_in(path)
         config = told(path, config_of, tensors)
-        return fill(lambda: Cnn14(config), tensors, DTYPE, path)
+        return load_into_meta(lambda: Cnn14(config), tensors, DTYPE, path)
 
     def prepare(self, subject: Audio, progress: Progress) -> Tensor:
         waveform = mono(subject, CNN14_16K.sample_rate, self.duration_s)

@@ -15,7 +15,7 @@ from deepsound.models.passt.model import Passt
 from deepsound.models.passt.weights import config_of
 from deepsound.runtime.progress import Progress
 from deepsound.types import Audio
-from deepsound.weights.load import fill
+from deepsound.weights.load import load_into_meta
 
 SAMPLE_RATE = 32000
 # What the network was trained on: every sound is cut or padded to it.
@@ -38,7 +38,7 @@ class PasstExtractor(NetworkExtractor):
     def build(self, path: Path) -> nn.Module:
         tensors = tensors_in(path)
         config = told(path, config_of, tensors)
-        return fill(lambda: Passt(config), tensors, DTYPE, path)
+        return load_into_meta(lambda: Passt(config), tensors, DTYPE, path)
 
     def prepare(self, subject: Audio, progress: Progress) -> Tensor:
         waveform = mono(subject, SAMPLE_RATE, self.duration_s)[:SAMPLES]

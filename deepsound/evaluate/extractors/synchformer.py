@@ -24,7 +24,7 @@ from deepsound.models.synchformer.preprocess import sync_picture, sync_values
 from deepsound.runtime.execution import Execution
 from deepsound.runtime.progress import Progress
 from deepsound.types import Audio
-from deepsound.weights.load import fill
+from deepsound.weights.load import load_into_meta
 
 _FILE = ("synchformer/visual",)
 SAMPLE_RATE = 16000
@@ -56,7 +56,7 @@ class SynchformerVideoExtractor(NetworkExtractor):
     def build(self, path: Path) -> nn.Module:
         tensors = tensors_in(path)
         config = told(path, published.config_of, tensors)
-        return fill(lambda: Synchformer(config), published.state_dict(tensors), DTYPE, path)
+        return load_into_meta(lambda: Synchformer(config), published.state_dict(tensors), DTYPE, path)
 
     def prepare(self, subject: Clip, progress: Progress) -> Tensor:
         if self._pictures < SYNCHFORMER.segment_frames:
@@ -83,7 +83,7 @@ class SynchformerAudioExtractor(NetworkExtractor):
     def build(self, path: Path) -> nn.Module:
         tensors = tensors_in(path)
         config = told(path, published.audio_config_of, tensors)
-        return fill(lambda: SynchformerAudio(config), published.audio_state_dict(tensors), DTYPE, path)
+        return load_into_meta(lambda: SynchformerAudio(config), published.audio_state_dict(tensors), DTYPE, path)
 
     def prepare(self, subject: Audio, progress: Progress) -> Tensor:
         wanted = int(SAMPLE_RATE * self.duration_s)
@@ -109,7 +109,7 @@ class SynchformerOffsetScorer(Network):
     def build(self, path: Path) -> nn.Module:
         tensors = tensors_in(path)
         config = told(path, published.offset_config_of, tensors)
-        return fill(lambda: SynchformerOffset(config), published.offset_state_dict(tensors), DTYPE, path)
+        return load_into_meta(lambda: SynchformerOffset(config), published.offset_state_dict(tensors), DTYPE, path)
 
     def score(self, video: Tensor, audio: Tensor, execution: Execution, progress: Progress) -> dict[str, Tensor]:
         count, needed = min(len(video), len(audio)), OFFSET.segments

@@ -15,7 +15,7 @@ from deepsound.models.vggish.model import Vggish
 from deepsound.models.vggish.weights import config_of, state_dict
 from deepsound.runtime.progress import Progress
 from deepsound.types import Audio
-from deepsound.weights.load import fill
+from deepsound.weights.load import load_into_meta
 
 
 class VggishExtractor(NetworkExtractor):
@@ -29,7 +29,7 @@ class VggishExtractor(NetworkExtractor):
     def build(self, path: Path) -> nn.Module:
         tensors = tensors_in(path)
         config = told(path, config_of, tensors)
-        return fill(lambda: Vggish(config), state_dict(tensors), DTYPE, path)
+        return load_into_meta(lambda: Vggish(config), state_dict(tensors), DTYPE, path)
 
     def prepare(self, subject: Audio, progress: Progress) -> Tensor:
         waveform = mono(subject, VGGISH_MEL.sample_rate, self.duration_s)

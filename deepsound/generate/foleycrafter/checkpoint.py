@@ -24,8 +24,8 @@ from deepsound.models.foleycrafter.vocoder import Vocoder
 from deepsound.runtime.execution import Execution
 from deepsound.runtime.paths import is_file
 from deepsound.runtime.progress import Progress
-from deepsound.weights.load import fill, read_tensors
-from deepsound.weights.obtain import obtain
+from deepsound.weights.load import load_into_meta, read_tensors
+from deepsound.weights.resolve import resolve_all
 
 T = TypeVar("T")
 Network = TypeVar("Network", bound=nn.Module)
@@ -48,7 +48,8 @@ _AGAIN = "Get it again with `deepsound models download foleycrafter`, or name an
 def located(execution: Execution, progress: Progress = Progress()) -> Checkpoint:
     """Where everything is. Raises EngineError where something is nowhere, saying what to do."""
     names = ("auffusion", "temporal_adapter", "semantic_adapter", "timestamp_detector", "vocoder", "image_encoder")
-    return Checkpoint(*(obtain(f"foleycrafter/{name}", execution, progress) for name in names))
+    found = resolve_all([f"foleycrafter/{name}" for name in names], execution, progress, "foleycrafter")
+    return Checkpoint(*(found[f"foleycrafter/{name}"] for name in names))
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,7 @@ class Checkpoint:
     @cached_property
     def vocoder_config(self) -> VocoderConfig:
         path = self.vocoder.with_name("config.json")
-        return _told(path, VocoderConfig.from_json, _settings(path))
+        return _read_config(path, VocoderConfig.from_json, _settings(path))
 
     def check(self) -> None:
         """Raise EngineError where the settings of two parts do not fit each other; no weights are read for it."""
@@ -168,13 +169,13 @@ class Checkpoint:
     def onset_network(self, dtype: torch.dtype) -> OnsetDetector:
         path = self.timestamp_detector
         state = weights.unwrapped(read_tensors(path, unwrap=("state_dict",)))
-        config = _told(path, weights.onset_config_of, state)
-        return fill(lambda: OnsetDetector(config), state, dtype, path)
+        config = _read_config(path, weights.onset_config_of, state)
+        return load_into_meta(lambda: OnsetDetector(config), state, dtype, path)
 
     def vocoder_network(self, dtype: torch.dtype) -> Vocoder:
         config = self.vocoder_config
-        state = _told(self.vocoder, fold_weight_norm, read_tensors(self.vocoder, unwrap=("generator",)))
-        return fill(lambda: Vocoder(config), state, dtype, self.vocoder)
+        state = _read_config(self.vocoder, fold_weight_norm, read_tensors(self.vocoder, unwrap=("generator",)))
+        return load_into_meta(lambda: Vocoder(config), state, dtype, self.vocoder)
 
     def tokenizer(self) -> Any:
         """The text encoder's tokenizer; nothing is looked for anywhere else."""
@@ -191,8 +192,8 @@ class Checkpoint:
 
     def _adapter(self, unet: Any, dtype: torch.dtype) -> SemanticAdapter:
         path = self.semantic_adapter
-        state = _told(path, weights.adapter_state, read_tensors(path))
-        width = _told(path, weights.embed_dim_of, state)
+        state = _read_config(path, weights.adapter_state, read_tensors(path))
+        width = _read_config(path, weights.embed_dim_of, state)
         expected = self.image_settings.get("projection_dim")
         if width != expected:
             raise EngineError(
@@ -203,7 +204,7 @@ class Checkpoint:
 
     def _tower(self, build: Callable[[], nn.Module], dtype: torch.dtype, path: Path) -> nn.Module:
         with torch.device("meta"):
-            empty = _told(path, build)
+            empty = _read_config(path, build)
         return _filled(build, weights.encoder_state(read_tensors(path), empty), dtype, path)
 
 
@@ -213,10 +214,10 @@ def _filled(
     dtype: torch.dtype,
     path: Path,
 ) -> Network:
-    return _told(path, fill, build, state, dtype, path)
+    return _read_config(path, load_into_meta, build, state, dtype, path)
 
 
-def _told(path: Path, reader: Callable[..., T], *arguments: Any) -> T:
+def _read_config(path: Path, reader: Callable[..., T], *arguments: Any) -> T:
     """What `reader` says of the file's content; what it objects to as an EngineError that names the file."""
     try:
         return reader(*arguments)

@@ -24,7 +24,7 @@ from deepsound.models.synchformer.model import Synchformer
 from deepsound.models.vae import weights as vae_weights
 from deepsound.models.vae.model import MelVae
 from deepsound.runtime.paths import is_file
-from deepsound.weights.load import fill, read_tensors
+from deepsound.weights.load import load_into_meta, read_tensors
 
 T = TypeVar("T")
 
@@ -47,52 +47,55 @@ def flow_network(path: Path, dtype: torch.dtype, variant: str = "") -> MMAudio:
     variant has are taken as they are, if the latents and the version fit.
     """
     tensors = read_tensors(path)
-    config = _told(path, flow_weights.config_of, tensors)
+    config = _read_config(path, flow_weights.config_of, tensors)
     if variant:
         _require_variant(path, config, variant)
-    return fill(lambda: MMAudio(config), flow_weights.state_dict(tensors), dtype, path)
+    return load_into_meta(lambda: MMAudio(config), flow_weights.state_dict(tensors), dtype, path)
 
 
 def is_at_16k(path: Path) -> bool:
     """Whether the flow network in `path` makes latents for the 16 kHz autoencoder; its tensors tell."""
-    return _told(path, flow_weights.config_of, read_tensors(path)).latent_dim == VARIANTS["small_16k"].flow.latent_dim
+    return (
+        _read_config(path, flow_weights.config_of, read_tensors(path)).latent_dim
+        == VARIANTS["small_16k"].flow.latent_dim
+    )
 
 
 def autoencoder(path: Path, dtype: torch.dtype) -> MelVae:
     """The mel autoencoder's decoder in `path`, its weights normalised once, in float32, before they are cast."""
     tensors = vae_weights.without_encoder(_part(read_tensors(path), "vae"))
-    config = _told(path, vae_weights.config_of, tensors)
+    config = _read_config(path, vae_weights.config_of, tensors)
     state = vae_weights.normalise_weights(tensors)
-    return fill(lambda: MelVae(config, with_encoder=False), state, dtype, path)
+    return load_into_meta(lambda: MelVae(config, with_encoder=False), state, dtype, path)
 
 
 def vocoder(path: Path, dtype: torch.dtype) -> BigVgan:
     """The vocoder in `path`, weight norm folded; a `config.json` beside it says what its tensors do not show."""
     tensors = _part(_unwrapped(read_tensors(path), "generator"), "vocoder")
-    folded = _told(path, bigvgan_weights.fold_weight_norm, tensors)
-    config = _told(path, bigvgan_weights.config_of, folded)
+    folded = _read_config(path, bigvgan_weights.fold_weight_norm, tensors)
+    config = _read_config(path, bigvgan_weights.config_of, folded)
     settings = _settings("vocoder", path)
     if "upsample_rates" in settings:
-        stated = _told(path.with_name("config.json"), BigVganConfig.from_json, settings)
+        stated = _read_config(path.with_name("config.json"), BigVganConfig.from_json, settings)
         # A folder may hold several vocoders and one config.json: it counts where it is this one's.
         if (stated.num_mels, stated.upsample_kernel_sizes) == (config.num_mels, config.upsample_kernel_sizes):
             config = stated
-    return fill(lambda: BigVgan(config), folded, dtype, path)
+    return load_into_meta(lambda: BigVgan(config), folded, dtype, path)
 
 
 def clip(path: Path, dtype: torch.dtype) -> Clip:
     """CLIP's two towers in `path`; an `open_clip_config.json` beside it says how widths are parted into heads."""
     tensors = read_tensors(path)
     settings = _settings("clip", path).get("model_cfg")
-    config = _told(path, clip_weights.config_of, tensors, settings)
-    return fill(lambda: Clip(config), clip_weights.state_dict(tensors), dtype, path)
+    config = _read_config(path, clip_weights.config_of, tensors, settings)
+    return load_into_meta(lambda: Clip(config), clip_weights.state_dict(tensors), dtype, path)
 
 
 def synchformer(path: Path, dtype: torch.dtype) -> Synchformer:
     """Synchformer's visual encoder in `path`; the rest of the published file is left unread."""
     tensors = read_tensors(path)
-    config = _told(path, sync_weights.config_of, tensors)
-    return fill(lambda: Synchformer(config), sync_weights.state_dict(tensors), dtype, path)
+    config = _read_config(path, sync_weights.config_of, tensors)
+    return load_into_meta(lambda: Synchformer(config), sync_weights.state_dict(tensors), dtype, path)
 
 
 def _require_variant(path: Path, config: FlowConfig, variant: str) -> None:
@@ -111,7 +114,7 @@ def _require_variant(path: Path, config: FlowConfig, variant: str) -> None:
         )
 
 
-def _told(path: Path, reader: Callable[..., T], *arguments: Any) -> T:
+def _read_config(path: Path, reader: Callable[..., T], *arguments: Any) -> T:
     """What `reader` says of the file's content; its ValueError as an EngineError that names the file."""
     try:
         return reader(*arguments)

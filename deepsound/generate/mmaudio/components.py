@@ -24,7 +24,7 @@ from deepsound.runtime.execution import Execution, torch_device, torch_dtype
 from deepsound.runtime.model_cache import NetworkKey
 from deepsound.runtime.progress import Progress
 from deepsound.runtime.running import running
-from deepsound.weights.obtain import obtain
+from deepsound.weights.resolve import resolve_all, resolve_or_download
 
 
 @dataclass(frozen=True)
@@ -67,15 +67,18 @@ def located(
     execution: Execution,
     progress: Progress = Progress(),
 ) -> tuple[Recipe, dict[str, Path]]:
-    """Where the parts of a variant lie, by role. Raises EngineError naming the first that cannot be had.
+    """Where the parts of a variant lie, by role. Raises MissingWeightsError naming all that are missing.
 
     A flow network that was named explicitly says itself what it needs beside it: its tensors tell its latents' rate.
     """
     recipe = recipe_of(variant)
-    flow = obtain(recipe.flow, execution, progress)
-    if recipe.flow in execution.weights and build.is_at_16k(flow) != (recipe.rate is LATENTS_16K):
-        recipe = replace(recipe_of("small_44k" if recipe.rate is LATENTS_16K else "small_16k"), flow=recipe.flow)
-    return recipe, {role: obtain(name, execution, progress) for role, name in recipe.roles().items()}
+    if recipe.flow in execution.weights:
+        flow = resolve_or_download(recipe.flow, execution, progress)
+        if build.is_at_16k(flow) != (recipe.rate is LATENTS_16K):
+            recipe = replace(recipe_of("small_44k" if recipe.rate is LATENTS_16K else "small_16k"), flow=recipe.flow)
+    table = () if installed_table() else (recipe.byte_pairs,)
+    found = resolve_all((*recipe.roles().values(), *table), execution, progress, f"mmaudio_{variant}")
+    return recipe, {role: found[name] for role, name in recipe.roles().items()}
 
 
 class Networks:
@@ -87,7 +90,7 @@ class Networks:
         self.offload = execution.offload
         recipe, self._files = located(variant, execution, progress)
         self.rate = recipe.rate
-        self.byte_pairs = installed_table() or obtain(recipe.byte_pairs, execution, progress)
+        self.byte_pairs = installed_table() or resolve_or_download(recipe.byte_pairs, execution, progress)
         must_be = "" if recipe.flow in execution.weights else variant
         self._builders: dict[str, Callable[[Path, torch.dtype], nn.Module]] = {
             "flow": partial(build.flow_network, variant=must_be),

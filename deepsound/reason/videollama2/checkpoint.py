@@ -20,7 +20,7 @@ from deepsound.models.videollama2.language import LanguageModel
 from deepsound.reason.videollama2.decoding import GenerationSettings
 from deepsound.reason.videollama2.tokenizer import Tokenizer, tokenizer_in
 from deepsound.runtime.paths import is_dir, is_file
-from deepsound.weights.load import fill, read_tensors
+from deepsound.weights.load import load_into_meta, read_tensors
 
 T = TypeVar("T")
 
@@ -85,7 +85,7 @@ class Checkpoint:
     def config(self) -> VideoLlama2Config:
         """The sizes of all three networks."""
         own = _json(self.siglip / "config.json") if self.siglip is not None and is_dir(self.siglip, EngineError) else {}
-        return self._told(
+        return self._read_config(
             weights.config_of,
             self.settings,
             self._tensors(),
@@ -110,17 +110,19 @@ class Checkpoint:
     def language(self, dtype: torch.dtype) -> LanguageModel:
         """The language model, in eval mode, on the CPU; likewise the two below."""
         config = self.config.language
-        return fill(lambda: LanguageModel(config), weights.language_state(self._tensors()), dtype, self.folder)
+        return load_into_meta(
+            lambda: LanguageModel(config), weights.language_state(self._tensors()), dtype, self.folder
+        )
 
     def vision(self, dtype: torch.dtype) -> VisionEncoder:
         config = self.config
         state = weights.vision_state(self._tensors(), self._tower(), config.vision.used_layers)
-        return fill(lambda: VisionEncoder(config.vision, config.connector), state, dtype, self.folder)
+        return load_into_meta(lambda: VisionEncoder(config.vision, config.connector), state, dtype, self.folder)
 
     def audio(self, dtype: torch.dtype) -> AudioEncoder:
         config = self.config
-        state = self._told(weights.audio_state, self._tensors())
-        return fill(lambda: AudioEncoder(config.audio, config.language.width), state, dtype, self.folder)
+        state = self._read_config(weights.audio_state, self._tensors())
+        return load_into_meta(lambda: AudioEncoder(config.audio, config.language.width), state, dtype, self.folder)
 
     def _tensors(self) -> dict[str, Tensor]:
         """All tensors, mapped from their files: what is not used is not read."""
@@ -141,9 +143,9 @@ class Checkpoint:
                 f"The weights in {self.folder} come without a vision tower, and no SigLIP was found. "
                 "Fetch it with `deepsound models download siglip/so400m_384`."
             )
-        return self._told(weights.separate_tower, read_tensors(self.siglip), source=self.siglip)
+        return self._read_config(weights.separate_tower, read_tensors(self.siglip), source=self.siglip)
 
-    def _told(self, reader: Callable[..., T], *arguments: Any, source: Path | None = None) -> T:
+    def _read_config(self, reader: Callable[..., T], *arguments: Any, source: Path | None = None) -> T:
         """What `reader` says; its ValueError as an EngineError that names the folder."""
         try:
             return reader(*arguments)

@@ -206,10 +206,10 @@ class Lines:
 def checkpoint(model: Model, execution: Execution, progress: Progress) -> Checkpoint:
     """The model's folder, with a SigLIP beside it where it lacks its own vision tower. EngineError where it is not."""
     from deepsound.reason.videollama2.checkpoint import Checkpoint
-    from deepsound.weights.obtain import obtain
+    from deepsound.weights.resolve import resolve_or_download
 
-    found = Checkpoint(obtain(MODELS[model], execution, progress))
-    return found if found.has_tower else Checkpoint(found.folder, obtain(SIGLIP, execution, progress))
+    found = Checkpoint(resolve_or_download(MODELS[model], execution, progress, f"videollama2_{model}"))
+    return found if found.has_tower else Checkpoint(found.folder, resolve_or_download(SIGLIP, execution, progress))
 
 
 def _without_sound(progress: Progress) -> Judgement:
