@@ -1,4 +1,4 @@
-"""Runs from the page: one at a time, the others in line, each stopped within a second of being asked to."""
+"""JobQueue from the page: one at a time, the others in line, each stopped within a second of being asked to."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from deepsound.app.request import Asked
-from deepsound.app.results import leave, results_html
-from deepsound.app.status_view import VERDICTS, Board
-from deepsound.app.storage import AppFolder
+from deepsound.app.request import RunRequest
+from deepsound.app.results import results_html, write_extras
+from deepsound.app.status_view import VERDICTS, StatusView
+from deepsound.app.storage import AppStorage
 from deepsound.errors import Cancelled, DeepSoundError, InputError
 from deepsound.outputs import Result
 from deepsound.pipeline import Pipeline
@@ -24,7 +24,7 @@ from deepsound.runtime.progress import CancelToken, Progress, ProgressEvent
 log = logging.getLogger(__name__)
 
 _POLL_S = 0.1
-_LONGEST_LINE = 8
+_MAX_QUEUED = 8
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Shown:
 
 
 @dataclass(eq=False)
-class _Ticket:
+class QueuedJob:
     """A place in the line; `events` are what the run reports, ending with None."""
 
     session: str
@@ -52,110 +52,110 @@ class _Ticket:
         return self.worker is not None and self.worker.is_alive()
 
 
-class Runs:
+class JobQueue:
     """Everything the app runs; `follow` is called from many threads at once."""
 
-    def __init__(self, folder: AppFolder, execution: Execution = Execution()) -> None:
+    def __init__(self, folder: AppStorage, execution: Execution = Execution()) -> None:
         self._folder = folder
         self._execution = execution
-        self._line: list[_Ticket] = []
+        self._jobs: list[QueuedJob] = []
         self._lock = threading.Lock()
 
-    def follow(self, session: str, given: object, asked: Asked) -> Iterator[Shown]:
+    def follow(self, session: str, given: object, asked: RunRequest) -> Iterator[Shown]:
         """Run on an upload and yield what the page is to show, until the run is done, failed or cancelled."""
-        board = Board("Starting.", "running")
+        board = StatusView("Starting.", "running")
         yield Shown(board.steps_html(), board.thought_html(), "")
         try:
             upload = self._folder.upload(given)
-            with self._place_in_line(session) as ticket:
-                yield from self._wait(ticket, board)
+            with self._enqueued(session) as job:
+                yield from self._wait(job, board)
                 with self._folder.new_run(upload) as (run_id, source):
-                    yield from self._work(ticket, board, source, asked)
-                    yield self._finished(ticket, board, run_id, source.parent)
+                    yield from self._work(job, board, source, asked)
+                    yield self._finished(job, board, run_id, source.parent)
         except Cancelled:
             yield self._ended(board, "cancelled", "Cancelled; nothing was left behind.")
         except DeepSoundError as error:
-            yield self._ended(board, "failed", self._folder.without_places(str(error)))
+            yield self._ended(board, "failed", self._folder.without_paths(str(error)))
 
     def cancel(self, session: str) -> bool:
         """Stop what a session runs or waits for; whether there was anything."""
         with self._lock:
-            mine = [ticket for ticket in self._line if ticket.session == session]
-        for ticket in mine:
-            ticket.token.cancel()
+            mine = [job for job in self._jobs if job.session == session]
+        for job in mine:
+            job.token.cancel()
         return bool(mine)
 
     def cancel_all(self, patience_s: float = 5.0) -> None:
         """Stop everything, and wait for it for a while, in seconds."""
         with self._lock:
-            everyone = list(self._line)
-        for ticket in everyone:
-            ticket.token.cancel()
+            everyone = list(self._jobs)
+        for job in everyone:
+            job.token.cancel()
         give_up = time.monotonic() + patience_s
-        while self._line and time.monotonic() < give_up:
+        while self._jobs and time.monotonic() < give_up:
             time.sleep(_POLL_S)
 
     @contextmanager
-    def _place_in_line(self, session: str) -> Iterator[_Ticket]:
-        """A ticket, last in line. It is given up on leaving, or by the worker, should that still be at it."""
+    def _enqueued(self, session: str) -> Iterator[QueuedJob]:
+        """A job, last in line. It is given up on leaving, or by the worker, should that still be at it."""
         self.cancel(session)
-        ticket = _Ticket(session)
+        job = QueuedJob(session)
         with self._lock:
-            if len(self._line) >= _LONGEST_LINE:
-                raise InputError(f"{_LONGEST_LINE} runs are waiting already; try again in a while.")
-            self._line.append(ticket)
+            if len(self._jobs) >= _MAX_QUEUED:
+                raise InputError(f"{_MAX_QUEUED} runs are waiting already; try again in a while.")
+            self._jobs.append(job)
         try:
-            yield ticket
+            yield job
         finally:
-            ticket.token.cancel()
-            if not ticket.is_at_work:
-                self._give_up(ticket)
+            job.token.cancel()
+            if not job.is_at_work:
+                self._dequeue(job)
 
-    def _give_up(self, ticket: _Ticket) -> None:
+    def _dequeue(self, job: QueuedJob) -> None:
         with self._lock:
-            if ticket in self._line:
-                self._line.remove(ticket)
+            if job in self._jobs:
+                self._jobs.remove(job)
 
-    def _wait(self, ticket: _Ticket, board: Board) -> Iterator[Shown]:
+    def _wait(self, job: QueuedJob, board: StatusView) -> Iterator[Shown]:
         told = 0
-        while before := self._line.index(ticket):
-            ticket.token.check()
+        while before := self._jobs.index(job):
+            job.token.check()
             if before != told:
                 told = before
                 board.notice = f"Waiting: {before} run{'s' * (before > 1)} before this one."
                 yield Shown(board.steps_html(), board.thought_html())
             time.sleep(_POLL_S)
-        ticket.token.check()
+        job.token.check()
 
-    def _work(self, ticket: _Ticket, board: Board, source: Path, asked: Asked) -> Iterator[Shown]:
-        ticket.worker = threading.Thread(target=self._run, args=(ticket, source, asked), daemon=True)
-        ticket.worker.start()
+    def _work(self, job: QueuedJob, board: StatusView, source: Path, asked: RunRequest) -> Iterator[Shown]:
+        job.worker = threading.Thread(target=self._run, args=(job, source, asked), daemon=True)
+        job.worker.start()
         board.notice = "Running."
         is_going_on = True
         while is_going_on:
             changed = False
-            for event in _arrived(ticket.events):
+            for event in _arrived(job.events):
                 changed = True
                 if event is None:
                     is_going_on = False
                 else:
                     board.take(event)
-            if ticket.token.cancelled and board.notice != "Stopping.":
+            if job.token.cancelled and board.notice != "Stopping.":
                 changed, board.notice = True, "Stopping."
             if changed:
                 yield Shown(board.steps_html(), board.thought_html())
-        ticket.worker.join()
-        if ticket.error is not None:
-            raise ticket.error
+        job.worker.join()
+        if job.error is not None:
+            raise job.error
 
-    def _run(self, ticket: _Ticket, source: Path, asked: Asked) -> None:
+    def _run(self, job: QueuedJob, source: Path, asked: RunRequest) -> None:
         def report(event: ProgressEvent) -> None:
-            ticket.events.put(replace(event, text=self._folder.without_places(event.text)))
+            job.events.put(replace(event, text=self._folder.without_paths(event.text)))
 
-        progress = Progress(on_event=report, check=ticket.token.check)
+        progress = Progress(on_event=report, check=job.token.check)
         try:
             pipeline = Pipeline(asked.generator, asked.reasoner, asked.separator, self._execution)
-            ticket.result = pipeline.run(
+            job.result = pipeline.run(
                 source,
                 source.parent,
                 mode=asked.mode,
@@ -166,28 +166,28 @@ class Runs:
                 duration_s=asked.duration_s,
                 progress=progress,
             )
-            leave(ticket.result)
+            write_extras(job.result)
         except DeepSoundError as error:
-            ticket.error = error
+            job.error = error
         except Exception as error:
             log.exception("A run failed")
-            ticket.error = DeepSoundError(f"The run failed: {type(error).__name__}: {error}. The log has the details.")
+            job.error = DeepSoundError(f"The run failed: {type(error).__name__}: {error}. The log has the details.")
         finally:
-            self._give_up(ticket)
-            ticket.events.put(None)
+            self._dequeue(job)
+            job.events.put(None)
 
-    def _finished(self, ticket: _Ticket, board: Board, run_id: str, folder: Path) -> Shown:
-        assert ticket.result is not None  # noqa: S101 - a run without one has raised its error
-        outcome = ticket.result.outcome
+    def _finished(self, job: QueuedJob, board: StatusView, run_id: str, folder: Path) -> Shown:
+        assert job.result is not None  # noqa: S101 - a run without one has raised its error
+        outcome = job.result.outcome
         board.thought = outcome.judgement.thought
         category = f" ({outcome.judgement.category})" if outcome.judgement.category else ""
         board.verdict = VERDICTS[outcome.judgement.verdict] + category
         board.state = "done"
-        board.notice = f"Done in {ticket.result.total_s:.1f} s; the final sound: {outcome.final_from}."
+        board.notice = f"Done in {job.result.total_s:.1f} s; the final sound: {outcome.final_from}."
         return Shown(board.steps_html(), board.thought_html(), results_html(run_id, folder))
 
     @staticmethod
-    def _ended(board: Board, state: str, notice: str) -> Shown:
+    def _ended(board: StatusView, state: str, notice: str) -> Shown:
         board.state, board.notice = state, notice
         return Shown(board.steps_html(), board.thought_html())
 

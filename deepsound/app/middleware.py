@@ -35,9 +35,9 @@ _READ = {
     "/robots.txt",
 }
 _READ_BELOW = ("/assets/", "/static/", "/svelte/", "/results/", f"{API}/heartbeat/", FILE)
-_ASKED = {f"{API}/queue/join", f"{API}/run/predict", f"{API}/cancel", f"{API}/reset"}
+_COMMANDS = {f"{API}/queue/join", f"{API}/run/predict", f"{API}/cancel", f"{API}/reset"}
 # Prompts are capped at a few thousand characters.
-_MOST_ASKED_BYTES = 1 << 16
+_MAX_COMMAND_BYTES = 1 << 16
 # What a form adds to the file in it.
 _FORM_BYTES = 1 << 16
 _TOO_LARGE = "More than is taken here; cut the video or scale it down, or start the app with a larger --max-upload."
@@ -93,12 +93,12 @@ class RequestGuard:
             await send({"type": "websocket.close"})
             return
         status, why = self._refusal(scope)
-        if not status and scope["path"] in _ASKED:
-            status, why, receive = await self._read_asked(receive)
+        if not status and scope["path"] in _COMMANDS:
+            status, why, receive = await self._read_command(receive)
         if status:
             await _Answer(send).refuse(status, why)
             return
-        most = self.max_upload_bytes + _FORM_BYTES if scope["path"] == UPLOAD else _MOST_ASKED_BYTES
+        most = self.max_upload_bytes + _FORM_BYTES if scope["path"] == UPLOAD else _MAX_COMMAND_BYTES
         counted = _Counted(receive, most)
         answer = _Answer(send, counted)
         try:
@@ -126,10 +126,10 @@ class RequestGuard:
             return 413, _TOO_LARGE
         return 0, ""
 
-    async def _read_asked(self, receive: Receive) -> tuple[int, str, Receive]:
+    async def _read_command(self, receive: Receive) -> tuple[int, str, Receive]:
         """Read a request's JSON and refuse it for any path in it that is not an upload; gives it back to be read."""
         try:
-            body = await _whole(_Counted(receive, _MOST_ASKED_BYTES))
+            body = await _whole(_Counted(receive, _MAX_COMMAND_BYTES))
             asked = json.loads(body)
         except _TooLargeError:
             return 413, "The request is too large.", receive
@@ -144,7 +144,7 @@ def is_open(method: str, path: str) -> bool:
     """Whether the page has any use for that address."""
     if method in ("GET", "HEAD"):
         return path in _READ or (path.startswith(_READ_BELOW) and ".." not in path.split("/"))
-    return method == "POST" and (path in _ASKED or path == UPLOAD)
+    return method == "POST" and (path in _COMMANDS or path == UPLOAD)
 
 
 def _is_followed_link(scope: Scope, headers: dict[str, str]) -> bool:

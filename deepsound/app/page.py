@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deepsound import engines
-from deepsound.app.job_queue import Runs
-from deepsound.app.request import AUTO, LARGEST_SEED, MOST_SECONDS, MOST_WORDS, Asked
-from deepsound.app.status_view import Board
+from deepsound.app.job_queue import JobQueue
+from deepsound.app.request import AUTO, LARGEST_SEED, MOST_SECONDS, MOST_WORDS, RunRequest
+from deepsound.app.status_view import StatusView
 from deepsound.errors import InputError
 
 if TYPE_CHECKING:
@@ -28,15 +28,15 @@ _AUTOMATIC: dict[engines.Kind, str] = {
     "reasoner": "auto: the embedded reasoner",
     "separator": "auto: the embedded bs_roformer_tiny",
 }
-# As many as may be in line: the line is kept by Runs.
+# As many as may be in line: the line is kept by JobQueue.
 _AT_ONCE = 16
 
 
-def build(runs: Runs) -> gradio.Blocks:
+def build(runs: JobQueue) -> gradio.Blocks:
     """The page, not yet served."""
     import gradio as gr
 
-    idle = Board()
+    idle = StatusView()
     with gr.Blocks(title=TITLE, analytics_enabled=False) as page:
         gr.HTML(
             f"<style>{_style()}</style><h1>{TITLE}</h1><p>Sound for silent video, without the voices nobody "
@@ -52,11 +52,11 @@ def build(runs: Runs) -> gradio.Blocks:
 
         def follow(request: gradio.Request, video: Any, *asked: Any) -> Iterator[tuple[Any, Any, Any]]:
             try:
-                settings = Asked.of(*asked)
+                settings = RunRequest.of(*asked)
                 if video is None:
                     raise InputError("Choose a video first.")
             except InputError as error:
-                yield Board(str(error), "failed").steps_html(), idle.thought_html(), ""
+                yield StatusView(str(error), "failed").steps_html(), idle.thought_html(), ""
                 return
             for shown in runs.follow(request.session_hash or "", video, settings):
                 yield shown.steps, shown.thought, gr.skip() if shown.results is None else shown.results

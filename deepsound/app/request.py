@@ -17,7 +17,7 @@ LARGEST_SEED = 2**53 - 1
 
 
 @dataclass(frozen=True)
-class Asked:
+class RunRequest:
     """One run's settings; `duration_s` None means the whole clip."""
 
     prompt: str = ""
@@ -42,7 +42,7 @@ class Asked:
         fallback: object,
         duration: object,
         seed: object,
-    ) -> Asked:
+    ) -> RunRequest:
         """The settings as the page sends them; a duration of 0 seconds means the whole clip. Raises InputError."""
         return cls(
             prompt=_words("The prompt", prompt),

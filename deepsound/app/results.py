@@ -25,7 +25,7 @@ _COMPARE = (
 )
 
 
-def leave(result: Result) -> None:
+def write_extras(result: Result) -> None:
     """Add the removed voice to a run's files, and take the machine's folders out of its record."""
     folder = result.result_path.parent
     if result.outcome.stems is not None:

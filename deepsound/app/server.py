@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deepsound.app.middleware import UPLOAD, RequestGuard
-from deepsound.app.storage import RESULTS, AppFolder
+from deepsound.app.storage import RESULTS, AppStorage
 from deepsound.errors import EngineError, InputError
 from deepsound.runtime.execution import Execution
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-    from deepsound.app.job_queue import Runs
+    from deepsound.app.job_queue import JobQueue
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _QUIET = {
@@ -70,16 +70,16 @@ def serve(settings: Settings, on_start: Callable[[str], None] = lambda address: 
     """
     require_gradio()
     with (
-        AppFolder(settings.folder, settings.max_upload_bytes) as folder,
+        AppStorage(settings.folder, settings.max_upload_bytes) as folder,
         keeping_to(folder),
         _bound(settings) as listening,
     ):
         import uvicorn
 
-        from deepsound.app.job_queue import Runs
+        from deepsound.app.job_queue import JobQueue
 
         threading.Thread(target=_import_ahead, daemon=True).start()
-        runs = Runs(folder, settings.execution)
+        runs = JobQueue(folder, settings.execution)
         host, port = listening.getsockname()[:2]
         address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
         config = uvicorn.Config(
@@ -96,7 +96,7 @@ def serve(settings: Settings, on_start: Callable[[str], None] = lambda address: 
             runs.cancel_all()
 
 
-def application(runs: Runs, folder: AppFolder, is_local: bool = True) -> RequestGuard:
+def application(runs: JobQueue, folder: AppStorage, is_local: bool = True) -> RequestGuard:
     """The whole server behind its door: results and uploads by our own hand, the rest by gradio.
 
     Where it `is_local`, it answers to this machine's own names alone.
@@ -144,7 +144,7 @@ def require_gradio() -> None:
 
 
 @contextmanager
-def keeping_to(folder: AppFolder) -> Iterator[None]:
+def keeping_to(folder: AppStorage) -> Iterator[None]:
     """Whatever this process writes for a while goes into the app's folder, forms that are still arriving included."""
     before, tempfile.tempdir = tempfile.tempdir, str(folder.scratch)
     os.environ["GRADIO_TEMP_DIR"] = str(folder.uploads)
@@ -191,7 +191,7 @@ def _known(target: Any, wanted: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in wanted.items() if name in accepted}
 
 
-def _add_results(app: FastAPI, folder: AppFolder) -> None:
+def _add_results(app: FastAPI, folder: AppStorage) -> None:
     from starlette.responses import FileResponse, PlainTextResponse
 
     async def result(request: Request) -> Response:
@@ -204,7 +204,7 @@ def _add_results(app: FastAPI, folder: AppFolder) -> None:
     app.router.add_route("/results/{run_id}/{name}", result, methods=["GET", "HEAD"])
 
 
-def _add_uploads(app: FastAPI, folder: AppFolder) -> None:
+def _add_uploads(app: FastAPI, folder: AppStorage) -> None:
     """Uploads in gradio's own form, under names of ours: gradio would keep the name it is told."""
     from starlette import datastructures
     from starlette.concurrency import run_in_threadpool
@@ -221,7 +221,7 @@ def _add_uploads(app: FastAPI, folder: AppFolder) -> None:
     app.router.add_route(UPLOAD, upload, methods=["POST"])
 
 
-def _keep(folder: AppFolder, file: UploadFile) -> Path:
+def _keep(folder: AppStorage, file: UploadFile) -> Path:
     path = folder.new_upload(file.filename or "")
     with path.open("xb") as kept:
         shutil.copyfileobj(file.file, kept, 1 << 20)

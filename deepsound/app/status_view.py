@@ -38,7 +38,7 @@ class _Stage:
 
 
 @dataclass
-class Board:
+class StatusView:
     """Takes events in, gives HTML out; `notice` says what the run as a whole is doing or came to."""
 
     notice: str = "Waiting for a video."

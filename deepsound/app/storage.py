@@ -31,7 +31,7 @@ _RUNS_KEPT = 12
 _UPLOADS_KEPT = 8
 
 
-class AppFolder:
+class AppStorage:
     """`uploads/` and `runs/` below a private folder, which is removed on leaving the context if it was made here.
 
     Raises OutputError where the folder cannot be made.
@@ -50,7 +50,7 @@ class AppFolder:
         except OSError as error:
             raise output_error(root or Path(tempfile.gettempdir()), error) from error
 
-    def __enter__(self) -> AppFolder:
+    def __enter__(self) -> AppStorage:
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -105,7 +105,7 @@ class AppFolder:
             shutil.rmtree(source.parent, ignore_errors=True)
             raise
 
-    def without_places(self, text: str) -> str:
+    def without_paths(self, text: str) -> str:
         """A message without the places of files on this machine: the upload is *the video*, as the page knows it."""
         within = re.escape(str(self.runs)) + r"[/\\][0-9a-f]{32}"
         return re.sub(within, "the run's folder", re.sub(rf"{within}[/\\]{STEM}\.upload", "The video", text))

@@ -1,20 +1,21 @@
-"""What a batch works on: a folder's videos or a table's rows, read lazily and always in the same order.
+"""Jobs of a batch: one clip with its settings, and the sources and shards they come from.
 
-Memory stays flat however many there are: a folder is read in rounds that keep only the next names in order, of a table
-only a number for each name is remembered, to tell which ones occur twice.
+Sources are read lazily and always in the same order. Memory stays flat however many clips there are: a folder is read
+in rounds that keep only the next names in order, of a table only a hash of each name is kept, to find duplicates.
 """
 
 from __future__ import annotations
 
 import hashlib
 import unicodedata
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from importlib import import_module
 from pathlib import Path, PurePath
 from typing import Any, Protocol
 
 from deepsound.errors import InputError
-from deepsound.runtime.paths import exists, expand, is_dir
 
 VIDEO_SUFFIXES = frozenset(
     {
@@ -36,26 +37,26 @@ VIDEO_SUFFIXES = frozenset(
     }
 )
 # Files of a run on x.mp4 have these names; a video of such a name of its own would share a file with that run.
-_NAMES_OF_OTHERS = (".step1", ".step3", ".neg")
+_RUN_FILE_STEMS = (".step1", ".step3", ".neg")
 
 
 @dataclass(frozen=True)
 class Job:
-    """A clip to work on: what it is called, its video, its folder below the output folder, and what it alone is told.
+    """One clip to process: its label, its video, and its folder below the output folder.
 
-    `index` counts the clips of a source from 0; `told` are arguments of Pipeline.run.
+    `index` counts the clips of a source from 0; `overrides` are arguments of Pipeline.run for this clip alone.
     """
 
     index: int
     label: str
     video: Path
     folder: PurePath = field(default_factory=PurePath)
-    told: Mapping[str, Any] = field(default_factory=dict)
+    overrides: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Skipped:
-    """A file or row that is no clip, and why; a row of a table, or a folder that cannot be read, is a loss."""
+    """A file or row that is not a clip, and why; `is_loss` for a table's row or a folder that cannot be read."""
 
     label: str
     why: str
@@ -70,7 +71,7 @@ class Source(Protocol):
         ...
 
     def count(self) -> int:
-        """How many clips there are, told without putting them in order."""
+        """How many clips there are, counted without sorting them."""
         ...
 
 
@@ -99,7 +100,7 @@ class Shard:
         return cls(int(number), int(count))
 
     def of(self, source: Source) -> Iterator[Job | Skipped]:
-        """This part of a source; what was refused belongs to the first part, so that it is told once."""
+        """This part of a source; what was refused belongs to the first part, so that it is reported once."""
         for entry in source.entries():
             if isinstance(entry, Skipped):
                 if self.number == 1:
@@ -115,35 +116,23 @@ class Shard:
         return f"{self.number}/{self.count}"
 
 
-def open_source(path: Path | str, output_dir: Path | str) -> Source:
-    """The clips of a folder, or of a .csv or .tsv file's rows; what lies in the output folder is no clip.
-
-    Raises InputError when there is no such folder or table, or when the folder is also the output folder.
-    """
-    from deepsound.batch.folder import Folder
-    from deepsound.batch.table import Table
-
-    path, output_dir = expand(path).absolute(), expand(output_dir).absolute()
-    if is_dir(path):
-        if path.resolve() == output_dir.resolve():
-            raise InputError(f"{path} would hold both the clips and the results; choose another output folder.")
-        return Folder(path, output_dir)
-    if not exists(path):
-        raise InputError(f"There is no folder or table {path}.")
-    if path.suffix.lower() not in (".csv", ".tsv"):
-        raise InputError(f"{path} is neither a folder nor a .csv or .tsv file; one video is done by `deepsound run`.")
-    return Table(path)
-
-
 def stem_key(stem: str) -> str:
     """Equal for stems that would name the same file on some file system: case and composed letters do not count."""
     return unicodedata.normalize("NFC", stem).casefold()
 
 
-def apart(job: Job, shared_stem: bool, identity: str) -> Job:
-    """The job with a folder of its own, named after `identity`, when another could write files of the same names."""
+def disambiguate(job: Job, shared_stem: bool, identity: str) -> Job:
+    """The job in a folder of its own, named after `identity`, when another clip could write files of the same names."""
     stem = job.video.stem
-    if not shared_stem and not stem.endswith(_NAMES_OF_OTHERS):
+    if not shared_stem and not stem.endswith(_RUN_FILE_STEMS):
         return job
     digest = hashlib.sha256(identity.encode("utf-8", "surrogatepass")).hexdigest()[:8]
     return replace(job, folder=job.folder / f"{stem}-{digest}")
+
+
+def __getattr__(name: str) -> Any:
+    """`open_source` moved to deepsound.batch.sources."""
+    if name == "open_source":
+        warnings.warn("open_source moved to deepsound.batch.sources", DeprecationWarning, stacklevel=2)
+        return import_module("deepsound.batch.sources").open_source
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -11,7 +11,7 @@ from itertools import groupby
 from pathlib import Path, PurePath
 from typing import NamedTuple
 
-from deepsound.batch.clips import VIDEO_SUFFIXES, Job, Skipped, apart, stem_key
+from deepsound.batch.clips import VIDEO_SUFFIXES, Job, Skipped, disambiguate, stem_key
 from deepsound.runtime.paths import is_dir_entry
 
 # Names kept at once: a folder of 200,000 is read thirteen times over its whole batch, two megabytes of names each.
@@ -28,7 +28,7 @@ class _Name(NamedTuple):
 
 @dataclass(frozen=True)
 class Folder:
-    """The videos below `path`, told by their suffix; hidden names, linked folders and `output_dir` are left out."""
+    """The videos below `path`, by suffix; hidden names, linked folders and `output_dir` are left out."""
 
     path: Path
     output_dir: Path
@@ -73,7 +73,7 @@ class Folder:
                     yield from self._below(inner)
             elif _is_video(name.name):
                 job = Job(0, inner.as_posix(), self.path / inner, within)
-                yield apart(job, len(videos) > 1, job.label)
+                yield disambiguate(job, len(videos) > 1, job.label)
             else:
                 yield Skipped(inner.as_posix(), "not a video, by its suffix", is_loss=False)
 

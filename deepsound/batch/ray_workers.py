@@ -22,15 +22,15 @@ from deepsound.errors import EngineError, InputError
 from deepsound.runtime.progress import CancelToken, Progress
 
 # A clip that was with two workers when they died is the likely reason.
-DEATHS_ALLOWED_A_CLIP = 2
+MAX_DEATHS_A_CLIP = 2
 # Workers that die one after the other without a single clip done do not come to life by one more try.
-DEATHS_ALLOWED_IN_A_ROW = 5
+MAX_DEATHS_IN_A_ROW = 5
 _CONNECT_S = 5
 _LISTEN_S = 0.2
 _STOP_S = 0.8
 
 
-class _Hosted:
+class _Actor:
     """The actor: a Worker, and a flag that ends what it is doing."""
 
     def __init__(self, settings: Settings, output_dir: Path, working_dir: Path, threads: int) -> None:
@@ -52,7 +52,7 @@ class _Hosted:
 
 
 @dataclass
-class _Given:
+class _Assignment:
     """A clip with an actor, and how many died with it."""
 
     job: Job
@@ -88,7 +88,7 @@ class RayWorkers:
         self.count = min(wanted, gpus) if gpus else wanted
         self._threads = 0 if gpus else max(1, processors // self.count)
         # Two at a time, so that an actor hears `cancel` while it works.
-        self._remote = self._ray.remote(_Hosted).options(max_concurrency=2, num_gpus=1 if gpus else 0)
+        self._remote = self._ray.remote(_Actor).options(max_concurrency=2, num_gpus=1 if gpus else 0)
 
     def __enter__(self) -> RayWorkers:
         return self
@@ -101,8 +101,8 @@ class RayWorkers:
 
     def work(self, jobs: Iterator[Job], progress: Progress) -> Iterator[Report]:
         """Do every job. Raises Cancelled within a second of being asked, EngineError when no worker stays alive."""
-        again: deque[_Given] = deque()
-        busy: dict[Any, _Given] = {}
+        again: deque[_Assignment] = deque()
+        busy: dict[Any, _Assignment] = {}
         deaths_in_a_row = 0
         self._idle.extend(self._new_actor() for _ in range(self.count - len(self._idle)))
         try:
@@ -117,20 +117,20 @@ class RayWorkers:
                     given = busy.pop(done)
                     report = self._report(done, given)
                     deaths_in_a_row = 0 if report else deaths_in_a_row + 1
-                    if deaths_in_a_row >= DEATHS_ALLOWED_IN_A_ROW:
+                    if deaths_in_a_row >= MAX_DEATHS_IN_A_ROW:
                         raise EngineError(
                             f"{deaths_in_a_row} Ray workers died one after the other, the last with "
                             f"{given.job.label}; Ray's logs tell why (memory, or a missing package)."
                         )
                     self._idle.append(given.actor if report else self._replacement())
-                    if report is None and given.deaths < DEATHS_ALLOWED_A_CLIP:
+                    if report is None and given.deaths < MAX_DEATHS_A_CLIP:
                         again.append(given)
                     else:
                         yield report or Report(given.job, "failed", message=f"{given.deaths} workers died with it")
         finally:
             self._interrupt(busy)
 
-    def _report(self, done: Any, given: _Given) -> Report | None:
+    def _report(self, done: Any, given: _Assignment) -> Report | None:
         """What came of a clip; None when its actor died."""
         errors = self._ray.exceptions
         try:
@@ -150,7 +150,7 @@ class RayWorkers:
         self.replaced += 1
         return self._new_actor()
 
-    def _interrupt(self, busy: dict[Any, _Given]) -> None:
+    def _interrupt(self, busy: dict[Any, _Assignment]) -> None:
         """End what is being worked on, cleanly where the actor still listens."""
         if busy:
             for given in busy.values():
@@ -202,6 +202,6 @@ def _require_listener(address: str) -> None:
         raise InputError(f"Ray cannot be reached at {address}: {error}.") from error
 
 
-def _next(jobs: Iterator[Job]) -> _Given | None:
+def _next(jobs: Iterator[Job]) -> _Assignment | None:
     job = next(jobs, None)
-    return None if job is None else _Given(job)
+    return None if job is None else _Assignment(job)

@@ -26,7 +26,7 @@ _LEFTOVER_AGE_S = 24 * 3600
 class Record:
     """How a clip ended: with which fingerprint, in how many seconds, by whom, with which files or for which reason.
 
-    `files` maps names in the record's folder to sizes in bytes; `told` is what the summary tells of the result.
+    `files` maps names in the record's folder to sizes in bytes; `details` are figures of the result for the summary.
     """
 
     label: str
@@ -35,7 +35,7 @@ class Record:
     seconds: float
     message: str = ""
     files: dict[str, int] = field(default_factory=dict)
-    told: dict[str, Any] = field(default_factory=dict)
+    details: dict[str, Any] = field(default_factory=dict)
     worker: str = field(default_factory=lambda: f"{socket.gethostname()}:{os.getpid()}")
     deepsound_version: str = __version__
     ended_at: float = field(default_factory=time.time)
@@ -54,7 +54,7 @@ class Record:
         """The record of a clip; None where there is none that can be read."""
         try:
             record = cls(**json.loads(path.read_text("utf-8", "surrogateescape")))
-            valid = isinstance(record.files, dict) and isinstance(record.told, dict)
+            valid = isinstance(record.files, dict) and isinstance(record.details, dict)
         except (OSError, ValueError, TypeError):
             return None
         return record if valid else None
@@ -76,7 +76,7 @@ def is_done(path: Path, fingerprint: str) -> bool:
         return False
 
 
-def forget(path: Path) -> None:
+def delete_record(path: Path) -> None:
     """Remove a record before its clip's files are touched. Raises OutputError."""
     try:
         path.unlink(missing_ok=True)

@@ -40,8 +40,8 @@ class Settings:
         return Pipeline(**self.engines)
 
     def for_clip(self, job: Job) -> dict[str, Any]:
-        """The arguments of Pipeline.run for one clip: what it alone is told comes before what all are told."""
-        return {**self.run, **job.told}
+        """The arguments of Pipeline.run for one clip: its overrides win over the batch's settings."""
+        return {**self.run, **job.overrides}
 
     def fingerprint(self, job: Job) -> str:
         """Equal for the same settings and the same unchanged video (size and time of change). OSError without one."""

@@ -1,4 +1,4 @@
-"""What a batch came to, told from its records: a CSV with a line for each clip, and a JSON with the sums."""
+"""What a batch came to, read from its records: a CSV with a line for each clip, and a JSON with the sums."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class Summary:
 def summarise(batch: Batch, check: Callable[[], None] = lambda: None) -> Summary:
     """Read the records of the batch's clips and write summary.csv and summary.json into its folder.
 
-    A shard's files carry its number. A disk that is full is told in the summary, which is returned all the same.
+    A shard's files carry its number. A full disk is noted in the summary, which is returned all the same.
     """
     part = "" if batch.shard.count == 1 else f".{batch.shard.number}-of-{batch.shard.count}"
     target = batch.output_dir / f"summary{part}.csv"
@@ -105,10 +105,10 @@ def _collect(batch: Batch, write: Callable[[dict[str, Any]], Any], check: Callab
         write(row)
         _count(summary, row)
         if record is not None and record.status == "done":
-            verdicts[str(record.told.get("verdict"))] += 1
-            finals[str(record.told.get("final_from"))] += 1
+            verdicts[str(record.details.get("verdict"))] += 1
+            finals[str(record.details.get("final_from"))] += 1
             versions[record.deepsound_version] += 1
-            for name, seconds in record.told.get("step_seconds", {}).items():
+            for name, seconds in record.details.get("step_seconds", {}).items():
                 steps[name] += seconds
                 taken[name] += 1
     summary.verdicts, summary.final_from, summary.versions = dict(verdicts), dict(finals), dict(versions)
@@ -145,7 +145,7 @@ def _rows(batch: Batch, check: Callable[[], None]) -> Iterator[tuple[dict[str, A
 
 
 def _row(batch: Batch, job: Job, record: Record) -> dict[str, Any]:
-    told = {name: record.told.get(name) for name in COLUMNS if name in record.told}
+    details = {name: record.details.get(name) for name in COLUMNS if name in record.details}
     path = record_path(Path(), job)
     return {
         "clip": job.label,
@@ -153,5 +153,5 @@ def _row(batch: Batch, job: Job, record: Record) -> dict[str, Any]:
         "seconds": f"{record.seconds:.3f}",
         "message": record.message,
         "record": path.as_posix(),
-        **told,
+        **details,
     }

@@ -1,4 +1,4 @@
-"""The rows of a CSV or TSV file: a video each, and what it is to be told."""
+"""Clips from the rows of a CSV or TSV file: a video and its overrides."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from deepsound.batch.clips import Job, Skipped, apart, stem_key
+from deepsound.batch.clips import Job, Skipped, disambiguate, stem_key
 from deepsound.errors import InputError
 from deepsound.runtime.paths import expand
 
@@ -53,8 +53,8 @@ class Table:
         index = 0
         for entry in self._jobs():
             if isinstance(entry, Job):
-                identity = json.dumps([entry.video.as_posix(), dict(entry.told)], sort_keys=True)
-                entry = apart(replace(entry, index=index), _stem_number(entry.video) in shared, identity)
+                identity = json.dumps([entry.video.as_posix(), dict(entry.overrides)], sort_keys=True)
+                entry = disambiguate(replace(entry, index=index), _stem_number(entry.video) in shared, identity)
                 index += 1
             yield entry
 
@@ -81,7 +81,8 @@ class Table:
         video = row.pop("video", "")
         if not Path(video).stem or "\0" in video:
             raise ValueError("it names no video")
-        return Job(0, f"line {line}: {video}", self.path.parent / expand(video), told=dict(_told(row)))
+        overrides = dict(_overrides(row))
+        return Job(0, f"line {line}: {video}", self.path.parent / expand(video), overrides=overrides)
 
     def _shared_stems(self) -> frozenset[int]:
         """Numbers of the stems that several rows have; eight bytes a row, so that a million rows are no burden."""
@@ -141,7 +142,7 @@ class _Rows:
         return next(self._reader)
 
 
-def _told(row: dict[str, str]) -> Iterator[tuple[str, Any]]:
+def _overrides(row: dict[str, str]) -> Iterator[tuple[str, Any]]:
     for column, cell in row.items():
         name, read = _COLUMNS[column]
         try:

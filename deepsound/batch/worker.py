@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from deepsound.batch.clips import Job
-from deepsound.batch.records import Record, forget, is_done, record_path
+from deepsound.batch.records import Record, delete_record, is_done, record_path
 from deepsound.batch.settings import Settings
 from deepsound.errors import Cancelled, DeepSoundError, EngineError, OutputError
 from deepsound.runtime.progress import Progress
@@ -48,7 +48,7 @@ class Worker:
             fingerprint = fingerprint_of(self._settings, job)
             if fingerprint and is_done(path, fingerprint):
                 return Report(job, "already")
-            forget(path)
+            delete_record(path)
             result = self._run(job, progress)
             seconds = time.perf_counter() - began
             Record(
@@ -57,7 +57,7 @@ class Worker:
                 fingerprint,
                 seconds,
                 files=_files_of(result, path.parent),
-                told=_told_of(result),
+                details=_details_of(result),
             ).write(path)
             return Report(job, "done", seconds)
         except Cancelled:
@@ -107,7 +107,7 @@ def _files_of(result: Result, folder: Path) -> dict[str, int]:
     return {path.name: path.stat().st_size for path in files if path is not None}
 
 
-def _told_of(result: Result) -> dict[str, Any]:
+def _details_of(result: Result) -> dict[str, Any]:
     outcome = result.outcome
     level = result.loudness.get("final")
     return {

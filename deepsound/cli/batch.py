@@ -64,9 +64,10 @@ def add_batch(commands: argparse._SubParsersAction[argparse.ArgumentParser], *op
 
 def run(options: argparse.Namespace) -> int:
     """Do the batch as `options` say. Raises a DeepSoundError; stopped within a second of Ctrl-C."""
-    from deepsound.batch.clips import Shard, open_source
+    from deepsound.batch.clips import Shard
     from deepsound.batch.run import Batch
     from deepsound.batch.settings import Settings
+    from deepsound.batch.sources import open_source
     from deepsound.batch.summary import summarise
     from deepsound.cli.batch_display import open_batch_display
     from deepsound.cli.run import cancel_on_signal, pipeline_arguments, run_arguments

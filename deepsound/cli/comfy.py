@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
 
     from deepsound.comfy import Submitted
-    from deepsound.comfy.submission import Watcher
+    from deepsound.comfy.submission import Callbacks
 
 DESCRIPTION = """\
 Uploads a video to a running ComfyUI, runs a workflow (API format) on it, and fetches the files it saves, named after
@@ -87,7 +87,7 @@ def run(options: argparse.Namespace) -> int:
     from deepsound.comfy.workflow import parse_assignments
     from deepsound.runtime.progress import Progress
 
-    with cancel_on_signal() as token, _watcher(options.quiet) as watcher:
+    with cancel_on_signal() as token, _open_display(options.quiet) as callbacks:
         results = submit(
             options.workflow,
             options.video,
@@ -96,7 +96,7 @@ def run(options: argparse.Namespace) -> int:
             options.output_dir,
             options.video_input,
             Progress(check=token.check),
-            watcher,
+            callbacks,
         )
     if options.json:
         print(json.dumps([asdict(result) for result in results], indent=2, ensure_ascii=False, default=str))
@@ -104,20 +104,20 @@ def run(options: argparse.Namespace) -> int:
 
 
 @contextmanager
-def _watcher(quiet: bool) -> Iterator[Watcher]:
+def _open_display(quiet: bool) -> Iterator[Callbacks]:
     """Shows what happens on stderr; a bar for each server on a terminal."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
-    from deepsound.comfy.submission import Watcher
+    from deepsound.comfy.submission import Callbacks
 
     console = Console(stderr=True, quiet=quiet, highlight=False)
     if quiet or not console.is_terminal:
-        yield _Shown(console, None).as_watcher(Watcher)
+        yield _Shown(console, None).as_callbacks(Callbacks)
         return
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as bars:
-        yield _Shown(console, bars).as_watcher(Watcher)
+        yield _Shown(console, bars).as_callbacks(Callbacks)
 
 
 class _Shown:
@@ -125,7 +125,7 @@ class _Shown:
         self._console, self._bars = console, bars
         self._tasks: dict[str, TaskID] = {}
 
-    def as_watcher(self, kind: Any) -> Any:
+    def as_callbacks(self, kind: Any) -> Any:
         return kind(self.ended, self.trouble, self.progress)
 
     def ended(self, submitted: Submitted) -> None:

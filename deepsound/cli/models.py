@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from deepsound.cli.formatting import print_json, size_text
 from deepsound.errors import EngineError, InputError
 from deepsound.runtime.paths import exists, expand
 
@@ -227,18 +227,6 @@ def convert_one(options: argparse.Namespace) -> int:
     if options.json:
         print_json({"source": str(source), "path": str(target), "bytes": target.stat().st_size})
     return 0
-
-
-def size_text(entry: Weights) -> str:
-    """The size of a download for a person to read."""
-    if entry.size is None:
-        return "?"
-    unit, scale = ("GB", 1e9) if entry.size >= 1e9 else ("MB", 1e6) if entry.size >= 1e6 else ("kB", 1e3)
-    return ("" if entry.size_is_exact else "~") + f"{entry.size / scale:.{2 if unit == 'GB' else 0}f} {unit}"
-
-
-def print_json(content: Any) -> None:
-    print(json.dumps(content, indent=2))
 
 
 def _entries(names: list[str]) -> tuple[Weights, ...]:

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from deepsound.cli.models import size_text
+from deepsound.cli.formatting import size_text
 from deepsound.runtime.paths import is_dir
 from deepsound.weights.catalogue import Weights, needed_by
 from deepsound.weights.locate import target

@@ -31,7 +31,7 @@ GiveUp = Callable[[Task], None]
 Tell = Callable[[str], None]
 
 
-class Rotation:
+class ServerPool:
     """Clips shared out among servers, one at a time to each, taken from `jobs` only when one is free.
 
     A clip is tried at most once more than there are servers.

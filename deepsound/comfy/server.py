@@ -90,7 +90,7 @@ class Server:
         `on_progress` hears a node's title and how far it is, 0 to 1. Raises ServerError or RunFailed.
         """
         client = uuid.uuid4().hex
-        with _troubles():
+        with _connection_errors():
             async with self._session.ws_connect(
                 f"{self.url}/ws", params={"clientId": client}, heartbeat=_HEARTBEAT_S, max_msg_size=_LARGEST_MESSAGE
             ) as socket:
@@ -99,7 +99,7 @@ class Server:
                 try:
                     ended = await self._listen(socket, prompt_id, workflow, on_progress)
                     # One that only lost its connection may have come to its end all the same.
-                    return await self._made(prompt_id, _HISTORY_S if ended else _HISTORY_AFTER_A_DROP_S)
+                    return await self._outputs_of(prompt_id, _HISTORY_S if ended else _HISTORY_AFTER_A_DROP_S)
                 except (ServerError, asyncio.CancelledError, OSError):
                     await self._withdraw(prompt_id)
                     raise
@@ -107,7 +107,7 @@ class Server:
     async def fetch(self, file: ServerFile, target: Path) -> None:
         """Download a file to `target`. Raises ServerError, or OutputError for a target that cannot be written."""
         query = {"filename": file.filename, "subfolder": file.subfolder, "type": file.type}
-        with _troubles():
+        with _connection_errors():
             async with self._session.get(f"{self.url}/view", params=query, allow_redirects=False) as answer:
                 if answer.status != 200:
                     raise ServerError(f"{self.url} does not give out its file (HTTP {answer.status})")
@@ -153,7 +153,7 @@ class Server:
                 on_progress(workflow.title(str(node)), _fraction(data.get("value"), data.get("max")))
         return False
 
-    async def _made(self, prompt_id: str, patience_s: float) -> OutputFiles:
+    async def _outputs_of(self, prompt_id: str, patience_s: float) -> OutputFiles:
         """The history's entry, which comes a moment after the last message."""
         for _ in range(max(1, round(patience_s / 0.1))):
             entry = (await self._ask("GET", f"/history/{prompt_id}")).get(prompt_id)
@@ -250,7 +250,7 @@ def _refusal(answer: Any) -> str:
 
 
 @contextlib.contextmanager
-def _troubles() -> Iterator[None]:
+def _connection_errors() -> Iterator[None]:
     """What goes wrong with a connection, as ServerError."""
     try:
         yield

@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
-from deepsound.batch.clips import Job, Skipped, Source, open_source
-from deepsound.batch.records import Record, forget, is_done, record_path
-from deepsound.comfy.scheduler import Rotation, Task
+from deepsound.batch.clips import Job, Skipped, Source
+from deepsound.batch.records import Record, delete_record, is_done, record_path
+from deepsound.batch.sources import open_source
+from deepsound.comfy.scheduler import ServerPool, Task
 from deepsound.comfy.server import DEFAULT_SERVER, OnProgress, Server, ServerError
 from deepsound.comfy.workflow import Input, Workflow
 from deepsound.errors import DeepSoundError, InputError
@@ -67,7 +68,7 @@ class Submitted:
 
 
 @dataclass(frozen=True)
-class Watcher:
+class Callbacks:
     """Callbacks: a clip ended, a server failed, a node progressed (server, clip, node, 0..1)."""
 
     ended: Callable[[Submitted], None] = lambda submitted: None
@@ -83,7 +84,7 @@ def submit(
     output_dir: Path | str = "outputs",
     video_input: str | None = None,
     progress: Progress = Progress(),
-    watcher: Watcher = Watcher(),
+    callbacks: Callbacks = Callbacks(),
 ) -> list[Submitted]:
     """Run a workflow in API format on a clip, or on every clip of a folder or table, and fetch what it makes.
 
@@ -91,7 +92,7 @@ def submit(
     clear. Files are named after the clip. What is done already is passed over; a clip a server cannot do goes to
     another. Raises InputError before anything is sent, Cancelled within a second of being asked.
     """
-    submission = Submission.prepare(workflow, inputs or {}, expand(output_dir), video_input, watcher, progress.check)
+    submission = Submission.prepare(workflow, inputs or {}, expand(output_dir), video_input, callbacks, progress.check)
     source = _source(expand(video), submission.output_dir)
     servers = list(dict.fromkeys(Server(url).url for url in servers))
     return asyncio.run(_watched(submission.run(source, servers), progress.check))
@@ -104,7 +105,7 @@ class Submission:
     workflow: Workflow
     places: list[Input]
     output_dir: Path
-    watcher: Watcher
+    callbacks: Callbacks
     check: Callable[[], None] = lambda: None
     results: list[Submitted] = field(default_factory=list)
 
@@ -115,18 +116,18 @@ class Submission:
         inputs: Mapping[str, Any],
         output_dir: Path,
         video_input: str | None,
-        watcher: Watcher,
+        callbacks: Callbacks,
         check: Callable[[], None],
     ) -> Submission:
         workflow = Workflow.load(path).with_inputs(inputs)
-        return cls(workflow, workflow.video_inputs(video_input), output_dir, watcher, check)
+        return cls(workflow, workflow.video_inputs(video_input), output_dir, callbacks, check)
 
     async def run(self, source: Source, servers: Sequence[str]) -> list[Submitted]:
         """Every clip on one of the servers."""
         jobs = self._jobs(source)
         async with contextlib.AsyncExitStack() as stack:
             opened = [await stack.enter_async_context(Server(url)) for url in servers]
-            await Rotation(opened, jobs, self._do, self._give_up, self.watcher.trouble).run()
+            await ServerPool(opened, jobs, self._do, self._give_up, self.callbacks.trouble).run()
         for job in jobs:
             self._end(Submitted(job.label, "failed", message="no server is left"))
         return self.results
@@ -146,7 +147,7 @@ class Submission:
         try:
             return is_done(record_path(self.output_dir, job, SUFFIX), self._fingerprint(job))
         except (OSError, DeepSoundError):
-            # What is wrong with it is told when it is its turn.
+            # What is wrong with it is reported at its turn.
             return False
 
     async def _do(self, server: Server, task: Task) -> None:
@@ -155,8 +156,8 @@ class Submission:
         path = record_path(self.output_dir, job, SUFFIX)
         try:
             fingerprint = self._fingerprint(job)
-            forget(path)
-            made = await server.run(self._for_clip(job), self.places, job.video, self._heard(server, job))
+            delete_record(path)
+            made = await server.run(self._for_clip(job), self.places, job.video, self._reporter(server, job))
             if not made.files and not made.texts:
                 raise DeepSoundError("the workflow made no file; has it a node that saves one?")
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -164,13 +165,18 @@ class Submission:
             for file, target in zip(made.files, targets, strict=True):
                 await server.fetch(file, target)
             seconds = time.monotonic() - began
-            told = {"server": server.url, "prompt_id": made.prompt_id, "texts": made.texts, "troubles": task.troubles}
+            details = {
+                "server": server.url,
+                "prompt_id": made.prompt_id,
+                "texts": made.texts,
+                "troubles": task.troubles,
+            }
             Record(
                 job.label,
                 "done",
                 fingerprint,
                 seconds,
-                told=told,
+                details=details,
                 files={target.name: target.stat().st_size for target in targets},
             ).write(path)
         except ServerError:
@@ -184,15 +190,15 @@ class Submission:
 
     def _for_clip(self, job: Job) -> Workflow:
         names = {"start_s": "start", "duration_s": "duration", "guidance": "cfg"}
-        return self.workflow.with_inputs({names.get(name, name): value for name, value in job.told.items()})
+        return self.workflow.with_inputs({names.get(name, name): value for name, value in job.overrides.items()})
 
     def _fingerprint(self, job: Job) -> str:
         status = job.video.stat()
         made_of = [self._for_clip(job).prompt, list(map(str, self.places)), status.st_size, status.st_mtime_ns]
         return hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()
 
-    def _heard(self, server: Server, job: Job) -> OnProgress:
-        return lambda node, fraction: self.watcher.progress(server.url, job.label, node, fraction)
+    def _reporter(self, server: Server, job: Job) -> OnProgress:
+        return lambda node, fraction: self.callbacks.progress(server.url, job.label, node, fraction)
 
     def _give_up(self, task: Task) -> None:
         troubles = tuple(task.troubles)
@@ -200,7 +206,7 @@ class Submission:
 
     def _end(self, submitted: Submitted) -> None:
         self.results.append(submitted)
-        self.watcher.ended(submitted)
+        self.callbacks.ended(submitted)
 
 
 @dataclass(frozen=True)

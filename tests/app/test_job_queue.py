@@ -1,4 +1,4 @@
-"""Runs from the page: one at a time, in line, cancelled, and what they show; without a browser."""
+"""JobQueue from the page: one at a time, in line, cancelled, and what they show; without a browser."""
 
 import json
 import threading
@@ -7,10 +7,10 @@ import time
 import pytest
 
 from deepsound import engines
-from deepsound.app.job_queue import Runs, _Ticket
-from deepsound.app.request import Asked
-from deepsound.app.status_view import Board, escaped
-from deepsound.app.storage import RESULTS, AppFolder
+from deepsound.app.job_queue import JobQueue, QueuedJob
+from deepsound.app.request import RunRequest
+from deepsound.app.status_view import StatusView, escaped
+from deepsound.app.storage import RESULTS, AppStorage
 from deepsound.runtime.progress import ProgressEvent
 from tests import fakes
 
@@ -19,7 +19,7 @@ REGISTERED = {
     "reasoner": {"yes": "YesReasoner", "no": "NoReasoner"},
     "separator": {"halving": "HalvingSeparator"},
 }
-QUICK = Asked(generator="noise", reasoner="no", separator="halving")
+QUICK = RunRequest(generator="noise", reasoner="no", separator="halving")
 
 
 @pytest.fixture(autouse=True)
@@ -35,7 +35,7 @@ def fake_engines(monkeypatch):
 
 @pytest.fixture
 def folder(tmp_path):
-    with AppFolder(tmp_path / "app") as made:
+    with AppStorage(tmp_path / "app") as made:
         yield made
 
 
@@ -51,8 +51,8 @@ def last(shown):
 
 
 def test_a_run_shows_its_results_and_its_record_tells_no_places(folder, upload):
-    asked = Asked(generator="noise", reasoner="yes", separator="halving", seed=3)
-    shown = list(Runs(folder).follow("a", upload, asked))
+    asked = RunRequest(generator="noise", reasoner="yes", separator="halving", seed=3)
+    shown = list(JobQueue(folder).follow("a", upload, asked))
     assert shown[0].results == "" and "ds-running" in shown[0].steps
     assert "ds-done" in shown[-1].steps and "Voice-over (Yes)" in shown[-1].thought
     for name in RESULTS:
@@ -64,32 +64,32 @@ def test_a_run_shows_its_results_and_its_record_tells_no_places(folder, upload):
 
 
 def test_without_voice_over_no_removed_voice_is_shown(folder, upload):
-    shown = last(Runs(folder).follow("a", upload, QUICK))
+    shown = last(JobQueue(folder).follow("a", upload, QUICK))
     assert "Coarse" in shown.results and "Removed voice" not in shown.results
 
 
 def test_an_error_is_shown_and_leaves_nothing(folder, upload):
-    shown = last(Runs(folder).follow("a", upload, Asked(generator="wrong")))
+    shown = last(JobQueue(folder).follow("a", upload, RunRequest(generator="wrong")))
     assert "ds-failed" in shown.steps and "where Audio is due" in shown.steps
     assert list(folder.runs.iterdir()) == []
 
 
 @pytest.mark.parametrize("given", ["/etc/passwd", None, "http://example.com/x.mp4"])
 def test_what_is_no_upload_is_an_error(folder, given):
-    assert "no such upload" in last(Runs(folder).follow("a", given, QUICK)).steps
+    assert "no such upload" in last(JobQueue(folder).follow("a", given, QUICK)).steps
 
 
 def test_a_file_that_is_no_video_is_an_error_that_tells_no_places(folder):
     path = folder.new_upload("x.mp4")
     path.write_bytes(b"no video at all")
-    shown = last(Runs(folder).follow("a", str(path), QUICK))
+    shown = last(JobQueue(folder).follow("a", str(path), QUICK))
     assert "The video cannot be read" in shown.steps and str(folder.root) not in shown.steps
 
 
 def test_a_run_is_cancelled(folder, upload):
-    runs = Runs(folder)
+    runs = JobQueue(folder)
     shown = []
-    for panel in runs.follow("a", upload, Asked(generator="endless")):
+    for panel in runs.follow("a", upload, RunRequest(generator="endless")):
         shown.append(panel)
         if "ds-active" in panel.steps and 'value="0.01' in panel.steps and "Stopping" not in panel.steps:
             assert runs.cancel("a")
@@ -99,8 +99,8 @@ def test_a_run_is_cancelled(folder, upload):
 
 
 def test_one_runs_while_the_others_wait_their_turn_or_are_cancelled_waiting(folder, upload):
-    runs = Runs(folder)
-    first = runs.follow("a", upload, Asked(generator="endless"))
+    runs = JobQueue(folder)
+    first = runs.follow("a", upload, RunRequest(generator="endless"))
     while "ds-active" not in next(first).steps:
         pass
     waiting = [runs.follow(session, upload, QUICK) for session in ("b", "c")]
@@ -123,23 +123,23 @@ def test_one_runs_while_the_others_wait_their_turn_or_are_cancelled_waiting(fold
 
 
 def test_the_line_has_an_end(folder, upload):
-    runs = Runs(folder)
-    runs._line.extend(_Ticket("x") for _ in range(8))
+    runs = JobQueue(folder)
+    runs._jobs.extend(QueuedJob("x") for _ in range(8))
     assert "8 runs are waiting already" in last(runs.follow("a", upload, QUICK)).steps
 
 
 def test_a_page_that_is_closed_stops_its_run(folder, upload):
-    runs = Runs(folder)
-    shown = runs.follow("a", upload, Asked(generator="endless"))
+    runs = JobQueue(folder)
+    shown = runs.follow("a", upload, RunRequest(generator="endless"))
     while "ds-active" not in next(shown).steps:
         pass
     shown.close()
     runs.cancel_all()
-    assert runs._line == []
+    assert runs._jobs == []
 
 
 def test_the_board_shows_sections_as_they_are_written_and_text_as_text():
-    board = Board("Running.", "running")
+    board = StatusView("Running.", "running")
     board.take(ProgressEvent("judge", None, "<SUMMARY> one </SUMMARY>"))
     board.take(ProgressEvent("judge", None, "<CAPTION> <script>alert(1)</script> ${x} {{y}}"))
     board.take(ProgressEvent("plan", None, "<b>Step1</b>"))

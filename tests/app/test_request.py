@@ -2,7 +2,7 @@
 
 import pytest
 
-from deepsound.app.request import LARGEST_SEED, Asked
+from deepsound.app.request import LARGEST_SEED, RunRequest
 from deepsound.errors import InputError
 
 USUAL = {
@@ -19,9 +19,9 @@ USUAL = {
 
 
 def test_usual_values_are_taken():
-    asked = Asked.of(**USUAL)
-    assert asked == Asked("rain on tin", "", "draft", "auto", "spectral", "s3", "rep", 2.0, 7)
-    assert Asked.of(**USUAL | {"duration": 0}).duration_s is None
+    asked = RunRequest.of(**USUAL)
+    assert asked == RunRequest("rain on tin", "", "draft", "auto", "spectral", "s3", "rep", 2.0, 7)
+    assert RunRequest.of(**USUAL | {"duration": 0}).duration_s is None
 
 
 @pytest.mark.parametrize(
@@ -49,4 +49,4 @@ def test_usual_values_are_taken():
 )
 def test_anything_else_is_one_clear_error(field, value, message):
     with pytest.raises(InputError, match=message):
-        Asked.of(**USUAL | {field: value})
+        RunRequest.of(**USUAL | {field: value})

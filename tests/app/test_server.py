@@ -6,8 +6,8 @@ import socket
 
 import pytest
 
-from deepsound.app.job_queue import Runs
-from deepsound.app.storage import AppFolder
+from deepsound.app.job_queue import JobQueue
+from deepsound.app.storage import AppStorage
 from deepsound.cli.main import main
 
 
@@ -66,7 +66,7 @@ def test_uploads_results_and_requests_over_http(tmp_path, make_video):
     outside.write_bytes(video)
 
     async def talk(folder):
-        transport = httpx.ASGITransport(application(Runs(folder), folder))
+        transport = httpx.ASGITransport(application(JobQueue(folder), folder))
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:7860") as client:
             sent = await client.post("/gradio_api/upload", files={"files": ("../../evil\n.mp4", video)})
             (path,) = sent.json()
@@ -88,7 +88,7 @@ def test_uploads_results_and_requests_over_http(tmp_path, make_video):
             assert (await client.get(f"/results/{run_id}/deepsound.upload")).status_code == 404
         assert list(folder.scratch.iterdir()) == []
 
-    with AppFolder(tmp_path / "app", max_upload_bytes=1 << 20) as folder, keeping_to(folder):
+    with AppStorage(tmp_path / "app", max_upload_bytes=1 << 20) as folder, keeping_to(folder):
         asyncio.run(talk(folder))
 
 
@@ -96,8 +96,8 @@ def test_the_page_s_settings_keep_it_to_itself(tmp_path):
     pytest.importorskip("gradio", reason="gradio is in the [app] extra")
     from deepsound.app.page import build
 
-    with AppFolder(tmp_path / "app") as folder:
-        config = build(Runs(folder)).get_config_file()
+    with AppStorage(tmp_path / "app") as folder:
+        config = build(JobQueue(folder)).get_config_file()
     assert config["analytics_enabled"] is False
     names = {
         choice[1]

@@ -5,13 +5,13 @@ import re
 
 import pytest
 
-from deepsound.app.storage import AppFolder
+from deepsound.app.storage import AppStorage
 from deepsound.errors import InputError
 
 
 @pytest.fixture
 def folder(tmp_path):
-    with AppFolder(tmp_path / "app", max_upload_bytes=1000) as made:
+    with AppStorage(tmp_path / "app", max_upload_bytes=1000) as made:
         yield made
 
 
@@ -123,12 +123,12 @@ def test_the_newest_uploads_and_runs_are_kept(folder):
 
 def test_messages_tell_nothing_of_where_things_are(folder):
     with folder.new_run(uploaded(folder)) as (_, source):
-        told = folder.without_places(f"{source} cannot be read; 3 files in {source.parent}")
+        told = folder.without_paths(f"{source} cannot be read; 3 files in {source.parent}")
     assert told == "The video cannot be read; 3 files in the run's folder"
 
 
 def test_a_folder_of_its_own_is_private_and_gone_afterwards():
-    with AppFolder() as folder:
+    with AppStorage() as folder:
         assert folder.root.stat().st_mode & 0o077 == 0
         uploaded(folder)
     assert not folder.root.exists()

@@ -5,7 +5,8 @@ import tracemalloc
 import pytest
 
 from deepsound.batch import folder
-from deepsound.batch.clips import Job, Shard, Skipped, open_source
+from deepsound.batch.clips import Job, Shard, Skipped
+from deepsound.batch.sources import open_source
 from deepsound.errors import InputError
 
 
@@ -129,28 +130,28 @@ def test_a_table_tells_each_clip_what_it_alone_is_to_be(table, tmp_path):
     )
     one, two = jobs_of(source)
     assert one.video == tmp_path / "one.mp4"
-    assert one.told == {"prompt": "rain, heavy", "negative_prompt": "music", "seed": 7}
-    assert two.told == {"start_s": 0.5, "duration_s": 2.0} and two.label == "line 4: sub/two.mp4"
+    assert one.overrides == {"prompt": "rain, heavy", "negative_prompt": "music", "seed": 7}
+    assert two.overrides == {"start_s": 0.5, "duration_s": 2.0} and two.label == "line 4: sub/two.mp4"
     assert source.count() == 2
 
 
 def test_a_tab_separated_table_is_read_too(table):
-    assert jobs_of(table("video\tprompt\na.mp4\twind, rain\n", "clips.tsv"))[0].told == {"prompt": "wind, rain"}
+    assert jobs_of(table("video\tprompt\na.mp4\twind, rain\n", "clips.tsv"))[0].overrides == {"prompt": "wind, rain"}
 
 
 def test_rows_of_one_video_get_folders_by_what_they_are_told(table):
     before = jobs_of(table("video,seed\na.mp4,1\na.mp4,2\nb.mp4,1\n"))
     after = jobs_of(table("video,seed\nc.mp4,1\na.mp4,2\nb.mp4,1\na.mp4,1\n"))
     assert len({str(job.folder) for job in before}) == 3
-    assert {(job.told["seed"], job.folder) for job in before if job.video.stem == "a"} == {
-        (job.told["seed"], job.folder) for job in after if job.video.stem == "a"
+    assert {(job.overrides["seed"], job.folder) for job in before if job.video.stem == "a"} == {
+        (job.overrides["seed"], job.folder) for job in after if job.video.stem == "a"
     }
     assert all(str(job.folder) == "." for job in (*before, *after) if job.video.stem != "a")
 
 
 def test_a_row_that_cannot_be_used_is_told_and_the_rest_goes_on(table):
     source = table(b"video,seed,start\na.mp4,one,\n,2,\nb.mp4,3,nan\nc.mp4,4,,,5\n..,1,\nd\xff.mp4,5,\ne.mp4,6\n")
-    assert [job.told["seed"] for job in jobs_of(source)] == [1, 5, 6]
+    assert [job.overrides["seed"] for job in jobs_of(source)] == [1, 5, 6]
     why = [entry.why for entry in refusals_of(source)]
     assert len(why) == 4 and all(entry.is_loss for entry in refusals_of(source))
     assert "seed is 'one'" in why[0] and "names no video" in why[1] and "start is 'nan'" in why[2]

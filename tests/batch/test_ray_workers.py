@@ -9,11 +9,12 @@ import time
 
 import pytest
 
-from deepsound.batch.clips import Shard, open_source
+from deepsound.batch.clips import Shard
 from deepsound.batch.ray_workers import RayWorkers
 from deepsound.batch.records import Record
 from deepsound.batch.run import Batch, InProcess
 from deepsound.batch.settings import Settings
+from deepsound.batch.sources import open_source
 from deepsound.batch.summary import summarise
 from deepsound.cli.main import main
 from deepsound.errors import Cancelled

@@ -15,8 +15,9 @@ import pytest
 
 from deepsound import outputs as records
 from deepsound.batch import records as batch_records
-from deepsound.batch.clips import Shard, open_source
+from deepsound.batch.clips import Shard
 from deepsound.batch.records import Record
+from deepsound.batch.sources import open_source
 from deepsound.batch.summary import summarise
 from deepsound.cli.main import main
 from deepsound.errors import Cancelled, EngineError, OutputError

@@ -15,7 +15,7 @@ from deepsound.batch.records import Record
 from deepsound.cli.main import main
 from deepsound.comfy import scheduler as rotation
 from deepsound.comfy import submit
-from deepsound.comfy.submission import Watcher
+from deepsound.comfy.submission import Callbacks
 from deepsound.comfy.workflow import Workflow, parse_assignments
 from deepsound.errors import Cancelled, InputError
 from deepsound.media.clip import Clip
@@ -72,14 +72,14 @@ def statuses(results):
 
 def test_a_clip_goes_up_and_its_files_come_back(start, videos, tmp_path):
     server, steps = start(), []
-    watcher = Watcher(progress=lambda *what: steps.append(what))
+    watcher = Callbacks(progress=lambda *what: steps.append(what))
     [result] = submit(
         WORKFLOW,
         videos("a.mp4") / "a.mp4",
         {"prompt": "rain", "3.seed": "7"},
         [server.url],
         tmp_path / "out",
-        watcher=watcher,
+        callbacks=watcher,
     )
     assert (result.status, result.texts) == ("done", ("coarse",))
     assert [path.read_text() for path in result.files] == ["the file s4_00001_.mp4"]
@@ -90,7 +90,7 @@ def test_a_clip_goes_up_and_its_files_come_back(start, videos, tmp_path):
     assert (sent["2"]["inputs"]["seed"], sent["3"]["inputs"]["seed"]) == (42, 7)
     assert (server.url, "a.mp4", "Step 1: generate", 0.5) in steps
     record = Record.read(tmp_path / "out" / "a.submit.json")
-    assert record.status == "done" and record.told["server"] == server.url
+    assert record.status == "done" and record.details["server"] == server.url
 
 
 def test_a_folder_is_shared_out_and_what_is_done_is_not_sent_again(start, videos, tmp_path):
@@ -110,7 +110,9 @@ def test_a_folder_is_shared_out_and_what_is_done_is_not_sent_again(start, videos
 def test_what_one_server_cannot_do_goes_to_another(start, videos, tmp_path, behaviour):
     bad, good, told = start(behaviour), start(), []
     folder = videos(*(f"{index}.mp4" for index in range(5)))
-    results = submit(WORKFLOW, folder, {}, [bad.url, good.url], tmp_path / "out", watcher=Watcher(trouble=told.append))
+    results = submit(
+        WORKFLOW, folder, {}, [bad.url, good.url], tmp_path / "out", callbacks=Callbacks(trouble=told.append)
+    )
     assert sorted(statuses(results).items()) == [(f"{index}.mp4", "done") for index in range(5)]
     assert {result.server for result in results} == {good.url} and len(good.uploads) == 5
     assert any(result.troubles for result in results) and any(bad.url in text or "dropped" in text for text in told)
@@ -121,7 +123,7 @@ def test_what_one_server_cannot_do_goes_to_another(start, videos, tmp_path, beha
 def test_a_server_that_is_not_there_is_left_out_and_told(start, videos, tmp_path):
     gone, good, told = closed_port(), start(), []
     folder = videos(*(f"{index}.mp4" for index in range(4)))
-    results = submit(WORKFLOW, folder, {}, [gone, good.url], tmp_path / "out", watcher=Watcher(trouble=told.append))
+    results = submit(WORKFLOW, folder, {}, [gone, good.url], tmp_path / "out", callbacks=Callbacks(trouble=told.append))
     assert set(statuses(results).values()) == {"done"}
     assert any("connection failed" in text for text in told)
 

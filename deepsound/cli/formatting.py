@@ -1,0 +1,22 @@
+"""Output formats that several commands share: JSON on stdout and sizes for a person to read."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from deepsound.weights.catalogue import Weights
+
+
+def print_json(content: Any) -> None:
+    """Print JSON on stdout in ASCII, so that it goes through a pipe of any encoding; paths become text."""
+    print(json.dumps(content, indent=2, default=str), flush=True)
+
+
+def size_text(entry: Weights) -> str:
+    """The size of a download for a person to read."""
+    if entry.size is None:
+        return "?"
+    unit, scale = ("GB", 1e9) if entry.size >= 1e9 else ("MB", 1e6) if entry.size >= 1e6 else ("kB", 1e3)
+    return ("" if entry.size_is_exact else "~") + f"{entry.size / scale:.{2 if unit == 'GB' else 0}f} {unit}"
