@@ -15,9 +15,9 @@ from tests.goldens.networks import group, recorded, tolerance
 
 
 def compare(golden: dict[str, Any], tensors: dict[str, np.ndarray]) -> Iterator[tuple[str, Any, Any, float]]:
-    model = Synchformer(_config(golden["config"])).eval()
+    model = Synchformer(synchformer_config(golden["config"])).eval()
     model.load_state_dict(state_dict(group(tensors, "weights")), strict=True)
-    video = _formula_video(golden["batch"], golden["frames"], golden["config"]["img_size"], golden["seed"])
+    video = formula_video(golden["batch"], golden["frames"], golden["config"]["img_size"], golden["seed"])
     expected = group(tensors, "outputs")
     seams = [name.removeprefix("seg0.") for name in expected if name.startswith("seg0.")]
     got: dict[str, torch.Tensor] = {"input_probe": video[0, :3, :, 100, ::37]}
@@ -31,7 +31,7 @@ def compare(golden: dict[str, Any], tensors: dict[str, np.ndarray]) -> Iterator[
         yield name, got.get(name), output, tolerance(output)
 
 
-def _config(config: dict[str, Any]) -> SynchformerConfig:
+def synchformer_config(config: dict[str, Any]) -> SynchformerConfig:
     return SynchformerConfig(
         width=config["EMBED_DIM"],
         depth=config["DEPTH"],
@@ -46,7 +46,7 @@ def _config(config: dict[str, Any]) -> SynchformerConfig:
     )
 
 
-def _formula_video(batch: int, frames: int, size: int, seed: int) -> torch.Tensor:
+def formula_video(batch: int, frames: int, size: int, seed: int) -> torch.Tensor:
     b, t, c, y, x = np.ogrid[:batch, :frames, :3, :size, :size]
     rising = np.sin(0.11 * (c + 1) * y + 0.07 * x + 0.35 * t + 1.3 * b + seed)
     return torch.from_numpy((rising * np.cos(0.05 * y - 0.13 * x + 0.2 * t * (c + 1))).astype(np.float32))

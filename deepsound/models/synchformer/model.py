@@ -44,12 +44,20 @@ class VisualEncoder(nn.Module):
 
     def forward(self, segments: Tensor) -> Tensor:
         """Patches [N, time_steps, patches, width] -> one feature per time step [N, time_steps, width]."""
+        return self.aggregate(self.tokens(segments))
+
+    def tokens(self, segments: Tensor) -> Tensor:
+        """Patches [N, time_steps, patches, width] -> tokens [N, time_steps * patches, width] after the last norm."""
         places = self.pos_embed[:, 1:].unsqueeze(1) + self.temp_embed.unsqueeze(2)
         class_token = (self.cls_token + self.pos_embed[:, :1]).expand(segments.shape[0], -1, -1)
         tokens = torch.cat((class_token, (segments + places).flatten(1, 2)), dim=1)
         for block in self.blocks:
             tokens = block(tokens)
-        steps = self.norm(tokens[:, 1:]).unflatten(1, (self.config.time_steps, -1))
+        return self.norm(tokens[:, 1:])
+
+    def aggregate(self, tokens: Tensor) -> Tensor:
+        """Tokens [N, time_steps * patches, width] -> one feature per time step [N, time_steps, width]."""
+        steps = tokens.unflatten(1, (self.config.time_steps, -1))
         return self.spatial_attn_agg(steps.flatten(0, 1)).unflatten(0, steps.shape[:2])
 
 
