@@ -32,7 +32,7 @@ def speech() -> Callable[..., Audio]:
 
 @pytest.fixture(scope="session")
 def storm(tornado: Path) -> Audio:
-    """The real clip's own sound, stereo, 44100 Hz, ten seconds."""
+    """The storm clip's own sound, stereo, 44100 Hz, ten seconds."""
     from deepsound.media.audio import decode_audio
 
     return decode_audio(tornado, duration_s=10.0)

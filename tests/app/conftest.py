@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.processes import start
+
 ENGINES = Path(__file__).with_name("engines")
 
 
@@ -30,7 +32,7 @@ def served(tmp_path_factory) -> Iterator[Served]:
     folder = tmp_path_factory.mktemp("app")
     log = folder / "log.txt"
     with log.open("w") as out:
-        process = subprocess.Popen(
+        process = start(
             [sys.executable, "-m", "deepsound", "app", "--port", "0", "--folder", str(folder / "kept")],
             stdout=out,
             stderr=subprocess.STDOUT,

@@ -23,6 +23,7 @@ from deepsound.cli.main import main
 from deepsound.errors import Cancelled, EngineError, OutputError
 from deepsound.runtime.progress import CancelToken, Progress
 from tests import fakes
+from tests.processes import start
 
 
 @pytest.fixture
@@ -219,7 +220,7 @@ def test_a_batch_stops_when_asked_and_leaves_nothing_half_done(folder_of, batch,
 def test_a_batch_that_was_killed_goes_on_where_it_was(clips, tmp_path):
     folder, out = clips(*(f"{index}.mp4" for index in range(4))), tmp_path / "out"
     command = ["batch", str(folder), "--out", str(out), "--generator", "draft", "--skip_final_video"]
-    process = subprocess.Popen([sys.executable, "-m", "deepsound", *command], stderr=subprocess.PIPE, text=True)
+    process = start([sys.executable, "-m", "deepsound", *command], stderr=subprocess.PIPE, text=True)
     for line in process.stderr:
         if "1/4 done" in line:
             break

@@ -16,6 +16,7 @@ from deepsound.media.audio import decode_audio
 from deepsound.types import Audio
 from tests.conftest import write_video
 from tests.evaluate import tiny
+from tests.processes import start
 
 TABLE = ("FD_PaSST", "FD_PANNs", "FD_VGG", "KL_PANNs", "KL_PaSST", "IS", "IB", "DeSync")
 DURATION = "5"
@@ -171,7 +172,7 @@ def test_ctrl_c_stops_it_and_what_was_computed_is_kept(sounds, tmp_path):
     folder = sounds(tmp_path / "many", [f"c{number}" for number in range(200)], seconds=10.0)
     cache = tmp_path / "cache"
     command = [sys.executable, "-m", "deepsound", "evaluate", str(folder), "--only", "voice", "--cache", str(cache)]
-    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True, env=dict(os.environ))
+    process = start(command, cwd=ROOT, stderr=subprocess.PIPE, text=True, env=dict(os.environ))
     deadline = time.monotonic() + 60
     while not any(cache.rglob("*.safetensors")) and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.1)

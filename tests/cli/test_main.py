@@ -10,6 +10,7 @@ import time
 import pytest
 
 from deepsound.cli.main import build_parser, main
+from tests.processes import start
 
 
 def run_cli(*arguments, **options):
@@ -130,7 +131,7 @@ def test_usage_errors_exit_with_2():
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_ends_the_run_cleanly(make_video, tmp_path, number):
     video = make_video("long.mp4", seconds=60.0, fps=25, size=(320, 240))
-    process = subprocess.Popen(
+    process = start(
         [sys.executable, "-m", "deepsound", "run", str(video), "--generator", "draft", "-o", str(tmp_path / "out")],
         stderr=subprocess.PIPE,
         text=True,

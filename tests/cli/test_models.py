@@ -15,6 +15,7 @@ from safetensors.torch import load_file, save, save_file
 from deepsound.cli.main import main
 from deepsound.weights import catalogue, transfer
 from deepsound.weights.catalogue import everything, read_entry
+from tests.processes import start
 from tests.weights.conftest import bare_machine, put  # noqa: F401 - the fixture is used by being here
 from tests.weights.hub import serving
 
@@ -166,7 +167,7 @@ def test_a_download_goes_where_other_packs_find_it(capsys, hub, tmp_path):
 def test_ctrl_c_stops_a_download_at_once_and_keeps_what_came(hub, tmp_path):
     hub.files["KimberleyJSN/melbandroformer/MelBandRoformer.ckpt"] = bytes(10_000_000)
     hub.seconds_per_block = 0.05
-    process = subprocess.Popen(
+    process = start(
         [sys.executable, "-m", "deepsound", "models", "download", "mel_band_roformer"],
         stderr=subprocess.PIPE,
         text=True,

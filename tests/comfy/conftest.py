@@ -25,6 +25,7 @@ import pytest
 
 from tests.comfy.pages import CHROMIUM, FLAGS
 from tests.generate.mmaudio import tiny
+from tests.processes import start
 
 ROOT = Path(__file__).parents[2]
 PACK_FOLDER = "deepsound_pack"
@@ -134,9 +135,7 @@ class Server:
         }
         command = [python_of(self.core), str(self.core / "main.py"), *arguments]
         with self.log_path.open("wb") as log:
-            self._process = subprocess.Popen(
-                command, cwd=self.base, env=environment, stdout=log, stderr=subprocess.STDOUT
-            )
+            self._process = start(command, cwd=self.base, env=environment, stdout=log, stderr=subprocess.STDOUT)
         self._wait_until_ready()
 
     def stop(self) -> None:
