@@ -27,6 +27,10 @@ class EngineError(DeepSoundError):
     exit_code = 4
 
 
+class MissingPackage(EngineError):
+    """An optional Python package is not installed, or cannot be imported; the message has the command to install it."""
+
+
 class OutputError(DeepSoundError):
     """A result cannot be written."""
 

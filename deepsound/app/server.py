@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 from deepsound.app.middleware import UPLOAD, RequestGuard
 from deepsound.app.storage import RESULTS, AppStorage
-from deepsound.errors import EngineError, InputError
+from deepsound.errors import InputError
 from deepsound.runtime.execution import Execution
+from deepsound.runtime.packages import missing_package
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -134,13 +135,13 @@ def application(runs: JobQueue, folder: AppStorage, is_local: bool = True) -> Re
 
 
 def require_gradio() -> None:
-    """Raise EngineError, saying what to install, where gradio cannot be imported."""
+    """Raise MissingPackage, saying what to install, where gradio cannot be imported."""
     # Read while gradio is imported.
     os.environ.update(_QUIET)
     try:
         import gradio  # noqa: F401
     except ImportError as error:
-        raise EngineError(f"The page needs gradio ({error}); install it with: pip install 'deepsound[app]'") from error
+        raise missing_package(f"The page needs gradio, which cannot be imported ({error})", "gradio") from error
 
 
 @contextmanager

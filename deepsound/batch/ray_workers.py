@@ -1,4 +1,4 @@
-"""A batch's clips on Ray (extra `[scale]`): one pipeline in each actor, one clip at a time in each.
+"""A batch's clips on Ray (package `ray`): one pipeline in each actor, one clip at a time in each.
 
 A clip is taken from the listing only when an actor is free, so that nothing piles up. An actor that dies is replaced
 and its clip is done by another; its record tells whether it had been done already.
@@ -19,6 +19,7 @@ from deepsound.batch.clips import Job
 from deepsound.batch.settings import Settings
 from deepsound.batch.worker import Report, Worker
 from deepsound.errors import EngineError, InputError
+from deepsound.runtime.packages import missing_package
 from deepsound.runtime.progress import CancelToken, Progress
 
 # A clip that was with two workers when they died is the likely reason.
@@ -64,8 +65,8 @@ class RayWorkers:
     """Actors on a Ray cluster: the one at `address` (`auto`: the one that runs here), or one started for the purpose.
 
     `count` workers; without it one for each GPU of the cluster, or without GPUs one for every four processors. The
-    clips and the output folder must be at the same paths on all machines of a cluster. Raises InputError without Ray or
-    without that cluster; as a context it stops what it started.
+    clips and the output folder must be at the same paths on all machines of a cluster. Raises MissingPackage without
+    Ray, InputError without that cluster; as a context it stops what it started.
     """
 
     def __init__(
@@ -186,9 +187,7 @@ def _ray() -> Any:
     try:
         import ray
     except ImportError as error:
-        raise InputError(
-            "--ray needs Ray, which is not installed; install it with: pip install 'deepsound[scale]'",
-        ) from error
+        raise missing_package("--ray needs Ray, which is not installed", "ray") from error
     return ray
 
 

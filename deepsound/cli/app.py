@@ -9,8 +9,8 @@ from deepsound.errors import InputError
 
 DESCRIPTION = """\
 Serves a page on this machine: a video is dropped on it, the steps and the reasoning are seen while they happen, the
-coarse and the final sound are compared. It needs gradio (pip install "deepsound[app]"), tells nobody anything, and is
-reached from this machine alone unless --host says otherwise.
+coarse and the final sound are compared. It needs the package gradio, sends nothing to anybody, and is reached from this
+machine alone unless --host says otherwise.
 """
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 DESCRIPTION = """\
 Draws waveforms and mel spectrograms of the coarse, the final and the removed sound on one time axis under the video's
 frames (<stem>.compare.png), and renders a video that plays them in turn at equal loudness (<stem>.compare.mp4, with
-MoviePy: pip install "deepsound[render]").
+MoviePy, which is a package of its own: moviepy).
 Give the output folder of `deepsound run` (or one .result.json), or name the files.
 """
 SOUNDS = ("coarse", "final", "voice")

@@ -1,4 +1,4 @@
-"""One running ComfyUI: a video is uploaded, a prompt queued, its progress heard, its files fetched (extra `[comfy]`).
+"""One running ComfyUI: a video is uploaded, a prompt queued, its progress heard, its files fetched (package `aiohttp`).
 
 What a server says is data: its file names choose neither a folder nor a name here, its messages are read field by
 field, and a run that is not waited for to its end is withdrawn.
@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 from deepsound.comfy.workflow import Input, Workflow
 from deepsound.errors import DeepSoundError, InputError
 from deepsound.media.files import atomic_write
+from deepsound.runtime.packages import missing_package
 
 DEFAULT_SERVER = "http://127.0.0.1:8188"
 _CONNECT_S = 10
@@ -262,8 +263,5 @@ def _aiohttp() -> Any:
     try:
         import aiohttp
     except ImportError as error:
-        raise InputError(
-            "Talking to a ComfyUI server needs aiohttp, which is not installed; install it with: "
-            "pip install 'deepsound[comfy]'"
-        ) from error
+        raise missing_package("Talking to a ComfyUI server needs aiohttp, which is not installed", "aiohttp") from error
     return aiohttp

@@ -18,6 +18,7 @@ from deepsound.media import loudness
 from deepsound.media.clip import Clip
 from deepsound.media.vad import VoiceSettings, voice_spans
 from deepsound.runtime.execution import Execution
+from deepsound.runtime.packages import install_command
 from deepsound.runtime.progress import Progress
 from deepsound.types import Audio, Loudness
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 _SPANS, _DURATION, _LEVELS = "spans_s", "duration_s", "levels"
+
+_NO_DETECTOR = f"silero-vad is not installed; install it with: {install_command('silero-vad>=5.1')}"
 
 
 @dataclass(frozen=True)
@@ -105,7 +108,7 @@ class VoiceExtractor(_OfSound):
     def available(self, execution: Execution) -> str | None:
         from importlib.util import find_spec
 
-        return None if find_spec("silero_vad") else 'silero-vad is not installed; run: pip install "silero-vad>=5.1"'
+        return None if find_spec("silero_vad") else _NO_DETECTOR
 
     def _measured(self, audio: Audio, progress: Progress) -> dict[str, Tensor]:
         import torch

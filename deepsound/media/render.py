@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from deepsound.errors import InputError, OutputError
+from deepsound.errors import MissingPackage, OutputError
 from deepsound.media.clip import Clip
 from deepsound.media.decode import DecodedFrame, frames
 from deepsound.media.files import atomic_write
+from deepsound.runtime.packages import missing_package
 from deepsound.runtime.progress import Progress
 
 _FULL_SIZE = 1 << 16
@@ -21,8 +22,8 @@ _FULL_SIZE = 1 << 16
 def render(clip: Clip, output_path: Path | str, progress: Progress | None = None) -> None:
     """Write the clip's window as a silent H.264 mp4 at its mean frame rate; odd sizes gain a row or column.
 
-    Varying frame rates become constant: each frame is the one on display at its time. Raises InputError when MoviePy
-    is not installed, OutputError when the file cannot be written.
+    Varying frame rates become constant: each frame is the one on display at its time. Raises MissingPackage without
+    MoviePy, OutputError when the file cannot be written.
     """
     progress = progress or Progress()
     need_moviepy(
@@ -42,7 +43,7 @@ def write_h264(
 ) -> None:
     """Write `count` pictures as a silent H.264 mp4; `picture_at` is asked for uint8 [height, width, 3] by seconds.
 
-    Times only ever grow, heights and widths are even. Raises InputError when MoviePy is not installed, OutputError when
+    Times only ever grow, heights and widths are even. Raises MissingPackage without MoviePy, OutputError when
     the file cannot be written.
     """
     video_clip = need_moviepy("Rendering needs MoviePy", "leave it off")
@@ -103,11 +104,11 @@ def even(picture: np.ndarray) -> np.ndarray:
 
 
 def need_moviepy(why: str, instead: str) -> Any:
-    """MoviePy's VideoClip. Raises InputError with `why` it is needed and what to do `instead`, if it is not there."""
+    """MoviePy's VideoClip. Raises MissingPackage, with `why` it is needed and what to do `instead`."""
     try:
         from moviepy import VideoClip
     except ImportError as error:
-        raise InputError(f'{why}: pip install "deepsound[render]", or {instead}.') from error
+        raise missing_package(f"{why}, which is not installed", "moviepy", otherwise=instead) from error
     return VideoClip
 
 
@@ -115,7 +116,7 @@ def moviepy_is_missing() -> str:
     """What to do about it where MoviePy is not installed; empty where it is."""
     try:
         need_moviepy("The rendered video needs MoviePy", "leave the rendering off")
-    except InputError as error:
+    except MissingPackage as error:
         return str(error)
     return ""
 

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from deepsound.errors import EngineError, InputError
 from deepsound.media.audio import fit_length, resample
+from deepsound.runtime.packages import missing_package
 from deepsound.runtime.paths import is_file
 from deepsound.runtime.progress import Progress
 from deepsound.runtime.threads import one_thread
@@ -221,9 +222,9 @@ def _network() -> Any:
     folders = list(spec.submodule_search_locations or ()) if spec is not None else []
     files = [path for folder in folders if is_file(path := Path(folder) / "data" / "silero_vad.jit", EngineError)]
     if not files:
-        raise EngineError(
-            "The voice detector needs silero-vad 5.1 or newer with its model file "
-            'data/silero_vad.jit. Install it: pip install "silero-vad>=5.1"'
+        raise missing_package(
+            "The voice detector needs silero-vad 5.1 or newer with its model file data/silero_vad.jit",
+            "silero-vad>=5.1",
         )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from deepsound.errors import EngineError
 from deepsound.media.views import Still
+from deepsound.runtime.packages import install_command
 from deepsound.runtime.paths import is_file
 from deepsound.runtime.progress import Progress
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 Box = tuple[int, int, int, int]
 Kind = Literal["face", "body"]
 
-INSTALL = 'Install OpenCV 4: pip install "opencv-python-headless>=4.8,<5"'
+INSTALL = "Install OpenCV 4 with: " + install_command("opencv-python-headless>=4.8,<5")
 
 
 @dataclass(frozen=True)

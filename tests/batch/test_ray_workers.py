@@ -90,8 +90,8 @@ def stops_when_asked(workers, settings, folder, out):
 
 def test_without_ray_the_error_says_how_to_get_it(clips, tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "ray", None)
-    assert main(["batch", str(clips("a.mp4")), "--out", str(tmp_path / "out"), "--ray"]) == 2
-    assert "pip install 'deepsound[scale]'" in capsys.readouterr().err
+    assert main(["batch", str(clips("a.mp4")), "--out", str(tmp_path / "out"), "--ray"]) == 4
+    assert "-m pip install ray" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:1", "ray://127.0.0.1:1", "127.0.0.1:x", "127.0.0.1:99999"])

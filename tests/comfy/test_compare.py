@@ -115,7 +115,7 @@ def test_rendering_gives_a_video_or_says_what_it_needs(server):
     assert done.ending == "execution_success", done.error
     (described,) = done.history["outputs"]["3"]["deepsound"]
     if described["notes"]:
-        assert "deepsound[render]" in described["notes"][0] and "5" not in done.history["outputs"]
+        assert "-m pip install moviepy" in described["notes"][0] and "5" not in done.history["outputs"]
         return
     saved = server.base / "output" / done.saved("5")["subfolder"] / done.saved("5")["filename"]
     assert probe(saved).duration_s == pytest.approx(1.2, abs=0.1)

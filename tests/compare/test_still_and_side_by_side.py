@@ -12,7 +12,7 @@ from deepsound.compare.comparison import compare
 from deepsound.compare.side_by_side import render_side_by_side
 from deepsound.compare.still import still
 from deepsound.compare.text import COLOURS
-from deepsound.errors import Cancelled, InputError
+from deepsound.errors import Cancelled, InputError, MissingPackage
 from deepsound.media.audio import decode_audio
 from deepsound.media.clip import Clip
 from deepsound.media.loudness import measure
@@ -149,5 +149,5 @@ def test_the_video_can_be_stopped_and_leaves_nothing(tmp_path, clip, tone):
 
 def test_without_moviepy_the_video_says_what_to_install(tmp_path, monkeypatch, tone):
     monkeypatch.setitem(sys.modules, "moviepy", None)
-    with pytest.raises(InputError, match=r"deepsound\[render\]"):
+    with pytest.raises(MissingPackage, match="-m pip install moviepy"):
         render_side_by_side(compare({"coarse": tone(0.5)}), tmp_path / "side.mp4")

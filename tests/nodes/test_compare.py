@@ -81,8 +81,8 @@ def test_without_moviepy_only_the_video_is_missing_and_the_card_says_so(host, no
     monkeypatch.setitem(sys.modules, "moviepy", None)
     output = compare(nodes, render=True)
     assert output.args[0].shape[2] == 1280 and isinstance(output.args[1], Blocker)
-    assert "deepsound[render]" in output.ui["deepsound"][0]["notes"][0]
-    assert "deepsound[render]" in host.texts[-1][1]
+    assert "-m pip install moviepy" in output.ui["deepsound"][0]["notes"][0]
+    assert "-m pip install moviepy" in host.texts[-1][1]
 
 
 def test_what_cannot_be_compared_is_said(nodes):

@@ -17,6 +17,7 @@ from deepsound.media.clip import Clip
 from deepsound.runtime.execution import Execution, torch_device
 from deepsound.runtime.memory import retry_on_oom
 from deepsound.runtime.model_cache import NetworkKey
+from deepsound.runtime.packages import install_command, missing_package
 from deepsound.runtime.progress import Progress
 from deepsound.runtime.running import running
 from deepsound.types import Audio
@@ -206,10 +207,7 @@ def told(path: Path, config_of: Callable[[Mapping[str, Tensor]], T], tensors: Ma
 
 
 def lacking(library: str) -> str:
-    return (
-        f"{library} is not installed. Install the one that was made for this torch, for one with `pip install "
-        "deepsound[metrics]`."
-    )
+    return f"{library} is not installed; install it with: {install_command(library)}"
 
 
 @contextmanager
@@ -218,4 +216,4 @@ def installed(library: str) -> Iterator[None]:
     try:
         yield
     except (ImportError, OSError) as error:
-        raise EngineError(f"Measuring needs {library}, which cannot be imported here: {lacking(library)}") from error
+        raise missing_package(f"Measuring needs {library}, which cannot be imported here ({error})", library) from error

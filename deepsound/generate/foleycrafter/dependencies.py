@@ -6,7 +6,7 @@ import re
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 
-from deepsound.errors import EngineError
+from deepsound.runtime.packages import missing_package
 
 NEEDED = ("diffusers", "transformers", "torchvision")
 # Before it, the pipeline could not be made without an autoencoder.
@@ -14,20 +14,16 @@ OLDEST_DIFFUSERS = (0, 33)
 
 
 def require_libraries() -> None:
-    """Raise EngineError, saying what to install, where one is missing or too old; nothing is imported."""
+    """Raise MissingPackage, saying what to install, where one is missing or too old; nothing is imported."""
     missing = [name for name in NEEDED if find_spec(name) is None]
     if missing:
-        raise EngineError(
-            f"FoleyCrafter runs on {', '.join(missing)}, which this Python does not have. Install with "
-            f"`pip install {' '.join(missing)}`, in ComfyUI with the Python that runs it "
-            "(`pip install deepsound[foleycrafter]` brings all that is needed)."
-        )
+        raise missing_package(f"FoleyCrafter needs {', '.join(missing)}, which this Python does not have", *missing)
     found = _version("diffusers")
     if found < OLDEST_DIFFUSERS:
         oldest = ".".join(map(str, OLDEST_DIFFUSERS))
-        raise EngineError(
-            f"FoleyCrafter needs diffusers {oldest} or newer, and this Python has "
-            f"{'.'.join(map(str, found))}. Install it with `pip install --upgrade diffusers`."
+        raise missing_package(
+            f"FoleyCrafter needs diffusers {oldest} or newer, and this Python has {'.'.join(map(str, found))}",
+            f"diffusers>={oldest}",
         )
 
 

@@ -12,10 +12,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from deepsound.errors import EngineError
 from deepsound.media.clip import Clip
 from deepsound.media.views import Frame, Timeline
 from deepsound.runtime.feature_cache import digest_of
+from deepsound.runtime.packages import missing_package
 from deepsound.runtime.progress import Progress
 
 if TYPE_CHECKING:
@@ -114,10 +114,7 @@ def _image(picture: np.ndarray) -> Image:
     try:
         from PIL import Image
     except ImportError as error:
-        raise EngineError(
-            "VideoLLaMA2 sees frames through Pillow, which is not installed. Install it with "
-            "`pip install deepsound[reasoner]`."
-        ) from error
+        raise missing_package("VideoLLaMA2 resizes frames with Pillow, which is not installed", "pillow") from error
     return Image.fromarray(picture)
 
 

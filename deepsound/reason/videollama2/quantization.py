@@ -8,8 +8,8 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
-from deepsound.errors import EngineError
 from deepsound.models.videollama2.language import LanguageModel
+from deepsound.runtime.packages import missing_package
 
 Bits = Literal["int8", "nf4"]
 
@@ -58,7 +58,8 @@ def _bitsandbytes() -> Any:
     try:
         return import_module("bitsandbytes")
     except Exception as error:  # it fails in many ways where it does not fit the machine
-        raise EngineError(
-            f"8 and 4 bit need bitsandbytes, which cannot be used here ({error}). Install it with "
-            "`pip install deepsound[quantised]`, or choose precision bf16 or fp16."
+        raise missing_package(
+            f"8 and 4 bit need bitsandbytes, which cannot be used here ({error})",
+            "bitsandbytes",
+            otherwise="choose precision bf16 or fp16",
         ) from error

@@ -9,8 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from deepsound.errors import EngineError, InputError
+from deepsound.errors import InputError
 from deepsound.media.audio import to_mono
+from deepsound.runtime.packages import missing_package
 from deepsound.runtime.progress import Progress
 from deepsound.types import Audio
 
@@ -47,15 +48,14 @@ def heard(waveform: Tensor) -> Tensor:
 def filterbank(waveform: Tensor) -> Tensor:
     """Log-mel values float32 [1, 2998, 128] of a waveform [samples] in [-1, 1] at 16 kHz, before they are rounded.
 
-    Kaldi's, of samples in 16-bit units: 25 ms windows every 10 ms, natural logarithm of power. Raises EngineError
+    Kaldi's, of samples in 16-bit units: 25 ms windows every 10 ms, natural logarithm of power. Raises MissingPackage
     where torchaudio is not installed.
     """
     try:
         from torchaudio.compliance import kaldi
     except (ImportError, OSError) as error:
-        raise EngineError(
-            "VideoLLaMA2 hears through torchaudio, which cannot be imported here. Install the one that "
-            "was made for this torch, for one with `pip install deepsound[reasoner]`."
+        raise missing_package(
+            f"VideoLLaMA2 needs torchaudio, which cannot be imported here ({error})", "torchaudio"
         ) from error
     scaled = heard(waveform)[None] * _FULL_SCALE
     values: Tensor = kaldi.fbank(

@@ -9,6 +9,7 @@ from typing import Any
 
 from deepsound.errors import EngineError
 from deepsound.reason import prompts
+from deepsound.runtime.packages import missing_package
 from deepsound.runtime.paths import is_file
 
 _WHOLE = "tokenizer.json"
@@ -106,9 +107,9 @@ def _load(folder: Path) -> Any:
     try:
         transformers: Any = import_module("transformers")
     except ImportError as error:
-        raise EngineError(
-            "VideoLLaMA2 needs transformers 4.50 or newer, which cannot be imported here "
-            f"({error}). Install it with `pip install deepsound[reasoner]`."
+        raise missing_package(
+            f"VideoLLaMA2 needs transformers 4.50 or newer, which cannot be imported here ({error})",
+            "transformers>=4.50",
         ) from error
     try:
         return transformers.Qwen2TokenizerFast.from_pretrained(str(folder), local_files_only=True)
