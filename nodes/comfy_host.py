@@ -185,6 +185,13 @@ def progress(node_id: str | None, stage: str = "", in_panel: bool = False) -> Pr
     return Progress(on_event=listener, check=throw_exception_if_processing_interrupted, stage=stage)
 
 
+def is_interruption(error: BaseException) -> bool:
+    """Whether `error` is ComfyUI's own way of stopping a run, which nobody may swallow."""
+    from comfy.model_management import InterruptProcessingException
+
+    return isinstance(error, InterruptProcessingException)
+
+
 def nothing() -> Any:
     """An output without a value: what hangs on it does not run, and everything else does."""
     from comfy_execution.graph_utils import ExecutionBlocker

@@ -1,11 +1,13 @@
-"""Between ComfyUI's types and the library's: AUDIO to Audio and back, VIDEO to Clip."""
+"""Between ComfyUI's types and the library's: AUDIO to Audio and back, VIDEO and IMAGE to what engines look at."""
 
 from __future__ import annotations
 
 import hashlib
+import os
+import weakref
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
 
 from comfy_api.latest import InputImpl
 
@@ -15,43 +17,19 @@ from deepsound.runtime.progress import Progress
 from deepsound.types import Audio
 
 from . import comfy_host
+from .audio_input import audio_of, audios_of
 from .frames import write_frames
+from .tensors import has_alpha, images_of
 
 if TYPE_CHECKING:
-    import torch
-
     from deepsound.generate.mmaudio.sight import VisualCondition
     from deepsound.media.clip import Clip
 
-# A VIDEO's clip remembers what was seen of the pictures, so the cards of one graph decode them once. It goes with the
+__all__ = ["audio_of", "audios_of", "clip_of", "sight_of", "silence_like", "to_comfy", "video_of"]
+
+# A VIDEO's clip remembers what was seen of the pictures, so the nodes of one graph decode them once. It goes with the
 # VIDEO itself, which ComfyUI's own cache holds.
-_CLIPS: WeakKeyDictionary[Any, Clip] = WeakKeyDictionary()
-
-
-def audios_of(audio: Any, what: str = "audio") -> list[Audio]:
-    """The sounds of an AUDIO batch, float32 [channels, samples] each; integer samples are scaled to [-1, 1].
-
-    Raises InputError for anything else, for an empty sound and for samples that are not finite.
-    """
-    waveform, sample_rate = _parts_of(audio, what)
-    if not bool(waveform.isfinite().all()):
-        count = int((~waveform.isfinite()).sum())
-        raise InputError(
-            f"{what}: {count} of {waveform.numel()} samples are not finite (NaN or infinite); repair the "
-            "node that made this sound."
-        )
-    return [Audio(item.contiguous(), sample_rate) for item in waveform]
-
-
-def audio_of(audio: Any, what: str = "audio") -> Audio:
-    """The one sound of an AUDIO. Raises InputError for a batch of several: a video has one soundtrack."""
-    sounds = audios_of(audio, what)
-    if len(sounds) != 1:
-        raise InputError(
-            f"{what}: a batch of {len(sounds)} sounds arrived where a video has one soundtrack; send them "
-            "one at a time."
-        )
-    return sounds[0]
+_CLIPS: weakref.WeakKeyDictionary[Any, Clip] = weakref.WeakKeyDictionary()
 
 
 def to_comfy(*sounds: Audio) -> dict[str, Any]:
@@ -73,15 +51,18 @@ def clip_of(video: Any, progress: Progress) -> Clip:
     """The clip a VIDEO shows, its trim window respected.
 
     One that is not a file yet, such as images joined by another node, is written to ComfyUI's temporary folder first.
+    Raises InputError for anything that has neither a file nor components.
     """
-    from deepsound.media.clip import Clip
-
-    if not hasattr(video, "get_stream_source"):
+    if not (hasattr(video, "get_stream_source") or hasattr(video, "get_components")):
         raise InputError(f"video: no video arrived ({type(video).__name__}); connect a node that loads or makes one.")
-    if video not in _CLIPS:
-        start_s, duration_s = getattr(video, "get_active_trim_window", lambda: (0.0, 0.0))()
-        _CLIPS[video] = Clip.open(_file_of(video, progress), start_s, duration_s or None)
-    return _CLIPS[video]
+    try:
+        known = _CLIPS.get(video)
+    except TypeError:
+        # An object that cannot be a weak key: opened again by each node.
+        return _opened(video, progress)
+    if known is None:
+        known = _CLIPS[video] = _opened(video, progress)
+    return known
 
 
 def sight_of(video: Any, images: Any, fps: float, masked: bool, progress: Progress) -> VisualCondition:
@@ -96,11 +77,14 @@ def sight_of(video: Any, images: Any, fps: float, masked: bool, progress: Progre
         return VisualCondition(clip_of(video, progress), masked=masked)
     if images is None:
         return VisualCondition()
-    if len(images) == 1:
-        return VisualCondition(still=as_bytes(images[0]).permute(2, 0, 1), masked=masked)
+    batch = images_of(images)
+    if has_alpha(images):
+        progress.say("The images' alpha channel is ignored.")
+    if len(batch) == 1:
+        return VisualCondition(still=as_bytes(batch[0]).permute(2, 0, 1), masked=masked)
     if fps <= 0:
-        raise InputError(f"images: {len(images)} images need their rate; set fps to that of the node they come from.")
-    return VisualCondition(ImageSequence(images, fps), masked=masked)
+        raise InputError(f"images: {len(batch)} images need their rate; set fps to that of the node they come from.")
+    return VisualCondition(ImageSequence(batch, fps), masked=masked)
 
 
 def video_of(clip: Clip, progress: Progress) -> Any:
@@ -109,7 +93,8 @@ def video_of(clip: Clip, progress: Progress) -> Any:
         return InputImpl.VideoFromFile(str(clip.path))
     if hasattr(InputImpl.VideoFromFile, "get_active_trim_window"):
         return InputImpl.VideoFromFile(str(clip.path), start_time=clip.start_s, duration=clip.duration_s)
-    return InputImpl.VideoFromFile(str(_cut_out(clip, progress)))
+    cut = _cut_out(clip, progress)
+    return _owning(InputImpl.VideoFromFile(str(cut)), cut)
 
 
 def _cut_out(clip: Clip, progress: Progress) -> Path:
@@ -121,48 +106,24 @@ def _cut_out(clip: Clip, progress: Progress) -> Path:
     return cut
 
 
-def _parts_of(audio: Any, what: str) -> tuple[torch.Tensor, int]:
-    import torch
+def _opened(video: Any, progress: Progress) -> Clip:
+    from deepsound.media.clip import Clip
 
-    waveform = audio.get("waveform") if isinstance(audio, dict) else None
-    if not isinstance(waveform, torch.Tensor):
-        raise InputError(
-            f"{what}: no sound arrived ({type(audio).__name__}); the video it comes from may have none. "
-            "Connect a node that makes sound."
-        )
-    if waveform.ndim != 3 or 0 in waveform.shape[:2]:
-        raise InputError(
-            f"{what}: a sound must be [batch, channels, samples], not {list(waveform.shape)}; repair the "
-            "node that made it."
-        )
-    if waveform.shape[2] == 0:
-        raise InputError(f"{what}: the sound is empty (0 samples); check the length in the node that made it.")
-    sample_rate = audio.get("sample_rate")
-    if not isinstance(sample_rate, (int, float)) or not float(sample_rate).is_integer() or sample_rate <= 0:
-        raise InputError(
-            f"{what}: the sample rate must be a positive whole number of Hz, not {sample_rate!r}; repair "
-            "the node that made this sound."
-        )
-    return _as_float(waveform.detach().cpu()), int(sample_rate)
-
-
-def _as_float(waveform: torch.Tensor) -> torch.Tensor:
-    import torch
-
-    if waveform.is_floating_point():
-        return waveform.to(torch.float32)
-    if waveform.dtype == torch.uint8:
-        return (waveform.to(torch.float32) - 128) / 128
-    return (waveform.to(torch.float64) / -float(torch.iinfo(waveform.dtype).min)).to(torch.float32)
+    window = getattr(video, "get_active_trim_window", lambda: None)()
+    start_s, duration_s = window or (0.0, 0.0)
+    return Clip.open(_file_of(video, progress), float(start_s or 0.0), float(duration_s or 0.0) or None)
 
 
 def _file_of(video: Any, progress: Progress) -> Path:
-    if isinstance(video, InputImpl.VideoFromComponents):
-        return _written(video.get_components(), progress)
-    source = video.get_stream_source()
-    if isinstance(source, (str, Path)):
+    """The VIDEO's own file, or one made of it in the temporary folder."""
+    source = None if isinstance(video, InputImpl.VideoFromComponents) else _stream_source(video)
+    if source is None:
+        made = _written(video.get_components(), progress)
+        _owning(video, made)
+        return made
+    if isinstance(source, (str, os.PathLike)):
         return Path(source)
-    content = source.getvalue()
+    content = _bytes_of(source)
     path = comfy_host.temp_path(".video", hashlib.sha256(content).hexdigest()[:16])
     if not exists(path):
         from deepsound.media.files import atomic_write
@@ -172,10 +133,34 @@ def _file_of(video: Any, progress: Progress) -> Path:
     return path
 
 
+def _stream_source(video: Any) -> Any:
+    """The VIDEO's path or stream; None where it can only be made from its components."""
+    if not hasattr(video, "get_stream_source"):
+        return None
+    try:
+        return video.get_stream_source()
+    except Exception as error:
+        # The host's base class encodes here, which the oldest core cannot do with a newer PyAV.
+        if comfy_host.is_interruption(error) or not hasattr(video, "get_components"):
+            raise
+        return None
+
+
+def _bytes_of(source: Any) -> bytes:
+    if hasattr(source, "getvalue"):
+        return bytes(source.getvalue())
+    if hasattr(source, "read"):
+        source.seek(0)
+        return bytes(source.read())
+    return bytes(source)
+
+
 def _written(components: Any, progress: Progress) -> Path:
     path = comfy_host.temp_path(".mp4")
-    write_frames(components.images, components.frame_rate, path, progress)
-    if components.audio is None:
+    if has_alpha(components.images):
+        progress.say("The video's alpha channel is ignored.")
+    write_frames(images_of(components.images, "video"), _frame_rate(components.frame_rate), path, progress)
+    if getattr(components, "audio", None) is None:
         return path
     from deepsound.media.mux import mux
 
@@ -183,3 +168,24 @@ def _written(components: Any, progress: Progress) -> Path:
     mux(path, audio_of(components.audio, "the video's own sound"), sounding, progress=progress)
     path.unlink()
     return sounding
+
+
+def _frame_rate(given: Any) -> Fraction:
+    """Frames per second from any kind of number."""
+    try:
+        rate = given if isinstance(given, Fraction) else Fraction(float(given))
+    except (TypeError, ValueError, RuntimeError, OverflowError):
+        rate = Fraction(0)
+    if rate <= 0:
+        raise InputError(f"video: the frame rate must be a positive number, not {given!r}; repair the node before.")
+    return rate
+
+
+def _owning(video: Any, path: Path) -> Any:
+    """Let `path`, a file in the temporary folder made for `video` alone, go when the VIDEO does."""
+    try:
+        weakref.finalize(video, path.unlink, missing_ok=True).atexit = False
+    except TypeError:
+        # Cannot be watched: ComfyUI empties the folder when it starts.
+        return video
+    return video

@@ -18,7 +18,7 @@ _OPTIONS = {"crf": "14", "preset": "veryfast"}
 
 
 def write_frames(images: torch.Tensor, fps: Fraction | float, path: Path, progress: Progress) -> None:
-    """Write `images` [frames, height, width, 3 or more] in [0, 1], `fps` of them a second, to `path` as H.264 in MP4.
+    """Write `images` [frames, height, width, 3] in [0, 1], `fps` of them a second, to `path` as H.264 in MP4.
 
     Unlike the host's own writer it keeps the exact frame rate and takes odd sizes (the last row or column is doubled).
     """
@@ -47,6 +47,8 @@ def _even(image: torch.Tensor) -> Any:
     """The picture as uint8 [height, width, 3] with even sides."""
     import numpy as np
 
-    pixels = (image[..., :3].detach().cpu().float().clamp(0, 1) * 255).round().byte().numpy()
+    from deepsound.media.sequence import as_bytes
+
+    pixels = as_bytes(image).numpy()
     height, width = pixels.shape[:2]
     return np.pad(pixels, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")

@@ -166,6 +166,13 @@ def _comfy_api() -> dict[str, ModuleType]:
     return {"comfy_api": _module("comfy_api", latest=latest), "comfy_api.latest": latest}
 
 
+class Blocker:
+    """Stands for the host's value that stops what hangs on it."""
+
+    def __init__(self, message: str | None) -> None:
+        self.message = message
+
+
 class Host:
     """What the pack may ask of ComfyUI, and a note of what it said; set `interrupted` to stop a run."""
 
@@ -175,12 +182,14 @@ class Host:
         self.memory = FakeMemory()
         self.folder_names_and_paths: dict[str, tuple[list[str], set[str]]] = {}
         self.arguments = SimpleNamespace(disable_metadata=False)
-        for folder in ("input", "output", "temp", "models"):
+        self.prompt_id = "prompt 1"
+        for folder in ("input", "output", "temp", "models", "user"):
             (root / folder).mkdir()
 
     def modules(self) -> dict[str, ModuleType]:
         manager = self.memory
         manager.throw_exception_if_processing_interrupted = self._check
+        manager.InterruptProcessingException = InterruptedByHost
         patcher = _module("comfy.model_patcher", ModelPatcher=ModelPatcher)
         callbacks = _module("comfy.patcher_extension", CallbacksMP=SimpleNamespace(ON_DETACH=ON_DETACH))
         utils = _module(
@@ -201,6 +210,12 @@ class Host:
             "comfy.utils": utils,
             "comfy.cli_args": options,
             "server": _module("server", PromptServer=SimpleNamespace(instance=instance)),
+            "comfy_execution": _module("comfy_execution"),
+            "comfy_execution.graph_utils": _module("comfy_execution.graph_utils", ExecutionBlocker=Blocker),
+            "comfy_execution.utils": _module(
+                "comfy_execution.utils",
+                get_executing_context=lambda: SimpleNamespace(prompt_id=self.prompt_id, node_id="7", list_index=None),
+            ),
             "comfy.model_patcher": patcher,
             "comfy.patcher_extension": callbacks,
             "comfy": _module("comfy", model_management=manager, utils=utils, cli_args=options),
@@ -252,7 +267,7 @@ class Host:
             annotated_filepath=annotated,
             get_save_image_path=save_path,
             filter_files_content_types=lambda names, kinds: [name for name in names if name.endswith((".mp4", ".mkv"))],
-            **{f"get_{kind}_directory": partial(str, self.root / kind) for kind in ("input", "output", "temp")},
+            **{f"get_{kind}_directory": partial(str, self.root / kind) for kind in ("input", "output", "temp", "user")},
         )
 
 

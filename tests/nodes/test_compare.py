@@ -1,27 +1,12 @@
 """The card that compares: what it gives, and what it leaves out where MoviePy is not there."""
 
 import sys
-import types
 
 import pytest
 import torch
 
 from deepsound.errors import InputError
-
-
-class Blocker:
-    """Stands for the host's value that stops what hangs on it."""
-
-    def __init__(self, message):
-        self.message = message
-
-
-@pytest.fixture(autouse=True)
-def blocker(host, monkeypatch):
-    utils = types.ModuleType("comfy_execution.graph_utils")
-    utils.ExecutionBlocker = Blocker
-    monkeypatch.setitem(sys.modules, "comfy_execution", types.ModuleType("comfy_execution"))
-    monkeypatch.setitem(sys.modules, "comfy_execution.graph_utils", utils)
+from tests.nodes.conftest import Blocker
 
 
 def sound(level, seconds=0.6, batch=1):
