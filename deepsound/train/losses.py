@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
@@ -46,3 +48,43 @@ def si_sdr(estimate: Tensor, target: Tensor) -> Tensor:
     wanted = scale * target
     noise = (estimate - wanted).square().sum(-1).clamp_min(1e-12)
     return 10 * torch.log10(wanted.square().sum(-1).clamp_min(1e-12) / noise)
+
+
+@dataclass(frozen=True)
+class PaperLossSettings:
+    """Windows, transform and hop in samples of eq. 5's second part; the defaults are the published ones."""
+
+    windows: tuple[int, ...] = (4096, 2048, 1024, 512, 256)
+    n_fft: int = 2048
+    hop: int = 147
+    normalised: bool = False
+    weight: float = 1.0
+
+
+def paper_loss(
+    estimate: Tensor, target: Tensor, settings: PaperLossSettings = PaperLossSettings()
+) -> tuple[Tensor, Tensor, Tensor]:
+    """DeepSound-V1's eq. 5: (loss, L1 of the waveforms, L1 of complex spectra summed over windows before its weight).
+
+    Waveforms are [..., samples], of one shape. Means run over batch, stems, channels, bins and frames together, as in
+    the original's BS-RoFormer (`bs_roformer.py`, Music-Source-Separation-Training).
+    """
+    waveform = (estimate - target).abs().mean()
+    spectral = torch.zeros((), device=estimate.device)
+    for window in settings.windows:
+        difference = _complex_spectrum(estimate, window, settings) - _complex_spectrum(target, window, settings)
+        spectral = spectral + difference.abs().mean()
+    return waveform + settings.weight * spectral, waveform, spectral
+
+
+def _complex_spectrum(signal: Tensor, window: int, settings: PaperLossSettings) -> Tensor:
+    """Complex [signals, bins, frames]; short windows are zero-padded to the transform."""
+    return torch.stft(
+        signal.reshape(-1, signal.shape[-1]),
+        max(window, settings.n_fft),
+        settings.hop,
+        win_length=window,
+        window=torch.hann_window(window, device=signal.device),
+        normalized=settings.normalised,
+        return_complex=True,
+    )
