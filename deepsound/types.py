@@ -20,11 +20,13 @@ if TYPE_CHECKING:
 class Audio:
     """A sound: `waveform` float32 [channels, samples], nominally in [-1, 1], and `sample_rate` in Hz.
 
-    Raises InputError for another rank or dtype, no channel, or a rate that is not positive.
+    `layout` names what the channels are, in FFmpeg's words ("5.1", "7.1(wide)"); empty for the usual one of their
+    number. Raises InputError for another rank or dtype, no channel, or a rate that is not positive.
     """
 
     waveform: torch.Tensor
     sample_rate: int
+    layout: str = ""
 
     def __post_init__(self) -> None:
         shape = tuple(self.waveform.shape)
@@ -36,13 +38,13 @@ class Audio:
             raise InputError(f"Audio needs a positive sample rate in Hz, not {self.sample_rate}.")
 
     @classmethod
-    def from_numpy(cls, samples: np.ndarray, sample_rate: int) -> Audio:
+    def from_numpy(cls, samples: np.ndarray, sample_rate: int, layout: str = "") -> Audio:
         """Wrap float samples [channels, samples] or mono [samples]; copied to float32 when they are not."""
         import numpy as np
         import torch
 
         array = np.ascontiguousarray(np.atleast_2d(samples), dtype=np.float32)
-        return cls(torch.from_numpy(array), sample_rate)
+        return cls(torch.from_numpy(array), sample_rate, layout)
 
     @property
     def channels(self) -> int:

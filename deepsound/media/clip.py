@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from deepsound.errors import InputError
 from deepsound.media.audio import decode_window
-from deepsound.media.decode import frames
+from deepsound.media.decode import DecodedFrame, frames
+from deepsound.media.downmix import check_channels, check_downmix
 from deepsound.media.probe import MediaInfo, VideoStreamInfo, need_video, probe
 from deepsound.media.views import FrameConsumer, Timeline
 from deepsound.runtime.progress import Progress
@@ -35,24 +37,36 @@ class Clip:
     start_s: float
     duration_s: float
     info: MediaInfo
+    downmix: str | None = None
     _memo: _Memo = field(default_factory=_Memo, repr=False, compare=False)
 
     @classmethod
-    def open(cls, path: Path | str, start_s: float = 0.0, duration_s: float | None = None) -> Clip:
+    def open(
+        cls,
+        path: Path | str,
+        start_s: float = 0.0,
+        duration_s: float | None = None,
+        audio_track: int | None = None,
+        downmix: str | None = None,
+    ) -> Clip:
         """Look at a video and settle the window; a `duration_s` beyond the video's end is cut to it.
 
-        Raises InputError for a window that cannot be, MediaError for a file that is no video.
+        `audio_track` chooses a sound track by its number among them, counted from 0 (None: the default one, else the
+        first that can be decoded), and `downmix` ("mono", "stereo") mixes its channels down. Raises InputError for an
+        impossible window, track (the message lists what there is) or mix, MediaError for a file that is no video.
         """
+        check_downmix(downmix)
         if not math.isfinite(start_s) or start_s < 0:
             raise InputError(f"The start must be 0 seconds or later, not {start_s}.")
         if duration_s is not None and not duration_s > 0:
             raise InputError(f"The duration must be more than 0 seconds, not {duration_s}.")
-        info = probe(path)
+        info = probe(path, audio_track)
         length_s = need_video(info).duration_s
         if start_s >= length_s:
             raise InputError(f"The start, {start_s:g} s, is past the end of {path} ({length_s:.2f} s); start earlier.")
         rest_s = length_s - start_s
-        return cls(Path(path), float(start_s), rest_s if duration_s is None else min(duration_s, rest_s), info)
+        window_s = rest_s if duration_s is None else min(duration_s, rest_s)
+        return cls(Path(path), float(start_s), window_s, info, downmix)
 
     @property
     def video(self) -> VideoStreamInfo:
@@ -82,19 +96,30 @@ class Clip:
             self._decode([wanted for wanted in memo.expected if wanted not in memo.results], progress or Progress())
         return cast(T, memo.results[view])
 
+    def frames(self, progress: Progress | None = None) -> Iterator[DecodedFrame]:
+        """The frames shown in the window, in order of time, decoded as they are asked for (see media.decode.frames)."""
+        return frames(self.info, self.start_s, self.duration_s, progress)
+
     def audio(self, progress: Progress | None = None) -> Audio | None:
         """The video's own sound in the window, at its own rate and channels, time 0 at the window's start.
 
         Exactly round(duration_s * rate) samples: padded with zeros where the sound is shorter. None without sound.
+        Raises InputError as check_audio does, MediaError where a hole in the sound is too long to be filled.
         """
         if self.info.audio is None:
             return None
-        return decode_window(self.info, self.start_s, self.duration_s, progress or Progress())
+        self.check_audio()
+        return decode_window(self.info, self.start_s, self.duration_s, progress or Progress(), self.downmix)
+
+    def check_audio(self) -> None:
+        """Raise InputError, without decoding, when the sound has more channels than can be written."""
+        if self.info.audio is not None:
+            check_channels(str(self.path), self.info.audio.channels, self.downmix)
 
     def _decode(self, wanted: list[FrameConsumer[Any]], progress: Progress) -> None:
         self._memo.passes += 1
         watchers = {view: view.start(self.timeline) for view in wanted}
-        for frame in frames(self.info, self.start_s, self.duration_s, progress):
+        for frame in self.frames(progress):
             for watcher in watchers.values():
                 watcher.see(frame)
             if all(getattr(watcher, "done", False) for watcher in watchers.values()):

@@ -99,17 +99,13 @@ def open_input(path: Path | str) -> Iterator[av.container.InputContainer]:
         ) from error
     try:
         for stream in container.streams.video:
+            if stream.codec_context is None:
+                continue
             _check_frame_size(file, stream.codec_context.width, stream.codec_context.height)
             stream.codec_context.options = {"max_pixels": str(MAX_FRAME_PIXELS)}
         yield container
     finally:
         container.close()
-
-
-def first_video(container: av.container.InputContainer) -> av.VideoStream | None:
-    """The first video stream that is not a cover picture."""
-    streams = container.streams.video
-    return next((stream for stream in streams if not stream.disposition & stream.disposition.attached_pic), None)
 
 
 def packets(container: av.container.InputContainer, *streams: av.stream.Stream) -> Iterator[av.Packet]:
@@ -118,7 +114,8 @@ def packets(container: av.container.InputContainer, *streams: av.stream.Stream) 
 
     try:
         yield from container.demux(*streams)
-    except av.FFmpegError:
+    except (av.FFmpegError, IndexError):
+        # IndexError: PyAV stumbles over a stream that appeared after the file was opened, once all else has been read.
         return
 
 

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from deepsound.errors import MediaError
-from deepsound.media.container import ThrottledProgress, first_video, open_input, packets
+from deepsound.media.container import ThrottledProgress, open_input, packets
 from deepsound.media.probe import MediaInfo, need_video
 from deepsound.media.rotation import Orientation, orientation_of
+from deepsound.media.streams import first_video
 from deepsound.runtime.progress import Progress
 
 if TYPE_CHECKING:

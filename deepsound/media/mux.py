@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 
 from deepsound.errors import InputError, OutputError
 from deepsound.media.clip import Clip
-from deepsound.media.container import ThrottledProgress, first_video, open_input, packets
+from deepsound.media.container import ThrottledProgress, open_input, packets
 from deepsound.media.edit_list import show_for
 from deepsound.media.encode import SoundEncoder, encodable
 from deepsound.media.files import atomic_write, output_error
 from deepsound.media.formats import Container, container_for, sound_codec
+from deepsound.media.streams import first_video
 from deepsound.media.wav import refuse_nonfinite
 from deepsound.runtime.paths import is_same_file
 from deepsound.runtime.progress import Progress

@@ -8,9 +8,10 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deepsound.errors import MediaError
-from deepsound.media.container import first_video, open_input, packets
+from deepsound.errors import InputError, MediaError
+from deepsound.media.container import open_input, packets
 from deepsound.media.rotation import orientation_of
+from deepsound.media.streams import Kind, Track, choose, left_out, tracks_of
 
 if TYPE_CHECKING:
     import av
@@ -25,7 +26,7 @@ _US_PER_S = 1_000_000
 
 @dataclass(frozen=True)
 class VideoStreamInfo:
-    """The first video stream: `width` and `height` in pixels as displayed, after rotation and sample aspect.
+    """The chosen picture track: `width` and `height` in pixels as displayed, after rotation and sample aspect.
 
     `start_s` is the first shown frame's time on the container's clock; all other times count from there.
     """
@@ -44,9 +45,10 @@ class VideoStreamInfo:
 
 @dataclass(frozen=True)
 class AudioStreamInfo:
-    """The first audio stream: `sample_rate` in Hz, `duration_s` None where the container does not tell.
+    """The chosen sound track: `sample_rate` in Hz, `duration_s` None where the container does not tell.
 
-    `start_s` is the first sample's time on the container's clock.
+    `start_s` is the first sample's time on the container's clock, `track` its number among the file's sound tracks,
+    and `layout` FFmpeg's name for what the channels are ("5.1", "7.1(wide)"; "6 channels" where that is not known).
     """
 
     sample_rate: int
@@ -54,44 +56,90 @@ class AudioStreamInfo:
     codec: str
     duration_s: float | None
     start_s: Fraction = Fraction(0)
+    track: int = 0
+    layout: str = ""
 
 
 @dataclass(frozen=True)
 class MediaInfo:
-    """A file's container (FFmpeg's name), `duration_s` of the picture (of the sound where there is no picture)."""
+    """A file's container (FFmpeg's name), `duration_s` of the picture (of the sound where there is no picture).
+
+    `tracks` are all its picture and sound tracks. `warnings` are sentences about damage, for people.
+    """
 
     path: Path
     container: str
     duration_s: float
     video: VideoStreamInfo | None
     audio: AudioStreamInfo | None
+    tracks: tuple[Track, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """The tracks that are not used, each with the reason, for people."""
+        return left_out(self.tracks, (self._track("picture"), self._track("sound")))
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """All that a person should be told about the reading of this file: sentences, often none."""
+        return (*(f"Left out: {track}." for track in self.left_out), *self.warnings)
+
+    def _track(self, kind: Kind) -> Track | None:
+        if kind == "picture":
+            return choose(self.tracks, kind)
+        return choose(self.tracks, kind, self.audio.track) if self.audio is not None else None
 
 
-def probe(path: Path | str) -> MediaInfo:
-    """Describe a local media file. Raises InputError for a bad path, MediaError for anything that cannot be played."""
+def probe(path: Path | str, audio_track: int | None = None) -> MediaInfo:
+    """Describe a local media file and choose its tracks: the default ones, or the first that can be decoded.
+
+    `audio_track` chooses another sound track by its number, counted from 0. Raises InputError for a bad path or for a
+    track that cannot be used (the message lists them), MediaError for anything that cannot be played.
+    """
     with open_input(path) as container:
-        video_stream = first_video(container)
-        audio_stream = next(iter(container.streams.audio), None)
-        if video_stream is None and audio_stream is None:
-            raise MediaError(f"{path} holds neither video nor sound; give another file.")
-        audio = _audio_info(audio_stream) if audio_stream is not None else None
-        video = _video_info(container, video_stream) if video_stream is not None else None
+        tracks = tracks_of(container)
+        picture = choose(tracks, "picture")
+        sound = _chosen_sound(path, tracks, audio_track)
+        if picture is None and sound is None:
+            raise MediaError(_nothing_usable(path, tracks))
+        audio = _audio_info(container.streams.audio[sound.number], sound) if sound is not None else None
+        video = _video_info(container, container.streams.video[picture.number]) if picture is not None else None
         duration_s = video.duration_s if video is not None else _sound_duration_s(container, audio)
-        return MediaInfo(Path(path), container.format.name, duration_s, video, audio)
+        return MediaInfo(Path(path), container.format.name, duration_s, video, audio, tracks)
 
 
 def need_video(info: MediaInfo) -> VideoStreamInfo:
     """The video stream's description. Raises MediaError for a file that holds sound alone."""
     if info.video is None:
-        raise MediaError(f"{info.path} holds sound but no video; give a video file.")
+        raise MediaError(f"{info.path} holds sound but no video{_unusable(info, 'picture')}; give a video file.")
     return info.video
 
 
 def need_audio(info: MediaInfo) -> AudioStreamInfo:
     """The sound's description. Raises MediaError for a file without sound."""
     if info.audio is None:
-        raise MediaError(f"{info.path} holds no sound; give a file with sound.")
+        raise MediaError(f"{info.path} holds no sound{_unusable(info, 'sound')}; give a file with sound.")
     return info.audio
+
+
+def _unusable(info: MediaInfo, kind: Kind) -> str:
+    """The tracks of a kind that cannot be used, in parentheses; empty where there is none."""
+    listed = left_out(tuple(track for track in info.tracks if track.kind == kind), ())
+    return f" that can be decoded ({'; '.join(listed)})" if listed else ""
+
+
+def _chosen_sound(path: Path | str, tracks: tuple[Track, ...], number: int | None) -> Track | None:
+    try:
+        return choose(tracks, "sound", number)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+
+
+def _nothing_usable(path: Path | str, tracks: tuple[Track, ...]) -> str:
+    if not tracks:
+        return f"{path} holds neither video nor sound; give another file."
+    return f"{path} holds nothing that can be decoded ({'; '.join(left_out(tracks, ()))}); convert it, say to H.264."
 
 
 def _video_info(container: av.container.InputContainer, stream: av.VideoStream) -> VideoStreamInfo:
@@ -223,14 +271,18 @@ def _timing(
     return duration_s, fps if fps > 0 else _FALLBACK_FPS
 
 
-def _audio_info(stream: av.AudioStream) -> AudioStreamInfo | None:
+def _audio_info(stream: av.AudioStream, track: Track) -> AudioStreamInfo:
     context = stream.codec_context
-    if not context.sample_rate or not context.layout.nb_channels:
-        return None
     time_base = Fraction(stream.time_base or 1)
-    duration_s = float(stream.duration * time_base) if stream.duration else None
-    start_s = (stream.start_time or 0) * time_base
-    return AudioStreamInfo(context.sample_rate, context.layout.nb_channels, context.name, duration_s, start_s)
+    return AudioStreamInfo(
+        sample_rate=context.sample_rate,
+        channels=context.layout.nb_channels,
+        codec=context.name,
+        duration_s=float(stream.duration * time_base) if stream.duration else None,
+        start_s=(stream.start_time or 0) * time_base,
+        track=track.number,
+        layout=context.layout.name,
+    )
 
 
 def _sound_duration_s(container: av.container.InputContainer, audio: AudioStreamInfo | None) -> float:
