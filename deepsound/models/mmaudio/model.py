@@ -15,6 +15,7 @@ from deepsound.models.mmaudio.config import FlowConfig
 from deepsound.models.mmaudio.convolution import ChannelLastConv1d
 from deepsound.models.mmaudio.layers import TimeEmbedding
 from deepsound.models.mmaudio.lengths import FEATURES_PER_SEGMENT, SequenceLengths
+from deepsound.models.mmaudio.masking import ConditionMask
 from deepsound.models.mmaudio.mlp import GatedConvMlp, GatedMlp
 from deepsound.models.mmaudio.tensor_cache import KeptTensors
 
@@ -78,20 +79,28 @@ class MMAudio(nn.Module):
         sync: Tensor | None = None,
         text: Tensor | None = None,
         batch: int = 1,
+        masked: ConditionMask | None = None,
     ) -> Conditions:
         """Project what is known of `batch` sounds; the learned empty features stand for what is None.
 
         `clip` [batch, lengths.clip, clip_dim], `sync` [batch, lengths.sync, sync_dim], `text` [batch, text_seq_len,
-        text_dim]. ValueError where a shape is another.
+        text_dim]; rows that `masked` names become the learned empty ones. ValueError where a shape is another.
         """
         config = self.config
+        kept_tokens: slice | Tensor = slice(None)
+        if masked is not None and not masked.is_empty:
+            clip, sync = self._masked(clip, masked.clip, "clip"), self._masked(sync, masked.sync, "sync")
+            # The summary averages what is still seen: a face that is masked must not lead through it.
+            kept_tokens = slice(None) if masked.clip.all() else ~masked.clip
         distinct, place = lengths.sync, torch.arange(lengths.sync, device="cpu")
         if sync is None:
             distinct, place = distinct_empty_rows(lengths.sync)
         clip = self._projected("clip", clip, (batch, lengths.clip, config.clip_dim))
         text = self._projected("text", text, (batch, config.text_seq_len, config.text_dim))
         timing = self._projected("sync", sync, (batch, distinct, config.sync_dim))
-        summary = self.global_cond_mlp(self.clip_cond_proj(clip.mean(dim=1)) + self.text_cond_proj(text.mean(dim=1)))
+        summary = self.global_cond_mlp(
+            self.clip_cond_proj(clip[:, kept_tokens].mean(dim=1)) + self.text_cond_proj(text.mean(dim=1))
+        )
         entries = torch.arange(batch, device=timing.device)
         rows = place[upsampled(lengths.sync, lengths.latent)].to(timing.device)
         return Conditions(
@@ -102,6 +111,15 @@ class MMAudio(nn.Module):
             entry=entries.repeat_interleave(distinct),
             rows=rows + entries[:, None] * distinct,
         )
+
+    def _masked(self, features: Tensor | None, rows: Tensor, kind: str) -> Tensor | None:
+        """`features` with the learned empty ones in masked rows; None where nothing is seen anyway or any more."""
+        if features is None or bool(rows.all()):
+            return None
+        if rows.shape != features.shape[1:2]:
+            raise ValueError(f"a {kind} mask of {len(rows)} rows where the features have {features.shape[1]}")
+        empty: Tensor = getattr(self, f"empty_{kind}_feat")
+        return torch.where(rows.to(features.device)[None, :, None], empty.to(features.dtype), features)
 
     def _projected(self, kind: str, features: Tensor | None, shape: tuple[int, int, int]) -> Tensor:
         """Projected `features` of `shape`, or the learned empty ones for None; those are computed once per length."""
