@@ -14,6 +14,7 @@ from deepsound.errors import InputError
 from deepsound.media.clip import Clip
 from deepsound.outcome import Choice, Choices, Fallback, Mode, Outcome, Step, Undecided, WeightsFile
 from deepsound.outputs import OutputStaging, Result
+from deepsound.outputs.naming import DEFAULT_TEMPLATE, fields_of
 from deepsound.runtime.execution import Execution
 from deepsound.runtime.progress import Progress
 from deepsound.types import (
@@ -67,19 +68,36 @@ class Pipeline:
         guidance: float | None = None,
         write_video: bool = True,
         target_lufs: float | None = None,
+        overwrite: bool = True,
+        output_template: str = DEFAULT_TEMPLATE,
+        pictures: bool = False,
         progress: Progress = Progress(),
     ) -> Result:
         """Run on a file and leave `<stem>.*` in `output_dir`; nothing there is touched unless the whole run succeeds.
 
         `start_s` and `duration_s` choose a window in seconds (None: to the end); `steps` and `guidance` are the
         generator's (None: its own); `target_lufs` changes the final sound's loudness, which is otherwise only
-        measured. Raises a DeepSoundError that says what to do.
+        measured. With `overwrite=False` a result that is there is an error before any work; `output_template` names
+        the files by fields of `deepsound.outputs.naming.FIELDS`, as in "{stem}.{seed}"; `pictures` draws each sound.
+        Raises a DeepSoundError that says what to do.
         """
+        fields_of(output_template)
         clip = Clip.open(video, start_s=start_s, duration_s=duration_s)
         request = GenerationRequest(prompt, negative_prompt, seed, steps=steps, guidance=guidance)
-        with OutputStaging(clip, Path(output_dir), write_video) as workplace:
-            outcome = self.think(clip, request, mode, fallback, progress)
-            return workplace.finish(outcome, target_lufs, progress)
+        self._check_options(mode, fallback)
+        choices = self._choose(clip)
+        staging = OutputStaging(
+            clip,
+            Path(output_dir),
+            write_video,
+            template=output_template,
+            values=_template_values(clip, choices, request, mode, fallback),
+            overwrite=overwrite,
+            pictures=pictures,
+        )
+        with staging:
+            outcome = self._all_steps(clip, choices, request, mode, fallback, progress)
+            return staging.finish(outcome, target_lufs, progress)
 
     def think(
         self,
@@ -90,9 +108,23 @@ class Pipeline:
         progress: Progress = Progress(),
     ) -> Outcome:
         """The same steps in memory: nothing is written."""
+        self._check_options(mode, fallback)
+        return self._all_steps(clip, self._choose(clip), request, mode, fallback, progress)
+
+    @staticmethod
+    def _check_options(mode: Mode, fallback: Fallback) -> None:
         _require_option("mode", mode, get_args(Mode))
         _require_option("fallback", fallback, get_args(Fallback))
-        choices = self._choose(clip)
+
+    def _all_steps(
+        self,
+        clip: Clip,
+        choices: Choices,
+        request: GenerationRequest,
+        mode: Mode,
+        fallback: Fallback,
+        progress: Progress,
+    ) -> Outcome:
         run = _Run(clip, request, choices, self._execution, self._preferences, self._undecided, progress)
         return run.all_steps(mode, fallback)
 
@@ -103,6 +135,20 @@ class Pipeline:
             Choice("rules", "the embedded reasoner") if reasoner == "auto" else Choice(reasoner),
             Choice("bs_roformer_tiny", "the embedded separator") if separator == "auto" else Choice(separator),
         )
+
+
+def _template_values(
+    clip: Clip, choices: Choices, request: GenerationRequest, mode: Mode, fallback: Fallback
+) -> dict[str, str | int]:
+    return {
+        "seed": request.seed,
+        "generator": choices.generator.name,
+        "reasoner": choices.reasoner.name,
+        "separator": choices.separator.name,
+        "mode": mode,
+        "fallback": fallback,
+        "start": f"{clip.start_s:g}",
+    }
 
 
 def choose_generator(clip: Clip) -> Choice:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from deepsound.errors import OutputError
-from deepsound.runtime.paths import is_dir
+from deepsound.runtime.paths import exists, is_dir, is_file, shown
 
 _ADVICE = {
     errno.ENOSPC: "the disk is full; free some space or choose another folder",
@@ -20,6 +20,8 @@ _ADVICE = {
     errno.EROFS: "the disk is read-only; choose another folder",
     errno.ENOTDIR: "a part of the path is a file, not a folder; choose another folder",
     errno.ENOENT: "its folder does not exist; create it or choose another one",
+    errno.EEXIST: "something else of that name is there; choose another folder or name",
+    errno.EIO: "the disk reports an error; choose a folder on another one",
     errno.ENAMETOOLONG: "the name is too long; choose a shorter one",
 }
 
@@ -44,17 +46,23 @@ def atomic_write(path: Path | str) -> Iterator[Path]:
 
 
 def check_output_path(target: Path) -> None:
-    """Raise OutputError when `target` cannot be a file's path: empty, with a null byte, or a folder."""
+    """Raise OutputError when `target` cannot be a file's path: empty, with a null byte, a folder, pipe or device."""
     if "\0" in str(target) or not target.name:
         raise OutputError(f"Cannot write {str(target)!r}: this is not a file name; choose another one.")
     if is_dir(target, OutputError):
-        raise OutputError(f"Cannot write {target}: it is a folder; add a file name.")
+        raise OutputError(f"Cannot write {shown(target)}: it is a folder; add a file name.")
+    if exists(target, OutputError) and not is_file(target, OutputError):
+        raise OutputError(f"Cannot write {shown(target)}: it is a pipe or device, not a file; choose another name.")
 
 
 def output_error(target: Path, error: OSError) -> OutputError:
     """The OutputError that says in plain words why `target` could not be written."""
-    reason = _ADVICE.get(error.errno or 0, f"{error.strerror or error}; choose another folder or name")
-    return OutputError(f"Cannot write {target}: {reason}.")
+    return OutputError(f"Cannot write {shown(target)}: {advice(error)}.")
+
+
+def advice(error: OSError) -> str:
+    """Why the system refused to write, and what to do, in plain words."""
+    return _ADVICE.get(error.errno or 0, f"{error.strerror or error}; choose another folder or name")
 
 
 def _remove(partial: Path) -> None:

@@ -46,6 +46,11 @@ def is_symlink(path: AnyPath, error: type[DeepSoundError] = InputError) -> bool:
     return status is not None and stat.S_ISLNK(status.st_mode)
 
 
+def lexists(path: AnyPath, error: type[DeepSoundError] = InputError) -> bool:
+    """Whether something is at `path`, be it a broken link. Raises `error` where the system does not let one see."""
+    return _status(path, error, follow=False) is not None
+
+
 def is_same_file(one: AnyPath, other: AnyPath, error: type[DeepSoundError] = InputError) -> bool:
     """Whether both paths are there and are one file. Raises `error` where the system does not let one see."""
     first, second = _status(one, error), _status(other, error)

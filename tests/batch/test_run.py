@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pytest
 
-from deepsound import outputs as records
 from deepsound.batch import records as batch_records
 from deepsound.batch.clips import Shard
 from deepsound.batch.records import Record
@@ -21,6 +20,7 @@ from deepsound.batch.sources import open_source
 from deepsound.batch.summary import summarise
 from deepsound.cli.main import main
 from deepsound.errors import Cancelled, EngineError, OutputError
+from deepsound.outputs import staging
 from deepsound.runtime.progress import CancelToken, Progress
 from tests import fakes
 from tests.processes import start
@@ -175,7 +175,7 @@ def test_a_full_disk_costs_its_clips_and_nothing_else(folder_of, batch, tmp_path
             super().append(request)
 
     monkeypatch.setattr(fakes.Generator, "requests", Filling())
-    monkeypatch.setattr(records, "write_wav", no_space(OSError(errno.ENOSPC, "full"), records.write_wav))
+    monkeypatch.setattr(staging, "write_wav", no_space(OSError(errno.ENOSPC, "full"), staging.write_wav))
     for module in (batch_records, sys.modules[summarise.__module__]):
         monkeypatch.setattr(module, "atomic_write", no_space(OutputError("the disk is full"), module.atomic_write))
     made = batch(source)

@@ -27,7 +27,6 @@ ALLOWED = {
     "deepsound/engines.py": EVERYONE | {"deepsound.media", "deepsound.contracts", "deepsound.plugins"},
     "deepsound/outcome.py": {"deepsound.types"},
     "deepsound/outputs": EVERYONE | {"deepsound.media", "deepsound.weights", "deepsound.outcome", "deepsound.outputs"},
-    "deepsound/outputs.py": EVERYONE | {"deepsound.media", "deepsound.weights", "deepsound.outcome"},
     "deepsound/pipeline.py": EVERYONE
     | {"deepsound.media", "deepsound.engines", "deepsound.silence", "deepsound.outcome", "deepsound.outputs"},
 }

@@ -115,7 +115,7 @@ def full_disk(video, out, monkeypatch):
     def no_space(audio, path):
         raise OutputError(f"Cannot write {path}: the disk is full; free some space or choose another folder.")
 
-    monkeypatch.setattr("deepsound.outputs.write_wav", no_space)
+    monkeypatch.setattr("deepsound.outputs.staging.write_wav", no_space)
     with pytest.raises(OutputError, match="disk is full"):
         run(video, out)
 
@@ -124,7 +124,7 @@ def full_disk_at_the_record(video, out, monkeypatch):
     def no_space(self, *args, **kwargs):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_text", no_space)
+    monkeypatch.setattr(Path, "write_bytes", no_space)
     with pytest.raises(OutputError, match="disk is full"):
         run(video, out)
 

@@ -1,0 +1,284 @@
+"""The staging of a run's files: made aside in the output folder, put in place together once the run has succeeded."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+
+from deepsound.errors import DeepSoundError, InputError, OutputError
+from deepsound.media import loudness
+from deepsound.media.clip import Clip
+from deepsound.media.files import output_error
+from deepsound.media.mux import mux
+from deepsound.media.plots import write_png
+from deepsound.media.wav import write_wav
+from deepsound.outcome import Outcome
+from deepsound.outputs.leftovers import StagingFolder, clear_leftovers, make_staging_folder, undo_interrupted
+from deepsound.outputs.naming import DEFAULT_TEMPLATE, PICTURES, RECORD, SOUNDS, VIDEOS, check_lengths, output_stem
+from deepsound.outputs.pictures import ENDS, drawn
+from deepsound.outputs.placement import NEW, folder_lock, is_there, place, staged_name
+from deepsound.outputs.reading import read_result
+from deepsound.outputs.record import Result, described_weights, differences, told_differences
+from deepsound.runtime.json_files import json_bytes
+from deepsound.runtime.paths import expand, is_same_file, shown
+from deepsound.runtime.progress import Progress
+from deepsound.types import Audio, Loudness, Span
+
+
+class OutputStaging:
+    """The hidden folder a run works in; leaving the context removes it, whatever happened.
+
+    `template` names the files, `values` are its fields. With `overwrite=False` a file that is there already is an
+    error. Raises, before any work, OutputError when the output folder or a file in it cannot be written, InputError
+    for a template that cannot name files and when a final file would replace the input video.
+    """
+
+    def __init__(
+        self,
+        clip: Clip,
+        output_dir: Path,
+        write_video: bool,
+        *,
+        template: str = DEFAULT_TEMPLATE,
+        values: Mapping[str, str | int] | None = None,
+        overwrite: bool = True,
+        pictures: bool = False,
+        video_suffix: str = ".mp4",
+    ) -> None:
+        self._clip = clip
+        self._output_dir = expand(output_dir, OutputError)
+        self._write_video = write_video
+        self._video_suffix = video_suffix
+        self._stem = output_stem(template, {"stem": clip.path.stem, "ext": clip.path.suffix[1:], **(values or {})})
+        self._overwrite = overwrite
+        self._pictures = pictures
+        self._began = time.perf_counter()
+        self._staged: dict[str, Path] = {}
+        self._links: dict[str, str] = {}
+        self._earlier: dict[str, Any] | None = None
+
+    def __enter__(self) -> OutputStaging:
+        self._check_target()
+        if "\0" in str(self._output_dir):
+            raise OutputError(f"The output folder {str(self._output_dir)!r} has a null byte in it; choose another one.")
+        try:
+            self._output_dir.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise output_error(self._output_dir, error) from error
+        clear_leftovers(self._output_dir)
+        self._check_names()
+        self._folder: StagingFolder = make_staging_folder(self._output_dir)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._folder.remove()
+
+    def finish(self, outcome: Outcome, target_lufs: float | None, progress: Progress) -> Result:
+        """Write every file of the run and put them in place together, the record last.
+
+        Raises OutputError or Cancelled; what the folder then holds is in the message: the earlier files, unless it
+        says otherwise.
+        """
+        stage = progress.at("write")
+        began = time.perf_counter()
+        final, levels = self._measured(outcome, target_lufs, stage)
+        self._write_sounds(outcome, final, stage)
+        if self._write_video:
+            mux(
+                self._clip.path,
+                final,
+                self._new(self._video_suffix),
+                start_s=self._clip.start_s,
+                duration_s=self._clip.duration_s,
+                progress=stage,
+            )
+        result = self._result(outcome, levels, described_weights(outcome, stage))
+        self._write_record(result)
+        stage.check()
+        self._put_in_place()
+        count = f"{len(self._staged)} files in {shown(self._output_dir)}"
+        stage.finish(count + told_differences(result.replaced), time.perf_counter() - began)
+        return result
+
+    def _check_target(self) -> None:
+        target = self._final(self._video_suffix)
+        if is_same_file(target, self._clip.path, OutputError):
+            raise InputError(
+                f"The finished video would replace its own input {shown(target)}; choose another output folder."
+            )
+
+    def _check_names(self) -> None:
+        """Refuse before the work what could not be written after it, and remember an earlier result of the name."""
+        suffixes = (*SOUNDS, RECORD, *([self._video_suffix] if self._write_video else []))
+        suffixes += PICTURES if self._pictures else ()
+        check_lengths(self._output_dir, self._stem, suffixes)
+        present = [suffix for suffix in suffixes if is_there(self._output_dir, self._stem, suffix)]
+        try:
+            self._earlier = read_result(self._final(RECORD)) if RECORD in present else None
+        except InputError:
+            self._earlier = {}
+        if present and not self._overwrite:
+            seed = (self._earlier or {}).get("request", {}).get("seed")
+            raise OutputError(
+                f"{shown(self._final(present[-1]))} exists already"
+                f"{'' if seed is None else f' (the result of seed {seed})'} and is not to be overwritten; choose "
+                'another output folder, or an output template such as "{stem}.{seed}".'
+            )
+        self._check_space()
+
+    def _check_space(self) -> None:
+        """A video is copied or encoded again: it takes about what its part of the input takes."""
+        share = min(1.0, self._clip.duration_s / max(self._clip.info.duration_s or 0.0, self._clip.duration_s, 1e-9))
+        try:
+            needed = self._clip.path.stat().st_size * share * self._write_video
+            free = shutil.disk_usage(self._output_dir).free
+        except OSError:
+            return
+        if free < needed / 2:
+            raise OutputError(
+                f"{shown(self._output_dir)} has {free / 2**20:.0f} MiB left, and the finished video takes about "
+                f"{needed / 2**20:.0f}; free some space or choose another folder."
+            )
+
+    def _measured(
+        self,
+        outcome: Outcome,
+        target_lufs: float | None,
+        stage: Progress,
+    ) -> tuple[Audio | None, dict[str, Loudness]]:
+        final = outcome.final
+        levels = {"step1": loudness.measure(outcome.coarse, stage)}
+        if final is not None and target_lufs is not None:
+            final = loudness.normalise(final, target_lufs)
+        if final is not None:
+            levels["final"] = levels["step1"] if final is outcome.coarse else loudness.measure(final, stage)
+        return final, levels
+
+    def _write_sounds(self, outcome: Outcome, final: Audio | None, stage: Progress) -> None:
+        """Write each sound once; a name whose sound equals an earlier one's is a link to that file."""
+        sounds = {
+            ".step1.wav": outcome.coarse,
+            ".step3.wav": outcome.stems.background if outcome.stems else None,
+            ".neg.wav": outcome.regenerated,
+            ".wav": final,
+        }
+        written: dict[str, Audio] = {}
+        for suffix, audio in sounds.items():
+            if audio is None:
+                continue
+            stage.check()
+            same = next((other for other in written if _is_same_sound(written[other], audio)), None)
+            if same is None:
+                write_wav(audio, self._new(suffix))
+                written[suffix] = audio
+            else:
+                self._link(suffix, same)
+            # The pictures of a regenerated sound are those of the final one.
+            if self._pictures and suffix != ".neg.wav":
+                spans = outcome.judgement.voice_spans if audio is outcome.coarse else ()
+                self._draw(suffix, same, audio, spans, stage)
+
+    def _draw(self, suffix: str, same: str | None, audio: Audio, spans: tuple[Span, ...], stage: Progress) -> None:
+        stem = suffix.removesuffix(".wav")
+        twin = (same or "").removesuffix(".wav")
+        if same is not None and twin + ENDS[0] in self._staged:
+            for end in ENDS:
+                self._link(stem + end, twin + end)
+            return
+        for end, image in drawn(audio, spans):
+            stage.check()
+            write_png(image, self._new(stem + end))
+
+    def _link(self, suffix: str, same: str) -> None:
+        source, target = self._staged[same], self._new(suffix)
+        try:
+            try:
+                target.hardlink_to(source)
+            except OSError:
+                # A file system without links holds it twice.
+                shutil.copyfile(source, target)
+        except OSError as error:
+            raise output_error(self._final(suffix), error) from error
+        self._links[suffix] = same
+
+    def _result(self, outcome: Outcome, levels: dict[str, Loudness], weights: list[dict[str, Any]]) -> Result:
+        def final_name(suffix: str) -> Path | None:
+            return self._final(suffix) if suffix in self._staged else None
+
+        result = Result(
+            outcome=outcome,
+            video_input=self._clip.path,
+            output_dir=self._output_dir,
+            step1_audio_path=self._final(".step1.wav"),
+            step3_audio_path=final_name(".step3.wav"),
+            neg_audio_path=final_name(".neg.wav"),
+            final_audio_path=final_name(".wav"),
+            final_video_path=final_name(self._video_suffix),
+            result_path=self._final(RECORD),
+            loudness=levels,
+            weights=weights,
+            total_s=time.perf_counter() - self._began,
+            files={self._stem + suffix: path.stat().st_size for suffix, path in self._staged.items()},
+            links={self._stem + suffix: self._stem + same for suffix, same in self._links.items()},
+        )
+        return replace(result, replaced=differences(self._earlier, result.to_json()))
+
+    def _write_record(self, result: Result) -> None:
+        try:
+            self._new(RECORD).write_bytes(json_bytes(result.to_json()))
+        except OSError as error:
+            raise output_error(result.result_path, error) from error
+        except ValueError as error:
+            raise DeepSoundError(f"The record {shown(result.result_path)} cannot be written: {error}.") from error
+
+    def _put_in_place(self) -> None:
+        replaced = self._of_earlier_run()
+        with folder_lock(self._output_dir) as locked:
+            undo_interrupted(self._output_dir, locked)
+            if not self._overwrite:
+                self._refuse_present()
+            place(self._folder.path, self._output_dir, self._stem, tuple(self._staged), replaced)
+
+    def _refuse_present(self) -> None:
+        for suffix in self._staged:
+            if is_there(self._output_dir, self._stem, suffix):
+                raise OutputError(
+                    f"{shown(self._final(suffix))} has come to exist during the run and is not to be overwritten; "
+                    "nothing was changed. Run again with another output template."
+                )
+
+    def _of_earlier_run(self) -> tuple[str, ...]:
+        """What an earlier run of the name made, by its record: left behind it would tell another story."""
+        try:
+            record = read_result(self._final(RECORD))
+        except InputError:
+            return ()
+        keys = ("step1_audio_path", "step3_audio_path", "neg_audio_path", "final_audio_path", "final_video_path")
+        made = {Path(record[key]).name for key in keys if record.get(key)} | set(record.get("files") or ())
+        return tuple(suffix for suffix in (*SOUNDS, *VIDEOS, *PICTURES) if self._stem + suffix in made)
+
+    def _new(self, suffix: str) -> Path:
+        """Where the file of a suffix is made: a short name without the stem, whatever that holds."""
+        return self._staged.setdefault(suffix, self._folder.path / NEW / staged_name(len(self._staged), suffix))
+
+    def _final(self, suffix: str) -> Path:
+        return self._output_dir / f"{self._stem}{suffix}"
+
+
+def _is_same_sound(one: Audio, other: Audio) -> bool:
+    if one is other:
+        return True
+    alike = one.sample_rate == other.sample_rate and one.waveform.shape == other.waveform.shape
+    return alike and np.array_equal(one.numpy(), other.numpy())
