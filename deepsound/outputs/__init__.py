@@ -1,0 +1,8 @@
+"""What a run leaves behind: sounds, the finished video, pictures and `<stem>.result.json`, put in place all at once."""
+
+from deepsound.outputs.leftovers import clear_leftovers
+from deepsound.outputs.reading import read_result
+from deepsound.outputs.record import SCHEMA_VERSION, Result
+from deepsound.outputs.staging import OutputStaging
+
+__all__ = ["SCHEMA_VERSION", "OutputStaging", "Result", "clear_leftovers", "read_result"]

@@ -1,0 +1,141 @@
+"""The record of a finished run, `<stem>.result.json`: what it says, and under which schema version."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from deepsound import __version__
+from deepsound.outcome import Outcome
+from deepsound.runtime.paths import is_dir, is_file
+from deepsound.runtime.progress import Progress
+from deepsound.types import Loudness
+
+# Raised when a reader of the version before would misunderstand a record. Records of 0.3.0 and before have none.
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Result:
+    """A finished run: the outcome, the loudness of its sounds and where the files are (None: not made).
+
+    `files` are the sizes in bytes of all files but the record, by name; `links` names the file that another one
+    equals, since both are one file on the disk. `replaced` says what of an earlier result's request was different.
+    """
+
+    outcome: Outcome
+    video_input: Path
+    output_dir: Path
+    step1_audio_path: Path
+    step3_audio_path: Path | None
+    neg_audio_path: Path | None
+    final_audio_path: Path | None
+    final_video_path: Path | None
+    result_path: Path
+    loudness: dict[str, Loudness]
+    weights: list[dict[str, Any]]
+    total_s: float
+    files: dict[str, int] = field(default_factory=dict)
+    links: dict[str, str] = field(default_factory=dict)
+    replaced: dict[str, Any] | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """The record as plain data; the original's six fields keep their names and meanings."""
+        return {**self._original_fields(), **self._own_fields()}
+
+    def _original_fields(self) -> dict[str, Any]:
+        quiet = self.outcome.silence
+        return {
+            "step1_audio_path": str(self.step1_audio_path),
+            "is_vo": self.outcome.is_voice_over,
+            "step3_audio_path": _text(self.step3_audio_path),
+            "is_silent": None if quiet is None else quiet.is_silent,
+            "final_audio_path": _text(self.final_audio_path),
+            "final_video_path": _text(self.final_video_path),
+        }
+
+    def _own_fields(self) -> dict[str, Any]:
+        outcome = self.outcome
+        judgement = asdict(outcome.judgement)
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "deepsound_version": __version__,
+            "video_input": str(self.video_input),
+            "neg_audio_path": _text(self.neg_audio_path),
+            "mode": outcome.mode,
+            "postp_mode": outcome.fallback,
+            "final_from": outcome.final_from,
+            "engines": asdict(outcome.choices),
+            "weights": self.weights,
+            "request": asdict(outcome.request),
+            "plan": list(outcome.plan.steps),
+            "verdict": outcome.judgement.verdict.value,
+            "undecided_counts_as": outcome.undecided,
+            "category": judgement["category"],
+            "reasoning": judgement["thought"],
+            "raw_answer": judgement["raw"],
+            "voice_spans_s": [[span.start_s, span.end_s] for span in outcome.judgement.voice_spans],
+            "people_times_s": list(outcome.judgement.people_times_s),
+            "silence": None if outcome.silence is None else asdict(outcome.silence),
+            "loudness": {name: asdict(level) for name, level in self.loudness.items()},
+            "steps": [asdict(step) for step in outcome.steps],
+            "files": self.files,
+            "links": self.links,
+            "replaced": self.replaced,
+            "total_s": self.total_s,
+        }
+
+
+def described_weights(outcome: Outcome, progress: Progress) -> list[dict[str, Any]]:
+    """Which files the run's networks came from; of a folder, each file in it."""
+    from deepsound.weights.fingerprint import sha256_of
+
+    return [
+        {
+            "engine": used.engine,
+            "role": used.role,
+            "path": str(file),
+            "bytes": file.stat().st_size,
+            "sha256": sha256_of(file, progress),
+        }
+        for used in outcome.weights
+        for file in (sorted(filter(is_file, used.path.rglob("*"))) if is_dir(used.path) else [used.path])
+    ]
+
+
+def _text(path: Path | None) -> str | None:
+    return None if path is None else str(path)
+
+
+def differences(earlier: dict[str, Any] | None, record: dict[str, Any]) -> dict[str, Any] | None:
+    """What the request of an earlier result of the same name was, where this run's is another; None without one.
+
+    Of an earlier record that cannot be read nothing is known: an empty dictionary.
+    """
+    if not earlier:
+        return earlier
+    before, now = _settings(earlier), _settings(record)
+    return {key: value for key, value in before.items() if value != now[key]} or None
+
+
+def told_differences(replaced: dict[str, Any] | None) -> str:
+    """The end of a sentence that says which earlier result was replaced; empty where it was this run's own."""
+    if replaced is None:
+        return ""
+    what = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in replaced.items())
+    return f"; they replace an earlier result ({what or 'whose record cannot be read'})"
+
+
+def _settings(record: dict[str, Any]) -> dict[str, Any]:
+    request, engines = record.get("request") or {}, record.get("engines") or {}
+    generator = engines.get("generator")
+    return {
+        "seed": request.get("seed"),
+        "generator": generator.get("name") if isinstance(generator, dict) else None,
+        "prompt": request.get("prompt"),
+        "negative_prompt": request.get("negative_prompt"),
+        "mode": record.get("mode"),
+        "postp_mode": record.get("postp_mode"),
+        "video_input": record.get("video_input"),
+    }
