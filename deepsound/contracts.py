@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from deepsound.errors import EngineError
+from deepsound.media.views import FrameConsumer
 from deepsound.runtime.paths import exists
 from deepsound.types import Audio, ChainOfThought, Judgement, Plan, Span, Stems, Verdict
 
@@ -85,9 +86,15 @@ def require_views(views: object, who: str) -> tuple[Any, ...]:
     _require_all(views, object, "views", who)
     listed = tuple(cast(Sequence[Any], views))
     for view in listed:
-        if not callable(getattr(view, "start", None)):
+        if not isinstance(view, FrameConsumer):
             raise _wrong_type(view, "a view of deepsound.media.views", who, "views")
     return listed
+
+
+def require_notes(notes: object, who: str) -> tuple[str, ...]:
+    """What `request_notes()` returned, if it is a sequence of texts. Raises EngineError otherwise."""
+    _require_all(notes, str, "request_notes()", who)
+    return tuple(cast(Sequence[str], notes))
 
 
 def require_files(files: object, who: str) -> dict[str, Path]:

@@ -5,43 +5,50 @@ Third parties add theirs through the entry points `deepsound.generators`, `deeps
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
+from typing import Literal, cast
 
 from deepsound import contracts, plugins
+from deepsound.engine_protocols import (
+    Generator,
+    Reasoner,
+    Separator,
+    SupportsExecution,
+    SupportsPreferences,
+    files,
+    request_notes,
+    require_settings,
+    require_takes,
+    uses_negative_prompt,
+    views,
+)
 from deepsound.errors import EngineError, InputError
 from deepsound.runtime.execution import Execution
-from deepsound.runtime.progress import Progress
-from deepsound.types import Audio, GenerationRequest, Judgement, Plan, Preferences, Stems
-
-if TYPE_CHECKING:
-    from deepsound.media.clip import Clip
-    from deepsound.media.views import FrameConsumer
+from deepsound.types import Audio, Preferences, Stems
 
 Kind = Literal["generator", "reasoner", "separator"]
 KINDS: tuple[Kind, ...] = ("generator", "reasoner", "separator")
 
-
-class Generator(Protocol):
-    """Step 1: coarse audio from a clip. The same clip, request and seed give the same samples."""
-
-    def generate(self, clip: Clip, request: GenerationRequest, progress: Progress) -> Audio: ...
-
-
-class Reasoner(Protocol):
-    """Steps 0 and 2: the plan, and whether the audio contains voice-over."""
-
-    def plan(self, clip: Clip, progress: Progress) -> Plan: ...
-
-    def judge(self, clip: Clip, audio: Audio, progress: Progress) -> Judgement: ...
-
-
-class Separator(Protocol):
-    """Step 3: voice and background; both stems keep the input's rate, length and channels."""
-
-    def separate(self, audio: Audio, progress: Progress) -> Stems: ...
+__all__ = [
+    "Generator",
+    "Reasoner",
+    "Separator",
+    "available",
+    "check_stems",
+    "files",
+    "generator",
+    "names",
+    "reasoner",
+    "request_notes",
+    "require",
+    "require_settings",
+    "require_sound",
+    "require_takes",
+    "separator",
+    "uses_negative_prompt",
+    "views",
+]
 
 
 OWN = ("embedded", "published")
@@ -171,7 +178,7 @@ def names(kind: Kind) -> tuple[str, ...]:
 
 def generator(name: str, execution: Execution = Execution()) -> Generator:
     """The step 1 engine of that name. Raises InputError for an unknown one, EngineError for a broken one."""
-    return cast(Generator, _build("generator", name, ("generate",), execution))
+    return cast(Generator, _build("generator", name, execution))
 
 
 def reasoner(
@@ -183,20 +190,15 @@ def reasoner(
 
     `preferences` are for those that have `prefer`; there is nothing to prefer about a set of rules.
     """
-    engine = _build("reasoner", name, ("plan", "judge"), execution)
-    if callable(prefer := getattr(engine, "prefer", None)):
-        prefer(preferences)
+    engine = _build("reasoner", name, execution)
+    if isinstance(engine, SupportsPreferences):
+        engine.prefer(preferences)
     return cast(Reasoner, engine)
 
 
 def separator(name: str, execution: Execution = Execution()) -> Separator:
     """The step 3 engine of that name. Raises InputError for an unknown one, EngineError for a broken one."""
-    return cast(Separator, _build("separator", name, ("separate",), execution))
-
-
-def views(engine: object) -> Sequence[FrameConsumer[Any]]:
-    """What an engine will want to see of a clip: its `views`, or nothing for engines that read the file themselves."""
-    return tuple(getattr(engine, "views", ()))
+    return cast(Separator, _build("separator", name, execution))
 
 
 def require(kind: Kind, name: str) -> EngineInfo:
@@ -218,12 +220,12 @@ def check_stems(mix: Audio, stems: object, engine: str) -> Stems:
     return contracts.check_stems(mix, stems, f"The separator '{engine}'")
 
 
-def _build(kind: Kind, name: str, methods: tuple[str, ...], execution: Execution) -> object:
+def _build(kind: Kind, name: str, execution: Execution) -> object:
     """The engine of that name; one that runs networks has `configure`, and is told how before anything else."""
     info = require(kind, name)
-    engine = _own(info) if info.origin in OWN else plugins.build(kind, info.name, info.target, info.origin, methods)
-    if callable(configure := getattr(engine, "configure", None)):
-        configure(execution)
+    engine = _own(info) if info.origin in OWN else plugins.build(kind, info.name, info.target, info.origin)
+    if isinstance(engine, SupportsExecution):
+        engine.configure(execution)
     return engine
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from deepsound.types import Audio, GenerationRequest, Judgement, Plan, Silence, Stems, Verdict
 
-Mode = Literal["s3", "s4"]
-Fallback = Literal["rm", "rep", "neg"]
+# Names of the tables MODES and UNDECIDED of deepsound.choices, and FALLBACKS of deepsound.fallback.
+Mode = str
+Fallback = str
 # What an undecided verdict counts as; "no" keeps the coarse audio, the safe branch.
-Undecided = Literal["no", "yes"]
+Undecided = str
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,8 @@ class Outcome:
     """Everything one run decided and made, in memory; what a step not taken would have made is None.
 
     `final` is None when the fallback `rm` dropped the sound; `final_from` says which sound became final: coarse,
-    background, regenerated or removed.
+    background, regenerated or removed. `regenerated_by` is the engine that generated again. `notes` say in sentences
+    what of the request was not used, replaced or could not be had.
     """
 
     choices: Choices
@@ -72,6 +73,8 @@ class Outcome:
     final_from: str = ""
     steps: tuple[Step, ...] = ()
     weights: tuple[WeightsFile, ...] = ()
+    regenerated_by: Choice | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def is_voice_over(self) -> bool:

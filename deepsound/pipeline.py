@@ -7,16 +7,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
-from typing import TypeVar, get_args
+from typing import TypeVar
 
+from deepsound import choices as tables
 from deepsound import engines, silence
-from deepsound.errors import InputError
+from deepsound.fallback import DEFAULT_FALLBACK, NEG_PROMPT, fallback_mode, final_sound, without_voice
 from deepsound.media.clip import Clip
 from deepsound.outcome import Choice, Choices, Fallback, Mode, Outcome, Step, Undecided, WeightsFile
 from deepsound.outputs import OutputStaging, Result
 from deepsound.outputs.naming import DEFAULT_TEMPLATE, fields_of
 from deepsound.runtime.execution import Execution
-from deepsound.runtime.progress import Progress
+from deepsound.runtime.progress import Progress, ProgressEvent
 from deepsound.types import (
     Audio,
     GenerationRequest,
@@ -29,8 +30,10 @@ from deepsound.types import (
 
 T = TypeVar("T")
 
-# What the original project asks the generator to avoid when it generates again.
-NEG_PROMPT = "human voice"
+__all__ = ["NEG_PROMPT", "Choice", "Choices", "Outcome", "Pipeline", "choose_generator", "without_voice"]
+
+# Generates again where the run's own generator cannot avoid voices: it is always at hand, and knows no voices.
+REGENERATOR = "draft"
 
 
 class Pipeline:
@@ -45,7 +48,7 @@ class Pipeline:
         preferences: Preferences = Preferences(),
         undecided: Undecided = "no",
     ) -> None:
-        _require_option("undecided", undecided, get_args(Undecided))
+        tables.option("undecided", undecided, tables.UNDECIDED)
         named = zip(engines.KINDS, (generator, reasoner, separator), strict=True)
         self._names = tuple(name if name == "auto" else engines.require(kind, name).name for kind, name in named)
         self._execution = execution
@@ -57,8 +60,8 @@ class Pipeline:
         video: str | Path,
         output_dir: str | Path = "outputs",
         *,
-        mode: Mode = "s4",
-        fallback: Fallback = "neg",
+        mode: Mode = tables.MODE_NAMES[0],
+        fallback: Fallback = DEFAULT_FALLBACK,
         prompt: str = "",
         negative_prompt: str = "",
         seed: int = 42,
@@ -103,8 +106,8 @@ class Pipeline:
         self,
         clip: Clip,
         request: GenerationRequest = GenerationRequest(),
-        mode: Mode = "s4",
-        fallback: Fallback = "neg",
+        mode: Mode = tables.MODE_NAMES[0],
+        fallback: Fallback = DEFAULT_FALLBACK,
         progress: Progress = Progress(),
     ) -> Outcome:
         """The same steps in memory: nothing is written."""
@@ -113,8 +116,8 @@ class Pipeline:
 
     @staticmethod
     def _check_options(mode: Mode, fallback: Fallback) -> None:
-        _require_option("mode", mode, get_args(Mode))
-        _require_option("fallback", fallback, get_args(Fallback))
+        tables.option("mode", mode, tables.MODES)
+        fallback_mode(fallback)
 
     def _all_steps(
         self,
@@ -161,11 +164,6 @@ def choose_generator(clip: Clip) -> Choice:
     return Choice("source", "the video has sound of its own; name another generator to replace it")
 
 
-def without_voice(negative_prompt: str) -> str:
-    """The negative prompt of the `neg` fallback; the original replaces the user's own, here it is kept beside."""
-    return ", ".join(part for part in (negative_prompt.strip(), NEG_PROMPT) if part)
-
-
 @dataclass
 class _Run:
     """One pass through the steps, collecting how long each took."""
@@ -179,11 +177,23 @@ class _Run:
     progress: Progress
     steps: list[Step] = field(default_factory=list)
     weights: dict[str, tuple[WeightsFile, ...]] = field(default_factory=dict)
+    notes: dict[str, None] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        listener = self.progress.on_event
+
+        def listen(event: ProgressEvent) -> None:
+            if event.is_note:
+                self.notes[event.text] = None
+            listener(event)
+
+        self.progress = replace(self.progress, on_event=listen)
 
     def all_steps(self, mode: Mode, fallback: Fallback) -> Outcome:
         generator = engines.generator(self.choices.generator.name, self.execution.unquantised)
         reasoner = engines.reasoner(self.choices.reasoner.name, self.execution, self.preferences)
         self.clip.expect(*engines.views(generator), *engines.views(reasoner))
+        self._note_unused(generator, self.request)
         plan = self._timed("plan", lambda p: reasoner.plan(self.clip, p), lambda plan: f"{len(plan.steps)} steps")
         coarse = self._timed("generate", lambda p: self._generate(generator, self.request, p), _describe)
         judgement = self._timed("judge", lambda p: reasoner.judge(self.clip, coarse, p), self._describe_judgement)
@@ -193,32 +203,58 @@ class _Run:
             outcome = self._repair(outcome, generator)
         else:
             outcome = replace(outcome, final=coarse, final_from="coarse")
-        return replace(outcome, steps=tuple(self.steps), weights=tuple(chain.from_iterable(self.weights.values())))
+        weights = tuple(chain.from_iterable(self.weights.values()))
+        return replace(outcome, steps=tuple(self.steps), weights=weights, notes=tuple(self.notes))
 
     def _repair(self, outcome: Outcome, generator: engines.Generator) -> Outcome:
         separator = engines.separator(self.choices.separator.name, self.execution.unquantised)
         self._note_weights(self.choices.separator.name, separator)
         stems = self._timed("remove", lambda p: self._separate(separator, outcome.coarse, p), lambda _: "voice removed")
         outcome = replace(outcome, stems=stems, final=stems.background, final_from="background")
-        if outcome.mode == "s3":
+        if not tables.option("mode", outcome.mode, tables.MODES).falls_back:
             return outcome
         quiet = self._timed("silence", lambda p: silence.measure(stems.background, progress=p), _describe_silence)
-        outcome = replace(outcome, silence=quiet)
-        return self._fall_back(outcome, generator) if quiet.is_silent else outcome
+        return self._fall_back(replace(outcome, silence=quiet), stems, quiet, generator)
 
-    def _fall_back(self, outcome: Outcome, generator: engines.Generator) -> Outcome:
-        if outcome.fallback == "rm":
-            return replace(outcome, final=None, final_from="removed")
-        if outcome.fallback == "rep":
-            return replace(outcome, final=outcome.coarse, final_from="coarse")
+    def _fall_back(self, outcome: Outcome, stems: Stems, quiet: Silence, generator: engines.Generator) -> Outcome:
+        again: list[tuple[Audio, Choice]] = []
+
+        def regenerate() -> Audio:
+            again.append(self._regenerated(generator))
+            return again[0][0]
+
+        final = final_sound(outcome.coarse, stems.background, quiet.is_silent, outcome.fallback, regenerate)
+        if quiet.is_silent and final.source == "coarse":
+            self.progress.note(
+                "Nothing audible is left without the voice, so the fallback "
+                f"{outcome.fallback!r} keeps the coarse sound as it is, voice and all."
+            )
+        audio, by = again[0] if again else (None, None)
+        return replace(outcome, final=final.audio, final_from=final.source, regenerated=audio, regenerated_by=by)
+
+    def _regenerated(self, generator: engines.Generator) -> tuple[Audio, Choice]:
+        """The sound of a second request without voices, and the engine that made it."""
+        by = self.choices.generator
         request = replace(self.request, negative_prompt=without_voice(self.request.negative_prompt))
-        again = self._timed("generate again", lambda p: self._generate(generator, request, p), _describe)
-        return replace(outcome, regenerated=again, final=again, final_from="regenerated")
+        if not engines.uses_negative_prompt(generator):
+            by = Choice(REGENERATOR, f"{by.name!r} cannot generate again without voices")
+            generator = engines.generator(by.name, self.execution.unquantised)
+            self.progress.note(f"Nothing audible is left without the voice, and {by.why}: {by.name!r} made the sound.")
+            self._note_unused(generator, request)
+        audio = self._timed("generate again", lambda p: self._generate(generator, request, p, by.name), _describe)
+        return audio, by
 
-    def _generate(self, generator: engines.Generator, request: GenerationRequest, progress: Progress) -> Audio:
+    def _note_unused(self, generator: engines.Generator, request: GenerationRequest) -> None:
+        for note in engines.request_notes(generator, request):
+            self.progress.note(note)
+
+    def _generate(
+        self, generator: engines.Generator, request: GenerationRequest, progress: Progress, name: str = ""
+    ) -> Audio:
+        name = name or self.choices.generator.name
         audio = generator.generate(self.clip, request, progress)
-        self._note_weights(self.choices.generator.name, generator)
-        return engines.require_sound(audio, self.choices.generator.name)
+        self._note_weights(name, generator)
+        return engines.require_sound(audio, name)
 
     def _separate(self, separator: engines.Separator, mix: Audio, progress: Progress) -> Stems:
         return engines.check_stems(mix, separator.separate(mix, progress), self.choices.separator.name)
@@ -232,9 +268,8 @@ class _Run:
         return answer[judgement.verdict] + (f" ({judgement.category})" if judgement.category else "")
 
     def _note_weights(self, name: str, engine: object) -> None:
-        """Engines that read files of weights have `files()`, which says what is read for what."""
-        if callable(files := getattr(engine, "files", None)):
-            self.weights[name] = tuple(WeightsFile(name, role, Path(path)) for role, path in files().items())
+        if used := engines.files(engine):
+            self.weights[name] = tuple(WeightsFile(name, role, path) for role, path in used.items())
 
     def _timed(self, name: str, work: Callable[[Progress], T], describe: Callable[[T], str]) -> T:
         stage = self.progress.at(name)
@@ -244,11 +279,6 @@ class _Run:
         self.steps.append(step)
         stage.finish(step.note, step.seconds)
         return made
-
-
-def _require_option(what: str, value: str, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        raise InputError(f"{what} is {value!r}; choose one of: {', '.join(choices)}.")
 
 
 def _describe(audio: Audio) -> str:

@@ -13,12 +13,25 @@ from dataclasses import dataclass, replace
 from functools import reduce
 from importlib import import_module
 from importlib.metadata import Distribution, EntryPoint, distributions
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deepsound import contracts
+from deepsound.engine_protocols import (
+    Generator,
+    Reasoner,
+    Separator,
+    SupportsExecution,
+    SupportsNegativePrompt,
+    SupportsPreferences,
+    SupportsRequestNotes,
+    SupportsViews,
+    SupportsWeights,
+)
 from deepsound.errors import Cancelled, DeepSoundError, EngineError, MediaError, OutputError
+from deepsound.runtime.execution import Execution
 from deepsound.runtime.progress import Progress, ProgressEvent
-from deepsound.types import Audio, GenerationRequest, Judgement, Plan, Stems
+from deepsound.types import Audio, GenerationRequest, Judgement, Plan, Preferences, Stems
 
 if TYPE_CHECKING:
     from deepsound.media.clip import Clip
@@ -57,7 +70,7 @@ def find(group: str) -> tuple[Plugin, ...]:
     return tuple(found[key] for key in sorted(found))
 
 
-def build(kind: str, name: str, target: str, origin: str, methods: tuple[str, ...]) -> object:
+def build(kind: str, name: str, target: str, origin: str) -> object:
     """The engine behind a plug-in's entry point, guarded. Raises EngineError when it cannot be had."""
     who = f"The {kind} '{name}' of {origin}"
     module, _, attribute = target.partition("[")[0].strip().partition(":")
@@ -68,13 +81,14 @@ def build(kind: str, name: str, target: str, origin: str, methods: tuple[str, ..
         raise EngineError(
             f"{who} cannot be loaded from {target}: {_told(error)}. Reinstall {origin}, or choose another engine."
         ) from error
-    lacking = [method for method in methods if not callable(getattr(engine, method, None))]
-    if lacking:
+    step = _STEPS[kind]
+    if not isinstance(engine, step.protocol):
+        lacking = next((name for name in step.methods if name not in dir(engine)), step.methods[0])
         raise EngineError(
-            f"{who} ({target}) has no {lacking[0]}(): it does not follow the engine contract; ask its "
+            f"{who} ({target}) has no {lacking}(): it does not follow the engine contract; ask its "
             "author, or choose another engine."
         )
-    return _GUARDS[kind](engine, who)
+    return step.guard(engine, who)
 
 
 class _Guarded:
@@ -88,7 +102,19 @@ class _Guarded:
     def views(self) -> tuple[Any, ...]:
         """What the engine wants to see of a clip."""
         with attribute_errors(self._who):
-            return contracts.require_views(getattr(self._engine, "views", ()), self._who)
+            wanted = self._engine.views if isinstance(self._engine, SupportsViews) else ()
+            return contracts.require_views(wanted, self._who)
+
+    def configure(self, execution: Execution) -> None:
+        if isinstance(self._engine, SupportsExecution):
+            with attribute_errors(self._who):
+                self._engine.configure(execution)
+
+    def files(self) -> dict[str, Path]:
+        if not isinstance(self._engine, SupportsWeights):
+            return {}
+        with attribute_errors(self._who):
+            return contracts.require_files(self._engine.files(), self._who)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
@@ -99,19 +125,34 @@ class _Guarded:
 
         def call(*arguments: Any) -> Any:
             with attribute_errors(self._who):
-                made = found(*arguments)
-                return contracts.require_files(made, self._who) if name == "files" else made
+                return found(*arguments)
 
         return call
 
 
 class _GuardedGenerator(_Guarded):
+    @property
+    def uses_negative_prompt(self) -> bool:
+        with attribute_errors(self._who):
+            return self._engine.uses_negative_prompt if isinstance(self._engine, SupportsNegativePrompt) else True
+
+    def request_notes(self, request: GenerationRequest) -> tuple[str, ...]:
+        if not isinstance(self._engine, SupportsRequestNotes):
+            return ()
+        with attribute_errors(self._who):
+            return contracts.require_notes(self._engine.request_notes(request), self._who)
+
     def generate(self, clip: Clip, request: GenerationRequest, progress: Progress) -> Audio:
         with attribute_errors(self._who, progress) as watched:
             return contracts.require_sound(self._engine.generate(clip, request, watched), self._who)
 
 
 class _GuardedReasoner(_Guarded):
+    def prefer(self, preferences: Preferences) -> None:
+        if isinstance(self._engine, SupportsPreferences):
+            with attribute_errors(self._who):
+                self._engine.prefer(preferences)
+
     def plan(self, clip: Clip, progress: Progress) -> Plan:
         with attribute_errors(self._who, progress) as watched:
             return contracts.require_plan(self._engine.plan(clip, watched), self._who)
@@ -127,10 +168,19 @@ class _GuardedSeparator(_Guarded):
             return contracts.check_stems(audio, self._engine.separate(audio, watched), self._who)
 
 
-_GUARDS: dict[str, type[_Guarded]] = {
-    "generator": _GuardedGenerator,
-    "reasoner": _GuardedReasoner,
-    "separator": _GuardedSeparator,
+@dataclass(frozen=True)
+class _Step:
+    """What an engine of one kind must be, and what stands before it."""
+
+    protocol: Any
+    methods: tuple[str, ...]
+    guard: type[_Guarded]
+
+
+_STEPS: dict[str, _Step] = {
+    "generator": _Step(Generator, ("generate",), _GuardedGenerator),
+    "reasoner": _Step(Reasoner, ("plan", "judge"), _GuardedReasoner),
+    "separator": _Step(Separator, ("separate",), _GuardedSeparator),
 }
 
 

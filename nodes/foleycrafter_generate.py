@@ -7,6 +7,7 @@ from typing import Any
 from comfy_api.latest import io
 
 from deepsound import engines
+from deepsound.choices import NETWORK_PRECISIONS
 from deepsound.errors import InputError
 from deepsound.types import GenerationRequest
 
@@ -98,7 +99,7 @@ class FoleyCrafterGenerate(io.ComfyNode):
                     "faster to encode, and a slightly different sound.",
                     **supported_kwargs(io.Combo.Input, advanced=True),
                 ),
-                precision_input(("auto", "fp32", "bf16", "fp16")),
+                precision_input(NETWORK_PRECISIONS),
                 offload_input(),
                 download_input(),
             ],
@@ -135,7 +136,11 @@ class FoleyCrafterGenerate(io.ComfyNode):
         scene = sight_of(video, images, fps, False, progress).scene
         if scene is None:
             raise InputError("FoleyCrafter makes sound for what moves: connect a video, or several images with fps.")
-        engine: Any = engines.generator("foleycrafter", comfy_host.execution(precision, offload, download))
-        engine.adjust(Settings(temporal_scale, semantic_scale, int(clip_frames)))
+        engine = engines.generator("foleycrafter", comfy_host.execution(precision, offload, download))
+        engines.require_settings(engine, "foleycrafter").adjust(
+            Settings(temporal_scale, semantic_scale, int(clip_frames))
+        )
         request = GenerationRequest(prompt, negative_prompt, seed, duration or None, steps, cfg)
-        return io.NodeOutput(to_comfy(*engine.takes(scene, request, takes, progress)))
+        return io.NodeOutput(
+            to_comfy(*engines.require_takes(engine, "foleycrafter").takes(scene, request, takes, progress))
+        )

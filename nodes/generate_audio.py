@@ -45,5 +45,8 @@ class GenerateAudio(io.ComfyNode):
     ) -> io.NodeOutput:
         progress = comfy_host.progress(cls.hidden.unique_id, "generate")
         request = GenerationRequest(prompt, negative_prompt, seed, duration or None)
-        audio = engines.generator(engine, comfy_host.execution()).generate(clip_of(video, progress), request, progress)
+        generator = engines.generator(engine, comfy_host.execution())
+        for note in engines.request_notes(generator, request):
+            progress.note(note)
+        audio = generator.generate(clip_of(video, progress), request, progress)
         return io.NodeOutput(to_comfy(engines.require_sound(audio, engine)))

@@ -7,6 +7,7 @@ from typing import Any
 from comfy_api.latest import io
 
 from deepsound import engines
+from deepsound.choices import NETWORK_PRECISIONS
 from deepsound.errors import InputError
 from deepsound.types import GenerationRequest
 
@@ -102,7 +103,7 @@ class MMAudioGenerate(io.ComfyNode):
                     "what it is, is told by its tensors.",
                     **supported_kwargs(io.Combo.Input, advanced=True),
                 ),
-                precision_input(("auto", "fp32", "bf16", "fp16")),
+                precision_input(NETWORK_PRECISIONS),
                 offload_input(),
                 download_input(),
             ],
@@ -139,10 +140,10 @@ class MMAudioGenerate(io.ComfyNode):
             if weights == BY_VARIANT
             else {variant.replace("mmaudio_", "mmaudio/"): comfy_host.weight_file("mmaudio", weights)}
         )
-        engine: Any = engines.generator(variant, comfy_host.execution(precision, offload, download, files))
+        engine = engines.generator(variant, comfy_host.execution(precision, offload, download, files))
         request = GenerationRequest(prompt, negative_prompt, seed, duration or None, steps, cfg)
         sight = sight_of(video, images, fps, mask_away_clip, progress)
-        return io.NodeOutput(to_comfy(*engine.takes(sight, request, takes, progress)))
+        return io.NodeOutput(to_comfy(*engines.require_takes(engine, variant).takes(sight, request, takes, progress)))
 
 
 def _summaries() -> str:

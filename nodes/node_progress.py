@@ -61,7 +61,9 @@ class NodeListener:
             self._bar.update_absolute(step, BAR_STEPS)
 
     def _keep(self, event: ProgressEvent) -> None:
-        if event.seconds is not None:
+        if event.is_note:
+            self._notes.append(f"note: {event.text}")
+        elif event.seconds is not None:
             self._notes.append(f"{event.stage}: {event.text} ({event.seconds:.1f} s)")
         else:
             self._written.append(event.text.rstrip())

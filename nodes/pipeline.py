@@ -7,11 +7,13 @@ from typing import Any
 from comfy_api.latest import io
 
 from deepsound import pipeline
+from deepsound.choices import MODES
+from deepsound.fallback import FALLBACKS
 from deepsound.types import GenerationRequest
 
 from . import comfy_host, judgement_view
 from .convert import clip_of, silence_like, to_comfy
-from .schema import engine_input, output, prompt_inputs, schema
+from .schema import engine_input, option_input, output, prompt_inputs, schema
 
 
 class Pipeline(io.ComfyNode):
@@ -40,19 +42,8 @@ class Pipeline(io.ComfyNode):
                 engine_input("generator", "generator", automatic=True),
                 engine_input("reasoner", "reasoner", automatic=True),
                 engine_input("separator", "separator", automatic=True),
-                io.Combo.Input(
-                    "mode",
-                    options=["s4", "s3"],
-                    default="s4",
-                    tooltip="s4: all steps\ns3: without the fallback for silence",
-                ),
-                io.Combo.Input(
-                    "fallback",
-                    options=["neg", "rep", "rm"],
-                    default="neg",
-                    tooltip="When the voice was all there was.\nneg: generate again, avoiding voices\n"
-                    "rep: keep the coarse audio\nrm: no sound at all",
-                ),
+                option_input("mode", MODES, ""),
+                option_input("fallback", FALLBACKS, "When the voice was all there was."),
                 *prompt_inputs(),
             ],
             outputs=[
@@ -73,8 +64,8 @@ class Pipeline(io.ComfyNode):
         generator: str,
         reasoner: str,
         separator: str,
-        mode: pipeline.Mode,
-        fallback: pipeline.Fallback,
+        mode: str,
+        fallback: str,
         prompt: str,
         negative_prompt: str,
         seed: int,
@@ -82,17 +73,18 @@ class Pipeline(io.ComfyNode):
     ) -> io.NodeOutput:
         progress = comfy_host.progress(cls.hidden.unique_id, in_panel=True)
         request = GenerationRequest(prompt, negative_prompt, seed, duration or None)
-        steps = pipeline.Pipeline(generator, reasoner, separator, comfy_host.execution())
-        outcome = steps.think(clip_of(video, progress), request, mode, fallback, progress)
+        runner = pipeline.Pipeline(generator, reasoner, separator, comfy_host.execution())
+        outcome = runner.think(clip_of(video, progress), request, mode, fallback, progress)
         silent = silence_like(outcome.coarse)
         shown = judgement_view.shown(outcome.judgement, outcome.undecided, outcome.coarse, progress)
-        steps = [f"{step.name}: {step.note} ({step.seconds:.1f} s)" for step in outcome.steps]
-        comfy_host.show_text(f"final sound: {outcome.final_from}", cls.hidden.unique_id)
+        taken = [f"{step.name}: {step.note} ({step.seconds:.1f} s)" for step in outcome.steps]
+        said = [*(f"note: {note}" for note in outcome.notes), f"final sound: {outcome.final_from}"]
+        comfy_host.show_text("\n".join(said), cls.hidden.unique_id)
         return io.NodeOutput(
             to_comfy(outcome.final or silent),
             to_comfy(outcome.coarse),
             to_comfy(outcome.stems.voice if outcome.stems else silent),
             outcome.is_voice_over,
             shown["reasoning"],
-            ui={"deepsound": [{**shown, "steps": [*steps, f"final sound: {outcome.final_from}"]}]},
+            ui={"deepsound": [{**shown, "steps": [*taken, *said]}]},
         )

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from comfy_api.latest import io
 
 from deepsound import engines
-from deepsound.runtime.execution import PRECISIONS
+from deepsound.choices import REASONER_PRECISIONS, Option, lines_of, names_of, precision_limits
 
 CATEGORY = "DeepSound"
 
@@ -70,21 +70,36 @@ def prompt_inputs(
     ]
 
 
+def option_input(input_id: str, options: Sequence[Option], when: str, **keywords: Any) -> io.Combo.Input:
+    """A menu of one of the library's tables, each row explained in the tooltip below `when`; the first is default."""
+    names = list(names_of(options))
+    tooltip = f"{when}\n{lines_of(options)}" if when else lines_of(options)
+    return io.Combo.Input(input_id, options=names, default=names[0], tooltip=tooltip, **keywords)
+
+
 def precision_input(options: tuple[str, ...]) -> io.Combo.Input:
     """In which precision the networks are computed."""
     return io.Combo.Input(
         "precision",
         options=list(options),
         default="auto",
-        tooltip="auto: 16 bit on a graphics card, 32 bit on the processor. The same seed gives "
-        "another sound in another precision.",
+        tooltip=" ".join(
+            [
+                "auto: 16 bit on a graphics card, 32 bit on the processor. The same seed gives another sound in "
+                "another precision.",
+                precision_limits(options),
+            ]
+        ).strip(),
         **supported_kwargs(io.Combo.Input, advanced=True),
     )
 
 
 def reasoner_precisions() -> tuple[str, ...]:
-    """What a language model can be computed in: also 8 and 4 bits, where bitsandbytes is installed."""
-    return PRECISIONS
+    """What a language model can be computed in; 8 and 4 bits need bitsandbytes, which the tooltip says if it lacks.
+
+    They stay on the menu there, since a saved workflow that names one must open.
+    """
+    return REASONER_PRECISIONS
 
 
 def download_input() -> io.Boolean.Input:

@@ -7,14 +7,13 @@ from typing import Any
 from comfy_api.latest import io
 
 from deepsound.errors import InputError
+from deepsound.fallback import FALLBACKS, NEG_PROMPT, fallback_mode, final_sound
 from deepsound.silence import measure
 from deepsound.types import Audio
 
 from . import comfy_host
 from .convert import audio_of, silence_like, to_comfy
-from .schema import output, require_option, schema
-
-MODES = ("neg", "rep", "rm")
+from .schema import option_input, output, schema
 
 
 class SilenceFallback(io.ComfyNode):
@@ -30,13 +29,7 @@ class SilenceFallback(io.ComfyNode):
             search_aliases=["silence detection", "fallback", "switch audio"],
             inputs=[
                 io.Boolean.Input("voice_over", force_input=True, tooltip="The verdict of step 2."),
-                io.Combo.Input(
-                    "mode",
-                    options=list(MODES),
-                    default="neg",
-                    tooltip="When the background is silent.\nneg: take the regenerated sound\n"
-                    "rep: take the coarse audio again\nrm: no sound at all",
-                ),
+                option_input("mode", FALLBACKS, "When the background is silent."),
                 io.Audio.Input("coarse", tooltip="The sound of step 1."),
                 io.Audio.Input(
                     "background", lazy=True, tooltip="The sound of step 3; made only when there is voice-over."
@@ -70,7 +63,7 @@ class SilenceFallback(io.ComfyNode):
             return []
         if background is None:
             return ["background"]
-        may_need_it = mode == "neg" and regenerated is None and cls._is_linked("regenerated")
+        may_need_it = fallback_mode(mode).regenerates and regenerated is None and cls._is_linked("regenerated")
         return ["regenerated"] if may_need_it and cls._is_silent(audio_of(background, "background")) else []
 
     @classmethod
@@ -82,23 +75,25 @@ class SilenceFallback(io.ComfyNode):
         background: Any = None,
         regenerated: Any = None,
     ) -> io.NodeOutput:
-        require_option("mode", mode, MODES)
+        fallback_mode(mode, "mode")
         first = audio_of(coarse, "coarse")
         if not voice_over:
             return io.NodeOutput(to_comfy(first), False, "coarse")
         left = audio_of(background, "background")
-        if not cls._is_silent(left):
-            return io.NodeOutput(to_comfy(left), False, "background")
-        if mode == "rm":
-            return io.NodeOutput(to_comfy(silence_like(first)), True, "removed")
-        if mode == "rep":
-            return io.NodeOutput(to_comfy(first), True, "coarse")
-        if regenerated is None:
-            raise InputError(
-                "mode 'neg' needs a sound at 'regenerated', and nothing is connected: connect a second "
-                "Generate Audio with the negative prompt 'human voice', or choose rep or rm."
-            )
-        return io.NodeOutput(to_comfy(audio_of(regenerated, "regenerated")), True, "regenerated")
+        silent = cls._is_silent(left)
+
+        def regenerate() -> Audio:
+            if regenerated is None:
+                raise InputError(
+                    f"mode {mode!r} needs a sound at 'regenerated', and nothing is connected: connect a second "
+                    f"Generate Audio with the negative prompt '{NEG_PROMPT}', or choose rep or rm."
+                )
+            return audio_of(regenerated, "regenerated")
+
+        final = final_sound(first, left, silent, mode, regenerate)
+        if silent and final.source == "coarse":
+            comfy_host.show_text(f"nothing audible is left: {mode} keeps the voice", cls.hidden.unique_id)
+        return io.NodeOutput(to_comfy(final.audio or silence_like(first)), silent, final.source)
 
     @classmethod
     def _is_silent(cls, audio: Audio) -> bool:

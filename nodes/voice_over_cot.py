@@ -7,6 +7,7 @@ from typing import Any
 from comfy_api.latest import io
 
 from deepsound import engines
+from deepsound.choices import UNDECIDED, option
 from deepsound.types import Preferences, Verdict
 
 from . import comfy_host, judgement_view
@@ -15,15 +16,13 @@ from .schema import (
     download_input,
     engine_input,
     offload_input,
+    option_input,
     output,
     precision_input,
     reasoner_precisions,
-    require_option,
     schema,
     supported_kwargs,
 )
-
-UNDECIDED = ("no", "yes")
 
 
 class VoiceOverCoT(io.ComfyNode):
@@ -51,13 +50,7 @@ class VoiceOverCoT(io.ComfyNode):
                 io.Video.Input("video", tooltip="The picture the sound belongs to."),
                 io.Audio.Input("audio", tooltip="The sound to judge."),
                 engine_input("reasoner"),
-                io.Combo.Input(
-                    "undecided",
-                    options=list(UNDECIDED),
-                    default="no",
-                    tooltip="What an answer that cannot be read counts as.\nno: the coarse sound is kept\n"
-                    "yes: the voice is removed",
-                ),
+                option_input("undecided", UNDECIDED, "What an answer that cannot be read counts as."),
                 io.Boolean.Input(
                     "whole_trace",
                     default=True,
@@ -105,7 +98,7 @@ class VoiceOverCoT(io.ComfyNode):
         offload: bool,
         download: bool,
     ) -> io.NodeOutput:
-        require_option("undecided", undecided, UNDECIDED)
+        option("undecided", undecided, UNDECIDED)
         progress = comfy_host.progress(cls.hidden.unique_id, "judge", in_panel=True)
         preferences = Preferences(trace=whole_trace, published_parser=published_parser)
         reasoner = engines.reasoner(engine, comfy_host.execution(precision, offload, download), preferences)

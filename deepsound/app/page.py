@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,18 +11,14 @@ from deepsound import engines
 from deepsound.app.job_queue import JobQueue
 from deepsound.app.request import AUTO, LARGEST_SEED, MOST_SECONDS, MOST_WORDS, RunRequest
 from deepsound.app.status_view import StatusView
+from deepsound.choices import MODES, Option
 from deepsound.errors import InputError
+from deepsound.fallback import DEFAULT_FALLBACK, FALLBACKS
 
 if TYPE_CHECKING:
     import gradio
 
 TITLE = "DeepSound"
-_MODES = [("all steps (s4)", "s4"), ("without the fallback for silence (s3)", "s3")]
-_FALLBACKS = [
-    ("generate again, avoiding voices (neg)", "neg"),
-    ("keep the coarse sound (rep)", "rep"),
-    ("no sound (rm)", "rm"),
-]
 _AUTOMATIC: dict[engines.Kind, str] = {
     "generator": "auto: the video's own sound if it has any, else the embedded draft",
     "reasoner": "auto: the embedded reasoner",
@@ -84,8 +80,8 @@ def _controls(gr: Any) -> tuple[list[Any], Any, Any]:
     menus = [
         gr.Dropdown(_menu(kind), value=AUTO, label=kind.capitalize(), elem_id=f"ds-{kind}") for kind in engines.KINDS
     ]
-    mode = gr.Radio(_MODES, value="s4", label="Steps", elem_id="ds-mode")
-    fallback = gr.Radio(_FALLBACKS, value="neg", label="If silence is left", elem_id="ds-fallback")
+    mode = gr.Radio(_choices(MODES), value=MODES[0].name, label="Steps", elem_id="ds-mode")
+    fallback = gr.Radio(_choices(FALLBACKS), value=DEFAULT_FALLBACK, label="If silence is left", elem_id="ds-fallback")
     with gr.Row():
         duration = gr.Number(0, label="Seconds (0: all of it)", minimum=0, maximum=MOST_SECONDS, elem_id="ds-duration")
         seed = gr.Number(42, label="Seed", minimum=0, maximum=LARGEST_SEED, precision=0, elem_id="ds-seed")
@@ -95,6 +91,11 @@ def _controls(gr: Any) -> tuple[list[Any], Any, Any]:
 def _private(listener: Callable[..., Any]) -> dict[str, Any]:
     """What keeps an event out of gradio's public interface, in this version's words."""
     return {"api_visibility": "private"} if "api_visibility" in signature(listener).parameters else {"api_name": False}
+
+
+def _choices(options: Iterable[Option]) -> list[tuple[str, str]]:
+    """A table as a radio group shows it."""
+    return [(f"{row.label} ({row.name})", row.name) for row in options]
 
 
 def _menu(kind: engines.Kind) -> list[tuple[str, str]]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, cast, get_args
+from typing import Any
 
 from deepsound import engines
+from deepsound.choices import MODE_NAMES
 from deepsound.errors import InputError
+from deepsound.fallback import DEFAULT_FALLBACK, FALLBACK_NAMES
 from deepsound.outcome import Fallback, Mode
 
 AUTO = "auto"
@@ -25,8 +27,8 @@ class RunRequest:
     generator: str = AUTO
     reasoner: str = AUTO
     separator: str = AUTO
-    mode: Mode = "s4"
-    fallback: Fallback = "neg"
+    mode: Mode = MODE_NAMES[0]
+    fallback: Fallback = DEFAULT_FALLBACK
     duration_s: float | None = None
     seed: int = 42
 
@@ -50,8 +52,8 @@ class RunRequest:
             generator=_engine("generator", generator),
             reasoner=_engine("reasoner", reasoner),
             separator=_engine("separator", separator),
-            mode=cast(Mode, _option("The last step", mode, get_args(Mode))),
-            fallback=cast(Fallback, _option("The fallback", fallback, get_args(Fallback))),
+            mode=_option("The last step", mode, MODE_NAMES),
+            fallback=_option("The fallback", fallback, FALLBACK_NAMES),
             duration_s=_seconds(duration),
             seed=_seed(seed),
         )

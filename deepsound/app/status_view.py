@@ -47,9 +47,13 @@ class StatusView:
     verdict: str = ""
     _stages: dict[str, _Stage] = field(default_factory=dict)
     _lines: dict[str, list[str]] = field(default_factory=dict)
+    _notes: dict[str, None] = field(default_factory=dict)
 
     def take(self, event: ProgressEvent) -> None:
         """Note what has happened."""
+        if event.is_note:
+            self._notes[event.text] = None
+            return
         stage = self._stages.setdefault(event.stage, _Stage())
         if event.seconds is not None:
             stage.fraction, stage.seconds, stage.note = 1.0, event.seconds, event.text
@@ -61,11 +65,12 @@ class StatusView:
             stage.fraction = event.fraction
 
     def steps_html(self) -> str:
-        """The notice, and every step with its bar, its time in seconds and what came of it."""
+        """The notice, every step with its bar, its time in seconds and what came of it, and the notes on the result."""
         rows = "".join(self._row(name, title) for name, title in STEPS.items())
+        notes = "".join(f'<p class="ds-remark">Note: {escaped(text)}</p>' for text in self._notes)
         return (
             f'<div class="ds-notice ds-{escaped(self.state)}" role="status">{escaped(self.notice)}</div>'
-            f'<ol class="ds-steps">{rows}</ol>'
+            f'<ol class="ds-steps">{rows}</ol>{notes}'
         )
 
     def thought_html(self) -> str:

@@ -34,7 +34,9 @@ class Display:
         self._task: TaskID | None = None
 
     def show(self, event: ProgressEvent) -> None:
-        if event.seconds is not None:
+        if event.is_note:
+            self.note(event.text)
+        elif event.seconds is not None:
             self._close_bar()
             title = STEP_TITLES.get(event.stage, event.stage)
             self._console.print(f"[bold]{title:<18}[/] {event.seconds:6.2f} s  {escape(event.text)}", soft_wrap=True)
@@ -44,7 +46,7 @@ class Display:
             self._move_bar(event.stage, event.fraction)
 
     def note(self, text: str) -> None:
-        self._console.print(f"[yellow]note[/] {escape(text)}")
+        self._console.print(f"[yellow]note[/] {escape(text)}", soft_wrap=True)
 
     def summarise(self, result: Result) -> None:
         """The choices made, the loudness and where the files are."""
@@ -56,6 +58,8 @@ class Display:
         ):
             why = f" ({choice.why})" if choice.why else ""
             self._console.print(f"{step:<10} {escape(choice.name + why)}")
+        if (by := result.outcome.regenerated_by) is not None and by != choices.generator:
+            self._console.print(f"{'again by':<10} {escape(f'{by.name} ({by.why})')}", soft_wrap=True)
         for name, level in result.loudness.items():
             self._console.print(f"{name:<10} {_describe(level)}")
         for label, path in (

@@ -8,6 +8,16 @@ import sys
 from collections.abc import Sequence
 
 from deepsound import __version__
+from deepsound.choices import (
+    MODE_NAMES,
+    MODES,
+    PRECISIONS,
+    REASONER_PRECISIONS,
+    UNDECIDED,
+    UNDECIDED_NAMES,
+    precision_limits,
+    summary_of,
+)
 from deepsound.cli.app import add_app
 from deepsound.cli.batch import add_batch
 from deepsound.cli.comfy import add_comfy
@@ -15,6 +25,7 @@ from deepsound.cli.compare import add_compare
 from deepsound.cli.evaluate import add_evaluate
 from deepsound.cli.models import add_models
 from deepsound.errors import DeepSoundError
+from deepsound.fallback import DEFAULT_FALLBACK, FALLBACK_NAMES, FALLBACKS
 
 EXIT_CODES = """\
 exit codes:
@@ -98,7 +109,9 @@ def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 
 
 def _add_step_options(run: argparse.ArgumentParser) -> None:
-    run.add_argument("--mode", choices=("s3", "s4"), default="s4", help="last step to take (default: %(default)s)")
+    run.add_argument(
+        "--mode", choices=MODE_NAMES, default=MODE_NAMES[0], help=f"{summary_of(MODES)} (default: %(default)s)"
+    )
     run.add_argument(
         "--step1_mode",
         "--generator",
@@ -127,10 +140,9 @@ def _add_step_options(run: argparse.ArgumentParser) -> None:
         "--postp_mode",
         "--fallback",
         dest="fallback",
-        choices=("rm", "rep", "neg"),
-        default="neg",
-        help="if silence is left: drop the sound, keep the coarse one, or generate again with "
-        "'human voice' as negative prompt (default: %(default)s)",
+        choices=FALLBACK_NAMES,
+        default=DEFAULT_FALLBACK,
+        help=f"if silence is left: {summary_of(FALLBACKS)} (default: %(default)s)",
     )
     run.add_argument("--step0_model_dir", metavar="DIR", help="folder of the model that plans (with --plan model)")
     run.add_argument("--step2_model_dir", metavar="DIR", help="folder of the model that judges")
@@ -148,9 +160,9 @@ def _add_step_options(run: argparse.ArgumentParser) -> None:
     )
     run.add_argument(
         "--undecided",
-        choices=("no", "yes"),
-        default="no",
-        help="what an answer that cannot be read counts as; no keeps the coarse sound (default)",
+        choices=UNDECIDED_NAMES,
+        default=UNDECIDED_NAMES[0],
+        help=f"what an answer that cannot be read counts as: {summary_of(UNDECIDED)} (default: %(default)s)",
     )
     run.add_argument(
         "--published_parser",
@@ -194,9 +206,9 @@ def _add_execution_options(run: argparse.ArgumentParser) -> None:
     run.add_argument("--device", default="auto", help="cpu, cuda, cuda:1, mps (default: the best there is)")
     run.add_argument(
         "--precision",
-        choices=("auto", "fp32", "bf16", "fp16", "int8", "nf4"),
-        default="auto",
-        help="auto: 16 bit on a graphics card, 32 bit on the processor",
+        choices=REASONER_PRECISIONS,
+        default=REASONER_PRECISIONS[0],
+        help=" ".join([f"{summary_of(PRECISIONS)}.", precision_limits(REASONER_PRECISIONS)]).strip(),
     )
     run.add_argument(
         "--full_precision",

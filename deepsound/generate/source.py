@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from deepsound.engine_protocols import REQUEST_FIELDS, GeneratorBase
 from deepsound.errors import InputError, MediaError
 from deepsound.runtime.progress import Progress
 from deepsound.types import Audio, GenerationRequest
@@ -13,13 +14,16 @@ if TYPE_CHECKING:
     from deepsound.media.clip import Clip
 
 
-class SourceGenerator:
-    """Gives back what the clip already sounds like; prompts and seeds change nothing."""
+class SourceGenerator(GeneratorBase):
+    """Gives back what the clip already sounds like; prompts and seeds change nothing, so it cannot generate again."""
+
+    name = "source"
+    ignores = frozenset(REQUEST_FIELDS)
 
     def generate(self, clip: Clip, request: GenerationRequest, progress: Progress) -> Audio:
         """The clip's sound at its own rate and channels, cut to `request.duration_s` where that is shorter.
 
-        A second call, such as the fallback `neg` makes with a negative prompt, returns the same sound.
+        A second call returns the same sound, whatever the negative prompt: the fallback `neg` takes another generator.
         Raises MediaError for a clip without sound, InputError for a duration that is not positive.
         """
         wanted_s = request.duration_s

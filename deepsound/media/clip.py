@@ -13,7 +13,7 @@ from deepsound.media.audio import decode_window
 from deepsound.media.decode import DecodedFrame, frames
 from deepsound.media.downmix import check_channels, check_downmix
 from deepsound.media.probe import MediaInfo, VideoStreamInfo, need_video, probe
-from deepsound.media.views import FrameConsumer, Timeline
+from deepsound.media.views import FrameConsumer, Timeline, is_done
 from deepsound.runtime.progress import Progress
 from deepsound.types import Audio
 
@@ -122,7 +122,7 @@ class Clip:
         for frame in self.frames(progress):
             for watcher in watchers.values():
                 watcher.see(frame)
-            if all(getattr(watcher, "done", False) for watcher in watchers.values()):
+            if all(map(is_done, watchers.values())):
                 break
         progress.update(1.0)
         self._memo.results.update((view, watcher.result()) for view, watcher in watchers.items())

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from deepsound.errors import InputError
-from deepsound.media.views import FrameConsumer, Timeline
+from deepsound.media.views import FrameConsumer, Timeline, is_done
 from deepsound.runtime.progress import Progress
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class ImageSequence:
             watcher = view.start(self.timeline)
             for index in (progress or Progress()).track(range(len(self.images)), len(self.images)):
                 watcher.see(_Image(self.images[index], index / self.fps))
-                if getattr(watcher, "done", False):
+                if is_done(watcher):
                     break
             self._results[view] = watcher.result()
         return cast(T, self._results[view])

@@ -8,7 +8,7 @@ affair, so a collector that reduces as it goes leaves an hour-long video as chea
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar, runtime_checkable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -51,6 +51,20 @@ class FrameCollector(Protocol[T_co]):
     def result(self) -> T_co: ...
 
 
+@runtime_checkable
+class SupportsEarlyEnd(Protocol):
+    """A collector that says when it has seen enough."""
+
+    @property
+    def done(self) -> bool: ...
+
+
+def is_done(collector: object) -> bool:
+    """Whether a collector needs no more frames; one that does not say wants them all."""
+    return collector.done if isinstance(collector, SupportsEarlyEnd) else False
+
+
+@runtime_checkable
 class FrameConsumer(Protocol[T_co]):
     """A hashable description of what is needed of the picture."""
 

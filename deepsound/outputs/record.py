@@ -79,6 +79,8 @@ class Result:
             "people_times_s": list(outcome.judgement.people_times_s),
             "silence": None if outcome.silence is None else asdict(outcome.silence),
             "loudness": {name: asdict(level) for name, level in self.loudness.items()},
+            "regenerated_by": None if outcome.regenerated_by is None else asdict(outcome.regenerated_by),
+            "notes": list(outcome.notes),
             "steps": [asdict(step) for step in outcome.steps],
             "files": self.files,
             "links": self.links,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from deepsound.engine_protocols import ReasonerBase
 from deepsound.media.vad import voice_spans
 from deepsound.media.views import UniformFrames
 from deepsound.reason.cot import Evidence, think
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 FRAMES = UniformFrames(count=16, long_side=640)
 
 
-class RulesReasoner:
+class RulesReasoner(ReasonerBase):
     """A human voice is heard and no person is seen: voice-over (arXiv 2503.22208, section 3.2, Figure 4)."""
 
     views = (FRAMES,)

@@ -20,13 +20,15 @@ T = TypeVar("T")
 class ProgressEvent:
     """A report: the stage's name, its `fraction` done from 0 to 1 (None when unknown) and text the engine wrote.
 
-    The last event of a stage carries `seconds`, how long it took, and in `text` what came of it.
+    The last event of a stage carries `seconds`, how long it took, and in `text` what came of it. `is_note` marks text
+    about the result that a person must see: what was ignored, replaced or could not be had.
     """
 
     stage: str
     fraction: float | None = None
     text: str = ""
     seconds: float | None = None
+    is_note: bool = False
 
 
 class CancelToken:
@@ -70,6 +72,11 @@ class Progress:
         """Pass on text as it is written (a reasoner's sections, say)."""
         self.check()
         self.on_event(ProgressEvent(self.stage, None, text))
+
+    def note(self, text: str) -> None:
+        """Report what of the request was not used, or what became of it otherwise; kept with the run's result."""
+        self.check()
+        self.on_event(ProgressEvent(self.stage, None, text, is_note=True))
 
     def finish(self, text: str, seconds: float) -> None:
         """Report that the stage is done, what came of it and how long it took, in seconds."""

@@ -148,3 +148,9 @@ def test_the_board_shows_sections_as_they_are_written_and_text_as_text():
     assert "&lt;script&gt;alert(1)&lt;/script&gt; &#36;&#123;x&#125; &#123;&#123;y&#125;&#125;" in shown
     assert "<li>&lt;b&gt;Step1&lt;/b&gt;</li>" in shown and "<script" not in shown
     assert escaped("\"'") == "&quot;&#x27;"
+
+
+def test_notes_on_the_result_are_shown_as_text_and_not_taken_for_reasoning():
+    board = StatusView()
+    board.take(ProgressEvent("judge", None, "draft does not know: <b>dog</b>", is_note=True))
+    assert "&lt;b&gt;dog" in board.steps_html() and "dog" not in board.thought_html()

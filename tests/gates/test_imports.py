@@ -19,16 +19,29 @@ ALLOWED = {
     "deepsound/weights": EVERYONE | {"deepsound.weights", "deepsound.media.files"},
     "deepsound/media": EVERYONE | {"deepsound.media"},
     "deepsound/silence.py": EVERYONE,
-    "deepsound/generate": EVERYONE | {"deepsound.media", "deepsound.models", "deepsound.weights", "deepsound.generate"},
-    "deepsound/reason": EVERYONE | {"deepsound.media", "deepsound.models", "deepsound.weights", "deepsound.reason"},
-    "deepsound/separate": EVERYONE | {"deepsound.media", "deepsound.models", "deepsound.weights", "deepsound.separate"},
-    "deepsound/contracts.py": {"deepsound.errors", "deepsound.types", "deepsound.runtime.paths"},
-    "deepsound/plugins.py": EVERYONE | {"deepsound.media", "deepsound.contracts"},
-    "deepsound/engines.py": EVERYONE | {"deepsound.media", "deepsound.contracts", "deepsound.plugins"},
+    "deepsound/generate": EVERYONE
+    | {"deepsound.engine_protocols", "deepsound.media", "deepsound.models", "deepsound.weights", "deepsound.generate"},
+    "deepsound/reason": EVERYONE
+    | {"deepsound.engine_protocols", "deepsound.media", "deepsound.models", "deepsound.weights", "deepsound.reason"},
+    "deepsound/separate": EVERYONE
+    | {"deepsound.engine_protocols", "deepsound.media", "deepsound.models", "deepsound.weights", "deepsound.separate"},
+    "deepsound/contracts.py": {
+        "deepsound.errors",
+        "deepsound.types",
+        "deepsound.runtime.paths",
+        "deepsound.media.views",
+    },
+    "deepsound/engine_protocols.py": EVERYONE | {"deepsound.media"},
+    "deepsound/choices.py": {"deepsound.errors"},
+    "deepsound/fallback.py": {"deepsound.errors", "deepsound.types", "deepsound.choices"},
+    "deepsound/plugins.py": EVERYONE | {"deepsound.media", "deepsound.contracts", "deepsound.engine_protocols"},
+    "deepsound/engines.py": EVERYONE
+    | {"deepsound.media", "deepsound.contracts", "deepsound.engine_protocols", "deepsound.plugins"},
     "deepsound/outcome.py": {"deepsound.types"},
     "deepsound/outputs": EVERYONE | {"deepsound.media", "deepsound.weights", "deepsound.outcome", "deepsound.outputs"},
     "deepsound/pipeline.py": EVERYONE
-    | {"deepsound.media", "deepsound.engines", "deepsound.silence", "deepsound.outcome", "deepsound.outputs"},
+    | {"deepsound.media", "deepsound.engines", "deepsound.silence", "deepsound.outcome", "deepsound.outputs"}
+    | {"deepsound.choices", "deepsound.fallback"},
 }
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from deepsound.runtime.progress import Progress
+from deepsound.runtime.progress import Progress, ProgressEvent
 
 pytestmark = pytest.mark.usefixtures("pack")
 
@@ -141,3 +141,16 @@ def test_peaks_are_the_loudest_of_all_channels():
     assert peaks(Audio(stereo[:, :2], 8), 600) == [0, 50]
     assert peaks(Audio(stereo[:, :0], 8), 600) == []
     assert peaks(Audio(torch.full((1, 2), float("nan")), 8), 1) == [0]
+
+
+def test_a_note_is_kept_below_the_node_and_out_of_the_reasoning(pack):
+    from deepsound_pack_under_test.nodes.node_progress import NodeListener
+
+    shown, written = [], []
+    listener = NodeListener(
+        type("Bar", (), {"update_absolute": lambda *_: None})(), shown.append, lambda *rows: written.append(rows)
+    )
+    listener(ProgressEvent("generate", None, "draft did not know: dog.", is_note=True))
+    listener(ProgressEvent("judge", None, "<SUMMARY> looking </SUMMARY>"))
+    assert "note: draft did not know: dog." in shown[-1]
+    assert "dog" not in written[-1][0]

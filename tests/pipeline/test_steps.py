@@ -1,9 +1,12 @@
 """Which steps are taken, and which sound becomes final."""
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from deepsound import Pipeline
+from deepsound import Pipeline, engine_protocols, engines
 from deepsound.errors import Cancelled, EngineError, InputError
 from deepsound.media.clip import Clip
 from deepsound.pipeline import choose_generator
@@ -151,3 +154,68 @@ def test_auto_cleans_a_clip_that_can_be_heard(make_video, tone):
 def test_the_same_seed_gives_the_same_samples(clip):
     first, second = (think(clip, request=GenerationRequest(seed=3)).final for _ in range(2))
     np.testing.assert_array_equal(first.numpy(), second.numpy())
+
+
+class Own(engine_protocols.GeneratorBase, fakes.Generator):
+    """Always the same sound, whatever is asked."""
+
+    name = "own"
+    ignores = frozenset(engine_protocols.REQUEST_FIELDS)
+
+    def generate(self, clip, request, progress):
+        return fakes.noise(clip.duration_s, 0.2, seed=1)
+
+
+@pytest.fixture
+def own(monkeypatch):
+    info = engines.EngineInfo("generator", "own", "made for tests", f"{__name__}:Own")
+    monkeypatch.setattr(engines, "EMBEDDED", (*engines.EMBEDDED, info))
+    monkeypatch.setattr(engines, "_own", lambda found: Own() if found is info else ORIGINAL(found))
+
+
+ORIGINAL = engines._own
+
+
+def test_neg_takes_another_generator_where_the_first_cannot_avoid_voices(own, clip):
+    """0.3.0 asked the same generator again, which gave the same voice-over: the clip came back unchanged."""
+    outcome = think(clip, generator="own", separator="silencing", request=GenerationRequest("metal", steps=4))
+    assert outcome.final_from == "regenerated" and outcome.regenerated_by.name == "draft"
+    assert not np.array_equal(outcome.final.numpy()[0][:100], outcome.coarse.numpy()[0][:100])
+    assert any("'own' cannot generate again without voices: 'draft' made the sound" in note for note in outcome.notes)
+    assert "own does not use the prompt and the number of steps." in outcome.notes
+
+
+def test_a_generator_that_avoids_voices_generates_again_itself(clip):
+    outcome = think(clip, separator="silencing")
+    assert outcome.regenerated_by == outcome.choices.generator and outcome.notes == ()
+
+
+def test_rep_on_a_clip_that_is_all_voice_says_that_the_voice_stays(own, clip):
+    outcome = think(clip, generator="own", separator="silencing", fallback="rep")
+    assert outcome.final is outcome.coarse
+    assert any("'rep' keeps the coarse sound as it is, voice and all" in note for note in outcome.notes)
+
+
+def test_a_voice_over_alone_does_not_come_back_unchanged(make_video, tone, tmp_path):
+    """The whole run, on the fault's own ground: `auto` picks source, nothing is left, `neg` follows."""
+    clip = make_video("narrated.mp4", seconds=1.0, audio=tone())
+    events = []
+    result = Pipeline(reasoner="yes", separator="silencing").run(
+        clip, tmp_path / "out", progress=Progress(events.append)
+    )
+    record = json.loads(result.result_path.read_text())
+    assert record["engines"]["generator"]["name"] == "source" and record["engines"]["generator"]["why"]
+    assert record["regenerated_by"]["name"] == "draft" and "'source' cannot" in record["regenerated_by"]["why"]
+    assert record["notes"] and record["notes"] == [event.text for event in events if event.is_note]
+    assert Path(record["final_audio_path"]).read_bytes() != Path(record["step1_audio_path"]).read_bytes()
+
+
+def test_notes_of_an_engine_at_work_are_kept_once(monkeypatch, clip):
+    class Telling(fakes.Generator):
+        def generate(self, clip, request, progress):
+            for _ in range(2):
+                progress.part(0, 0.5).note("there is nothing to hear")
+            return super().generate(clip, request, progress)
+
+    monkeypatch.setattr(fakes, "Generator", Telling)
+    assert think(clip, reasoner="no").notes == ("there is nothing to hear",)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from deepsound.engine_protocols import GeneratorBase
 from deepsound.errors import InputError
 from deepsound.generate.draft.mix import render
 from deepsound.generate.draft.motion import Motion
@@ -19,9 +20,11 @@ _MOTION = Motion()
 _LOOKING_SHARE = 0.7
 
 
-class DraftGenerator:
+class DraftGenerator(GeneratorBase):
     """Procedural foley, without weights: it knows how things move and what the prompt says, not what they are."""
 
+    name = "draft"
+    ignores = frozenset({"steps", "guidance"})
     views = (_MOTION,)
 
     def generate(self, clip: Clip, request: GenerationRequest, progress: Progress) -> Audio:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from deepsound.engine_protocols import GeneratorBase
 from deepsound.generate.foleycrafter import request as asked
 from deepsound.generate.mmaudio.sight import Scene
 from deepsound.runtime.execution import Execution
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from deepsound.media.views import FrameConsumer
 
 
-class FoleyCrafterGenerator:
+class FoleyCrafterGenerator(GeneratorBase):
     """Sound of 16 kHz for up to 10 s at a time, longer in windows; nothing is downloaded unasked."""
 
     name = "foleycrafter"
@@ -32,10 +33,6 @@ class FoleyCrafterGenerator:
         from deepsound.generate.foleycrafter.frame_sampling import SampledFrames
 
         return (SampledFrames(),)
-
-    def configure(self, execution: Execution) -> None:
-        """Say how the networks are to be run, and from which files."""
-        self.execution = execution
 
     def adjust(self, settings: asked.Settings) -> None:
         """Say how much the picture leads; without it, as published."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from deepsound.engine_protocols import GeneratorBase
 from deepsound.generate.mmaudio import request as asked
 from deepsound.generate.mmaudio.sight import Scene, VisualCondition
 from deepsound.runtime.execution import Execution
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from deepsound.media.views import FrameConsumer
 
 
-class MMAudioGenerator:
+class MMAudioGenerator(GeneratorBase):
     """One published variant; files are looked for when it first runs, and nothing is downloaded unasked."""
 
     def __init__(self, variant: str) -> None:
@@ -32,9 +33,11 @@ class MMAudioGenerator:
 
         return clip_view(hold_last=True), sync_view(hold_last=True)
 
-    def configure(self, execution: Execution) -> None:
-        """Say how the networks are to be run, and from which files."""
-        self.execution = execution
+    def request_notes(self, request: GenerationRequest) -> tuple[str, ...]:
+        """What of `request` plays no part: below a guidance strength of 1 that is the negative prompt."""
+        if request.negative_prompt.strip() and request.guidance is not None and request.guidance < 1:
+            return (f"{self.name} does not use the negative prompt at a guidance strength below 1.",)
+        return ()
 
     def generate(self, clip: Scene, request: GenerationRequest, progress: Progress) -> Audio:
         """Mono sound at the variant's rate, exactly as long as the clip or `request.duration_s`.

@@ -1,0 +1,215 @@
+"""What an engine may offer beside its step: runtime-checkable protocols, and base classes with the defaults.
+
+An engine owes nothing but the methods of its step. What else it can do is found by these protocols alone, so that an
+engine which offers none of it works as well; `docs/plugins.md` lists them for authors of plug-ins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
+
+from deepsound.errors import EngineError
+from deepsound.runtime.execution import Execution
+from deepsound.runtime.progress import Progress
+from deepsound.types import Audio, GenerationRequest, Judgement, Plan, Preferences, Stems
+
+if TYPE_CHECKING:
+    from deepsound.media.clip import Clip
+    from deepsound.media.views import FrameConsumer
+
+SceneT = TypeVar("SceneT", contravariant=True)
+SettingsT = TypeVar("SettingsT", contravariant=True)
+
+# The fields of a GenerationRequest that an engine may leave unused, by the words a person knows them under.
+REQUEST_FIELDS = {
+    "prompt": "the prompt",
+    "negative_prompt": "the negative prompt",
+    "steps": "the number of steps",
+    "guidance": "the guidance strength",
+}
+
+
+@runtime_checkable
+class Generator(Protocol):
+    """Step 1: coarse audio from a clip. The same clip, request and seed give the same samples."""
+
+    def generate(self, clip: Clip, request: GenerationRequest, progress: Progress) -> Audio: ...
+
+
+@runtime_checkable
+class Reasoner(Protocol):
+    """Steps 0 and 2: the plan, and whether the audio contains voice-over."""
+
+    def plan(self, clip: Clip, progress: Progress) -> Plan: ...
+
+    def judge(self, clip: Clip, audio: Audio, progress: Progress) -> Judgement: ...
+
+
+@runtime_checkable
+class Separator(Protocol):
+    """Step 3: voice and background; both stems keep the input's rate, length and channels."""
+
+    def separate(self, audio: Audio, progress: Progress) -> Stems: ...
+
+
+@runtime_checkable
+class SupportsViews(Protocol):
+    """Looks at a clip through `views`, all of which one decoding pass serves."""
+
+    @property
+    def views(self) -> Sequence[FrameConsumer[Any]]: ...
+
+
+@runtime_checkable
+class SupportsExecution(Protocol):
+    """Runs networks: `configure` says where, in which precision and from which files, before anything else."""
+
+    def configure(self, execution: Execution) -> None: ...
+
+
+@runtime_checkable
+class SupportsPreferences(Protocol):
+    """A reasoner with choices: `prefer` says how to plan, how much to write, by which rule to read the answer."""
+
+    def prefer(self, preferences: Preferences) -> None: ...
+
+
+@runtime_checkable
+class SupportsWeights(Protocol):
+    """Reads weights: `files` gives their paths by what they are for, once the engine has run."""
+
+    def files(self) -> Mapping[str, str | Path]: ...
+
+
+@runtime_checkable
+class SupportsNegativePrompt(Protocol):
+    """A generator that says whether a negative prompt changes its sound; false rules out the fallback `neg`.
+
+    A generator without this attribute is taken to obey negative prompts.
+    """
+
+    @property
+    def uses_negative_prompt(self) -> bool: ...
+
+
+@runtime_checkable
+class SupportsRequestNotes(Protocol):
+    """A generator that says, before the work, what of a request it will not use: one sentence each."""
+
+    def request_notes(self, request: GenerationRequest) -> Sequence[str]: ...
+
+
+@runtime_checkable
+class SupportsTakes(Protocol[SceneT]):
+    """A generator that makes several sounds of one request, and pays for what it is conditioned on once."""
+
+    def takes(self, scene: SceneT, request: GenerationRequest, count: int, progress: Progress, /) -> list[Audio]: ...
+
+
+@runtime_checkable
+class SupportsSettings(Protocol[SettingsT]):
+    """An engine with settings of its own, which `adjust` replaces."""
+
+    def adjust(self, settings: SettingsT, /) -> None: ...
+
+
+class EngineBase:
+    """Defaults for any engine: no views, no weights, and the execution kept where its methods find it."""
+
+    execution = Execution()
+
+    @property
+    def views(self) -> Sequence[FrameConsumer[Any]]:
+        """What the engine looks at in a clip."""
+        return ()
+
+    def configure(self, execution: Execution) -> None:
+        """Say how the networks are to be run, and from which files."""
+        self.execution = execution
+
+    def files(self) -> Mapping[str, str | Path]:
+        """The weights in use, by what they are for."""
+        return {}
+
+
+class GeneratorBase(EngineBase):
+    """Defaults for a generator: it uses all of a request; one that does not names the rest in `ignores`.
+
+    `name` is how its notes call it. `ignores` holds names of REQUEST_FIELDS.
+    """
+
+    name = "this generator"
+    ignores: frozenset[str] = frozenset()
+
+    @property
+    def uses_negative_prompt(self) -> bool:
+        """Whether a negative prompt changes the sound."""
+        return "negative_prompt" not in self.ignores
+
+    def request_notes(self, request: GenerationRequest) -> Sequence[str]:
+        """What of `request` was given for nothing, in one sentence; nothing where all of it is used."""
+        given = {
+            "prompt": bool(request.prompt.strip()),
+            "negative_prompt": bool(request.negative_prompt.strip()),
+            "steps": request.steps is not None,
+            "guidance": request.guidance is not None,
+        }
+        unused = [words for field, words in REQUEST_FIELDS.items() if given[field] and field in self.ignores]
+        return (f"{self.name} does not use {_listed(unused)}.",) if unused else ()
+
+
+class ReasonerBase(EngineBase):
+    """Defaults for a reasoner: the preferences are kept where its methods find them."""
+
+    preferences = Preferences()
+
+    def prefer(self, preferences: Preferences) -> None:
+        """Say how to plan, how much to write, and by which rule to read the answer."""
+        self.preferences = preferences
+
+
+class SeparatorBase(EngineBase):
+    """Defaults for a separator."""
+
+
+def views(engine: object) -> Sequence[FrameConsumer[Any]]:
+    """What an engine will look at in a clip: its `views`, or nothing for engines that read the file themselves."""
+    return tuple(engine.views) if isinstance(engine, SupportsViews) else ()
+
+
+def files(engine: object) -> dict[str, Path]:
+    """The weights an engine has read, by what they are for; nothing for engines that have none."""
+    if not isinstance(engine, SupportsWeights):
+        return {}
+    return {role: Path(path) for role, path in engine.files().items()}
+
+
+def uses_negative_prompt(engine: object) -> bool:
+    """Whether a generator can be asked again for a sound without something; true where it does not say."""
+    return engine.uses_negative_prompt if isinstance(engine, SupportsNegativePrompt) else True
+
+
+def request_notes(engine: object, request: GenerationRequest) -> tuple[str, ...]:
+    """What a generator will not use of a request, one sentence each; nothing where it does not say."""
+    return tuple(engine.request_notes(request)) if isinstance(engine, SupportsRequestNotes) else ()
+
+
+def require_takes(engine: object, name: str) -> SupportsTakes[Any]:
+    """`engine`, if it makes several takes. Raises EngineError otherwise."""
+    if not isinstance(engine, SupportsTakes):
+        raise EngineError(f"The generator {name!r} makes one sound at a time (it has no takes()); choose another one.")
+    return engine
+
+
+def require_settings(engine: object, name: str) -> SupportsSettings[Any]:
+    """`engine`, if it has settings of its own. Raises EngineError otherwise."""
+    if not isinstance(engine, SupportsSettings):
+        raise EngineError(f"The engine {name!r} has no settings of its own (no adjust()); choose another one.")
+    return engine
+
+
+def _listed(words: Sequence[str]) -> str:
+    *first, last = words
+    return f"{', '.join(first)} and {last}" if first else last

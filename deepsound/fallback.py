@@ -1,0 +1,83 @@
+"""Step 4's fallback modes: one table that the pipeline, the nodes, the command line and the page read.
+
+A new mode is one row here, its translations in `locales/` and, where it needs a branch of its own in a drawn graph, a
+line in `scripts/workflows`; `tests/nodes/test_choices.py` names whichever of them is forgotten.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from deepsound.choices import Option, names_of, option
+from deepsound.types import Audio
+
+# What the original project asks the generator to avoid when it generates again.
+NEG_PROMPT = "human voice"
+
+
+@dataclass(frozen=True)
+class FinalSound:
+    """The sound a run ends with (None: no sound) and where it is from: coarse, background, regenerated or removed."""
+
+    audio: Audio | None
+    source: str
+
+
+@dataclass(frozen=True)
+class FallbackMode(Option):
+    """What becomes final when silence is left: `rule` gets the coarse audio and a way to generate again.
+
+    `regenerates` says that the rule makes use of the latter.
+    """
+
+    rule: Callable[[Audio, Callable[[], Audio]], FinalSound] = lambda coarse, regenerate: FinalSound(coarse, "coarse")
+    regenerates: bool = False
+
+
+FALLBACKS = (
+    FallbackMode(
+        "neg",
+        "generate again, avoiding voices",
+        f"generate again with '{NEG_PROMPT}' as negative prompt",
+        lambda coarse, regenerate: FinalSound(regenerate(), "regenerated"),
+        regenerates=True,
+    ),
+    FallbackMode(
+        "rep",
+        "keep the coarse sound",
+        "keep the coarse sound, voice and all",
+        lambda coarse, regenerate: FinalSound(coarse, "coarse"),
+    ),
+    FallbackMode(
+        "rm",
+        "no sound",
+        "drop the sound",
+        lambda coarse, regenerate: FinalSound(None, "removed"),
+    ),
+)
+FALLBACK_NAMES = names_of(FALLBACKS)
+DEFAULT_FALLBACK = FALLBACKS[0].name
+
+
+def fallback_mode(name: str, what: str = "fallback") -> FallbackMode:
+    """The row of that name, which the error calls `what`. Raises InputError for one that is not in the table."""
+    return option(what, name, FALLBACKS)
+
+
+def final_sound(
+    coarse: Audio,
+    background: Audio,
+    is_silent: bool,
+    fallback: str,
+    regenerate: Callable[[], Audio],
+) -> FinalSound:
+    """Step 4 for a sound with voice-over: the background, or what the fallback makes of it where that is silent."""
+    if not is_silent:
+        return FinalSound(background, "background")
+    return fallback_mode(fallback).rule(coarse, regenerate)
+
+
+def without_voice(negative_prompt: str) -> str:
+    """The negative prompt of the mode `neg`; the original replaces the user's own, here it is kept beside."""
+    return ", ".join(part for part in (negative_prompt.strip(), NEG_PROMPT) if part)
