@@ -64,7 +64,10 @@ class Skipped:
 
 
 class Source(Protocol):
-    """Where clips come from."""
+    """Where clips come from: the file or folder at `path`."""
+
+    @property
+    def path(self) -> Path: ...
 
     def entries(self) -> Iterator[Job | Skipped]:
         """Every clip in a stable order, and what was refused; read anew at each call."""

@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
+import math
 import os
-import shutil
 import socket
+import tempfile
 import time
-from dataclasses import asdict, dataclass, field
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
 
 from deepsound import __version__
 from deepsound.batch.clips import Job
-from deepsound.errors import OutputError
-from deepsound.media.files import atomic_write, output_error
-from deepsound.runtime.paths import is_dir_entry
+from deepsound.errors import DeepSoundError, InputError, OutputError
+from deepsound.media.files import atomic_write, check_output_path, output_error
+from deepsound.runtime.json_files import read_json_object
+from deepsound.runtime.paths import exists, shown
 
 SUFFIX = ".batch.json"
-_LEFTOVER_AGE_S = 24 * 3600
+# A record has a few kilobytes; a server's texts may be longer.
+_MAX_BYTES = 16 << 20
+# The key of `details` in the file, as versions before 0.4 wrote it.
+_DETAILS_KEY = "told"
+# A century: more seconds than any run took.
+_MAX_SECONDS = 3.2e9
+
+
+class DamagedRecord(InputError):
+    """A record is there and cannot be used; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -46,18 +57,31 @@ class Record:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise output_error(path.parent, error) from error
+        content = asdict(self)
+        content[_DETAILS_KEY] = content.pop("details")
         with atomic_write(path) as partial:
-            partial.write_text(json.dumps(asdict(self), ensure_ascii=False) + "\n", "utf-8", "surrogateescape")
+            partial.write_bytes(_json_line(content))
+
+    @classmethod
+    def load(cls, path: Path) -> Record | None:
+        """The record of a clip; None where there is none.
+
+        Raises DamagedRecord for one that is not right, OutputError where none could be.
+        """
+        if not exists(path, OutputError):
+            return None
+        content = read_json_object(path, "a clip's record", DamagedRecord, _MAX_BYTES)
+        try:
+            return cls(**_checked(content))
+        except ValueError as error:
+            raise DamagedRecord(f"{shown(path)} is not a clip's record: {error}.") from None
 
     @classmethod
     def read(cls, path: Path) -> Record | None:
-        """The record of a clip; None where there is none that can be read."""
-        try:
-            record = cls(**json.loads(path.read_text("utf-8", "surrogateescape")))
-            valid = isinstance(record.files, dict) and isinstance(record.details, dict)
-        except (OSError, ValueError, TypeError):
-            return None
-        return record if valid else None
+        """The record of a clip; None where there is none that is right."""
+        with suppress(DeepSoundError):
+            return cls.load(path)
+        return None
 
 
 def record_path(output_dir: Path, job: Job, suffix: str = SUFFIX) -> Path:
@@ -66,8 +90,11 @@ def record_path(output_dir: Path, job: Job, suffix: str = SUFFIX) -> Path:
 
 
 def is_done(path: Path, fingerprint: str) -> bool:
-    """Whether the record says done with this fingerprint, and all its files are there in their sizes."""
-    record = Record.read(path)
+    """Whether the record says done with this fingerprint, and all its files are there in their sizes.
+
+    Raises DamagedRecord for a record that is not right, OutputError where none could be.
+    """
+    record = Record.load(path)
     if record is None or record.status != "done" or record.fingerprint != fingerprint:
         return False
     try:
@@ -76,31 +103,95 @@ def is_done(path: Path, fingerprint: str) -> bool:
         return False
 
 
+def require_writable(output_dir: Path) -> None:
+    """Make the output folder if there is none. Raises OutputError where no file can be made in it."""
+    if "\0" in str(output_dir):
+        raise OutputError(f"The output folder {str(output_dir)!r} has a null byte in it; choose another one.")
+    try:
+        output_dir.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=output_dir):
+            pass
+    except OSError as error:
+        raise output_error(output_dir, error) from error
+
+
 def delete_record(path: Path) -> None:
     """Remove a record before its clip's files are touched. Raises OutputError."""
     try:
         path.unlink(missing_ok=True)
     except NotADirectoryError:
         return
-    except OSError as error:
-        raise OutputError(f"Cannot replace {path}: {error.strerror}.") from error
+    except IsADirectoryError:
+        check_output_path(path)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise OutputError(f"Cannot replace {shown(path)}: {reason}; shorten the video's name.") from error
 
 
-def clear_leftovers(output_dir: Path) -> int:
-    """Remove what killed runs were working in, a day after they last wrote there; returns how many folders.
+def check_record_name(path: Path) -> None:
+    """Raise OutputError where the file system has no room for the record's name, before any work on the clip."""
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise OutputError(f"Cannot write {shown(path)}: {reason}; shorten the video's name.") from error
 
-    A younger one may be another process's, at work on its shard.
-    """
-    waiting, leftovers = [output_dir], []
-    while waiting:
-        with contextlib.suppress(OSError), os.scandir(waiting.pop()) as found:
-            for entry in found:
-                if not is_dir_entry(entry):
-                    continue
-                if not entry.name.startswith("."):
-                    waiting.append(Path(entry.path))
-                elif entry.name.endswith(".partial") and time.time() - entry.stat().st_mtime > _LEFTOVER_AGE_S:
-                    leftovers.append(Path(entry.path))
-    for folder in leftovers:
-        shutil.rmtree(folder, ignore_errors=True)
-    return len(leftovers)
+
+def _json_line(content: dict[str, Any]) -> bytes:
+    # Bytes of a file name that are no UTF-8 become \udcNN escapes, which read back as the same name.
+    return json.dumps(content, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n"
+
+
+def _checked(content: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of a Record. Raises ValueError that names the first value that is not right."""
+    content = {("details" if key == _DETAILS_KEY else key): value for key, value in content.items()}
+    known = {one.name for one in fields(Record)}
+    if unknown := sorted(content.keys() - known):
+        raise ValueError(f"it has {unknown[0][:40]!r}, which this version does not know")
+    for key in ("label", "status", "fingerprint", "seconds"):
+        if key not in content:
+            raise ValueError(f"it has no {key!r}")
+    for key in ("label", "fingerprint", "message", "worker", "deepsound_version"):
+        _require(key, content.get(key, ""), isinstance(content.get(key, ""), str), "text")
+    for key in ("seconds", "ended_at"):
+        _require(key, content.get(key, 0), _is_number(content.get(key, 0)), "a number of seconds")
+    _require("status", content["status"], content["status"] in ("done", "failed"), "'done' or 'failed'")
+    files, details = content.get("files", {}), content.get("details", {})
+    _require("files", files, isinstance(files, dict), "an object")
+    for name, size in files.items():
+        _require(f"files[{name[:40]!r}]", size, type(size) is int and size >= 0, "a size in bytes")
+        _require("files", name, _is_plain_name(name), "names of files beside the record")
+    _require(_DETAILS_KEY, details, isinstance(details, dict), "an object")
+    _check_details(details)
+    return content
+
+
+def _check_details(details: dict[str, Any]) -> None:
+    """Raise ValueError unless what the summary counts is text, and what it adds up are numbers."""
+    for key in ("verdict", "category", "final_from", "generator", "reasoner", "separator"):
+        value = details.get(key)
+        _require(key, value, value is None or isinstance(value, str), "text")
+    level = details.get("final_lufs")
+    _require("final_lufs", level, level is None or _is_number(level, least=-1000), "a level in LUFS")
+    steps = details.get("step_seconds", {})
+    _require("step_seconds", steps, isinstance(steps, dict) and all(map(_is_number, steps.values())), "seconds by step")
+
+
+def _require(key: str, value: Any, is_right: bool, expected: str) -> None:
+    if not is_right:
+        raise ValueError(f"expected {key} to be {expected}, got {repr(value)[:60]}")
+
+
+def _is_number(value: Any, least: float = 0.0) -> bool:
+    return (
+        isinstance(value, (int, float))
+        and not isinstance(value, bool)
+        and math.isfinite(min(value, 2 * _MAX_SECONDS))
+        and least <= value <= _MAX_SECONDS
+    )
+
+
+def _is_plain_name(name: str) -> bool:
+    return bool(name) and name not in (".", "..") and not any(letter in name for letter in "/\\\0")

@@ -1,19 +1,21 @@
-"""A batch from its listing to its end: what is done is passed over, what fails is tried once more."""
+"""Runs a batch: finished clips are skipped, failed ones are retried once at the end."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 from deepsound.batch.clips import Job, Shard, Skipped, Source
-from deepsound.batch.records import clear_leftovers, is_done, record_path
+from deepsound.batch.records import DamagedRecord, is_done, record_path, require_writable
 from deepsound.batch.settings import Settings
+from deepsound.batch.sources import require_clips
 from deepsound.batch.worker import Report, Worker, fingerprint_of
-from deepsound.errors import EngineError, OutputError
-from deepsound.media.files import output_error
+from deepsound.errors import DeepSoundError, EngineError, OutputError
+from deepsound.outputs.leftovers import clear_leftovers
 from deepsound.runtime.progress import Progress, ProgressEvent
 
 # So many clips at the very start, failed by an engine in one and the same way, say that the rest would be too.
@@ -84,7 +86,7 @@ class Tally:
 
 
 class Listener:
-    """Hears of a batch; does nothing with it."""
+    """No-op base for batch callbacks."""
 
     def counted(self, tally: Tally) -> None:
         """The clips were counted; work begins."""
@@ -94,6 +96,9 @@ class Listener:
 
     def reported(self, report: Report, tally: Tally) -> None:
         """A clip ended, or was done before."""
+
+    def damaged(self, job: Job, why: str) -> None:
+        """A clip's record is not right, so the clip is done again."""
 
     def trying_again(self, count: int) -> None:
         """The first round is over; `count` clips that failed are tried again."""
@@ -110,19 +115,16 @@ class Batch:
     shard: Shard = field(default_factory=Shard)
     listener: Listener = field(default_factory=Listener)
     tally: Tally = field(default_factory=Tally)
+    _cleared: Path | None = None
 
     def run(self, progress: Progress = Progress()) -> Tally:
         """Do what is not done, then once more what failed.
 
-        Raises Cancelled, OutputError without a folder, and EngineError when an engine fails the first clips alike.
+        Raises Cancelled, InputError for a source without a clip, OutputError without a folder or on a full disk, and
+        EngineError when an engine fails the first clips alike.
         """
-        if "\0" in str(self.output_dir):
-            raise OutputError(f"The output folder {str(self.output_dir)!r} has a null byte in it; choose another one.")
-        try:
-            self.output_dir.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise output_error(self.output_dir, error) from error
-        clear_leftovers(self.output_dir)
+        require_clips(self.source)
+        require_writable(self.output_dir)
         self.tally.total = self.shard.count_of(self.source)
         self.listener.counted(self.tally)
         self._round(progress, again=False)
@@ -136,6 +138,14 @@ class Batch:
             self.tally.note(report, again)
             self.listener.reported(report, self.tally)
             self._abort_on_systemic_failure(report)
+            if report.is_disk_full:
+                raise OutputError(self._full_disk(report))
+
+    def _full_disk(self, report: Report) -> str:
+        return (
+            f"{report.message.rstrip('.')}. The batch ends with {self.tally.done + self.tally.already} of "
+            f"{self.tally.total} clips done; with free space, the same command goes on from there."
+        )
 
     def _abort_on_systemic_failure(self, report: Report) -> None:
         tally = self.tally
@@ -147,6 +157,8 @@ class Batch:
         for entry in self.shard.of(self.source):
             progress.check()
             if isinstance(entry, Job):
+                if not again:
+                    self._clear_leftovers(entry)
                 if not self._passed_over(entry, again):
                     self.tally.work_began_s = self.tally.work_began_s or time.monotonic()
                     yield entry
@@ -154,11 +166,31 @@ class Batch:
                 self.tally.refused += 1
                 self.listener.refused(entry)
 
+    def _clear_leftovers(self, job: Job) -> None:
+        """Remove what a killed run left in the clip's folder; clips of one folder follow each other."""
+        folder = self.output_dir / job.folder
+        if folder != self._cleared:
+            self._cleared = folder
+            # What cannot be undone now is said by the clip that is processed there.
+            with suppress(DeepSoundError):
+                clear_leftovers(folder)
+
     def _passed_over(self, job: Job, again: bool) -> bool:
-        fingerprint = fingerprint_of(self.settings, job)
-        if not fingerprint or not is_done(record_path(self.output_dir, job), fingerprint):
+        if not self._is_done(job, again):
             return False
         if not again:
             self.tally.already += 1
             self.listener.reported(Report(job, "already"), self.tally)
         return True
+
+    def _is_done(self, job: Job, again: bool) -> bool:
+        """Whether a right record says so; what else is wrong with the clip is said when it is processed."""
+        fingerprint = fingerprint_of(self.settings, job)
+        try:
+            return bool(fingerprint) and is_done(record_path(self.output_dir, job), fingerprint)
+        except DamagedRecord as error:
+            if not again:
+                self.listener.damaged(job, str(error))
+            return False
+        except DeepSoundError:
+            return False

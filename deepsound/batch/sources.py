@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from deepsound.batch.clips import Source
+from deepsound.batch.clips import Skipped, Source
 from deepsound.batch.folder import Folder
 from deepsound.batch.table import Table
 from deepsound.errors import InputError
-from deepsound.runtime.paths import exists, expand, is_dir
+from deepsound.runtime.paths import exists, expand, is_dir, shown
 
 
 def open_source(path: Path | str, output_dir: Path | str) -> Source:
@@ -26,3 +26,18 @@ def open_source(path: Path | str, output_dir: Path | str) -> Source:
     if path.suffix.lower() not in (".csv", ".tsv"):
         raise InputError(f"{path} is neither a folder nor a .csv or .tsv file; one video is done by `deepsound run`.")
     return Table(path)
+
+
+def require_clips(source: Source) -> None:
+    """Raise InputError for a source without a clip; one with refused rows alone reports these instead."""
+    if source.count():
+        return
+    others = 0
+    for entry in source.entries():
+        if not isinstance(entry, Skipped) or entry.is_loss:
+            return
+        others += 1
+    if isinstance(source, Table):
+        raise InputError(f"{shown(source.path)} has no row below its header; write one for each video.")
+    found = f"only {others} other file{'s' * (others > 1)}" if others else "nothing"
+    raise InputError(f"{shown(source.path)} holds no video, {found}; expected names such as clip.mp4 or clip.mkv.")

@@ -1,9 +1,8 @@
-"""What a batch came to, read from its records: a CSV with a line for each clip, and a JSON with the sums."""
+"""Summary of a batch, read from its records: a CSV with a line for each clip, and a JSON with the sums."""
 
 from __future__ import annotations
 
 import csv
-import json
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
@@ -15,8 +14,10 @@ from deepsound.batch.clips import Job, Skipped
 from deepsound.batch.records import Record, record_path
 from deepsound.batch.run import Batch
 from deepsound.batch.worker import fingerprint_of
-from deepsound.errors import OutputError
+from deepsound.errors import InputError, OutputError
 from deepsound.media.files import atomic_write
+from deepsound.runtime.json_files import json_bytes
+from deepsound.runtime.paths import shown
 
 COLUMNS = (
     "clip",
@@ -32,6 +33,8 @@ COLUMNS = (
     "message",
     "record",
 )
+# The apostrophe is among them so that reading back knows which one was added.
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "'")
 # Failures that the JSON names; the CSV has all of them.
 FAILURES_NAMED = 200
 
@@ -82,14 +85,37 @@ def summarise(batch: Batch, check: Callable[[], None] = lambda: None) -> Summary
         ):
             writer = csv.DictWriter(file, COLUMNS)
             writer.writeheader()
-            summary = _collect(batch, writer.writerow, check)
+            summary = _collect(batch, lambda row: writer.writerow({name: _cell(row[name]) for name in row}), check)
         with atomic_write(target.with_suffix(".json")) as partial:
-            text = json.dumps(asdict(summary), indent=2, ensure_ascii=False) + "\n"
-            partial.write_text(text, "utf-8", "surrogateescape")
+            partial.write_bytes(json_bytes(asdict(summary)))
     except OutputError as error:
         summary = _collect(batch, lambda row: None, check)
         summary.unwritten = str(error)
     return summary
+
+
+def read_rows(path: Path | str) -> list[dict[str, str]]:
+    """The rows of a summary.csv as they were before cells were made safe for spreadsheets. Raises InputError."""
+    try:
+        with Path(path).open(encoding="utf-8", errors="surrogateescape", newline="") as file:
+            return [{name: _from_cell(cell) for name, cell in row.items()} for row in csv.DictReader(file)]
+    except (OSError, csv.Error, TypeError) as error:
+        raise InputError(f"{shown(path)} cannot be read as a batch's summary: {error}.") from error
+
+
+def _cell(value: Any) -> Any:
+    """A cell that no spreadsheet takes for a formula: text that begins like one gets an apostrophe before it."""
+    if not isinstance(value, str):
+        return value
+    try:
+        value.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        value = shown(value)
+    return f"'{value}" if value.startswith(_FORMULA_STARTS) else value
+
+
+def _from_cell(cell: str) -> str:
+    return cell[1:] if cell.startswith("'") else cell
 
 
 def _collect(batch: Batch, write: Callable[[dict[str, Any]], Any], check: Callable[[], None]) -> Summary:
@@ -151,7 +177,7 @@ def _row(batch: Batch, job: Job, record: Record) -> dict[str, Any]:
         "clip": job.label,
         "status": record.status,
         "seconds": f"{record.seconds:.3f}",
-        "message": record.message,
+        "message": shown(record.message),
         "record": path.as_posix(),
-        **details,
+        **{name: shown(value) if isinstance(value, str) else value for name, value in details.items()},
     }

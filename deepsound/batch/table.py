@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from deepsound.batch.clips import Job, Skipped, disambiguate, stem_key
+from deepsound.batch.table_rows import Rows
 from deepsound.errors import InputError
-from deepsound.runtime.paths import expand
+from deepsound.runtime.paths import expand, shown
 
 # Columns beside `video`: the argument of Pipeline.run each stands for, and how it is read.
 _COLUMNS: dict[str, tuple[str, Callable[[str], Any]]] = {
@@ -30,6 +31,8 @@ _COLUMNS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "fallback": ("fallback", str),
 }
 
+_MAX_LABEL = 200
+
 
 @dataclass(frozen=True)
 class Table:
@@ -42,7 +45,7 @@ class Table:
     path: Path
 
     def __post_init__(self) -> None:
-        with self._opened() as rows:
+        with Rows(self.path) as rows:
             try:
                 self._columns(rows)
             except csv.Error as error:
@@ -62,7 +65,7 @@ class Table:
         return sum(isinstance(entry, Job) for entry in self._jobs())
 
     def _jobs(self) -> Iterator[Job | Skipped]:
-        with self._opened() as rows:
+        with Rows(self.path) as rows:
             columns = self._columns(rows)
             while True:
                 try:
@@ -81,8 +84,11 @@ class Table:
         video = row.pop("video", "")
         if not Path(video).stem or "\0" in video:
             raise ValueError("it names no video")
-        overrides = dict(_overrides(row))
-        return Job(0, f"line {line}: {video}", self.path.parent / expand(video), overrides=overrides)
+        try:
+            path = self.path.parent / expand(video)
+        except InputError as error:
+            raise ValueError(str(error)) from None
+        return Job(0, f"line {line}: {video[:_MAX_LABEL]}", path, overrides=dict(_overrides(row)))
 
     def _shared_stems(self) -> frozenset[int]:
         """Numbers of the stems that several rows have; eight bytes a row, so that a million rows are no burden."""
@@ -94,19 +100,18 @@ class Table:
         )
         return frozenset(int(value) for value in values[counts > 1])
 
-    def _opened(self) -> _Rows:
-        return _Rows(self.path)
-
-    def _columns(self, rows: _Rows) -> list[str]:
+    def _columns(self, rows: Rows) -> list[str]:
         columns = [cell.strip().lower() for cell in next(rows, None) or []]
         known = ["video", *_COLUMNS]
         if "video" not in columns:
-            raise InputError(f"{self.path} has no column named video; its columns are: {', '.join(columns) or 'none'}.")
+            raise InputError(
+                f"{self.path} has no column named video; its columns are: {shown(', '.join(columns)[:200]) or 'none'}."
+            )
         meant = [_COLUMNS[column][0] if column in _COLUMNS else column for column in columns]
         for column, meaning in zip(columns, meant, strict=True):
             if column not in known:
                 raise InputError(
-                    f"{self.path} has a column {column!r}, which means nothing here; the columns are: "
+                    f"{self.path} has a column {column[:80]!r}, which is unknown (a typo?); the columns are: "
                     f"{', '.join(known)}."
                 )
             if meant.count(meaning) > 1:
@@ -114,37 +119,11 @@ class Table:
         return columns
 
 
-class _Rows:
-    """The cells of a table's lines, line by line, with the number of the line last read."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        try:
-            self._file = path.open(encoding="utf-8-sig", errors="surrogateescape", newline="")
-        except OSError as error:
-            raise InputError(f"{path} cannot be read: {error.strerror}.") from error
-        self._reader = csv.reader(self._file, "excel-tab" if path.suffix.lower() == ".tsv" else "excel")
-
-    @property
-    def line_number(self) -> int:
-        return self._reader.line_num
-
-    def __enter__(self) -> _Rows:
-        return self
-
-    def __exit__(self, *what: object) -> None:
-        self._file.close()
-
-    def __iter__(self) -> _Rows:
-        return self
-
-    def __next__(self) -> list[str]:
-        return next(self._reader)
-
-
 def _overrides(row: dict[str, str]) -> Iterator[tuple[str, Any]]:
     for column, cell in row.items():
         name, read = _COLUMNS[column]
+        if not _is_text(cell):
+            raise ValueError(f"the {column} is not UTF-8 text; save the table as UTF-8 (in Excel: CSV UTF-8)")
         try:
             value = read(cell)
         except ValueError:
@@ -157,3 +136,8 @@ def _overrides(row: dict[str, str]) -> Iterator[tuple[str, Any]]:
 def _stem_number(video: Path) -> int:
     key = stem_key(video.stem).encode("utf-8", "surrogatepass")
     return int.from_bytes(hashlib.blake2b(key, digest_size=8).digest(), "big")
+
+
+def _is_text(cell: str) -> bool:
+    """False for bytes that were not in the table's encoding: they would be lost, or come out as other letters."""
+    return not any(letter == "\ufffd" or "\ud800" <= letter <= "\udfff" for letter in cell)

@@ -1,28 +1,32 @@
-"""Does one clip after another with one pipeline, so that a process holds one set of networks."""
+"""Processes one clip after another with one pipeline, so that a process holds one set of networks."""
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from deepsound.batch.clips import Job
-from deepsound.batch.records import Record, delete_record, is_done, record_path
+from deepsound.batch.records import DamagedRecord, Record, check_record_name, delete_record, is_done, record_path
 from deepsound.batch.settings import Settings
-from deepsound.errors import Cancelled, DeepSoundError, EngineError, OutputError
+from deepsound.errors import Cancelled, DeepSoundError, EngineError, InputError
+from deepsound.runtime.paths import exists, is_dir, is_file, shown
 from deepsound.runtime.progress import Progress
 
 if TYPE_CHECKING:
     from deepsound.outputs import Result
+
+_NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
 
 
 @dataclass(frozen=True)
 class Report:
     """What came of a clip: done, failed with a message, or already done before.
 
-    `is_engine_error`: it failed by an engine, in the same way as other clips may, and not by what it is.
+    `is_engine_error`: the engine failed, so other clips are likely to fail too; `is_disk_full`: they certainly will.
     """
 
     job: Job
@@ -30,6 +34,7 @@ class Report:
     seconds: float = 0.0
     message: str = ""
     is_engine_error: bool = False
+    is_disk_full: bool = False
 
 
 class Worker:
@@ -38,17 +43,22 @@ class Worker:
     def __init__(self, settings: Settings, output_dir: Path) -> None:
         self._settings, self._output_dir = settings, output_dir
         self._pipeline = settings.pipeline()
+        self._overwrites = bool(settings.run.get("overwrite", True))
 
     def do(self, job: Job, progress: Progress = Progress()) -> Report:
-        """Do a clip that is not done yet; whatever goes wrong with it is its report. Raises Cancelled alone."""
+        """Process a clip unless it is done; any error becomes its report. Raises Cancelled alone."""
         path = record_path(self._output_dir, job)
         began = time.perf_counter()
         fingerprint = ""
         try:
             fingerprint = fingerprint_of(self._settings, job)
-            if fingerprint and is_done(path, fingerprint):
-                return Report(job, "already")
-            delete_record(path)
+            with contextlib.suppress(DamagedRecord):
+                if fingerprint and is_done(path, fingerprint):
+                    return Report(job, "already")
+            if self._overwrites:
+                delete_record(path)
+            check_record_name(path)
+            _require_regular(job.video)
             result = self._run(job, progress)
             seconds = time.perf_counter() - began
             Record(
@@ -64,21 +74,21 @@ class Worker:
             raise
         except Exception as error:  # Nothing that one clip can do may end the others.
             failed = Record(job.label, "failed", fingerprint, time.perf_counter() - began, message_of(error))
-            is_engine_error = isinstance(error, EngineError)
-        # On a full disk not even this fits; the report still tells it.
-        with contextlib.suppress(OutputError):
-            failed.write(path)
-        return Report(job, "failed", failed.seconds, failed.message, is_engine_error)
+            is_engine_error, is_disk_full = isinstance(error, EngineError), disk_is_full(error)
+        # On a full disk not even this fits, and a name may be too long for it; the report says why the clip failed.
+        with contextlib.suppress(Exception):
+            if self._overwrites or Record.read(path) is None:
+                failed.write(path)
+        return Report(job, "failed", failed.seconds, failed.message, is_engine_error, is_disk_full)
 
     def _run(self, job: Job, progress: Progress) -> Result:
-        result = self._pipeline.run(
-            job.video, self._output_dir / job.folder, progress=progress, **self._settings.for_clip(job)
+        return self._pipeline.run(
+            job.video,
+            self._output_dir / job.folder,
+            pictures=self._settings.pictures,
+            progress=progress,
+            **self._settings.for_clip(job),
         )
-        if self._settings.pictures:
-            from deepsound.pictures import draw_pictures
-
-            draw_pictures(result, progress)
-        return result
 
 
 def fingerprint_of(settings: Settings, job: Job) -> str:
@@ -87,6 +97,17 @@ def fingerprint_of(settings: Settings, job: Job) -> str:
         return settings.fingerprint(job)
     except (OSError, ValueError):
         return ""
+
+
+def disk_is_full(error: BaseException | None) -> bool:
+    """Whether an error, or one it was raised from, is the system's for a full or read-only disk or a used-up quota."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        if isinstance(error, OSError) and error.errno in _NO_SPACE:
+            return True
+        seen.add(id(error))
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def message_of(error: Exception) -> str:
@@ -121,3 +142,9 @@ def _details_of(result: Result) -> dict[str, Any]:
         "step_seconds": {step.name: step.seconds for step in outcome.steps},
         "total_s": result.total_s,
     }
+
+
+def _require_regular(video: Path) -> None:
+    """Raise InputError for a pipe or device, which would be waited for without end."""
+    if exists(video) and not is_file(video) and not is_dir(video):
+        raise InputError(f"{shown(video)} is a pipe or a device, not a video file; name a file.")

@@ -1,4 +1,4 @@
-"""What a person sees of a batch: a bar with what is left, a line for each clip that failed, a table at the end."""
+"""Terminal display of a batch: a progress bar, a line for each failed clip, a table at the end."""
 
 from __future__ import annotations
 
@@ -10,21 +10,22 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from deepsound.batch.clips import Skipped
+from deepsound.batch.clips import Job, Skipped
 from deepsound.batch.run import Listener, Tally
 from deepsound.batch.summary import Summary
 from deepsound.batch.worker import Report
 from deepsound.cli.display import STEP_TITLES
+from deepsound.runtime.paths import shown
 from deepsound.runtime.progress import ProgressEvent
 
 FAILURES_SHOWN = 20
 
 
 class BatchDisplay(Listener):
-    """Shows a batch on `console`, with a bar on a terminal and a line for each clip elsewhere."""
+    """Shows a batch on `console`, with a bar on a terminal and a line for each clip elsewhere; quiet: errors alone."""
 
-    def __init__(self, console: Console, bars: Progress | None) -> None:
-        self._console, self._bars = console, bars
+    def __init__(self, console: Console, bars: Progress | None, quiet: bool = False) -> None:
+        self._console, self._bars, self._quiet = console, bars, quiet
         self._task: TaskID | None = None
         self._clip, self._not_videos = "", 0
 
@@ -32,27 +33,30 @@ class BatchDisplay(Listener):
         if self._bars is not None:
             self._task = self._bars.add_task("clips", total=tally.total, left="", now="")
         else:
-            self._console.print(f"{tally.total} clips")
+            self._note(f"{tally.total} clips")
 
     def refused(self, refused: Skipped) -> None:
         if refused.is_loss:
-            self._console.print(f"[red]refused[/] {escape(refused.label)}: {escape(refused.why)}", soft_wrap=True)
+            self._console.print(f"[red]refused[/] {_text(refused.label)}: {_text(refused.why)}", soft_wrap=True)
         else:
             self._not_videos += 1
 
     def reported(self, report: Report, tally: Tally) -> None:
         seen = tally.done + tally.already + tally.failed
         left = "" if tally.eta_s is None else f"{_clock(tally.eta_s)} left"
-        label = escape(report.job.label)
+        label = _text(report.job.label)
         if report.status == "failed":
-            self._console.print(f"[red]failed[/]  {label}: {escape(report.message)}", soft_wrap=True)
+            self._console.print(f"[red]failed[/]  {label}: {_text(report.message)}", soft_wrap=True)
         elif report.status == "done" and self._bars is None:
-            self._console.print(f"{seen}/{tally.total} done {label} {report.seconds:.1f} s, {left}", soft_wrap=True)
+            self._note(f"{seen}/{tally.total} done {label} {report.seconds:.1f} s, {left}")
         if self._bars is not None and self._task is not None:
             self._bars.update(self._task, completed=seen, left=left, now=label)
 
+    def damaged(self, job: Job, why: str) -> None:
+        self._console.print(f"[yellow]redone[/]  {_text(job.label)}: {_text(why)}", soft_wrap=True)
+
     def trying_again(self, count: int) -> None:
-        self._console.print(f"{count} failed; trying them once more")
+        self._note(f"{count} failed; trying them once more")
 
     def stage(self, event: ProgressEvent) -> None:
         """A clip's own progress: its name and the step it is at."""
@@ -60,7 +64,7 @@ class BatchDisplay(Listener):
             self._clip = event.text
         if self._bars is not None and self._task is not None:
             step = STEP_TITLES.get(event.stage, "").strip()
-            self._bars.update(self._task, now=escape(f"{self._clip} {step}"))
+            self._bars.update(self._task, now=_text(f"{self._clip} {step}"))
 
     def summarise(self, summary: Summary) -> None:
         """The sums, the mean time of each step, and the first failures."""
@@ -69,15 +73,18 @@ class BatchDisplay(Listener):
         )
         for name, value in _lines(summary):
             table.add_row(name, value)
-        self._console.print(table)
+        if not self._quiet:
+            self._console.print(table)
         for failure in summary.failures[:FAILURES_SHOWN]:
-            self._console.print(
-                f"[red]{failure['status']}[/] {escape(failure['clip'])}: {escape(failure['message'])}", soft_wrap=True
-            )
+            self._note(f"[red]{failure['status']}[/] {_text(failure['clip'])}: {_text(failure['message'])}")
         if len(summary.failures) > FAILURES_SHOWN:
-            self._console.print(f"... and {len(summary.failures) - FAILURES_SHOWN} more; summary.csv has them all")
+            self._note(f"... and {len(summary.failures) - FAILURES_SHOWN} more; summary.csv has them all")
         if summary.unwritten:
-            self._console.print(f"[red]No summary files: {escape(summary.unwritten)}[/]", soft_wrap=True)
+            self._console.print(f"[red]No summary files: {_text(summary.unwritten)}[/]", soft_wrap=True)
+
+    def _note(self, text: str) -> None:
+        if not self._quiet:
+            self._console.print(text, soft_wrap=True)
 
 
 def _lines(summary: Summary) -> Iterator[tuple[str, str]]:
@@ -95,10 +102,15 @@ def _lines(summary: Summary) -> Iterator[tuple[str, str]]:
         yield "clips a minute", f"{summary.clips_per_minute:.2f}"
     for title, counts in (("voice-over", summary.verdicts), ("final sound", summary.final_from)):
         if counts:
-            yield title, ", ".join(f"{escape(name)} {count}" for name, count in sorted(counts.items()))
+            yield title, ", ".join(f"{_text(name)} {count}" for name, count in sorted(counts.items()))
     for name, seconds in summary.step_seconds.items():
-        yield STEP_TITLES.get(name, escape(name)), f"{seconds:.2f} s a clip"
+        yield STEP_TITLES.get(name, _text(name)), f"{seconds:.2f} s a clip"
     yield "time", _clock(summary.seconds)
+
+
+def _text(text: str) -> str:
+    """Text of a file's name or an error as it may go to a terminal: no markup, no control characters."""
+    return escape(shown(text))
 
 
 def _clock(seconds: float) -> str:
@@ -108,10 +120,10 @@ def _clock(seconds: float) -> str:
 
 @contextmanager
 def open_batch_display(quiet: bool) -> Iterator[BatchDisplay]:
-    """A BatchDisplay on stderr; a bar only on a terminal."""
-    console = Console(stderr=True, quiet=quiet, highlight=False)
+    """A BatchDisplay on stderr; a bar only on a terminal, and with `quiet` nothing but errors."""
+    console = Console(stderr=True, highlight=False)
     if quiet or not console.is_terminal:
-        yield BatchDisplay(console, None)
+        yield BatchDisplay(console, None, quiet)
         return
     columns = (
         MofNCompleteColumn(),

@@ -211,10 +211,10 @@ class Submission:
 
 @dataclass(frozen=True)
 class _OneClip:
-    video: Path
+    path: Path
 
     def entries(self) -> Iterator[Job]:
-        yield Job(0, self.video.name, self.video)
+        yield Job(0, self.path.name, self.path)
 
     def count(self) -> int:
         return 1

@@ -13,13 +13,16 @@ class Heard(Listener):
     """Keeps what it hears."""
 
     def __init__(self):
-        self.reports, self.refusals, self.again = [], [], []
+        self.reports, self.refusals, self.again, self.damages = [], [], [], []
 
     def refused(self, refused):
         self.refusals.append(refused)
 
     def reported(self, report, tally):
         self.reports.append((report.job.label, report.status))
+
+    def damaged(self, job, why):
+        self.damages.append((job.label, why))
 
     def trying_again(self, count):
         self.again.append(count)

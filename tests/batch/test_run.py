@@ -1,7 +1,6 @@
 """A batch from its listing to its summary: done once, resumed, retried, stopped, on a full disk."""
 
 import csv
-import errno
 import json
 import os
 import signal
@@ -13,14 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from deepsound.batch import records as batch_records
 from deepsound.batch.clips import Shard
 from deepsound.batch.records import Record
 from deepsound.batch.sources import open_source
 from deepsound.batch.summary import summarise
 from deepsound.cli.main import main
-from deepsound.errors import Cancelled, EngineError, OutputError
-from deepsound.outputs import staging
+from deepsound.errors import Cancelled, EngineError
 from deepsound.runtime.progress import CancelToken, Progress
 from tests import fakes
 from tests.processes import start
@@ -81,17 +78,6 @@ def test_a_record_is_gone_while_its_clip_is_worked_on(folder_of, batch, settings
     original = fakes.Generator.generate
     monkeypatch.setattr(fakes.Generator, "generate", look)
     assert batch(source, settings(seed=1)).run().done == 1
-
-
-def test_what_killed_runs_were_working_in_is_removed_a_day_later(folder_of, batch, tmp_path):
-    source = folder_of("a.mp4")
-    old, young = tmp_path / "out" / "inner" / ".abc.partial", tmp_path / "out" / ".def.partial"
-    for left in (old, young):
-        left.mkdir(parents=True)
-        (left / "a.wav").touch()
-    os.utime(old, (time.time() - 100_000,) * 2)
-    batch(source).run()
-    assert not old.exists() and young.exists()
 
 
 def test_where_networks_run_does_not_undo_what_is_done(folder_of, batch, settings):
@@ -155,38 +141,6 @@ def test_an_engine_that_cannot_work_at_all_ends_the_batch(folder_of, batch, sett
         made.run()
     assert made.tally.failed == 5
     assert batch(open_source(tmp_path / "clips", tmp_path / "out")).run().done == 9
-
-
-def test_a_full_disk_costs_its_clips_and_nothing_else(folder_of, batch, tmp_path, monkeypatch):
-    source = folder_of("a.mp4", "b.mp4", "c.mp4")
-    full = threading.Event()
-
-    def no_space(kind, original):
-        def write(*arguments, **named):
-            if full.is_set():
-                raise kind
-            return original(*arguments, **named)
-
-        return write
-
-    class Filling(list):
-        def append(self, request):
-            full.set() if len(self) else None
-            super().append(request)
-
-    monkeypatch.setattr(fakes.Generator, "requests", Filling())
-    monkeypatch.setattr(staging, "write_wav", no_space(OSError(errno.ENOSPC, "full"), staging.write_wav))
-    for module in (batch_records, sys.modules[summarise.__module__]):
-        monkeypatch.setattr(module, "atomic_write", no_space(OutputError("the disk is full"), module.atomic_write))
-    made = batch(source)
-    assert (made.run().done, made.tally.failed) == (1, 2)
-    summary = summarise(made)
-    assert (summary.done, summary.failed) == (1, 2) and "disk is full" in summary.unwritten
-    assert {failure["clip"] for failure in summary.failures} == {"b.mp4", "c.mp4"}
-    full.clear()
-    monkeypatch.setattr(fakes.Generator, "requests", [])
-    again = batch(source)
-    assert (again.run().done, again.tally.already) == (2, 1) and summarise(again).complete
 
 
 def test_shards_work_on_one_folder_and_have_summaries_of_their_own(folder_of, batch, tmp_path):
