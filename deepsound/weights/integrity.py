@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable
 from pathlib import Path
 
 from deepsound.runtime.progress import Progress
 from deepsound.weights.catalogue import PublishedFile
-from deepsound.weights.formats import NOT_WEIGHTS, format_of, safetensors_header
+from deepsound.weights.formats import NOT_WEIGHTS, format_of, read_json, require_regular, safetensors_header
 
 _BLOCK = 4 << 20
-_TENSORS = (".safetensors", ".pth", ".pt", ".ckpt", ".bin", ".tar")
+TENSOR_SUFFIXES = (".safetensors", ".pth", ".pt", ".ckpt", ".bin", ".tar")
 
 
 def digests(path: Path, kinds: Iterable[str], progress: Progress = Progress()) -> dict[str, str]:
@@ -47,15 +46,16 @@ def not_a_checkpoint(path: Path, name: str) -> str | None:
 
     Raises EngineError for a safetensors file that is cut off or damaged.
     """
+    require_regular(path)
     if name.endswith(".json"):
         try:
-            json.loads(path.read_text(encoding="utf-8"))
-        except (ValueError, OSError):
-            return "it is not JSON"
+            read_json(path)
+        except (ValueError, OSError) as error:
+            return f"it is not JSON ({error})"
     kind = format_of(path)
     if kind in ("page", "empty"):
         return NOT_WEIGHTS[kind]
-    if not name.endswith(_TENSORS):
+    if not name.endswith(TENSOR_SUFFIXES):
         return None
     if kind == "safetensors":
         safetensors_header(path)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import pickle
 import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from deepsound.errors import EngineError
-from deepsound.runtime.paths import is_dir
-from deepsound.weights import safe_globals as arrays
-from deepsound.weights.formats import NOT_WEIGHTS, damaged, format_of, safetensors_header
+from deepsound.errors import DeepSoundError, EngineError
+from deepsound.runtime.paths import is_dir, shown
+from deepsound.weights.formats import NOT_WEIGHTS, Format, damaged, format_of, require_regular, safetensors_header
+from deepsound.weights.torch_file import read_archive, read_stream
+from deepsound.weights.unpickler import Malformed, RefusedName
 
 if TYPE_CHECKING:
     import torch
@@ -44,11 +44,22 @@ def read_tensors(path: Path | str, unwrap: Iterable[str] = ()) -> dict[str, Any]
 
 
 def _read_file(path: Path) -> dict[str, Any]:
-    kind = format_of(path)
-    if kind == "safetensors":
-        return _read_safetensors(path)
-    if kind in ("zip", "pickle"):
-        return _read_torch(path, mapped=kind == "zip")
+    """One file's tensors; whatever a reader raises on its content is one EngineError that names the file."""
+    require_regular(path)
+    try:
+        kind = format_of(path)
+        if kind == "safetensors":
+            return _read_safetensors(path)
+        if kind in ("zip", "pickle"):
+            return _read_torch(path, kind)
+    except RefusedName as wanted:
+        raise _refused(path, wanted) from wanted
+    except (DeepSoundError, OSError):
+        raise
+    except Malformed as problem:
+        raise damaged(path, f"it is damaged, or no checkpoint: {problem}") from problem
+    except Exception as error:  # readers fail in many ways on what is inside: struct.error, MemoryError, RecursionError
+        raise damaged(path, f"it is cut off or damaged ({_first_line(error)})") from error
     raise damaged(path, NOT_WEIGHTS[kind])
 
 
@@ -74,27 +85,14 @@ def _shard_count(name: str) -> str | None:
 
 
 def _read_safetensors(path: Path) -> dict[str, Any]:
-    from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     safetensors_header(path)
-    try:
-        return dict(load_file(path))
-    except SafetensorError as error:
-        raise damaged(path, f"it is damaged ({error})") from error
+    return dict(load_file(path))
 
 
-def _read_torch(path: Path, mapped: bool) -> dict[str, Any]:
-    import torch
-
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
-    except pickle.UnpicklingError as error:
-        content = _read_with_arrays(path, mapped, error)
-    except MemoryError:
-        raise
-    except Exception as error:  # the file opens; torch fails in many ways on what is inside, OSError among them
-        raise damaged(path, f"it is cut off or damaged ({_first_line(error)})") from error
+def _read_torch(path: Path, kind: Format) -> dict[str, Any]:
+    content = read_archive(path) if kind == "zip" else read_stream(path)
     if not _holds_tensors(content):
         raise EngineError(
             f"The weights {path} cannot be used: the file holds a {type(content).__name__} and not "
@@ -103,27 +101,11 @@ def _read_torch(path: Path, mapped: bool) -> dict[str, Any]:
     return dict(content)
 
 
-def _read_with_arrays(path: Path, mapped: bool, refused: Exception) -> Any:
-    """The content of a file that was `refused`, if that was for the sake of numpy's arrays alone."""
-    import torch
-
-    if "numpy" not in str(refused) or not arrays.are_possible():
-        raise _refused(path, refused) from refused
-    try:
-        with arrays.let_through():
-            return torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
-    except pickle.UnpicklingError as error:
-        raise _refused(path, error) from error
-
-
-def _refused(path: Path, error: Exception) -> EngineError:
-    wanted = re.search(r"(?:GLOBAL|class) ([\w.]+)", str(error))
-    if wanted is None:
-        return damaged(path, f"it is cut off or damaged ({_first_line(error)})")
+def _refused(path: Path, wanted: RefusedName) -> EngineError:
     return EngineError(
-        f"The weights {path} were not loaded: the file wants {wanted.group(1)} to be called, and a "
-        "checkpoint needs tensors only. It may be harmful. Use a .safetensors file of the same weights, "
-        "from where they are published."
+        f"The weights {path} were not loaded: the file wants {shown(str(wanted)[:200])} to be called, and a checkpoint "
+        "needs tensors only. It may be harmful. Use a .safetensors file of the same weights from where they are "
+        "published, or convert it on a machine that may run it: load it there and save its state_dict alone."
     )
 
 

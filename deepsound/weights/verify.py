@@ -10,7 +10,7 @@ from deepsound.errors import EngineError
 from deepsound.runtime.paths import is_file
 from deepsound.runtime.progress import Progress
 from deepsound.weights.catalogue import Weights
-from deepsound.weights.integrity import mismatch, not_a_checkpoint
+from deepsound.weights.integrity import TENSOR_SUFFIXES, mismatch, not_a_checkpoint
 from deepsound.weights.load import read_tensors
 from deepsound.weights.locate import find
 from deepsound.weights.search_paths import Places, default_places
@@ -57,7 +57,7 @@ def _files(weights: Weights, path: Path) -> list[Path]:
 def _check(weights: Weights, path: Path, progress: Progress) -> Checked:
     try:
         wrong = not_a_checkpoint(path, path.name)
-        if wrong is None and path.name.endswith((".safetensors", ".pth", ".pt", ".ckpt", ".bin", ".tar")):
+        if wrong is None and path.name.endswith(TENSOR_SUFFIXES):
             read_tensors(path)
     except EngineError as error:
         return Checked(weights.id, "damaged", str(error), path)

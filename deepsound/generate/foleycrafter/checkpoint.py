@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -24,6 +23,7 @@ from deepsound.models.foleycrafter.vocoder import Vocoder
 from deepsound.runtime.execution import Execution
 from deepsound.runtime.paths import is_file
 from deepsound.runtime.progress import Progress
+from deepsound.weights.formats import MALFORMED, read_settings
 from deepsound.weights.load import load_into_meta, read_tensors
 from deepsound.weights.resolve import resolve_all
 
@@ -221,7 +221,7 @@ def _read_config(path: Path, reader: Callable[..., T], *arguments: Any) -> T:
     """What `reader` says of the file's content; what it objects to as an EngineError that names the file."""
     try:
         return reader(*arguments)
-    except (ValueError, TypeError, KeyError) as error:
+    except MALFORMED as error:
         raise EngineError(f"{path} cannot be used: {error}. {_AGAIN}") from error
 
 
@@ -234,14 +234,9 @@ def _weights_in(folder: Path, names: tuple[str, ...]) -> Path:
 
 def _settings(path: Path, *classes: str) -> dict[str, Any]:
     """The settings in a JSON file; with `classes`, one of which they have to be for."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise EngineError(f"{path} cannot be read as settings ({error}). {_AGAIN}") from error
-    if not isinstance(content, dict):
-        raise EngineError(f"{path} holds a {type(content).__name__} and not settings by name. {_AGAIN}")
+    content = read_settings(path, _AGAIN)
     if classes and content.get("_class_name") not in classes:
-        raise EngineError(f"{path} is for {content.get('_class_name')}, where {' or '.join(classes)} is due. {_AGAIN}")
+        raise EngineError(f"{path} is for {content.get('_class_name')}; expected {' or '.join(classes)}. {_AGAIN}")
     return content
 
 

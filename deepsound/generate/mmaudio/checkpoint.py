@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -24,6 +23,7 @@ from deepsound.models.synchformer.model import Synchformer
 from deepsound.models.vae import weights as vae_weights
 from deepsound.models.vae.model import MelVae
 from deepsound.runtime.paths import is_file
+from deepsound.weights.formats import MALFORMED, read_json
 from deepsound.weights.load import load_into_meta, read_tensors
 
 T = TypeVar("T")
@@ -115,10 +115,10 @@ def _require_variant(path: Path, config: FlowConfig, variant: str) -> None:
 
 
 def _read_config(path: Path, reader: Callable[..., T], *arguments: Any) -> T:
-    """What `reader` says of the file's content; its ValueError as an EngineError that names the file."""
+    """What `reader` says of the file's content; what it fails with as an EngineError that names the file."""
     try:
         return reader(*arguments)
-    except ValueError as error:
+    except MALFORMED as error:
         raise EngineError(
             f"{path} cannot be used: {error}. Get the right file with `deepsound models download`, or name another one."
         ) from error
@@ -139,7 +139,7 @@ def _part(tensors: Mapping[str, Tensor], part: str) -> Mapping[str, Tensor]:
 def _settings(role: str, path: Path) -> dict[str, Any]:
     """The settings beside a network's weights, or none where there is no such file or it is something else."""
     try:
-        content = json.loads(path.with_name(_SETTINGS[role]).read_text(encoding="utf-8"))
+        content = read_json(path.with_name(_SETTINGS[role]))
     except (OSError, ValueError):
         return {}
     return content if isinstance(content, dict) else {}

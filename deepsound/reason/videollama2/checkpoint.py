@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,7 +18,8 @@ from deepsound.models.videollama2.encoders import AudioEncoder, VisionEncoder
 from deepsound.models.videollama2.language import LanguageModel
 from deepsound.reason.videollama2.decoding import GenerationSettings
 from deepsound.reason.videollama2.tokenizer import Tokenizer, tokenizer_in
-from deepsound.runtime.paths import is_dir, is_file
+from deepsound.runtime.paths import is_dir, is_file, shown
+from deepsound.weights.formats import MALFORMED, read_settings
 from deepsound.weights.load import load_into_meta, read_tensors
 
 T = TypeVar("T")
@@ -68,9 +68,7 @@ class Checkpoint:
                 f"{path} asks for {', '.join(asked)}, which this engine does not know: the answers would "
                 "not be the published model's. Take it out, or use the published folder."
             )
-        ends = stated.get("eos_token_id")
-        ids = ends if isinstance(ends, list) else [] if ends is None else [ends]
-        return GenerationSettings(frozenset(map(int, ids)), float(stated.get("repetition_penalty") or 1.0))
+        return self._read_config(_generation, stated, source=path)
 
     @cached_property
     def tokenizer(self) -> Tokenizer:
@@ -126,11 +124,17 @@ class Checkpoint:
 
     def _tensors(self) -> dict[str, Tensor]:
         """All tensors, mapped from their files: what is not used is not read."""
-        listed = set(_json(self.folder / _INDEX).get("weight_map", {}).values())
-        missing = sorted(name for name in listed if not is_file(self.folder / str(name), EngineError))
+        index = _json(self.folder / _INDEX).get("weight_map", {})
+        if not isinstance(index, Mapping) or not all(isinstance(name, str) for name in index.values()):
+            raise EngineError(
+                f"The weight_map in {self.folder / _INDEX} is not files by tensor; expected names of files. {_AGAIN}"
+            )
+        listed = set(index.values())
+        missing = sorted(shown(name) for name in listed if not is_file(self.folder / name, EngineError))
         if missing:
             raise EngineError(
-                f"The folder {self.folder} lacks {', '.join(missing)} of its {len(listed)} files of weights. {_AGAIN}"
+                f"The folder {self.folder} lacks {', '.join(missing[:5])} of its {len(listed)} files of weights. "
+                f"{_AGAIN}"
             )
         return read_tensors(self.folder)
 
@@ -146,21 +150,21 @@ class Checkpoint:
         return self._read_config(weights.separate_tower, read_tensors(self.siglip), source=self.siglip)
 
     def _read_config(self, reader: Callable[..., T], *arguments: Any, source: Path | None = None) -> T:
-        """What `reader` says; its ValueError as an EngineError that names the folder."""
+        """What `reader` says; what it fails with as an EngineError that names the folder."""
         try:
             return reader(*arguments)
-        except ValueError as error:
+        except MALFORMED as error:
             raise EngineError(f"{source or self.folder} cannot be used: {error}. {_AGAIN}") from error
+
+
+def _generation(stated: Mapping[str, Any]) -> GenerationSettings:
+    ends = stated.get("eos_token_id")
+    ids = ends if isinstance(ends, list) else [] if ends is None else [ends]
+    return GenerationSettings(frozenset(map(int, ids)), float(stated.get("repetition_penalty") or 1.0))
 
 
 def _json(path: Path, required: bool = False) -> dict[str, Any]:
     """The settings in a JSON file; none where there is no such file, unless it is required."""
     if not is_file(path, EngineError) and not required:
         return {}
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise EngineError(f"{path} cannot be read as settings ({error}). {_AGAIN}") from error
-    if not isinstance(content, Mapping):
-        raise EngineError(f"{path} holds a {type(content).__name__} and not settings by name. {_AGAIN}")
-    return dict(content)
+    return read_settings(path, _AGAIN)
