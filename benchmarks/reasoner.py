@@ -27,7 +27,7 @@ from deepsound.models.videollama2.cache import KeyValueCache
 from deepsound.models.videollama2.config import LanguageConfig, VideoLlama2Config
 from deepsound.models.videollama2.language import LanguageModel
 from deepsound.reason.videollama2.checkpoint import Checkpoint
-from deepsound.reason.videollama2.components import Networks
+from deepsound.reason.videollama2.components import VideoLLaMA2Components
 from deepsound.reason.videollama2.decoding import Decoder, GenerationSettings
 from deepsound.reason.videollama2.frames import Frames
 from deepsound.reason.videollama2.inference import NO_SHORTCUTS, Answer, InferenceOptimizations, Question, ask
@@ -62,18 +62,18 @@ def question(seed: int, tokens: int) -> Question:
     return Question("Does the audio contain voice-over?", sound, most_tokens=tokens)
 
 
-def timed(networks: Networks, asked: Question, shortcuts: InferenceOptimizations) -> tuple[float, Answer]:
+def timed(networks: VideoLLaMA2Components, asked: Question, shortcuts: InferenceOptimizations) -> tuple[float, Answer]:
     shown = frames(0)
     began = time.process_time()
     answer = ask(networks, shown, asked, QUIET, shortcuts)
     return time.process_time() - began, answer
 
 
-def load(folder: Path) -> Networks:
+def load(folder: Path) -> VideoLLaMA2Components:
     """The networks, in memory and with nothing known of any clip."""
     model_cache().unload()
     features().clear()
-    networks = Networks(Checkpoint(folder), Execution(device="cpu", precision="fp32"))
+    networks = VideoLLaMA2Components(Checkpoint(folder), Execution(device="cpu", precision="fp32"))
     for role in ("language", "vision", "audio"):
         with networks.use(role, QUIET):  # type: ignore[arg-type]
             pass

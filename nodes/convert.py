@@ -22,7 +22,7 @@ from .frames import write_frames
 from .tensors import has_alpha, images_of
 
 if TYPE_CHECKING:
-    from deepsound.generate.mmaudio.sight import VisualCondition
+    from deepsound.generate.mmaudio.visual_conditioning import VisualCondition
     from deepsound.media.clip import Clip
 
 __all__ = ["audio_of", "audios_of", "clip_of", "sight_of", "silence_like", "to_comfy", "video_of"]
@@ -70,7 +70,7 @@ def sight_of(video: Any, images: Any, fps: float, masked: bool, progress: Progre
 
     Raises InputError for several images without a rate.
     """
-    from deepsound.generate.mmaudio.sight import VisualCondition
+    from deepsound.generate.mmaudio.visual_conditioning import VisualCondition
     from deepsound.media.sequence import ImageSequence, as_bytes
 
     if video is not None:

@@ -16,7 +16,9 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from deepsound.runtime.interruption import interruptible
 from deepsound.runtime.placement import Placement, PlainPlacement
+from deepsound.runtime.progress import Progress
 
 if TYPE_CHECKING:
     import torch
@@ -197,6 +199,25 @@ def model_cache() -> ModelCache:
     """The process's own cache; `DEEPSOUND_MEMORY_GB` sets its budget, which is 60 % of the host's memory otherwise."""
     named = os.environ.get("DEEPSOUND_MEMORY_GB")
     return ModelCache(int(float(named) * 1e9) if named else int(_SHARE_OF_HOST_MEMORY * host_memory_bytes()))
+
+
+@contextmanager
+def running(
+    key: NetworkKey,
+    build: Callable[[], nn.Module],
+    device: torch.device,
+    progress: Progress,
+    *,
+    working_bytes: int = 0,
+    offload: bool = False,
+) -> Iterator[nn.Module]:
+    """The network of `key` from the process's cache; on the CPU, `progress` can end a forward pass midway."""
+    with model_cache().use(key, build, device, working_bytes=working_bytes, offload=offload) as network:
+        if device.type == "cpu":
+            with interruptible(network, progress.check):
+                yield network
+        else:
+            yield network
 
 
 def host_memory_bytes() -> int:

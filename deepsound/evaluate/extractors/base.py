@@ -16,10 +16,9 @@ from deepsound.evaluate.extractors import DURATION_S, Takes
 from deepsound.media.clip import Clip
 from deepsound.runtime.execution import Execution, torch_device
 from deepsound.runtime.memory import retry_on_oom
-from deepsound.runtime.model_cache import NetworkKey
+from deepsound.runtime.model_cache import NetworkKey, running
 from deepsound.runtime.packages import install_command, missing_package
 from deepsound.runtime.progress import Progress
-from deepsound.runtime.running import running
 from deepsound.types import Audio
 from deepsound.weights.fingerprint import sha256_of
 from deepsound.weights.load import read_tensors

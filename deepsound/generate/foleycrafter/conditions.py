@@ -9,12 +9,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from deepsound.generate.foleycrafter.components import Networks, Stage
+from deepsound.generate.foleycrafter.components import FoleyCrafterComponents, FoleyCrafterStage
 from deepsound.generate.foleycrafter.frame_sampling import WindowFrames, sampled_frames
 from deepsound.generate.foleycrafter.preprocess import clip_values, onset_values
 from deepsound.generate.foleycrafter.request import FRAMES, Checked
 from deepsound.generate.foleycrafter.windows import windows
-from deepsound.generate.mmaudio.sight import Scene
+from deepsound.media.scene import Scene
 from deepsound.models.foleycrafter.timing import COLUMNS, time_condition
 from deepsound.runtime.feature_cache import features
 from deepsound.runtime.progress import Progress
@@ -41,20 +41,20 @@ class Conditions:
     windows: tuple[WindowConditions, ...]
 
 
-def conditions_of(networks: Networks, scene: Scene, asked: Checked, progress: Progress) -> Conditions:
+def conditions_of(components: FoleyCrafterComponents, scene: Scene, asked: Checked, progress: Progress) -> Conditions:
     """What is said and seen, encoded; the encoders are in memory one after the other."""
     seen = sampled_frames(scene, asked.duration_s, progress.part(0.0, 0.2))
     spans = windows(asked.duration_s)
-    with networks.stage(progress) as stage:
-        tokenizer = networks.checkpoint.tokenizer()
+    with components.stage(progress) as stage:
+        tokenizer = components.checkpoint.tokenizer()
         text, negative_text = (_text(stage, tokenizer, words) for words in (asked.prompt, asked.negative_prompt))
-    with networks.stage(progress) as stage:
+    with components.stage(progress) as stage:
         part = progress.part(0.2, 0.8)
         images = [
             _image(stage, frames, asked.settings.clip_frames, _share(part, number, len(seen)))
             for number, frames in enumerate(seen)
         ]
-    with networks.stage(progress) as stage:
+    with components.stage(progress) as stage:
         part = progress.part(0.8, 1.0)
         timings = [
             time_condition(_onsets(stage, frames), span.duration_s)[:COLUMNS]
@@ -68,7 +68,7 @@ def clip_rows(frames: int) -> list[int]:
     return [number * FRAMES // frames for number in range(frames)]
 
 
-def _text(stage: Stage, tokenizer: Any, words: str) -> Tensor:
+def _text(stage: FoleyCrafterStage, tokenizer: Any, words: str) -> Tensor:
     ids = tokenizer(
         words, padding="max_length", max_length=tokenizer.model_max_length, truncation=True, return_tensors="pt"
     ).input_ids
@@ -80,7 +80,7 @@ def _text(stage: Stage, tokenizer: Any, words: str) -> Tensor:
     )
 
 
-def _image(stage: Stage, frames: WindowFrames, count: int, progress: Progress) -> Tensor:
+def _image(stage: FoleyCrafterStage, frames: WindowFrames, count: int, progress: Progress) -> Tensor:
     stored = frames.rows
     rows = [stored[row] for row in clip_rows(count)]
     distinct = list(dict.fromkeys(rows))
@@ -99,13 +99,13 @@ def _image(stage: Stage, frames: WindowFrames, count: int, progress: Progress) -
     return _kept(stage, "image_encoder", frames.clip_digest(rows), encode)
 
 
-def _embedded(stage: Stage, frames: WindowFrames, rows: list[int]) -> Tensor:
+def _embedded(stage: FoleyCrafterStage, frames: WindowFrames, rows: list[int]) -> Tensor:
     pictures = torch.stack([frames.for_clip(row) for row in rows])
     embeddings: Tensor = stage.image_encoder()(clip_values(pictures).to(stage.device, stage.dtype)).image_embeds
     return embeddings
 
 
-def _onsets(stage: Stage, frames: WindowFrames) -> Tensor:
+def _onsets(stage: FoleyCrafterStage, frames: WindowFrames) -> Tensor:
     """The probability of an onset at each of the 150 frames."""
 
     def detect() -> Tensor:
@@ -115,8 +115,8 @@ def _onsets(stage: Stage, frames: WindowFrames) -> Tensor:
     return _kept(stage, "onsets", frames.onset_digest(), detect)
 
 
-def _kept(stage: Stage, role: str, content: Hashable, encode: Callable[[], Tensor]) -> Tensor:
-    return features().get((stage.networks.key(role), stage.device.type, content), encode)
+def _kept(stage: FoleyCrafterStage, role: str, content: Hashable, encode: Callable[[], Tensor]) -> Tensor:
+    return features().get((stage.components.key(role), stage.device.type, content), encode)
 
 
 def _share(progress: Progress, number: int, count: int) -> Progress:

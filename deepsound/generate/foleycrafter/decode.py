@@ -8,7 +8,7 @@ from torch import Tensor
 
 from deepsound.errors import EngineError
 from deepsound.generate.foleycrafter.checkpoint import HOP
-from deepsound.generate.foleycrafter.components import Stage
+from deepsound.generate.foleycrafter.components import FoleyCrafterStage
 from deepsound.generate.foleycrafter.windows import joined, windows
 from deepsound.models.foleycrafter.spectrogram import denormalise
 from deepsound.models.foleycrafter.timing import COLUMNS
@@ -20,7 +20,7 @@ SAMPLE_RATE = 16000
 _FULL_SCALE = 32768
 
 
-def spectrograms_of(stage: Stage, latents: list[list[Tensor]], progress: Progress) -> list[list[Tensor]]:
+def spectrograms_of(stage: FoleyCrafterStage, latents: list[list[Tensor]], progress: Progress) -> list[list[Tensor]]:
     """Natural-log mel spectrograms [1, 256, 1024] of latents. Raises EngineError for latents that are not finite."""
     autoencoder = stage.autoencoder()
     scale = autoencoder.config.scaling_factor
@@ -34,7 +34,9 @@ def spectrograms_of(stage: Stage, latents: list[list[Tensor]], progress: Progres
     return made
 
 
-def sounds_of(stage: Stage, spectrograms: list[list[Tensor]], duration_s: float, progress: Progress) -> list[Audio]:
+def sounds_of(
+    stage: FoleyCrafterStage, spectrograms: list[list[Tensor]], duration_s: float, progress: Progress
+) -> list[Audio]:
     """Mono sounds of exactly `duration_s`, of whole 16-bit numbers as published."""
     vocoder, spans = stage.vocoder(), windows(duration_s)
     samples = round(duration_s * SAMPLE_RATE)

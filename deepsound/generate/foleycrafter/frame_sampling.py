@@ -13,8 +13,8 @@ from torch import Tensor
 from deepsound.generate.foleycrafter.preprocess import clip_picture, onset_picture
 from deepsound.generate.foleycrafter.request import FRAMES
 from deepsound.generate.foleycrafter.windows import windows
-from deepsound.generate.mmaudio.sight import Scene
 from deepsound.media.picture_store import PictureStore
+from deepsound.media.scene import Scene
 from deepsound.media.views import Frame, Timeline
 from deepsound.runtime.feature_cache import digest_of
 from deepsound.runtime.progress import Progress

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from deepsound.engine_protocols import GeneratorBase
 from deepsound.generate.foleycrafter import request as asked
-from deepsound.generate.mmaudio.sight import Scene
+from deepsound.media.scene import Scene
 from deepsound.runtime.execution import Execution
 from deepsound.runtime.memory import retry_on_oom
 from deepsound.runtime.progress import Progress
@@ -66,16 +66,16 @@ class FoleyCrafterGenerator(GeneratorBase):
         return located(self.execution).weight_files()
 
     def _sounds(self, scene: Scene, request: asked.Checked, execution: Execution, progress: Progress) -> list[Audio]:
-        from deepsound.generate.foleycrafter.components import Networks
+        from deepsound.generate.foleycrafter.components import FoleyCrafterComponents
         from deepsound.generate.foleycrafter.conditions import conditions_of
         from deepsound.generate.foleycrafter.decode import sounds_of, spectrograms_of
         from deepsound.generate.foleycrafter.sampling import latents_of
 
-        networks = Networks(execution, progress)
-        conditions = conditions_of(networks, scene, request, progress.part(0.0, 0.3))
-        with networks.stage(progress) as stage:
+        components = FoleyCrafterComponents(execution, progress)
+        conditions = conditions_of(components, scene, request, progress.part(0.0, 0.3))
+        with components.stage(progress) as stage:
             latents = latents_of(stage, conditions, request, progress.part(0.3, 0.9))
-        with networks.stage(progress) as stage:
+        with components.stage(progress) as stage:
             spectrograms = spectrograms_of(stage, latents, progress.part(0.9, 0.95))
-        with networks.stage(progress) as stage:
+        with components.stage(progress) as stage:
             return sounds_of(stage, spectrograms, request.duration_s, progress.part(0.95, 1.0))

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from deepsound.generate.foleycrafter.checkpoint import MEL_BINS, SHRINKING, Checkpoint
-from deepsound.generate.foleycrafter.components import Stage
+from deepsound.generate.foleycrafter.components import FoleyCrafterStage
 from deepsound.generate.foleycrafter.conditions import Conditions, WindowConditions
 from deepsound.generate.foleycrafter.request import Checked
 from deepsound.models.foleycrafter.diffusion import Denoiser
@@ -24,7 +24,9 @@ _ALONE = threading.Lock()
 _WAIT_S = 0.2
 
 
-def latents_of(stage: Stage, conditions: Conditions, asked: Checked, progress: Progress) -> list[list[Tensor]]:
+def latents_of(
+    stage: FoleyCrafterStage, conditions: Conditions, asked: Checked, progress: Progress
+) -> list[list[Tensor]]:
     """Latents [1, channels, 32, 128], as the autoencoder takes them, for each seed and each window.
 
     Noise is drawn in float32 on the device, as published, and one window after the other from one generator: the same
@@ -63,15 +65,15 @@ def pipeline(denoiser: Denoiser, checkpoint: Checkpoint) -> Any:
 
 
 def _sampled(
-    stage: Stage,
+    stage: FoleyCrafterStage,
     conditions: Conditions,
     window: WindowConditions,
     asked: Checked,
     generator: torch.Generator,
     progress: Progress,
 ) -> Tensor:
-    pipe = pipeline(stage.denoiser(), stage.checkpoint)
-    channels = stage.checkpoint.unet_settings["in_channels"]
+    pipe = pipeline(stage.denoiser(), stage.components.checkpoint)
+    channels = stage.components.checkpoint.unet_settings["in_channels"]
     shape = (1, channels, MEL_BINS // SHRINKING, COLUMNS // SHRINKING)
     noise = torch.randn(shape, generator=generator, device=stage.device)
     image = window.image

@@ -1,12 +1,12 @@
-"""When each of MMAudio's networks is in memory: a stage holds what it uses from first use to its end, no longer."""
+"""MMAudio's networks: where their files are, and loading them by role within a stage."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import cast
 
 import torch
@@ -20,10 +20,10 @@ from deepsound.models.mmaudio.lengths import LATENTS_16K, LATENTS_44K, LatentRat
 from deepsound.models.mmaudio.model import MMAudio
 from deepsound.models.synchformer.model import Synchformer
 from deepsound.models.vae.model import MelVae
-from deepsound.runtime.execution import Execution, torch_device, torch_dtype
+from deepsound.runtime.components import Components, Stage
+from deepsound.runtime.execution import Execution
 from deepsound.runtime.model_cache import NetworkKey
 from deepsound.runtime.progress import Progress
-from deepsound.runtime.running import running
 from deepsound.weights.resolve import resolve_all, resolve_or_download
 
 
@@ -58,10 +58,6 @@ def recipe_of(variant: str) -> Recipe:
     return Recipe(flow, "mmaudio/vae_44k", "bigvgan/v2_44k", LATENTS_44K)
 
 
-# Bytes beside the weights while a network works, for a host that makes room: estimates at 8 s in 16 bit, rounded up.
-_WORKING_BYTES = {"flow": 1 << 30, "autoencoder": 1 << 28, "vocoder": 1 << 30, "clip": 3 << 29, "synchformer": 3 << 29}
-
-
 def located(
     variant: str,
     execution: Execution,
@@ -81,13 +77,16 @@ def located(
     return recipe, {role: found[name] for role, name in recipe.roles().items()}
 
 
-class Networks:
+class MMAudioComponents(Components):
     """A variant's networks on one device in one precision, read from their files when they are used."""
 
+    # Estimates at 8 s in 16 bit, rounded up.
+    working_bytes = MappingProxyType(
+        {"flow": 1 << 30, "autoencoder": 1 << 28, "vocoder": 1 << 30, "clip": 3 << 29, "synchformer": 3 << 29}
+    )
+
     def __init__(self, variant: str, execution: Execution, progress: Progress = Progress()) -> None:
-        self.device = torch_device(execution)
-        self.dtype = torch_dtype(execution, self.device)
-        self.offload = execution.offload
+        super().__init__(execution)
         recipe, self._files = located(variant, execution, progress)
         self.rate = recipe.rate
         self.byte_pairs = installed_table() or resolve_or_download(recipe.byte_pairs, execution, progress)
@@ -101,48 +100,30 @@ class Networks:
         }
 
     def key(self, role: str) -> NetworkKey:
-        """What identifies a network in memory, and what it makes among the kept features."""
         return NetworkKey.of(role, self.dtype, *build.sources(role, self._files[role]))
 
-    @contextmanager
-    def stage(self, progress: Progress) -> Iterator[Stage]:
-        """A stretch of work; networks used in it are released when it is over."""
-        with torch.inference_mode(), ExitStack() as held:
-            yield Stage(self, held, progress)
+    def builder(self, role: str) -> Callable[[], nn.Module]:
+        return partial(self._builders[role], self._files[role], self.dtype)
 
-    def use(self, role: str, progress: Progress) -> AbstractContextManager[nn.Module]:
-        builder = partial(self._builders[role], self._files[role], self.dtype)
-        return running(
-            self.key(role), builder, self.device, progress, working_bytes=_WORKING_BYTES[role], offload=self.offload
-        )
+    def stage(self, progress: Progress) -> MMAudioStage:
+        """A context whose networks are released when it ends."""
+        return MMAudioStage(self, progress)
 
 
-class Stage:
-    """The networks of one stretch of work, each loaded when first asked for."""
-
-    def __init__(self, networks: Networks, held: ExitStack, progress: Progress) -> None:
-        self.networks = networks
-        self.device, self.dtype = networks.device, networks.dtype
-        self._held = held
-        self._progress = progress
-        self._loaded: dict[str, nn.Module] = {}
+class MMAudioStage(Stage[MMAudioComponents]):
+    """MMAudio's networks within one stage, by name."""
 
     def clip(self) -> Clip:
-        return cast(Clip, self._network("clip"))
+        return cast(Clip, self.network("clip"))
 
     def synchformer(self) -> Synchformer:
-        return cast(Synchformer, self._network("synchformer"))
+        return cast(Synchformer, self.network("synchformer"))
 
     def flow(self) -> MMAudio:
-        return cast(MMAudio, self._network("flow"))
+        return cast(MMAudio, self.network("flow"))
 
     def autoencoder(self) -> MelVae:
-        return cast(MelVae, self._network("autoencoder"))
+        return cast(MelVae, self.network("autoencoder"))
 
     def vocoder(self) -> BigVgan:
-        return cast(BigVgan, self._network("vocoder"))
-
-    def _network(self, role: str) -> nn.Module:
-        if role not in self._loaded:
-            self._loaded[role] = self._held.enter_context(self.networks.use(role, self._progress))
-        return self._loaded[role]
+        return cast(BigVgan, self.network("vocoder"))

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from deepsound.generate.mmaudio import encoders
-from deepsound.generate.mmaudio.components import Networks, Stage
+from deepsound.generate.mmaudio.components import MMAudioComponents, MMAudioStage
 from deepsound.generate.mmaudio.frame_sampling import TickedFrames, clip_view, sync_view, usable_duration_s
 from deepsound.generate.mmaudio.request import Checked
-from deepsound.generate.mmaudio.sight import Scene, VisualCondition
+from deepsound.generate.mmaudio.visual_conditioning import VisualCondition
+from deepsound.media.scene import Scene
 from deepsound.models.mmaudio.conditions import Conditions
 from deepsound.models.mmaudio.lengths import LatentRate, clip_frames, sequence_lengths, sync_frames
 from deepsound.models.mmaudio.model import MMAudio
@@ -21,7 +22,7 @@ from deepsound.runtime.progress import Progress
 
 @dataclass(frozen=True, eq=False)
 class Features:
-    """Encoded sight and words, [1, length, width] each, on the CPU; None where nothing is seen.
+    """Encoded pictures and words, [1, length, width] each, on the CPU; None where nothing is seen.
 
     `usable_s` is how long a sound they can lead, which decides all lengths.
     """
@@ -33,24 +34,24 @@ class Features:
     usable_s: float
 
 
-def features_of(networks: Networks, sight: VisualCondition, asked: Checked, progress: Progress) -> Features:
+def features_of(components: MMAudioComponents, visual: VisualCondition, asked: Checked, progress: Progress) -> Features:
     """Everything the flow network is led by; CLIP and Synchformer are in memory one after the other."""
     clip_ticks, sync_ticks = None, None
     usable_s = asked.duration_s
-    if sight.scene is not None:
-        clip_ticks, sync_ticks = _look(sight.scene, asked.duration_s, progress.part(0.0, 0.2))
+    if visual.scene is not None:
+        clip_ticks, sync_ticks = _look(visual.scene, asked.duration_s, progress.part(0.0, 0.2))
         usable_s = usable_duration_s(asked.duration_s, len(clip_ticks.rows), len(sync_ticks.rows))
-    with networks.stage(progress) as stage:
-        seen = _seen(stage, sight, clip_ticks, usable_s, progress.part(0.2, 0.7))
+    with components.stage(progress) as stage:
+        seen = _seen(stage, visual, clip_ticks, usable_s, progress.part(0.2, 0.7))
         texts = {text: encoders.text_features(stage, text) for text in (asked.prompt, asked.negative_prompt)}
     sync = None
     if sync_ticks is not None:
-        with networks.stage(progress) as stage:
+        with components.stage(progress) as stage:
             sync = encoders.sync_features(stage, sync_ticks.first(sync_frames(usable_s)), progress.part(0.7, 1.0))
     return Features(seen, sync, texts[asked.prompt], texts[asked.negative_prompt], usable_s)
 
 
-def conditions_of(stage: Stage, features: Features, rate: LatentRate) -> tuple[Conditions, Conditions]:
+def conditions_of(stage: MMAudioStage, features: Features, rate: LatentRate) -> tuple[Conditions, Conditions]:
     """Wanted and unwanted conditions for one sound; the unwanted are the empty ones with the negative prompt's text."""
     network: MMAudio = stage.flow()
     lengths = sequence_lengths(features.usable_s, rate)
@@ -70,16 +71,16 @@ def _look(scene: Scene, duration_s: float, progress: Progress) -> tuple[TickedFr
 
 
 def _seen(
-    stage: Stage,
-    sight: VisualCondition,
+    stage: MMAudioStage,
+    visual: VisualCondition,
     ticks: TickedFrames | None,
     usable_s: float,
     progress: Progress,
 ) -> Tensor | None:
-    if sight.masked:
+    if visual.masked:
         return None
     if ticks is not None:
         return encoders.clip_features(stage, ticks.first(clip_frames(usable_s)), progress)
-    if sight.still is not None:
-        return encoders.still_features(stage, clip_picture(sight.still)).expand(-1, clip_frames(usable_s), -1)
+    if visual.still is not None:
+        return encoders.still_features(stage, clip_picture(visual.still)).expand(-1, clip_frames(usable_s), -1)
     return None

@@ -7,7 +7,7 @@ from collections.abc import Callable, Hashable, Iterator
 import torch
 from torch import Tensor
 
-from deepsound.generate.mmaudio.components import Stage
+from deepsound.generate.mmaudio.components import MMAudioStage
 from deepsound.generate.mmaudio.frame_sampling import TickedFrames
 from deepsound.generate.mmaudio.tokenizer import tokenizer
 from deepsound.models.synchformer.preprocess import clip_values, sync_values
@@ -20,7 +20,7 @@ _SEGMENTS_AT_ONCE = {"cpu": 2}
 _PUBLISHED_AT_ONCE = 40
 
 
-def clip_features(stage: Stage, ticked: TickedFrames, progress: Progress) -> Tensor:
+def clip_features(stage: MMAudioStage, ticked: TickedFrames, progress: Progress) -> Tensor:
     """CLIP's features [1, ticks, width] of the pictures at each tick; a picture that repeats is encoded once."""
 
     def encode() -> Tensor:
@@ -34,13 +34,13 @@ def clip_features(stage: Stage, ticked: TickedFrames, progress: Progress) -> Ten
     return _kept(stage, "clip", ("pictures", ticked.digest()), encode)
 
 
-def still_features(stage: Stage, picture: Tensor) -> Tensor:
+def still_features(stage: MMAudioStage, picture: Tensor) -> Tensor:
     """CLIP's feature [1, 1, width] of one picture, uint8 [3, 384, 384]."""
     content = digest_of(picture.numpy().tobytes())
     return _kept(stage, "clip", ("picture", content), lambda: _encode_pictures(stage, picture[None]).unsqueeze(0))
 
 
-def sync_features(stage: Stage, ticked: TickedFrames, progress: Progress) -> Tensor:
+def sync_features(stage: MMAudioStage, ticked: TickedFrames, progress: Progress) -> Tensor:
     """Synchformer's features [1, 8 per segment, width] of the pictures at each tick."""
     return _kept(
         stage,
@@ -50,23 +50,23 @@ def sync_features(stage: Stage, ticked: TickedFrames, progress: Progress) -> Ten
     )
 
 
-def text_features(stage: Stage, text: str) -> Tensor:
+def text_features(stage: MMAudioStage, text: str) -> Tensor:
     """CLIP's features [1, tokens, width] of every token of a text, padding included."""
-    ids = tokenizer(stage.networks.byte_pairs)([text])
+    ids = tokenizer(stage.components.byte_pairs)([text])
     return _kept(
         stage, "clip", ("text", *ids.flatten().tolist()), lambda: stage.clip().encode_text(ids.to(stage.device))
     )
 
 
-def _kept(stage: Stage, role: str, content: tuple[Hashable, ...], encode: Callable[[], Tensor]) -> Tensor:
-    return features().get((stage.networks.key(role), stage.device.type, *content), encode)
+def _kept(stage: MMAudioStage, role: str, content: tuple[Hashable, ...], encode: Callable[[], Tensor]) -> Tensor:
+    return features().get((stage.components.key(role), stage.device.type, *content), encode)
 
 
-def _encode_pictures(stage: Stage, pictures: Tensor) -> Tensor:
+def _encode_pictures(stage: MMAudioStage, pictures: Tensor) -> Tensor:
     return stage.clip().encode_image(clip_values(pictures.to(stage.device)).to(stage.dtype))
 
 
-def _encode_segments(stage: Stage, ticked: TickedFrames, progress: Progress) -> Iterator[Tensor]:
+def _encode_segments(stage: MMAudioStage, ticked: TickedFrames, progress: Progress) -> Iterator[Tensor]:
     network = stage.synchformer()
     config = network.config
     hop = config.hop_steps * config.frames_per_step

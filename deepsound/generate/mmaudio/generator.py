@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from deepsound.engine_protocols import GeneratorBase
 from deepsound.generate.mmaudio import request as asked
-from deepsound.generate.mmaudio.sight import Scene, VisualCondition
+from deepsound.generate.mmaudio.visual_conditioning import VisualCondition
+from deepsound.media.scene import Scene
 from deepsound.runtime.execution import Execution
 from deepsound.runtime.memory import retry_on_oom
 from deepsound.runtime.progress import Progress
@@ -46,14 +47,17 @@ class MMAudioGenerator(GeneratorBase):
         """
         return self.takes(VisualCondition(clip), request, 1, progress)[0]
 
-    def takes(self, sight: VisualCondition, request: GenerationRequest, count: int, progress: Progress) -> list[Audio]:
+    def takes(self, visual: VisualCondition, request: GenerationRequest, count: int, progress: Progress) -> list[Audio]:
         """`count` sounds of one request, from the seeds `request.seed`, `request.seed` + 1, ...; all are equally long.
 
         What the conditions cost is paid once. Raises as `generate` does.
         """
-        checked = asked.checked(request, sight.scene_s, count)
+        checked = asked.checked(request, visual.scene_s, count)
         return retry_on_oom(
-            lambda execution: self._sounds(sight, checked, execution, progress), self.execution, self.name, progress.say
+            lambda execution: self._sounds(visual, checked, execution, progress),
+            self.execution,
+            self.name,
+            progress.say,
         )
 
     def files(self) -> dict[str, Path]:
@@ -64,20 +68,20 @@ class MMAudioGenerator(GeneratorBase):
 
     def _sounds(
         self,
-        sight: VisualCondition,
+        visual: VisualCondition,
         request: asked.Checked,
         execution: Execution,
         progress: Progress,
     ) -> list[Audio]:
-        from deepsound.generate.mmaudio.components import Networks
+        from deepsound.generate.mmaudio.components import MMAudioComponents
         from deepsound.generate.mmaudio.conditions import features_of
         from deepsound.generate.mmaudio.sampling import latents_of, sounds_of, spectrograms_of
 
-        networks = Networks(self.variant, execution, progress)
-        features = features_of(networks, sight, request, progress.part(0.0, 0.5))
-        with networks.stage(progress) as stage:
-            latents = latents_of(stage, features, networks.rate, request, progress.part(0.5, 0.8))
-        with networks.stage(progress) as stage:
+        components = MMAudioComponents(self.variant, execution, progress)
+        features = features_of(components, visual, request, progress.part(0.0, 0.5))
+        with components.stage(progress) as stage:
+            latents = latents_of(stage, features, components.rate, request, progress.part(0.5, 0.8))
+        with components.stage(progress) as stage:
             spectrograms = spectrograms_of(stage, latents, progress.part(0.8, 0.82))
-        with networks.stage(progress) as stage:
-            return sounds_of(stage, spectrograms, request.duration_s, networks.rate, progress.part(0.82, 1.0))
+        with components.stage(progress) as stage:
+            return sounds_of(stage, spectrograms, request.duration_s, components.rate, progress.part(0.82, 1.0))

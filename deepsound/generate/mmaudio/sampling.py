@@ -7,7 +7,7 @@ from functools import partial
 import torch.nn.functional as F
 from torch import Tensor
 
-from deepsound.generate.mmaudio.components import Stage
+from deepsound.generate.mmaudio.components import MMAudioStage
 from deepsound.generate.mmaudio.conditions import Features, conditions_of
 from deepsound.generate.mmaudio.cuda_graph import stepped
 from deepsound.generate.mmaudio.request import Checked
@@ -23,7 +23,7 @@ _FRAMES_ON_A_DEVICE = 2048
 
 
 def latents_of(
-    stage: Stage,
+    stage: MMAudioStage,
     features: Features,
     rate: LatentRate,
     asked: Checked,
@@ -48,14 +48,14 @@ def _report_sampled(progress: Progress, steps: int, step: int, state: Tensor) ->
     progress.update(step / steps)
 
 
-def spectrograms_of(stage: Stage, latents: list[Tensor], progress: Progress) -> list[Tensor]:
+def spectrograms_of(stage: MMAudioStage, latents: list[Tensor], progress: Progress) -> list[Tensor]:
     """Log-mel spectrograms [1, mel bins, frames] of latents."""
     autoencoder = stage.autoencoder()
     return [autoencoder.decode(item) for item in progress.track(latents, len(latents))]
 
 
 def sounds_of(
-    stage: Stage,
+    stage: MMAudioStage,
     spectrograms: list[Tensor],
     duration_s: float,
     rate: LatentRate,

@@ -158,19 +158,19 @@ class VideoLlama2Reasoner:
     ) -> Answer:
         from dataclasses import replace
 
-        from deepsound.reason.videollama2.components import Networks
+        from deepsound.reason.videollama2.components import VideoLLaMA2Components
         from deepsound.reason.videollama2.frames import EvenFrames, even_frames
         from deepsound.reason.videollama2.inference import ask
         from deepsound.reason.videollama2.sound import filterbank_of
 
         found = checkpoint(model, execution, progress)
-        networks = Networks(found, execution)
+        components = VideoLLaMA2Components(found, execution)
         view = EvenFrames(found.frames, found.config.vision.image_size)
         frames = even_frames(clip, view, progress.part(0.0, 0.1))
         if audio is not None:
             question = replace(question, filterbank=filterbank_of(audio))
         lines = Lines(progress)
-        answer = ask(networks, frames, question, progress.part(0.1, 1.0), self._shortcuts(), lines.add)
+        answer = ask(components, frames, question, progress.part(0.1, 1.0), self._shortcuts(), lines.add)
         lines.end()
         return answer
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from deepsound.models.videollama2.cache import KeyValueCache
 from deepsound.models.videollama2.language import LanguageModel
-from deepsound.reason.videollama2.components import Networks
+from deepsound.reason.videollama2.components import VideoLLaMA2Components
 from deepsound.reason.videollama2.decoding import Decoder
 from deepsound.reason.videollama2.frames import Frames, pixel_values
 from deepsound.reason.videollama2.prefix_cache import Recollection, recollection
@@ -76,7 +76,7 @@ class Answer:
 
 
 def ask(
-    networks: Networks,
+    components: VideoLLaMA2Components,
     frames: Frames,
     question: Question,
     progress: Progress,
@@ -84,10 +84,10 @@ def ask(
     on_text: Callable[[str], None] = lambda text: None,
 ) -> Answer:
     """The model's answer; `on_text` is given the text as it is written, and cancellation is checked at every token."""
-    video = _video_tokens(networks, frames, progress.part(0.0, 0.4), shortcuts)
-    audio = _audio_tokens(networks, question.filterbank, progress.part(0.4, 0.45))
-    with networks.use("language", progress) as model:
-        asking = _Asking(networks, model, question, shortcuts, progress.part(0.45, 1.0), on_text)
+    video = _video_tokens(components, frames, progress.part(0.0, 0.4), shortcuts)
+    audio = _audio_tokens(components, question.filterbank, progress.part(0.4, 0.45))
+    with components.use("language", progress) as model:
+        asking = _Asking(components, model, question, shortcuts, progress.part(0.45, 1.0), on_text)
         return asking.answer(frames.digest(), video, audio)
 
 
@@ -95,7 +95,7 @@ def ask(
 class _Asking:
     """One question to a loaded language model."""
 
-    networks: Networks
+    components: VideoLLaMA2Components
     model: LanguageModel
     question: Question
     shortcuts: InferenceOptimizations
@@ -104,12 +104,12 @@ class _Asking:
 
     def answer(self, seen: str, video: Tensor, audio: Tensor | None) -> Answer:
         """Answer about the clip whose frames have the digest `seen`."""
-        tokenizer, recalled = self.networks.checkpoint.tokenizer, recollection(self.model)
+        tokenizer, recalled = self.components.checkpoint.tokenizer, recollection(self.model)
         before, after = tokenizer.question(self.question.text)
         beginning = torch.cat((self._embed(before), self._here(video)), dim=1)
         rest = self._embed(after) if audio is None else torch.cat((self._here(audio), self._embed(after)), dim=1)
         drafts = recalled.drafts(self.question.text, lambda: map(tokenizer.encode, self.question.expected))
-        settings = replace(self.networks.checkpoint.generation, max_new_tokens=self.question.most_tokens)
+        settings = replace(self.components.checkpoint.generation, max_new_tokens=self.question.most_tokens)
         with self._begun(recalled, (seen, *before), beginning) as (kept, reused):
             self.progress.update(0.1)
             decoder = Decoder(self.model, kept, settings, drafts if self.shortcuts.drafts else None)
@@ -123,7 +123,9 @@ class _Asking:
     @contextmanager
     def _begun(self, recalled: Recollection, key: Hashable, beginning: Tensor) -> Iterator[tuple[KeyValueCache, int]]:
         """A cache that holds the prompt's beginning, and how many of its tokens had been read before."""
-        capacity = beginning.shape[1] + _most_sound_tokens(self.networks) + _QUESTION_TOKENS + self.question.most_tokens
+        capacity = (
+            beginning.shape[1] + _most_sound_tokens(self.components) + _QUESTION_TOKENS + self.question.most_tokens
+        )
         kept = recalled.take(key, capacity) if self.shortcuts.reuse else None
         reused = kept.length if kept is not None else 0
         if kept is None:
@@ -133,7 +135,7 @@ class _Asking:
             self.model(beginning, kept, rows=0)
         yield kept, reused
         # What is taken off the device leaves nothing of its own behind.
-        if self.shortcuts.reuse and not self.networks.offload:
+        if self.shortcuts.reuse and not self.components.offload:
             recalled.keep(key, beginning.shape[1], kept)
 
     def _written(self, tokens: Iterator[int], streamed: Streamed, expected: int) -> str:
@@ -156,34 +158,37 @@ class _Asking:
         return tokens.to(self.model.device, self.model.dtype)
 
 
-def _video_tokens(networks: Networks, frames: Frames, progress: Progress, shortcuts: InferenceOptimizations) -> Tensor:
+def _video_tokens(
+    components: VideoLLaMA2Components, frames: Frames, progress: Progress, shortcuts: InferenceOptimizations
+) -> Tensor:
     def encode() -> Tensor:
-        with networks.use("vision", progress) as network:
+        with components.use("vision", progress) as network:
             starts = range(0, len(frames.pictures), _PICTURES_AT_ONCE)
             parts = [
-                network.vision_tower(_pixels(networks, frames, start)) for start in progress.track(starts, len(starts))
+                network.vision_tower(_pixels(components, frames, start))
+                for start in progress.track(starts, len(starts))
             ]
             tokens: Tensor = network.mm_projector(torch.cat(parts)[None])
             return tokens
 
     if not shortcuts.reuse:
         return encode()
-    return features().get((networks.key("vision"), networks.device.type, frames.digest()), encode)
+    return features().get((components.key("vision"), components.device.type, frames.digest()), encode)
 
 
-def _pixels(networks: Networks, frames: Frames, start: int) -> Tensor:
-    return pixel_values(frames.pictures[start : start + _PICTURES_AT_ONCE]).to(networks.device, networks.dtype)
+def _pixels(components: VideoLLaMA2Components, frames: Frames, start: int) -> Tensor:
+    return pixel_values(frames.pictures[start : start + _PICTURES_AT_ONCE]).to(components.device, components.dtype)
 
 
-def _audio_tokens(networks: Networks, filterbank: Tensor | None, progress: Progress) -> Tensor | None:
+def _audio_tokens(components: VideoLLaMA2Components, filterbank: Tensor | None, progress: Progress) -> Tensor | None:
     if filterbank is None:
         return None
-    with networks.use("audio", progress) as network:
-        tokens: Tensor = network(filterbank.to(networks.device, networks.dtype_of("audio")))
+    with components.use("audio", progress) as network:
+        tokens: Tensor = network(filterbank.to(components.device, components.dtype_of("audio")))
         return tokens
 
 
-def _most_sound_tokens(networks: Networks) -> int:
+def _most_sound_tokens(components: VideoLLaMA2Components) -> int:
     """How many tokens any sound becomes: each is padded to the same length."""
-    size = networks.checkpoint.config.audio.patch_size
+    size = components.checkpoint.config.audio.patch_size
     return (FILTERBANK_FRAMES // size) * (MEL_BINS // size)

@@ -107,7 +107,7 @@ def test_latents_are_those_of_diffusers_own_pipeline_fed_as_the_original_does(cl
     from diffusers import StableDiffusionControlNetPipeline
 
     asked = checked(GenerationRequest("rain", "voice", seed=11, steps=3), Settings(0.7, 1.3), clip.duration_s, 1)
-    own = networks.Networks(Execution(device="cpu"))
+    own = networks.FoleyCrafterComponents(Execution(device="cpu"))
     led_by = conditions.conditions_of(own, clip, asked, QUIET)
     with own.stage(QUIET) as stage:
         ((mine,),) = sampling.latents_of(stage, led_by, asked, QUIET)
@@ -183,9 +183,11 @@ def test_a_second_seed_encodes_nothing_again(
 ) -> None:
     foley.generate(clip, FEW, QUIET)
     loaded: list[str] = []
-    use = networks.Networks.use
+    use = networks.FoleyCrafterComponents.use
     monkeypatch.setattr(
-        networks.Networks, "use", lambda self, role, progress: loaded.append(role) or use(self, role, progress)
+        networks.FoleyCrafterComponents,
+        "use",
+        lambda self, role, progress: loaded.append(role) or use(self, role, progress),
     )
     foley.generate(clip, GenerationRequest("rain", steps=1, seed=99), QUIET)
     assert loaded == ["denoiser", "autoencoder", "vocoder"]

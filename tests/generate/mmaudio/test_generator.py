@@ -17,7 +17,7 @@ from deepsound.generate.mmaudio import encoders
 from deepsound.generate.mmaudio import sampling as sound
 from deepsound.generate.mmaudio.frame_sampling import sync_view
 from deepsound.generate.mmaudio.generator import MMAudioGenerator
-from deepsound.generate.mmaudio.sight import VisualCondition
+from deepsound.generate.mmaudio.visual_conditioning import VisualCondition
 from deepsound.media.clip import Clip
 from deepsound.media.sequence import ImageSequence
 from deepsound.runtime.execution import Execution
@@ -319,8 +319,8 @@ def test_out_of_memory_is_tried_once_more_with_offload(
     expected, tried, said = small.generate(clip, FEW, QUIET), [], []
     plain = sound.spectrograms_of
 
-    def fail_once(stage: networks.Stage, *rest: object) -> object:
-        tried.append(stage.networks.offload)
+    def fail_once(stage: networks.MMAudioStage, *rest: object) -> object:
+        tried.append(stage.components.offload)
         if len(tried) == 1:
             raise torch.OutOfMemoryError("CUDA out of memory.")
         return plain(stage, *rest)  # type: ignore[arg-type]

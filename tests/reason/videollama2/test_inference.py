@@ -16,7 +16,7 @@ from torch import Tensor
 from deepsound.reason import prompts
 from deepsound.reason.videollama2 import inference as asking
 from deepsound.reason.videollama2.checkpoint import Checkpoint
-from deepsound.reason.videollama2.components import Networks
+from deepsound.reason.videollama2.components import VideoLLaMA2Components
 from deepsound.reason.videollama2.frames import Frames
 from deepsound.reason.videollama2.inference import NO_SHORTCUTS, Answer, InferenceOptimizations, Question, ask
 from deepsound.reason.videollama2.prefix_cache import recollection
@@ -40,10 +40,10 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
 
 
 @pytest.fixture
-def networks(checkpoint: Checkpoint) -> Networks:
+def networks(checkpoint: Checkpoint) -> VideoLLaMA2Components:
     model_cache().unload()
     features().clear()
-    return Networks(checkpoint, Execution(device="cpu"))
+    return VideoLLaMA2Components(checkpoint, Execution(device="cpu"))
 
 
 def frames(seed: int = 0) -> Frames:
@@ -63,7 +63,7 @@ def about(seed: int) -> Question:
 def plain(checkpoint: Checkpoint) -> Callable[[Question, Frames], Answer]:
     """Answers without any shortcut, each worked out once."""
     known: dict[tuple[str, bytes, str], Answer] = {}
-    bare = Networks(checkpoint, Execution(device="cpu"))
+    bare = VideoLLaMA2Components(checkpoint, Execution(device="cpu"))
 
     def answered(question: Question, shown: Frames) -> Answer:
         heard = b"" if question.filterbank is None else question.filterbank.numpy().tobytes()
@@ -95,7 +95,7 @@ def test_picture_sound_and_question_all_matter(plain) -> None:
     ],
     ids=str,
 )
-def test_the_ids_are_the_same(networks: Networks, plain, shortcuts: InferenceOptimizations) -> None:
+def test_the_ids_are_the_same(networks: VideoLLaMA2Components, plain, shortcuts: InferenceOptimizations) -> None:
     for question, shown in (
         (PLAN, frames(0)),
         (about(0), frames(0)),
@@ -106,7 +106,7 @@ def test_the_ids_are_the_same(networks: Networks, plain, shortcuts: InferenceOpt
         assert ask(networks, shown, question, QUIET, shortcuts).ids == plain(question, shown).ids
 
 
-def test_the_second_question_about_a_clip_reads_its_beginning_no_more(networks: Networks) -> None:
+def test_the_second_question_about_a_clip_reads_its_beginning_no_more(networks: VideoLLaMA2Components) -> None:
     first, second, other = (
         ask(networks, shown, question, QUIET)
         for question, shown in ((PLAN, frames(0)), (about(0), frames(0)), (about(0), frames(1)))
@@ -116,24 +116,26 @@ def test_the_second_question_about_a_clip_reads_its_beginning_no_more(networks: 
     assert beginning > VIDEO_TOKENS and second.prompt_tokens - second.reused_tokens > 1496
 
 
-def test_a_second_judgement_does_not_look_again(networks: Networks, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_second_judgement_does_not_look_again(
+    networks: VideoLLaMA2Components, monkeypatch: pytest.MonkeyPatch
+) -> None:
     ask(networks, frames(0), about(0), QUIET)
     monkeypatch.setattr(asking, "_pixels", lambda *arguments: pytest.fail("the frames were encoded again"))
     ask(networks, frames(0), about(1), QUIET)
 
 
-def test_an_answer_given_before_is_written_in_one_pass(networks: Networks, plain) -> None:
+def test_an_answer_given_before_is_written_in_one_pass(networks: VideoLLaMA2Components, plain) -> None:
     first, again = (ask(networks, frames(0), about(0), QUIET) for _ in range(2))
     assert again.passes == 1 < first.passes and again.ids == first.ids == plain(about(0), frames(0)).ids
 
 
-def test_what_is_recalled_ends_with_the_loaded_model(networks: Networks) -> None:
+def test_what_is_recalled_ends_with_the_loaded_model(networks: VideoLLaMA2Components) -> None:
     ask(networks, frames(0), PLAN, QUIET)
     model_cache().unload()
     assert ask(networks, frames(0), PLAN, QUIET).reused_tokens == 0
 
 
-def test_unloading_frees_the_networks_at_once(networks: Networks) -> None:
+def test_unloading_frees_the_networks_at_once(networks: VideoLLaMA2Components) -> None:
     gone = []
     ask(networks, frames(0), about(0), QUIET)
     for role in ("language", "vision", "audio"):
@@ -148,7 +150,7 @@ def test_unloading_frees_the_networks_at_once(networks: Networks) -> None:
         gc.enable()
 
 
-def test_two_who_ask_at_once_do_not_share_a_cache(networks: Networks) -> None:
+def test_two_who_ask_at_once_do_not_share_a_cache(networks: VideoLLaMA2Components) -> None:
     ask(networks, frames(0), PLAN, QUIET)
     with networks.use("language", QUIET) as model:
         recalled = recollection(model)
@@ -159,7 +161,7 @@ def test_two_who_ask_at_once_do_not_share_a_cache(networks: Networks) -> None:
         assert recalled.take(kept[0], kept[2].capacity + 1) is None
 
 
-def test_text_arrives_as_it_is_written_and_is_the_answer(networks: Networks) -> None:
+def test_text_arrives_as_it_is_written_and_is_the_answer(networks: VideoLLaMA2Components) -> None:
     pieces: list[str] = []
     answer = ask(networks, frames(0), PLAN, QUIET, on_text=pieces.append)
     assert "".join(pieces).strip() == answer.text and len(pieces) > 3
@@ -168,13 +170,13 @@ def test_text_arrives_as_it_is_written_and_is_the_answer(networks: Networks) -> 
     assert whole.strip().startswith(answer.text)
 
 
-def test_it_ends_where_enough_is_written(networks: Networks, plain) -> None:
+def test_it_ends_where_enough_is_written(networks: VideoLLaMA2Components, plain) -> None:
     whole = plain(PLAN, frames(0))
     short = ask(networks, frames(0), replace(PLAN, is_enough=lambda text: len(text) >= 5), QUIET)
     assert whole.ids[: len(short.ids)] == short.ids and len(short.ids) < TOKENS
 
 
-def test_progress_goes_by_tokens_and_only_forward(networks: Networks) -> None:
+def test_progress_goes_by_tokens_and_only_forward(networks: VideoLLaMA2Components) -> None:
     shares: list[float] = []
     ask(
         networks,
