@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 
-# What each part may import of the project; parts not named here are free within deepsound.
+# What each part may import of the project, inside functions too. docs/architecture.md tells the same as a diagram.
 EVERYONE = {"deepsound.types", "deepsound.errors", "deepsound.runtime", "deepsound"}
 ALLOWED = {
     "deepsound/types.py": {"deepsound.errors"},
@@ -42,20 +42,60 @@ ALLOWED = {
     "deepsound/pipeline.py": EVERYONE
     | {"deepsound.media", "deepsound.engines", "deepsound.silence", "deepsound.outcome", "deepsound.outputs"}
     | {"deepsound.choices", "deepsound.fallback"},
+    "deepsound/segments.py": EVERYONE,
+    "deepsound/pictures.py": EVERYONE | {"deepsound.media", "deepsound.outputs"},
+    "deepsound/compare": EVERYONE | {"deepsound.media", "deepsound.compare"},
+    "deepsound/evaluate": EVERYONE
+    | {"deepsound.media", "deepsound.models", "deepsound.weights", "deepsound.engines", "deepsound.silence"}
+    | {"deepsound.evaluate"},
+    "deepsound/batch": EVERYONE
+    | {"deepsound.media", "deepsound.weights", "deepsound.outputs", "deepsound.pipeline", "deepsound.batch"},
+    "deepsound/comfy": EVERYONE | {"deepsound.media", "deepsound.batch", "deepsound.comfy"},
+    "deepsound/train": EVERYONE
+    | {"deepsound.media", "deepsound.models", "deepsound.weights", "deepsound.generate", "deepsound.reason"}
+    | {"deepsound.separate", "deepsound.train"},
+    "deepsound/app": EVERYONE
+    | {"deepsound.media", "deepsound.engines", "deepsound.pipeline", "deepsound.outcome", "deepsound.outputs"}
+    | {"deepsound.choices", "deepsound.fallback", "deepsound.reason", "deepsound.app"},
 }
 
 
-def imported_by(path: Path) -> set[str]:
+# Every folder and module of the library stands here or in ALLOWED; `deepsound.app` and the like are its entrances.
+FREE = {"deepsound/__init__.py", "deepsound/__main__.py", "deepsound/cli"}
+# A package of networks that is a part of another published model.
+PARTS_OF_OTHERS = {("videollama2", "beats")}
+
+
+def imported_by(path: Path, with_types: bool = True) -> set[str]:
+    """The modules that a file imports anywhere, also inside functions; `with_types` counts those for checkers alone."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for_checkers = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)
+        for inner in ast.walk(node)
+    }
     found = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(tree):
+        if not with_types and id(node) in for_checkers:
+            continue
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.level == 0:
-            if node.module == "deepsound":
-                found |= {f"deepsound.{alias.name}" for alias in node.names if not alias.name.startswith("__")}
-            else:
-                found.add(node.module)
+            for alias in node.names:
+                inner = f"{node.module}.{alias.name}"
+                if inner in MODULES:
+                    found.add(inner)
+                elif node.module != "deepsound" or not alias.name.startswith("__"):
+                    found.add(inner if node.module == "deepsound" else node.module)
     return found
+
+
+def module_of(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+MODULES = {module_of(path): path for path in (ROOT / "deepsound").rglob("*.py")}
 
 
 def files_of(part: str) -> list[Path]:
@@ -65,6 +105,63 @@ def files_of(part: str) -> list[Path]:
 
 def is_within(module: str, allowed: set[str]) -> bool:
     return any(module == name or (name != "deepsound" and module.startswith(name + ".")) for name in allowed)
+
+
+def families(base: str) -> set[str]:
+    return {path.parent.name for path in (ROOT / base).glob("*/__init__.py")}
+
+
+def circles(imports: dict[str, set[str]]) -> list[list[str]]:
+    """Paths of modules that import each other in a ring, each found once."""
+    found: list[list[str]] = []
+    done: set[str] = set()
+
+    def walk(module: str, path: list[str]) -> None:
+        if module in path:
+            found.append([*path[path.index(module) :], module])
+        elif module not in done:
+            for other in sorted(imports.get(module, ())):
+                walk(other, [*path, module])
+            done.add(module)
+
+    for module in sorted(imports):
+        walk(module, [])
+    return found
+
+
+def test_a_circle_is_found():
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"b"}}) == [["b", "c", "b"]]
+    assert circles({"a": {"b", "c"}, "b": {"c"}, "c": set()}) == []
+
+
+def test_no_module_imports_in_a_circle_also_not_inside_functions():
+    imports = {
+        module: {other for other in imported_by(path, with_types=False) if other in MODULES and other != module}
+        for module, path in MODULES.items()
+    }
+    assert sum(map(len, imports.values())) > 500
+    assert circles(imports) == []
+
+
+@pytest.mark.parametrize("base", ["deepsound/models", "deepsound/generate", "deepsound/reason"])
+def test_no_family_imports_another_family_s_package(base):
+    names, prefix = families(base), base.replace("/", ".")
+    assert names
+    for family in names:
+        for path in files_of(f"{base}/{family}"):
+            others = {
+                other
+                for module in imported_by(path)
+                for other in names - {family}
+                if is_within(module, {f"{prefix}.{other}"}) and (family, other) not in PARTS_OF_OTHERS
+            }
+            assert not others, f"{path.relative_to(ROOT)} imports from the family {sorted(others)}"
+
+
+def test_every_part_of_the_library_has_its_rule():
+    tops = {path for path in (ROOT / "deepsound").iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()}
+    names = {path.relative_to(ROOT).as_posix() for path in tops}
+    assert names == set(ALLOWED) | FREE
 
 
 @pytest.mark.parametrize("part", [part for part in ALLOWED if files_of(part)])
