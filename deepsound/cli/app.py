@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from deepsound.cli.exit_codes import EXIT_CODES
 from deepsound.errors import InputError
 
 DESCRIPTION = """\
@@ -21,6 +22,7 @@ def add_app(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> ar
         help="serve a page to do it all in a browser",
         description=DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=EXIT_CODES,
     )
     app.add_argument(
         "--host",
@@ -48,7 +50,8 @@ def add_app(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> ar
 def serve_app(options: argparse.Namespace) -> int:
     """Serve the page until Ctrl-C. Raises EngineError without gradio, InputError for an unusable address or limit."""
     from deepsound.app.server import Settings, require_gradio, serve
-    from deepsound.cli.run import cancel_on_signal, execution_of
+    from deepsound.cli.run import execution_of
+    from deepsound.cli.signals import cancel_on_signal
 
     if not 0 < options.max_upload < 1 << 20:
         raise InputError(f"--max-upload is {options.max_upload:g} MB; give a number above 0.")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from deepsound.cli.exit_codes import EXIT_CODES, SOME_FAILED
 from deepsound.runtime.paths import expand
 
 if TYPE_CHECKING:
@@ -23,11 +23,6 @@ mode, fallback; all but video may be absent or empty. Each clip leaves what `run
 is done; clips that share a stem have folders of their own. Started again, what is done with these settings is passed
 over; what failed is tried once more at the end. summary.csv and summary.json tell what came of it.
 """
-EPILOG = """\
-exit codes: 0 all clips are done, 6 some are not, 2 to 5 as for `run` when nothing could begin, 130 stopped (Ctrl-C);
-the same command goes on from there.
-"""
-SOME_FAILED = 6
 
 AddOptions = Callable[[argparse.ArgumentParser], None]
 
@@ -39,7 +34,7 @@ def add_batch(commands: argparse._SubParsersAction[argparse.ArgumentParser], *op
         help="give many videos their finished sound",
         description=DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog=EPILOG,
+        epilog=EXIT_CODES,
     )
     batch.set_defaults(command=run)
     batch.add_argument("source", metavar="FOLDER|CSV", help="a folder of videos, or a table of them")
@@ -70,7 +65,9 @@ def run(options: argparse.Namespace) -> int:
     from deepsound.batch.sources import open_source
     from deepsound.batch.summary import summarise
     from deepsound.cli.batch_display import open_batch_display
-    from deepsound.cli.run import cancel_on_signal, pipeline_arguments, run_arguments
+    from deepsound.cli.formatting import print_json
+    from deepsound.cli.run import pipeline_arguments, run_arguments
+    from deepsound.cli.signals import cancel_on_signal
     from deepsound.errors import Cancelled
     from deepsound.runtime.progress import Progress
 
@@ -99,7 +96,7 @@ def run(options: argparse.Namespace) -> int:
             ) from None
         display.summarise(summary)
     if options.json:
-        print(json.dumps(asdict(summary), indent=2, ensure_ascii=False))
+        print_json(asdict(summary))
     return 0 if summary.complete else SOME_FAILED
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from deepsound.cli.batch import SOME_FAILED
+from deepsound.cli.exit_codes import EXIT_CODES, SOME_FAILED
+from deepsound.cli.formatting import print_json
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -24,9 +24,6 @@ Uploads a video to a running ComfyUI, runs a workflow (API format) on it, and fe
 the video, with <stem>.submit.json as the record. VIDEO may be a folder or a table, as for `deepsound batch`; several
 servers work side by side, and a clip that one refuses or loses goes to another. What is done is passed over.
 """
-EPILOG = """\
-exit codes: 0 every clip is done, 6 some are not, 2 a bad argument, 130 stopped (Ctrl-C)
-"""
 
 
 def add_comfy(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -38,7 +35,7 @@ def add_comfy(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
         help="run a workflow on a clip, or on many",
         description=DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog=EPILOG,
+        epilog=EXIT_CODES,
     )
     submit.set_defaults(command=run)
     submit.add_argument("workflow", help="a workflow in API format, such as workflows/api/offline_draft.json")
@@ -81,13 +78,13 @@ def add_comfy(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
 
 def run(options: argparse.Namespace) -> int:
     """Submit as `options` say. Raises a DeepSoundError; stopped within a second of Ctrl-C, on the servers too."""
-    from deepsound.cli.run import cancel_on_signal
+    from deepsound.cli.signals import cancel_on_signal
     from deepsound.comfy import submit
     from deepsound.comfy.server import DEFAULT_SERVER
     from deepsound.comfy.workflow import parse_assignments
     from deepsound.runtime.progress import Progress
 
-    with cancel_on_signal() as token, _open_display(options.quiet) as callbacks:
+    with cancel_on_signal(imports=("aiohttp",)) as token, _open_display(options.quiet) as callbacks:
         results = submit(
             options.workflow,
             options.video,
@@ -99,7 +96,7 @@ def run(options: argparse.Namespace) -> int:
             callbacks,
         )
     if options.json:
-        print(json.dumps([asdict(result) for result in results], indent=2, ensure_ascii=False, default=str))
+        print_json([asdict(result) for result in results])
     return 0 if all(result.status != "failed" for result in results) else SOME_FAILED
 
 

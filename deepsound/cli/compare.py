@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deepsound.runtime.paths import expand
+from deepsound.cli.exit_codes import EXIT_CODES
+from deepsound.errors import Cancelled, DeepSoundError, MissingPackage
+from deepsound.runtime.paths import expand, shown
 
 if TYPE_CHECKING:
     from deepsound.compare.record import Recorded
@@ -31,6 +34,7 @@ def add_compare(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         help="show what was generated, kept and removed, to look at and share",
         description=DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=EXIT_CODES,
     )
     command.set_defaults(command=_compare)
     command.add_argument("result", nargs="?", metavar="RESULT_DIR", help="what `deepsound run` left")
@@ -59,19 +63,70 @@ def add_compare(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 def _compare(options: argparse.Namespace) -> int:
     from deepsound.cli.display import open_display
-    from deepsound.cli.run import cancel_on_signal
+    from deepsound.cli.signals import cancel_on_signal
     from deepsound.runtime.progress import Progress
 
     with cancel_on_signal() as token, open_display(quiet=options.quiet) as display:
         progress = Progress(on_event=display.show, check=token.check)
-        for run, folder in _runs(options, progress):
-            _write(run, folder, options, progress)
-    return 0
+        return _Comparisons(options, progress).write(_runs(options, progress))
 
 
-def _runs(options: argparse.Namespace, progress: Progress) -> Iterator[tuple[Recorded, Path]]:
-    """What is to be compared, and the folder each comparison goes to."""
-    from deepsound.compare.record import read_record, records_in
+class _Comparisons:
+    """Writes one comparison after the other; what had to be left out is collected and named at the end."""
+
+    def __init__(self, options: argparse.Namespace, progress: Progress) -> None:
+        self._options, self._progress = options, progress
+        self._without_video: list[Path] = []
+        self._missing: DeepSoundError | None = None
+        self._failed: list[DeepSoundError] = []
+
+    def write(self, runs: Iterator[Callable[[], tuple[Recorded, Path]]]) -> int:
+        """All of them; then raises one error that names everything that was left out, and why."""
+        for read in runs:
+            try:
+                self._write(*read())
+            except Cancelled:
+                raise
+            except DeepSoundError as error:
+                self._failed.append(error)
+        if self._missing is not None:
+            names = ", ".join(map(shown, self._without_video))
+            self._failed.append(MissingPackage(f"Left out: {names}. {self._missing}"))
+        if not self._failed:
+            return 0
+        if len(self._failed) == 1:
+            raise self._failed[0]
+        raise type(self._failed[0])(" ".join(map(str, self._failed)))
+
+    def _write(self, run: Recorded, folder: Path) -> None:
+        from deepsound.compare.comparison import compare
+        from deepsound.compare.side_by_side import render_side_by_side
+        from deepsound.compare.still import still
+        from deepsound.media.files import output_error
+        from deepsound.media.png import write_png
+
+        options, progress = self._options, self._progress
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise output_error(folder, error) from error
+        picture, video = (folder / f"{run.stem}.compare{suffix}" for suffix in (".png", ".mp4"))
+        with _timed(progress.at("still"), picture) as stage:
+            comparison = compare(run.sounds, run.clip, run.spans, stage)
+            write_png(still(comparison, options.width, options.title, stage), picture)
+        if options.still_only:
+            return
+        try:
+            with _timed(progress.at("video"), video) as stage:
+                render_side_by_side(comparison, video, options.seconds, stage)
+        except MissingPackage as error:
+            self._missing = error
+            self._without_video.append(video)
+
+
+def _runs(options: argparse.Namespace, progress: Progress) -> Iterator[Callable[[], tuple[Recorded, Path]]]:
+    """Reads what is to be compared, one result at a call, with the folder its comparison goes to."""
+    from deepsound.compare.record import records_in
     from deepsound.errors import InputError
 
     named = [name for name in (*SOUNDS, "video") if getattr(options, name) is not None]
@@ -82,10 +137,18 @@ def _runs(options: argparse.Namespace, progress: Progress) -> Iterator[tuple[Rec
             "deepsound compare outputs, or: deepsound compare --coarse a.wav --final b.wav"
         )
     if options.result is None:
-        yield _named_files(options, progress), expand(options.out or ".")
+        folder = expand(options.out or ".")
+        yield lambda: (_named_files(options, progress), folder)
         return
     for path in records_in(options.result):
-        yield read_record(path, progress), expand(options.out) if options.out else path.parent
+        folder = expand(options.out) if options.out else path.parent
+        yield partial(_recorded, path, folder, progress)
+
+
+def _recorded(path: Path, folder: Path, progress: Progress) -> tuple[Recorded, Path]:
+    from deepsound.compare.record import read_record
+
+    return read_record(path, progress), folder
 
 
 def _named_files(options: argparse.Namespace, progress: Progress) -> Recorded:
@@ -99,26 +162,6 @@ def _named_files(options: argparse.Namespace, progress: Progress) -> Recorded:
     clip = None if options.video is None else Clip.open(options.video)
     stem = Path(options.video or files.get("final") or next(iter(files.values()))).stem
     return Recorded(stem, sounds, clip, parse_spans(options.spans))
-
-
-def _write(run: Recorded, folder: Path, options: argparse.Namespace, progress: Progress) -> None:
-    from deepsound.compare.comparison import compare
-    from deepsound.compare.side_by_side import render_side_by_side
-    from deepsound.compare.still import still
-    from deepsound.media.files import output_error
-    from deepsound.media.png import write_png
-
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise output_error(folder, error) from error
-    picture, video = (folder / f"{run.stem}.compare{suffix}" for suffix in (".png", ".mp4"))
-    with _timed(progress.at("still"), picture) as stage:
-        comparison = compare(run.sounds, run.clip, run.spans, stage)
-        write_png(still(comparison, options.width, options.title, stage), picture)
-    if not options.still_only:
-        with _timed(progress.at("video"), video) as stage:
-            render_side_by_side(comparison, video, options.seconds, stage)
 
 
 @contextmanager

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import json
 from dataclasses import asdict
 
 from deepsound import engines
+from deepsound.cli.formatting import print_json
 
 
 def show(options: argparse.Namespace) -> int:
     """Print the engines of every step as a table, or as JSON with `--json`."""
     listed = [info for kind in engines.KINDS for info in engines.available(kind)]
     if options.json:
-        print(json.dumps([asdict(info) for info in listed], indent=2))
+        print_json([asdict(info) for info in listed])
         return 0
     from rich.console import Console
     from rich.markup import escape

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from deepsound.cli.exit_codes import EXIT_CODES
 from deepsound.runtime.paths import expand
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ def add_evaluate(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="measure folders of clips: published metrics and voice rates",
         description=DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=EXIT_CODES,
     )
     parser.set_defaults(command=_evaluate)
     parser.add_argument("predicted", nargs="+", metavar="PRED", help="a folder of generated clips, or several")
@@ -106,14 +107,15 @@ def _add_execution(parser: argparse.ArgumentParser) -> None:
 
 def _evaluate(options: argparse.Namespace) -> int:
     from deepsound.cli.evaluate_table import show_report
-    from deepsound.cli.run import cancel_on_signal
+    from deepsound.cli.formatting import print_json
+    from deepsound.cli.signals import cancel_on_signal
     from deepsound.evaluate.files import write_report
 
     with cancel_on_signal() as token, _progress(options.quiet, token.check) as progress:
         report = _report(options, progress)
     paths = write_report(report, expand(options.out)) if options.out else ()
     if options.json:
-        print(json.dumps(report.to_json(), indent=1, ensure_ascii=False))
+        print_json(report.to_json())
     elif not options.quiet:
         show_report(report, paths)
     return 0

@@ -3,15 +3,30 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import TYPE_CHECKING, Any
+
+from deepsound.cli.streams import flush_stdout
+from deepsound.errors import OutputError
 
 if TYPE_CHECKING:
     from deepsound.weights.catalogue import Weights
 
 
 def print_json(content: Any) -> None:
-    """Print JSON on stdout in ASCII, so that it goes through a pipe of any encoding; paths become text."""
-    print(json.dumps(content, indent=2, default=str), flush=True)
+    """Print JSON on stdout in ASCII, so that it goes through a pipe of any encoding; paths become text.
+
+    Raises OutputError where stdout is closed or full.
+    """
+    if sys.stdout is None:
+        raise OutputError("The JSON cannot be written: stdout is closed; open it, or leave --json out.")
+    try:
+        print(json.dumps(content, indent=2, default=str))
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise OutputError(f"The JSON cannot be written to stdout: {error.strerror}.") from error
+    flush_stdout()
 
 
 def size_text(entry: Weights) -> str:

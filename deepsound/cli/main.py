@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 
@@ -23,17 +22,18 @@ from deepsound.cli.batch import add_batch
 from deepsound.cli.comfy import add_comfy
 from deepsound.cli.compare import add_compare
 from deepsound.cli.evaluate import add_evaluate
+from deepsound.cli.exit_codes import EXIT_CODES
 from deepsound.cli.models import add_models
-from deepsound.errors import DeepSoundError
+from deepsound.cli.signals import exit_on_signals
+from deepsound.cli.streams import (
+    any_text_on_standard_streams,
+    discard_stdout,
+    flush_stdout,
+    open_standard_streams,
+    tell,
+)
+from deepsound.errors import Cancelled, DeepSoundError
 from deepsound.fallback import DEFAULT_FALLBACK, FALLBACK_NAMES, FALLBACKS
-
-EXIT_CODES = """\
-exit codes:
-  0  done                      4  an engine is missing or broke its contract
-  1  something else failed     5  the result could not be written
-  2  a bad argument          130  cancelled (Ctrl-C)
-  3  the video cannot be read  6  a batch ended, and some clips are not done
-"""
 
 RUN_DESCRIPTION = """\
 A video goes in, the finished video comes out: plan, generate (step 1), judge whether there is voice-over (step 2),
@@ -44,22 +44,30 @@ The flags of the original project's demo.py are accepted unchanged.
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line and return its exit code; errors meant for people go to stderr as one message."""
+    """Run the command line and return its exit code; errors meant for people go to stderr as one message.
+
+    Without `arguments` it is the program itself: those of the process, whose signals and streams are its own.
+    """
+    if arguments is None:
+        open_standard_streams()
+        exit_on_signals()
     given = list(sys.argv[1:] if arguments is None else arguments)
-    parser = build_parser()
-    options = parser.parse_args(_with_command(given))
     try:
-        return int(options.command(options))
+        with any_text_on_standard_streams():
+            options = build_parser().parse_args(_with_command(given))
+            code = int(options.command(options))
+            flush_stdout()
     except DeepSoundError as error:
-        print(f"deepsound: {error}", file=sys.stderr)
+        tell(str(error))
         return error.exit_code
     except KeyboardInterrupt:
-        print("deepsound: stopped.", file=sys.stderr)
-        return 130
+        tell("stopped.")
+        return Cancelled.exit_code
     except BrokenPipeError:
         # The reader of our output went away; there is nobody left to tell.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+        discard_stdout()
+        return DeepSoundError.exit_code
+    return code
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -266,7 +274,12 @@ def _add_output_options(run: argparse.ArgumentParser) -> None:
 
 
 def _add_engines(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    engines = commands.add_parser("engines", help="list the engines of each step")
+    engines = commands.add_parser(
+        "engines",
+        help="list the engines of each step",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=EXIT_CODES,
+    )
     engines.add_argument("--json", action="store_true", help="print the list as JSON")
     engines.set_defaults(command=_engines)
 

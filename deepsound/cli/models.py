@@ -6,8 +6,9 @@ import argparse
 import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from deepsound.cli.exit_codes import EXIT_CODES
 from deepsound.cli.formatting import print_json, size_text
 from deepsound.errors import EngineError, InputError
 from deepsound.runtime.paths import exists, expand
@@ -29,7 +30,7 @@ def add_models(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "models",
         help="list, find, fetch, check and convert weights",
         description=DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        **_EXIT_CODES,
     )
     actions = models.add_subparsers(required=True, metavar="ACTION")
     common = argparse.ArgumentParser(add_help=False)
@@ -48,24 +49,32 @@ def add_models(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     _add_convert(actions, common)
 
 
+_EXIT_CODES: dict[str, Any] = {"formatter_class": argparse.RawDescriptionHelpFormatter, "epilog": EXIT_CODES}
+
 _Actions = argparse._SubParsersAction
 
 
 def _add_list(actions: _Actions[argparse.ArgumentParser], common: argparse.ArgumentParser) -> None:
-    listing = actions.add_parser("list", parents=[common], help="all weights: size, licence, and whether they are here")
+    listing = actions.add_parser(
+        "list", parents=[common], **_EXIT_CODES, help="all weights: size, licence, and whether they are here"
+    )
     listing.add_argument("--engine", action="append", default=[], metavar="NAME", help="only what this engine needs")
     listing.add_argument("--memory", action="store_true", help="how much memory each takes, by precision")
     listing.set_defaults(command=show_list)
 
 
 def _add_where(actions: _Actions[argparse.ArgumentParser], common: argparse.ArgumentParser) -> None:
-    where = actions.add_parser("where", parents=[common], help="which files are used, and where downloads go")
+    where = actions.add_parser(
+        "where", parents=[common], **_EXIT_CODES, help="which files are used, and where downloads go"
+    )
     where.add_argument("names", nargs="*", metavar="NAME")
     where.set_defaults(command=show_where)
 
 
 def _add_download(actions: _Actions[argparse.ArgumentParser], common: argparse.ArgumentParser) -> None:
-    fetch = actions.add_parser("download", parents=[common], help="fetch what is missing; goes on where it stopped")
+    fetch = actions.add_parser(
+        "download", parents=[common], **_EXIT_CODES, help="fetch what is missing; goes on where it stopped"
+    )
     fetch.add_argument("names", nargs="+", metavar="NAME")
     fetch.add_argument("--again", action="store_true", help="fetch even what is there, to replace it")
     fetch.add_argument("--quiet", action="store_true", help="no progress, only errors")
@@ -73,14 +82,18 @@ def _add_download(actions: _Actions[argparse.ArgumentParser], common: argparse.A
 
 
 def _add_verify(actions: _Actions[argparse.ArgumentParser], common: argparse.ArgumentParser) -> None:
-    check = actions.add_parser("verify", parents=[common], help="read every file and compare it with what is published")
+    check = actions.add_parser(
+        "verify", parents=[common], **_EXIT_CODES, help="read every file and compare it with what is published"
+    )
     check.add_argument("names", nargs="*", metavar="NAME", help="default: all that are on this machine")
     check.add_argument("--quiet", action="store_true", help="no progress, only the result")
     check.set_defaults(command=verify_all)
 
 
 def _add_convert(actions: _Actions[argparse.ArgumentParser], common: argparse.ArgumentParser) -> None:
-    change = actions.add_parser("convert", parents=[common], help="write weights as .safetensors in another precision")
+    change = actions.add_parser(
+        "convert", parents=[common], **_EXIT_CODES, help="write weights as .safetensors in another precision"
+    )
     change.add_argument("source", metavar="FILE|ID", help="a checkpoint, or an id whose file is on this machine")
     change.add_argument("--to", default="bf16", choices=("fp32", "bf16", "fp16"), help="default: %(default)s")
     change.add_argument("-o", "--output", metavar="FILE", help="default: beside the source, named after the precision")

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import json
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from deepsound import engines
 from deepsound.cli.display import Display, open_display
+from deepsound.cli.formatting import print_json
+from deepsound.cli.signals import cancel_on_signal
 from deepsound.errors import InputError
-from deepsound.pictures import draw_pictures
 from deepsound.pipeline import Pipeline
 from deepsound.runtime.execution import Execution
 from deepsound.runtime.paths import expand
-from deepsound.runtime.progress import CancelToken, Progress
+from deepsound.runtime.progress import Progress
 from deepsound.types import Preferences
 
 # The judges that have weights, by the catalogue's names for them; the original plans with the first.
@@ -33,13 +29,11 @@ def run(options: argparse.Namespace) -> int:
         _mention_unused_folders(options, display)
         progress = Progress(on_event=display.show, check=token.check)
         result = Pipeline(**pipeline_arguments(options)).run(
-            video, options.output_dir, progress=progress, **run_arguments(options)
+            video, options.output_dir, progress=progress, pictures=options.pictures, **run_arguments(options)
         )
-        if options.pictures:
-            draw_pictures(result, progress)
         display.summarise(result)
     if options.json:
-        print(json.dumps(result.to_json(), indent=2, ensure_ascii=False))
+        print_json(result.to_json())
     return 0
 
 
@@ -110,21 +104,3 @@ def _mention_unused_folders(options: argparse.Namespace, display: Display) -> No
         folder = getattr(options, flag)
         if folder is not None:
             display.note(f"--{flag} {folder} is not used: the embedded reasoner has no weights.")
-
-
-@contextmanager
-def cancel_on_signal() -> Iterator[CancelToken]:
-    """The first Ctrl-C (or SIGTERM) asks the run to stop cleanly, the second stops Python where it is."""
-    token = CancelToken()
-
-    def ask_to_stop(number: int, frame: FrameType | None) -> None:
-        if token.cancelled:
-            raise KeyboardInterrupt
-        token.cancel()
-
-    before = {number: signal.signal(number, ask_to_stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield token
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

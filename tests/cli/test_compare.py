@@ -119,3 +119,19 @@ def test_named_files_become_a_picture(run_folder, tmp_path, monkeypatch, capsys)
 def test_a_folder_or_files_but_not_both(arguments, capsys):
     assert main(["compare", *arguments]) == 2
     assert "give one of the two" in capsys.readouterr().err
+
+
+def test_without_moviepy_all_stills_of_a_folder_are_made_and_the_videos_named(run_folder, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "moviepy", None)
+    record = (run_folder / "clip.result.json").read_text()
+    (run_folder / "other.result.json").write_text(record)
+    assert main(["compare", str(run_folder), "--width", "640", "--quiet"]) == 4
+    assert (run_folder / "clip.compare.png").is_file() and (run_folder / "other.compare.png").is_file()
+    said = capsys.readouterr().err
+    assert "clip.compare.mp4" in said and "other.compare.mp4" in said and said.count("pip install moviepy") == 1
+
+
+def test_a_damaged_record_costs_no_other_comparison(run_folder, capsys):
+    (run_folder / "a.result.json").write_text("[" * 9999)
+    assert main(["compare", str(run_folder), "--width", "640", "--still_only", "--quiet"]) == 2
+    assert (run_folder / "clip.compare.png").is_file() and "a.result.json" in capsys.readouterr().err

@@ -1,0 +1,62 @@
+"""Standard streams of the command line: any encoding, closed, full, or with a reader that went away."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from deepsound.errors import OutputError
+
+
+def open_standard_streams() -> None:
+    """Give descriptors 0 to 2 that are closed to the null device: a result's file must not become one of them."""
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+
+
+@contextmanager
+def any_text_on_standard_streams() -> Iterator[None]:
+    """Inside, characters that a stream's encoding lacks are written as escapes instead of ending the program."""
+    changed = []
+    for stream in (sys.stdout, sys.stderr):
+        if (reconfigure := getattr(stream, "reconfigure", None)) is not None:
+            changed.append((reconfigure, stream.errors))
+            reconfigure(errors="backslashreplace")
+    try:
+        yield
+    finally:
+        for reconfigure, errors in changed:
+            with suppress(OSError, ValueError):
+                reconfigure(errors=errors)
+
+
+def flush_stdout() -> None:
+    """Write out what was printed. Raises OutputError where stdout takes no more, BrokenPipeError without a reader."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        discard_stdout()
+        raise OutputError(f"Cannot write to stdout: {error.strerror}; the files, if any, are written.") from error
+
+
+def discard_stdout() -> None:
+    """Let what is still to be written to stdout go nowhere, so that the end of Python does not fail on it."""
+    with suppress(OSError, ValueError, AttributeError):
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, sys.stdout.fileno())
+        os.close(null)
+
+
+def tell(text: str) -> None:
+    """One message for a person on stderr, where there is one."""
+    if sys.stderr is not None:
+        with suppress(OSError, ValueError):
+            print(f"deepsound: {text}", file=sys.stderr, flush=True)

@@ -1,0 +1,140 @@
+"""The command line's streams and signals: any encoding, closed or full stdout, an end within start-up."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from deepsound.cli.exit_codes import EXIT_CODES
+from deepsound.cli.main import build_parser, main
+from deepsound.errors import InputError
+from tests.processes import start
+
+posix = pytest.mark.skipif(os.name != "posix", reason="descriptors and signals of POSIX")
+ENGINES = [sys.executable, "-m", "deepsound", "engines"]
+
+
+def test_json_goes_through_a_pipe_of_another_encoding(make_video, tone, tmp_path):
+    clip = make_video("clip 🎬 雨.mp4", seconds=0.5, audio=tone())
+    command = [sys.executable, "-m", "deepsound", "run", str(clip), "--generator", "source", "--prompt", "🎸 é"]
+    environment = {**os.environ, "PYTHONIOENCODING": "cp1252"}
+    done = subprocess.run(
+        [*command, "-o", str(tmp_path / "out"), "--json"], capture_output=True, env=environment, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    record = json.loads(done.stdout.decode("ascii"))
+    assert record["video_input"] == str(clip) and record["request"]["prompt"] == "🎸 é"
+
+
+def test_text_that_a_stream_s_encoding_lacks_is_escaped(capfd):
+    script = "from deepsound.cli.streams import *\nwith any_text_on_standard_streams(): print('é 🎸')"
+    environment = {**os.environ, "PYTHONIOENCODING": "cp1252"}
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, env=environment, check=True)
+    assert done.stdout.rstrip() == b"\xe9 \\U0001f3b8"
+
+
+@posix
+@pytest.mark.parametrize(
+    ("redirection", "message"),
+    [(">&-", "stdout is closed"), (">/dev/full", "No space left on device")],
+)
+def test_a_closed_or_full_stdout_is_one_sentence(redirection, message):
+    if redirection == ">/dev/full" and not os.path.exists("/dev/full"):  # noqa: PTH110 - a device
+        pytest.skip("/dev/full is Linux's")
+    command = f'"{sys.executable}" -m deepsound engines --json {redirection}'
+    done = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, check=False)
+    assert done.returncode == 5 and message in done.stderr and len(done.stderr.splitlines()) == 1
+
+
+@posix
+def test_a_reader_that_goes_away_is_no_traceback():
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run([*ENGINES, "--json"], stdout=writing, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writing)
+    assert done.returncode == 1 and done.stderr == ""
+
+
+@posix
+def test_an_error_with_a_closed_stderr_does_not_go_to_stdout():
+    command = f'"{sys.executable}" -m deepsound run missing.mp4 2>&-'
+    done = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, check=False)
+    assert done.returncode == 3 and done.stdout == ""
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_a_signal_during_start_up_ends_the_program_at_once(tmp_path, make_video, name):
+    if not hasattr(signal, name):
+        pytest.skip(f"there is no {name} here")
+    # A torch whose import never comes to its end stands for one that takes seconds.
+    (tmp_path / "slow" / "torch").mkdir(parents=True)
+    (tmp_path / "slow" / "torch" / "__init__.py").write_text(
+        "import sys, time\nprint('importing', file=sys.stderr, flush=True)\nwhile True:\n    time.sleep(0.01)\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join((str(tmp_path / "slow"), *filter(None, sys.path)))}
+    command = [sys.executable, "-m", "deepsound", "run", str(make_video("clip.mp4")), "-o", str(tmp_path / "out")]
+    process = start(command, stderr=subprocess.PIPE, text=True, env=environment)
+    try:
+        assert process.stderr.readline() == "importing\n"
+        process.send_signal(getattr(signal, name))
+        _, rest = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 130 and rest == "deepsound: stopped.\n"
+    assert not (tmp_path / "out").exists()
+
+
+@posix
+def test_hanging_up_stops_a_run_cleanly(make_video, tmp_path):
+    command = [sys.executable, "-m", "deepsound", "run", str(make_video("long.mp4", seconds=60.0, fps=25))]
+    process = start([*command, "--generator", "draft", "-o", str(tmp_path / "out")], stderr=subprocess.PIPE, text=True)
+    for line in process.stderr:
+        if "0 plan" in line:
+            break
+    process.send_signal(signal.SIGHUP)
+    _, rest = process.communicate(timeout=60)
+    assert process.returncode == 130 and "deepsound: Cancelled" in rest
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def parsers(parser, name="deepsound"):
+    """Every command's parser with its name."""
+    yield name, parser
+    for action in getattr(parser._subparsers, "_group_actions", ()):
+        for command, inner in action.choices.items():
+            yield from parsers(inner, f"{name} {command}")
+
+
+def test_every_command_s_help_has_the_one_table_of_exit_codes():
+    found = dict(parsers(build_parser()))
+    assert {"deepsound run", "deepsound batch", "deepsound comfy submit", "deepsound models verify"} <= found.keys()
+    for name, parser in found.items():
+        assert name == "deepsound comfy" or EXIT_CODES in parser.format_help(), name
+
+
+@pytest.mark.parametrize(
+    ("module", "arguments", "package"),
+    [
+        ("ray", ["batch", "FOLDER", "--ray"], "ray"),
+        ("aiohttp", ["comfy", "submit", "workflows/api/offline_draft.json", "--video", "CLIP"], "aiohttp"),
+        ("gradio", ["app"], "gradio"),
+        ("moviepy", ["compare", "--coarse", "SOUND", "--out", "OUT"], "moviepy"),
+    ],
+)
+def test_a_missing_package_has_one_exit_code_and_names_the_package(
+    make_video, tone, tmp_path, monkeypatch, capsys, module, arguments, package
+):
+    clip = make_video("clips/clip.mp4", seconds=0.5, audio=tone())
+    places = {"CLIP": clip, "SOUND": clip, "FOLDER": clip.parent, "OUT": tmp_path / "out"}
+    monkeypatch.setitem(sys.modules, module, None)
+    assert main([str(places.get(argument, argument)) for argument in arguments]) == 4
+    assert f"{sys.executable} -m pip install {package}" in capsys.readouterr().err
+
+
+def test_options_that_fail_to_parse_still_exit_with_2():
+    with pytest.raises(SystemExit) as stopped:
+        main(["batch"])
+    assert stopped.value.code == InputError.exit_code
