@@ -7,8 +7,9 @@ affair, so a collector that reduces as it goes leaves an hour-long video as chea
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -114,3 +115,14 @@ class _FramesAtTimes:
         while due < len(self._wanted_s) and self._wanted_s[due] < next_time_s and self._shown is not None:
             self._stills.append(Still(self._shown.rgb(self._long_side), self._shown.time_s))
             due += 1
+
+
+# Names up to 0.3.0, which plug-ins may import.
+_MOVED = {"View": "FrameConsumer", "Watcher": "FrameCollector"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MOVED:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    warnings.warn(f"deepsound.media.views.{name} is now {_MOVED[name]}", DeprecationWarning, stacklevel=2)
+    return globals()[_MOVED[name]]

@@ -1,0 +1,65 @@
+"""What users of 0.3.0 depend on is still there: node contracts, flags, record keys, imports, names, fingerprints."""
+
+import json
+import warnings
+from pathlib import Path
+
+import pytest
+
+from tests.compat import snapshot
+
+HERE = Path(__file__).parent
+THEN = json.loads((HERE / "0.3.0.json").read_text())
+NODES = json.loads((HERE / "0.3.0-nodes.json").read_text())
+
+
+@pytest.mark.parametrize("node_id", NODES)
+def test_a_saved_workflow_finds_each_node_as_it_was(node_id):
+    """Saved values go by position, links by position too: what is new may only come after what was there."""
+    now = json.loads((HERE.parent / "nodes" / "schemas.json").read_text())[node_id]
+    for kind, fields in (("inputs", ("id", "type", "optional", "lazy")), ("outputs", ("id", "type"))):
+        then = [[item[name] for name in fields] for item in NODES[node_id][kind]]
+        assert [[item[name] for name in fields] for item in now[kind]][: len(then)] == then
+        assert all(item["optional"] for item in now[kind][len(then) :] if kind == "inputs")
+    assert now["is_output_node"] == NODES[node_id]["is_output_node"]
+
+
+def test_every_flag_is_still_understood():
+    now = snapshot.command_line()
+    for command, flags in THEN["command_line"].items():
+        for flag, was in flags.items():
+            found = now[command][flag]
+            assert found["values"] == was["values"], f"{command} {flag}"
+            assert was["choices"] is None or set(was["choices"]) <= set(found["choices"] or was["choices"])
+
+
+def test_every_key_of_a_record_is_still_written():
+    assert set(THEN["record_keys"]) - set(snapshot.record_keys()) == set()
+
+
+@pytest.mark.parametrize("module", THEN["public_names"])
+def test_every_public_name_can_still_be_imported(module):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        for name, members in THEN["public_names"][module].items():
+            found = snapshot.members(snapshot.named(module, name))
+            assert set(members) <= set(found), f"{module}.{name}"
+            order = [member for member in found if member in members]
+            assert order == members, f"{module}.{name}: arguments given by position would be mixed up"
+
+
+@pytest.mark.parametrize(("name", "becomes"), [("View", "FrameConsumer"), ("Watcher", "FrameCollector")])
+def test_a_moved_name_warns_and_is_the_new_one(name, becomes):
+    from deepsound.media import views
+
+    with pytest.warns(DeprecationWarning, match=becomes):
+        assert getattr(views, name) is getattr(views, becomes)
+
+
+def test_engines_and_variables_keep_their_names():
+    assert set(THEN["engine_names"]) <= set(snapshot.engine_names())
+    assert set(THEN["variables"]) <= set(snapshot.variables())
+
+
+def test_a_batch_begun_with_0_3_0_goes_on():
+    assert snapshot.fingerprints() == THEN["fingerprints"]
