@@ -43,7 +43,6 @@ ALLOWED = {
     | {"deepsound.media", "deepsound.engines", "deepsound.silence", "deepsound.outcome", "deepsound.outputs"}
     | {"deepsound.choices", "deepsound.fallback"},
     "deepsound/segments.py": EVERYONE,
-    "deepsound/pictures.py": EVERYONE | {"deepsound.media", "deepsound.outputs"},
     "deepsound/compare": EVERYONE | {"deepsound.media", "deepsound.compare"},
     "deepsound/evaluate": EVERYONE
     | {"deepsound.media", "deepsound.models", "deepsound.weights", "deepsound.engines", "deepsound.silence"}
