@@ -155,7 +155,9 @@ class _Converter:
         rest: list[av.AudioFrame] = []
         if self._resampler is None or self._resampled != input_format:
             rest = self._resampler.resample(None) if self._resampler is not None else []
-            self._resampler = av.AudioResampler("flt", self._layout, self._rate)
+            # To whole numbers FFmpeg mixes so that full scale stays full scale; to floats stereo gains 3 dB in mono.
+            sample_format = "flt" if frame.layout.name == self._layout else "s32"
+            self._resampler = av.AudioResampler(sample_format, self._layout, self._rate)
             self._resampled = input_format
         return [*rest, *self._resampler.resample(frame)]
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
-from deepsound.errors import InputError
+from deepsound.errors import InputError, MediaError
 from deepsound.media.audio import decode_window
 from deepsound.media.decode import DecodedFrame, frames
 from deepsound.media.downmix import check_channels, check_downmix
@@ -19,6 +19,9 @@ from deepsound.types import Audio
 
 T = TypeVar("T")
 
+# 32 bits count the samples of a day at 48000 Hz, which is what mp4 and mov count with.
+MAX_WINDOW_S = 24 * 3600.0
+
 
 @dataclass
 class _Memo:
@@ -27,6 +30,7 @@ class _Memo:
     expected: dict[FrameConsumer[Any], None] = field(default_factory=dict)
     results: dict[FrameConsumer[Any], Any] = field(default_factory=dict)
     passes: int = 0
+    notes: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -53,7 +57,8 @@ class Clip:
 
         `audio_track` chooses a sound track by its number among them, counted from 0 (None: the default one, else the
         first that can be decoded), and `downmix` ("mono", "stereo") mixes its channels down. Raises InputError for an
-        impossible window, track (the message lists what there is) or mix, MediaError for a file that is no video.
+        impossible window, track (the message lists what there is) or mix, MediaError for a file that is no video and
+        for a window of more than a day.
         """
         check_downmix(downmix)
         if not math.isfinite(start_s) or start_s < 0:
@@ -66,6 +71,11 @@ class Clip:
             raise InputError(f"The start, {start_s:g} s, is past the end of {path} ({length_s:.2f} s); start earlier.")
         rest_s = length_s - start_s
         window_s = rest_s if duration_s is None else min(duration_s, rest_s)
+        if window_s > MAX_WINDOW_S:
+            raise MediaError(
+                f"{path} lasts {window_s / 3600:.1f} hours, more than the {MAX_WINDOW_S / 3600:g} that are handled at "
+                "once; choose a part by its start and duration, or check that the file is not damaged."
+            )
         return cls(Path(path), float(start_s), window_s, info, downmix)
 
     @property
@@ -80,6 +90,14 @@ class Clip:
     def passes(self) -> int:
         """How often the pictures have been decoded so far."""
         return self._memo.passes
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a person should be told about the reading of this clip: sentences, often none.
+
+        A change of the picture's size in mid-stream is found by decoding, so it is here after the first pass.
+        """
+        return (*self.info.notes, *self._memo.notes)
 
     def expect(self, *views: FrameConsumer[Any]) -> None:
         """Note views that will be wanted, so that the next decoding pass computes them along the way."""
@@ -98,7 +116,11 @@ class Clip:
 
     def frames(self, progress: Progress | None = None) -> Iterator[DecodedFrame]:
         """The frames shown in the window, in order of time, decoded as they are asked for (see media.decode.frames)."""
-        return frames(self.info, self.start_s, self.duration_s, progress)
+        found: list[str] = []
+        try:
+            yield from frames(self.info, self.start_s, self.duration_s, progress, found)
+        finally:
+            self._memo.notes += [note for note in found if note not in self._memo.notes]
 
     def audio(self, progress: Progress | None = None) -> Audio | None:
         """The video's own sound in the window, at its own rate and channels, time 0 at the window's start.

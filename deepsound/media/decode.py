@@ -10,7 +10,8 @@ import numpy as np
 
 from deepsound.errors import MediaError
 from deepsound.media.container import ThrottledProgress, open_input, packets
-from deepsound.media.probe import MediaInfo, need_video
+from deepsound.media.frame_times import FrameTimes
+from deepsound.media.probe import MediaInfo, VideoStreamInfo, need_video
 from deepsound.media.rotation import Orientation, orientation_of
 from deepsound.media.streams import first_video
 from deepsound.runtime.progress import Progress
@@ -46,26 +47,59 @@ class DecodedFrame:
 
 
 class Scaler:
-    """Scales frames with swscale; keeps one context per format and size, which a fresh one per frame would not.
+    """Scales frames with swscale to one size; keeps one context per format and size, not a fresh one per frame.
 
-    The first frame's orientation is every frame's: a look at a frame's side data ties the frame into a reference cycle,
-    and hundreds of full-size pictures would wait for the garbage collector.
+    A frame of another size than the first, as broadcasts and calls have in mid-stream, is fitted into the first one's
+    with black around it; `notes` then says so. The first frame's orientation is every frame's: a look at a frame's
+    side data ties the frame into a reference cycle, and hundreds of full-size pictures would wait for the collector.
     """
 
-    def __init__(self, sample_aspect: Fraction) -> None:
-        self._sample_aspect = sample_aspect
+    def __init__(self, video: VideoStreamInfo, notes: list[str] | None = None) -> None:
+        self._sample_aspect = video.sample_aspect
+        size = (video.width, video.height)
+        self._size = size[::-1] if video.rotation_degrees in (90, 270) else size
         self._contexts: dict[tuple[str, int, int], VideoReformatter] = {}
         self._orientation: Orientation | None = None
+        self._notes = [] if notes is None else notes
+
+    def check(self, frame: av.VideoFrame, time_s: float) -> None:
+        """Note a frame whose size is not the first one's; the first such frame alone is noted."""
+        size = self._displayed(frame)
+        if size != self._size and not self._notes:
+            (old_width, old_height), (width, height) = self._size, size
+            self._notes.append(
+                f"The picture's size changes from {old_width}x{old_height} to {width}x{height} at {time_s:.2f} s; "
+                f"all frames are shown at {old_width}x{old_height}."
+            )
 
     def picture(self, frame: av.VideoFrame, pixel_format: str, long_side: int) -> np.ndarray:
-        from av.video.reformatter import VideoReformatter
-
-        width, height = fitted_size(round(frame.width * self._sample_aspect), frame.height, long_side)
-        context = self._contexts.setdefault((pixel_format, width, height), VideoReformatter())
-        scaled = context.reformat(frame, width, height, pixel_format, interpolation="AREA")
+        width, height = fitted_size(*self._size, long_side)
+        own_width, own_height = self._displayed(frame)
+        scale = min(width / own_width, height / own_height)
+        # A pixel of difference is rounding, not another shape.
+        inner_width, inner_height = max(1, round(own_width * scale)), max(1, round(own_height * scale))
+        fills = abs(inner_width - width) <= 1 and abs(inner_height - height) <= 1
+        scaled = self._scaled(frame, *((width, height) if fills else (inner_width, inner_height)), pixel_format)
         if self._orientation is None:
             self._orientation = orientation_of(frame)
-        return self._orientation.apply(scaled.to_ndarray())
+        return self._orientation.apply(scaled if fills else _centred(scaled, width, height))
+
+    def _displayed(self, frame: av.VideoFrame) -> tuple[int, int]:
+        return max(1, round(frame.width * self._sample_aspect)), frame.height
+
+    def _scaled(self, frame: av.VideoFrame, width: int, height: int, pixel_format: str) -> np.ndarray:
+        from av.video.reformatter import VideoReformatter
+
+        context = self._contexts.setdefault((pixel_format, width, height), VideoReformatter())
+        return context.reformat(frame, width, height, pixel_format, interpolation="AREA").to_ndarray()
+
+
+def _centred(picture: np.ndarray, width: int, height: int) -> np.ndarray:
+    """The picture in the middle of a black one of `width` x `height` pixels."""
+    whole = np.zeros((height, width, *picture.shape[2:]), picture.dtype)
+    top, left = (height - picture.shape[0]) // 2, (width - picture.shape[1]) // 2
+    whole[top : top + picture.shape[0], left : left + picture.shape[1]] = picture
+    return whole
 
 
 def fitted_size(width: int, height: int, long_side: int) -> tuple[int, int]:
@@ -79,31 +113,32 @@ def frames(
     start_s: float,
     duration_s: float,
     progress: Progress | None = None,
+    notes: list[str] | None = None,
 ) -> Iterator[DecodedFrame]:
     """The frames shown within [start_s, start_s + duration_s) of the video, in order, times counted from start_s.
 
     The frame on display at `start_s` counts as time 0. Edit lists and varying frame rates are honoured, memory stays
-    flat. Frames before a damaged part are kept. Raises MediaError when there is no video or not one frame decodes.
+    flat. Frames before a damaged part are kept. All have the first frame's size; where the file's do not, a sentence
+    is added to `notes`. Raises MediaError when there is no video or not one frame decodes.
     """
     video = need_video(info)
     pace = ThrottledProgress(progress or Progress())
-    scaler = Scaler(video.sample_aspect)
+    scaler = Scaler(video, notes)
     end_s = start_s + duration_s
     shown: av.VideoFrame | None = None
-    last_s = 0.0
     count = 0
     for time_s, frame in _frames_from(info, start_s):
         pace.update((time_s - start_s) / duration_s)
         if time_s >= end_s:
             break
+        scaler.check(frame, time_s)
         if time_s <= start_s:
             shown = frame
             continue
         if shown is not None:
             yield DecodedFrame(shown, 0.0, scaler)
             shown, count = None, count + 1
-        last_s = max(last_s, time_s - start_s)
-        yield DecodedFrame(frame, last_s, scaler)
+        yield DecodedFrame(frame, time_s - start_s, scaler)
         count += 1
     if shown is not None:
         yield DecodedFrame(shown, 0.0, scaler)
@@ -138,20 +173,24 @@ def _decoded(info: MediaInfo, seek_s: float | None) -> Iterator[tuple[float, av.
         if stream is None:
             return
         stream.thread_type = "AUTO"
-        time_base = Fraction(stream.time_base or 1)
-        if seek_s is not None and not _seek(container, stream, seek_s + float(video.start_s)):
+        times = FrameTimes(info.container, stream, video.start_s, video.fps)
+        if seek_s is not None and (
+            times.in_decoding_order or not _seek(container, stream, seek_s + float(video.start_s))
+        ):
             return
-        index = 0
         for packet in packets(container, stream):
+            times.feed(packet)
             try:
                 decoded = stream.decode(packet)
             except av.FFmpegError:
                 # One damaged packet: players skip it and show what follows.
+                times.lose(packet)
                 continue
             for frame in decoded:
-                stamp = frame.pts * time_base - video.start_s if frame.pts is not None else index / video.fps
-                index += 1
-                yield float(stamp), frame
+                if frame.pts is None and seek_s is not None:
+                    # Without stamps nobody knows where a seek has led.
+                    return
+                yield times.of(frame), frame
 
 
 def _seek(container: av.container.InputContainer, stream: av.VideoStream, time_s: float) -> bool:

@@ -11,7 +11,7 @@ import numpy as np
 
 from deepsound.errors import MissingPackage, OutputError
 from deepsound.media.clip import Clip
-from deepsound.media.decode import DecodedFrame, frames
+from deepsound.media.decode import DecodedFrame
 from deepsound.media.files import atomic_write
 from deepsound.runtime.packages import missing_package
 from deepsound.runtime.progress import Progress
@@ -29,7 +29,7 @@ def render(clip: Clip, output_path: Path | str, progress: Progress | None = None
     need_moviepy(
         "This video's picture must be encoded again, which needs MoviePy", "choose .mp4 or .mov for the output"
     )
-    shown = FramesInOrder(frames(clip.info, clip.start_s, clip.duration_s, Progress(check=progress.check)))
+    shown = FramesInOrder(clip.frames(Progress(check=progress.check)))
     count = max(1, round(clip.duration_s * float(clip.video.fps)))
     write_h264(shown.at, count, clip.video.fps, output_path, progress)
 
