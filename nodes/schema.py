@@ -85,8 +85,8 @@ def precision_input(options: tuple[str, ...]) -> io.Combo.Input:
         default="auto",
         tooltip=" ".join(
             [
-                "auto: 16 bit on a graphics card, 32 bit on the processor. The same seed gives another sound in "
-                "another precision.",
+                "auto: 16 bit on a graphics card and on processors that are fast in it, else 32 bit. The same seed "
+                "gives another sound in another precision.",
                 precision_limits(options),
             ]
         ).strip(),

@@ -36,6 +36,8 @@ Painter = Callable[[int], np.ndarray]
 
 def pytest_configure(config: pytest.Config) -> None:
     """A worker among several is one thread: two that each use every core wait for each other."""
+    # What `auto` precision means must not depend on the machine: exactness is tested in float32.
+    os.environ.setdefault("DEEPSOUND_CPU_PRECISION", "fp32")
     if "PYTEST_XDIST_WORKER" in os.environ:
         import torch
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from deepsound.errors import InputError
+from deepsound.runtime.cpu_precision import cpu_is_fast_in_bf16
 
 if TYPE_CHECKING:
     import torch
@@ -65,11 +66,15 @@ def torch_device(execution: Execution) -> torch.device:
 def torch_dtype(execution: Execution, device: torch.device) -> torch.dtype:
     """The floating type to compute in. `auto`: bfloat16 or float16 where the device is fast in it, else float32.
 
+    On a CPU that is decided by its instructions and a measurement (`runtime.cpu_precision`).
+
     Raises InputError for `int8` and `nf4`, which are no floating types: engines that know them ask before.
     """
     import torch
 
     if execution.precision == "auto":
+        if device.type == "cpu":
+            return torch.bfloat16 if cpu_is_fast_in_bf16() else torch.float32
         if device.type != "cuda":
             return torch.float32
         return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16

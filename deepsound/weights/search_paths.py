@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
 from deepsound.errors import EngineError
+from deepsound.runtime.cache_folder import cache_root, folder_of, own_cache
 from deepsound.runtime.paths import expand
 
 
@@ -75,32 +75,10 @@ def default_places(explicit: Mapping[str, Path] | None = None, models: Iterable[
         projects=(*projects, Path.cwd()),
         cache=own_cache(),
         hub_cache=_hub_cache(),
-        torch_hub=_folder("TORCH_HOME", _cache_root() / "torch") / "hub",
+        torch_hub=folder_of("TORCH_HOME", cache_root() / "torch") / "hub",
     )
 
 
-def own_cache() -> Path:
-    """DEEPSOUND_HOME, else `deepsound` in the platform's cache folder; it need not exist."""
-    return _folder("DEEPSOUND_HOME", _platform_cache() / "deepsound")
-
-
 def _hub_cache() -> Path:
-    home = _folder("HF_HOME", _cache_root() / "huggingface")
-    return _folder("HF_HUB_CACHE", _folder("HUGGINGFACE_HUB_CACHE", home / "hub"))
-
-
-def _cache_root() -> Path:
-    return _folder("XDG_CACHE_HOME", Path.home() / ".cache")
-
-
-def _platform_cache() -> Path:
-    if sys.platform == "win32":
-        return _folder("LOCALAPPDATA", Path.home() / "AppData" / "Local")
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches"
-    return _cache_root()
-
-
-def _folder(variable: str, otherwise: Path) -> Path:
-    value = os.environ.get(variable)
-    return expand(os.path.expandvars(value), EngineError) if value else otherwise
+    home = folder_of("HF_HOME", cache_root() / "huggingface")
+    return folder_of("HF_HUB_CACHE", folder_of("HUGGINGFACE_HUB_CACHE", home / "hub"))

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from deepsound.errors import EngineError, InputError
-from deepsound.weights import search_paths as places_module
+from deepsound.runtime import cache_folder
 from deepsound.weights.catalogue import everything, weights
 from deepsound.weights.file_listing import list_files, resolve_name
 from deepsound.weights.locate import PRECISIONS, SUFFIXES, candidates, find, target
@@ -206,10 +206,10 @@ def test_places_come_from_the_environment_and_the_host(monkeypatch, tmp_path):
 )
 def test_the_own_cache_follows_the_platform(monkeypatch, tmp_path, platform, variables, expected):
     monkeypatch.delenv("DEEPSOUND_HOME")
-    monkeypatch.setattr(places_module.sys, "platform", platform)
+    monkeypatch.setattr(cache_folder.sys, "platform", platform)
     for name, value in variables.items():
         monkeypatch.setenv(name, value.format(tmp=tmp_path))
-    assert places_module.own_cache() == tmp_path / expected
+    assert cache_folder.own_cache() == tmp_path / expected
 
 
 def test_lists_hold_weight_files_of_all_folders_and_every_name_resolves(all_places, tmp_path):

@@ -1,0 +1,34 @@
+"""The project's own cache folder: DEEPSOUND_HOME, else `deepsound` in the platform's cache folder."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from deepsound.errors import EngineError
+from deepsound.runtime.paths import expand
+
+
+def own_cache() -> Path:
+    """DEEPSOUND_HOME, else `deepsound` in the platform's cache folder; it need not exist."""
+    return folder_of("DEEPSOUND_HOME", _platform_cache() / "deepsound")
+
+
+def cache_root() -> Path:
+    """XDG_CACHE_HOME, else ~/.cache, which the hub's and torch's caches follow on every platform."""
+    return folder_of("XDG_CACHE_HOME", Path.home() / ".cache")
+
+
+def folder_of(variable: str, otherwise: Path) -> Path:
+    """The folder an environment variable names, `~` and variables in it expanded, or another one."""
+    value = os.environ.get(variable)
+    return expand(os.path.expandvars(value), EngineError) if value else otherwise
+
+
+def _platform_cache() -> Path:
+    if sys.platform == "win32":
+        return folder_of("LOCALAPPDATA", Path.home() / "AppData" / "Local")
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches"
+    return cache_root()
