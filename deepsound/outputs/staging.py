@@ -16,7 +16,8 @@ from deepsound.errors import DeepSoundError, InputError, OutputError
 from deepsound.media import loudness
 from deepsound.media.clip import Clip
 from deepsound.media.files import output_error
-from deepsound.media.mux import mux
+from deepsound.media.mux import mux_clip
+from deepsound.media.mux_report import MuxReport
 from deepsound.media.plots import write_png
 from deepsound.media.wav import write_wav
 from deepsound.outcome import Outcome
@@ -51,11 +52,16 @@ class OutputStaging:
         overwrite: bool = True,
         pictures: bool = False,
         video_suffix: str = ".mp4",
+        container_why: str = "",
+        length: str = "as_is",
     ) -> None:
         self._clip = clip
         self._output_dir = expand(output_dir, OutputError)
         self._write_video = write_video
         self._video_suffix = video_suffix
+        self._container_why = container_why
+        self._length = length
+        self._mux_report: MuxReport | None = None
         self._stem = output_stem(template, {"stem": clip.path.stem, "ext": clip.path.suffix[1:], **(values or {})})
         self._overwrite = overwrite
         self._pictures = pictures
@@ -96,14 +102,14 @@ class OutputStaging:
         final, levels = self._measured(outcome, target_lufs, stage)
         self._write_sounds(outcome, final, stage)
         if self._write_video:
-            mux(
-                self._clip.path,
+            self._mux_report = mux_clip(
+                self._clip,
                 final,
                 self._new(self._video_suffix),
-                start_s=self._clip.start_s,
-                duration_s=self._clip.duration_s,
                 progress=stage,
-            )
+                length=self._length,
+                container_why=self._container_why,
+            ).report
         result = self._result(outcome, levels, described_weights(outcome, stage))
         self._write_record(result)
         stage.check()
@@ -232,6 +238,7 @@ class OutputStaging:
             total_s=time.perf_counter() - self._began,
             files={self._stem + suffix: path.stat().st_size for suffix, path in self._staged.items()},
             links={self._stem + suffix: self._stem + same for suffix, same in self._links.items()},
+            mux=self._mux_report,
         )
         return replace(result, replaced=differences(self._earlier, result.to_json()))
 
