@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from deepsound.errors import DeepSoundError, InputError, OutputError
+from deepsound.errors import Cancelled, DeepSoundError, InputError, OutputError
 from deepsound.media import loudness
 from deepsound.media.clip import Clip
 from deepsound.media.files import output_error
@@ -24,7 +24,7 @@ from deepsound.outcome import Outcome
 from deepsound.outputs.leftovers import StagingFolder, clear_leftovers, make_staging_folder, undo_interrupted
 from deepsound.outputs.naming import DEFAULT_TEMPLATE, PICTURES, RECORD, SOUNDS, VIDEOS, check_lengths, output_stem
 from deepsound.outputs.pictures import ENDS, drawn
-from deepsound.outputs.placement import NEW, folder_lock, is_there, place, staged_name
+from deepsound.outputs.placement import NEW, folder_lock, is_there, place, staged_name, too_late
 from deepsound.outputs.reading import read_result
 from deepsound.outputs.record import Result, described_weights, differences, told_differences
 from deepsound.runtime.json_files import json_bytes
@@ -69,6 +69,7 @@ class OutputStaging:
         self._staged: dict[str, Path] = {}
         self._links: dict[str, str] = {}
         self._earlier: dict[str, Any] | None = None
+        self._is_placed = False
 
     def __enter__(self) -> OutputStaging:
         self._check_target()
@@ -89,7 +90,15 @@ class OutputStaging:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._folder.remove()
+        stopped = error if isinstance(error, (KeyboardInterrupt, Cancelled)) else None
+        try:
+            self._folder.remove()
+        except KeyboardInterrupt as late:
+            stopped = late
+        if self._is_placed and stopped is not None:
+            raise too_late(self._output_dir) from stopped
+        if stopped is not None and stopped is not error:
+            raise stopped
 
     def finish(self, outcome: Outcome, target_lufs: float | None, progress: Progress) -> Result:
         """Write every file of the run and put them in place together, the record last.
@@ -257,6 +266,7 @@ class OutputStaging:
             if not self._overwrite:
                 self._refuse_present()
             place(self._folder.path, self._output_dir, self._stem, tuple(self._staged), replaced)
+            self._is_placed = True
 
     def _refuse_present(self) -> None:
         for suffix in self._staged:
