@@ -43,10 +43,10 @@ ALLOWED = {
     | {"deepsound.media", "deepsound.engines", "deepsound.silence", "deepsound.outcome", "deepsound.outputs"}
     | {"deepsound.choices", "deepsound.fallback"},
     "deepsound/segments.py": EVERYONE,
-    "deepsound/compare": EVERYONE | {"deepsound.media", "deepsound.compare"},
+    "deepsound/compare": EVERYONE | {"deepsound.media", "deepsound.outputs", "deepsound.compare"},
     "deepsound/evaluate": EVERYONE
     | {"deepsound.media", "deepsound.models", "deepsound.weights", "deepsound.engines", "deepsound.silence"}
-    | {"deepsound.evaluate"},
+    | {"deepsound.outputs", "deepsound.evaluate"},
     "deepsound/batch": EVERYONE
     | {"deepsound.media", "deepsound.weights", "deepsound.outputs", "deepsound.pipeline", "deepsound.batch"},
     "deepsound/comfy": EVERYONE | {"deepsound.media", "deepsound.batch", "deepsound.comfy"},
