@@ -8,10 +8,10 @@ import re
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from deepsound.errors import InputError
-from deepsound.runtime.execution import Execution
+from deepsound.runtime.execution import Execution, Precision
 from deepsound.runtime.paths import is_dir, is_file
 from deepsound.runtime.progress import Progress
 
@@ -159,9 +159,9 @@ def execution(
     if not isinstance(model_cache().placement, ComfyPlacement):
         model_cache().place_with(ComfyPlacement())
     return Execution(
-        precision=precision,
+        precision=cast(Precision, precision),  # Execution refuses any other text.
         offload=offload,
-        weights=weights or {},  # type: ignore[arg-type]
+        weights=weights or {},
         download=download,
     )
 
