@@ -1,103 +1,18 @@
-"""What the pack asks of ComfyUI itself: folders, progress, interruption, metadata; `host_memory` is the rest of it."""
+"""The pack's calls into ComfyUI: progress, interruption, events, metadata; also `host_folders` and `host_memory`."""
 
 from __future__ import annotations
 
+import contextlib
 import html
 import json
-import re
-import secrets
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-from deepsound.errors import InputError
 from deepsound.runtime.execution import Execution, Precision
-from deepsound.runtime.paths import is_dir, is_file
 from deepsound.runtime.progress import Progress
 
 from .node_progress import BAR_STEPS, NodeListener
-
-# Beside the pack's own folder, those that existing packs keep the same weights in.
-MODEL_FOLDERS = ("deepsound", "mmaudio", "videollama2", "separation", "foleycrafter")
-_CORE_FOLDERS = ("clip", "clip_vision", "text_encoders", "audio_encoders", "diffusion_models", "vae", "checkpoints")
-_WEIGHT_SUFFIXES = {".safetensors", ".pth", ".pt", ".ckpt", ".bin"}
-# File systems allow 255 bytes; the counter and the suffix come after it.
-_LONGEST_PART = 200
-
-
-@dataclass(frozen=True)
-class Target:
-    """Where a result goes, and how the page asks for it: `name` in `subfolder` of the output folder."""
-
-    path: Path
-    name: str
-    subfolder: str
-
-
-def input_videos() -> list[str]:
-    """The names of the videos that lie directly in the input folder, sorted."""
-    import folder_paths
-
-    folder = Path(folder_paths.get_input_directory())
-    files = [entry.name for entry in folder.iterdir() if is_file(entry)] if is_dir(folder) else []
-    return sorted(folder_paths.filter_files_content_types(files, ["video"]))
-
-
-def input_path(name: str) -> Path:
-    """The file that a menu entry stands for: `name`, or `name [output]` and `name [temp]` for those folders.
-
-    Raises InputError when it is not there, or leads out of its folder.
-    """
-    import folder_paths
-
-    if not _is_name(name):
-        raise InputError(f"The file name {_short(name)} is not usable; choose a video from the list or upload one.")
-    relative, folder = folder_paths.annotated_filepath(name)
-    folder = folder or folder_paths.get_input_directory()
-    path = _confined(Path(folder), relative.strip())
-    if not _is_file(path):
-        raise InputError(
-            f"The video {_short(relative.strip())} is not in ComfyUI's input folder; upload it on this "
-            "node or choose another one from the list."
-        )
-    return path
-
-
-def output_target(prefix: str, extension: str, width: int, height: int) -> Target:
-    """The next free file of that prefix in the output folder; its subfolder is made.
-
-    `width` and `height` in pixels fill `%width%` and `%height%`. Raises InputError for a prefix that leads out.
-    """
-    import folder_paths
-
-    check_prefix(prefix)
-    root = folder_paths.get_output_directory()
-    folder, stem, counter, subfolder, _ = folder_paths.get_save_image_path(prefix, root, width, height)
-    name = f"{stem}_{counter:05}_{extension}"
-    return Target(_confined(Path(root), str(Path(folder, name))), name, subfolder)
-
-
-def check_prefix(prefix: str) -> None:
-    """Raise InputError for a file name prefix that no file can have, or that leads out of the output folder."""
-    parts = prefix.replace("\\", "/").split("/") if isinstance(prefix, str) else [""]
-    if not _is_name(prefix) or not parts[-1].strip() or len(max(parts, key=len)) > _LONGEST_PART:
-        raise InputError(
-            f"The filename_prefix {_short(prefix)} is not a file name; write a name such as 'DeepSound/video'."
-        )
-    if ".." in parts or not parts[0] or re.match("[A-Za-z]:", prefix):
-        raise InputError(
-            f"The filename_prefix {_short(prefix)} leads out of ComfyUI's output folder; write a "
-            "name such as 'DeepSound/video', with '/' for a subfolder."
-        )
-
-
-def temp_path(suffix: str, name: str = "") -> Path:
-    """A file in ComfyUI's temporary folder, which the host empties when it starts and stops."""
-    import folder_paths
-
-    folder = Path(folder_paths.get_temp_directory())
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder / f"deepsound_{name or secrets.token_hex(8)}{suffix}"
 
 
 def metadata(hidden: Any) -> dict[str, str]:
@@ -106,47 +21,18 @@ def metadata(hidden: Any) -> dict[str, str]:
 
     if args.disable_metadata:
         return {}
-    graph = {**(hidden.extra_pnginfo or {}), **({"prompt": hidden.prompt} if hidden.prompt else {})}
-    return {key: json.dumps(value) for key, value in graph.items()}
-
-
-def register_model_folders() -> None:
-    """Tell ComfyUI of the folders that weights are looked for in, and the library where ComfyUI keeps them all."""
-    import folder_paths
-
-    from deepsound.weights.search_paths import register_model_folders as register
-
-    for kind in MODEL_FOLDERS:
-        folder_paths.add_model_folder_path(kind, str(Path(folder_paths.models_dir, kind)))
-    categories = {
-        kind: folder_paths.get_folder_paths(kind)
-        for kind in (*MODEL_FOLDERS, *_CORE_FOLDERS)
-        if kind in folder_paths.folder_names_and_paths
-    }
-    register([folder_paths.models_dir], {**categories, "sd1_tokenizer": _core_tokenizer()})
-
-
-def weight_files(kind: str) -> list[str]:
-    """The files with weights in one of the models folders, by their name below it, sorted."""
-    import folder_paths
-
-    names = folder_paths.get_filename_list(kind) if kind in folder_paths.folder_names_and_paths else []
-    return sorted(name for name in names if Path(name).suffix in _WEIGHT_SUFFIXES)
-
-
-def weight_file(kind: str, name: str) -> Path:
-    """The file that a menu entry of `weight_files` stands for. Raises InputError for a name that is not on the menu."""
-    import folder_paths
-
-    if name not in weight_files(kind):
-        raise InputError(
-            f"The weights {_short(name)} are not in ComfyUI's models folder '{kind}'; choose one from the list."
-        )
-    return Path(folder_paths.get_full_path_or_raise(kind, name))
+    extra = hidden.extra_pnginfo if isinstance(hidden.extra_pnginfo, Mapping) else {}
+    graph = {**extra, **({"prompt": hidden.prompt} if hidden.prompt else {})}
+    texts = {}
+    for key, value in graph.items():
+        # A program may send anything as a graph's extras; what is no JSON is not kept.
+        with contextlib.suppress(TypeError, ValueError, RecursionError):
+            texts[str(key)] = json.dumps(value)
+    return texts
 
 
 def execution(
-    precision: str = "auto",
+    precision: Precision = "auto",
     offload: bool = False,
     download: bool = False,
     weights: dict[str, Path] | None = None,
@@ -159,11 +45,20 @@ def execution(
     if not isinstance(model_cache().placement, ComfyPlacement):
         model_cache().place_with(ComfyPlacement())
     return Execution(
-        precision=cast(Precision, precision),  # Execution refuses any other text.
+        precision=precision,
         offload=offload,
         weights=weights or {},
         download=download,
     )
+
+
+def require_weights(engines: Iterable[str], download: bool) -> None:
+    """Raise MissingWeightsError, before any work, for all that `engines` lack together and no download may bring."""
+    from deepsound.weights.missing import MissingWeightsError, missing_weights
+
+    missing = None if download else missing_weights(engines)
+    if missing is not None:
+        raise MissingWeightsError(missing)
 
 
 def progress(node_id: str | None, stage: str = "", in_panel: bool = False) -> Progress:
@@ -192,6 +87,22 @@ def is_interruption(error: BaseException) -> bool:
     return isinstance(error, InterruptProcessingException)
 
 
+def node_key(hidden: Any) -> str:
+    """A node of the page by its workflow and its id there; graphs sent by programs have no workflow's id."""
+    extra = hidden.extra_pnginfo if isinstance(hidden.extra_pnginfo, Mapping) else {}
+    workflow = extra.get("workflow")
+    name = workflow.get("id") if isinstance(workflow, Mapping) else None
+    return f"{name or ''}/{hidden.unique_id}"
+
+
+def prompt_id() -> str:
+    """The id of the prompt that is being run; "" where the core does not say."""
+    from comfy_execution.utils import get_executing_context
+
+    context = get_executing_context()
+    return str(context.prompt_id) if context is not None else ""
+
+
 def nothing() -> Any:
     """An output without a value: what hangs on it does not run, and everything else does."""
     from comfy_execution.graph_utils import ExecutionBlocker
@@ -206,7 +117,7 @@ def show_text(text: str, node_id: str | None) -> None:
     """
     server = _server()
     if server is not None and node_id is not None:
-        server.send_progress_text(html.escape(text, quote=False), node_id)
+        server.send_progress_text(html.escape(_unicode(text), quote=False), node_id)
 
 
 def send_event(event: str, node_id: str | None, **data: Any) -> None:
@@ -216,45 +127,12 @@ def send_event(event: str, node_id: str | None, **data: Any) -> None:
         server.send_sync(f"deepsound.{event}", {"node": node_id, **data}, server.client_id)
 
 
+def _unicode(text: str) -> str:
+    """`text` as it can be sent: what is no Unicode (a lone surrogate) becomes a question mark."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
 def _server() -> Any:
     from server import PromptServer
 
     return getattr(PromptServer, "instance", None)
-
-
-def _core_tokenizer() -> list[Path]:
-    """Where the core keeps CLIP's byte pairs, which MMAudio's prompts need too."""
-    import comfy
-
-    return [Path(folder, "sd1_tokenizer") for folder in getattr(comfy, "__path__", ())]
-
-
-def _confined(folder: Path, relative: str) -> Path:
-    """`relative` inside `folder`, links followed; InputError when that is somewhere else."""
-    try:
-        root = folder.resolve()
-        path = (root / relative).resolve()
-    except (OSError, RuntimeError) as error:
-        raise InputError(f"The file name {_short(relative)} is not usable ({error}); choose another one.") from error
-    if not path.is_relative_to(root):
-        raise InputError(
-            f"The file name {_short(relative)} leads out of ComfyUI's folder '{root.name}'; choose another one."
-        )
-    return path
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return is_file(path)
-    except InputError:
-        # A name longer than the file system allows.
-        return False
-
-
-def _is_name(name: object) -> bool:
-    return isinstance(name, str) and bool(name.strip()) and all(character >= " " for character in name)
-
-
-def _short(name: object) -> str:
-    text = repr(name)
-    return text if len(text) <= 120 else f"{text[:117]}..."

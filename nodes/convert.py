@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import weakref
+from collections import Counter
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,7 @@ from deepsound.runtime.paths import exists
 from deepsound.runtime.progress import Progress
 from deepsound.types import Audio
 
-from . import comfy_host
+from . import comfy_host, host_folders
 from .audio_input import audio_of, audios_of
 from .frames import write_frames
 from .tensors import has_alpha, images_of
@@ -29,6 +30,7 @@ __all__ = ["audio_of", "audios_of", "clip_of", "sight_of", "silence_like", "to_c
 
 # A VIDEO's clip remembers what was seen of the pictures, so the nodes of one graph decode them once. It goes with the
 # VIDEO itself, which ComfyUI's own cache holds.
+_OWNERS: Counter[Path] = Counter()
 _CLIPS: weakref.WeakKeyDictionary[Any, Clip] = weakref.WeakKeyDictionary()
 
 
@@ -79,7 +81,7 @@ def sight_of(video: Any, images: Any, fps: float, masked: bool, progress: Progre
         return VisualCondition()
     batch = images_of(images)
     if has_alpha(images):
-        progress.say("The images' alpha channel is ignored.")
+        progress.note("The images' alpha channel is ignored.")
     if len(batch) == 1:
         return VisualCondition(still=as_bytes(batch[0]).permute(2, 0, 1), masked=masked)
     if fps <= 0:
@@ -88,7 +90,13 @@ def sight_of(video: Any, images: Any, fps: float, masked: bool, progress: Progre
 
 
 def video_of(clip: Clip, progress: Progress) -> Any:
-    """A VIDEO that shows the clip and nothing outside its window."""
+    """A VIDEO that shows the clip and nothing outside its window; `clip_of` gives this very clip of it again."""
+    video = _shown(clip, progress)
+    _CLIPS[video] = clip
+    return video
+
+
+def _shown(clip: Clip, progress: Progress) -> Any:
     if clip.start_s == 0 and clip.duration_s == clip.info.duration_s:
         return InputImpl.VideoFromFile(str(clip.path))
     if hasattr(InputImpl.VideoFromFile, "get_active_trim_window"):
@@ -101,7 +109,7 @@ def _cut_out(clip: Clip, progress: Progress) -> Path:
     """The window as a file of its own, sound included: the oldest cores cannot trim a VIDEO."""
     from deepsound.media.mux import mux
 
-    cut = comfy_host.temp_path(".mp4")
+    cut = host_folders.temp_path(".mp4")
     mux(clip.path, clip.audio(progress), cut, start_s=clip.start_s, duration_s=clip.duration_s, progress=progress)
     return cut
 
@@ -124,12 +132,13 @@ def _file_of(video: Any, progress: Progress) -> Path:
     if isinstance(source, (str, os.PathLike)):
         return Path(source)
     content = _bytes_of(source)
-    path = comfy_host.temp_path(".video", hashlib.sha256(content).hexdigest()[:16])
+    path = host_folders.temp_path(".video", hashlib.sha256(content).hexdigest()[:16])
     if not exists(path):
         from deepsound.media.files import atomic_write
 
         with atomic_write(path) as partial:
             partial.write_bytes(content)
+    _owning(video, path)
     return path
 
 
@@ -156,15 +165,15 @@ def _bytes_of(source: Any) -> bytes:
 
 
 def _written(components: Any, progress: Progress) -> Path:
-    path = comfy_host.temp_path(".mp4")
+    path = host_folders.temp_path(".mp4")
     if has_alpha(components.images):
-        progress.say("The video's alpha channel is ignored.")
+        progress.note("The video's alpha channel is ignored.")
     write_frames(images_of(components.images, "video"), _frame_rate(components.frame_rate), path, progress)
     if getattr(components, "audio", None) is None:
         return path
     from deepsound.media.mux import mux
 
-    sounding = comfy_host.temp_path(".mp4")
+    sounding = host_folders.temp_path(".mp4")
     mux(path, audio_of(components.audio, "the video's own sound"), sounding, progress=progress)
     path.unlink()
     return sounding
@@ -182,10 +191,18 @@ def _frame_rate(given: Any) -> Fraction:
 
 
 def _owning(video: Any, path: Path) -> Any:
-    """Let `path`, a file in the temporary folder made for `video` alone, go when the VIDEO does."""
+    """`video`, with which `path` goes: a file in the temporary folder that was made for it and for VIDEOs alike."""
     try:
-        weakref.finalize(video, path.unlink, missing_ok=True).atexit = False
+        weakref.finalize(video, _let_go, path).atexit = False
     except TypeError:
         # Cannot be watched: ComfyUI empties the folder when it starts.
         return video
+    _OWNERS[path] += 1
     return video
+
+
+def _let_go(path: Path) -> None:
+    _OWNERS[path] -= 1
+    if not _OWNERS[path]:
+        del _OWNERS[path]
+        path.unlink(missing_ok=True)

@@ -7,11 +7,13 @@ from typing import Any
 from comfy_api.latest import io
 
 from deepsound import engines
+from deepsound.choices import REASONER_PRECISIONS
+from deepsound.runtime.execution import Precision
 from deepsound.types import Preferences
 
 from . import comfy_host
 from .convert import clip_of
-from .schema import download_input, engine_input, offload_input, output, precision_input, reasoner_precisions, schema
+from .schema import engine_input, network_inputs, output, schema
 
 
 class CoTPlan(io.ComfyNode):
@@ -34,9 +36,7 @@ class CoTPlan(io.ComfyNode):
                     tooltip="Off: the published plan, without loading anything. On: the engine's model is "
                     "asked, where it has one.",
                 ),
-                precision_input(reasoner_precisions()),
-                offload_input(),
-                download_input(),
+                *network_inputs(REASONER_PRECISIONS),
             ],
             outputs=[output(io.String, "plan", "The steps, one a line.")],
             hidden=[io.Hidden.unique_id],
@@ -48,7 +48,7 @@ class CoTPlan(io.ComfyNode):
         video: Any,
         engine: str,
         ask_model: bool,
-        precision: str,
+        precision: Precision,
         offload: bool,
         download: bool,
     ) -> io.NodeOutput:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from comfy_api.latest import ComfyExtension, io
 
-from . import comfy_host
+from deepsound.weights.missing import register_download_action
+
+from . import host_folders
 from .compare import Compare
 from .cot_plan import CoTPlan
 from .foleycrafter_generate import FoleyCrafterGenerate
@@ -17,6 +19,9 @@ from .score import Score
 from .silence_fallback import SilenceFallback
 from .vocal_separate import VocalSeparate
 from .voice_over_cot import VoiceOverCoT
+
+# A node has no command line: this is the one thing to do where weights are missing.
+DOWNLOAD_ACTION = "Switch on *download* on this node and run again."
 
 NODES: list[type[io.ComfyNode]] = [
     LoadVideo,
@@ -38,5 +43,7 @@ class DeepSoundExtension(ComfyExtension):
     """The pack as ComfyUI registers it."""
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
-        comfy_host.register_model_folders()
+        host_folders.register_model_folders()
+        host_folders.offer_demo_clips()
+        register_download_action(DOWNLOAD_ACTION)
         return NODES

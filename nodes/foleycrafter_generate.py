@@ -1,4 +1,4 @@
-"""DeepSoundFoleyCrafterGenerate: step 1 with FoleyCrafter, with everything it can be told."""
+"""DeepSoundFoleyCrafterGenerate: step 1 with FoleyCrafter and all of its settings."""
 
 from __future__ import annotations
 
@@ -9,22 +9,27 @@ from comfy_api.latest import io
 from deepsound import engines
 from deepsound.choices import NETWORK_PRECISIONS
 from deepsound.errors import InputError
-from deepsound.types import GenerationRequest
+from deepsound.runtime.execution import Precision
 
 from . import comfy_host
 from .convert import sight_of, to_comfy
+from .notes import notes_ui
+from .requests import request_of, require_one_picture
 from .schema import (
-    download_input,
-    offload_input,
+    fps_input,
+    guidance_input,
+    network_inputs,
     output,
-    precision_input,
+    picture_inputs,
     prompt_inputs,
     require_option,
     schema,
+    steps_input,
     supported_kwargs,
+    takes_input,
 )
+from .values import check_values, refusal_of
 
-MOST_TAKES = 16
 # What CLIP sees of the 150 frames: all as published, or every tenth as in the authors' demonstration.
 CLIP_FRAMES = ("150", "15")
 
@@ -41,29 +46,13 @@ class FoleyCrafterGenerate(io.ComfyNode):
             "still hold voices; the next steps see to that. Needs the Python package diffusers.",
             search_aliases=["foley", "sound effects", "video to audio", "v2a", "FoleyCrafter", "Auffusion"],
             inputs=[
-                io.Video.Input(
-                    "video",
-                    optional=True,
-                    tooltip="The video to make sound for; one longer than 10 s is done in windows.",
+                *picture_inputs(
+                    "The video to make sound for; one longer than 10 s is done in windows.",
+                    "Instead of a video: images with their fps.",
                 ),
-                io.Image.Input("images", optional=True, tooltip="Instead of a video: images with their fps."),
                 *prompt_inputs(),
-                io.Int.Input(
-                    "steps",
-                    default=25,
-                    min=1,
-                    max=500,
-                    tooltip="Steps from noise to sound; 25 as published. More is slower, hardly better.",
-                ),
-                io.Float.Input(
-                    "cfg",
-                    default=7.5,
-                    min=0.0,
-                    max=100.0,
-                    step=0.1,
-                    tooltip="How strictly picture and words are followed; 7.5 as published. At 1 and below "
-                    "the negative prompt plays no part.",
-                ),
+                steps_input(500),
+                guidance_input(7.5, "At 1 and below"),
                 io.Float.Input(
                     "temporal_scale",
                     default=0.2,
@@ -81,16 +70,8 @@ class FoleyCrafterGenerate(io.ComfyNode):
                     tooltip="How much what the picture shows leads; 1 as published. With 0 the words alone "
                     "say what sounds.",
                 ),
-                io.Float.Input(
-                    "fps", default=0.0, min=0.0, max=1000.0, step=0.001, tooltip="Frames per second of the images."
-                ),
-                io.Int.Input(
-                    "takes",
-                    default=1,
-                    min=1,
-                    max=MOST_TAKES,
-                    tooltip="Several sounds as one batch, from seed, seed + 1, ...; the picture is encoded once.",
-                ),
+                fps_input("Frames per second of the images."),
+                takes_input(),
                 io.Combo.Input(
                     "clip_frames",
                     options=list(CLIP_FRAMES),
@@ -99,12 +80,32 @@ class FoleyCrafterGenerate(io.ComfyNode):
                     "faster to encode, and a slightly different sound.",
                     **supported_kwargs(io.Combo.Input, advanced=True),
                 ),
-                precision_input(NETWORK_PRECISIONS),
-                offload_input(),
-                download_input(),
+                *network_inputs(NETWORK_PRECISIONS),
             ],
             outputs=[output(io.Audio, "audio", "The coarse audio, one sound for each take.")],
             hidden=[io.Hidden.unique_id],
+        )
+
+    @classmethod
+    def validate_inputs(
+        cls,
+        prompt: str | None = None,
+        negative_prompt: str | None = None,
+        duration: float | None = None,
+        cfg: float | None = None,
+        temporal_scale: float | None = None,
+        semantic_scale: float | None = None,
+        fps: float | None = None,
+    ) -> bool | str:
+        return refusal_of(
+            cls,
+            prompt=prompt,
+            negative_prompt=negative_prompt,
+            duration=duration,
+            cfg=cfg,
+            temporal_scale=temporal_scale,
+            semantic_scale=semantic_scale,
+            fps=fps,
         )
 
     @classmethod
@@ -121,7 +122,7 @@ class FoleyCrafterGenerate(io.ComfyNode):
         fps: float,
         takes: int,
         clip_frames: str,
-        precision: str,
+        precision: Precision,
         offload: bool,
         download: bool,
         video: Any = None,
@@ -130,8 +131,9 @@ class FoleyCrafterGenerate(io.ComfyNode):
         from deepsound.generate.foleycrafter.request import Settings
 
         require_option("clip_frames", clip_frames, CLIP_FRAMES)
-        if video is not None and images is not None:
-            raise InputError("Both video and images are connected; connect one of them.")
+        require_one_picture(video, images)
+        check_values(cls, fps=fps, temporal_scale=temporal_scale, semantic_scale=semantic_scale)
+        request = request_of(cls, prompt, negative_prompt, seed, duration, steps, cfg)
         progress = comfy_host.progress(cls.hidden.unique_id)
         scene = sight_of(video, images, fps, False, progress).scene
         if scene is None:
@@ -140,7 +142,5 @@ class FoleyCrafterGenerate(io.ComfyNode):
         engines.require_settings(engine, "foleycrafter").adjust(
             Settings(temporal_scale, semantic_scale, int(clip_frames))
         )
-        request = GenerationRequest(prompt, negative_prompt, seed, duration or None, steps, cfg)
-        return io.NodeOutput(
-            to_comfy(*engines.require_takes(engine, "foleycrafter").takes(scene, request, takes, progress))
-        )
+        sounds = engines.require_takes(engine, "foleycrafter").takes(scene, request, takes, progress)
+        return io.NodeOutput(to_comfy(*sounds), ui=notes_ui(progress, engines.request_notes(engine, request)))

@@ -7,14 +7,15 @@ from typing import Any
 from comfy_api.latest import io
 
 from deepsound import engines
-from deepsound.types import GenerationRequest
 
 from . import comfy_host
 from .convert import clip_of, to_comfy
-from .schema import engine_input, output, prompt_inputs, schema
+from .notes import notes_ui
+from .requests import RequestNode, request_of
+from .schema import download_input, engine_input, output, prompt_inputs, schema
 
 
-class GenerateAudio(io.ComfyNode):
+class GenerateAudio(RequestNode, io.ComfyNode):
     """Makes sound that fits what moves in the picture."""
 
     @classmethod
@@ -28,6 +29,7 @@ class GenerateAudio(io.ComfyNode):
                 io.Video.Input("video", tooltip="The video to make sound for; of a trimmed one, what is left."),
                 engine_input("generator"),
                 *prompt_inputs(),
+                download_input(optional=True),
             ],
             outputs=[output(io.Audio, "audio", "The coarse audio.")],
             hidden=[io.Hidden.unique_id],
@@ -42,11 +44,12 @@ class GenerateAudio(io.ComfyNode):
         negative_prompt: str,
         seed: int,
         duration: float,
+        download: bool = False,
     ) -> io.NodeOutput:
+        request = request_of(cls, prompt, negative_prompt, seed, duration)
         progress = comfy_host.progress(cls.hidden.unique_id, "generate")
-        request = GenerationRequest(prompt, negative_prompt, seed, duration or None)
-        generator = engines.generator(engine, comfy_host.execution())
+        generator = engines.generator(engine, comfy_host.execution(download=download))
         for note in engines.request_notes(generator, request):
             progress.note(note)
         audio = generator.generate(clip_of(video, progress), request, progress)
-        return io.NodeOutput(to_comfy(engines.require_sound(audio, engine)))
+        return io.NodeOutput(to_comfy(engines.require_sound(audio, engine)), ui=notes_ui(progress))

@@ -9,9 +9,11 @@ from comfy_api.latest import io
 from deepsound.errors import DeepSoundError
 from deepsound.types import Audio
 
-from . import comfy_host
+from . import comfy_host, host_folders
 from .convert import to_comfy, video_of
-from .schema import output, schema, seconds_input
+from .notes import notes_ui
+from .schema import DOWNMIXES, downmix_input, output, require_option, schema, seconds_input, supported_kwargs
+from .values import check_values, refusal_of
 
 _SILENT_RATE_HZ = 44_100
 
@@ -29,12 +31,23 @@ class LoadVideo(io.ComfyNode):
             inputs=[
                 io.Combo.Input(
                     "file",
-                    options=comfy_host.input_videos(),
+                    options=host_folders.input_videos(),
                     upload=io.UploadType.video,
                     tooltip="A video in ComfyUI's input folder. Use the button to upload one.",
                 ),
                 seconds_input("start", "Where the part begins, in seconds."),
                 seconds_input("duration", "How long the part is, in seconds; 0 means to the end."),
+                io.Int.Input(
+                    "audio_track",
+                    default=0,
+                    min=0,
+                    max=99,
+                    optional=True,
+                    tooltip="Which of the video's sound tracks: 1 is the first. 0 takes the default one. ComfyUI's own "
+                    "nodes read the default one whatever is chosen here.",
+                    **supported_kwargs(io.Int.Input, advanced=True),
+                ),
+                downmix_input("Mix the channels down to two or to one; keep leaves them as they are."),
             ],
             outputs=[
                 output(io.Video, "video", "The chosen part of the video."),
@@ -46,36 +59,46 @@ class LoadVideo(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, file: str | None) -> bool | str:
+    def validate_inputs(
+        cls, file: str | None = None, start: float | None = None, duration: float | None = None
+    ) -> bool | str:
         try:
             if file is not None:  # A connected name is only known when the run is under way.
-                comfy_host.input_path(file)
+                host_folders.input_path(file)
         except DeepSoundError as error:
             return str(error)
-        return True
+        return refusal_of(cls, start=start, duration=duration)
 
     @classmethod
     def fingerprint_inputs(cls, file: str | None, **_: Any) -> tuple[int, int] | float:
         if file is None:
             return float("nan")
-        status = comfy_host.input_path(file).stat()
+        status = host_folders.input_path(file).stat()
         return status.st_mtime_ns, status.st_size
 
     @classmethod
-    def execute(cls, file: str, start: float, duration: float) -> io.NodeOutput:
+    def execute(
+        cls, file: str, start: float, duration: float, audio_track: int = 0, downmix: str = "keep"
+    ) -> io.NodeOutput:
         from deepsound.media.clip import Clip
 
+        check_values(cls, start=start, duration=duration, audio_track=audio_track)
+        require_option("downmix", downmix, tuple(DOWNMIXES))
         progress = comfy_host.progress(cls.hidden.unique_id, "read")
-        clip = Clip.open(comfy_host.input_path(file), start, duration or None)
+        track = audio_track - 1 if audio_track else None
+        clip = Clip.open(host_folders.input_path(file), start, duration or None, track, DOWNMIXES[downmix])
         facts = {"fps": float(clip.video.fps), "duration": clip.video.duration_s}
         comfy_host.send_event("video", cls.hidden.unique_id, file=file, facts=facts)
         sound = clip.audio(progress)
+        notes = [*clip.info.warnings, *clip.info.left_out]
         if sound is None:
-            progress.say("This video has no sound of its own: the audio output is silence.")
+            notes.append("This video has no sound of its own: the audio output is silence.")
             sound = _silence(clip.duration_s)
         shown = video_of(clip, progress)
         progress.update(1.0)
-        return io.NodeOutput(shown, to_comfy(sound), clip.duration_s, float(clip.video.fps))
+        return io.NodeOutput(
+            shown, to_comfy(sound), clip.duration_s, float(clip.video.fps), ui=notes_ui(progress, notes)
+        )
 
 
 def _silence(duration_s: float) -> Audio:

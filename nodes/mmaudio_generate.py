@@ -1,4 +1,4 @@
-"""DeepSoundMMAudioGenerate: step 1 with MMAudio, with everything it can be told."""
+"""DeepSoundMMAudioGenerate: step 1 with MMAudio and all of its settings."""
 
 from __future__ import annotations
 
@@ -8,25 +8,29 @@ from comfy_api.latest import io
 
 from deepsound import engines
 from deepsound.choices import NETWORK_PRECISIONS
-from deepsound.errors import InputError
-from deepsound.types import GenerationRequest
+from deepsound.runtime.execution import Precision
 
-from . import comfy_host
+from . import comfy_host, host_folders
 from .convert import sight_of, to_comfy
+from .notes import notes_ui
+from .requests import request_of, require_one_picture
 from .schema import (
-    download_input,
-    offload_input,
+    fps_input,
+    guidance_input,
+    network_inputs,
     output,
-    precision_input,
+    picture_inputs,
     prompt_inputs,
     require_option,
     schema,
+    steps_input,
     supported_kwargs,
+    takes_input,
 )
+from .values import check_values, refusal_of
 
 ENGINES = tuple(info.name for info in engines.PUBLISHED if info.name.startswith("mmaudio_"))
 BY_VARIANT = "by variant"
-MOST_TAKES = 16
 
 
 class MMAudioGenerate(io.ComfyNode):
@@ -41,15 +45,9 @@ class MMAudioGenerate(io.ComfyNode):
             "may still hold voices; the next steps see to that.",
             search_aliases=["foley", "sound effects", "video to audio", "v2a", "text to audio", "MMAudio"],
             inputs=[
-                io.Video.Input(
-                    "video",
-                    optional=True,
-                    tooltip="The video to make sound for. Without video and images the prompt alone leads.",
-                ),
-                io.Image.Input(
-                    "images",
-                    optional=True,
-                    tooltip="Instead of a video: images with their fps, or one picture for a still scene.",
+                *picture_inputs(
+                    "The video to make sound for. Without video and images the prompt alone leads.",
+                    "Instead of a video: images with their fps, or one picture for a still scene.",
                 ),
                 io.Combo.Input(
                     "variant",
@@ -58,37 +56,10 @@ class MMAudioGenerate(io.ComfyNode):
                     tooltip="Which published network makes the sound.\n" + _summaries(),
                 ),
                 *prompt_inputs("How long the sound is, in seconds; 0 means all of the video, or 8 s without one."),
-                io.Int.Input(
-                    "steps",
-                    default=25,
-                    min=1,
-                    max=1000,
-                    tooltip="Steps from noise to sound; 25 as published. More is slower, hardly better.",
-                ),
-                io.Float.Input(
-                    "cfg",
-                    default=4.5,
-                    min=0.0,
-                    max=100.0,
-                    step=0.1,
-                    tooltip="How strictly picture and words are followed; 4.5 as published. Below 1 the "
-                    "negative prompt plays no part.",
-                ),
-                io.Float.Input(
-                    "fps",
-                    default=0.0,
-                    min=0.0,
-                    max=1000.0,
-                    step=0.001,
-                    tooltip="Frames per second of the images; needed for more than one image.",
-                ),
-                io.Int.Input(
-                    "takes",
-                    default=1,
-                    min=1,
-                    max=MOST_TAKES,
-                    tooltip="Several sounds as one batch, from seed, seed + 1, ...; the picture is encoded once.",
-                ),
+                steps_input(1000),
+                guidance_input(4.5, "Below 1"),
+                fps_input("Frames per second of the images; needed for more than one image."),
+                takes_input(),
                 io.Boolean.Input(
                     "mask_away_clip",
                     default=False,
@@ -97,19 +68,28 @@ class MMAudioGenerate(io.ComfyNode):
                 ),
                 io.Combo.Input(
                     "weights",
-                    options=[BY_VARIANT, *comfy_host.weight_files("mmaudio")],
+                    options=[BY_VARIANT, *host_folders.weight_files("mmaudio")],
                     default=BY_VARIANT,
-                    tooltip="A file of your own in the mmaudio models folder, such as a fine-tuned network; "
-                    "what it is, is told by its tensors.",
+                    tooltip="A file of your own in the mmaudio models folder, such as a fine-tuned network. "
+                    "Its variant is detected from its tensors, not from its name.",
                     **supported_kwargs(io.Combo.Input, advanced=True),
                 ),
-                precision_input(NETWORK_PRECISIONS),
-                offload_input(),
-                download_input(),
+                *network_inputs(NETWORK_PRECISIONS),
             ],
             outputs=[output(io.Audio, "audio", "The coarse audio, one sound for each take.")],
             hidden=[io.Hidden.unique_id],
         )
+
+    @classmethod
+    def validate_inputs(
+        cls,
+        prompt: str | None = None,
+        negative_prompt: str | None = None,
+        duration: float | None = None,
+        cfg: float | None = None,
+        fps: float | None = None,
+    ) -> bool | str:
+        return refusal_of(cls, prompt=prompt, negative_prompt=negative_prompt, duration=duration, cfg=cfg, fps=fps)
 
     @classmethod
     def execute(
@@ -125,25 +105,26 @@ class MMAudioGenerate(io.ComfyNode):
         takes: int,
         mask_away_clip: bool,
         weights: str,
-        precision: str,
+        precision: Precision,
         offload: bool,
         download: bool,
         video: Any = None,
         images: Any = None,
     ) -> io.NodeOutput:
         require_option("variant", variant, ENGINES)
-        if video is not None and images is not None:
-            raise InputError("Both video and images are connected; connect one of them.")
+        require_one_picture(video, images)
+        check_values(cls, fps=fps)
+        request = request_of(cls, prompt, negative_prompt, seed, duration, steps, cfg)
         progress = comfy_host.progress(cls.hidden.unique_id, "generate")
         files = (
             {}
             if weights == BY_VARIANT
-            else {variant.replace("mmaudio_", "mmaudio/"): comfy_host.weight_file("mmaudio", weights)}
+            else {variant.replace("mmaudio_", "mmaudio/"): host_folders.weight_file("mmaudio", weights)}
         )
         engine = engines.generator(variant, comfy_host.execution(precision, offload, download, files))
-        request = GenerationRequest(prompt, negative_prompt, seed, duration or None, steps, cfg)
         sight = sight_of(video, images, fps, mask_away_clip, progress)
-        return io.NodeOutput(to_comfy(*engines.require_takes(engine, variant).takes(sight, request, takes, progress)))
+        sounds = engines.require_takes(engine, variant).takes(sight, request, takes, progress)
+        return io.NodeOutput(to_comfy(*sounds), ui=notes_ui(progress, engines.request_notes(engine, request)))
 
 
 def _summaries() -> str:

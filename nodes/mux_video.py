@@ -8,7 +8,7 @@ from comfy_api.latest import InputImpl, io, ui
 
 from deepsound.errors import DeepSoundError
 
-from . import comfy_host
+from . import comfy_host, host_folders
 from .convert import audio_of, clip_of
 from .schema import output, require_option, schema, supported_kwargs
 
@@ -67,10 +67,10 @@ class MuxVideo(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, filename_prefix: str | None) -> bool | str:
+    def validate_inputs(cls, filename_prefix: str | None = None) -> bool | str:
         try:
             if filename_prefix is not None:
-                comfy_host.check_prefix(filename_prefix)
+                host_folders.check_prefix(filename_prefix)
         except DeepSoundError as error:
             return str(error)
         return True
@@ -93,7 +93,7 @@ class MuxVideo(io.ComfyNode):
         clip = clip_of(video, progress)
         sound = clip.audio(progress) if audio is None else audio_of(audio)
         suffix = default_container(clip.path) if container == "auto" else f".{container}"
-        target = comfy_host.output_target(filename_prefix, suffix, clip.video.width, clip.video.height)
+        target = host_folders.output_target(filename_prefix, suffix, clip.video.width, clip.video.height)
         muxed = mux(
             clip.path,
             sound,
@@ -112,7 +112,7 @@ class MuxVideo(io.ComfyNode):
         )
 
 
-def _note(target: comfy_host.Target, muxed: Muxed) -> str:
+def _note(target: host_folders.Target, muxed: Muxed) -> str:
     """What was saved, and whether anything of the picture was lost."""
     picture = (
         f"picture encoded again as H.264, because {muxed.reencoded_because}"

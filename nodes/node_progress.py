@@ -20,7 +20,7 @@ class NodeListener:
     """Turns events into the node's messages: the bar when it visibly moves, the line at most twice a second.
 
     `show_text` writes below the node. With `show_written` what an engine writes goes there instead, as the whole text
-    so far and the line beside it, for a panel that shows both.
+    so far and the line beside it, for a panel that shows both. `notes` are the sentences that belong to the result.
     """
 
     def __init__(
@@ -31,6 +31,7 @@ class NodeListener:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._bar, self._show_text, self._show_written, self._clock = bar, show_text, show_written, clock
+        self.notes: list[str] = []
         self._notes: list[str] = []
         self._written: list[str] = []
         self._stage: str | None = None
@@ -62,6 +63,7 @@ class NodeListener:
 
     def _keep(self, event: ProgressEvent) -> None:
         if event.is_note:
+            self.notes.append(event.text)
             self._notes.append(f"note: {event.text}")
         elif event.seconds is not None:
             self._notes.append(f"{event.stage}: {event.text} ({event.seconds:.1f} s)")

@@ -1,4 +1,4 @@
-"""DeepSoundPipeline: all steps on one card."""
+"""DeepSoundPipeline: all steps in one node."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from comfy_api.latest import io
 from deepsound import pipeline
 from deepsound.choices import MODES
 from deepsound.fallback import FALLBACKS
-from deepsound.types import GenerationRequest
 
 from . import comfy_host, judgement_view
 from .convert import clip_of, silence_like, to_comfy
-from .schema import engine_input, option_input, output, prompt_inputs, schema
+from .notes import notes_of
+from .requests import RequestNode, request_of
+from .schema import download_input, engine_input, option_input, output, prompt_inputs, schema
 
 
-class Pipeline(io.ComfyNode):
+class Pipeline(RequestNode, io.ComfyNode):
     """Generates, judges, removes and falls back; the steps not needed are not taken."""
 
     @classmethod
@@ -45,6 +46,7 @@ class Pipeline(io.ComfyNode):
                 option_input("mode", MODES, ""),
                 option_input("fallback", FALLBACKS, "When the voice was all there was."),
                 *prompt_inputs(),
+                download_input(optional=True),
             ],
             outputs=[
                 output(io.Audio, "audio", "The final sound."),
@@ -70,10 +72,12 @@ class Pipeline(io.ComfyNode):
         negative_prompt: str,
         seed: int,
         duration: float,
+        download: bool = False,
     ) -> io.NodeOutput:
+        request = request_of(cls, prompt, negative_prompt, seed, duration)
+        comfy_host.require_weights((generator, reasoner, separator), download)
         progress = comfy_host.progress(cls.hidden.unique_id, in_panel=True)
-        request = GenerationRequest(prompt, negative_prompt, seed, duration or None)
-        runner = pipeline.Pipeline(generator, reasoner, separator, comfy_host.execution())
+        runner = pipeline.Pipeline(generator, reasoner, separator, comfy_host.execution(download=download))
         outcome = runner.think(clip_of(video, progress), request, mode, fallback, progress)
         silent = silence_like(outcome.coarse)
         shown = judgement_view.shown(outcome.judgement, outcome.undecided, outcome.coarse, progress)
@@ -86,5 +90,5 @@ class Pipeline(io.ComfyNode):
             to_comfy(outcome.stems.voice if outcome.stems else silent),
             outcome.is_voice_over,
             shown["reasoning"],
-            ui={"deepsound": [{**shown, "steps": [*taken, *said]}]},
+            ui={"deepsound": [{**shown, "steps": [*taken, *said], "notes": notes_of(progress, outcome.notes)}]},
         )

@@ -1,4 +1,4 @@
-"""Schemas that load on every supported core, and the inputs that several cards share."""
+"""Schemas that load on every supported core, and the inputs that several nodes share."""
 
 from __future__ import annotations
 
@@ -9,9 +9,12 @@ from typing import Any
 from comfy_api.latest import io
 
 from deepsound import engines
-from deepsound.choices import REASONER_PRECISIONS, Option, lines_of, names_of, precision_limits
+from deepsound.choices import Option, lines_of, names_of, precision_limits
 
 CATEGORY = "DeepSound"
+MOST_TAKES = 16
+# What the menu says, and the library's name for it.
+DOWNMIXES = {"keep": None, "stereo": "stereo", "mono": "mono"}
 
 _ENGINE_OF = {
     "generator": "Makes the sound.",
@@ -47,7 +50,7 @@ def engine_input(kind: engines.Kind, input_id: str = "engine", automatic: bool =
 def prompt_inputs(
     duration: str = "How much of the video gets sound, in seconds from its start; 0 means all of it.",
 ) -> list[io.Input]:
-    """What step 1 is told: prompt, negative prompt, seed and duration, the last explained by `duration`."""
+    """The request of step 1: prompt, negative prompt, seed and duration; `duration` is the last one's tooltip."""
     return [
         io.String.Input(
             "prompt",
@@ -94,21 +97,79 @@ def precision_input(options: tuple[str, ...]) -> io.Combo.Input:
     )
 
 
-def reasoner_precisions() -> tuple[str, ...]:
-    """What a language model can be computed in; 8 and 4 bits need bitsandbytes, which the tooltip says if it lacks.
-
-    They stay on the menu there, since a saved workflow that names one must open.
-    """
-    return REASONER_PRECISIONS
-
-
-def download_input() -> io.Boolean.Input:
-    """Whether weights that are nowhere on the machine may be fetched."""
+def download_input(optional: bool = False) -> io.Boolean.Input:
+    """Whether weights that are nowhere on the machine may be fetched; `optional` where saved graphs lack the input."""
     return io.Boolean.Input(
         "download",
         default=False,
         tooltip="Fetch weights that are not on this machine, once, into ComfyUI's models folder. "
         "Off: nothing is ever downloaded, and what is missing is named.",
+        **({"optional": True, **supported_kwargs(io.Boolean.Input, advanced=True)} if optional else {}),
+    )
+
+
+def downmix_input(tooltip: str) -> io.Combo.Input:
+    """Whether a sound's channels are mixed down."""
+    return io.Combo.Input(
+        "downmix",
+        options=list(DOWNMIXES),
+        default="keep",
+        optional=True,
+        tooltip=tooltip,
+        **supported_kwargs(io.Combo.Input, advanced=True),
+    )
+
+
+def network_inputs(precisions: tuple[str, ...]) -> list[io.Input]:
+    """How an engine's networks are run: precision, offload, download."""
+    return [precision_input(precisions), offload_input(), download_input()]
+
+
+def picture_inputs(video: str, images: str) -> list[io.Input]:
+    """A video or images, each with its tooltip; both may stay unconnected."""
+    return [
+        io.Video.Input("video", optional=True, tooltip=video),
+        io.Image.Input("images", optional=True, tooltip=images),
+    ]
+
+
+def steps_input(most: int) -> io.Int.Input:
+    """The sampler's number of steps, 25 as published."""
+    return io.Int.Input(
+        "steps",
+        default=25,
+        min=1,
+        max=most,
+        tooltip="Sampling steps from noise to sound; 25 as published. More is slower, hardly better.",
+    )
+
+
+def guidance_input(default: float, off_at: str) -> io.Float.Input:
+    """The strength of classifier-free guidance; `off_at` says where the negative prompt stops to count."""
+    return io.Float.Input(
+        "cfg",
+        default=default,
+        min=0.0,
+        max=100.0,
+        step=0.1,
+        tooltip=f"Classifier-free guidance: how closely picture and words are followed; {default:g} as published. "
+        f"{off_at} the negative prompt plays no part.",
+    )
+
+
+def fps_input(tooltip: str) -> io.Float.Input:
+    """The frame rate of connected images."""
+    return io.Float.Input("fps", default=0.0, min=0.0, max=1000.0, step=0.001, tooltip=tooltip)
+
+
+def takes_input() -> io.Int.Input:
+    """How many sounds are made of one request."""
+    return io.Int.Input(
+        "takes",
+        default=1,
+        min=1,
+        max=MOST_TAKES,
+        tooltip="Several sounds as one batch, from seed, seed + 1, ...; the picture is encoded once.",
     )
 
 

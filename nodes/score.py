@@ -9,6 +9,7 @@ from comfy_api.latest import io
 from . import comfy_host
 from .convert import audio_of, clip_of
 from .schema import download_input, offload_input, output, schema, seconds_input
+from .values import check_values, refusal_of
 
 
 class Score(io.ComfyNode):
@@ -65,6 +66,10 @@ class Score(io.ComfyNode):
         )
 
     @classmethod
+    def validate_inputs(cls, duration: float | None = None) -> bool | str:
+        return refusal_of(cls, duration=duration)
+
+    @classmethod
     def execute(
         cls,
         audio: Any,
@@ -76,6 +81,7 @@ class Score(io.ComfyNode):
     ) -> io.NodeOutput:
         from deepsound.evaluate.single import score_clip
 
+        check_values(cls, duration=duration)
         progress = comfy_host.progress(cls.hidden.unique_id)
         clip = clip_of(video, progress) if video is not None else None
         other = audio_of(reference, "reference") if reference is not None else None

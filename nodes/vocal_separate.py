@@ -10,7 +10,8 @@ from deepsound import engines
 
 from . import comfy_host
 from .convert import audios_of, silence_like, to_comfy
-from .schema import engine_input, output, schema
+from .notes import notes_ui
+from .schema import download_input, engine_input, output, schema
 
 
 class VocalSeparate(io.ComfyNode):
@@ -31,6 +32,7 @@ class VocalSeparate(io.ComfyNode):
                     default=True,
                     tooltip="Off: the sound passes unchanged, the voice is silence, nothing is loaded.",
                 ),
+                download_input(optional=True),
             ],
             outputs=[
                 output(io.Audio, "background", "The sound without the voice."),
@@ -40,11 +42,12 @@ class VocalSeparate(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, audio: Any, engine: str, enabled: bool) -> io.NodeOutput:
+    def execute(cls, audio: Any, engine: str, enabled: bool, download: bool = False) -> io.NodeOutput:
         sounds = audios_of(audio)
         if not enabled:
             return io.NodeOutput(to_comfy(*sounds), to_comfy(*map(silence_like, sounds)))
         progress = comfy_host.progress(cls.hidden.unique_id, "separate")
-        separator = engines.separator(engine, comfy_host.execution())
+        separator = engines.separator(engine, comfy_host.execution(download=download))
         stems = [engines.check_stems(sound, separator.separate(sound, progress), engine) for sound in sounds]
-        return io.NodeOutput(to_comfy(*(stem.background for stem in stems)), to_comfy(*(stem.voice for stem in stems)))
+        background, voice = to_comfy(*(stem.background for stem in stems)), to_comfy(*(stem.voice for stem in stems))
+        return io.NodeOutput(background, voice, ui=notes_ui(progress))

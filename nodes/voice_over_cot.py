@@ -7,19 +7,18 @@ from typing import Any
 from comfy_api.latest import io
 
 from deepsound import engines
-from deepsound.choices import UNDECIDED, option
+from deepsound.choices import REASONER_PRECISIONS, UNDECIDED, option
+from deepsound.runtime.execution import Precision
 from deepsound.types import Preferences, Verdict
 
 from . import comfy_host, judgement_view
 from .convert import audio_of, clip_of
+from .notes import notes_of
 from .schema import (
-    download_input,
     engine_input,
-    offload_input,
+    network_inputs,
     option_input,
     output,
-    precision_input,
-    reasoner_precisions,
     schema,
     supported_kwargs,
 )
@@ -62,9 +61,7 @@ class VoiceOverCoT(io.ComfyNode):
                     tooltip="Read the model's answer by the original's own rule, for comparison.",
                     **supported_kwargs(io.Boolean.Input, advanced=True),
                 ),
-                precision_input(reasoner_precisions()),
-                offload_input(),
-                download_input(),
+                *network_inputs(REASONER_PRECISIONS),
             ],
             outputs=[
                 output(io.Boolean, "voice_over", "True when the sound counts as voice-over."),
@@ -94,7 +91,7 @@ class VoiceOverCoT(io.ComfyNode):
         undecided: str,
         whole_trace: bool,
         published_parser: bool,
-        precision: str,
+        precision: Precision,
         offload: bool,
         download: bool,
     ) -> io.NodeOutput:
@@ -119,5 +116,5 @@ class VoiceOverCoT(io.ComfyNode):
             thought.reasoning,
             thought.conclusion,
             judgement.raw,
-            ui={"deepsound": [shown]},
+            ui={"deepsound": [{**shown, "notes": notes_of(progress)}]},
         )

@@ -1,9 +1,9 @@
-// What a key asks for while the card has the focus. No DOM here.
+// The Compare view's keyboard: from key events to actions. No DOM here.
 const LETTERS = "abc";
 const NUDGE_S = 0.1;
 const STEP_S = 1;
 
-// An action for a keyboard event, or null for a key that is not the card's: the page may use it.
+// An action for a keyboard event, or null for a key that the view does not use: the page may.
 export function actionOf(event) {
   if (event.ctrlKey || event.metaKey || event.altKey) return null;
   const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;

@@ -1,4 +1,4 @@
-// How the comparison's card looks; written into the page once.
+// The Compare view's style sheet, added to the page once.
 const ID = "deepsound-compare-style";
 export const HEAD_WIDTH = 124;
 export const COLOURS = { coarse: "#f4ac5c", final: "#5cccba", voice: "#f06c8e" };

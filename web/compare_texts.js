@@ -1,4 +1,4 @@
-// What the comparison's card says, in the languages its nodes know.
+// The Compare view's texts, in English and Chinese.
 const TEXTS = {
   en: {
     empty: "Run the graph: the tracks appear here, to see and to hear.",

@@ -1,7 +1,7 @@
 // One track of the comparison: its name and buttons, its waveform and its spectrogram.
 import { columnsOf, shareOf } from "./compare_time.js";
+import { element } from "./dom.js";
 import { COLOURS, OTHER_COLOUR, SPAN_COLOUR } from "./compare_style.js";
-import { made } from "./compare_parts.js";
 
 const KEYS = "ABCDEFGH";
 
@@ -11,7 +11,7 @@ export class TrackView {
     this.comparison = comparison;
     this.texts = texts;
     this.colour = COLOURS[track.name] ?? OTHER_COLOUR;
-    this.element = made("div", "dc-track");
+    this.element = element("div", "dc-track");
     this.element.dataset.track = track.name;
     this.element.style.setProperty("--dc", this.colour);
     this.element.append(this.head(index, act), this.plot(urlOf));
@@ -19,16 +19,16 @@ export class TrackView {
 
   head(index, act) {
     const { texts, track } = this;
-    const head = made("div", "dc-head");
-    const name = made("button", "dc-name");
+    const head = element("div", "dc-head");
+    const name = element("button", "dc-name");
     name.title = `${track.title}: ${texts.hear} (${KEYS[index]})`;
-    name.append(made("span", "dc-key", KEYS[index]), made("span", "", texts[track.name] ?? track.title));
+    name.append(element("span", "dc-key", KEYS[index]), element("span", "", texts[track.name] ?? track.title));
     name.addEventListener("click", () => act({ type: "hear", track: index }));
     this.solo = small("S", "dc-solo", `${texts.solo} (⇧${index + 1})`, () => act({ type: "solo", track: index }));
     this.mute = small("M", "dc-mute", `${texts.mute} (${index + 1})`, () => act({ type: "mute", track: index }));
-    const buttons = made("div", "dc-buttons");
+    const buttons = element("div", "dc-buttons");
     buttons.append(this.solo, this.mute);
-    this.facts = made("div", "dc-facts", this.described());
+    this.facts = element("div", "dc-facts", this.described());
     this.facts.title = this.facts.textContent;
     head.append(name, this.facts, buttons);
     return head;
@@ -42,9 +42,9 @@ export class TrackView {
   }
 
   plot(urlOf) {
-    const plot = made("div", "dc-plot");
-    this.canvas = made("canvas", "dc-wave");
-    const mel = made("div", "dc-mel");
+    const plot = element("div", "dc-plot");
+    this.canvas = element("canvas", "dc-wave");
+    const mel = element("div", "dc-mel");
     if (this.track.spectrogram !== null) {
       const picture = document.createElement("img");
       picture.alt = "";
@@ -92,7 +92,7 @@ export class TrackView {
 }
 
 function small(text, name, title, onClick) {
-  const button = made("button", `dc-small ${name}`, text);
+  const button = element("button", `dc-small ${name}`, text);
   button.title = title;
   button.setAttribute("aria-pressed", "false");
   button.addEventListener("click", onClick);

@@ -1,7 +1,7 @@
-// The comparison's card: a video, its tracks on one time axis, and the buttons to play and switch.
+// The Compare view: a video, its tracks on one time axis, and the buttons to play and switch.
 import { actionOf } from "./compare_keys.js";
 import { audible, changedMix, newMix, volumes } from "./compare_mix.js";
-import { made } from "./compare_parts.js";
+import { element } from "./dom.js";
 import { Player } from "./compare_player.js";
 import { writeStyle } from "./compare_style.js";
 import { shareOf, timeAt, timecode } from "./compare_time.js";
@@ -19,7 +19,7 @@ export class CompareView {
   constructor(texts, urlOf) {
     this.texts = texts;
     this.urlOf = urlOf;
-    this.element = made("div", "deepsound-compare");
+    this.element = element("div", "deepsound-compare");
     this.element.tabIndex = 0;
     this.element.addEventListener("keydown", (event) => this.onKey(event));
     this.element.addEventListener("pointerdown", (event) => {
@@ -33,7 +33,7 @@ export class CompareView {
     this.say(texts.empty);
   }
 
-  // How high the card must be, in CSS pixels, for what it shows.
+  // The height in CSS pixels that its content needs.
   get height() {
     if (!this.comparison) return EMPTY_HEIGHT;
     const { tracks, video, notes } = this.comparison;
@@ -43,7 +43,7 @@ export class CompareView {
   // A message in place of a comparison.
   say(message) {
     this.stop();
-    this.element.replaceChildren(made("div", "dc-message", message));
+    this.element.replaceChildren(element("div", "dc-message", message));
     this.element.dataset.tracks = "";
   }
 
@@ -96,26 +96,26 @@ export class CompareView {
 
   parts() {
     const { notes } = this.comparison;
-    const sounds = made("div");
+    const sounds = element("div");
     sounds.hidden = true;
     sounds.append(...this.sounds.filter(Boolean));
     return [...this.screen(), this.plots(), this.axis(), this.bar(), this.hint(), sounds,
-      ...notes.map((note) => made("div", "dc-note", note))];
+      ...notes.map((note) => element("div", "dc-note", note))];
   }
 
   screen() {
-    this.heard = made("div", "dc-heard");
+    this.heard = element("div", "dc-heard");
     if (!this.video) return [];
-    const screen = made("div", "dc-screen");
+    const screen = element("div", "dc-screen");
     screen.addEventListener("click", () => this.act({ type: "play" }));
     screen.append(this.video, this.heard);
     return [screen];
   }
 
   plots() {
-    const plots = made("div", "dc-plots");
-    this.stage = made("div", "dc-stage");
-    this.at = made("div", "dc-at");
+    const plots = element("div", "dc-plots");
+    this.stage = element("div", "dc-stage");
+    this.at = element("div", "dc-at");
     this.stage.append(this.at);
     const go = (event) => {
       const { left, width } = this.stage.getBoundingClientRect();
@@ -134,7 +134,7 @@ export class CompareView {
   }
 
   axis() {
-    const axis = made("div", "dc-axis");
+    const axis = element("div", "dc-axis");
     this.ruler = document.createElement("canvas");
     this.ruler.setAttribute("aria-label", this.texts.axis);
     axis.append(this.ruler);
@@ -143,9 +143,9 @@ export class CompareView {
 
   bar() {
     const { texts } = this;
-    const bar = made("div", "dc-bar");
+    const bar = element("div", "dc-bar");
     this.playButton = this.button("", texts.play, { type: "play" });
-    this.time = made("span", "dc-time");
+    this.time = element("span", "dc-time");
     this.pair = this.tracks.slice(0, 2).map((track, index) => {
       const button = this.button("AB"[index], `${track.track.title}: ${texts.hear}`, { type: "hear", track: index });
       button.classList.add("dc-hear");
@@ -159,9 +159,9 @@ export class CompareView {
   }
 
   hint() {
-    const hint = made("div", "dc-hint");
-    if (this.comparison.spans.length) hint.append(made("span", "dc-spans", this.texts.spans));
-    this.keys = made("span", "", this.texts.clickForKeys);
+    const hint = element("div", "dc-hint");
+    if (this.comparison.spans.length) hint.append(element("span", "dc-spans", this.texts.spans));
+    this.keys = element("span", "", this.texts.clickForKeys);
     this.element.onfocus = () => { this.keys.textContent = this.texts.keys; };
     this.element.onblur = () => { this.keys.textContent = this.texts.clickForKeys; };
     hint.append(this.keys);
@@ -169,7 +169,7 @@ export class CompareView {
   }
 
   button(text, title, action) {
-    const button = made("button", "dc-wide", text);
+    const button = element("button", "dc-wide", text);
     button.title = title;
     button.addEventListener("click", () => this.act(action));
     return button;

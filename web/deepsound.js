@@ -1,10 +1,13 @@
-// Joins the pack's widgets to ComfyUI's page: which node gets which, and what they hear of a run.
+// The pack's extension of ComfyUI's page: adds each node's widgets and passes the events of a run to them.
 import { api } from "../../scripts/api.js";
 import { app } from "../../scripts/app.js";
-import { addElement, element } from "./dom.js";
-import { LastShown, isNode, newestOutput } from "./history.js";
+import { heightOf } from "./banners.js";
+import { addElement, after, element, keepWheel } from "./dom.js";
+import { Recall, isNode } from "./history.js";
 import { hideErrors, showError, showRefusals } from "./node_errors.js";
+import { NodeNotes } from "./node_notes.js";
 import { ReasonsPanel } from "./panel.js";
+import { withAddedInputs } from "./saved_values.js";
 import { textsOf } from "./texts.js";
 import { TrimBar } from "./trim.js";
 
@@ -12,26 +15,19 @@ const PANEL_HEIGHT = 230;
 const TRIM_HEIGHT = 104;
 const NOTE_HEIGHT = 56;
 const LOOK_EVERY_MS = 200;
-const HISTORY_DEPTH = 32;
 
 const panels = new Map();
+const notes = new Map();
 const bars = new Map();
-const lastShown = new LastShown();
+const recall = new Recall({ app, api, isEmpty: (panel) => panel.state === "empty",
+  show: (node, panel, shown) => panel.show(shown) });
+const noteRecall = new Recall({ app, api, isEmpty: (shown) => !shown.text,
+  show: (node, shown, output) => shown.show(node, output) });
 
 const texts = () => textsOf(app.extensionManager?.setting?.get("Comfy.Locale"));
 const widgetOf = (node, name) => node.widgets?.find((widget) => widget.name === name);
 const isInside = (node) => Boolean(node.graph && (node.graph.rootGraph ?? node.graph) !== node.graph);
 const ours = () => (app.graph?._nodes ?? []).filter((node) => node.comfyClass?.startsWith("DeepSound"));
-const workflowId = () => app.graph?.id ?? "";
-
-function after(node, hook, more) {
-  const before = node[hook];
-  node[hook] = function (...given) {
-    const answer = before?.apply(this, given);
-    more(...given);
-    return answer;
-  };
-}
 
 function found(map, executionId) {
   return [...map].find(([node]) => isNode(executionId, node.id, isInside(node)))?.[1];
@@ -46,26 +42,8 @@ function addPanel(node) {
     const shown = output?.deepsound?.[0];
     if (!shown) return;
     panel.show(shown);
-    lastShown.keep(workflowId(), node.id, shown);
+    recall.keep(node, shown);
   });
-}
-
-// A page or a tab just opened shows again what its nodes showed last.
-async function showAgain() {
-  const waiting = [...panels].filter(([, panel]) => panel.state === "empty");
-  const unknown = waiting.filter(([node, panel]) => {
-    const shown = lastShown.get(workflowId(), node.id) ?? app.nodeOutputs?.[node.id]?.deepsound?.[0];
-    if (shown) panel.show(shown);
-    return !shown;
-  });
-  if (!unknown.length || !workflowId()) return;
-  const answer = await api.fetchApi(`/history?max_items=${HISTORY_DEPTH}`);
-  const history = answer.ok ? await answer.json() : {};
-  for (const [node, panel] of unknown) {
-    const asked = { workflow: workflowId(), node: String(node.id), type: node.comfyClass };
-    const output = newestOutput(history, asked);
-    if (output && panel.state === "empty") panel.show(output.deepsound[0]);
-  }
 }
 
 // The preview is ComfyUI's own, which lies in a widget or, with Nodes 2.0, in the node's element.
@@ -76,6 +54,10 @@ function previewOf(node) {
 }
 
 function addTrimBar(node) {
+  const { configure } = node;
+  node.configure = function (saved) {
+    return configure.call(this, { ...saved, widgets_values: withAddedInputs(saved.widgets_values) });
+  };
   const numbers = {
     read() {
       const [file, start, duration] = ["file", "start", "duration"].map((name) => widgetOf(node, name)?.value);
@@ -100,12 +82,28 @@ function addTrimBar(node) {
 
 function addNote(node) {
   const note = element("div", { fontSize: "11px", lineHeight: "1.4", padding: "4px 10px", opacity: "0.85",
-    color: "var(--input-text, #ddd)", whiteSpace: "pre-wrap", overflow: "hidden", boxSizing: "border-box" });
+    color: "var(--input-text, #ddd)", whiteSpace: "pre-wrap", overflow: "auto", boxSizing: "border-box",
+    overflowWrap: "anywhere", userSelect: "text" });
   note.className = "deepsound-note";
-  addElement(node, "deepsound_note", note, NOTE_HEIGHT);
+  keepWheel(note);
+  addElement(node, "deepsound_note", note, () => Math.max(NOTE_HEIGHT, heightOf(note.textContent, node.size[0])));
   after(node, "onExecuted", (output) => {
     const told = output?.deepsound?.[0]?.note;
-    if (told) note.textContent = told;
+    if (!told) return;
+    note.textContent = told;
+    node.setSize?.([node.size[0], Math.max(node.computeSize()[1], node.size[1])]);
+  });
+}
+
+// Every node has notes; Compare shows its own inside its view.
+function addNotes(node) {
+  const shown = new NodeNotes();
+  notes.set(node, shown);
+  after(node, "onRemoved", () => notes.delete(node));
+  after(node, "onExecuted", (output) => {
+    const described = output?.deepsound?.[0] ?? {};
+    shown.show(node, described);
+    noteRecall.keep(node, described);
   });
 }
 
@@ -133,8 +131,9 @@ app.registerExtension({
   },
   nodeCreated(node) {
     WIDGETS[node.comfyClass]?.(node);
+    if (node.comfyClass?.startsWith("DeepSound") && node.comfyClass !== "DeepSoundCompare") addNotes(node);
   },
   afterConfigureGraph() {
-    return showAgain();
+    return Promise.all([recall.showAgain(panels), noteRecall.showAgain(notes)]);
   },
 });

@@ -1,15 +1,35 @@
-// Elements that only ever hold text: whatever an engine wrote, nothing of it becomes markup.
-export function element(tag, style = {}, text = "") {
+// Elements that only ever hold text: whatever came from a run, nothing of it becomes markup. `look` is a class name or
+// an object of styles.
+export function element(tag, look = {}, text = "") {
   const made = document.createElement(tag);
-  Object.assign(made.style, style);
+  if (typeof look === "string") made.className = look;
+  else Object.assign(made.style, look);
   made.textContent = text;
+  if (tag === "button") {
+    made.type = "button";
+    // Whatever holds the button keeps the focus, so that its keys go on working after a click.
+    made.tabIndex = -1;
+    made.addEventListener("pointerdown", (event) => event.preventDefault());
+  }
   return made;
 }
 
+// Call `more` after a node's own `hook`, with what the hook was called with.
+export function after(node, hook, more) {
+  const before = node[hook];
+  node[hook] = function (...given) {
+    const answer = before?.apply(this, given);
+    more(...given);
+    return answer;
+  };
+}
+
 // A widget that is an element on a node; it is neither sent with the prompt nor saved with the workflow.
+// `height` and `most` are CSS pixels, or functions that give them.
 export function addElement(node, name, content, height, most = height) {
+  const pixels = (value) => (typeof value === "function" ? value() : value);
   const widget = node.addDOMWidget(name, name, content, {
-    serialize: false, hideOnZoom: false, getMinHeight: () => height, getMaxHeight: () => most,
+    serialize: false, hideOnZoom: false, getMinHeight: () => pixels(height), getMaxHeight: () => pixels(most),
   });
   widget.serialize = false; // The option keeps it out of the prompt, this out of the saved workflow.
   return widget;

@@ -1,4 +1,5 @@
-// Finding what a node showed last, for a page or a tab that has just been opened. No DOM here.
+// What nodes showed last: kept while the page lives, and found in ComfyUI's history by a page just opened. No DOM here.
+const HISTORY_DEPTH = 32;
 
 // The newest output of the node in ComfyUI's history, or null: of the same workflow, id and type.
 export function newestOutput(history, { workflow, node, type }) {
@@ -27,6 +28,41 @@ export class LastShown {
 
   get(workflow, node) {
     return this.shown.get(`${workflow}/${node}`) ?? null;
+  }
+}
+
+// Shows again, on a page or tab just opened, what its nodes showed last. `app` and `api` are ComfyUI's; `isEmpty(view)`
+// and `show(node, view, output)` are the widget's own.
+export class Recall {
+  constructor({ app, api, isEmpty, show }) {
+    Object.assign(this, { app, api, isEmpty, show, last: new LastShown() });
+  }
+
+  get workflow() {
+    return this.app.graph?.id ?? "";
+  }
+
+  keep(node, output) {
+    this.last.keep(this.workflow, node.id, output);
+  }
+
+  // `views` is a map of node -> view. Those of this page's life come first, then ComfyUI's own memory, then its history.
+  async showAgain(views) {
+    const unknown = [...views].filter(([node, view]) => this.isEmpty(view) && !this.showKnown(node, view));
+    if (!unknown.length || !this.workflow) return;
+    const answer = await this.api.fetchApi(`/history?max_items=${HISTORY_DEPTH}`);
+    const history = answer.ok ? await answer.json() : {};
+    for (const [node, view] of unknown) {
+      const wanted = { workflow: this.workflow, node: String(node.id), type: node.comfyClass };
+      const output = newestOutput(history, wanted);
+      if (output && this.isEmpty(view)) this.show(node, view, output.deepsound[0]);
+    }
+  }
+
+  showKnown(node, view) {
+    const output = this.last.get(this.workflow, node.id) ?? this.app.nodeOutputs?.[node.id]?.deepsound?.[0];
+    if (output) this.show(node, view, output);
+    return Boolean(output);
   }
 }
 

@@ -1,4 +1,4 @@
-// What the pack's own widgets say, in the languages its nodes know.
+// The texts of the pack's widgets, in English and Chinese.
 const TEXTS = {
   en: {
     empty: "The verdict and its reasons appear here.",

@@ -24,7 +24,7 @@ from deepsound.runtime.progress import Progress
 from deepsound.types import Audio
 
 VERSION = 1
-# More columns than a card has pixels, and few enough for the description to stay small.
+# More columns than a node has pixels, and few enough for the description to stay small.
 _COLUMNS = 1200
 _MEL_HEIGHT = 160
 _BLOCK = 1 << 22

@@ -1,4 +1,4 @@
-"""Everything a card shows of a comparison, made in one go."""
+"""A comparison as its surfaces show it: the still, a player's files and the rendered video."""
 
 from __future__ import annotations
 

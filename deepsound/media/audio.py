@@ -1,4 +1,4 @@
-"""Audio decoding onto the video's timeline, resampling, channel mixing and length fitting."""
+"""Sound in: decoding any file to float samples on a timeline, resampling, channels and lengths."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Media probing: a file's tracks, sizes, rates and durations, decoding one frame at most."""
+"""What a media file holds, found without decoding more than its first frame."""
 
 from __future__ import annotations
 

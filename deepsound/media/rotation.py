@@ -1,4 +1,4 @@
-"""Display-matrix rotation: turns frames upright that phones store sideways."""
+"""Turning decoded frames upright: phones store pictures sideways beside a display matrix."""
 
 from __future__ import annotations
 

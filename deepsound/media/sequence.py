@@ -1,4 +1,4 @@
-"""A batch of images with a frame rate, read by the same frame consumers as a clip."""
+"""Pictures that are no file: a batch of images with a frame rate, seen through the same views as a clip."""
 
 from __future__ import annotations
 
@@ -31,13 +31,11 @@ class ImageSequence:
     def __post_init__(self) -> None:
         if self.images.ndim != 4 or self.images.shape[-1] < 3 or 0 in self.images.shape:
             raise InputError(
-                "expected images [frames, height, width, 3 or more] with at least one frame, got "
-                f"{list(self.images.shape)}; connect a batch of colour images."
+                f"Images must be [frames, height, width, 3] with at least one frame, not {list(self.images.shape)}."
             )
         if not (math.isfinite(self.fps) and self.fps > 0):
             raise InputError(
-                f"expected images with a positive frame rate, got {self.fps} fps; take it from the node that "
-                "loaded them."
+                f"Images need a positive frame rate, not {self.fps} fps; take it from the node that loaded them."
             )
 
     @property
@@ -50,17 +48,17 @@ class ImageSequence:
         return Timeline(self.duration_s, self.fps, width, height)
 
     def expect(self, *views: FrameConsumer[Any]) -> None:
-        """Does nothing: images need no decoding pass."""
+        """Nothing to prepare: looking again at images costs no decoding."""
 
     def view(self, view: FrameConsumer[T], progress: Progress | None = None) -> T:
-        """The result of a frame consumer over the images; computed once, then cached."""
+        """What `view` keeps of the images; computed once."""
         if view not in self._results:
-            collector = view.start(self.timeline)
+            watcher = view.start(self.timeline)
             for index in (progress or Progress()).track(range(len(self.images)), len(self.images)):
-                collector.see(_Image(self.images[index], index / self.fps))
-                if is_done(collector):
+                watcher.see(_Image(self.images[index], index / self.fps))
+                if is_done(watcher):
                     break
-            self._results[view] = collector.result()
+            self._results[view] = watcher.result()
         return cast(T, self._results[view])
 
 

@@ -29,16 +29,16 @@ def offline_draft(sheet: Sheet) -> None:
         sheet,
         f"## Offline draft\n\nAll four steps with the engines that come with the package. `draft` is "
         f"procedural foley, driven by what moves: impacts, scrapes, whooshes. A draft of the sound, and a way "
-        f"to try the steps.\n\n{NO_WEIGHTS}\n\nPress *Queue* or *Run*.",
+        f"to try the steps.\n\n{NO_WEIGHTS}\n\nPress *Run*.",
     )
     video, one, two, three, four, end = map(
         sheet.group, ("The video", "Step 1: generate", "Step 2: judge", "Step 3: remove", "Step 4: fall back", "Save")
     )
     loaded = load(video)
     one.note("Words choose the material: *metal, wood, gravel*.")
-    coarse = one.card("DeepSoundGenerateAudio", "Step 1: generate", video=loaded["video"], engine="draft")
+    coarse = one.node("DeepSoundGenerateAudio", "Step 1: generate", video=loaded["video"], engine="draft")
     four.note("The second generator runs only when the background is silent.")
-    again = four.card(
+    again = four.node(
         "DeepSoundGenerateAudio",
         "Step 4, neg: generate again, avoiding voices",
         video=loaded["video"],
@@ -86,21 +86,21 @@ def compare_two_generators(sheet: Sheet) -> None:
     """The same video through two generators, judged, measured and heard side by side."""
     about(
         sheet,
-        f"## Compare two generators\n\nOne video, two sounds, the same judge and the same measures. Put any "
-        f"two generators on the cards.\n\n### Needs\n\nA: nothing, `draft` is part of the package.\n\n"
+        f"## Compare two generators\n\nOne video, two sounds, the same judge and the same measures. Choose "
+        f"any two generators.\n\n### Needs\n\nA: nothing, `draft` is part of the package.\n\n"
         f"B: {MMAUDIO}\n\n*Score* measures voice and loudness with no weights; for IB and DeSync it wants "
         f"ImageBind (CC-BY-NC 4.0) and Synchformer (MIT), and says so.\n\n{FETCH}",
     )
     video, one, two, three = map(sheet.group, ("The video", "Two generators", "Voice-over?", "Measures"))
     loaded = load(video)
-    first = one.card("DeepSoundGenerateAudio", "Generator A: draft", video=loaded["video"], engine="draft")
+    first = one.node("DeepSoundGenerateAudio", "Generator A: draft", video=loaded["video"], engine="draft")
     second = mmaudio(one, "Generator B: MMAudio", loaded["video"])
     for letter, sound in (("A", first), ("B", second)):
         judge(two, loaded["video"], sound["audio"], "rules", f"Voice-over in {letter}?")
-        three.card("DeepSoundScore", f"Score of {letter}", audio=sound["audio"], video=loaded["video"])
+        three.node("DeepSoundScore", f"Score of {letter}", audio=sound["audio"], video=loaded["video"])
     both = sheet.group("See and hear", 560)
     both.note("Keys A and B switch between the two, equally loud: A stands at *coarse*, B at *final*.")
-    both.card("DeepSoundCompare", "A and B", video=loaded["video"], coarse=first["audio"], final=second["audio"])
+    both.node("DeepSoundCompare", "A and B", video=loaded["video"], coarse=first["audio"], final=second["audio"])
     end = sheet.group("Save")
     for letter, sound in (("A", first), ("B", second)):
         save(end, loaded["video"], sound["audio"], f"generator_{letter.lower()}", f"Save {letter}")
@@ -119,9 +119,9 @@ def another_generator(sheet: Sheet) -> None:
         sheet.group,
         ("The video", "Step 1: another generator", "Step 2: judge", "Step 3: remove", "Step 4: fall back", "Save"),
     )
-    loaded = video.card("LoadVideo", "Load Video (core)", file=NARRATED)
+    loaded = video.node("LoadVideo", "Load Video (core)", file=NARRATED)
     one.note("**Replace this node** by the generator of another pack, and connect its AUDIO where this one's goes.")
-    made = one.card("GetVideoComponents", "Another generator's AUDIO", video=loaded["video"])
+    made = one.node("GetVideoComponents", "Another generator's AUDIO", video=loaded["video"])
     verdict = judge(two, loaded["video"], made["audio"], "rules")
     parts = separate(three, made["audio"], "bs_roformer_tiny")
     final = choose(four, "rep", verdict["voice_over"], coarse=made["audio"], background=parts["background"])
@@ -130,10 +130,10 @@ def another_generator(sheet: Sheet) -> None:
 
 
 def api_automation(sheet: Sheet) -> None:
-    """The shortest graph for programs: three cards, every setting on one of them."""
+    """The shortest graph for programs: three nodes, every setting on one of them."""
     about(
         sheet,
-        f"## For programs\n\nThree cards with every setting on the middle one: a graph to send from a "
+        f"## For programs\n\nThree nodes with every setting on the middle one: a graph to send from a "
         f"program. `workflows/api/api_automation.json` is this graph as the server takes it;\n\n`deepsound "
         f"comfy submit workflows/api/api_automation.json --video clip.mp4`\n\nuploads, runs and fetches, and "
         f"`demo/comfy_client.py` is a client of ten lines.\n\n{NO_WEIGHTS}",
@@ -141,5 +141,5 @@ def api_automation(sheet: Sheet) -> None:
     video, steps, end = sheet.group("The video"), sheet.group("All steps"), sheet.group("Save")
     loaded = load(video, SILENT)
     steps.note("`auto` takes the video's own sound if it has one, and drafts one if not.")
-    made = steps.card("DeepSoundPipeline", "All steps", video=loaded["video"])
+    made = steps.node("DeepSoundPipeline", "All steps", video=loaded["video"])
     save(end, loaded["video"], made["audio"], "api")

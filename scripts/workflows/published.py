@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .sheet import Card, Group, Sheet, Wire
+from .sheet import Group, Node, Sheet, Wire
 from .steps import (
     ASSEMBLED,
     AVOIDED,
@@ -23,7 +23,7 @@ from .steps import (
 )
 
 FALLBACKS = {
-    "neg": "**neg**: where only silence is left, the sound is generated again, avoiding voices. The second card runs "
+    "neg": "**neg**: where only silence is left, the sound is generated again, avoiding voices. The second node runs "
     "only then, and does not encode the picture again.",
     "rep": "**rep**: where only silence is left, the coarse sound is kept, voice and all.",
     "rm": "**rm**: where only silence is left, the video stays silent.",
@@ -64,14 +64,14 @@ def deepsound_s4(sheet: Sheet, fallback: str) -> None:
     compare(sheet, loaded["video"], coarse["audio"], final["audio"])
 
 
-def _judge_and_plan(video: Group, two: Group, loaded: Card, coarse: Wire) -> Card:
+def _judge_and_plan(video: Group, two: Group, loaded: Node, coarse: Wire) -> Node:
     engine = "videollama2_cot"
     two.note(
         "The model looks and listens, and writes summary, caption, reasoning and conclusion. An answer that "
         "cannot be read is *undecided*."
     )
     verdict = judge(two, loaded["video"], coarse, engine)
-    plan = video.card("DeepSoundCoTPlan", "Step 0: the plan", video=loaded["video"], engine=engine)
+    plan = video.node("DeepSoundCoTPlan", "Step 0: the plan", video=loaded["video"], engine=engine)
     show(video, plan["plan"], "The plan")
     return verdict
 
@@ -92,7 +92,7 @@ def deepsound_s3(sheet: Sheet) -> None:
     three.note(
         "The verdict is wired into *enabled*: without voice-over the sound passes unchanged and nothing is loaded."
     )
-    parts = three.card(
+    parts = three.node(
         "DeepSoundVocalSeparate",
         "Step 3: remove the voice, if there is one",
         audio=coarse["audio"],
@@ -138,7 +138,7 @@ def foleycrafter(sheet: Sheet) -> None:
     )
     loaded = load(video)
     one.note("*temporal_scale* is how strictly seen onsets are followed, *semantic_scale* how much the picture leads.")
-    coarse = one.card("DeepSoundFoleyCrafterGenerate", "Step 1: generate", video=loaded["video"])
+    coarse = one.node("DeepSoundFoleyCrafterGenerate", "Step 1: generate", video=loaded["video"])
     verdict = judge(two, loaded["video"], coarse["audio"], "videollama2_cot")
     parts = separate(three, coarse["audio"], "bs_roformer")
     final = choose(four, "rep", verdict["voice_over"], coarse=coarse["audio"], background=parts["background"])
@@ -174,20 +174,20 @@ def several_takes(sheet: Sheet) -> None:
     takes = mmaudio(one, "Four takes", loaded["video"], takes=4)
     parts = separate(three, takes["audio"], "bs_roformer", "Remove the voice of each")
     end.note("The takes as they were made, and without voice.")
-    end.card("SaveAudio", "Coarse takes", audio=takes["audio"], filename_prefix="DeepSound/take_coarse")
-    end.card("SaveAudio", "Takes without voice", audio=parts["background"], filename_prefix="DeepSound/take")
+    end.node("SaveAudio", "Coarse takes", audio=takes["audio"], filename_prefix="DeepSound/take_coarse")
+    end.node("SaveAudio", "Takes without voice", audio=parts["background"], filename_prefix="DeepSound/take")
 
 
 def text_to_sound(sheet: Sheet) -> None:
     """Sound from words alone."""
     about(
         sheet,
-        f"## Text to sound\n\nMMAudio without a picture: the prompt alone leads, and the card says how "
+        f"## Text to sound\n\nMMAudio without a picture: the prompt alone leads, and the node says how "
         f"long.\n\n### Needs\n\n{MMAUDIO}\n\n{FETCH}",
     )
     words, end = sheet.group("Words to sound"), sheet.group("Save")
     words.note("Nothing is connected to *video*. *duration* 0 would mean 8 seconds.")
-    sound = words.card(
+    sound = words.node(
         "DeepSoundMMAudioGenerate",
         "Sound from words",
         variant="mmaudio_large_44k_v2",
@@ -195,4 +195,4 @@ def text_to_sound(sheet: Sheet) -> None:
         negative_prompt=AVOIDED,
         duration=8.0,
     )
-    end.card("SaveAudio", "Save the sound", audio=sound["audio"], filename_prefix="DeepSound/text")
+    end.node("SaveAudio", "Save the sound", audio=sound["audio"], filename_prefix="DeepSound/text")

@@ -1,7 +1,7 @@
 """A workflow as it is described, and the two files it becomes: the page's format and the API's.
 
-A sheet holds groups side by side, a group holds cards and notes one below the other, and a card's inputs are values or
-wires from other cards. What a card looks like is told by its node's schema, so a changed node changes the workflows.
+A sheet holds groups side by side, a group holds nodes and notes one below the other, and a node's inputs are values or
+wires from other nodes. What a node looks like follows from its schema, so a changed schema changes the workflows.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 WIDGET_TYPES = {"BOOLEAN", "COMBO", "FLOAT", "INT", "STRING"}
-# Pixels on the page; what the pack's and the core's own panels add to a card was measured there.
+# Pixels on the page; what the pack's and the core's own panels add to a node was measured there.
 MARGIN, GAP, TITLE, SLOT, WIDGET, TEXT = 30, 40, 36, 22, 28, 96
 PANELS = {
     "DeepSoundLoadVideo": 330,
@@ -34,15 +34,15 @@ COLOURS = ("#3f789e", "#8a5a2b", "#7a4b8c", "#3d7a4c", "#9e3f4a", "#4a6f7a", "#8
 
 @dataclass(frozen=True)
 class Wire:
-    """One output of a card, to be connected."""
+    """One output of a node, to be connected."""
 
-    card: Card
+    node: Node
     slot: int
     kind: str
 
 
 @dataclass(eq=False)
-class Card:
+class Node:
     """A node of the graph: `values` for its widgets, `wires` for its sockets."""
 
     number: int
@@ -74,14 +74,14 @@ class Note:
 
 @dataclass(eq=False)
 class Group:
-    """A step: a titled frame with cards and notes in it, `width` pixels wide inside."""
+    """A step: a titled frame with nodes and notes in it, `width` pixels wide inside."""
 
     sheet: Sheet
     title: str
     width: int
-    rows: list[Card | Note] = field(default_factory=list)
+    rows: list[Node | Note] = field(default_factory=list)
 
-    def card(self, kind: str, title: str, **inputs: Any) -> Card:
+    def node(self, kind: str, title: str, **inputs: Any) -> Node:
         """Add a node; `inputs` are wires or widget values, and every widget not named keeps its default."""
         schema = self.sheet.schemas[kind]
         wires = {name: value for name, value in inputs.items() if isinstance(value, Wire)}
@@ -90,11 +90,11 @@ class Group:
         unknown = set(inputs) - {item.id for item in schema.inputs}
         if unknown:
             raise KeyError(f"{kind} has no input {sorted(unknown)}")
-        card = Card(len(self.sheet.cards) + 1, schema, title, values, wires, (self.width, 0))
-        card.size = (self.width, height_of(kind, card))
-        self.sheet.cards.append(card)
-        self.rows.append(card)
-        return card
+        node = Node(len(self.sheet.nodes) + 1, schema, title, values, wires, (self.width, 0))
+        node.size = (self.width, height_of(kind, node))
+        self.sheet.nodes.append(node)
+        self.rows.append(node)
+        return node
 
     def note(self, text: str) -> None:
         """Add words, in Markdown, above what is added later."""
@@ -109,7 +109,7 @@ class Sheet:
     def __init__(self, name: str, schemas: dict[str, Any]) -> None:
         self.name, self.schemas = name, schemas
         self.groups: list[Group] = []
-        self.cards: list[Card] = []
+        self.nodes: list[Node] = []
 
     def group(self, title: str, width: int = 360) -> Group:
         self.groups.append(Group(self, title, width))
@@ -118,15 +118,15 @@ class Sheet:
     def api(self) -> dict[str, Any]:
         """What a program sends to the server."""
         return {
-            str(card.number): {
+            str(node.number): {
                 "inputs": {
-                    **{name: value for name, value in card.values.items() if name not in card.wires},
-                    **{name: [str(wire.card.number), wire.slot] for name, wire in card.wires.items()},
+                    **{name: value for name, value in node.values.items() if name not in node.wires},
+                    **{name: [str(wire.node.number), wire.slot] for name, wire in node.wires.items()},
                 },
-                "class_type": card.schema.node_id,
-                "_meta": {"title": card.title},
+                "class_type": node.schema.node_id,
+                "_meta": {"title": node.title},
             }
-            for card in self.cards
+            for node in self.nodes
         }
 
     def page(self) -> dict[str, Any]:
@@ -134,8 +134,8 @@ class Sheet:
         self._place()
         links = list(self._links())
         notes = [row for group in self.groups for row in group.rows if isinstance(row, Note)]
-        nodes = [_card_node(order, card, links) for order, card in enumerate(self.cards)]
-        nodes += [_note_node(len(self.cards) + index, FIRST_NOTE + index, note) for index, note in enumerate(notes)]
+        nodes = [_page_node(order, node, links) for order, node in enumerate(self.nodes)]
+        nodes += [_note_node(len(self.nodes) + index, FIRST_NOTE + index, note) for index, note in enumerate(notes)]
         return {
             "last_node_id": nodes[-1]["id"],
             "last_link_id": len(links),
@@ -164,12 +164,12 @@ class Sheet:
 
     def _links(self) -> Iterator[list[Any]]:
         number = 0
-        for card in self.cards:
-            for slot, item in enumerate(card.sockets()):
-                if item.id in card.wires:
-                    wire = card.wires[item.id]
+        for node in self.nodes:
+            for slot, item in enumerate(node.sockets()):
+                if item.id in node.wires:
+                    wire = node.wires[item.id]
                     number += 1
-                    yield [number, wire.card.number, wire.slot, card.number, slot, wire.kind]
+                    yield [number, wire.node.number, wire.slot, node.number, slot, wire.kind]
 
 
 def is_widget(item: Any) -> bool:
@@ -177,28 +177,31 @@ def is_widget(item: Any) -> bool:
 
 
 def widget_names(schema: Any) -> list[str | None]:
-    """A card's widgets as the page keeps their values: a seed brings a control, an upload button comes last."""
+    """A node's widgets as the page keeps their values: a seed brings a control, an upload button comes last.
+
+    None stands for a widget that is no input.
+    """
     names: list[str | None] = []
     for item in filter(is_widget, schema.inputs):
         names += [item.id] + [None] * bool(item.keywords.get("control_after_generate"))
     return names + [None] * any(item.keywords.get("upload") for item in schema.inputs)
 
 
-def height_of(kind: str, card: Card) -> int:
-    """A card's height without its title, in pixels, with room for the panels it shows."""
-    widgets = [item for item in card.schema.inputs if is_widget(item)]
-    sockets = sum(not is_widget(item) for item in card.schema.inputs)
-    rows = max(sockets, len(card.schema.outputs)) * SLOT
+def height_of(kind: str, node: Node) -> int:
+    """A node's height without its title, in pixels, with room for the panels it shows."""
+    widgets = [item for item in node.schema.inputs if is_widget(item)]
+    sockets = sum(not is_widget(item) for item in node.schema.inputs)
+    rows = max(sockets, len(node.schema.outputs)) * SLOT
     texts = sum(bool(item.keywords.get("multiline")) for item in widgets)
-    extra = len(widget_names(card.schema)) - len(widgets)
+    extra = len(widget_names(node.schema)) - len(widgets)
     return 20 + rows + texts * TEXT + (len(widgets) - texts + extra) * WIDGET + PANELS.get(kind, 0)
 
 
-def _card_node(order: int, card: Card, links: list[list[Any]]) -> dict[str, Any]:
+def _page_node(order: int, node: Node, links: list[list[Any]]) -> dict[str, Any]:
     into = {(link[3], link[4]): link[0] for link in links}
     inputs = []
-    for slot, item in enumerate(card.sockets()):
-        socket = {"name": item.id, "type": item.io_type, "link": into.get((card.number, slot))}
+    for slot, item in enumerate(node.sockets()):
+        socket = {"name": item.id, "type": item.io_type, "link": into.get((node.number, slot))}
         if is_widget(item):
             socket["widget"] = {"name": item.id}
         elif item.keywords.get("optional"):
@@ -208,33 +211,30 @@ def _card_node(order: int, card: Card, links: list[list[Any]]) -> dict[str, Any]
         {
             "name": item.keywords.get("display_name") or item.id,
             "type": item.io_type,
-            "links": [link[0] for link in links if link[1:3] == [card.number, slot]],
+            "links": [link[0] for link in links if link[1:3] == [node.number, slot]],
         }
-        for slot, item in enumerate(card.schema.outputs)
+        for slot, item in enumerate(node.schema.outputs)
     ]
     return {
-        "id": card.number,
-        "type": card.schema.node_id,
-        "pos": list(card.at),
-        "size": list(card.size),
+        "id": node.number,
+        "type": node.schema.node_id,
+        "pos": list(node.at),
+        "size": list(node.size),
         "flags": {},
         "order": order,
         "mode": 0,
         "inputs": inputs,
         "outputs": outputs,
-        "title": card.title,
-        "properties": {"Node name for S&R": card.schema.node_id},
-        "widgets_values": _kept(card),
+        "title": node.title,
+        "properties": {"Node name for S&R": node.schema.node_id},
+        "widgets_values": _kept(node),
     }
 
 
-def _kept(card: Card) -> list[Any]:
+def _kept(node: Node) -> list[Any]:
     """The widgets' values; beside a seed, that it stays as it is, and for an upload button its kind."""
-    names = widget_names(card.schema)
-    kept = ["fixed" if name is None else card.values[name] for name in names]
-    if any(item.keywords.get("upload") for item in card.schema.inputs):
-        kept[-1] = "image"
-    return kept
+    other = "image" if any(item.keywords.get("upload") for item in node.schema.inputs) else "fixed"
+    return [other if name is None else node.values[name] for name in widget_names(node.schema)]
 
 
 def _note_node(order: int, number: int, note: Note) -> dict[str, Any]:

@@ -1,8 +1,8 @@
-"""The cards that several workflows share, and what their notes say of the published weights."""
+"""The nodes that several workflows share, and what their notes say of the published weights."""
 
 from __future__ import annotations
 
-from .sheet import Card, Group, Sheet, Wire
+from .sheet import Group, Node, Sheet, Wire
 
 SILENT, NARRATED = "silent_impacts.mp4", "narrated_landscape.mp4"
 AVOIDED = "human voice"
@@ -21,8 +21,8 @@ FOLEYCRAFTER = (
     "Apache-2.0) nor for Auffusion and the image encoder it stands on. Needs `pip install diffusers`."
 )
 FETCH = (
-    "Nothing is downloaded unasked: switch *download* on once on each card that has it, or run "
-    "`deepsound models download NAME`. Files you have in `models/` are found there."
+    "Nothing is downloaded unasked: switch *download* on once on each node that needs weights. Files you have in "
+    "`models/` are found there."
 )
 ASSEMBLED = "All steps together are the published system, which is **for non-commercial use only**."
 
@@ -32,38 +32,38 @@ def about(sheet: Sheet, text: str) -> None:
     sheet.group("Read me", 400).note(text)
 
 
-def load(group: Group, file: str = SILENT, title: str = "Load the video") -> Card:
+def load(group: Group, file: str = SILENT, title: str = "Load the video") -> Node:
     group.note("Choose a video or upload one. *start* and *duration* take a part of it; 0 means all.")
-    return group.card("DeepSoundLoadVideo", title, file=file)
+    return group.node("DeepSoundLoadVideo", title, file=file)
 
 
-def mmaudio(group: Group, title: str, video: Wire, **inputs: object) -> Card:
-    return group.card("DeepSoundMMAudioGenerate", title, video=video, variant="mmaudio_large_44k_v2", **inputs)
+def mmaudio(group: Group, title: str, video: Wire, **inputs: object) -> Node:
+    return group.node("DeepSoundMMAudioGenerate", title, video=video, variant="mmaudio_large_44k_v2", **inputs)
 
 
-def judge(group: Group, video: Wire, audio: Wire, engine: str, title: str = "Step 2: is there voice-over?") -> Card:
-    return group.card("DeepSoundVoiceOverCoT", title, video=video, audio=audio, engine=engine)
+def judge(group: Group, video: Wire, audio: Wire, engine: str, title: str = "Step 2: is there voice-over?") -> Node:
+    return group.node("DeepSoundVoiceOverCoT", title, video=video, audio=audio, engine=engine)
 
 
-def separate(group: Group, audio: Wire, engine: str, title: str = "Step 3: remove the voice") -> Card:
-    return group.card("DeepSoundVocalSeparate", title, audio=audio, engine=engine)
+def separate(group: Group, audio: Wire, engine: str, title: str = "Step 3: remove the voice") -> Node:
+    return group.node("DeepSoundVocalSeparate", title, audio=audio, engine=engine)
 
 
-def choose(group: Group, mode: str, voice_over: Wire, **sounds: Wire) -> Card:
-    return group.card(
+def choose(group: Group, mode: str, voice_over: Wire, **sounds: Wire) -> Node:
+    return group.node(
         "DeepSoundSilenceFallback", "Step 4: choose the final sound", mode=mode, voice_over=voice_over, **sounds
     )
 
 
-def save(group: Group, video: Wire, audio: Wire, prefix: str, title: str = "Save the video with its sound") -> Card:
-    return group.card("DeepSoundMuxVideo", title, video=video, audio=audio, filename_prefix=f"DeepSound/{prefix}")
+def save(group: Group, video: Wire, audio: Wire, prefix: str, title: str = "Save the video with its sound") -> Node:
+    return group.node("DeepSoundMuxVideo", title, video=video, audio=audio, filename_prefix=f"DeepSound/{prefix}")
 
 
-def show(group: Group, source: Wire, title: str) -> Card:
-    return group.card("PreviewAny", title, source=source)
+def show(group: Group, source: Wire, title: str) -> Node:
+    return group.node("PreviewAny", title, source=source)
 
 
-def compare(sheet: Sheet, video: Wire, coarse: Wire, final: Wire, **more: Wire) -> Card:
+def compare(sheet: Sheet, video: Wire, coarse: Wire, final: Wire, **more: Wire) -> Node:
     """A group of its own, wide enough for the tracks."""
     group = sheet.group("See and hear", 560)
     if more:
@@ -73,4 +73,4 @@ def compare(sheet: Sheet, video: Wire, coarse: Wire, final: Wire, **more: Wire) 
             "Keys A and B switch what is heard, equally loud. Wire step 3's *voice* in here to hear what was "
             "removed; the separation then runs every time."
         )
-    return group.card("DeepSoundCompare", "Compare", video=video, coarse=coarse, final=final, **more)
+    return group.node("DeepSoundCompare", "Compare", video=video, coarse=coarse, final=final, **more)

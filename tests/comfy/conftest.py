@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -244,8 +243,6 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[Path
                 started.stop()
                 raise
             running[core] = started
-            for clip in (ROOT / "demo").glob("*.mp4"):
-                shutil.copy(clip, running[core].base / "input")
             tiny.write_published_16k(running[core].base / "models")
         return running[core]
 
@@ -258,7 +255,7 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[Path
 
 @pytest.fixture(scope="session")
 def server(request: pytest.FixtureRequest, servers: Callable[[Path], Server]) -> Server:
-    """A running ComfyUI of one core, with the demo clips in its input folder and tiny MMAudio weights."""
+    """A running ComfyUI of one core, with the pack as installed and tiny MMAudio weights."""
     return servers(request.param)
 
 

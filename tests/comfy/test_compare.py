@@ -1,4 +1,4 @@
-"""The card Compare in a real ComfyUI: over HTTP, and on the page, where its tracks are seen, played and switched."""
+"""The node Compare in a real ComfyUI: over HTTP, and on the page, where its tracks are seen, played and switched."""
 
 from __future__ import annotations
 
@@ -40,24 +40,24 @@ BUILD = """() => {
     return compare.id;
 }"""
 WIDGET = "app.graph._nodes.find(n => n.type === 'DeepSoundCompare').widgets.find(w => w.name === 'deepsound_compare')"
-CARD = f"{WIDGET}.element"
+VIEW = f"{WIDGET}.element"
 LOADED = f"""() => {{
-    const card = {CARD};
-    return card.dataset.tracks === 'coarse final voice'
-        && [...card.querySelectorAll('audio, video')].every(medium => medium.readyState >= 2 && !medium.error)
-        && [...card.querySelectorAll('img')].every(picture => picture.complete && picture.naturalWidth > 0);
+    const view = {VIEW};
+    return view.dataset.tracks === 'coarse final voice'
+        && [...view.querySelectorAll('audio, video')].every(medium => medium.readyState >= 2 && !medium.error)
+        && [...view.querySelectorAll('img')].every(picture => picture.complete && picture.naturalWidth > 0);
 }}"""
 IN_STEP = f"""() => {{
-    const times = [...{CARD}.querySelectorAll('audio, video')].map(medium => medium.currentTime);
+    const times = [...{VIEW}.querySelectorAll('audio, video')].map(medium => medium.currentTime);
     return Math.max(...times) - Math.min(...times) < 0.06 && Math.max(...times) < 7.9;
 }}"""
 HAS_VUE = "() => (app.ui.settings.settingsLookup?.['Comfy.VueNodes.Enabled']?.type ?? 'hidden') !== 'hidden'"
 STATE = f"""() => {{
-    const card = {CARD};
-    const sounds = [...card.querySelectorAll('audio')];
-    return {{audible: card.dataset.audible, playing: card.dataset.playing,
+    const view = {VIEW};
+    const sounds = [...view.querySelectorAll('audio')];
+    return {{audible: view.dataset.audible, playing: view.dataset.playing,
              heard: sounds.filter(sound => !sound.muted && sound.volume > 0).map(sound => sound.dataset.track),
-             times: [...card.querySelectorAll('audio, video')].map(medium => medium.currentTime)}};
+             times: [...view.querySelectorAll('audio, video')].map(medium => medium.currentTime)}};
 }}"""
 
 
@@ -164,7 +164,7 @@ def test_three_tracks_are_seen_played_and_switched(request, server, page, tmp_pa
     assert page.evaluate(STATE)["heard"] == ["final"]
     stage = page.locator(".deepsound-compare .dc-stage").bounding_box()
     page.mouse.click(stage["x"] + stage["width"] / 4, stage["y"] + stage["height"] / 2)
-    page.wait_for_function(f"() => !{CARD}.querySelector('video').seeking")
+    page.wait_for_function(f"() => !{VIEW}.querySelector('video').seeking")
     assert page.evaluate(STATE)["times"] == pytest.approx([2.0] * 4, abs=0.1)
 
     page.keyboard.press("a")
@@ -181,7 +181,7 @@ def test_three_tracks_are_seen_played_and_switched(request, server, page, tmp_pa
     page.keyboard.press("b")
     page.keyboard.press("l")
     page.keyboard.press(" ")
-    page.wait_for_function(f"() => {CARD}.querySelector('audio').currentTime > 2.6", timeout=15_000)
+    page.wait_for_function(f"() => {VIEW}.querySelector('audio').currentTime > 2.6", timeout=15_000)
     page.keyboard.press("a")
     playing = page.evaluate(STATE)
     assert (playing["playing"], playing["heard"]) == ("true", ["coarse"])
@@ -196,7 +196,7 @@ def test_three_tracks_are_seen_played_and_switched(request, server, page, tmp_pa
     assert page.evaluate(STATE)["heard"] == ["coarse"], "without the focus the keys are the page's"
 
     page.evaluate(f"""async () => {{
-        window.before = [...{CARD}.querySelectorAll('audio, video')];
+        window.before = [...{VIEW}.querySelectorAll('audio, video')];
         await app.loadGraphData(app.graph.serialize());
     }}""")
     page.wait_for_function(LOADED, timeout=20_000)
@@ -207,20 +207,20 @@ def test_three_tracks_are_seen_played_and_switched(request, server, page, tmp_pa
 def test_text_stays_text_and_everything_is_let_go(server, page):
     page.evaluate(f"""() => {{
         const node = app.graph._nodes.find(n => n.type === 'DeepSoundCompare');
-        window.media = [...{CARD}.querySelectorAll('audio, video')];
+        window.media = [...{VIEW}.querySelectorAll('audio, video')];
         const evil = '<img src=x onerror="window.evil = 1">';
         const track = {{name: evil, title: evil, duration_s: 1, lufs: null, true_peak_dbtp: null, gain_db: 0,
                        matched: false, audio: null, spectrogram: null, peaks: ''}};
         node.onExecuted({{deepsound: [{{version: 1, duration_s: 1, tracks: [track], notes: [evil], video: null}}]}});
     }}""")
-    card = page.evaluate(f"() => [{CARD}.textContent, {CARD}.querySelectorAll('img').length, Boolean(window.evil)]")
-    assert "<img src=x" in card[0] and card[1:] == [0, False]
+    view = page.evaluate(f"() => [{VIEW}.textContent, {VIEW}.querySelectorAll('img').length, Boolean(window.evil)]")
+    assert "<img src=x" in view[0] and view[1:] == [0, False]
     assert page.evaluate("() => window.media.every(medium => !medium.hasAttribute('src') && medium.paused)")
     page.evaluate("""() => app.graph._nodes.find(n => n.type === 'DeepSoundCompare')
         .onExecuted({deepsound: [{version: 9}]})""")
-    assert "version 9" in page.evaluate(f"() => {CARD}.textContent")
+    assert "version 9" in page.evaluate(f"() => {VIEW}.textContent")
     page.evaluate(
-        f"() => {{ window.card = {CARD}; app.graph.remove(app.graph._nodes.find("
+        f"() => {{ window.view = {VIEW}; app.graph.remove(app.graph._nodes.find("
         "n => n.type === 'DeepSoundCompare')); }"
     )
-    assert page.evaluate("() => window.card.childElementCount") == 0
+    assert page.evaluate("() => window.view.childElementCount") == 0

@@ -12,7 +12,7 @@ from tests.generate.foleycrafter import tiny
 pytestmark = pytest.mark.comfy
 
 LOAD, FOLEY, SAVE = "1", "2", "3"
-CARD = {
+NODE = {
     "prompt": "rain",
     "negative_prompt": "",
     "seed": 1,
@@ -38,7 +38,7 @@ def models(server):
 
 
 def graph(server, **changed):
-    """Load, generate, save; `changed` are the FoleyCrafter card's inputs."""
+    """Load, generate, save; `changed` are the FoleyCrafter node's inputs."""
     load = {"file": "silent_impacts.mp4", "start": 0.0, "duration": 2.0}
     save = {
         "video": [LOAD, 0],
@@ -49,7 +49,7 @@ def graph(server, **changed):
     }
     return {
         LOAD: {"class_type": "DeepSoundLoadVideo", "inputs": load},
-        FOLEY: {"class_type": "DeepSoundFoleyCrafterGenerate", "inputs": {**CARD, "video": [LOAD, 0], **changed}},
+        FOLEY: {"class_type": "DeepSoundFoleyCrafterGenerate", "inputs": {**NODE, "video": [LOAD, 0], **changed}},
         SAVE: {"class_type": "DeepSoundMuxVideo", "inputs": save},
     }
 

@@ -9,7 +9,7 @@ from deepsound.media.clip import Clip
 pytestmark = pytest.mark.comfy
 
 LOAD, MMAUDIO, JUDGE, SAVE = "1", "2", "3", "4"
-CARD = {
+NODE = {
     "variant": "mmaudio_small_16k",
     "prompt": "rain",
     "negative_prompt": "",
@@ -28,14 +28,14 @@ CARD = {
 
 
 def graph(server, file="silent_impacts.mp4", start=0.0, length=2.0, **changed):
-    """Load, generate, judge, save; `changed` are the MMAudio card's inputs."""
+    """Load, generate, judge, save; `changed` are the MMAudio node's inputs."""
 
     def node(kind, **inputs):
         return {"class_type": f"DeepSound{kind}", "inputs": inputs}
 
     return {
         LOAD: node("LoadVideo", file=file, start=start, duration=length),
-        MMAUDIO: node("MMAudioGenerate", **{**CARD, "video": [LOAD, 0], **changed}),
+        MMAUDIO: node("MMAudioGenerate", **{**NODE, "video": [LOAD, 0], **changed}),
         JUDGE: node(
             "VoiceOverCoT",
             video=[LOAD, 0],
@@ -77,7 +77,7 @@ def test_a_video_gets_its_sound_to_the_sample(server):
     assert held(run) == {"flow", "autoencoder", "vocoder", "clip", "synchformer"}
 
 
-def test_own_weights_and_all_variants_are_on_the_card(server):
+def test_own_weights_and_all_variants_are_on_the_node(server):
     required = server.ask("/object_info/DeepSoundMMAudioGenerate")[1]["DeepSoundMMAudioGenerate"]["input"]["required"]
     assert "mmaudio_small_16k" in str(required["variant"]) and "mmaudio_large_44k_v2" in str(required["variant"])
     assert "v1-16.pth" in str(required["weights"])

@@ -1,4 +1,4 @@
-"""The card Score in a real ComfyUI: it ends a graph, measures what needs no weights, and names what does."""
+"""The node Score in a real ComfyUI: it ends a graph, measures what needs no weights, and names what does."""
 
 import html
 

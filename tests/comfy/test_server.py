@@ -176,7 +176,7 @@ def test_the_reasons_are_shown_while_and_after_the_run(server, put):
     assert any(kind == "progress" and data["node"] == GENERATE for kind, data in run.messages)
 
 
-@pytest.mark.parametrize("where", ["card", "pipeline"])
+@pytest.mark.parametrize("where", ["node", "pipeline"])
 def test_cancel_ends_a_run_within_a_second(server, put, where):
     prompt = s4(server, 10, put("a.mp4"), generator="endless")
     if where == "pipeline":
@@ -208,10 +208,10 @@ def pipeline(server, seed, video, **inputs):
         "seed": seed,
         "duration": 0.0,
     }
-    card = {"class_type": "DeepSoundPipeline", "inputs": {**settings, **inputs}}
+    node = {"class_type": "DeepSoundPipeline", "inputs": {**settings, **inputs}}
     save = copy.deepcopy(prompt[SAVE])
     save["inputs"]["audio"] = ["2", 0]
-    return {LOAD: prompt[LOAD], "2": card, SAVE: save}
+    return {LOAD: prompt[LOAD], "2": node, SAVE: save}
 
 
 def test_the_pipeline_card_does_it_all(server, put):

@@ -1,7 +1,7 @@
 """The shipped workflows run by a program, in API format, on real servers.
 
 Those on embedded engines run as they are. The others name weights that are not here: MMAudio runs on tiny ones of the
-same form, FoleyCrafter's card, the published reasoners and separators are replaced by engines whose answers are known.
+same form, FoleyCrafter's node, the published reasoners and separators are replaced by engines whose answers are known.
 What is proved of those workflows is the graph.
 """
 

@@ -59,8 +59,9 @@ class ComboInput(Recorded):
         tooltip: str = "",
         upload: Any = None,
         advanced: bool | None = None,
+        optional: bool = False,
     ) -> None:
-        super().__init__(id, options=options, default=default, tooltip=tooltip, upload=upload)
+        super().__init__(id, options=options, default=default, tooltip=tooltip, upload=upload, optional=optional)
 
 
 class Schema:

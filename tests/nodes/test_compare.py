@@ -1,4 +1,4 @@
-"""The card that compares: what it gives, and what it leaves out where MoviePy is not there."""
+"""The node that compares: what it gives, and what it leaves out where MoviePy is not there."""
 
 import sys
 
@@ -27,7 +27,7 @@ def compare(nodes, **changed):
     return nodes["DeepSoundCompare"].execute(**inputs)
 
 
-def test_the_card_gives_a_picture_and_what_the_page_plays(host, nodes, make_video):
+def test_the_node_gives_a_picture_and_what_the_page_plays(host, nodes, make_video):
     from deepsound_pack_under_test.nodes.convert import InputImpl
 
     video = InputImpl.VideoFromFile(str(make_video(seconds=0.6)))
@@ -62,7 +62,7 @@ def test_the_video_is_made_when_asked_for(nodes):
     assert probe(rendered.get_stream_source()).duration_s == pytest.approx(0.4, abs=0.05)
 
 
-def test_without_moviepy_only_the_video_is_missing_and_the_card_says_so(host, nodes, monkeypatch):
+def test_without_moviepy_only_the_video_is_missing_and_the_node_says_so(host, nodes, monkeypatch):
     monkeypatch.setitem(sys.modules, "moviepy", None)
     output = compare(nodes, render=True)
     assert output.args[0].shape[2] == 1280 and isinstance(output.args[1], Blocker)
@@ -71,9 +71,9 @@ def test_without_moviepy_only_the_video_is_missing_and_the_card_says_so(host, no
 
 
 def test_what_cannot_be_compared_is_said(nodes):
-    card = nodes["DeepSoundCompare"]
-    assert card.validate_inputs(None) is True and card.validate_inputs("auto") is True
-    assert "0.5-1.2" in card.validate_inputs("<script>")
+    node = nodes["DeepSoundCompare"]
+    assert node.validate_inputs(None) is True and node.validate_inputs("auto") is True
+    assert "0.5-1.2" in node.validate_inputs("<script>")
     with pytest.raises(InputError, match="final: a batch of 2"):
         compare(nodes, final=sound(0.1, batch=2))
 

@@ -91,7 +91,7 @@ def test_a_trim_without_an_end_runs_to_the_end(convert, make_video):
     assert convert.clip_of(video, Progress()).duration_s == pytest.approx(2.0)
 
 
-def test_the_cards_of_one_graph_share_a_clip(convert, make_video):
+def test_the_nodes_of_one_graph_share_a_clip(convert, make_video):
     from comfy_api.latest import InputImpl
 
     video = InputImpl.VideoFromFile(str(make_video()))
@@ -102,8 +102,8 @@ def test_a_video_in_memory_is_put_in_the_temporary_folder_once(convert, host, ma
     from comfy_api.latest import InputImpl
 
     content = make_video(seconds=1.0).read_bytes()
-    first = convert.clip_of(InputImpl.VideoFromFile(io.BytesIO(content)), Progress())
-    second = convert.clip_of(InputImpl.VideoFromFile(io.BytesIO(content)), Progress())
+    videos = [InputImpl.VideoFromFile(io.BytesIO(content)) for _ in range(2)]
+    first, second = (convert.clip_of(video, Progress()) for video in videos)
     assert first.path == second.path and first.path.parent == host.root / "temp"
     assert first.path.read_bytes() == content
 

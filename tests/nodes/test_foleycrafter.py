@@ -1,4 +1,4 @@
-"""The card FoleyCrafter Generate on tiny weights in ComfyUI's models folder, in ComfyUI's memory."""
+"""The node FoleyCrafter Generate on tiny weights in ComfyUI's models folder, in ComfyUI's memory."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def test_video_and_images_together_are_refused(node, video):
         ({"temporal_scale": -1.0}, r"temporal scale is -1\.0"),
     ],
 )
-def test_values_that_are_not_on_the_card_are_refused(node, video, changed, message):
+def test_values_that_are_not_on_the_node_are_refused(node, video, changed, message):
     with pytest.raises(InputError, match=message):
         sound(node, video=video, **changed)
 
@@ -118,7 +118,7 @@ def test_weights_that_are_nowhere_are_named_with_the_place_for_them(node, video,
         sound(node, video=video)
 
 
-def test_without_diffusers_the_card_is_on_the_menu_and_says_what_to_install(node, video, nodes, monkeypatch):
+def test_without_diffusers_the_node_is_on_the_menu_and_says_what_to_install(node, video, nodes, monkeypatch):
     monkeypatch.setitem(sys.modules, "diffusers", None)
     assert "foleycrafter" in nodes["DeepSoundGenerateAudio"].define_schema().inputs[1].options
     assert node.define_schema().node_id == "DeepSoundFoleyCrafterGenerate"

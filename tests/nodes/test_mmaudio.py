@@ -1,4 +1,4 @@
-"""The MMAudio card on tiny networks: what can be connected, ComfyUI's folders, ComfyUI's memory."""
+"""The MMAudio node on tiny networks: what can be connected, ComfyUI's folders, ComfyUI's memory."""
 
 from __future__ import annotations
 
@@ -183,10 +183,10 @@ def test_weights_that_are_nowhere_are_named_with_the_place_for_them(node, video,
         sound(node, video=video)
 
 
-@pytest.mark.parametrize("card", ["DeepSoundGenerateAudio", "DeepSoundPipeline"])
-def test_every_card_runs_its_networks_in_comfyui_s_memory(nodes, models, video, host, card):
+@pytest.mark.parametrize("node_id", ["DeepSoundGenerateAudio", "DeepSoundPipeline"])
+def test_every_node_runs_its_networks_in_comfyui_s_memory(nodes, models, video, host, node_id):
     common = (video, "mmaudio_small_16k")
-    more = ("rules", "spectral", "s3", "rep") if card == "DeepSoundPipeline" else ()
-    audio = nodes[card].execute(*common, *more, "", "", 7, 0.0).args[0]
+    more = ("rules", "spectral", "s3", "rep") if node_id == "DeepSoundPipeline" else ()
+    audio = nodes[node_id].execute(*common, *more, "", "", 7, 0.0).args[0]
     assert audio["waveform"].shape == (1, 1, 19200)
     assert len(host.memory.current_loaded_models) == 5

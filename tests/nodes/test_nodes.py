@@ -1,12 +1,16 @@
-"""What each card does with its inputs: one call into the library, and one clear error for bad ones."""
+"""What each node does with its inputs: one call into the library, and one clear error for bad ones."""
 
 import os
+import shutil
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import torch
 
 from deepsound.errors import DeepSoundError, InputError
+
+CLIPS = sorted(path.name for path in (Path(__file__).parents[2] / "demo").glob("*.mp4"))
 
 pytestmark = pytest.mark.usefixtures("fake_engines")
 
@@ -70,7 +74,7 @@ def test_load_video_without_sound_gives_silence_and_says_so(nodes, host, in_inpu
     _, audio, duration, _ = nodes["DeepSoundLoadVideo"].execute(in_input(audio=None), 0.0, 0.0).args
     assert not audio["waveform"].any()
     assert audio["waveform"].shape[2] / audio["sample_rate"] == duration
-    assert host.texts[-1][1].startswith("This video has no sound of its own: the audio output is silence.\n")
+    assert host.texts[-1][1].startswith("note: This video has no sound of its own: the audio output is silence.")
 
 
 def test_load_video_reads_again_when_the_file_changes(nodes, host, in_input):
@@ -124,15 +128,15 @@ def test_a_connected_name_is_checked_when_it_is_known(nodes):
     assert nodes["DeepSoundMuxVideo"].validate_inputs(None) is True
 
 
-def test_a_missing_input_folder_leaves_the_menu_empty(nodes, host):
-    (host.root / "input").rmdir()
-    assert nodes["DeepSoundLoadVideo"].define_schema().inputs[0].options == []
+def test_a_missing_input_folder_leaves_only_the_packs_clips_in_the_menu(nodes, host):
+    shutil.rmtree(host.root / "input")
+    assert nodes["DeepSoundLoadVideo"].define_schema().inputs[0].options == CLIPS
 
 
 def test_only_videos_are_listed(nodes, host, in_input):
     in_input("b.mp4"), in_input("a.mkv")
     (host.root / "input" / "notes.txt").write_text("x")
-    assert nodes["DeepSoundLoadVideo"].define_schema().inputs[0].options == ["a.mkv", "b.mp4"]
+    assert nodes["DeepSoundLoadVideo"].define_schema().inputs[0].options == sorted(["a.mkv", "b.mp4", *CLIPS])
 
 
 def test_what_is_no_video_is_refused(nodes, host):
@@ -148,7 +152,7 @@ def test_a_window_that_cannot_be_is_refused(nodes, in_input):
     name = in_input()
     with pytest.raises(DeepSoundError, match="past the end"):
         nodes["DeepSoundLoadVideo"].execute(name, 9.0, 0.0)
-    with pytest.raises(DeepSoundError, match=r"more than 0 seconds, not -1\.0"):
+    with pytest.raises(DeepSoundError, match=r"duration: expected a number from 0 to 1000000, got -1\.0"):
         nodes["DeepSoundLoadVideo"].execute(name, 0.0, -1.0)
 
 
@@ -409,3 +413,52 @@ def test_the_hosts_interruption_passes_through(nodes, video, host, run):
 def test_the_bar_moves_and_belongs_to_the_node(nodes, video, host):
     nodes["DeepSoundGenerateAudio"].execute(video, "noise", "", "", 0, 0.0)
     assert ("7", 100, 200) in host.bars
+
+
+def notes_on(output):
+    return output.ui["deepsound"][0].get("notes", [])
+
+
+def test_what_the_engine_does_not_use_stays_on_the_node_after_the_run(nodes, video, host):
+    output = nodes["DeepSoundGenerateAudio"].execute(video, "source", "applause", "", 7, 0.5)
+    (note,) = [note for note in notes_on(output) if "prompt" in note]
+    assert any(note in text for _, text in host.texts)
+
+
+def test_the_pipelines_notes_are_shown_on_it(nodes, video):
+    output = nodes["DeepSoundPipeline"].execute(video, "source", "no", "halving", "s4", "neg", "rain", "", 7, 0.0)
+    assert any("prompt" in note for note in notes_on(output))
+
+
+def test_a_chosen_sound_track_and_mix_reach_the_nodes_behind(nodes, host, in_input, tone):
+    from deepsound.runtime.progress import Progress
+
+    name = in_input(audio=tone(seconds=2.0, channels=2))
+    video, audio, _, _ = nodes["DeepSoundLoadVideo"].execute(name, 0.0, 0.0, 1, "mono").args
+    assert audio["waveform"].shape[1] == 1
+    from deepsound_pack_under_test.nodes import convert
+
+    assert convert.clip_of(video, Progress()).audio().channels == 1
+    with pytest.raises(InputError, match="there is no sound track"):
+        nodes["DeepSoundLoadVideo"].execute(name, 0.0, 0.0, 9)
+    with pytest.raises(InputError, match="downmix is 'quad'"):
+        nodes["DeepSoundLoadVideo"].execute(name, 0.0, 0.0, 0, "quad")
+
+
+def test_all_that_a_pipeline_lacks_is_named_before_any_work(nodes, fake_engines):
+    from deepsound.errors import EngineError
+
+    inputs = ("mmaudio_large_44k_v2", "videollama2_cot", "bs_roformer", "s4", "neg", "", "", 7, 0.0)
+    with pytest.raises(EngineError) as missing:
+        nodes["DeepSoundPipeline"].execute("no video", *inputs)
+    said = str(missing.value)
+    assert all(name in said for name in ("mmaudio_large_44k_v2", "videollama2_cot", "bs_roformer"))
+    assert "GB" in said and "licence" in said and "Switch on *download* on this node and run again." in said
+    assert "deepsound models" not in said and "--download" not in said and len(said) < 1500, len(said)
+
+
+@pytest.mark.parametrize("node_id", ["DeepSoundGenerateAudio", "DeepSoundVocalSeparate", "DeepSoundPipeline"])
+def test_every_node_that_runs_engines_can_download(nodes, node_id):
+    *_, download = nodes[node_id].define_schema().inputs
+    assert download.id == "download", "an added input must be the last, or saved values move"
+    assert download.keywords["optional"] and download.keywords["default"] is False

@@ -1,4 +1,4 @@
-"""The two cards of the published reasoner, on a tiny model that lies in ComfyUI's models folder."""
+"""The two nodes of the published reasoner, on a tiny model that lies in ComfyUI's models folder."""
 
 import pytest
 import torch
@@ -57,10 +57,10 @@ def test_the_model_lives_in_comfyui_s_memory_and_leaves_with_it(nodes, model, vi
 
 
 def test_the_plan_card_asks_the_model_only_when_told_to(nodes, model, video, host):
-    card = nodes["DeepSoundCoTPlan"]
-    (fixed,) = card.execute(video, "videollama2_cot", False, "auto", False, False).args
+    node = nodes["DeepSoundCoTPlan"]
+    (fixed,) = node.execute(video, "videollama2_cot", False, "auto", False, False).args
     assert fixed.startswith("Step1: Generate audio") and model_cache().report() == []
-    (asked,) = card.execute(video, "videollama2_cot", True, "auto", False, False).args
+    (asked,) = node.execute(video, "videollama2_cot", True, "auto", False, False).args
     assert len(asked.splitlines()) == 4 and model_cache().report()
 
 

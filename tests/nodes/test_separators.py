@@ -1,4 +1,4 @@
-"""The separation card on small networks that are real files in ComfyUI's models folder."""
+"""The separation node on small networks that are real files in ComfyUI's models folder."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from tests.separate.small import write
 
 
 @pytest.fixture
-def card(nodes, host, monkeypatch, tmp_path):
-    """The card, on a host whose models folder is its own, with nothing held in memory."""
+def node(nodes, host, monkeypatch, tmp_path):
+    """The node, on a host whose models folder is its own, with nothing held in memory."""
     for name in ("HF_HOME", "HF_HUB_CACHE", "DEEPSOUND_HOME", "COMFYUI_PATH"):
         monkeypatch.setenv(name, str(tmp_path / "nothing here"))
     model_cache().unload()
@@ -35,32 +35,32 @@ def sound(channels: int, samples: int = 44_100, items: int = 1, rate: int = 44_1
     [sound(1), sound(2, items=2), sound(6, 20_000), sound(2, 1), sound(1, 8000, rate=8000)],
     ids=["mono", "batch", "5.1", "one sample", "8 kHz"],
 )
-def test_both_stems_are_like_the_sound_and_add_up_to_it(card, checkpoint, mix):
-    background, voice = card.execute(mix, "bs_roformer", True).args
+def test_both_stems_are_like_the_sound_and_add_up_to_it(node, checkpoint, mix):
+    background, voice = node.execute(mix, "bs_roformer", True).args
     for stem in (background, voice):
         assert stem["waveform"].shape == mix["waveform"].shape and stem["sample_rate"] == mix["sample_rate"]
     assert torch.allclose(background["waveform"] + voice["waveform"], mix["waveform"], atol=1e-6)
     assert {row.key.name for row in model_cache().report()} == {"bs_roformer"}
 
 
-def test_switched_off_it_loads_no_network(card, checkpoint):
+def test_switched_off_it_loads_no_network(node, checkpoint):
     mix = sound(2)
-    background, voice = card.execute(mix, "bs_roformer", False).args
+    background, voice = node.execute(mix, "bs_roformer", False).args
     assert torch.equal(background["waveform"], mix["waveform"]) and not voice["waveform"].any()
     assert not model_cache().report()
 
 
-def test_weights_that_are_nowhere_are_named(card):
+def test_weights_that_are_nowhere_are_named(node):
     with pytest.raises(EngineError, match=r"model_bs_roformer_ep_317_sdr_12\.9755\.ckpt"):
-        card.execute(sound(2), "bs_roformer", True)
+        node.execute(sound(2), "bs_roformer", True)
 
 
-def test_the_host_s_cancel_stops_it(card, checkpoint, host):
+def test_the_host_s_cancel_stops_it(node, checkpoint, host):
     host.interrupted = True
     with pytest.raises(InterruptedByHost):
-        card.execute(sound(2, 20 * 44_100), "bs_roformer", True)
+        node.execute(sound(2, 20 * 44_100), "bs_roformer", True)
 
 
-def test_it_opens_on_the_network_of_the_package(card):
-    engine = next(item for item in card.define_schema().inputs if item.id == "engine")
+def test_it_opens_on_the_network_of_the_package(node):
+    engine = next(item for item in node.define_schema().inputs if item.id == "engine")
     assert engine.default == "bs_roformer_tiny"

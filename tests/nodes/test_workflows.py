@@ -144,20 +144,20 @@ def overlap(one: tuple, other: tuple) -> bool:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_nothing_overlaps_and_every_card_is_in_one_group(name):
+def test_nothing_overlaps_and_every_node_is_in_one_group(name):
     workflow = read(FOLDER / f"{name}.json")
-    cards = boxes(workflow["nodes"])
+    node_boxes = boxes(workflow["nodes"])
     frames = [
         (left, top, left + width, top + height)
         for left, top, width, height in (group["bounding"] for group in workflow["groups"])
     ]
-    for rows in (cards, frames):
+    for rows in (node_boxes, frames):
         assert not any(overlap(one, other) for index, one in enumerate(rows) for other in rows[index + 1 :])
-    for card in cards:
-        around = [frame for frame in frames if overlap(card, frame)]
+    for node in node_boxes:
+        around = [frame for frame in frames if overlap(node, frame)]
         assert len(around) == 1
         left, top, right, bottom = around[0]
-        assert left < card[0] and top < card[1] and card[2] < right and card[3] < bottom
+        assert left < node[0] and top < node[1] and node[2] < right and node[3] < bottom
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { LastShown, isNode, newestOutput } from "../../web/history.js";
+import { LastShown, Recall, isNode, newestOutput } from "../../web/history.js";
 
 const WANTED = { workflow: "w", node: "3", type: "Judge" };
 
@@ -38,4 +38,36 @@ test("what was shown last is kept for each workflow, and the oldest are forgotte
 test("nodes inside a subgraph are told from those outside", () => {
   assert.ok(isNode("3", 3, false) && isNode("7:3", 3, true));
   assert.ok(!isNode("7:3", 3, false) && !isNode("3", 3, true) && !isNode("13", 3, false));
+});
+
+function recalled({ id = "w", kept = null, outputs = {}, history = {} } = {}) {
+  const shown = [];
+  let asked = 0;
+  const recall = new Recall({
+    app: { graph: { id }, nodeOutputs: outputs },
+    api: { fetchApi: async () => (asked += 1, { ok: true, json: async () => history }) },
+    isEmpty: (view) => !view.text,
+    show: (node, view, output) => { view.text = output.text; shown.push([node.id, output.text]); },
+  });
+  const nodes = [{ id: 7, comfyClass: "A" }, { id: 8, comfyClass: "A" }];
+  if (kept) recall.keep(nodes[0], kept);
+  return { recall, views: new Map(nodes.map((node) => [node, { text: "" }])), shown, asked: () => asked };
+}
+
+const finished = (text) => ({ prompt: [1, "", { 8: { class_type: "A" } }, { extra_pnginfo: { workflow: { id: "w" } } }],
+  outputs: { 8: { deepsound: [{ text }] } } });
+
+test("a page just opened shows what it kept, what ComfyUI kept, and what is in its history", async () => {
+  const { recall, views, shown } = recalled({ kept: { text: "kept" }, history: { p: finished("old") } });
+  await recall.showAgain(views);
+  assert.deepEqual(shown, [[7, "kept"], [8, "old"]]);
+  await recall.showAgain(views);
+  assert.equal(shown.length, 2);
+});
+
+test("the history is only asked for where something is missing", async () => {
+  const outputs = { 7: { deepsound: [{ text: "a" }] }, 8: { deepsound: [{ text: "b" }] } };
+  const { recall, views, shown, asked } = recalled({ outputs });
+  await recall.showAgain(views);
+  assert.deepEqual([shown.length, asked()], [2, 0]);
 });

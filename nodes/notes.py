@@ -1,0 +1,31 @@
+"""The notes of a node's run: what was ignored, lost or chosen, shown on the node while it runs and afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from deepsound.runtime.progress import Progress
+
+from .node_progress import NodeListener
+
+_MOST = 12
+_LONGEST = 600
+
+
+def notes_of(progress: Progress, more: Iterable[str] = ()) -> list[str]:
+    """The notes that the run's progress was told, with `more` told now; as many and as long as a node has room for."""
+    listener = progress.on_event
+    told = listener.notes if isinstance(listener, NodeListener) else []
+    for note in more:
+        if note and note not in told:
+            progress.note(note)
+    unique = [note if len(note) <= _LONGEST else f"{note[: _LONGEST - 3]}..." for note in dict.fromkeys(told)]
+    beyond = len(unique) - _MOST
+    return unique if beyond <= 0 else [*unique[:_MOST], f"And {beyond} more."]
+
+
+def notes_ui(progress: Progress, more: Iterable[str] = ()) -> dict[str, Any] | None:
+    """The same as the `ui` of a node's output; None where there are none."""
+    shown = notes_of(progress, more)
+    return {"deepsound": [{"notes": shown}]} if shown else None

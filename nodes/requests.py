@@ -1,0 +1,42 @@
+"""The request of step 1 as the generator nodes take it, checked before any work."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from deepsound.errors import InputError
+from deepsound.types import GenerationRequest
+
+from .values import check_values, refusal_of
+
+
+class RequestNode:
+    """Base of the nodes with a prompt: what cannot be used is refused before the run begins."""
+
+    @classmethod
+    def validate_inputs(
+        cls, prompt: str | None = None, negative_prompt: str | None = None, duration: float | None = None
+    ) -> bool | str:
+        return refusal_of(cls, prompt=prompt, negative_prompt=negative_prompt, duration=duration)
+
+
+def request_of(
+    node: Any,
+    prompt: str,
+    negative_prompt: str,
+    seed: int,
+    duration: float,
+    steps: int | None = None,
+    cfg: float | None = None,
+) -> GenerationRequest:
+    """The request; a `duration` of 0 means all of the video. Raises InputError for text and numbers of no use."""
+    check_values(
+        node, prompt=prompt, negative_prompt=negative_prompt, seed=seed, duration=duration, steps=steps, cfg=cfg
+    )
+    return GenerationRequest(prompt, negative_prompt, seed, duration or None, steps, cfg)
+
+
+def require_one_picture(video: Any, images: Any) -> None:
+    """Raise InputError where both a video and images are connected."""
+    if video is not None and images is not None:
+        raise InputError("Both video and images are connected; connect one of them.")

@@ -1,0 +1,43 @@
+// A message on a node, in a widget that is there only while there is something to say.
+import { addElement, element, keepWheel } from "./dom.js";
+
+const LINE = 17;
+const PADDING = 14;
+const MOST_LINES = 7;
+const CHARACTERS_A_PIXEL = 0.16;
+
+// `look` is styles for the message, `className` what the page's tests and styles find it by.
+export class Banner {
+  constructor(name, className, look) {
+    Object.assign(this, { name, className, look });
+  }
+
+  show(node, text) {
+    this.hide(node);
+    const shown = element("div", { fontSize: "12px", lineHeight: "1.4", padding: "6px 10px", borderRadius: "8px",
+      whiteSpace: "pre-wrap", overflow: "auto", overflowWrap: "anywhere", boxSizing: "border-box", userSelect: "text",
+      width: "100%", maxHeight: "134px", ...this.look }, text);
+    shown.className = this.className;
+    keepWheel(shown);
+    const height = heightOf(text, node.size?.[0] ?? 300);
+    const widget = addElement(node, this.name, shown, height);
+    widget.deepsoundHeight = height;
+    node.setSize?.([node.size[0], Math.max(node.computeSize()[1], node.size[1])]);
+    node.graph?.setDirtyCanvas?.(true, true); // Elements are placed when the canvas is drawn.
+  }
+
+  hide(node) {
+    const index = node.widgets?.findIndex((widget) => widget.name === this.name) ?? -1;
+    if (index < 0) return;
+    const [widget] = node.widgets.splice(index, 1);
+    widget.onRemove?.();
+    node.setSize?.([node.size[0], Math.max(node.computeSize()[1], node.size[1] - widget.deepsoundHeight)]);
+  }
+}
+
+// The height in pixels of `text` on a node of that width, as far as it can be told without drawing it.
+export function heightOf(text, width) {
+  const perLine = Math.max(20, width * CHARACTERS_A_PIXEL);
+  const lines = String(text).split("\n").reduce((sum, line) => sum + Math.max(1, Math.ceil(line.length / perLine)), 0);
+  return PADDING + LINE * Math.min(lines, MOST_LINES);
+}
