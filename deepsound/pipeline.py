@@ -133,6 +133,9 @@ class Pipeline:
 
     def _choose(self, clip: Clip) -> Choices:
         generator, reasoner, separator = self._names
+        if generator == "source":
+            # What cannot be written in the end is refused before the plan; `auto` reads the sound at once.
+            clip.check_audio()
         return Choices(
             choose_generator(clip) if generator == "auto" else Choice(generator),
             Choice("rules", "the embedded reasoner") if reasoner == "auto" else Choice(reasoner),
@@ -193,6 +196,8 @@ class _Run:
         generator = engines.generator(self.choices.generator.name, self.execution.unquantised)
         reasoner = engines.reasoner(self.choices.reasoner.name, self.execution, self.preferences)
         self.clip.expect(*engines.views(generator), *engines.views(reasoner))
+        for note in self.clip.notes:
+            self.progress.note(note)
         self._note_unused(generator, self.request)
         plan = self._timed("plan", lambda p: reasoner.plan(self.clip, p), lambda plan: f"{len(plan.steps)} steps")
         coarse = self._timed("generate", lambda p: self._generate(generator, self.request, p), _describe)

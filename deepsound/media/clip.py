@@ -117,10 +117,16 @@ class Clip:
     def frames(self, progress: Progress | None = None) -> Iterator[DecodedFrame]:
         """The frames shown in the window, in order of time, decoded as they are asked for (see media.decode.frames)."""
         found: list[str] = []
-        try:
-            yield from frames(self.info, self.start_s, self.duration_s, progress, found)
-        finally:
-            self._memo.notes += [note for note in found if note not in self._memo.notes]
+        for frame in frames(self.info, self.start_s, self.duration_s, progress, found):
+            while found:
+                self._note(found.pop(), progress or Progress())
+            yield frame
+
+    def _note(self, note: str, progress: Progress) -> None:
+        """Keep a sentence about the frames and report it, once a clip."""
+        if note not in self._memo.notes:
+            self._memo.notes.append(note)
+            progress.note(note)
 
     def audio(self, progress: Progress | None = None) -> Audio | None:
         """The video's own sound in the window, at its own rate and channels, time 0 at the window's start.

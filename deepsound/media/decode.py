@@ -61,11 +61,13 @@ class Scaler:
         self._contexts: dict[tuple[str, int, int], VideoReformatter] = {}
         self._orientation: Orientation | None = None
         self._notes = [] if notes is None else notes
+        self._is_noted = False
 
     def check(self, frame: av.VideoFrame, time_s: float) -> None:
         """Note a frame whose size is not the first one's; the first such frame alone is noted."""
         size = self._displayed(frame)
-        if size != self._size and not self._notes:
+        if size != self._size and not self._is_noted:
+            self._is_noted = True
             (old_width, old_height), (width, height) = self._size, size
             self._notes.append(
                 f"The picture's size changes from {old_width}x{old_height} to {width}x{height} at {time_s:.2f} s; "

@@ -78,7 +78,7 @@ class MediaInfo:
     @property
     def notes(self) -> tuple[str, ...]:
         """All that a person should be told about the reading of this file: sentences, often none."""
-        return (*(f"Left out: {track}." for track in self.left_out), *self.warnings)
+        return (*(f"Not used: {track}." for track in self.left_out), *self.warnings)
 
     def _track(self, kind: Kind) -> Track | None:
         if kind == "picture":
