@@ -11,8 +11,6 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.3.0"
-
 _HOMES = {
     "Audio": "deepsound.types",
     "Cancelled": "deepsound.errors",
@@ -25,6 +23,8 @@ _HOMES = {
 }
 
 if TYPE_CHECKING:
+    __version__: str
+
     from deepsound.errors import Cancelled, DeepSoundError
     from deepsound.media.clip import Clip
     from deepsound.pipeline import Pipeline
@@ -45,6 +45,10 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from deepsound.version import package_version
+
+        return package_version()
     if name not in _HOMES:
         raise AttributeError(f"module 'deepsound' has no attribute {name!r}")
     return getattr(import_module(_HOMES[name]), name)

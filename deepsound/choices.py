@@ -89,6 +89,6 @@ def precision_limits(names: Sequence[str]) -> str:
     if not lacking:
         return ""
     return (
-        f"{', '.join(row.name for row in lacking)}: not usable here; they need {lacking[0].package} and an NVIDIA "
-        f"graphics card (pip install {lacking[0].package})."
+        f"{', '.join(row.name for row in lacking)}: not usable here; they need the package {lacking[0].package} and an "
+        "NVIDIA graphics card."
     )

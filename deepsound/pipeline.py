@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
@@ -13,6 +13,9 @@ from deepsound import choices as tables
 from deepsound import engines, silence
 from deepsound.fallback import DEFAULT_FALLBACK, NEG_PROMPT, fallback_mode, final_sound, without_voice
 from deepsound.media.clip import Clip
+from deepsound.media.formats import AUTO
+from deepsound.media.length_policy import DEFAULT_LENGTH, sounding_clip
+from deepsound.media.mux_plan import MuxPlan, plan_mux
 from deepsound.outcome import Choice, Choices, Fallback, Mode, Outcome, Step, Undecided, WeightsFile
 from deepsound.outputs import OutputStaging, Result
 from deepsound.outputs.naming import DEFAULT_TEMPLATE, fields_of
@@ -74,6 +77,10 @@ class Pipeline:
         overwrite: bool = True,
         output_template: str = DEFAULT_TEMPLATE,
         pictures: bool = False,
+        container: str = AUTO,
+        length: str = DEFAULT_LENGTH,
+        audio_track: int | None = None,
+        downmix: str | None = None,
         progress: Progress = Progress(),
     ) -> Result:
         """Run on a file and leave `<stem>.*` in `output_dir`; nothing there is touched unless the whole run succeeds.
@@ -82,10 +89,15 @@ class Pipeline:
         generator's (None: its own); `target_lufs` changes the final sound's loudness, which is otherwise only
         measured. With `overwrite=False` a result that is there is an error before any work; `output_template` names
         the files by fields of `deepsound.outputs.naming.FIELDS`, as in "{stem}.{seed}"; `pictures` draws each sound.
-        Raises a DeepSoundError that says what to do.
+        `container` is the finished video's (`auto` follows the source where that keeps the picture), `length` the
+        policy of media.length_policy for sound that is longer or shorter than the picture, `audio_track` the number
+        of the sound track to use and `downmix` ("mono", "stereo") mixes its channels down. Losses that can be known are
+        noted before the work. Raises a DeepSoundError that says what to do.
         """
         fields_of(output_template)
-        clip = Clip.open(video, start_s=start_s, duration_s=duration_s)
+        clip = Clip.open(video, start_s, duration_s, audio_track, downmix)
+        sounding, said = sounding_clip(clip, length)
+        plan = plan_mux(clip, container, progress=Progress(check=progress.check)) if write_video else MuxPlan()
         request = GenerationRequest(prompt, negative_prompt, seed, steps=steps, guidance=guidance)
         self._check_options(mode, fallback)
         choices = self._choose(clip)
@@ -97,9 +109,14 @@ class Pipeline:
             values=_template_values(clip, choices, request, mode, fallback),
             overwrite=overwrite,
             pictures=pictures,
+            video_suffix=plan.container.suffix,
+            container_why=plan.why,
+            length=length,
         )
         with staging:
-            outcome = self._all_steps(clip, choices, request, mode, fallback, progress)
+            outcome = self._all_steps(
+                sounding, choices, request, mode, fallback, progress, (*plan.lines(), *filter(None, [said]))
+            )
             return staging.finish(outcome, target_lufs, progress)
 
     def think(
@@ -127,8 +144,11 @@ class Pipeline:
         mode: Mode,
         fallback: Fallback,
         progress: Progress,
+        notes: Sequence[str] = (),
     ) -> Outcome:
         run = _Run(clip, request, choices, self._execution, self._preferences, self._undecided, progress)
+        for note in notes:
+            run.progress.note(note)
         return run.all_steps(mode, fallback)
 
     def _choose(self, clip: Clip) -> Choices:

@@ -45,7 +45,7 @@ def execution(
     if not isinstance(model_cache().placement, ComfyPlacement):
         model_cache().place_with(ComfyPlacement())
     return Execution(
-        precision=precision,
+        precision=precision,  # Execution refuses any other text.
         offload=offload,
         weights=weights or {},
         download=download,

@@ -56,7 +56,7 @@ def images_of(images: Any, what: str = "images") -> torch.Tensor:
 
 def has_alpha(images: Any) -> bool:
     """Whether images have a channel that `images_of` leaves out."""
-    shape: tuple[int, ...] = tuple(getattr(images, "shape", ()))
+    shape: Sequence[int] = getattr(images, "shape", ())
     return len(shape) == 4 and shape[-1] in (2, 4)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,11 +10,13 @@ from deepsound.compare.spans import spans_of
 from deepsound.errors import InputError, MediaError
 from deepsound.media.audio import decode_audio
 from deepsound.media.clip import Clip
-from deepsound.runtime.paths import expand, is_file
+from deepsound.outputs.naming import RECORD
+from deepsound.outputs.reading import read_result
+from deepsound.runtime.paths import expand, is_dir, is_file, shown
 from deepsound.runtime.progress import Progress
 from deepsound.types import Audio, Span
 
-SUFFIX = ".result.json"
+SUFFIX = RECORD
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,10 +32,15 @@ class Recorded:
 def records_in(path: Path | str) -> list[Path]:
     """The result records that `path` is, or holds directly, sorted. Raises InputError when there is none."""
     place = expand(path)
-    found = [place] if place.name.endswith(SUFFIX) and is_file(place) else sorted(place.glob(f"*{SUFFIX}"))
+    if place.name.endswith(SUFFIX) and is_file(place):
+        return [place]
+    try:
+        found = sorted(path for path in place.iterdir() if path.name.endswith(SUFFIX)) if is_dir(place) else []
+    except OSError as error:
+        raise InputError(f"The folder {shown(place)} cannot be read: {error.strerror}.") from error
     if not found:
         raise InputError(
-            f"{place} holds no <name>{SUFFIX}; give the output folder of `deepsound run`, or name the "
+            f"{shown(place)} holds no <name>{SUFFIX}; give the output folder of `deepsound run`, or name the "
             "sounds with --coarse and --final."
         )
     return found
@@ -47,10 +53,10 @@ def read_record(path: Path, progress: Progress | None = None) -> Recorded:
     InputError for a file that is no record, MediaError for a sound that is missing or cannot be read.
     """
     progress = progress or Progress()
-    record = _parsed(path)
+    record = read_result(path)
     coarse = _sound(path, record, "step1_audio_path", progress)
     if coarse is None:
-        raise InputError(f"{path} names no coarse sound (step1_audio_path); give the record of `deepsound run`.")
+        raise InputError(f"{shown(path)} names no coarse sound (step1_audio_path); give the record of `deepsound run`.")
     final = _sound(path, record, "final_audio_path", progress)
     background = _sound(path, record, "step3_audio_path", progress)
     sounds = {"coarse": coarse, "final": Audio(coarse.waveform * 0, coarse.sample_rate) if final is None else final}
@@ -65,16 +71,6 @@ def read_record(path: Path, progress: Progress | None = None) -> Recorded:
         _clip(path, record, coarse.duration_s),
         spans_of(record.get("voice_spans_s") or [], str(path)),
     )
-
-
-def _parsed(path: Path) -> dict[str, Any]:
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise InputError(f"{path} cannot be read as a result record ({error}); run the video again.") from error
-    if not isinstance(record, dict):
-        raise InputError(f"{path} is not a result record; give one that `deepsound run` wrote.")
-    return record
 
 
 def _sound(path: Path, record: dict[str, Any], key: str, progress: Progress) -> Audio | None:
@@ -96,14 +92,13 @@ def _clip(path: Path, record: dict[str, Any], duration_s: float) -> Clip | None:
 
 def _file(path: Path, record: dict[str, Any], key: str) -> Path | None:
     named = record.get(key)
-    if named is None:
+    if not named:
         return None
-    if not isinstance(named, str) or not named or "\0" in named:
-        raise InputError(f"{path}: {key} is {named!r}, which is no file name; run the video again.")
     beside = path.parent / Path(named).name
     file = beside if is_file(beside) else Path(named)
     if not is_file(file):
         raise MediaError(
-            f"{path} speaks of {named}, and it is neither there nor beside the record; run the video again."
+            f"{shown(path)} speaks of {shown(named)}, and it is neither there nor beside the record; run the video "
+            "again."
         )
     return file

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,14 +10,17 @@ from typing import Any
 
 from deepsound.errors import InputError
 from deepsound.evaluate.pairing import clean_name
+from deepsound.outputs.naming import RECORD
+from deepsound.outputs.naming import SOUNDS as RUN_SOUNDS
+from deepsound.outputs.naming import VIDEOS as RUN_VIDEOS
+from deepsound.outputs.reading import read_result
 from deepsound.runtime.paths import exists, is_dir, is_file
 
 SOUNDS = frozenset({".wav", ".flac", ".mp3", ".m4a", ".aac", ".ogg", ".opus", ".aif", ".aiff", ".caf", ".w64", ".wma"})
 VIDEOS = frozenset({".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v", ".ts", ".mpg", ".mpeg", ".flv", ".wmv", ".mxf"})
 VOICE_OVER, ON_SCREEN = "voice-over", "on-screen"
 # What a run, or one of a batch, leaves beside its record.
-_RECORD = ".result.json"
-_OF_A_RUN = (".step1.wav", ".step3.wav", ".neg.wav", ".wav", ".mp4", ".batch.json")
+_OF_A_RUN = (*RUN_SOUNDS, *RUN_VIDEOS, ".batch.json")
 _STEMS = ("stem", "name", "clip", "file", "video", "id")
 _GROUPS = ("group", "voice", "label", "class")
 
@@ -141,14 +143,13 @@ def _take_runs(files: list[Path], search: _Search) -> list[Path]:
     """Add the clips of runs, and give back the files that belong to none."""
     taken: set[Path] = set()
     present = set(files)
-    for record in (file for file in files if file.name.endswith(_RECORD)):
-        stem = record.name.removesuffix(_RECORD)
-        content = _read(record)
+    for record in (file for file in files if file.name.endswith(RECORD)):
+        stem = record.name.removesuffix(RECORD)
         taken.add(record)
-        if content is None:
-            search.problems.append(
-                Problem(record, "this record of a run cannot be read; its files are taken as they are named")
-            )
+        try:
+            content = read_result(record)
+        except InputError as error:
+            search.problems.append(Problem(record, f"{error} Its files are taken as they are named"))
             continue
         own = {suffix: record.with_name(stem + suffix) for suffix in _OF_A_RUN}
         taken |= set(own.values())
@@ -167,7 +168,7 @@ def _add_run(search: _Search, stem: str, record: Path, content: Mapping[str, Any
         search.problems.append(Problem(record, said))
         return
     given = Path(str(content.get("video_input") or ""))
-    video = own.get(".mp4") or (given if is_file(given) else None)
+    video = next((own[suffix] for suffix in RUN_VIDEOS if suffix in own), given if is_file(given) else None)
     search.add(ClipFiles(stem, final, video, own.get(".step1.wav"), _group_of(content)))
 
 
@@ -176,14 +177,6 @@ def _group_of(content: Mapping[str, Any]) -> str:
     if content.get("is_vo"):
         return VOICE_OVER
     return ON_SCREEN if content.get("category") == "No2" else ""
-
-
-def _read(record: Path) -> dict[str, Any] | None:
-    try:
-        content = json.loads(record.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return content if isinstance(content, dict) else None
 
 
 def _by_stem(media: list[Path], search: _Search) -> list[ClipFiles]:

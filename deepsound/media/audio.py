@@ -1,4 +1,4 @@
-"""Sound in: decoding any file to float samples on a timeline, resampling, channels and lengths."""
+"""Audio decoding onto the video's timeline, resampling, channel mixing and length fitting."""
 
 from __future__ import annotations
 

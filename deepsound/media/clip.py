@@ -1,4 +1,4 @@
-"""A clip: a path and a window of time. Its pictures are decoded once, for everyone who said what they need."""
+"""A video file and a time window, decoded in one pass for all frame consumers."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MAX_WINDOW_S = 24 * 3600.0
 
 @dataclass
 class _Memo:
-    """What a clip has learnt of its pictures; apart, so that the clip itself stays a frozen value."""
+    """A clip's cache of decoded results; apart, so that the clip itself stays a frozen value."""
 
     expected: dict[FrameConsumer[Any], None] = field(default_factory=dict)
     results: dict[FrameConsumer[Any], Any] = field(default_factory=dict)
@@ -53,7 +53,7 @@ class Clip:
         audio_track: int | None = None,
         downmix: str | None = None,
     ) -> Clip:
-        """Look at a video and settle the window; a `duration_s` beyond the video's end is cut to it.
+        """Probe a video and choose the window; a `duration_s` beyond the video's end is cut to it.
 
         `audio_track` chooses a sound track by its number among them, counted from 0 (None: the default one, else the
         first that can be decoded), and `downmix` ("mono", "stereo") mixes its channels down. Raises InputError for an
@@ -100,11 +100,11 @@ class Clip:
         return (*self.info.notes, *self._memo.notes)
 
     def expect(self, *views: FrameConsumer[Any]) -> None:
-        """Note views that will be wanted, so that the next decoding pass computes them along the way."""
+        """Register frame consumers that will be needed, so that the next decoding pass serves them too."""
         self._memo.expected.update(dict.fromkeys(views))
 
     def view(self, view: FrameConsumer[T], progress: Progress | None = None) -> T:
-        """What `view` keeps of the pictures; computed with all expected views in one pass, then remembered.
+        """The result of a frame consumer; computed with all expected ones in one pass, then cached.
 
         Raises MediaError when not one frame of the window can be decoded.
         """
@@ -115,7 +115,7 @@ class Clip:
         return cast(T, memo.results[view])
 
     def frames(self, progress: Progress | None = None) -> Iterator[DecodedFrame]:
-        """The frames shown in the window, in order of time, decoded as they are asked for (see media.decode.frames)."""
+        """The frames shown in the window, in order of time, decoded on demand (see media.decode.frames)."""
         found: list[str] = []
         for frame in frames(self.info, self.start_s, self.duration_s, progress, found):
             while found:
@@ -146,11 +146,11 @@ class Clip:
 
     def _decode(self, wanted: list[FrameConsumer[Any]], progress: Progress) -> None:
         self._memo.passes += 1
-        watchers = {view: view.start(self.timeline) for view in wanted}
+        collectors = {view: view.start(self.timeline) for view in wanted}
         for frame in self.frames(progress):
-            for watcher in watchers.values():
-                watcher.see(frame)
-            if all(map(is_done, watchers.values())):
+            for collector in collectors.values():
+                collector.see(frame)
+            if all(map(is_done, collectors.values())):
                 break
         progress.update(1.0)
-        self._memo.results.update((view, watcher.result()) for view, watcher in watchers.items())
+        self._memo.results.update((view, collector.result()) for view, collector in collectors.items())

@@ -1,4 +1,4 @@
-"""Opening local media files: what may be opened, with which limits, and how a failure is told."""
+"""Opens local media files within fixed limits and turns failures into MediaError."""
 
 from __future__ import annotations
 
@@ -91,7 +91,8 @@ def open_input(path: Path | str) -> Iterator[av.container.InputContainer]:
 
     file = check_input_path(path)
     try:
-        container = av.open(str(file), mode="r", options=OPEN_OPTIONS)
+        # Not `options`, which go to each stream too: PyAV 14 then crashes on a stream that appears while it opens.
+        container = av.open(str(file), mode="r", container_options=OPEN_OPTIONS)
     except (av.FFmpegError, OSError, ValueError) as error:
         raise MediaError(
             f"{file} cannot be read as video or sound ({reason(error)}); it may be damaged, cut short or "
@@ -133,7 +134,7 @@ def _check_frame_size(file: Path, width: int, height: int) -> None:
 
 
 class ThrottledProgress:
-    """Asks for cancellation on every call and passes progress on about ten times a second."""
+    """Checks for cancellation on every call and reports progress about ten times a second."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class DecodedFrame:
-    """One displayed frame (see media.views.Frame); pictures are scaled when asked for and kept per size."""
+    """One displayed frame (see media.views.Frame); pictures are scaled on request and cached per size."""
 
     def __init__(self, frame: av.VideoFrame, time_s: float, scaler: Scaler) -> None:
         self.time_s = time_s

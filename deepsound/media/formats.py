@@ -1,42 +1,109 @@
-"""Which containers are written, and which pictures and sounds each may hold."""
+"""The table of output containers: codecs each holds, its default sound codec, the metadata it keeps."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from deepsound.choices import Option, names_of
 from deepsound.errors import InputError
-from deepsound.media.probe import need_video, probe
+from deepsound.media.probe import MediaInfo, need_video, probe
 
 
 @dataclass(frozen=True)
 class Container:
-    """A container: the video codecs that may be copied into it and the sound codecs it takes, the default one first.
+    """One row of the table: FFmpeg's muxer name, and the codecs (FFmpeg's names) that the container holds.
 
-    `hides` tells whether an edit list can hide frames at either end; only mp4 and mov have one.
+    `pictures` are copied; `sounds` can be encoded, the default first; `other_sounds` and `subtitles` are copied with
+    tracks that are not replaced. `hides` tells whether an edit list can hide frames at either end. `keeps` names what
+    else the container holds, in the report's words.
     """
 
+    suffix: str
     format: str
     pictures: frozenset[str]
     sounds: tuple[str, ...]
+    other_sounds: frozenset[str]
+    subtitles: frozenset[str]
     hides: bool
+    keeps: frozenset[str]
+
+    @property
+    def name(self) -> str:
+        """The suffix without its dot, as `--container` takes it."""
+        return self.suffix.removeprefix(".")
+
+    def copied_tracks(self, kind: str) -> frozenset[str]:
+        """The codecs of tracks of a kind (audio, subtitle) that go along with picture and new sound."""
+        return {"audio": self.other_sounds, "subtitle": self.subtitles}.get(kind, frozenset())
 
 
-_MP4 = Container("mp4", frozenset({"h264", "hevc", "av1", "vp9", "mpeg4"}), ("aac", "flac", "opus"), hides=True)
-_MOV = Container(
-    "mov",
-    frozenset({"h264", "hevc", "mpeg4", "prores", "mjpeg", "dnxhd", "qtrle", "png"}),
-    ("aac", "pcm_s16le", "pcm_f32le"),
+_PCM = frozenset(
+    f"pcm_{kind}"
+    for kind in ("s16le", "s16be", "s24le", "s24be", "s32le", "s32be", "f32le", "f32be", "f64le", "u8", "alaw", "mulaw")
+)
+_ISO_KEEPS = frozenset({"chapters", "cover picture", "spherical projection", "stereo 3D"})
+_MP4 = Container(
+    ".mp4",
+    "mp4",
+    frozenset({"h264", "hevc", "av1", "vp9", "mpeg4", "mpeg2video", "mpeg1video", "mjpeg"}),
+    ("aac", "flac", "opus"),
+    frozenset({"aac", "mp3", "mp2", "ac3", "eac3", "alac", "flac", "opus", "dts"}),
+    frozenset({"mov_text"}),
     hides=True,
+    keeps=_ISO_KEEPS | {"Dolby Vision"},
 )
-_WEBM = Container("webm", frozenset({"vp8", "vp9", "av1"}), ("opus",), hides=False)
-_MKV = Container(
-    "matroska",
-    _MP4.pictures | _WEBM.pictures | {"ffv1", "mpeg2video", "mpeg1video", "mjpeg", "prores", "theora", "huffyuv"},
-    ("flac", "opus", "pcm_s16le", "pcm_f32le"),
+_MOV = Container(
+    ".mov",
+    "mov",
+    frozenset(
+        {"h264", "hevc", "av1", "mpeg4", "mpeg2video", "mpeg1video", "prores", "mjpeg", "dnxhd", "dvvideo", "qtrle"}
+        | {"png", "cinepak", "svq1", "svq3", "h263", "jpeg2000", "hap", "rawvideo", "v210"}
+    ),
+    ("aac", "pcm_s16le", "pcm_f32le"),
+    _PCM | {"aac", "mp3", "mp2", "ac3", "eac3", "alac"},
+    frozenset({"mov_text"}),
+    hides=True,
+    keeps=_ISO_KEEPS,
+)
+_WEBM = Container(
+    ".webm",
+    "webm",
+    frozenset({"vp8", "vp9", "av1"}),
+    ("opus",),
+    frozenset({"opus", "vorbis"}),
+    frozenset({"webvtt"}),
     hides=False,
+    keeps=frozenset({"alpha plane", "chapters", "stereo 3D"}),
 )
-CONTAINERS = {".mp4": _MP4, ".m4v": _MP4, ".mov": _MOV, ".webm": _WEBM, ".mkv": _MKV}
+_MKV = Container(
+    ".mkv",
+    "matroska",
+    _MP4.pictures | _WEBM.pictures | {"prores", "theora", "ffv1", "snow", "dirac", "vvc"},
+    ("flac", "opus", "pcm_s16le", "pcm_f32le"),
+    frozenset({"aac", "mp3", "mp2", "ac3", "eac3", "alac", "flac", "opus", "vorbis", "dts", "truehd", "wavpack"})
+    | frozenset({"pcm_s16le", "pcm_s24le", "pcm_s32le", "pcm_f32le", "pcm_u8"}),
+    frozenset({"subrip", "ass", "webvtt", "dvd_subtitle", "hdmv_pgs_subtitle", "dvb_subtitle"}),
+    hides=False,
+    keeps=frozenset({"alpha plane", "chapters", "attachments", "Dolby Vision", "spherical projection", "stereo 3D"}),
+)
+CONTAINERS = {row.suffix: row for row in (_MP4, replace(_MP4, suffix=".m4v"), _MOV, _WEBM, _MKV)}
+# What `--container`, the nodes and the page offer; `auto` follows the source where that keeps the picture.
+AUTO = "auto"
+CONTAINER_CHOICES = (
+    Option(AUTO, "as the source", "the source's own where it keeps the picture, else the first that does"),
+    Option("mp4", "mp4", "plays everywhere; AAC sound"),
+    Option("mov", "mov", "for editing: ProRes and the like, AAC or PCM sound"),
+    Option("webm", "webm", "VP8, VP9 and AV1 with Opus sound, alpha planes included"),
+    Option("mkv", "mkv", "holds nearly everything, attachments and any subtitles included; FLAC sound"),
+)
+CONTAINER_NAMES = names_of(CONTAINER_CHOICES)
+
+# Which rows are tried for a source of FFmpeg's demuxer name, its own kind first.
+_SOURCE_SUFFIXES = {
+    "matroska,webm": (".webm", ".mkv"),
+    "mov,mp4,m4a,3gp,3g2,mj2": (".mp4", ".mov"),
+}
 
 
 def container_for(path: Path | str) -> Container:
@@ -49,15 +116,39 @@ def container_for(path: Path | str) -> Container:
     return CONTAINERS[suffix]
 
 
+def container_named(name: str) -> Container:
+    """The container of a name such as `mp4` (a dot before it is fine). Raises InputError for an unknown one."""
+    suffix = f".{name.strip().lower().removeprefix('.')}"
+    if suffix not in CONTAINERS:
+        raise InputError(f"Expected a container, one of {', '.join(CONTAINER_NAMES)}, got {name!r}.")
+    return CONTAINERS[suffix]
+
+
 def allowed_codecs(suffix: str) -> frozenset[str]:
     """The video codecs (FFmpeg's names) that are copied into files with this suffix; others are encoded again."""
     return container_for(f"name{suffix}").pictures
 
 
+def source_container(info: MediaInfo) -> Container | None:
+    """The row of the table that a source is of, by its demuxer and suffix; None for avi, ts, flv and the like."""
+    rows = _SOURCE_SUFFIXES.get(info.container, ())
+    suffix = info.path.suffix.lower()
+    if suffix in CONTAINERS and (suffix in rows or (suffix == ".m4v" and ".mp4" in rows)):
+        return CONTAINERS[suffix]
+    if not rows:
+        return None
+    # A name without a telling suffix: webm is a subset of matroska, so only what fits it is taken for it.
+    codec = need_video(info).codec
+    return next((CONTAINERS[row] for row in rows if codec in CONTAINERS[row].pictures), CONTAINERS[rows[-1]])
+
+
 def default_container(path: Path | str) -> str:
-    """The suffix under which a video's picture can be copied: .mp4 where possible, then .webm, .mov, .mkv."""
-    codec = need_video(probe(path)).codec
-    return next((suffix for suffix in (".mp4", ".webm", ".mov", ".mkv") if codec in allowed_codecs(suffix)), ".mp4")
+    """The suffix under which a whole video's picture can be copied: the source's own where possible."""
+    info = probe(path)
+    own = source_container(info)
+    codec = need_video(info).codec
+    rows = [*([own] if own is not None else []), *(CONTAINERS[suffix] for suffix in (".mp4", ".mov", ".mkv", ".webm"))]
+    return next((row.suffix for row in rows if codec in row.pictures), ".mp4")
 
 
 def sound_codec(container: Container, wanted: str | None) -> str:

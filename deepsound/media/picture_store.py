@@ -1,4 +1,4 @@
-"""Pictures kept for later: in memory while they are few, in an unnamed temporary file once they are many."""
+"""Append-only store of equally sized pictures, spooled to a temporary file once they are many."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a media file holds, found without decoding more than its first frame."""
+"""Media probing: a file's tracks, sizes, rates and durations, decoding one frame at most."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rendering a picture again as H.264 with MoviePy, for videos whose own packets cannot be kept."""
+"""Re-encoding as H.264 with MoviePy, for videos whose packets cannot be copied."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def write_h264(
     output_path: Path | str,
     progress: Progress,
 ) -> None:
-    """Write `count` pictures as a silent H.264 mp4; `picture_at` is asked for uint8 [height, width, 3] by seconds.
+    """Write `count` pictures as a silent H.264 mp4; `picture_at` returns uint8 [height, width, 3] by seconds.
 
     Times only ever grow, heights and widths are even. Raises MissingPackage without MoviePy, OutputError when
     the file cannot be written.

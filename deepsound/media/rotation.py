@@ -1,4 +1,4 @@
-"""Turning decoded frames upright: phones store pictures sideways beside a display matrix."""
+"""Display-matrix rotation: turns frames upright that phones store sideways."""
 
 from __future__ import annotations
 

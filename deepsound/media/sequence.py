@@ -1,4 +1,4 @@
-"""Pictures that are no file: a batch of images with a frame rate, seen through the same views as a clip."""
+"""A batch of images with a frame rate, read by the same frame consumers as a clip."""
 
 from __future__ import annotations
 
@@ -31,11 +31,13 @@ class ImageSequence:
     def __post_init__(self) -> None:
         if self.images.ndim != 4 or self.images.shape[-1] < 3 or 0 in self.images.shape:
             raise InputError(
-                f"Images must be [frames, height, width, 3] with at least one frame, not {list(self.images.shape)}."
+                "expected images [frames, height, width, 3 or more] with at least one frame, got "
+                f"{list(self.images.shape)}; connect a batch of colour images."
             )
         if not (math.isfinite(self.fps) and self.fps > 0):
             raise InputError(
-                f"Images need a positive frame rate, not {self.fps} fps; take it from the node that loaded them."
+                f"expected images with a positive frame rate, got {self.fps} fps; take it from the node that "
+                "loaded them."
             )
 
     @property
@@ -48,17 +50,17 @@ class ImageSequence:
         return Timeline(self.duration_s, self.fps, width, height)
 
     def expect(self, *views: FrameConsumer[Any]) -> None:
-        """Nothing to prepare: looking again at images costs no decoding."""
+        """Does nothing: images need no decoding pass."""
 
     def view(self, view: FrameConsumer[T], progress: Progress | None = None) -> T:
-        """What `view` keeps of the images; computed once."""
+        """The result of a frame consumer over the images; computed once, then cached."""
         if view not in self._results:
-            watcher = view.start(self.timeline)
+            collector = view.start(self.timeline)
             for index in (progress or Progress()).track(range(len(self.images)), len(self.images)):
-                watcher.see(_Image(self.images[index], index / self.fps))
-                if is_done(watcher):
+                collector.see(_Image(self.images[index], index / self.fps))
+                if is_done(collector):
                     break
-            self._results[view] = watcher.result()
+            self._results[view] = collector.result()
         return cast(T, self._results[view])
 
 

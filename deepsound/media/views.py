@@ -1,8 +1,8 @@
-"""How a consumer says what it needs to see of a clip, so that one decoding pass serves them all.
+"""Frame consumers: declarations of what is needed of a clip's frames, served by one decoding pass.
 
-A FrameConsumer is a frozen description (hashable, it is the memo's key); `start` makes a FrameCollector that is shown
-every frame of the clip's window once, in order of time, and keeps only what it needs. Memory is the collector's own
-affair, so a collector that reduces as it goes leaves an hour-long video as cheap as a short one.
+A FrameConsumer is a frozen description (hashable: results are cached by it); `start` makes a FrameCollector, whose
+`see` gets every frame of the clip's window once, in order of time. A collector that reduces as it goes leaves an
+hour-long video as cheap in memory as a short one.
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ class Frame(Protocol):
 
 
 class FrameCollector(Protocol[T_co]):
-    """Is shown each frame once and gives its result after the last.
+    """Gets each frame once and returns its result after the last.
 
-    One that has a true attribute `done` needs no more frames: decoding stops when all of a pass are done.
+    One whose attribute `done` is true needs no more frames: decoding stops when all collectors of a pass are done.
     """
 
     def see(self, frame: Frame) -> None: ...
@@ -67,14 +67,14 @@ def is_done(collector: object) -> bool:
 
 @runtime_checkable
 class FrameConsumer(Protocol[T_co]):
-    """A hashable description of what is needed of the picture."""
+    """A hashable description of what is needed of a clip's frames."""
 
     def start(self, timeline: Timeline) -> FrameCollector[T_co]: ...
 
 
 @dataclass(frozen=True)
 class Still:
-    """A picture kept from a clip: `image` uint8 [height, width, 3] and the frame's `time_s` within the window."""
+    """One frame of a clip: `image` uint8 [height, width, 3] and the frame's `time_s` within the window."""
 
     image: np.ndarray
     time_s: float
@@ -93,7 +93,7 @@ class UniformFrames:
 
 
 class _FramesAtTimes:
-    """Keeps, for each wanted time, the frame on display then: the last one that began at or before it."""
+    """Collects, for each wanted time, the frame on display then: the last one that began at or before it."""
 
     def __init__(self, times_s: list[float], long_side: int) -> None:
         self._wanted_s = times_s

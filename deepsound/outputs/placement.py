@@ -11,7 +11,7 @@ import os
 import stat
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -55,13 +55,22 @@ def place(staging: Path, folder: Path, stem: str, new: Sequence[str], replaced: 
         (staging / JOURNAL).unlink()
     except BaseException as error:
         _settle(staging, folder, journal, error)
-    with suppress(OSError):
+    try:
         _sync_folder(folder)
+    except OSError:
+        return
+    except BaseException as error:
+        raise too_late(folder) from error
 
 
 def staged_name(number: int, suffix: str) -> str:
     """The name of a run's file while it is made: short, without the stem, with the suffix that writers go by."""
     return f"{number}.{suffix.rpartition('.')[2]}"
+
+
+def too_late(folder: Path) -> Cancelled:
+    """The Cancelled of a run that was stopped when its files were in place already."""
+    return Cancelled(f"Stopped, but only after this run's files were put in place: {shown(folder)} holds all of them.")
 
 
 def is_there(folder: Path, stem: str, suffix: str) -> bool:
@@ -173,9 +182,7 @@ def _settle(staging: Path, folder: Path, journal: Journal, error: BaseException)
         if lexists(staging / JOURNAL, OutputError):
             _move_back(staging, folder, journal)
         elif not lexists(staging / NEW / staged_name(0, journal.new[0]), OutputError):
-            raise Cancelled(
-                f"Stopped, but only after this run's files were put in place: {shown(folder)} holds all of them."
-            ) from error
+            raise too_late(folder) from error
     except (OSError, OutputError) as second:
         raise OutputError(
             f"{shown(folder)} holds a mixture of this run's files and earlier ones: putting them in place failed "

@@ -37,7 +37,7 @@ def read_result(path: Path | str) -> dict[str, Any]:
 
 
 def _is_file_name(value: Any) -> bool:
-    return isinstance(value, str) and bool(value) and "\0" not in value
+    return isinstance(value, str) and "\0" not in value
 
 
 def _is_spans(value: Any) -> bool:

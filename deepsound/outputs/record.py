@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from deepsound import __version__
+from deepsound.media.mux_report import MuxReport
 from deepsound.outcome import Outcome
 from deepsound.runtime.paths import is_dir, is_file
 from deepsound.runtime.progress import Progress
@@ -21,7 +22,8 @@ class Result:
     """A finished run: the outcome, the loudness of its sounds and where the files are (None: not made).
 
     `files` are the sizes in bytes of all files but the record, by name; `links` names the file that another one
-    equals, since both are one file on the disk. `replaced` says what of an earlier result's request was different.
+    equals, since both are one file on the disk. `replaced` says what of an earlier result's request was different,
+    `mux` what became of the video's picture, tracks and tags.
     """
 
     outcome: Outcome
@@ -39,6 +41,7 @@ class Result:
     files: dict[str, int] = field(default_factory=dict)
     links: dict[str, str] = field(default_factory=dict)
     replaced: dict[str, Any] | None = None
+    mux: MuxReport | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The record as plain data; the original's six fields keep their names and meanings."""
@@ -85,6 +88,7 @@ class Result:
             "files": self.files,
             "links": self.links,
             "replaced": self.replaced,
+            "mux": None if self.mux is None else self.mux.to_json(),
             "total_s": self.total_s,
         }
 

@@ -12,18 +12,19 @@ from typing import Any
 
 import numpy as np
 
-from deepsound.errors import DeepSoundError, InputError, OutputError
+from deepsound.errors import Cancelled, DeepSoundError, InputError, OutputError
 from deepsound.media import loudness
 from deepsound.media.clip import Clip
 from deepsound.media.files import output_error
-from deepsound.media.mux import mux
+from deepsound.media.mux import mux_clip
+from deepsound.media.mux_report import MuxReport
 from deepsound.media.plots import write_png
 from deepsound.media.wav import write_wav
 from deepsound.outcome import Outcome
 from deepsound.outputs.leftovers import StagingFolder, clear_leftovers, make_staging_folder, undo_interrupted
 from deepsound.outputs.naming import DEFAULT_TEMPLATE, PICTURES, RECORD, SOUNDS, VIDEOS, check_lengths, output_stem
 from deepsound.outputs.pictures import ENDS, drawn
-from deepsound.outputs.placement import NEW, folder_lock, is_there, place, staged_name
+from deepsound.outputs.placement import NEW, folder_lock, is_there, place, staged_name, too_late
 from deepsound.outputs.reading import read_result
 from deepsound.outputs.record import Result, described_weights, differences, told_differences
 from deepsound.runtime.json_files import json_bytes
@@ -51,11 +52,16 @@ class OutputStaging:
         overwrite: bool = True,
         pictures: bool = False,
         video_suffix: str = ".mp4",
+        container_why: str = "",
+        length: str = "as_is",
     ) -> None:
         self._clip = clip
         self._output_dir = expand(output_dir, OutputError)
         self._write_video = write_video
         self._video_suffix = video_suffix
+        self._container_why = container_why
+        self._length = length
+        self._mux_report: MuxReport | None = None
         self._stem = output_stem(template, {"stem": clip.path.stem, "ext": clip.path.suffix[1:], **(values or {})})
         self._overwrite = overwrite
         self._pictures = pictures
@@ -63,6 +69,7 @@ class OutputStaging:
         self._staged: dict[str, Path] = {}
         self._links: dict[str, str] = {}
         self._earlier: dict[str, Any] | None = None
+        self._is_placed = False
 
     def __enter__(self) -> OutputStaging:
         self._check_target()
@@ -83,7 +90,15 @@ class OutputStaging:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._folder.remove()
+        stopped = error if isinstance(error, (KeyboardInterrupt, Cancelled)) else None
+        try:
+            self._folder.remove()
+        except KeyboardInterrupt as late:
+            stopped = late
+        if self._is_placed and stopped is not None:
+            raise too_late(self._output_dir) from stopped
+        if stopped is not None and stopped is not error:
+            raise stopped
 
     def finish(self, outcome: Outcome, target_lufs: float | None, progress: Progress) -> Result:
         """Write every file of the run and put them in place together, the record last.
@@ -96,14 +111,14 @@ class OutputStaging:
         final, levels = self._measured(outcome, target_lufs, stage)
         self._write_sounds(outcome, final, stage)
         if self._write_video:
-            mux(
-                self._clip.path,
+            self._mux_report = mux_clip(
+                self._clip,
                 final,
                 self._new(self._video_suffix),
-                start_s=self._clip.start_s,
-                duration_s=self._clip.duration_s,
                 progress=stage,
-            )
+                length=self._length,
+                container_why=self._container_why,
+            ).report
         result = self._result(outcome, levels, described_weights(outcome, stage))
         self._write_record(result)
         stage.check()
@@ -232,6 +247,7 @@ class OutputStaging:
             total_s=time.perf_counter() - self._began,
             files={self._stem + suffix: path.stat().st_size for suffix, path in self._staged.items()},
             links={self._stem + suffix: self._stem + same for suffix, same in self._links.items()},
+            mux=self._mux_report,
         )
         return replace(result, replaced=differences(self._earlier, result.to_json()))
 
@@ -250,6 +266,7 @@ class OutputStaging:
             if not self._overwrite:
                 self._refuse_present()
             place(self._folder.path, self._output_dir, self._stem, tuple(self._staged), replaced)
+            self._is_placed = True
 
     def _refuse_present(self) -> None:
         for suffix in self._staged:

@@ -54,7 +54,7 @@ class Evidence:
         return Verdict.YES if self.category is Category.YES else Verdict.NO
 
 
-def think(evidence: Evidence) -> ChainOfThought:
+def write_cot(evidence: Evidence) -> ChainOfThought:
     """Write the four sections for what was seen and heard; the key sentences are the published model's own."""
     people, voice, detected = key_sentences(evidence.person_seen, evidence.voice_heard)
     return ChainOfThought(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from deepsound.engine_protocols import ReasonerBase
 from deepsound.media.vad import voice_spans
 from deepsound.media.views import UniformFrames
-from deepsound.reason.cot import Evidence, think
+from deepsound.reason.cot import Evidence, write_cot
 from deepsound.reason.person_detection import people_in
 from deepsound.reason.plan import four_steps
 from deepsound.runtime.progress import Progress
@@ -44,7 +44,7 @@ class RulesReasoner(ReasonerBase):
             duration_s=audio.duration_s,
             voice_spans=voice_spans(audio, progress.part(0.8, 1.0)),
         )
-        thought = think(evidence)
+        thought = write_cot(evidence)
         for section in thought.tagged().splitlines():
             progress.say(section)
         return Judgement(

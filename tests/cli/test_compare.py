@@ -62,7 +62,7 @@ def test_a_dropped_sound_is_silence_and_a_missing_picture_is_none(run_folder):
     ("fields", "error", "reason"),
     [
         ({"step1_audio_path": None}, InputError, "step1_audio_path"),
-        ({"step1_audio_path": 7}, InputError, "no file name"),
+        ({"step1_audio_path": 7}, InputError, "expected a file name"),
         ({"final_audio_path": "/nowhere/x.wav"}, MediaError, "x.wav"),
         ({"voice_spans_s": "soon"}, InputError, "spans"),
     ],

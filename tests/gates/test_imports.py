@@ -12,12 +12,13 @@ ROOT = Path(__file__).parents[2]
 # What each part may import of the project, inside functions too. docs/architecture.md tells the same as a diagram.
 EVERYONE = {"deepsound.types", "deepsound.errors", "deepsound.runtime", "deepsound"}
 ALLOWED = {
+    "deepsound/version.py": set(),
     "deepsound/types.py": {"deepsound.errors"},
     "deepsound/errors.py": set(),
     "deepsound/runtime": {"deepsound.errors", "deepsound.types", "deepsound.runtime"},
     "deepsound/models": {"deepsound.models"},
     "deepsound/weights": EVERYONE | {"deepsound.weights", "deepsound.media.files"},
-    "deepsound/media": EVERYONE | {"deepsound.media"},
+    "deepsound/media": EVERYONE | {"deepsound.media", "deepsound.choices"},
     "deepsound/silence.py": EVERYONE,
     "deepsound/generate": EVERYONE
     | {"deepsound.engine_protocols", "deepsound.media", "deepsound.models", "deepsound.weights", "deepsound.generate"},
@@ -43,10 +44,10 @@ ALLOWED = {
     | {"deepsound.media", "deepsound.engines", "deepsound.silence", "deepsound.outcome", "deepsound.outputs"}
     | {"deepsound.choices", "deepsound.fallback"},
     "deepsound/segments.py": EVERYONE,
-    "deepsound/compare": EVERYONE | {"deepsound.media", "deepsound.compare"},
+    "deepsound/compare": EVERYONE | {"deepsound.media", "deepsound.outputs", "deepsound.compare"},
     "deepsound/evaluate": EVERYONE
     | {"deepsound.media", "deepsound.models", "deepsound.weights", "deepsound.engines", "deepsound.silence"}
-    | {"deepsound.evaluate"},
+    | {"deepsound.outputs", "deepsound.evaluate"},
     "deepsound/batch": EVERYONE
     | {"deepsound.media", "deepsound.weights", "deepsound.outputs", "deepsound.pipeline", "deepsound.batch"},
     "deepsound/comfy": EVERYONE | {"deepsound.media", "deepsound.batch", "deepsound.comfy"},

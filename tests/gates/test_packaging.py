@@ -1,7 +1,8 @@
 """What is declared agrees with what is there."""
 
-import importlib.metadata
 import re
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -44,12 +45,36 @@ def test_the_installed_set_imports_together(name):
     pytest.importorskip(name, reason=f"{name} is in the [models] extra")
 
 
-def test_the_versions_agree():
+def test_the_version_is_written_once():
     import deepsound
 
-    assert PROJECT["project"]["version"] == deepsound.__version__
-    assert f"## {deepsound.__version__}" in (ROOT / "CHANGELOG.md").read_text()
-    assert importlib.metadata.version("deepsound") == deepsound.__version__
+    written = PROJECT["project"]["version"]
+    assert deepsound.__version__ == written
+    for path in (ROOT / "deepsound").rglob("*.py"):
+        assert f'"{written}"' not in path.read_text(encoding="utf-8"), path
+
+
+def test_an_installed_copy_knows_its_version_without_pyproject(tmp_path):
+    """`pip install .` copies the package alone, and its version is then the installation's."""
+    shutil.copytree(ROOT / "deepsound", tmp_path / "deepsound", ignore=shutil.ignore_patterns("weights", "__pycache__"))
+    info = tmp_path / "deepsound-9.8.7.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: deepsound\nVersion: 9.8.7\n")
+    script = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import deepsound; print(deepsound.__version__)"
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "9.8.7"
+
+
+def test_the_changelog_has_this_version_with_its_date_and_a_place_for_the_next():
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    heads = re.findall(r"^## (.*)$", text, re.M)
+    assert heads[0] == "[Unreleased]"
+    assert all(re.fullmatch(r"\[\d+\.\d+\.\d+\] - \d{4}-\d\d-\d\d", head) for head in heads[1:])
+    assert any(head.startswith(f"[{PROJECT['project']['version']}] - ") for head in heads)
+    groups = set(re.findall(r"^### (.*)$", text, re.M))
+    assert groups <= {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
 
 
 def test_the_top_level_is_what_the_owner_asked_for():

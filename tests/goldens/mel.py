@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
+import torch
 
 from deepsound.models.mel import MelConfig, MelSpectrogram
+from tests.goldens import logarithms
 from tests.goldens.networks import group, tolerance
 
 
 def compare(golden: dict[str, Any], tensors: dict[str, np.ndarray]) -> Iterator[tuple[str, Any, Any, float]]:
     mel = MelSpectrogram(_config(golden["config"]))
+    nats = partial(torch.mul, other=math.log(10) if mel.config.log == "log10" else 1.0)
     waveform = group(tensors, "inputs")["waveform"]
     got = {
         "log_mel": mel(waveform),
@@ -21,7 +26,10 @@ def compare(golden: dict[str, Any], tensors: dict[str, np.ndarray]) -> Iterator[
         "hann_window": mel.window,
     }
     for name, expected in (group(tensors, "outputs") | group(tensors, "weights")).items():
-        yield name, got[name], expected, tolerance(expected)
+        if name == "log_mel":
+            yield from logarithms.compare(name, got[name], expected, tolerance(expected), nats, dim=-2)
+        else:
+            yield name, got[name], expected, tolerance(expected)
 
 
 def _config(config: dict[str, Any]) -> MelConfig:

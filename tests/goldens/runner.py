@@ -157,13 +157,24 @@ def _run_file(file: Path) -> Iterator[Outcome]:
     if not names:
         yield Outcome(file, "", problem="no component of this project claims this file")
         return
+    compared = 0
+    try:
+        for row in _rows(file, COMPONENTS[max(names, key=len)]):
+            compared += 1
+            yield _compare(file, *row)
+    except Exception as error:  # whatever a file lacks or holds: the others are still compared
+        yield Outcome(file, "", problem=f"not compared to its end: {type(error).__name__}: {error}")
+    else:
+        if not compared:
+            yield Outcome(file, "", problem="nothing was compared")
+
+
+def _rows(file: Path, component: Component) -> Iterator[tuple[str, Any, Any, float]]:
     golden = json.loads(file.read_text())
     tensors = _tensors(file.with_suffix(".safetensors"))
     if "weights_from" in golden:
         tensors |= _weights(_tensors(file.with_name(golden["weights_from"])))
-    rows = COMPONENTS[max(names, key=len)](golden, tensors)
-    compared = [_compare(file, *row) for row in rows]
-    yield from compared or [Outcome(file, "", problem="nothing was compared")]
+    return component(golden, tensors)
 
 
 def _tensors(file: Path) -> Tensors:

@@ -119,7 +119,7 @@ def test_rates_a_codec_lacks_are_resampled(make_video: MakeVideo, tmp_path: Path
     ("target", "channels"),
     [
         *((target, channels) for target in ("out.mp4", "out.mkv") for channels in (1, 2, 3, 4, 5, 6, 7, 8)),
-        *(("out.webm", channels) for channels in (1, 2, 3, 4, 6, 8)),
+        *(("out.webm", channels) for channels in (1, 2, 3, 4, 5, 6, 7, 8)),
         ("out.mov", 6),
     ],
 )
@@ -144,8 +144,8 @@ def test_channels_keep_their_number_and_order(
 def test_channels_a_codec_lacks_are_refused(make_video: MakeVideo, tmp_path: Path, tone: Sound) -> None:
     with pytest.raises(InputError, match="not 9"):
         mux(make_video(), tone(0.1, channels=9), tmp_path / "out.mp4")
-    with pytest.raises(InputError, match="not 5"):
-        mux(make_video("in.webm"), tone(0.1, channels=5), tmp_path / "out.webm")
+    with pytest.raises(InputError, match="mix it down"):
+        mux(make_video("in.webm"), tone(0.1, channels=16), tmp_path / "out.webm")
 
 
 def test_whole_numbers_are_held_at_full_scale(make_video: MakeVideo, tmp_path: Path) -> None:

@@ -63,8 +63,8 @@ def test_image_values_saturate_and_a_fourth_channel_is_dropped() -> None:
     ("images", "fps", "message"),
     [
         (torch.zeros(0, 4, 4, 3), 8.0, "at least one frame"),
-        (torch.zeros(4, 4, 3), 8.0, "not \\[4, 4, 3\\]"),
-        (torch.zeros(2, 4, 4, 3), 0.0, "positive frame rate, not 0"),
+        (torch.zeros(4, 4, 3), 8.0, r"got \[4, 4, 3\]"),
+        (torch.zeros(2, 4, 4, 3), 0.0, "positive frame rate, got 0"),
         (torch.zeros(2, 4, 4, 3), float("nan"), "positive frame rate"),
     ],
 )

@@ -35,7 +35,7 @@ def write_tracks(
         for index, tags in (names or {}).items():
             sounds[index].metadata.update(tags)
         if default is not None:
-            sounds[default].disposition = av.stream.Disposition.default
+            sounds[default].disposition = av.stream.Disposition.default.value
         for number, video in enumerate(videos):
             for index in range(5):
                 frame = av.VideoFrame.from_ndarray(np.full((48, 64, 3), 40 + 100 * number, np.uint8), format="rgb24")

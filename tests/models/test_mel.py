@@ -35,6 +35,7 @@ def test_too_short_a_waveform_names_the_shortest_that_works(config: MelConfig) -
 def test_silence_is_the_floor() -> None:
     silence = torch.zeros(1, 8192)
     assert MelSpectrogram(MEL_16K)(silence).eq(-5.0).all()
+    assert torch.allclose(MelSpectrogram(MEL_44K).magnitude(silence), torch.tensor(1e-9).sqrt(), rtol=1e-6, atol=0)
     assert torch.allclose(MelSpectrogram(MEL_44K)(silence), torch.tensor(1e-5).log())
 
 

@@ -8,7 +8,7 @@ import pytest
 from deepsound import engines
 from deepsound.errors import Cancelled, InputError
 from deepsound.media.clip import Clip
-from deepsound.reason.cot import TABLE, Category, Evidence, think
+from deepsound.reason.cot import TABLE, Category, Evidence, write_cot
 from deepsound.reason.plan import STEPS
 from deepsound.reason.rules import RulesReasoner
 from deepsound.runtime.progress import CancelToken, Progress
@@ -131,5 +131,5 @@ def test_the_table_is_complete_and_only_one_case_is_a_voice_over() -> None:
 
 def test_an_hour_of_speech_is_told_in_a_few_words() -> None:
     spans = tuple(Span(float(at), at + 0.5) for at in range(3600))
-    thought = think(Evidence(16, (), 3600.0, spans))
+    thought = write_cot(Evidence(16, (), 3600.0, spans))
     assert "and 3588 more" in thought.caption and len(thought.caption) < 800

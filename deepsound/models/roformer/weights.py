@@ -55,7 +55,8 @@ def config_of(published: Mapping[str, Tensor], like: Config) -> Config:
         dim_head=2 * published[f"{attention}.rotary_embed.freqs"].shape[0],
         heads=published[f"{attention}.to_gates.weight"].shape[0],
         band_levels=published["band_split.to_features.0.1.weight"].shape[1] == widths[0] + 1,
-        mlp_expansion_factor=first_mask.shape[0] // dim,
+        # Without a hidden layer no tensor is as wide as one.
+        mlp_expansion_factor=first_mask.shape[0] // dim if hidden else like.mlp_expansion_factor,
         mask_estimator_depth=hidden if is_mel else hidden + 1,
         **_bands(widths, like),
     )

@@ -1,0 +1,131 @@
+"""Plan of a mux, made before any work: which container, copied or encoded again, what it will lose, what is refused."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from deepsound.errors import InputError
+from deepsound.media.clip import Clip
+from deepsound.media.encode import check_encodable
+from deepsound.media.formats import AUTO, CONTAINERS, Container, container_named, sound_codec, source_container
+from deepsound.media.inventory import Inventory, take_inventory
+from deepsound.media.mux_audit import expected_losses, holds_trait
+from deepsound.media.mux_report import ReportItem
+from deepsound.media.packet_copy import LEAST_TICKS, NotCopyableError, PictureWindow
+from deepsound.media.render import need_moviepy
+from deepsound.runtime.progress import Progress
+
+_MOVIE_TICKS = 2**32
+_FOLLOWED = (".mp4", ".mov", ".mkv", ".webm")
+
+
+@dataclass(frozen=True)
+class MuxPlan:
+    """What a mux will do: its container and `why` it was chosen, why the picture must be encoded again, the losses."""
+
+    container: Container = CONTAINERS[".mp4"]
+    why: str = ""
+    reencoded_because: str = ""
+    losses: tuple[ReportItem, ...] = ()
+
+    def lines(self) -> list[str]:
+        """What a person should know before the work: often nothing."""
+        lines = []
+        if self.reencoded_because:
+            lines.append(f"The picture will be encoded again as H.264, because {self.reencoded_because}.")
+        if self.losses:
+            lines.append(f"Will be left behind: {', '.join(map(str, self.losses))}.")
+        return lines
+
+
+def plan_mux(
+    clip: Clip,
+    container: str = AUTO,
+    audio_codec: str | None = None,
+    channels: int | None = None,
+    progress: Progress | None = None,
+) -> MuxPlan:
+    """Settle how a clip will be written, or refuse it: nothing is written and no sound is needed yet.
+
+    `container` is a name of the table or `auto`, which follows the source where that keeps the picture. `channels` are
+    those of the sound to come, where they are known. Raises InputError for a choice that cannot be.
+    """
+    if channels is not None:
+        check_encodable(channels, f"the sound of {clip.path}")
+    inventory = take_inventory(clip.path)
+    progress = progress or Progress()
+    row, why = _followed(clip, inventory, progress) if container == AUTO else (container_named(container), "")
+    sound_codec(row, audio_codec)
+    obstacle = copy_obstacle(clip, row, progress)
+    check_times(clip, row)
+    if obstacle:
+        check_rendering(clip, row, obstacle)
+    return MuxPlan(row, why, obstacle, expected_losses(inventory, row, replaced_track(clip)))
+
+
+def copy_obstacle(clip: Clip, container: Container, progress: Progress) -> str:
+    """Why the picture's packets cannot go into the container as they are; empty where they can."""
+    if clip.video.codec not in container.pictures:
+        return f"its codec is {clip.video.codec}"
+    try:
+        window = PictureWindow(clip, clip.duration_s, False, progress)
+    except NotCopyableError as error:
+        return str(error)
+    if window.lead_in.hidden and not container.hides:
+        return f"its first frames must be hidden, which {container.name} cannot"
+    return ""
+
+
+def replaced_track(clip: Clip) -> int | None:
+    """The index, among all streams, of the sound track that a new sound replaces; None where there is no such track."""
+    if clip.info.audio is None:
+        return None
+    number = clip.info.audio.track
+    return next((t.index for t in clip.info.tracks if t.kind == "sound" and t.number == number), None)
+
+
+def _followed(clip: Clip, inventory: Inventory, progress: Progress) -> tuple[Container, str]:
+    """The source's own container where it keeps the picture, else the first that does, and why."""
+    own = source_container(clip.info)
+    rows = [*([own] if own is not None else []), *(CONTAINERS[suffix] for suffix in _FOLLOWED)]
+    obstacles = {row.name: copy_obstacle(clip, row, progress) for row in rows}
+    keeping = [row for row in rows if not obstacles[row.name]]
+    whole = [row for row in keeping if not _loses_picture(inventory, row)]
+    best = next(iter([*whole, *keeping]), None)
+    if best is None:
+        first = next((row for row in rows if "h264" in row.pictures), CONTAINERS[".mp4"])
+        return first, "no container takes the picture as it is"
+    if best is own:
+        return best, "as the source"
+    if own is None:
+        return (
+            best,
+            f"it holds the picture as it is; {clip.path.suffix.removeprefix('.') or 'its own kind'} is not written",
+        )
+    return best, f"not {own.name}: {obstacles[own.name] or 'it would lose a part of the picture'}"
+
+
+def _loses_picture(inventory: Inventory, row: Container) -> bool:
+    return any(not holds_trait(row, name, value) for name, value in inventory.traits.items())
+
+
+def check_times(clip: Clip, row: Container) -> None:
+    """Raise InputError for a clip too long for the 32-bit times of mp4 and mov."""
+    most_s = _MOVIE_TICKS / LEAST_TICKS
+    if row.hides and clip.duration_s >= most_s:
+        raise InputError(
+            f"{clip.path}: expected at most {most_s / 3600:.0f} h for {row.name}, whose times have 32 bits, got "
+            f"{clip.duration_s / 3600:.1f} h; choose mkv, or a shorter part by its start and duration."
+        )
+
+
+def check_rendering(clip: Clip, row: Container, obstacle: str) -> None:
+    if "h264" not in row.pictures:
+        raise InputError(
+            f"{clip.path} cannot be written as {row.suffix} as it is ({obstacle}), and {row.suffix} takes no H.264 "
+            "either; choose .mp4."
+        )
+    need_moviepy(
+        f"The picture of {clip.path} must be encoded again ({obstacle}), which needs MoviePy",
+        "choose a container that takes it as it is",
+    )

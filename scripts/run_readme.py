@@ -1,0 +1,98 @@
+"""Runs the README's commands and its Python example as they stand: `python scripts/run_readme.py [README ...]`.
+
+Every `deepsound` line of the bash blocks runs in a scratch folder that holds what the lines name. Where a line needs
+published weights, a server or an extra, the promised exit code is checked instead. A traceback is always a failure.
+"""
+
+# ruff: noqa: S603
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+from importlib.util import find_spec
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+LIMIT_S = 240
+WEIGHTS = re.compile(r"mmaudio_\w+|videollama2_\w+|foleycrafter")
+# Lines that need an extra package: without it they end with exit code 4 and name the package.
+EXTRAS = {"comfy submit": "aiohttp", "app": "gradio", "--ray": "ray"}
+MISSING = 4
+
+
+def blocks(text: str, language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", text, re.S)
+
+
+def commands(text: str) -> list[list[str]]:
+    lines = [line.split(" #")[0].strip() for block in blocks(text, "bash") for line in block.splitlines()]
+    return [shlex.split(line)[1:] for line in lines if line.startswith("deepsound ")]
+
+
+def promised(arguments: list[str]) -> set[int] | None:
+    """Exit codes that a line may end with on a machine without weights and servers; None for one that goes on."""
+    line = " ".join(arguments)
+    for words, package in EXTRAS.items():
+        if line.startswith(words) or words in arguments:
+            if find_spec(package) is None:
+                return {MISSING}
+            return None if words == "app" else {1} if words == "comfy submit" else {0}
+    if line.startswith("run") and WEIGHTS.search(line):
+        return {MISSING}
+    if line.startswith("models download"):
+        return None
+    return {0}
+
+
+def prepare(folder: Path) -> None:
+    """What the lines name: clip.mp4, clips/, reference/ and the workflows."""
+    clip = ROOT / "demo" / "silent_impacts.mp4"
+    shutil.copy(clip, folder / "clip.mp4")
+    for name in ("clips", "reference"):
+        (folder / name).mkdir()
+    shutil.copy(clip, folder / "clips" / "first.mp4")
+    shutil.copy(ROOT / "demo" / "narrated_landscape.mp4", folder / "clips" / "second.mp4")
+    shutil.copy(ROOT / "demo" / "narrated_landscape.mp4", folder / "reference" / "second.mp4")
+    shutil.copytree(ROOT / "workflows", folder / "workflows")
+
+
+def run(command: list[str], folder: Path, allowed: set[int]) -> str:
+    """What is wrong with how the command ended; empty where nothing is."""
+    environment = {**os.environ, "DEEPSOUND_HOME": str(folder / "home"), "HF_HUB_OFFLINE": "1"}
+    try:
+        done = subprocess.run(
+            command, cwd=folder, env=environment, capture_output=True, text=True, timeout=LIMIT_S, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return f"did not end within {LIMIT_S} s"
+    if "Traceback" in done.stderr:
+        return done.stderr
+    return "" if done.returncode in allowed else f"exit code {done.returncode}, not {sorted(allowed)}\n{done.stderr}"
+
+
+def main(pages: list[str]) -> int:
+    failed = 0
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        prepare(folder)
+        for page in pages or ["README.md"]:
+            text = (ROOT / page).read_text(encoding="utf-8")
+            tasks = [(f"deepsound {shlex.join(line)}", ["deepsound", *line], promised(line)) for line in commands(text)]
+            tasks += [("the Python example", [sys.executable, "-c", block], {0}) for block in blocks(text, "python")]
+            for title, command, allowed in tasks:
+                if allowed is None:
+                    print(f"not run  {title}", flush=True)
+                    continue
+                trouble = run(command, folder, allowed)
+                failed += bool(trouble)
+                print(f"{'FAILED' if trouble else 'ok':8} {title}", *filter(None, [trouble]), flush=True)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
