@@ -8,7 +8,7 @@ from deepsound.engine_protocols import GeneratorBase
 from deepsound.errors import InputError
 from deepsound.generate.draft.mix import render
 from deepsound.generate.draft.motion import Motion
-from deepsound.generate.draft.prompt_parser import palette_for
+from deepsound.generate.draft.prompt_parser import palette_for, prompt_notes
 from deepsound.generate.draft.score import Score
 from deepsound.runtime.progress import Progress
 from deepsound.types import Audio, GenerationRequest
@@ -27,9 +27,14 @@ class DraftGenerator(GeneratorBase):
     ignores = frozenset({"steps", "guidance"})
     views = (_MOTION,)
 
+    def request_notes(self, request: GenerationRequest) -> tuple[str, ...]:
+        """Which words of the prompts the draft follows and which it does not know, and other settings it ignores."""
+        return (*prompt_notes(request.prompt, request.negative_prompt), *super().request_notes(request))
+
     def generate(self, clip: Clip, request: GenerationRequest, progress: Progress) -> Audio:
         """Stereo sound at 44100 Hz as long as the clip, or as `request.duration_s` if that is less.
 
+        Near -23 LUFS wherever anything moves; a picture in which nothing does is a quiet room, which a note says.
         `steps` and `guidance` mean nothing here. Raises InputError for a duration that is not positive, MediaError
         when the clip's pictures cannot be decoded.
         """
@@ -39,6 +44,6 @@ class DraftGenerator(GeneratorBase):
         if not wanted_s > 0:
             raise InputError(f"The duration must be more than 0 seconds, not {wanted_s}.")
         track = clip.view(_MOTION, progress.part(0.0, _LOOKING_SHARE))
-        score = Score(min(wanted_s, clip.duration_s), plan_impacts(track), track.movements)
+        score = Score(min(wanted_s, clip.duration_s), plan_impacts(track), track.movements, track.cuts_s)
         palette = palette_for(request.prompt, request.negative_prompt)
         return render(score, palette, request.seed, progress.part(_LOOKING_SHARE, 1.0))

@@ -16,18 +16,20 @@ from deepsound.generate.draft.modal_synthesis import hit_wave, room_response
 from deepsound.generate.draft.noise import BLOCK
 from deepsound.generate.draft.prompt_parser import Palette
 from deepsound.generate.draft.score import Score
-from deepsound.generate.draft.textures import panned, texture_layers
+from deepsound.generate.draft.textures import is_heard, panned, texture_layers
 from deepsound.media.loudness import measure, true_peak_dbtp
 from deepsound.runtime.progress import Progress
 from deepsound.types import Audio
 
 SAMPLE_RATE = 44_100
 CEILING_DBTP = -1.0
-_TARGET_LUFS = -20.0
-# A clip of faint hits stays fainter than one of hard hits: the gain does not make up for all of it.
-_GAIN_RANGE_DB = (-12.0, 8.0)
-# Sharper hits than this would be flattened: rather a quieter track.
-_MOST_LIMITING_DB = 5.0
+# EBU R 128's programme loudness. Single hits in silence get there with 3 to 9 dB of limiting.
+TARGET_LUFS = -23.0
+_NEAR_ENOUGH_LU = 0.5
+_SAID_BEYOND_LU = 2.0
+_MOST_ROUNDS = 5
+# Blocks of 400 ms are the shortest that a loudness is defined for; a shorter track is measured as if it went on.
+_LEAST_MEASURED_S = 0.45
 _OVERSAMPLING = 4
 _LIMITER_STEP = 64
 _LIMITER_HALF_STEPS = 8
@@ -37,20 +39,37 @@ _LOWEST_HZ = 20.0
 
 
 def render(score: Score, palette: Palette, seed: int, progress: Progress) -> Audio:
-    """The score as sound: float32 [2, round(duration_s * 44100)], true peak at most -1 dBTP.
+    """The score as sound: float32 [2, round(duration_s * 44100)], near -23 LUFS, true peak at most -1 dBTP.
 
-    The same score, palette and seed give the same samples.
+    Where there is nothing to hear it stays as quiet as an empty room, and a note says so. The same score, palette and
+    seed give the same samples.
     """
-    seed %= 1 << 64
-    track = np.zeros((2, round(score.duration_s * SAMPLE_RATE)), np.float32)
-    _add_impacts(track, score, palette, seed, progress.part(0.0, 0.4))
-    _add_room(track, np.random.default_rng([seed, 5]), progress.part(0.4, 0.5))
-    _add_textures(track, score, palette, seed, progress.part(0.5, 0.7))
-    _remove_dc(track, progress)
-    has_hits = palette.impacts and any(0 <= impact.time_s < score.duration_s for impact in score.impacts)
-    _level(track, has_hits, progress.part(0.7, 0.95))
+    track = compose(score, palette, seed, progress.part(0.0, 0.7))
+    if is_heard(score, palette):
+        _level(track, progress.part(0.7, 0.95))
+    else:
+        progress.note(_nothing_to_hear(score))
     _fade_ends(track)
     return _under_ceiling(track, progress.part(0.95, 1.0))
+
+
+def compose(score: Score, palette: Palette, seed: int, progress: Progress) -> np.ndarray:
+    """The score's hits, room and textures on one track, float32 [2, samples], before it is brought to its level."""
+    seed %= 1 << 64
+    track = np.zeros((2, round(score.duration_s * SAMPLE_RATE)), np.float32)
+    _add_impacts(track, score, palette, seed, progress.part(0.0, 0.5))
+    _add_room(track, np.random.default_rng([seed, 5]), progress.part(0.5, 0.7))
+    _add_textures(track, score, palette, seed, progress.part(0.7, 1.0))
+    _remove_dc(track, progress)
+    return track
+
+
+def _nothing_to_hear(score: Score) -> str:
+    why = "what moves was ruled out by the negative prompt" if score.moves else "nothing moves in the picture"
+    return (
+        f"There is next to nothing to hear: {why} and the prompt names no background that the draft knows, so the "
+        "sound is a quiet room. Name one, such as 'rain' (`deepsound engines draft` lists the words)."
+    )
 
 
 def _blocks(track: np.ndarray, progress: Progress) -> Iterator[np.ndarray]:
@@ -100,20 +119,30 @@ def _remove_dc(track: np.ndarray, progress: Progress) -> None:
         block[:], state = signal.sosfilt(sections, block, axis=1, zi=state)
 
 
-def _level(track: np.ndarray, has_hits: bool, progress: Progress) -> None:
-    """Bring the track near the usual loudness, then hold down what would go over the ceiling."""
-    level = measure(Audio.from_numpy(track, SAMPLE_RATE), progress.part(0.0, 0.6))
-    if level.true_peak_dbtp is None:
-        return
-    gain_db = 0.0
-    if has_hits and level.integrated_lufs is not None:
-        gain_db = min(max(_TARGET_LUFS - level.integrated_lufs, _GAIN_RANGE_DB[0]), _GAIN_RANGE_DB[1])
-    most_db = CEILING_DBTP + _MOST_LIMITING_DB - level.true_peak_dbtp
-    gain = 10 ** (min(gain_db, most_db) / 20)
-    for block in _blocks(track, progress.part(0.6, 0.7)):
-        block *= np.float32(gain)
-    if level.true_peak_dbtp + 20 * math.log10(gain) > CEILING_DBTP:
-        _limit(track, progress.part(0.7, 1.0))
+def _level(track: np.ndarray, progress: Progress) -> None:
+    """Bring the track to the target, in place: gain, then a limiter for what goes over the ceiling, until it is near.
+
+    Limiting takes loudness away, so that sharp hits need some rounds. What stays 2 LU short is said.
+    """
+    for number in range(_MOST_ROUNDS):
+        part = progress.part(number / _MOST_ROUNDS, (number + 1) / _MOST_ROUNDS)
+        level = measure(_long_enough(track), part.part(0.0, 0.6))
+        if level.integrated_lufs is None or level.true_peak_dbtp is None:
+            return
+        missing_lu = TARGET_LUFS - level.integrated_lufs
+        if abs(missing_lu) < _NEAR_ENOUGH_LU:
+            return
+        track *= np.float32(10 ** (missing_lu / 20))
+        if level.true_peak_dbtp + missing_lu > CEILING_DBTP:
+            _limit(track, part.part(0.6, 1.0))
+    reached = measure(_long_enough(track), Progress(check=progress.check)).integrated_lufs
+    if reached is not None and abs(reached - TARGET_LUFS) > _SAID_BEYOND_LU:
+        progress.note(f"The draft reached {reached:.1f} of {TARGET_LUFS:.0f} LUFS: its hits are too short and sharp.")
+
+
+def _long_enough(track: np.ndarray) -> Audio:
+    repeats = math.ceil(_LEAST_MEASURED_S * SAMPLE_RATE / max(track.shape[1], 1))
+    return Audio.from_numpy(np.tile(track, repeats) if 1 < repeats < 10_000 else track, SAMPLE_RATE)
 
 
 def _limit(track: np.ndarray, progress: Progress) -> None:

@@ -1,6 +1,6 @@
 """From prompt words to what things are made of and what is heard behind them.
 
-A word that is not in the tables changes nothing, and no word leads to a voice.
+A word that is not in the tables changes nothing, which `prompt_notes` says, and no word leads to a voice.
 """
 
 from __future__ import annotations
@@ -49,6 +49,23 @@ _LAYER_WORDS = {
 }
 
 
+# Words that carry no sound: an unknown one among them is not worth a note.
+_FILLER = (
+    "a an the and or of on in at with by to from for over under into onto as is are be it its no not without sound "
+    "sounds noise audio video very some far near high quality"
+)
+# What the draft never makes, so that ruling it out needs no word in the tables.
+_NEVER_MADE = "human voice voices speech speaking talk talking man woman child people narrator narration vocals singing"
+_MOST_LISTED = 8
+KNOWN_WORDS_COMMAND = "deepsound engines draft"
+
+
+def known_words() -> dict[str, dict[str, tuple[str, ...]]]:
+    """Every word that changes what `draft` makes: by kind (materials, beds, layers) and by name of what it leads to."""
+    tables = {"materials": _MATERIAL_WORDS, "beds": _BED_WORDS, "layers": _LAYER_WORDS}
+    return {kind: {name: tuple(words.split()) for name, words in table.items()} for kind, table in tables.items()}
+
+
 def _by_word(table: dict[str, str]) -> dict[str, str]:
     return {word: name for name, words in table.items() for word in words.split()}
 
@@ -92,8 +109,68 @@ def palette_for(prompt: str, negative_prompt: str = "") -> Palette:
     )
 
 
+@dataclass(frozen=True)
+class PromptReading:
+    """How a prompt was read, word by word: what is followed, what was left out of it, and what is not known."""
+
+    used: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
+
+
+def read_prompt(prompt: str, negative_prompt: str = "") -> PromptReading:
+    """How `palette_for` reads the prompt; known words beyond two of a kind, or ruled out, are left out."""
+    palette = palette_for(prompt, negative_prompt)
+    followed = {*palette.materials, *palette.beds, *_LAYERS.values()}
+    used: list[str] = []
+    left_out: list[str] = []
+    unknown: list[str] = []
+    for word in dict.fromkeys(_words(prompt)):
+        names = _names_of(word, (_MATERIALS, _BEDS, _LAYERS))
+        if names:
+            (used if names & followed else left_out).append(word)
+        elif word not in _FILLER.split():
+            unknown.append(word)
+    return PromptReading(tuple(used), tuple(left_out), tuple(unknown))
+
+
+def prompt_notes(prompt: str, negative_prompt: str = "") -> tuple[str, ...]:
+    """What `draft` follows in the two prompts and what it does not know, in at most two sentences."""
+    reading = read_prompt(prompt, negative_prompt)
+    parts = [
+        f"{what}: {_listed(words)}"
+        for what, words in (
+            ("used", reading.used),
+            ("left out (two materials and two backgrounds at most)", reading.left_out),
+            ("did not know", reading.unknown),
+        )
+        if words
+    ]
+    notes = [f"draft {'; '.join(parts)}."] if parts else []
+    ignored = read_prompt(negative_prompt).unknown
+    ignored = tuple(word for word in ignored if word not in _NEVER_MADE.split())
+    if ignored:
+        notes.append(f"In the negative prompt, draft did not know: {_listed(ignored)}.")
+    if reading.unknown or ignored:
+        notes[-1] += f" Known words: `{KNOWN_WORDS_COMMAND}`."
+    return tuple(notes)
+
+
+def _listed(words: tuple[str, ...]) -> str:
+    more = len(words) - _MOST_LISTED
+    shown = ", ".join(word[:40] for word in words[:_MOST_LISTED])
+    return f"{shown} and {more} more" if more > 0 else shown
+
+
 def _words(text: str) -> list[str]:
-    return re.findall(r"[a-z]+", text.lower())
+    """The words of a text in any script, without digits; scripts without spaces give one word a run."""
+    return re.findall(r"[^\W\d_]+", text.lower())
+
+
+def _names_of(word: str, tables: tuple[dict[str, str], ...]) -> set[str]:
+    """What a word stands for in any of the tables; plurals count as their singular."""
+    forms = (word, word.removesuffix("s"), word.removesuffix("es"))
+    return {table[form] for table in tables for form in forms if form in table}
 
 
 def _named(words: list[str], table: dict[str, str]) -> list[str]:

@@ -9,6 +9,11 @@ if TYPE_CHECKING:
     from deepsound.generate.draft.motion import Movement
 
 
+# In long sides of the picture per second, above what a codec's noise makes of a still picture.
+_LEAST_ENERGY = 0.0003
+_LEAST_CAMERA_SPEED = 0.003
+
+
 @dataclass(frozen=True)
 class Impact:
     """Something hits something at `time_s`: `strength` from 0 to 1, `x` from 0 (left) to 1 (right), `size` the share
@@ -23,8 +28,17 @@ class Impact:
 
 @dataclass(frozen=True)
 class Score:
-    """A clip as its sound is made from it: `duration_s` seconds with impacts and the movement between them."""
+    """A clip as its sound is made from it: `duration_s` seconds with impacts, the movement between them, and cuts."""
 
     duration_s: float
     impacts: tuple[Impact, ...] = ()
     movements: tuple[Movement, ...] = ()
+    cuts_s: tuple[float, ...] = ()
+
+    @property
+    def moves(self) -> bool:
+        """Whether anything in the picture moves, the camera and the cutting included; a still picture does not."""
+        return bool(self.impacts or self.cuts_s) or any(
+            movement.energy > _LEAST_ENERGY or movement.camera_speed > _LEAST_CAMERA_SPEED
+            for movement in self.movements
+        )

@@ -19,6 +19,7 @@ _SWEEP_FRAME = 1 << 12
 _ROOM_TONE_DB = -62.0
 _NAMED_BED_DB = -33.0
 _AIR_DB = -32.0
+_GROUND_DB = -54.0
 _SECOND_BED_DB = -4.0
 # Faint hits too are to be heard over their background; a single one among much else does not push it away.
 _UNDER_HITS_DB = -17.0
@@ -130,7 +131,7 @@ def texture_layers(score: Score, palette: Palette, sample_rate: int, seed: int) 
     """Endless layers of float32 [2, BLOCK] blocks, to be added up: the palette's beds, whooshes and scrapes."""
     curves = motion_curves(score, _LEAST_SCRAPE_S[palette.scrapes_named])
     layers = []
-    for index, (name, level) in enumerate(_bed_levels(palette, curves)):
+    for index, (name, level) in enumerate(_bed_levels(score, palette, curves)):
         rng = np.random.default_rng([seed, 1, index])
         layers += _bed_layers(BEDS[name], level, curves, score.duration_s, sample_rate, rng)
     if palette.whooshes and curves.rush.values.any():
@@ -151,7 +152,7 @@ def panned(mono: np.ndarray, x: float) -> np.ndarray:
     return pan_gains(x)[:, None] * mono
 
 
-def _bed_levels(palette: Palette, curves: MotionCurves) -> list[tuple[str, Curve]]:
+def _bed_levels(score: Score, palette: Palette, curves: MotionCurves) -> list[tuple[str, Curve]]:
     """The beds with their levels over time: those named, else air for steady motion over a quiet room."""
     ducked_db = _UNDER_HITS_DB * curves.busy.values if palette.impacts else 0.0
     rise = 10 ** ((_BED_RISE_DB * curves.activity.values + ducked_db) / 20)
@@ -163,7 +164,21 @@ def _bed_levels(palette: Palette, curves: MotionCurves) -> list[tuple[str, Curve
     levels = [("room", Curve(np.full(2, _amplitude(_ROOM_TONE_DB))))]
     if palette.may_add_bed and curves.flow.values.any():
         levels.append(("air", Curve(_amplitude(_AIR_DB) * curves.flow.values * rise)))
+    elif palette.may_add_bed and score.moves and not (palette.impacts and score.impacts):
+        # Motion that neither hits nor flows is not left without a sound.
+        levels.append(("air", Curve(_amplitude(_GROUND_DB) * rise)))
     return levels
+
+
+def is_heard(score: Score, palette: Palette) -> bool:
+    """Whether the score has anything to hear but an empty room: hits, a bed that was named, or motion."""
+    if (palette.impacts and score.impacts) or palette.beds:
+        return True
+    if not score.moves:
+        return False
+    curves = motion_curves(score, _LEAST_SCRAPE_S[palette.scrapes_named])
+    sweeps = (palette.whooshes and curves.rush.values.any()) or (palette.scrapes and curves.drag.values.any())
+    return palette.may_add_bed or bool(sweeps)
 
 
 def _bed_layers(

@@ -3,7 +3,16 @@ from __future__ import annotations
 import pytest
 
 from deepsound.generate.draft.modal_synthesis import MATERIALS
-from deepsound.generate.draft.prompt_parser import _BED_WORDS, _MATERIAL_WORDS, NEUTRAL_MATERIAL, Palette, palette_for
+from deepsound.generate.draft.prompt_parser import (
+    _BED_WORDS,
+    _MATERIAL_WORDS,
+    NEUTRAL_MATERIAL,
+    Palette,
+    known_words,
+    palette_for,
+    prompt_notes,
+    read_prompt,
+)
 from deepsound.generate.draft.textures import BEDS
 
 
@@ -72,3 +81,46 @@ def test_no_word_is_listed_twice_with_two_meanings():
     for table in (_MATERIAL_WORDS, _BED_WORDS):
         words = [word for listed in table.values() for word in listed.split()]
         assert len(words) == len(set(words))
+
+
+@pytest.mark.parametrize("word", ["zebra", "a quiet library", "雨", "海浪", "脚步声", "Regen", "piano music"])
+def test_words_it_does_not_know_are_said(word):
+    """0.3.0 made the same sound with and without them, and said nothing."""
+    (note,) = prompt_notes(f"metal, {word}")
+    assert note.startswith("draft used: metal; did not know: ")
+    assert word.lower().split()[-1] in note and note.endswith("Known words: `deepsound engines draft`.")
+
+
+def test_the_sentence_is_the_stated_one():
+    assert prompt_notes("metal zebra") == (
+        "draft used: metal; did not know: zebra. Known words: `deepsound engines draft`.",
+    )
+    assert prompt_notes("") == () and prompt_notes("a metal door") == ("draft used: metal, door.",)
+
+
+def test_what_is_left_out_is_said_too():
+    reading = read_prompt("metal, wood, glass in the rain", "rain")
+    assert (reading.used, reading.left_out) == (("metal", "wood"), ("glass", "rain"))
+    assert (
+        "left out (two materials and two backgrounds at most): glass, rain"
+        in prompt_notes("metal, wood, glass in the rain", "rain")[0]
+    )
+
+
+def test_negative_words_it_does_not_know_are_said_but_voices_need_no_ruling_out():
+    assert prompt_notes("", "human voice") == () == prompt_notes("", "wind, speech")
+    assert prompt_notes("", "music") == (
+        "In the negative prompt, draft did not know: music. Known words: `deepsound engines draft`.",
+    )
+
+
+def test_a_long_prompt_is_answered_in_a_few_words():
+    (note,) = prompt_notes(" ".join(f"q{'x' * n}" for n in range(1, 200)))
+    assert "and 191 more" in note and len(note) < 500
+
+
+def test_the_known_words_are_those_that_change_something():
+    listed = known_words()
+    assert set(listed) == {"materials", "beds", "layers"}
+    for word in (word for names in listed.values() for words in names.values() for word in words):
+        assert read_prompt(word).used == (word,)
