@@ -10,8 +10,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from deepsound.errors import EngineError
-from deepsound.runtime.paths import is_file
+from deepsound.errors import EngineError, InputError
+from deepsound.separate import checkpoint_settings
 from deepsound.separate.demix import DemixSettings
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class Separation:
 @cache
 def separation(name: str) -> Separation:
     """The settings of a separator that this project knows."""
-    return _separation(name, json.loads((files("deepsound.separate") / "networks.json").read_text("utf-8"))[name])
+    return _separation(name, _published()[name])
 
 
 def shipped_file(name: str) -> Path | None:
@@ -53,35 +53,64 @@ def shipped_file(name: str) -> Path | None:
 
 def sources(file: Path) -> tuple[Path, ...]:
     """All files that a network read from `file` comes from: itself, and the settings beside it."""
-    beside = file.with_suffix(".json")
-    return (file, beside) if is_file(beside, EngineError) else (file,)
+    beside = checkpoint_settings.beside(file)
+    return (file,) if beside is None else (file, beside)
 
 
 def fitted(known: Separation, file: Path) -> Separation:
     """The settings for what `file` holds, which need not be the published network.
 
-    A JSON file beside it (`NAME.json`, with the parts `model`, `audio`, `inference` of a published configuration)
-    says all of it; otherwise sizes are told by the tensors and the rest is as published. Raises EngineError for a
-    file that holds something else.
+    A JSON or YAML file beside it (`NAME.json`, `NAME.yaml`, with the parts of a published configuration) says all of
+    it. Without one the tensors must be those of a network this project knows, for they do not show hop, rate or
+    stems. Raises EngineError for settings that are wrong, a file that holds something else, and unknown settings.
     """
     from deepsound.models.roformer.config import MelBandRoformerConfig
-    from deepsound.models.roformer.weights import config_of
+    from deepsound.weights.formats import MALFORMED
     from deepsound.weights.load import read_tensors
 
-    beside = _settings_beside(file)
-    if beside:
-        known = _separation(known.name, _merged(known, beside))
+    stated = _stated(known, file)
     try:
-        told = config_of(read_tensors(file, _WRAPPERS), known.network)
-    except (ValueError, KeyError) as error:
+        tensors = read_tensors(file, _WRAPPERS)
+        found = _recognised(known, tensors, file) if stated is None else _sized(stated, tensors)
+    except MALFORMED as error:
         raise EngineError(
             f"The weights {file} cannot be used by '{known.name}': {error}. Choose the separator they "
             "are for, or name another file."
         ) from error
-    if isinstance(told, MelBandRoformerConfig):
+    if found.voice_stem >= found.network.num_stems:
+        raise EngineError(
+            f"The weights {file} have {found.network.num_stems} stem(s), and the settings {sources(file)[-1]} name "
+            f"stem {found.voice_stem + 1} as the voice. Put the configuration beside them that is published with them."
+        )
+    if isinstance(found.network, MelBandRoformerConfig):
         # For whole hops the same, and clean chunks are of any length.
-        told = replace(told, match_input_audio_length=True)
-    return replace(known, network=told)
+        found = replace(found, network=replace(found.network, match_input_audio_length=True))
+    return found
+
+
+def _sized(known: Separation, tensors: Mapping[str, Any]) -> Separation:
+    """`known` with the sizes that the tensors show."""
+    from deepsound.models.roformer.weights import config_of
+
+    return replace(known, network=config_of(tensors, known.network))
+
+
+def _recognised(known: Separation, tensors: Mapping[str, Any], file: Path) -> Separation:
+    """The settings of the network of this project's list that the tensors are. Raises EngineError if they are none."""
+    sized = _sized(known, tensors)
+    family = (other for other in map(separation, _names()) if type(other.network) is type(known.network))
+    for candidate in (known, *family):
+        try:
+            same = _sized(candidate, tensors).network == candidate.network
+        except ValueError:
+            continue
+        if same:
+            return replace(candidate, name=known.name, weights=known.weights)
+    raise EngineError(
+        f"The weights {file} are of no network this project knows (dim {sized.network.dim}, depth "
+        f"{sized.network.depth}), and their tensors do not show hop, rate and stems. Put the configuration that is "
+        f"published with them beside them, as {file.with_suffix('.yaml').name}."
+    )
 
 
 def load(config: Config, file: Path, dtype: torch.dtype) -> Roformer:
@@ -122,28 +151,41 @@ def _separation(name: str, data: Mapping[str, Any]) -> Separation:
     )
 
 
-def _settings_beside(file: Path) -> dict[str, Any]:
-    beside = sources(file)[-1]
-    if beside == file:
-        return {}
+def _stated(known: Separation, file: Path) -> Separation | None:
+    """What the settings beside `file` say; None where there are none."""
+    path = checkpoint_settings.beside(file)
+    stated = checkpoint_settings.read(path) if path is not None else None
+    if path is None or stated is None:
+        return None
     try:
-        content = json.loads(beside.read_text("utf-8"))
-    except (OSError, ValueError) as error:
+        separation = _separation(known.name, _merged(known, stated))
+    except (ValueError, TypeError, InputError) as error:
         raise EngineError(
-            f"The settings {beside} beside the weights cannot be read ({error}); correct or remove them."
+            f"The settings {path} beside the weights cannot be used: {error}. Correct the file, or get the one that "
+            "is published with the checkpoint."
         ) from error
-    return content if isinstance(content, dict) and "model" in content else {}
+    return replace(separation, voice_stem=checkpoint_settings.voice_stem(path, stated))
 
 
-def _merged(known: Separation, beside: Mapping[str, Any]) -> dict[str, Any]:
-    data = json.loads((files("deepsound.separate") / "networks.json").read_text("utf-8"))[known.name]
-    audio, inference = beside.get("audio", {}), beside.get("inference", {})
-    data["model"] = beside["model"]
-    data["sample_rate"] = audio.get("sample_rate", data["sample_rate"])
-    data["chunk_size"] = audio.get("chunk_size", data["chunk_size"])
-    data["num_overlap"] = inference.get("num_overlap", data["num_overlap"])
-    data["batch_size"] = inference.get("batch_size", data["batch_size"])
-    instruments = beside.get("training", {}).get("instruments", [])
-    if beside["model"].get("num_stems", 1) > 1 and "vocals" in instruments:
-        data["voice_stem"] = instruments.index("vocals")
+def _merged(known: Separation, stated: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """The published settings of `known`, with what is stated in their place."""
+    audio, inference = stated["audio"], stated["inference"]
+    data = _published()[known.name] | {"model": stated["model"]}
+    for name, parts in (
+        ("sample_rate", (stated["model"], audio)),
+        ("chunk_size", (audio, inference)),
+        ("num_overlap", (inference,)),
+        ("batch_size", (inference,)),
+    ):
+        for part in parts:
+            data[name] = part.get(name, data[name])
     return data
+
+
+def _names() -> tuple[str, ...]:
+    return tuple(_published())
+
+
+def _published() -> dict[str, Any]:
+    content: dict[str, Any] = json.loads((files("deepsound.separate") / "networks.json").read_text("utf-8"))
+    return content

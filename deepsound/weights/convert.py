@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 TYPES = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
 _SETTINGS = ("config.json", "open_clip_config.json")
+# A separator's settings have its checkpoint's name.
+_SETTINGS_SUFFIXES = (".json", ".yaml", ".yml")
 
 
 def convert(
@@ -99,8 +101,10 @@ def _cast(tensors: Mapping[str, Tensor], precision: str, source: Path, progress:
 
 
 def _take_settings_along(source: Path, target: Path) -> None:
-    for name in _SETTINGS:
-        beside = source.with_name(name)
-        if is_file(beside, OutputError) and not exists(target.with_name(name), OutputError):
-            with atomic_write(target.with_name(name)) as partial:
+    """Copy settings that lie beside `source`, under names of their own or under the checkpoint's."""
+    pairs = [(source.with_name(name), target.with_name(name)) for name in _SETTINGS]
+    pairs += [(source.with_suffix(suffix), target.with_suffix(suffix)) for suffix in _SETTINGS_SUFFIXES]
+    for beside, goal in pairs:
+        if is_file(beside) and not exists(goal):
+            with atomic_write(goal) as partial:
                 shutil.copyfile(beside, partial)
