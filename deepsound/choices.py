@@ -45,7 +45,7 @@ UNDECIDED = (
     Option("yes", "yes: the voice is removed", "the voice is removed"),
 )
 PRECISIONS = (
-    PrecisionOption("auto", "chosen by the machine", "16 bit on a graphics card, 32 bit on the processor"),
+    PrecisionOption("auto", "chosen by the machine", "16 bit where the device is fast in it, else 32 bit"),
     PrecisionOption("fp32", "32 bit", "32 bit floating point"),
     PrecisionOption("bf16", "16 bit (bfloat16)", "16 bit with the range of 32"),
     PrecisionOption("fp16", "16 bit (float16)", "16 bit with more digits and less range"),

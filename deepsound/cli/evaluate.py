@@ -111,7 +111,7 @@ def _evaluate(options: argparse.Namespace) -> int:
     from deepsound.cli.signals import cancel_on_signal
     from deepsound.evaluate.files import write_report
 
-    with cancel_on_signal() as token, _progress(options.quiet, token.check) as progress:
+    with cancel_on_signal() as token, progress_on_stderr(options.quiet, token.check) as progress:
         report = _report(options, progress)
     paths = write_report(report, expand(options.out)) if options.out else ()
     if options.json:
@@ -146,7 +146,7 @@ def _report(options: argparse.Namespace, progress: Progress) -> Report:
 
 
 @contextmanager
-def _progress(quiet: bool, check: Callable[[], None]) -> Iterator[Progress]:
+def progress_on_stderr(quiet: bool, check: Callable[[], None]) -> Iterator[Progress]:
     """Progress on stderr: a line for each stage that is done, and on a terminal a bar with the time that is left."""
     from rich.console import Console
     from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn

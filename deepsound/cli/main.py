@@ -24,6 +24,7 @@ from deepsound.cli.compare import add_compare
 from deepsound.cli.evaluate import add_evaluate
 from deepsound.cli.exit_codes import EXIT_CODES
 from deepsound.cli.models import add_models
+from deepsound.cli.reproduce import add_reproduce
 from deepsound.cli.signals import exit_on_signals
 from deepsound.cli.streams import (
     any_text_on_standard_streams,
@@ -87,6 +88,7 @@ def build_parser() -> argparse.ArgumentParser:
     add_evaluate(commands)
     add_batch(commands, _add_step_options, _add_generation_options, _add_execution_options, _add_output_options)
     add_comfy(commands)
+    _add_execution_options(add_reproduce(commands))
     add_compare(commands)
     return parser
 

@@ -1,0 +1,101 @@
+"""The VO-Free set: the ground truth's sounds with every voice-over removed, and a list of what was changed.
+
+The paper's set has 1,436 of VGGSound's test clips changed (arXiv 2503.22208, section 4.1).
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+from deepsound import engines, silence
+from deepsound.contracts import check_stems
+from deepsound.errors import Cancelled, DeepSoundError
+from deepsound.evaluate.clips import ClipFiles, find_clips
+from deepsound.media.audio import decode_audio
+from deepsound.media.clip import Clip
+from deepsound.media.files import atomic_write
+from deepsound.media.wav import write_wav
+from deepsound.reproduce.settings import ReproductionSettings
+from deepsound.runtime.json_files import read_json_object
+from deepsound.runtime.paths import is_file
+from deepsound.runtime.progress import Progress
+from deepsound.types import Verdict
+
+SOUNDS = "vo_free"
+LIST = "vo_free.csv"
+_COLUMNS = ("clip", "verdict", "category", "changed", "silent_after_removal", "voice_spans", "problem")
+
+
+def make_vo_free(
+    reference: Path, folder: Path, settings: ReproductionSettings, progress: Progress = Progress()
+) -> list[dict[str, Any]]:
+    """Write `folder`/vo_free/NAME.wav for every clip of the ground truth, and vo_free.csv; returns the list's rows.
+
+    The judge looks at the reference's picture where it has one and hears its own sound. What is done is left as it is;
+    a bad clip is a row with its problem.
+    """
+    reasoner = engines.reasoner(settings.reasoner, settings.execution, settings.preferences)
+    separator = engines.separator(settings.separator, settings.execution.unquantised)
+    rows = []
+    clips = list(find_clips(reference).clips.values())
+    for index, clip in enumerate(clips):
+        part = progress.part(index / len(clips), (index + 1) / len(clips))
+        try:
+            rows.append(_one(clip, folder, settings, reasoner, separator, part))
+        except Cancelled:
+            raise
+        except DeepSoundError as error:
+            rows.append({"clip": clip.name, "verdict": "", "changed": "", "problem": str(error)})
+        part.update(1.0)
+    with atomic_write(folder / LIST) as partial, partial.open("w", encoding="utf-8", newline="") as file:
+        table = csv.DictWriter(file, _COLUMNS, restval="", extrasaction="ignore")
+        table.writeheader()
+        table.writerows(rows)
+    return rows
+
+
+def _one(
+    clip: ClipFiles,
+    folder: Path,
+    settings: ReproductionSettings,
+    reasoner: engines.Reasoner,
+    separator: engines.Separator,
+    progress: Progress,
+) -> dict[str, Any]:
+    target, note = folder / SOUNDS / f"{clip.name}.wav", folder / SOUNDS / f"{clip.name}.json"
+    fingerprint = f"{settings.reasoner}|{settings.separator}|{settings.undecided}|{settings.duration_s}"
+    if is_file(target) and is_file(note):
+        known = read_json_object(note, "a VO-Free record")
+        if known.get("fingerprint") == fingerprint:
+            return known
+    audio = decode_audio(clip.sound)
+    judgement = reasoner.judge(
+        Clip.open(clip.video or clip.sound, duration_s=settings.duration_s), audio, progress.part(0.0, 0.5)
+    )
+    voiced = judgement.verdict is Verdict.YES or (
+        judgement.verdict is Verdict.UNDECIDED and settings.undecided == "yes"
+    )
+    final, silent = audio, None
+    if voiced:
+        stems = check_stems(
+            audio, separator.separate(audio, progress.part(0.5, 1.0)), f"The separator '{settings.separator}'"
+        )
+        final, silent = stems.background, silence.measure(stems.background).is_silent
+    target.parent.mkdir(parents=True, exist_ok=True)
+    write_wav(final, target)
+    row = {
+        "clip": clip.name,
+        "verdict": judgement.verdict.value,
+        "category": judgement.category,
+        "changed": voiced,
+        "silent_after_removal": silent,
+        "voice_spans": "; ".join(map(str, judgement.voice_spans)),
+        "problem": "",
+        "fingerprint": fingerprint,
+    }
+    with atomic_write(note) as partial:
+        partial.write_text(json.dumps(row, indent=1), encoding="utf-8")
+    return row
