@@ -114,9 +114,8 @@ class Pipeline:
             length=length,
         )
         with staging:
-            outcome = self._all_steps(
-                sounding, choices, request, mode, fallback, progress, (*plan.lines(), *filter(None, [said]))
-            )
+            notes = (*plan.lines(), *filter(None, (said, staging.note)))
+            outcome = self._all_steps(sounding, choices, request, mode, fallback, progress, notes)
             return staging.finish(outcome, target_lufs, progress)
 
     def think(

@@ -121,19 +121,12 @@ def differences(earlier: dict[str, Any] | None, record: dict[str, Any]) -> dict[
     """
     if not earlier:
         return earlier
-    before, now = _settings(earlier), _settings(record)
+    before, now = request_of(earlier), request_of(record)
     return {key: value for key, value in before.items() if value != now[key]} or None
 
 
-def told_differences(replaced: dict[str, Any] | None) -> str:
-    """The end of a sentence that says which earlier result was replaced; empty where it was this run's own."""
-    if replaced is None:
-        return ""
-    what = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in replaced.items())
-    return f"; they replace an earlier result ({what or 'whose record cannot be read'})"
-
-
-def _settings(record: dict[str, Any]) -> dict[str, Any]:
+def request_of(record: dict[str, Any]) -> dict[str, Any]:
+    """What of a record tells one result of a name from another; None where it does not say."""
     request, engines = record.get("request") or {}, record.get("engines") or {}
     generator = engines.get("generator")
     return {

@@ -26,7 +26,7 @@ from deepsound.outputs.naming import DEFAULT_TEMPLATE, PICTURES, RECORD, SOUNDS,
 from deepsound.outputs.pictures import ENDS, drawn
 from deepsound.outputs.placement import NEW, folder_lock, is_there, place, staged_name, too_late
 from deepsound.outputs.reading import read_result
-from deepsound.outputs.record import Result, described_weights, differences, told_differences
+from deepsound.outputs.record import Result, described_weights, differences, request_of
 from deepsound.runtime.json_files import json_bytes
 from deepsound.runtime.paths import expand, is_same_file, shown
 from deepsound.runtime.progress import Progress
@@ -63,6 +63,7 @@ class OutputStaging:
         self._length = length
         self._mux_report: MuxReport | None = None
         self._stem = output_stem(template, {"stem": clip.path.stem, "ext": clip.path.suffix[1:], **(values or {})})
+        self._values = dict(values or {})
         self._overwrite = overwrite
         self._pictures = pictures
         self._began = time.perf_counter()
@@ -100,6 +101,22 @@ class OutputStaging:
         if stopped is not None and stopped is not error:
             raise stopped
 
+    @property
+    def note(self) -> str:
+        """What a person must know before the work: which earlier result of another request this run replaces."""
+        if self._earlier is None:
+            return ""
+        settings = request_of(self._earlier)
+        now = {**settings, "postp_mode": self._values.get("fallback"), **self._values}
+        other = [f"{key.replace('_', ' ')} {was}" for key, was in settings.items() if was not in (None, now[key])]
+        if self._earlier and not other:
+            return ""
+        what = ", ".join(other) or "its record cannot be read"
+        return (
+            f"{shown(self._final(RECORD))} is an earlier result ({what}) and will be replaced; "
+            'an output template such as "{stem}.{seed}" keeps both.'
+        )
+
     def finish(self, outcome: Outcome, target_lufs: float | None, progress: Progress) -> Result:
         """Write every file of the run and put them in place together, the record last.
 
@@ -124,7 +141,7 @@ class OutputStaging:
         stage.check()
         self._put_in_place()
         count = f"{len(self._staged)} files in {shown(self._output_dir)}"
-        stage.finish(count + told_differences(result.replaced), time.perf_counter() - began)
+        stage.finish(count, time.perf_counter() - began)
         return result
 
     def _check_target(self) -> None:
@@ -145,7 +162,7 @@ class OutputStaging:
         except InputError:
             self._earlier = {}
         if present and not self._overwrite:
-            seed = (self._earlier or {}).get("request", {}).get("seed")
+            seed = request_of(self._earlier or {})["seed"]
             raise OutputError(
                 f"{shown(self._final(present[-1]))} exists already"
                 f"{'' if seed is None else f' (the result of seed {seed})'} and is not to be overwritten; choose "
@@ -284,7 +301,11 @@ class OutputStaging:
             return ()
         keys = ("step1_audio_path", "step3_audio_path", "neg_audio_path", "final_audio_path", "final_video_path")
         made = {Path(record[key]).name for key in keys if record.get(key)} | set(record.get("files") or ())
-        return tuple(suffix for suffix in (*SOUNDS, *VIDEOS, *PICTURES) if self._stem + suffix in made)
+        return tuple(
+            suffix
+            for suffix in (*SOUNDS, *VIDEOS, *PICTURES)
+            if self._stem + suffix in made and not is_same_file(self._final(suffix), self._clip.path, OutputError)
+        )
 
     def _new(self, suffix: str) -> Path:
         """Where the file of a suffix is made: a short name without the stem, whatever that holds."""
