@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from deepsound.media.container import open_input, packets
 from deepsound.media.edit_list import movie_header
@@ -191,8 +191,9 @@ def _frame_traits(frame: av.VideoFrame, stated: dict[str, int]) -> dict[str, str
     return traits
 
 
-def _side_data_names(frame: av.VideoFrame) -> set[str]:
-    return {str(data.type.name) for data in frame.side_data}  # type: ignore[attr-defined]
+def _side_data_names(frame: Any) -> set[str]:
+    # Iterating gives the data up to PyAV 18, and from 19 on, as any mapping does, the types alone.
+    return {str(getattr(data, "type", data).name) for data in frame.side_data}
 
 
 def _has_dolby_vision(path: Path) -> bool:

@@ -271,3 +271,14 @@ def test_the_table_of_containers_lists_only_what_pyav_copies(tmp_path: Path, suf
                     continue
         output.add_stream("flac" if suffix == ".mkv" else "aac" if suffix != ".webm" else "libopus", rate=48000)
     assert not (row.pictures | row.other_sounds | row.subtitles | set(row.sounds)) - known
+
+
+def test_side_data_is_read_where_it_is_a_mapping_by_type():
+    """PyAV 19's side data iterates over types; every run ended in an AttributeError there."""
+    from types import SimpleNamespace
+
+    from deepsound.media.inventory import _side_data_names
+
+    kind = SimpleNamespace(name="STEREO3D")
+    assert _side_data_names(SimpleNamespace(side_data=[kind])) == {"STEREO3D"}
+    assert _side_data_names(SimpleNamespace(side_data=[SimpleNamespace(type=kind)])) == {"STEREO3D"}
