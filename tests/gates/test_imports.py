@@ -50,6 +50,9 @@ ALLOWED = {
     | {"deepsound.outputs", "deepsound.evaluate"},
     "deepsound/batch": EVERYONE
     | {"deepsound.media", "deepsound.weights", "deepsound.outputs", "deepsound.pipeline", "deepsound.batch"},
+    "deepsound/reproduce": EVERYONE
+    | {"deepsound.media", "deepsound.engines", "deepsound.silence", "deepsound.contracts", "deepsound.fallback"}
+    | {"deepsound.batch", "deepsound.evaluate", "deepsound.reproduce"},
     "deepsound/comfy": EVERYONE | {"deepsound.media", "deepsound.batch", "deepsound.comfy"},
     "deepsound/train": EVERYONE
     | {"deepsound.media", "deepsound.models", "deepsound.weights", "deepsound.generate", "deepsound.reason"}
