@@ -58,7 +58,7 @@ class Worker:
             if self._overwrites:
                 delete_record(path)
             check_record_name(path)
-            _require_regular(job.video)
+            require_regular(job.video)
             result = self._run(job, progress)
             seconds = time.perf_counter() - began
             Record(
@@ -144,7 +144,7 @@ def _details_of(result: Result) -> dict[str, Any]:
     }
 
 
-def _require_regular(video: Path) -> None:
+def require_regular(video: Path) -> None:
     """Raise InputError for a pipe or device, which would be waited for without end."""
     if exists(video) and not is_file(video) and not is_dir(video):
         raise InputError(f"{shown(video)} is a pipe or a device, not a video file; name a file.")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from deepsound.cli.exit_codes import EXIT_CODES, SOME_FAILED
 from deepsound.cli.formatting import print_json
+from deepsound.runtime.paths import shown
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -108,9 +109,9 @@ def _open_display(quiet: bool) -> Iterator[Callbacks]:
 
     from deepsound.comfy.submission import Callbacks
 
-    console = Console(stderr=True, quiet=quiet, highlight=False)
+    console = Console(stderr=True, highlight=False)
     if quiet or not console.is_terminal:
-        yield _Shown(console, None).as_callbacks(Callbacks)
+        yield _Shown(console, None, quiet).as_callbacks(Callbacks)
         return
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as bars:
@@ -118,37 +119,41 @@ def _open_display(quiet: bool) -> Iterator[Callbacks]:
 
 
 class _Shown:
-    def __init__(self, console: Console, bars: Bars | None) -> None:
-        self._console, self._bars = console, bars
+    """Prints what became of each clip; quiet: failures alone."""
+
+    def __init__(self, console: Console, bars: Bars | None, quiet: bool = False) -> None:
+        self._console, self._bars, self._quiet = console, bars, quiet
         self._tasks: dict[str, TaskID] = {}
 
     def as_callbacks(self, kind: Any) -> Any:
         return kind(self.ended, self.trouble, self.progress)
 
     def ended(self, submitted: Submitted) -> None:
-        from rich.markup import escape
-
-        label = escape(submitted.label)
+        label = _text(submitted.label)
         if submitted.status == "failed":
-            self._console.print(f"[red]failed[/] {label}: {escape(submitted.message)}", soft_wrap=True)
+            self._console.print(f"[red]failed[/] {label}: {_text(submitted.message)}", soft_wrap=True)
         elif submitted.status == "done":
             files = ", ".join(str(path) for path in submitted.files) or "; ".join(submitted.texts)
-            self._console.print(
-                f"[green]done[/] {label} {submitted.seconds:.1f} s on {escape(submitted.server)}: {escape(files)}",
-                soft_wrap=True,
-            )
+            self._note(f"[green]done[/] {label} {submitted.seconds:.1f} s on {_text(submitted.server)}: {_text(files)}")
 
     def trouble(self, text: str) -> None:
-        from rich.markup import escape
+        self._note(f"[yellow]note[/] {_text(text)}")
 
-        self._console.print(f"[yellow]note[/] {escape(text)}", soft_wrap=True)
+    def _note(self, text: str) -> None:
+        if not self._quiet:
+            self._console.print(text, soft_wrap=True)
 
     def progress(self, server: str, clip: str, node: str, fraction: float | None) -> None:
-        from rich.markup import escape
-
         if self._bars is not None:
             if server not in self._tasks:
                 self._tasks[server] = self._bars.add_task("", total=1.0)
             self._bars.update(
-                self._tasks[server], completed=fraction or 0.0, description=escape(f"{server} {clip}: {node}")
+                self._tasks[server], completed=fraction or 0.0, description=_text(f"{server} {clip}: {node}")
             )
+
+
+def _text(text: str) -> str:
+    """Text of a file or a server as it may go to a terminal: no markup, no control characters."""
+    from rich.markup import escape
+
+    return escape(shown(text))

@@ -6,7 +6,7 @@ import json
 import sys
 from typing import TYPE_CHECKING, Any
 
-from deepsound.cli.streams import flush_stdout
+from deepsound.cli.process import flush_stdout
 from deepsound.errors import OutputError
 
 if TYPE_CHECKING:

@@ -24,15 +24,16 @@ from deepsound.cli.compare import add_compare
 from deepsound.cli.evaluate import add_evaluate
 from deepsound.cli.exit_codes import EXIT_CODES
 from deepsound.cli.models import add_models
-from deepsound.cli.reproduce import add_reproduce
-from deepsound.cli.signals import exit_on_signals
-from deepsound.cli.streams import (
+from deepsound.cli.process import (
     any_text_on_standard_streams,
     discard_stdout,
     flush_stdout,
+    name_the_user,
     open_standard_streams,
     tell,
 )
+from deepsound.cli.reproduce import add_reproduce
+from deepsound.cli.signals import exit_on_signals
 from deepsound.errors import Cancelled, DeepSoundError
 from deepsound.fallback import DEFAULT_FALLBACK, FALLBACK_NAMES, FALLBACKS
 
@@ -52,6 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if arguments is None:
         open_standard_streams()
         exit_on_signals()
+        name_the_user()
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
         with any_text_on_standard_streams():

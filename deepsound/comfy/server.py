@@ -1,4 +1,4 @@
-"""One running ComfyUI: a video is uploaded, a prompt queued, its progress heard, its files fetched (package `aiohttp`).
+"""Client of one ComfyUI server: uploads a video, queues a prompt, follows its progress, fetches its files (`aiohttp`).
 
 What a server says is data: its file names choose neither a folder nor a name here, its messages are read field by
 field, and a run that is not waited for to its end is withdrawn.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
@@ -17,18 +16,23 @@ from types import TracebackType
 from typing import Any
 from urllib.parse import urlsplit
 
+from deepsound.comfy import answers
+from deepsound.comfy.answers import ServerFile
 from deepsound.comfy.workflow import Input, Workflow
 from deepsound.errors import DeepSoundError, InputError
 from deepsound.media.files import atomic_write
 from deepsound.runtime.packages import missing_package
 
 DEFAULT_SERVER = "http://127.0.0.1:8188"
+_UPLOAD = "/upload/image"
 _CONNECT_S = 10
 _SILENCE_S = 120
 _HEARTBEAT_S = 20
 _HISTORY_S, _HISTORY_AFTER_A_DROP_S = 10, 1
 _LARGEST_MESSAGE = 64 << 20
 _LARGEST_FILE = 16 << 30
+_LARGEST_ANSWER = 32 << 20
+_IDENTITY = {"Accept-Encoding": "identity"}
 _BLOCK = 1 << 20
 
 OnProgress = Callable[[str, float | None], None]
@@ -47,15 +51,6 @@ class RunFailed(DeepSoundError):
 
 
 @dataclass(frozen=True)
-class ServerFile:
-    """A file that a run made, by the names the server has for it."""
-
-    filename: str
-    subfolder: str
-    type: str
-
-
-@dataclass(frozen=True)
 class OutputFiles:
     """What a run left: files, and texts that nodes show."""
 
@@ -68,7 +63,11 @@ class Server:
     """A ComfyUI at `url`, as an asynchronous context. Raises InputError for what is no http(s) address."""
 
     def __init__(self, url: str) -> None:
-        parts = urlsplit(url if "://" in url else f"http://{url}")
+        try:
+            parts = urlsplit(url if "://" in url else f"http://{url}")
+            _ = parts.port
+        except ValueError as error:
+            raise InputError(f"{url!r} is no server's address ({error}); give one as in {DEFAULT_SERVER}.") from None
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
             raise InputError(f"{url!r} is no server's address; give one as in {DEFAULT_SERVER}.")
         self.url = parts.geturl().rstrip("/")
@@ -77,7 +76,12 @@ class Server:
     async def __aenter__(self) -> Server:
         aiohttp = _aiohttp()
         limits = aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_S, sock_read=_SILENCE_S)
-        self._session = aiohttp.ClientSession(timeout=limits)
+        # A redirected websocket would be followed to any host; other requests do not follow.
+        tracing = aiohttp.TraceConfig()
+        tracing.on_request_redirect.append(_refuse_redirect)
+        self._session = aiohttp.ClientSession(
+            timeout=limits, auto_decompress=False, cookie_jar=aiohttp.DummyCookieJar(), trace_configs=[tracing]
+        )
         return self
 
     async def __aexit__(
@@ -109,12 +113,14 @@ class Server:
         """Download a file to `target`. Raises ServerError, or OutputError for a target that cannot be written."""
         query = {"filename": file.filename, "subfolder": file.subfolder, "type": file.type}
         with _connection_errors():
-            async with self._session.get(f"{self.url}/view", params=query, allow_redirects=False) as answer:
+            async with self._session.get(
+                f"{self.url}/view", params=query, allow_redirects=False, headers=_IDENTITY
+            ) as answer:
                 if answer.status != 200:
                     raise ServerError(f"{self.url} does not give out its file (HTTP {answer.status})")
                 with atomic_write(target) as partial, partial.open("wb") as out:
                     size = 0
-                    async for block in answer.content.iter_chunked(_BLOCK):
+                    async for block in _blocks(answer, self.url):
                         size += len(block)
                         if size > _LARGEST_FILE:
                             raise ServerError(f"{self.url} sends a file of more than {_LARGEST_FILE >> 30} GiB")
@@ -126,7 +132,7 @@ class Server:
         with video.open("rb") as file:
             form.add_field("image", file, filename=_plain_name(video.name), content_type="application/octet-stream")
             form.add_field("type", "input")
-            answer = await self._ask("POST", "/upload/image", data=form)
+            answer = await self._ask("POST", _UPLOAD, data=form)
         name, folder = answer.get("name"), answer.get("subfolder") or ""
         if not (isinstance(name, str) and isinstance(folder, str) and name):
             raise ServerError(f"{self.url} does not say where it put the video")
@@ -135,9 +141,9 @@ class Server:
     async def _queue(self, prompt: dict[str, Any], client: str) -> str:
         answer = await self._ask("POST", "/prompt", json={"prompt": prompt, "client_id": client})
         prompt_id = answer.get("prompt_id")
-        if not isinstance(prompt_id, str):
-            raise ServerError(f"{self.url} queued the workflow under no name")
-        return prompt_id
+        if not answers.is_id(prompt_id):
+            raise ServerError(f"{self.url} queued the workflow under no name that could be asked for")
+        return str(prompt_id)
 
     async def _listen(self, socket: Any, prompt_id: str, workflow: Workflow, on_progress: OnProgress) -> bool:
         """Whether the end of the run was heard, rather than that of the connection."""
@@ -149,9 +155,9 @@ class Server:
                 return True
             if kind in ("execution_error", "execution_interrupted"):
                 what = data.get("exception_message") or "it was interrupted on the server"
-                raise RunFailed(f"{workflow.title(str(data.get('node_id')))}: {' '.join(str(what).split())[:1000]}")
+                raise RunFailed(f"{workflow.title(str(data.get('node_id')))}: {answers.reason(what)}")
             if kind in ("executing", "progress"):
-                on_progress(workflow.title(str(node)), _fraction(data.get("value"), data.get("max")))
+                on_progress(workflow.title(str(node)), answers.fraction(data.get("value"), data.get("max")))
         return False
 
     async def _outputs_of(self, prompt_id: str, patience_s: float) -> OutputFiles:
@@ -162,7 +168,10 @@ class Server:
                 status = entry.get("status")
                 if isinstance(status, dict) and status.get("status_str") == "error":
                     raise RunFailed("the run ended in an error, which the server's own log tells")
-                return OutputFiles(prompt_id, *_outputs(entry.get("outputs")))
+                made = OutputFiles(prompt_id, *answers.outputs(entry.get("outputs")))
+                if answers.too_many(made.files):
+                    raise ServerError(f"{self.url} says that the run made more files than a workflow does")
+                return made
             await asyncio.sleep(0.1)
         raise ServerError(f"{self.url} dropped the connection before the run ended")
 
@@ -179,17 +188,37 @@ class Server:
             await asyncio.wait_for(ask(), 0.7)
 
     async def _ask(self, method: str, path: str, **content: Any) -> dict[str, Any]:
-        async with self._session.request(method, self.url + path, allow_redirects=False, **content) as answer:
-            body = await answer.read()
-        try:
-            parsed = json.loads(body) if body else {}
-        except ValueError:
-            parsed = {}
+        """A server's answer to a question: a JSON object, empty for anything that is none."""
+        if path != _UPLOAD:
+            content["timeout"] = _aiohttp().ClientTimeout(total=_SILENCE_S, sock_connect=_CONNECT_S)
+        async with self._session.request(
+            method, self.url + path, allow_redirects=False, headers=_IDENTITY, **content
+        ) as answer:
+            body = bytearray()
+            async for block in _blocks(answer, self.url):
+                body += block
+                if len(body) > _LARGEST_ANSWER:
+                    raise ServerError(f"{self.url} answers {path} with more than {_LARGEST_ANSWER >> 20} MiB")
+        parsed = answers.parse(bytes(body))
         if answer.status == 400 and path == "/prompt":
-            raise PromptRefused(f"{self.url} refuses the workflow: {_refusal(parsed)}")
+            raise PromptRefused(f"{self.url} refuses the workflow: {answers.refusal(parsed)}")
+        if 300 <= answer.status < 400:
+            raise ServerError(f"{self.url} sends {path} to another address (HTTP {answer.status}); name that one")
         if answer.status != 200:
             raise ServerError(f"{self.url} answers {path} with HTTP {answer.status}")
-        return parsed if isinstance(parsed, dict) else {}
+        return parsed
+
+
+async def _refuse_redirect(*what: Any) -> None:
+    raise ServerError("the server sends its websocket to another address; name that one")
+
+
+async def _blocks(answer: Any, url: str) -> AsyncIterator[bytes]:
+    """The bytes of an answer as they come. Raises ServerError for a packed one, which may be of any size inside."""
+    if answer.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise ServerError(f"{url} packs its answer, which was not asked for")
+    async for block in answer.content.iter_chunked(_BLOCK):
+        yield block
 
 
 def _plain_name(name: str) -> str:
@@ -202,52 +231,9 @@ async def _messages(socket: Any) -> AsyncIterator[tuple[str, dict[str, Any]]]:
     text = _aiohttp().WSMsgType.TEXT
     async for message in socket:
         if message.type is text:
-            with contextlib.suppress(ValueError):
-                event = json.loads(message.data)
-                if isinstance(event, dict) and isinstance(event.get("data"), dict):
-                    yield str(event.get("type")), event["data"]
-
-
-def _fraction(value: Any, most: Any) -> float | None:
-    if isinstance(value, (int, float)) and isinstance(most, (int, float)) and most > 0:
-        return min(max(value / most, 0.0), 1.0)
-    return None
-
-
-def _outputs(outputs: Any) -> tuple[tuple[ServerFile, ...], tuple[str, ...]]:
-    """Files in the output folder, or where there are none those in the temporary one, and texts."""
-    items = [
-        item
-        for node in (outputs.values() if isinstance(outputs, dict) else ())
-        if isinstance(node, dict)
-        for many in node.values()
-        if isinstance(many, list)
-        for item in many
-    ]
-    files = [
-        ServerFile(item["filename"], str(item.get("subfolder") or ""), str(item.get("type")))
-        for item in items
-        if isinstance(item, dict) and isinstance(item.get("filename"), str)
-    ]
-    saved = [file for file in files if file.type == "output"] or [file for file in files if file.type == "temp"]
-    return tuple(dict.fromkeys(saved)), tuple(item for item in items if isinstance(item, str))
-
-
-def _refusal(answer: Any) -> str:
-    """A refusal's reasons: what is wrong with which node's input."""
-    nodes = answer.get("node_errors") if isinstance(answer, dict) else None
-    rows = [
-        error
-        for node in (nodes.values() if isinstance(nodes, dict) else ())
-        if isinstance(node, dict)
-        for error in node.get("errors", [])
-        if isinstance(error, dict)
-    ]
-    said = [f"{error.get('message')}: {error.get('details')}" for error in rows]
-    error = answer.get("error") if isinstance(answer, dict) else None
-    if not said and error:
-        said = [str(error.get("message") if isinstance(error, dict) else error)]
-    return ("; ".join(said) or "it gives no reason")[:1000]
+            event = answers.parse(message.data)
+            if isinstance(event.get("data"), dict):
+                yield str(event.get("type")), event["data"]
 
 
 @contextlib.contextmanager

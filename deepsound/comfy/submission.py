@@ -13,12 +13,14 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
 from deepsound.batch.clips import Job, Skipped, Source
-from deepsound.batch.records import Record, delete_record, is_done, record_path
-from deepsound.batch.sources import open_source
+from deepsound.batch.records import Record, delete_record, is_done, record_path, require_writable
+from deepsound.batch.sources import open_source, require_clips
+from deepsound.batch.worker import disk_is_full, message_of, require_regular
 from deepsound.comfy.scheduler import ServerPool, Task
-from deepsound.comfy.server import DEFAULT_SERVER, OnProgress, Server, ServerError
+from deepsound.comfy.server import DEFAULT_SERVER, OnProgress, OutputFiles, Server, ServerError
 from deepsound.comfy.workflow import Input, Workflow
-from deepsound.errors import DeepSoundError, InputError
+from deepsound.errors import DeepSoundError, InputError, OutputError
+from deepsound.media.files import output_error
 from deepsound.runtime.paths import expand, is_dir, is_file, is_same_file
 from deepsound.runtime.progress import Progress
 
@@ -94,6 +96,8 @@ def submit(
     """
     submission = Submission.prepare(workflow, inputs or {}, expand(output_dir), video_input, callbacks, progress.check)
     source = _source(expand(video), submission.output_dir)
+    require_clips(source)
+    require_writable(submission.output_dir)
     servers = list(dict.fromkeys(Server(url).url for url in servers))
     return asyncio.run(_watched(submission.run(source, servers), progress.check))
 
@@ -158,12 +162,7 @@ class Submission:
             fingerprint = self._fingerprint(job)
             delete_record(path)
             made = await server.run(self._for_clip(job), self.places, job.video, self._reporter(server, job))
-            if not made.files and not made.texts:
-                raise DeepSoundError("the workflow made no file; has it a node that saves one?")
-            path.parent.mkdir(parents=True, exist_ok=True)
-            targets = _targets(path.parent, job.video, [file.filename for file in made.files])
-            for file, target in zip(made.files, targets, strict=True):
-                await server.fetch(file, target)
+            targets = await self._fetch(server, made, path.parent, job.video)
             seconds = time.monotonic() - began
             details = {
                 "server": server.url,
@@ -171,28 +170,40 @@ class Submission:
                 "texts": made.texts,
                 "troubles": task.troubles,
             }
-            Record(
-                job.label,
-                "done",
-                fingerprint,
-                seconds,
-                details=details,
-                files={target.name: target.stat().st_size for target in targets},
-            ).write(path)
+            files = {target.name: target.stat().st_size for target in targets}
+            Record(job.label, "done", fingerprint, seconds, files=files, details=details).write(path)
         except ServerError:
             raise
-        except (DeepSoundError, OSError, ValueError) as error:
-            self._end(Submitted(job.label, "failed", server.url, message=str(error), troubles=tuple(task.troubles)))
+        except Exception as error:  # Nothing that one clip meets may end the others, save a disk that is full for all.
+            if disk_is_full(error):
+                raise OutputError(f"{message_of(error)} The same command goes on from there.") from error
+            self._end(
+                Submitted(job.label, "failed", server.url, message=message_of(error), troubles=tuple(task.troubles))
+            )
             return
         self._end(
             Submitted(job.label, "done", server.url, seconds, "", tuple(targets), made.texts, tuple(task.troubles))
         )
+
+    async def _fetch(self, server: Server, made: OutputFiles, folder: Path, video: Path) -> list[Path]:
+        """Download what a run made, named after the clip. Raises DeepSoundError for a run that made nothing."""
+        if not made.files and not made.texts:
+            raise DeepSoundError("the workflow made no file; has it a node that saves one?")
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise output_error(folder, error) from error
+        targets = _targets(folder, video, [file.filename for file in made.files])
+        for file, target in zip(made.files, targets, strict=True):
+            await server.fetch(file, target)
+        return targets
 
     def _for_clip(self, job: Job) -> Workflow:
         names = {"start_s": "start", "duration_s": "duration", "guidance": "cfg"}
         return self.workflow.with_inputs({names.get(name, name): value for name, value in job.overrides.items()})
 
     def _fingerprint(self, job: Job) -> str:
+        require_regular(job.video)
         status = job.video.stat()
         made_of = [self._for_clip(job).prompt, list(map(str, self.places)), status.st_size, status.st_mtime_ns]
         return hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()

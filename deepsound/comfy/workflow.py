@@ -11,7 +11,11 @@ from typing import Any
 
 from deepsound.batch.clips import VIDEO_SUFFIXES
 from deepsound.errors import InputError
+from deepsound.runtime.json_files import read_json_object
+from deepsound.runtime.paths import shown
 
+_MAX_BYTES = 16 << 20
+_MAX_TITLE, _MAX_LISTED = 200, 1000
 # Where loaders keep their file when the workflow was saved without one.
 _LOADERS = {"DeepSoundLoadVideo": "file", "LoadVideo": "file", "VHS_LoadVideo": "video"}
 
@@ -36,25 +40,24 @@ class Workflow:
     @classmethod
     def load(cls, path: Path | str) -> Workflow:
         """Read a file. Raises InputError when there is none, or it is no workflow in API format."""
-        try:
-            prompt = json.loads(Path(path).read_text("utf-8"))
-        except OSError as error:
-            raise InputError(f"The workflow {path} cannot be read: {error.strerror}.") from error
-        except ValueError as error:
-            raise InputError(f"The workflow {path} is not JSON: {error}.") from error
-        if isinstance(prompt, dict) and isinstance(prompt.get("nodes"), list):
+        prompt = read_json_object(Path(path), "a workflow in API format", InputError, _MAX_BYTES)
+        if isinstance(prompt.get("nodes"), list):
             raise InputError(
-                f"{path} is a graph as ComfyUI's page saves it; export it in API format (File > Export "
+                f"{shown(path)} is a graph as ComfyUI's page saves it; export it in API format (File > Export "
                 "(API)), or take one of workflows/api/."
             )
-        if not (isinstance(prompt, dict) and prompt and all(map(_is_node, prompt.values()))):
-            raise InputError(f"{path} is no workflow in API format: node ids with a class_type and inputs each.")
+        if problem := _problem(prompt):
+            raise InputError(
+                f"{shown(path)} is no workflow in API format, which has class_type and inputs in each node: {problem}."
+            )
         return cls(prompt)
 
     def title(self, node: str) -> str:
         """What a node is called on the page."""
         known = self.prompt.get(node, {})
-        return str(known.get("_meta", {}).get("title") or known.get("class_type") or node)
+        meta = known.get("_meta")
+        title = meta.get("title") if isinstance(meta, dict) else None
+        return shown(str(title or known.get("class_type") or node)[:_MAX_TITLE])
 
     def with_inputs(self, values: Mapping[str, Any]) -> Workflow:
         """The same with inputs replaced.
@@ -78,8 +81,8 @@ class Workflow:
         named = named or [
             found for found in self._inputs() if _LOADERS.get(self.prompt[found.node]["class_type"]) == found.name
         ]
-        if len({self._value(found) for found in named}) != 1:
-            found_here = ", ".join(map(str, named)) or "none"
+        if len({json.dumps(self._value(found)) for found in named}) != 1:
+            found_here = shown(", ".join(map(str, named))[:_MAX_LISTED]) or "none"
             raise InputError(
                 f"Which input takes the video is not clear (candidates: {found_here}); name it with "
                 "--video-input NODE.INPUT."
@@ -103,8 +106,8 @@ class Workflow:
                 if place.name == name and self.title(place.node).casefold() == node.casefold()
             ]
         if not found:
-            known = ", ".join(map(str, self._inputs()))
-            raise InputError(f"The workflow has no input {address!r} that could be set; it has: {known}.")
+            known = shown(", ".join(map(str, self._inputs()))[:_MAX_LISTED])
+            raise InputError(f"The workflow has no input {address!r} that could be set; it has: {known or 'none'}.")
         return found
 
     def _inputs(self) -> Iterator[Input]:
@@ -128,8 +131,28 @@ def parse_assignments(texts: list[str]) -> dict[str, str]:
     return values
 
 
-def _is_node(body: Any) -> bool:
-    return isinstance(body, dict) and isinstance(body.get("class_type"), str) and isinstance(body.get("inputs"), dict)
+def _problem(prompt: dict[str, Any]) -> str:
+    """What is wrong with the first node that is none; empty for a workflow."""
+    if not prompt:
+        return "it holds no node"
+    for node, body in prompt.items():
+        name = f"node {shown(node[:40])!r}"
+        if not isinstance(body, dict):
+            return f"{name} is {_kind(body)}, not an object"
+        if not isinstance(body.get("class_type"), str):
+            return (
+                f"{name} has {_kind(body['class_type'])} as its class_type"
+                if "class_type" in body
+                else (f"{name} has no class_type")
+            )
+        if not isinstance(body.get("inputs"), dict):
+            return f"{name} has {_kind(body['inputs'])} as its inputs" if "inputs" in body else f"{name} has no inputs"
+    return ""
+
+
+def _kind(value: Any) -> str:
+    kinds = {list: "a list", dict: "an object", str: "a text", bool: "a truth value", type(None): "null"}
+    return kinds.get(type(value), "a number")
 
 
 def _is_link(value: Any) -> bool:
@@ -140,6 +163,10 @@ def _is_video(value: Any) -> bool:
     return isinstance(value, str) and Path(value).suffix.lower() in VIDEO_SUFFIXES
 
 
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is no JSON number")
+
+
 def _as_present(address: str, value: Any, present: Any) -> Any:
     """`value` as the kind of `present`: the page writes a decimal number without decimals as a whole one."""
     if not isinstance(value, str) or isinstance(present, str):
@@ -147,7 +174,7 @@ def _as_present(address: str, value: Any, present: Any) -> Any:
     try:
         if isinstance(present, bool):
             return {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}[value.lower()]
-        return json.loads(value)
-    except (KeyError, ValueError):
+        return json.loads(value, parse_constant=_no_constant)
+    except (KeyError, ValueError, RecursionError):
         kind = {bool: "true or false", int: "a number", float: "a number"}.get(type(present), "JSON")
-        raise InputError(f"--set {address}: {value!r} is not {kind}, which this input takes.") from None
+        raise InputError(f"--set {address}: {shown(value[:200])!r} is not {kind}, which this input takes.") from None

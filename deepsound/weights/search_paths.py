@@ -75,10 +75,10 @@ def default_places(explicit: Mapping[str, Path] | None = None, models: Iterable[
         projects=(*projects, Path.cwd()),
         cache=own_cache(),
         hub_cache=_hub_cache(),
-        torch_hub=folder_of("TORCH_HOME", cache_root() / "torch") / "hub",
+        torch_hub=folder_of("TORCH_HOME", lambda: cache_root() / "torch") / "hub",
     )
 
 
 def _hub_cache() -> Path:
-    home = folder_of("HF_HOME", cache_root() / "huggingface")
-    return folder_of("HF_HUB_CACHE", folder_of("HUGGINGFACE_HUB_CACHE", home / "hub"))
+    home = folder_of("HF_HOME", lambda: cache_root() / "huggingface")
+    return folder_of("HF_HUB_CACHE", lambda: folder_of("HUGGINGFACE_HUB_CACHE", lambda: home / "hub"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gzip
 import json
 import threading
 import uuid
@@ -19,7 +20,8 @@ class FakeComfy:
 
     Behaviours: works, unwell (HTTP 500 for everything), rejects (HTTP 400 for the prompt), drops (the websocket closes
     in mid-run), drops_late (it closes, and the run ends all the same), errors (a node fails), hangs (the run never
-    ends), nonsense (answers that are no JSON), empty (a run without a file).
+    ends), nonsense (answers that are no JSON), empty (a run without a file). Hostile ones: endless (a history without
+    end), endless_prompt, deep, packed, wrong_types, redirects, redirects_socket, odd_id, many_files, wild_progress.
     """
 
     behaviour: str = "works"
@@ -31,6 +33,7 @@ class FakeComfy:
     asked_for: list[dict[str, str]] = field(default_factory=list)
     withdrawn: list[str] = field(default_factory=list)
     interrupted: list[str] = field(default_factory=list)
+    elsewhere: str = "http://127.0.0.1:1/"
     started: threading.Event = field(default_factory=threading.Event)
 
     def __post_init__(self) -> None:
@@ -76,6 +79,8 @@ class FakeComfy:
             return web.Response(status=500)
         if self.behaviour == "nonsense" and request.path != "/ws":
             return web.Response(text="<html>hello</html>")
+        if self.behaviour in HOSTILE and (answer := await HOSTILE[self.behaviour](self, request)) is not None:
+            return answer
         return await handler(request)
 
     async def _socket(self, request: web.Request) -> web.WebSocketResponse:
@@ -114,6 +119,10 @@ class FakeComfy:
             await say("execution_start")
             await say("executing", node="2")
             await say("progress", node="2", value=1, max=2)
+            if self.behaviour == "wild_progress":
+                for value, most in ((10**400, 3), (1, 0), ("x", None), (float("nan"), 1), (True, -1)):
+                    await say("progress", node=["2"], value=value, max=most)
+                await socket.send_str("[" * 100_000)
             self.started.set()
             if self.behaviour == "hangs":
                 return
@@ -150,3 +159,66 @@ class FakeComfy:
     async def _interrupt(self, request: web.Request) -> web.Response:
         self.interrupted.append((await request.json())["prompt_id"])
         return web.Response()
+
+
+async def _endless(server: FakeComfy, request: web.Request, path: str = "/history") -> web.StreamResponse | None:
+    if not request.path.startswith(path):
+        return None
+    answer = web.StreamResponse()
+    await answer.prepare(request)
+    with contextlib.suppress(ConnectionError):
+        while True:
+            await answer.write(b" " * (1 << 20))
+    return answer
+
+
+async def _endless_prompt(server: FakeComfy, request: web.Request) -> web.StreamResponse | None:
+    return await _endless(server, request, "/prompt")
+
+
+async def _deep(server: FakeComfy, request: web.Request) -> web.StreamResponse | None:
+    return None if request.path in ("/ws", "/upload/image") else web.Response(text='{"a":' * 100_000)
+
+
+async def _packed(server: FakeComfy, request: web.Request) -> web.StreamResponse | None:
+    if request.path != "/prompt":
+        return None
+    return web.Response(body=gzip.compress(b" " * (8 << 20)), headers={"Content-Encoding": "gzip"})
+
+
+async def _wrong_types(server: FakeComfy, request: web.Request) -> web.StreamResponse | None:
+    if request.path != "/prompt":
+        return None
+    return web.json_response({"error": [1], "node_errors": {"1": {"errors": 7}, "2": None, "3": {}}}, status=400)
+
+
+async def _redirects(server: FakeComfy, request: web.Request) -> web.StreamResponse | None:
+    return None if request.path == "/ws" else web.Response(status=307, headers={"Location": server.elsewhere})
+
+
+async def _redirects_socket(server: FakeComfy, request: web.Request) -> web.StreamResponse | None:
+    return web.Response(status=302, headers={"Location": server.elsewhere}) if request.path == "/ws" else None
+
+
+async def _odd_id(server: FakeComfy, request: web.Request) -> web.StreamResponse | None:
+    return web.json_response({"prompt_id": "../../view?x="}) if request.path == "/prompt" else None
+
+
+async def _many_files(server: FakeComfy, request: web.Request) -> web.StreamResponse | None:
+    if not request.path.startswith("/history/"):
+        return None
+    files = [{"filename": f"{index}.png", "subfolder": "", "type": "output"} for index in range(5000)]
+    return web.json_response({request.path.rpartition("/")[2]: {"outputs": {"7": {"images": files}}}})
+
+
+HOSTILE = {
+    "endless": _endless,
+    "endless_prompt": _endless_prompt,
+    "deep": _deep,
+    "packed": _packed,
+    "wrong_types": _wrong_types,
+    "redirects": _redirects,
+    "redirects_socket": _redirects_socket,
+    "odd_id": _odd_id,
+    "many_files": _many_files,
+}

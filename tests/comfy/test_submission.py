@@ -287,7 +287,7 @@ def test_the_video_s_place_is_found_or_asked_for():
         ('{"nodes": [], "links": []}', "API format"),
         ("[]", "API format"),
         ("{}", "API format"),
-        ("nothing", "not JSON"),
+        ("nothing", "API format"),
         ('{"1": {"class_type": "X"}}', "API format"),
     ],
 )
@@ -309,7 +309,7 @@ def test_bad_arguments_are_refused(videos, tmp_path, monkeypatch, capsys):
     ):
         assert main([*command, *arguments]) == 2, arguments
     monkeypatch.setitem(sys.modules, "aiohttp", None)
-    assert main([*command, video]) == 2
+    assert main([*command, video]) == 4
     assert "-m pip install aiohttp" in capsys.readouterr().err
 
 

@@ -8,7 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 # One line per kind: its name on the command line and the module that holds its TARGET.
-MODULES = {"media": "tests.fuzz.media", "records": "tests.fuzz.records"}
+MODULES = {
+    "media": "tests.fuzz.media",
+    "records": "tests.fuzz.records",
+    "tables": "tests.fuzz.tables",
+    "workflows": "tests.fuzz.workflows",
+}
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
-"""Standard streams of the command line: any encoding, closed, full, or with a reader that went away."""
+"""The process the command line runs in: standard streams that are closed, full or narrow, and a user without a name."""
 
 from __future__ import annotations
 
+import getpass
 import os
 import sys
 from collections.abc import Iterator
@@ -17,6 +18,14 @@ def open_standard_streams() -> None:
             os.fstat(descriptor)
         except OSError:
             os.open(os.devnull, os.O_RDWR)
+
+
+def name_the_user() -> None:
+    """Give a user without a name, as containers have, one for libraries that ask for it and end in a KeyError."""
+    try:
+        getpass.getuser()
+    except (KeyError, OSError, ImportError):
+        os.environ["LOGNAME"] = f"user{os.getuid()}" if hasattr(os, "getuid") else "user"
 
 
 @contextmanager

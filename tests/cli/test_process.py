@@ -1,4 +1,4 @@
-"""The command line's streams and signals: any encoding, closed or full stdout, an end within start-up."""
+"""The command line as a process: streams of any encoding, closed or full, signals while it starts, no user name."""
 
 import json
 import os
@@ -30,7 +30,7 @@ def test_json_goes_through_a_pipe_of_another_encoding(make_video, tone, tmp_path
 
 
 def test_text_that_a_stream_s_encoding_lacks_is_escaped(capfd):
-    script = "from deepsound.cli.streams import *\nwith any_text_on_standard_streams(): print('é 🎸')"
+    script = "from deepsound.cli.process import *\nwith any_text_on_standard_streams(): print('é 🎸')"
     environment = {**os.environ, "PYTHONIOENCODING": "cp1252"}
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, env=environment, check=True)
     assert done.stdout.rstrip() == b"\xe9 \\U0001f3b8"
@@ -138,3 +138,25 @@ def test_options_that_fail_to_parse_still_exit_with_2():
     with pytest.raises(SystemExit) as stopped:
         main(["batch"])
     assert stopped.value.code == InputError.exit_code
+
+
+def test_a_container_without_a_user_name_or_home_is_no_traceback():
+    # A user id without an entry, as `docker run --user 12345` has it, with HOME taken away.
+    script = (
+        "import os, pwd, sys\n"
+        "def unknown(number): raise KeyError(f'getpwuid(): uid not found: {number}')\n"
+        "pwd.getpwuid = unknown\n"
+        "for name in ('HOME', 'USER', 'LOGNAME', 'LNAME', 'USERNAME', 'XDG_CACHE_HOME', 'DEEPSOUND_HOME'):\n"
+        "    os.environ.pop(name, None)\n"
+        "from deepsound.cli.main import main\n"
+        "sys.argv = ['deepsound', 'models', 'where']\n"
+        "code = main()\n"
+        "import getpass\n"
+        "print(getpass.getuser())\n"
+        "sys.exit(code)\n"
+    )
+    if os.name != "posix":
+        pytest.skip("pwd is POSIX's")
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == 4 and "no home folder" in done.stderr and "Traceback" not in done.stderr
+    assert done.stdout == f"user{os.getuid()}\n"
