@@ -8,6 +8,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from deepsound.media.container import open_input, packets
+from deepsound.media.truncation import is_cut
 
 if TYPE_CHECKING:
     import av
@@ -75,15 +76,19 @@ def sound_length(container: av.container.InputContainer, stream: av.AudioStream,
 
 
 def cut_short(container: av.container.InputContainer, picture: Length, sound: Length) -> tuple[str, ...]:
-    """A sentence, with both numbers, where less of a track is there than its header states.
+    """A sentence, with both numbers, where the file was cut and less of a track is there than its header states.
 
-    Where the tracks' own headers state nothing the file's does for the longer of them.
+    Where the tracks' own headers state nothing the file's does for the longer of them. Containers that do not tell
+    their size are taken for cut where no track reaches the stated end.
     """
+    stated_s = (container.duration or 0) / _US_PER_S
+    there_s = max(picture.duration_s or 0.0, sound.duration_s or 0.0)
+    is_cut_off = is_cut(container.name, container.format.name)
+    if is_cut_off is False or (is_cut_off is None and there_s > stated_s - _ROUNDED_S):
+        return ()
     for name, length in (("picture", picture), ("sound", sound)):
         if length.duration_s and length.stated_s and length.duration_s < length.stated_s - _ROUNDED_S:
             return (_promised(f" of {name}", length.stated_s, length.duration_s),)
-    there_s = max(picture.duration_s or 0.0, sound.duration_s or 0.0)
-    stated_s = (container.duration or 0) / _US_PER_S
     if picture.stated_s or sound.stated_s or not there_s or there_s > stated_s - _ROUNDED_S:
         return ()
     return (_promised("", stated_s, there_s),)

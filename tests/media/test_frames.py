@@ -14,6 +14,7 @@ from deepsound.media.clip import Clip
 from deepsound.media.frame_times import FrameTimes
 from deepsound.media.render import render
 from deepsound.media.views import UniformFrames
+from deepsound.runtime.progress import Progress, ProgressEvent
 
 MakeVideo = Callable[..., Path]
 FULL = 1 << 16
@@ -161,7 +162,10 @@ def test_views_of_a_clip_that_changes_its_size(tmp_path: Path) -> None:
 def test_a_change_of_size_is_rendered_frame_for_frame(tmp_path: Path) -> None:
     # The first frame's size was taken for all, and 20 frames became 50 of garbage.
     pytest.importorskip("moviepy", reason="rendering needs MoviePy")
-    render(Clip.open(changing_size(tmp_path / "grows.webm")), tmp_path / "out.mp4")
+    events: list[ProgressEvent] = []
+    clip = Clip.open(changing_size(tmp_path / "grows.webm"))
+    render(clip, tmp_path / "out.mp4", Progress(on_event=events.append))
+    assert sum(event.is_note and "64x48 to 128x96" in event.text for event in events) == 1
     rendered = Clip.open(tmp_path / "out.mp4")
     pictures = [frame.rgb(FULL) for frame in rendered.frames()]
     assert len(pictures) == 20 and rendered.duration_s == pytest.approx(2.0)

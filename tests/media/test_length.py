@@ -13,6 +13,8 @@ import pytest
 from deepsound.errors import MediaError
 from deepsound.media.clip import Clip
 from deepsound.media.probe import probe
+from deepsound.media.truncation import is_cut
+from deepsound.media.wav import write_wav
 
 MakeVideo = Callable[..., Path]
 
@@ -53,6 +55,25 @@ def test_one_picture_under_five_seconds_of_sound_tells_both_lengths(make_video: 
         assert info.video is not None and info.audio is not None and info.audio.duration_s is not None
         assert info.video.duration_s == pytest.approx(0.1, abs=0.01)
         assert info.audio.duration_s == pytest.approx(5.0, abs=0.05)
+        # FFmpeg's own tag in the mkv gives the picture the sound's length: that is no cut file.
+        assert info.notes == ()
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mov", "a.mkv", "a.webm", "a.avi", "a.wav"])
+def test_missing_bytes_at_the_end_are_noticed(make_video: MakeVideo, tmp_path: Path, tone: Callable, name: str) -> None:
+    path = tmp_path / name
+    if name == "a.wav":
+        write_wav(tone(0.5), path)
+    else:
+        make_video(name, audio=tone(1.0))
+    container = probe(path).container
+    assert is_cut(path, container) is False
+    path.write_bytes(path.read_bytes()[:-100])
+    assert is_cut(path, container) is True
+    assert is_cut(path, "mpegts") is None
+    for damaged in (b"", b"\0" * 7, b"\0\0\0\1mdat", b"\x1a\x45\xdf\xa3", b"\0\0\0\3moov1234", b"RIFF"):
+        path.write_bytes(damaged)
+        assert is_cut(path, container) in (True, False, None)
 
 
 def long_video(path: Path, last_s: int) -> Path:
