@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ from deepsound.app.storage import RESULTS, STEM
 from deepsound.media.files import atomic_write
 from deepsound.media.wav import write_wav
 from deepsound.outputs import Result
+from deepsound.runtime.json_files import json_bytes
 from deepsound.runtime.paths import is_file
 
 _SOUNDS = (
@@ -30,9 +30,9 @@ def write_extras(result: Result) -> None:
     folder = result.result_path.parent
     if result.outcome.stems is not None:
         write_wav(result.outcome.stems.voice, folder / f"{STEM}.voice.wav")
-    record = json.dumps(without_folders(result.to_json()), indent=2, ensure_ascii=False)
+    record = json_bytes(without_folders(result.to_json()))
     with atomic_write(result.result_path) as partial:
-        partial.write_text(record + "\n", encoding="utf-8")
+        partial.write_bytes(record)
 
 
 def without_folders(record: dict[str, Any]) -> dict[str, Any]:

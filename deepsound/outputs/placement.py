@@ -115,6 +115,10 @@ def folder_lock(folder: Path) -> Iterator[bool]:
         return
     try:
         descriptor = os.open(folder, os.O_RDONLY)
+    except PermissionError:
+        # A folder that may be written and not listed.
+        yield False
+        return
     except OSError as error:
         raise output_error(folder, error) from error
     try:
@@ -131,8 +135,19 @@ def folder_lock(folder: Path) -> Iterator[bool]:
         os.close(descriptor)
 
 
-def sync(path: Path) -> None:
-    """Have the system write a file to its disk. Raises OSError where that fails."""
+def sync_new(staging: Path, folder: Path, new: Sequence[str]) -> None:
+    """Have the system write a run's files to its disk, before the folder is locked: that can take long.
+
+    Raises OutputError.
+    """
+    try:
+        for number, suffix in enumerate(new):
+            _sync(staging / NEW / staged_name(number, suffix))
+    except OSError as error:
+        raise output_error(folder, error) from error
+
+
+def _sync(path: Path) -> None:
     descriptor = os.open(path, os.O_RDWR)
     try:
         os.fsync(descriptor)
@@ -144,12 +159,10 @@ def sync(path: Path) -> None:
 
 
 def _begin(staging: Path, journal: Journal) -> None:
-    for number, suffix in enumerate(journal.new):
-        sync(staging / NEW / staged_name(number, suffix))
     (staging / OLD).mkdir()
     draft = staging / "journal.draft"
     draft.write_bytes(json_bytes({"stem": journal.stem, "new": journal.new, "old": journal.old}))
-    sync(draft)
+    _sync(draft)
     draft.replace(staging / JOURNAL)
     _sync_folder(staging)
 
@@ -214,7 +227,10 @@ def _read_journal(path: Path) -> Journal:
 def _sync_folder(folder: Path) -> None:
     if os.name == "nt":
         return
-    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except PermissionError:
+        return
     try:
         os.fsync(descriptor)
     except OSError as error:

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from deepsound import __version__
+from deepsound.errors import EngineError
 from deepsound.media.mux_report import MuxReport
 from deepsound.outcome import Outcome
-from deepsound.runtime.paths import is_dir, is_file
+from deepsound.runtime.paths import is_dir, is_file, shown
 from deepsound.runtime.progress import Progress
 from deepsound.types import Loudness
 
@@ -94,24 +95,25 @@ class Result:
 
 
 def described_weights(outcome: Outcome, progress: Progress) -> list[dict[str, Any]]:
-    """Which files the run's networks came from; of a folder, each file in it."""
+    """Which files the run's networks came from; of a folder, each file in it.
+
+    Raises EngineError for one that is gone since it was read.
+    """
     from deepsound.weights.fingerprint import sha256_of
 
-    return [
-        {
-            "engine": used.engine,
-            "role": used.role,
-            "path": str(file),
-            "bytes": file.stat().st_size,
-            "sha256": sha256_of(file, progress),
-        }
-        for used in outcome.weights
-        for file in (sorted(filter(is_file, used.path.rglob("*"))) if is_dir(used.path) else [used.path])
-    ]
-
-
-def _text(path: Path | None) -> str | None:
-    return None if path is None else str(path)
+    described = []
+    for used in outcome.weights:
+        try:
+            for file in sorted(filter(is_file, used.path.rglob("*"))) if is_dir(used.path) else [used.path]:
+                size, digest = file.stat().st_size, sha256_of(file, progress)
+                described.append(
+                    {"engine": used.engine, "role": used.role, "path": str(file), "bytes": size, "sha256": digest}
+                )
+        except OSError as error:
+            raise EngineError(
+                f"The weights {shown(used.path)} cannot be read any more ({error.strerror}); put them back, run again."
+            ) from error
+    return described
 
 
 def differences(earlier: dict[str, Any] | None, record: dict[str, Any]) -> dict[str, Any] | None:
@@ -138,3 +140,7 @@ def request_of(record: dict[str, Any]) -> dict[str, Any]:
         "postp_mode": record.get("postp_mode"),
         "video_input": record.get("video_input"),
     }
+
+
+def _text(path: Path | None) -> str | None:
+    return None if path is None else str(path)

@@ -24,7 +24,7 @@ from deepsound.outcome import Outcome
 from deepsound.outputs.leftovers import StagingFolder, clear_leftovers, make_staging_folder, undo_interrupted
 from deepsound.outputs.naming import DEFAULT_TEMPLATE, PICTURES, RECORD, SOUNDS, VIDEOS, check_lengths, output_stem
 from deepsound.outputs.pictures import ENDS, drawn
-from deepsound.outputs.placement import NEW, folder_lock, is_there, place, staged_name, too_late
+from deepsound.outputs.placement import NEW, folder_lock, is_there, place, staged_name, sync_new, too_late
 from deepsound.outputs.reading import read_result
 from deepsound.outputs.record import Result, described_weights, differences, request_of
 from deepsound.runtime.json_files import json_bytes
@@ -278,6 +278,7 @@ class OutputStaging:
 
     def _put_in_place(self) -> None:
         replaced = self._of_earlier_run()
+        sync_new(self._folder.path, self._output_dir, tuple(self._staged))
         with folder_lock(self._output_dir) as locked:
             undo_interrupted(self._output_dir, locked)
             if not self._overwrite:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import resource
 import signal
 import sys
 import tempfile
@@ -137,7 +138,9 @@ def strays(out: Path) -> list[str]:
     )
 
 
-def in_process(injector: Injector, clip: Clip, out: Path, at: int, kind: str) -> tuple[str, bool]:
+def in_process(
+    injector: Injector, clip: Clip, out: Path, at: int, kind: str, after: Callable[[], None] = lambda: None
+) -> tuple[str, bool]:
     """What a failure at the call number `at` left, as one line; empty where all is well; and whether it was met."""
     injector.arm(at, kind)
     message, ending = "", "done"
@@ -153,6 +156,7 @@ def in_process(injector: Injector, clip: Clip, out: Path, at: int, kind: str) ->
         return f"{kind} at {at} ({injector.what}): a raw {type(error).__name__}: {error}", True
     finally:
         injector.is_armed = False
+        after()
     met, now = bool(injector.what), holding(out)
     where = f"{kind} at {at} ({injector.what}): {ending} {message!r}, the folder holds {now}"
     clear_leftovers(out)
@@ -204,6 +208,27 @@ def each(work: Callable[[Path, int], tuple[str, bool]], clip: Clip, folder: Path
         at += 1
 
 
+def limited(injector: Injector, clip: Clip, folder: Path) -> tuple[int, list[str]]:
+    """Let no file grow past one of several sizes, so that each kind of file is cut in the middle by the system."""
+    problems = []
+    unlimited = resource.getrlimit(resource.RLIMIT_FSIZE)
+    sizes = (0, 20, 100, 300, 1000, 2000, 4000, 16020, 16050, 20000)
+    for size in sizes:
+        out = folder / str(size)
+        run(clip, out, 1, with_voice=False)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, unlimited[1]))
+        try:
+            problem, _ = in_process(injector, clip, out, -2, "none", lambda: lift(unlimited))
+        finally:
+            lift(unlimited)
+        problems += [problem] if problem else []
+    return len(sizes), problems
+
+
+def lift(limits: tuple[int, int]) -> None:
+    resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
 def main() -> None:
     injector = Injector()
     make_quick()
@@ -216,6 +241,7 @@ def main() -> None:
             found[kind] = each(
                 lambda out, at, kind=kind: in_process(injector, clip, out, at, kind), clip, folder / kind
             )
+        found["file size"] = limited(injector, clip, folder / "limited")
         # Forking takes most of the time, and until call 40 all that is written is in the staging folder.
         found["kill"] = each(lambda out, at: killed(injector, clip, out, at), clip, folder / "kill", 40)
         last = found["kill"][0]  # type: ignore[index]
