@@ -296,14 +296,15 @@ def test_mux_saves_shows_and_returns_the_video(nodes, video, host):
     saved = Clip.open(host.root / "output" / shown["subfolder"] / shown["filename"])
     assert saved.duration_s == pytest.approx(2.0) and saved.audio() is not None
     assert output.args[0].get_stream_source() == str(saved.path)
-    told = "out/clip_00001_.mp4\npicture copied as it is · sound: aac, 48000 Hz, 1.000 s"
-    assert output.ui["deepsound"] == [{"note": told}]
+    told = output.ui["deepsound"][0]["note"].splitlines()
+    assert told[:2] == ["out/clip_00001_.mp4", "picture copied as it is (h264)"]
+    assert any(line.startswith("sound: aac") for line in told) and any(line.startswith("replaced: ") for line in told)
 
 
 def test_mux_says_when_the_picture_had_to_be_encoded_again(nodes, host, in_input):
     video = nodes["DeepSoundLoadVideo"].execute(in_input("vp8.mkv", codec="libvpx"), 0.0, 0.0).args[0]
     output = nodes["DeepSoundMuxVideo"].execute(video, "clip", "mp4", "auto", sound(0.1, sample_rate=48000))
-    assert "picture encoded again as H.264, because its codec is vp8" in output.ui["deepsound"][0]["note"]
+    assert "picture encoded again as h264, because its codec is vp8" in output.ui["deepsound"][0]["note"]
 
 
 def test_mux_without_a_sound_keeps_the_videos_own(nodes, video, host):
@@ -462,3 +463,44 @@ def test_every_node_that_runs_engines_can_download(nodes, node_id):
     *_, download = nodes[node_id].define_schema().inputs
     assert download.id == "download", "an added input must be the last, or saved values move"
     assert download.keywords["optional"] and download.keywords["default"] is False
+
+
+def mux_note(nodes, video, audio, **choices):
+    output = nodes["DeepSoundMuxVideo"].execute(
+        video, "clip", choices.pop("container", "auto"), "auto", audio, **choices
+    )
+    return output.ui["deepsound"][0]["note"], output.args[0].get_stream_source()
+
+
+@pytest.mark.parametrize(("length", "seconds"), [("hold", 3.0), ("trim", 2.0), ("loop", 3.0)])
+def test_a_sound_longer_than_the_picture_is_settled_as_chosen_and_said(nodes, video, length, seconds):
+    from deepsound.media.probe import probe
+
+    audio = {"waveform": 0.1 * torch.ones(1, 1, 144000), "sample_rate": 48000}
+    note, path = mux_note(nodes, video, audio, length=length)
+    assert "length: " in note
+    assert probe(path).duration_s == pytest.approx(seconds, abs=0.11)
+
+
+def test_the_sound_is_mixed_down_before_it_is_saved(nodes, video):
+    from deepsound.media.clip import Clip
+
+    _, path = mux_note(nodes, video, sound(0.2, 0.4, sample_rate=48000), downmix="mono")
+    own = Clip.open(path).audio()
+    assert own.channels == 1 and own.waveform[0, 20000].item() == pytest.approx(0.3, abs=0.02)
+
+
+def test_the_menu_of_containers_is_the_librarys_table(nodes):
+    from deepsound.media.formats import CONTAINER_NAMES
+
+    (menu,) = [item for item in nodes["DeepSoundMuxVideo"].define_schema().inputs if item.id == "container"]
+    assert tuple(menu.options) == CONTAINER_NAMES
+
+
+def test_what_the_container_cannot_hold_is_refused_before_the_sound_is_read(nodes, video):
+    class Unread:
+        def __getitem__(self, key):
+            raise AssertionError("the sound was read")
+
+    with pytest.raises(InputError, match="webm cannot hold the sound codec 'aac'"):
+        nodes["DeepSoundMuxVideo"].execute(video, "clip", "webm", "aac", Unread())
