@@ -15,7 +15,7 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from deepsound.errors import EngineError, InputError
 from deepsound.media.audio import fit_length, resample
@@ -29,12 +29,16 @@ if TYPE_CHECKING:
     import numpy as np
     import torch
 
+    from deepsound.models.silero import SileroVad
+
 RATE = 16_000
 WINDOW = 512  # samples: the one size silero-vad takes at 16 kHz
 WINDOW_S = WINDOW / RATE
 # A block is the unit of cancellation and of the background estimate; the warm-up fills the network's memory.
 BLOCK_WINDOWS = 450
 WARM_UP_WINDOWS = 32
+# Between two looks at whether to stop; each is about a millisecond of work a row.
+WINDOWS_AT_ONCE = 32
 
 # The network is deaf below about -60 dBFS, so every row is brought to one level; the cap keeps dither what it is.
 LEVEL_RMS = 0.1
@@ -43,8 +47,6 @@ MAX_GAIN = 1000.0
 # Speech at -6 dB gives the untouched sound a probability of 0.1 somewhere within a quarter of a second.
 HINT = 0.1
 HINT_WINDOWS = 15
-
-_network_lock = Lock()
 
 
 @dataclass(frozen=True, eq=False)
@@ -200,35 +202,52 @@ def _less_background(rows: torch.Tensor, size: int = 1024, over: float = 1.0, fl
 
 
 def _ask_network(rows: torch.Tensor, progress: Progress) -> torch.Tensor:
-    """Probabilities [rows, windows]; the network keeps its memory in itself, so one caller at a time."""
+    """Probabilities [rows, windows] of [rows, samples], from silence on."""
     import torch
 
-    with _network_lock, torch.no_grad():
-        network = _network()
-        network.reset_states()
-        answers = []
-        for window in rows.split(WINDOW, dim=1):
+    network, state, answers = _network(), None, []
+    with torch.no_grad():
+        for part in network.windows(rows).split(WINDOWS_AT_ONCE, dim=1):
             progress.check()
-            answers.append(network(window, RATE)[:, 0])
-    return torch.stack(answers, dim=1)
+            probabilities, state = network(part, state)
+            answers.append(probabilities)
+    return torch.cat(answers, dim=1)
 
 
 @cache
-def _network() -> Any:
-    """silero-vad's TorchScript file, found without importing the package: its import sets torch's thread count."""
+def _network() -> SileroVad:
+    """silero-vad's network, from its file without importing the package: its import sets torch's thread count."""
+    spec = find_spec("silero_vad")
+    folders = [Path(folder) / "data" for folder in (spec.submodule_search_locations or ())] if spec is not None else []
+    # The package's own silero_vad_16k.safetensors holds the weights of an older version.
+    for folder in folders:
+        if is_file(folder / "silero_vad.jit", EngineError):
+            return _load(folder / "silero_vad.jit")
+    raise missing_package(
+        "The voice detector needs silero-vad 5.1 or newer with its model file data/silero_vad.jit", "silero-vad>=5.1"
+    )
+
+
+def _load(file: Path) -> SileroVad:
+    """The network with the parameters of the package's TorchScript file; nothing in that file is run."""
     import torch
 
-    spec = find_spec("silero_vad")
-    folders = list(spec.submodule_search_locations or ()) if spec is not None else []
-    files = [path for folder in folders if is_file(path := Path(folder) / "data" / "silero_vad.jit", EngineError)]
-    if not files:
-        raise missing_package(
-            "The voice detector needs silero-vad 5.1 or newer with its model file data/silero_vad.jit",
-            "silero-vad>=5.1",
-        )
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        return torch.jit.load(str(files[0]), map_location="cpu").eval()
+    from deepsound.models.silero import SileroVad, from_script
+
+    with torch.device("meta"):
+        network = SileroVad()
+    try:
+        with warnings.catch_warnings():
+            # torch says at every load that TorchScript is deprecated, in a class that changes with the version.
+            warnings.simplefilter("ignore")
+            script = torch.jit.load(str(file), map_location="cpu")
+        network.load_state_dict(from_script(script._model.state_dict()), strict=True, assign=True)
+    except Exception as error:  # torch fails in many ways on a damaged file, and another version has other names
+        raise EngineError(
+            f"The voice detector's file {file} cannot be used ({str(error).strip().splitlines()[0][:200]}). Install "
+            "silero-vad again, version 5.1 or newer."
+        ) from error
+    return network.eval().requires_grad_(False)
 
 
 def _fingerprint(audio: Audio) -> bytes:

@@ -18,7 +18,7 @@ ALLOWED = {
     "deepsound/runtime": {"deepsound.errors", "deepsound.types", "deepsound.runtime"},
     "deepsound/models": {"deepsound.models"},
     "deepsound/weights": EVERYONE | {"deepsound.weights", "deepsound.media.files"},
-    "deepsound/media": EVERYONE | {"deepsound.media", "deepsound.choices"},
+    "deepsound/media": EVERYONE | {"deepsound.media", "deepsound.choices", "deepsound.models.silero"},
     "deepsound/silence.py": EVERYONE,
     "deepsound/generate": EVERYONE
     | {"deepsound.engine_protocols", "deepsound.media", "deepsound.models", "deepsound.weights", "deepsound.generate"},
