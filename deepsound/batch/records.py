@@ -175,6 +175,8 @@ def _check_details(details: dict[str, Any]) -> None:
         _require(key, value, value is None or isinstance(value, str), "text")
     level = details.get("final_lufs")
     _require("final_lufs", level, level is None or _is_number(level, least=-1000), "a level in LUFS")
+    notes = details.get("notes", [])
+    _require("notes", notes, isinstance(notes, list) and all(isinstance(note, str) for note in notes), "texts")
     steps = details.get("step_seconds", {})
     _require("step_seconds", steps, isinstance(steps, dict) and all(map(_is_number, steps.values())), "seconds by step")
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deepsound.batch.clips import Job
+from deepsound.errors import InputError
 
 if TYPE_CHECKING:
     from deepsound.pipeline import Pipeline
@@ -32,9 +33,15 @@ class Settings:
 
     def pipeline(self) -> Pipeline:
         """A new Pipeline. Raises EngineError or InputError for engines and options that do not exist."""
+        from deepsound.outputs.naming import DEFAULT_TEMPLATE, fields_of
         from deepsound.pipeline import Pipeline
         from deepsound.weights.search_paths import register_model_folders
 
+        template = self.run.get("output_template", DEFAULT_TEMPLATE)
+        if "stem" not in fields_of(template):
+            raise InputError(
+                f"The output template {template!r} would name the files of all clips alike; put {{stem}} into it."
+            )
         if self.model_folders:
             register_model_folders(self.model_folders)
         return Pipeline(**self.engines)

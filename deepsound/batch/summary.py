@@ -32,6 +32,7 @@ COLUMNS = (
     "seconds",
     "message",
     "record",
+    "notes",
 )
 # The apostrophe is among them so that reading back knows which one was added.
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "'")
@@ -172,6 +173,8 @@ def _rows(batch: Batch, check: Callable[[], None]) -> Iterator[tuple[dict[str, A
 
 def _row(batch: Batch, job: Job, record: Record) -> dict[str, Any]:
     details = {name: record.details.get(name) for name in COLUMNS if name in record.details}
+    if isinstance(notes := details.get("notes"), list):
+        details["notes"] = "; ".join(map(str, notes))
     path = record_path(Path(), job)
     return {
         "clip": job.label,

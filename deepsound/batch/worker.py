@@ -141,6 +141,7 @@ def _details_of(result: Result) -> dict[str, Any]:
         "final_lufs": None if level is None else level.integrated_lufs,
         "step_seconds": {step.name: step.seconds for step in outcome.steps},
         "total_s": result.total_s,
+        "notes": [*outcome.notes, *(result.mux.lines() if result.mux is not None else ())],
     }
 
 

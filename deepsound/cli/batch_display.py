@@ -60,6 +60,9 @@ class BatchDisplay(Listener):
 
     def stage(self, event: ProgressEvent) -> None:
         """A clip's own progress: its name and the step it is at."""
+        if event.is_note:
+            self._note(f"[yellow]note[/]    {_text(self._clip)}: {_text(event.text)}")
+            return
         if event.stage == "clip":
             self._clip = event.text
         if self._bars is not None and self._task is not None:

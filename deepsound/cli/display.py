@@ -11,6 +11,7 @@ from rich.progress import BarColumn, TaskID, TaskProgressColumn, TextColumn, Tim
 from rich.progress import Progress as Bars
 
 from deepsound.outputs import Result
+from deepsound.runtime.paths import shown
 from deepsound.runtime.progress import ProgressEvent
 from deepsound.types import Loudness
 
@@ -49,7 +50,7 @@ class Display:
         self._console.print(f"[yellow]note[/] {escape(text)}", soft_wrap=True)
 
     def summarise(self, result: Result) -> None:
-        """The choices made, the loudness and where the files are."""
+        """The choices made, the loudness, where the files are, and what became of the picture and its tracks."""
         choices = result.outcome.choices
         for step, choice in (
             ("generator", choices.generator),
@@ -72,6 +73,8 @@ class Display:
         ):
             if path is not None:
                 self._console.print(f"{label:<10} {escape(str(path))}", soft_wrap=True)
+        for line in result.mux.lines() if result.mux is not None else ():
+            self._console.print(f"[dim]{escape(shown(line))}[/]", soft_wrap=True)
         self._console.print(f"[bold green]done[/] in {result.total_s:.1f} s")
 
     def _move_bar(self, stage: str, fraction: float) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from deepsound import engines
 from deepsound.cli.display import Display, open_display
 from deepsound.cli.formatting import print_json
+from deepsound.cli.run_options import DEFAULT_TEMPLATE
 from deepsound.cli.signals import cancel_on_signal
 from deepsound.errors import InputError
 from deepsound.pipeline import Pipeline
@@ -63,7 +64,21 @@ def run_arguments(options: argparse.Namespace) -> dict[str, Any]:
         "guidance": options.guidance,
         "write_video": not options.skip_final_video,
         "target_lufs": options.loudness,
+        **_newer_run_arguments(options),
     }
+
+
+def _newer_run_arguments(options: argparse.Namespace) -> dict[str, Any]:
+    """Those that 0.3.0 did not have, where they are not the default: a batch of then keeps its fingerprints."""
+    given = {
+        "audio_track": (options.track, None),
+        "downmix": (options.downmix, None),
+        "container": (options.container, "auto"),
+        "length": (options.length, "hold"),
+        "output_template": (options.output_template, DEFAULT_TEMPLATE),
+        "overwrite": (not options.no_overwrite, True),
+    }
+    return {name: value for name, (value, default) in given.items() if value != default}
 
 
 def _the_video(options: argparse.Namespace) -> str:

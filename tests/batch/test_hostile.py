@@ -244,7 +244,7 @@ def test_no_cell_of_the_summary_is_a_formula_and_all_read_back(folder_of, batch,
         written = list(csv.reader(file))
     for cell in (cell for row in written for cell in row if cell[:1] in tuple("=+-@")):
         assert cell == "" or float(cell) < 0, "only numbers begin with a minus sign"
-    assert "'=1+1.mp4" in (row[0] for row in written) and "'=1+1.batch.json" in (row[-1] for row in written)
+    assert "'=1+1.mp4" in (row[0] for row in written) and "'=1+1.batch.json" in (row[-2] for row in written)
     rows = read_rows(tmp_path / "out" / "summary.csv")
     assert sorted(row["clip"] for row in rows) == sorted(names)
     assert {row["record"] for row in rows} == {f"{name.removesuffix('.mp4')}.batch.json" for name in names}

@@ -1,0 +1,220 @@
+"""The options of `deepsound run`, which `batch`, `app` and others take too."""
+
+from __future__ import annotations
+
+import argparse
+
+from deepsound.choices import (
+    MODE_NAMES,
+    MODES,
+    PRECISIONS,
+    REASONER_PRECISIONS,
+    UNDECIDED,
+    UNDECIDED_NAMES,
+    precision_limits,
+    summary_of,
+)
+from deepsound.fallback import DEFAULT_FALLBACK, FALLBACK_NAMES, FALLBACKS
+
+# The names of tables in deepsound.media and deepsound.outputs, whose import is too heavy for `--help`; a test
+# compares them.
+CONTAINERS = ("auto", "mp4", "mov", "webm", "mkv")
+LENGTHS = ("hold", "trim", "loop", "as_is")
+DOWNMIXES = ("mono", "stereo")
+DEFAULT_TEMPLATE = "{stem}"
+
+
+def add_step_options(run: argparse.ArgumentParser) -> None:
+    """Add what chooses the steps and their engines."""
+    run.add_argument(
+        "--mode", choices=MODE_NAMES, default=MODE_NAMES[0], help=f"{summary_of(MODES)} (default: %(default)s)"
+    )
+    run.add_argument(
+        "--step1_mode",
+        "--generator",
+        dest="generator",
+        default="auto",
+        metavar="NAME",
+        help="step 1 engine; auto: the video's own sound if it has any, else the embedded draft",
+    )
+    run.add_argument(
+        "--step2_mode",
+        "--reasoner",
+        dest="reasoner",
+        default="auto",
+        metavar="NAME",
+        help="engine that plans and judges; auto: the embedded rules",
+    )
+    run.add_argument(
+        "--step3_mode",
+        "--separator",
+        dest="separator",
+        default="auto",
+        metavar="NAME",
+        help="engine that removes the voice; auto: the embedded bs_roformer_tiny",
+    )
+    run.add_argument(
+        "--postp_mode",
+        "--fallback",
+        dest="fallback",
+        choices=FALLBACK_NAMES,
+        default=DEFAULT_FALLBACK,
+        help=f"if silence is left: {summary_of(FALLBACKS)} (default: %(default)s)",
+    )
+    run.add_argument("--step0_model_dir", metavar="DIR", help="folder of the model that plans (with --plan model)")
+    run.add_argument("--step2_model_dir", metavar="DIR", help="folder of the model that judges")
+    run.add_argument(
+        "--plan",
+        choices=("fixed", "model"),
+        default="fixed",
+        help="fixed: the published plan, one text for every video; model: ask the model for it",
+    )
+    run.add_argument(
+        "--verdict_only",
+        "--verdict-only",
+        action="store_true",
+        help="the model's chain of thought is written no further than its verdict",
+    )
+    run.add_argument(
+        "--undecided",
+        choices=UNDECIDED_NAMES,
+        default=UNDECIDED_NAMES[0],
+        help=f"what an answer that cannot be read counts as: {summary_of(UNDECIDED)} (default: %(default)s)",
+    )
+    run.add_argument(
+        "--published_parser",
+        "--published-parser",
+        action="store_true",
+        help="read the model's answer by the original's own rule",
+    )
+
+
+def add_generation_options(run: argparse.ArgumentParser) -> None:
+    """Add what a generator is asked for."""
+    run.add_argument("--prompt", default="", help="what it should sound like")
+    run.add_argument("--negative_prompt", "--negative-prompt", default="", help="what it should not sound like")
+    run.add_argument("--seed", type=int, default=42, help="same seed, same samples (default: %(default)s)")
+    run.add_argument("--start", type=float, default=0.0, metavar="SECONDS", help="where the window begins")
+    run.add_argument(
+        "--duration",
+        type=float,
+        default=None,
+        metavar="SECONDS",
+        help="length of the window (default: to the end; the original's default is 10)",
+    )
+    run.add_argument(
+        "--track",
+        type=int,
+        metavar="N",
+        help="the video's sound track to use, counted from 0 (default: its default track, else the first that is read)",
+    )
+    run.add_argument(
+        "--downmix", metavar="NAME", help=f"mix that track down to {' or '.join(DOWNMIXES)} (default: not at all)"
+    )
+    run.add_argument(
+        "--steps",
+        "--num_steps",
+        dest="steps",
+        type=int,
+        metavar="N",
+        help="steps from noise to sound (25 as published)",
+    )
+    run.add_argument(
+        "--cfg",
+        "--cfg_strength",
+        dest="guidance",
+        type=float,
+        metavar="STRENGTH",
+        help="how strictly picture and words are followed (as published: MMAudio 4.5, FoleyCrafter 7.5)",
+    )
+
+
+def add_execution_options(run: argparse.ArgumentParser) -> None:
+    """Add how networks are run and where their weights are."""
+    run.add_argument("--device", default="auto", help="cpu, cuda, cuda:1, mps (default: the best there is)")
+    run.add_argument(
+        "--precision",
+        choices=REASONER_PRECISIONS,
+        default=REASONER_PRECISIONS[0],
+        help=" ".join([f"{summary_of(PRECISIONS)}.", precision_limits(REASONER_PRECISIONS)]).strip(),
+    )
+    run.add_argument(
+        "--full_precision",
+        dest="precision",
+        action="store_const",
+        const="fp32",
+        help="the original's name for --precision fp32",
+    )
+    run.add_argument(
+        "--offload",
+        action="store_true",
+        help="each network leaves the device after its part, so that only the largest has to fit",
+    )
+    run.add_argument(
+        "--weights",
+        action="append",
+        default=[],
+        metavar="ID=PATH",
+        help="a file or folder for one entry of `deepsound models list`; may be given several times",
+    )
+    run.add_argument(
+        "--download",
+        action="store_true",
+        help="fetch weights that are nowhere on this machine (without it, nothing is ever downloaded)",
+    )
+    run.add_argument(
+        "--models",
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="a folder to look for weights in, such as ComfyUI's models; may be given several times",
+    )
+
+
+def add_output_options(run: argparse.ArgumentParser) -> None:
+    """Add where results go, their names, and what of the source they keep."""
+    run.add_argument(
+        "-o",
+        "--output_dir",
+        "--output-dir",
+        "--out",
+        default="outputs",
+        metavar="DIR",
+        help="where the files go (default: %(default)s)",
+    )
+    run.add_argument(
+        "--output_template",
+        "--output-template",
+        default=DEFAULT_TEMPLATE,
+        metavar="TEMPLATE",
+        help="how a run's files are named, as in '{stem}.{seed}' (default: {stem}, so that another seed replaces them)",
+    )
+    run.add_argument(
+        "--no_overwrite",
+        "--no-overwrite",
+        action="store_true",
+        help="end before any work where a result of that name is there (default: it is replaced)",
+    )
+    run.add_argument("--skip_final_video", "--skip-final-video", action="store_true", help="leave only the sound")
+    run.add_argument(
+        "--loudness",
+        type=float,
+        metavar="LUFS",
+        help="bring the final sound to this loudness, true peak at most -1 dBTP (default: measured, not changed)",
+    )
+    run.add_argument(
+        "--container",
+        default="auto",
+        metavar="NAME",
+        help=f"of the video: {', '.join(CONTAINERS)} (default: auto, the source's where that keeps the picture)",
+    )
+    run.add_argument(
+        "--length",
+        default="hold",
+        metavar="POLICY",
+        help="where the sound is longer than the picture: hold the last picture, trim the sound, loop the picture, or "
+        f"leave both as_is ({', '.join(LENGTHS)}; default: %(default)s)",
+    )
+    run.add_argument("--pictures", action="store_true", help="also draw waveforms and mel spectrograms as PNG")
+    run.add_argument("--json", action="store_true", help="print the result record on stdout")
+    run.add_argument("--quiet", action="store_true", help="no progress, only errors")

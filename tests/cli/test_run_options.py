@@ -1,0 +1,99 @@
+"""Flags beyond 0.3.0: track and downmix, container, length, names, no overwriting; losses and notes are printed."""
+
+import json
+
+import pytest
+
+from deepsound.cli import run_options
+from deepsound.cli.main import build_parser, main
+from deepsound.cli.run import run_arguments
+from deepsound.generate.draft.prompt_parser import known_words
+from deepsound.media.downmix import DOWNMIXES
+from deepsound.media.formats import CONTAINER_NAMES
+from deepsound.media.length_policy import DEFAULT_LENGTH, LENGTH_NAMES
+from deepsound.outputs.naming import DEFAULT_TEMPLATE
+
+
+@pytest.fixture
+def clip(make_video, tone):
+    return make_video("clips/clip.mp4", seconds=0.5, audio=tone())
+
+
+def options_of(*flags):
+    return build_parser().parse_args(["run", "clip.mp4", *flags])
+
+
+def test_help_lists_the_tables_it_is_too_light_to_import():
+    assert run_options.CONTAINERS == CONTAINER_NAMES and run_options.LENGTHS == LENGTH_NAMES
+    assert run_options.DOWNMIXES == DOWNMIXES and run_options.DEFAULT_TEMPLATE == DEFAULT_TEMPLATE
+    assert options_of().length == DEFAULT_LENGTH and options_of().container == CONTAINER_NAMES[0]
+
+
+def test_defaults_add_nothing_so_that_a_batch_of_0_3_0_keeps_its_fingerprints():
+    names = {"mode", "fallback", "prompt", "negative_prompt", "seed", "start_s", "duration_s", "steps", "guidance"}
+    assert run_arguments(options_of()).keys() == names | {"write_video", "target_lufs"}
+    flags = ["--track", "1", "--downmix", "mono", "--container", "mkv", "--length", "trim", "--no_overwrite"]
+    added = run_arguments(options_of(*flags, "--output_template", "{stem}.{seed}"))
+    assert {name: added[name] for name in added.keys() - names - {"write_video", "target_lufs"}} == {
+        "audio_track": 1,
+        "downmix": "mono",
+        "container": "mkv",
+        "length": "trim",
+        "overwrite": False,
+        "output_template": "{stem}.{seed}",
+    }
+
+
+def test_a_second_seed_does_not_replace_the_first_where_that_is_wished(clip, tmp_path, capsys):
+    out = tmp_path / "out"
+    command = ["run", str(clip), "--generator", "source", "-o", str(out)]
+    assert main([*command, "--output-template", "{stem}.{seed}", "--seed", "1", "--container", "mkv"]) == 0
+    assert (out / "clip.1.mkv").is_file() and (out / "clip.1.result.json").is_file()
+    assert main([*command, "--output-template", "{stem}.{seed}", "--seed", "2", "--skip_final_video"]) == 0
+    before = (out / "clip.1.result.json").read_bytes()
+    capsys.readouterr()
+    assert main([*command, "--output-template", "{stem}.{seed}", "--seed", "1", "--no-overwrite"]) != 0
+    assert "clip.1" in capsys.readouterr().err and (out / "clip.1.result.json").read_bytes() == before
+
+
+def test_what_became_of_the_picture_is_printed(clip, tmp_path, capsys):
+    assert main(["run", str(clip), "--generator", "source", "-o", str(tmp_path / "out")]) == 0
+    printed = capsys.readouterr().err
+    assert "picture copied as it is (h264)" in printed and "sound: " in printed
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--track", "7"], "7"),
+        (["--downmix", "5.1"], "'5.1'"),
+        (["--container", "gif"], "'gif'"),
+        (["--length", "stretch"], "'stretch'"),
+        (["--output_template", "{stem}/{seed}"], "names files"),
+    ],
+)
+def test_a_value_that_is_none_is_refused_before_the_work(clip, tmp_path, capsys, flags, message):
+    assert main(["run", str(clip), "-o", str(tmp_path / "out"), *flags]) == 2
+    assert message in capsys.readouterr().err and not (tmp_path / "out").exists()
+
+
+def test_a_batch_names_files_by_the_clip_and_tells_notes_in_its_summary(clip, tmp_path, capsys):
+    out = tmp_path / "out"
+    command = ["batch", str(clip.parent), "--generator", "draft", "--prompt", "xylo metal", "--out", str(out)]
+    assert main([*command, "--output_template", "{seed}"]) == 2
+    assert "{stem}" in capsys.readouterr().err
+    assert main([*command, "--output_template", "{stem}-{seed}", "--seed", "3"]) == 0
+    assert (out / "clip-3.mp4").is_file() and "did not know: xylo" in capsys.readouterr().err
+    header, row = (out / "summary.csv").read_text().splitlines()
+    assert header.endswith(",record,notes") and "did not know: xylo" in row and "picture copied" in row
+
+
+def test_the_words_that_draft_knows_are_listed(capsys):
+    assert main(["engines", "draft"]) == 0
+    printed = capsys.readouterr().out
+    assert "metal" in printed and "materials" in printed and "mmaudio" not in printed
+    assert main(["engines", "draft", "--json"]) == 0
+    (described,) = json.loads(capsys.readouterr().out)
+    assert described["known_words"].keys() == known_words().keys()
+    assert main(["engines", "rules"]) == 0 and "materials" not in capsys.readouterr().out
+    assert main(["engines", "nonsense"]) == 2 and "Unknown engine 'nonsense'" in capsys.readouterr().err
