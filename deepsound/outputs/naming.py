@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from string import Formatter
 
 from deepsound.errors import InputError, OutputError
+from deepsound.media.clip import Clip
 from deepsound.runtime.paths import shown
 
 DEFAULT_TEMPLATE = "{stem}"
@@ -81,6 +83,24 @@ def check_lengths(folder: Path, stem: str, suffixes: Iterable[str]) -> None:
             f"{shown(folder)} cannot hold the file {shown(longest)} ({size} bytes: {reason}); shorten the "
             'video\'s name, or give the results another one with an output template, as in "take.{seed}".'
         ) from error
+
+
+def check_space(folder: Path, clip: Clip) -> None:
+    """Raise OutputError where the disk surely has no room for a clip's finished video.
+
+    A picture is copied or encoded again: it takes about what its part of the input takes, and half is asked for.
+    """
+    share = min(1.0, clip.duration_s / max(clip.info.duration_s or 0.0, clip.duration_s, 1e-9))
+    try:
+        needed = clip.path.stat().st_size * share
+        free = shutil.disk_usage(folder).free
+    except OSError:
+        return
+    if free < needed / 2:
+        raise OutputError(
+            f"{shown(folder)} has {free / 2**20:.0f} MiB left, and the finished video takes about "
+            f"{needed / 2**20:.0f}; free some space or choose another folder."
+        )
 
 
 def _check_part(template: str, text: str, whose: str = "") -> None:

@@ -10,7 +10,7 @@ import errno
 import os
 import stat
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -108,8 +108,11 @@ def undo(staging: Path, folder: Path) -> None:
 
 
 @contextmanager
-def folder_lock(folder: Path) -> Iterator[bool]:
-    """Keep other processes from moving files in `folder` meanwhile; yields whether its file system can do so."""
+def folder_lock(folder: Path, check: Callable[[], None] = lambda: None) -> Iterator[bool]:
+    """Keep other processes from moving files in `folder` meanwhile; yields whether its file system can do so.
+
+    `check` is called while another process is waited for, and may raise to end that.
+    """
     if os.name == "nt":
         yield False
         return
@@ -129,6 +132,7 @@ def folder_lock(folder: Path) -> Iterator[bool]:
                     f"Another process has been putting files into {shown(folder)} for {_LOCK_WAIT_S:.0f} s; "
                     "try again, or choose another output folder."
                 )
+            check()
             time.sleep(0.02)
         yield lock == "taken"
     finally:

@@ -36,6 +36,12 @@ def read_result(path: Path | str) -> dict[str, Any]:
     return record
 
 
+def files_of(record: dict[str, Any]) -> set[str]:
+    """The names of the files that a record says its run made."""
+    keys = ("step1_audio_path", "step3_audio_path", "neg_audio_path", "final_audio_path", "final_video_path")
+    return {Path(record[key]).name for key in keys if record.get(key)} | set(record.get("files") or ())
+
+
 def _is_file_name(value: Any) -> bool:
     return isinstance(value, str) and "\0" not in value
 

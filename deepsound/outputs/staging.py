@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -22,10 +22,19 @@ from deepsound.media.plots import write_png
 from deepsound.media.wav import write_wav
 from deepsound.outcome import Outcome
 from deepsound.outputs.leftovers import StagingFolder, clear_leftovers, make_staging_folder, undo_interrupted
-from deepsound.outputs.naming import DEFAULT_TEMPLATE, PICTURES, RECORD, SOUNDS, VIDEOS, check_lengths, output_stem
+from deepsound.outputs.naming import (
+    DEFAULT_TEMPLATE,
+    PICTURES,
+    RECORD,
+    SOUNDS,
+    VIDEOS,
+    check_lengths,
+    check_space,
+    output_stem,
+)
 from deepsound.outputs.pictures import ENDS, drawn
 from deepsound.outputs.placement import NEW, folder_lock, is_there, place, staged_name, sync_new, too_late
-from deepsound.outputs.reading import read_result
+from deepsound.outputs.reading import files_of, read_result
 from deepsound.outputs.record import Result, described_weights, differences, request_of
 from deepsound.runtime.json_files import json_bytes
 from deepsound.runtime.paths import expand, is_same_file, shown
@@ -139,7 +148,7 @@ class OutputStaging:
         result = self._result(outcome, levels, described_weights(outcome, stage))
         self._write_record(result)
         stage.check()
-        self._put_in_place()
+        self._put_in_place(stage.check)
         count = f"{len(self._staged)} files in {shown(self._output_dir)}"
         stage.finish(count, time.perf_counter() - began)
         return result
@@ -168,21 +177,8 @@ class OutputStaging:
                 f"{'' if seed is None else f' (the result of seed {seed})'} and is not to be overwritten; choose "
                 'another output folder, or an output template such as "{stem}.{seed}".'
             )
-        self._check_space()
-
-    def _check_space(self) -> None:
-        """A video is copied or encoded again: it takes about what its part of the input takes."""
-        share = min(1.0, self._clip.duration_s / max(self._clip.info.duration_s or 0.0, self._clip.duration_s, 1e-9))
-        try:
-            needed = self._clip.path.stat().st_size * share * self._write_video
-            free = shutil.disk_usage(self._output_dir).free
-        except OSError:
-            return
-        if free < needed / 2:
-            raise OutputError(
-                f"{shown(self._output_dir)} has {free / 2**20:.0f} MiB left, and the finished video takes about "
-                f"{needed / 2**20:.0f}; free some space or choose another folder."
-            )
+        if self._write_video:
+            check_space(self._output_dir, self._clip)
 
     def _measured(
         self,
@@ -276,10 +272,10 @@ class OutputStaging:
         except ValueError as error:
             raise DeepSoundError(f"The record {shown(result.result_path)} cannot be written: {error}.") from error
 
-    def _put_in_place(self) -> None:
+    def _put_in_place(self, check: Callable[[], None]) -> None:
         replaced = self._of_earlier_run()
         sync_new(self._folder.path, self._output_dir, tuple(self._staged))
-        with folder_lock(self._output_dir) as locked:
+        with folder_lock(self._output_dir, check) as locked:
             undo_interrupted(self._output_dir, locked)
             if not self._overwrite:
                 self._refuse_present()
@@ -297,11 +293,9 @@ class OutputStaging:
     def _of_earlier_run(self) -> tuple[str, ...]:
         """What an earlier run of the name made, by its record: left behind it would tell another story."""
         try:
-            record = read_result(self._final(RECORD))
+            made = files_of(read_result(self._final(RECORD)))
         except InputError:
             return ()
-        keys = ("step1_audio_path", "step3_audio_path", "neg_audio_path", "final_audio_path", "final_video_path")
-        made = {Path(record[key]).name for key in keys if record.get(key)} | set(record.get("files") or ())
         return tuple(
             suffix
             for suffix in (*SOUNDS, *VIDEOS, *PICTURES)

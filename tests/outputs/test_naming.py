@@ -167,7 +167,7 @@ def test_the_home_of_nobody_and_a_file_for_a_folder_are_one_sentence(fake_engine
 
 
 def test_a_disk_without_room_for_the_video_is_refused_before_any_work(run, monkeypatch):
-    monkeypatch.setattr("deepsound.outputs.staging.shutil.disk_usage", lambda path: type("U", (), {"free": 100})())
+    monkeypatch.setattr("deepsound.outputs.naming.shutil.disk_usage", lambda path: type("U", (), {"free": 100})())
     with pytest.raises(OutputError, match="free some space"):
         run(write_video=True)
     assert not fakes.Generator.requests

@@ -3,15 +3,16 @@
 import json
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from deepsound.errors import OutputError
+from deepsound.errors import Cancelled, OutputError
 from deepsound.outputs import clear_leftovers
-from deepsound.outputs.leftovers import make_staging_folder
-from deepsound.outputs.placement import JOURNAL, NEW, OLD, place, staged_name, undo
+from deepsound.outputs.leftovers import make_staging_folder, undo_interrupted
+from deepsound.outputs.placement import JOURNAL, NEW, OLD, folder_lock, place, staged_name, undo
 
 ROOT = Path(__file__).parents[2]
 
@@ -75,6 +76,33 @@ def test_when_moving_back_fails_too_the_message_says_so_and_the_next_run_moves_b
     assert contents(tmp_path) == {"clip.wav": "old", "clip.result.json": "old"}
     clear_leftovers(tmp_path)
     assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == []
+
+
+def test_runs_that_end_at_once_under_one_name_leave_the_files_of_one(tmp_path):
+    def work(number):
+        for _ in range(8):
+            folder = make_staging_folder(tmp_path)
+            for position, suffix in enumerate((".wav", ".result.json")):
+                (folder.path / NEW / staged_name(position, suffix)).write_text(str(number))
+            with folder_lock(tmp_path) as locked:
+                undo_interrupted(tmp_path, locked)
+                place(folder.path, tmp_path, "clip", (".wav", ".result.json"), ())
+                found.append(set(contents(tmp_path).values()))
+            folder.remove()
+
+    found = []
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(work, range(6)))
+    assert len(found) == 48 and all(len(each) == 1 for each in found)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["clip.result.json", "clip.wav"]
+
+
+def test_waiting_for_another_process_can_be_cancelled(tmp_path):
+    def stop():
+        raise Cancelled
+
+    with folder_lock(tmp_path), pytest.raises(Cancelled), folder_lock(tmp_path, stop):
+        pass
 
 
 @pytest.mark.parametrize(
