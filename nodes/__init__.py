@@ -1,1 +1,1 @@
-"""What a person sees in the graph: one file per node, each a V3 schema and one call into the library."""
+"""ComfyUI nodes: one file per node, each a V3 schema and one call into the library."""

@@ -1,4 +1,4 @@
-"""Reads ComfyUI's AUDIO: any mapping of waveform and sample rate, such as one that decodes on access."""
+"""Reads ComfyUI's AUDIO: any mapping of waveform and sample rate, lazy ones included."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The pack's calls into ComfyUI: progress, interruption, events, metadata; also `host_folders` and `host_memory`."""
+"""Calls into ComfyUI: progress, interruption, events and metadata of a run."""
 
 from __future__ import annotations
 

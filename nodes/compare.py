@@ -1,4 +1,4 @@
-"""DeepSoundCompare: what was generated, what was kept and what was removed, to see, to hear and to share."""
+"""DeepSoundCompare: plays and draws coarse, final and removed sound on one time axis."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Between ComfyUI's types and the library's: AUDIO to Audio and back, VIDEO and IMAGE to what engines look at."""
+"""Conversion between ComfyUI's AUDIO, VIDEO and IMAGE and the library's types."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""DeepSoundCoTPlan: step 0, what is to be done, step by step."""
+"""DeepSoundCoTPlan: step 0, the plan of the four steps."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .schema import engine_input, network_inputs, output, schema
 
 
 class CoTPlan(io.ComfyNode):
-    """The plan of the four steps: the published one, or what the model answers when it is asked."""
+    """The plan of the four steps: the published one, or the model's own answer."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -25,7 +25,7 @@ class CoTPlan(io.ComfyNode):
             "DeepSoundCoTPlan",
             "Chain-of-Thought Plan (DeepSound)",
             description="Step 0: plans how the video gets its sound. The published plan is the same for every video; a "
-            "model can be asked for its own.",
+            "model can write its own.",
             search_aliases=["plan", "chain of thought", "step by step", "reasoning"],
             inputs=[
                 io.Video.Input("video", tooltip="The video that is to get its sound."),
@@ -33,8 +33,8 @@ class CoTPlan(io.ComfyNode):
                 io.Boolean.Input(
                     "ask_model",
                     default=False,
-                    tooltip="Off: the published plan, without loading anything. On: the engine's model is "
-                    "asked, where it has one.",
+                    tooltip="Off: the published plan, without loading anything. On: the engine's model "
+                    "writes one, where it has a model.",
                 ),
                 *network_inputs(REASONER_PRECISIONS),
             ],

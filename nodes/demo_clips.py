@@ -1,4 +1,4 @@
-"""The pack's own clips, which its workflows open: offered in ComfyUI's input folder from the first start on."""
+"""The pack's own clips, offered in ComfyUI's input folder from the first start on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The list of the pack's nodes, in the order of the work."""
+"""The ComfyUI extension: the list of nodes, and what is registered when it loads."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Writing a VIDEO that exists only as images, so that everything after it can work on a file."""
+"""Encodes a VIDEO that exists only as images to an H.264 file."""
 
 from __future__ import annotations
 

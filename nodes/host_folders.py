@@ -1,4 +1,4 @@
-"""ComfyUI's folders: the videos of its input, where results go, its temporary files and its folders of weights."""
+"""ComfyUI's folders: input videos, output targets, temporary files, model folders."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""ComfyUI's memory management as the place where networks run."""
+"""Placement of networks in ComfyUI's own memory management."""
 
 from __future__ import annotations
 

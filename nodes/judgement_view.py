@@ -1,4 +1,4 @@
-"""A judgement as the page's reasoning panel shows it: verdict, reasons, and the sound with the stretches of voice."""
+"""A judgement as JSON for the reasoning panel: verdict, reasons, waveform, voiced spans."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _MOST_SPANS = 500
 def shown(judgement: Judgement, taken_as: str, audio: Audio, progress: Progress) -> dict[str, Any]:
     """What the panel needs, as plain JSON; times in seconds, peaks in hundredths of full scale.
 
-    Where the reasoner does not say when it heard a voice, the voice detector is asked.
+    Where the reasoner gives no voice spans, the voice detector finds them.
     """
-    spans = judgement.voice_spans or _heard(audio, progress)
+    spans = judgement.voice_spans or _detected_spans(audio, progress)
     return {
         "verdict": judgement.verdict.value,
         "taken_as": taken_as,
@@ -52,7 +52,7 @@ def peaks(audio: Audio, columns: int) -> list[int]:
     return [round(100 * min(peak, 1.0)) for peak in found]
 
 
-def _heard(audio: Audio, progress: Progress) -> tuple[Span, ...]:
+def _detected_spans(audio: Audio, progress: Progress) -> tuple[Span, ...]:
     from deepsound.media.vad import voice_spans
 
     if audio.duration_s > _LONGEST_LISTENED_S or not audio.samples:

@@ -1,4 +1,4 @@
-"""DeepSoundLoadVideo: a video from the input folder, whole or a part of it, with its own sound."""
+"""DeepSoundLoadVideo: a video from the input folder, or a part of it, with its sound."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""DeepSoundMuxVideo: the video with its new sound, saved and shown."""
+"""DeepSoundMuxVideo: saves a video with its new sound and shows it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a node says of its work: the bar, a line with stage, share and time left, a reasoner's words as they come."""
+"""Progress of a run as a node shows it: bar, stage, time left, notes, written text."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from deepsound.runtime.progress import ProgressEvent
 
 BAR_STEPS = 200
 _LINE_EVERY_S = 0.5
-# Before this nothing can be foretold from how far the work has come.
-_FORETOLD_AFTER_S = 2.0
-_FORETOLD_SHARE = 0.03
+# The time left is estimated only after this many seconds and this share of the work.
+_ESTIMATE_AFTER_S = 2.0
+_ESTIMATE_FROM_SHARE = 0.03
 _MOST_WRITTEN = 20_000
 
 
@@ -36,7 +36,7 @@ class NodeListener:
         self._written: list[str] = []
         self._stage: str | None = None
         self._fraction: float | None = None
-        self._began_s = self._told_s = clock()
+        self._began_s = self._shown_s = clock()
         self._bar_step = -1
 
     def __call__(self, event: ProgressEvent) -> None:
@@ -46,14 +46,14 @@ class NodeListener:
         if event.fraction is not None:
             self._move(event.fraction)
         if event.text:
-            self._keep(event)
+            self._collect(event)
         is_news = bool(event.text) or (enters and bool(event.stage)) or event.fraction == 1.0
-        if is_news or self._clock() - self._told_s >= _LINE_EVERY_S:
-            self._tell(ended=event.seconds is not None)
+        if is_news or self._clock() - self._shown_s >= _LINE_EVERY_S:
+            self._show(ended=event.seconds is not None)
 
     def _move(self, fraction: float) -> None:
         if self._fraction is not None and fraction < self._fraction:
-            # A stage's next round: what was measured of the last one foretells nothing.
+            # A stage's next round: the last one's pace says nothing about it.
             self._began_s = self._clock()
         self._fraction = fraction
         step = int(fraction * BAR_STEPS)
@@ -61,7 +61,7 @@ class NodeListener:
             self._bar_step = step
             self._bar.update_absolute(step, BAR_STEPS)
 
-    def _keep(self, event: ProgressEvent) -> None:
+    def _collect(self, event: ProgressEvent) -> None:
         if event.is_note:
             self.notes.append(event.text)
             self._notes.append(f"note: {event.text}")
@@ -70,8 +70,8 @@ class NodeListener:
         else:
             self._written.append(event.text.rstrip())
 
-    def _tell(self, ended: bool) -> None:
-        self._told_s = self._clock()
+    def _show(self, ended: bool) -> None:
+        self._shown_s = self._clock()
         line = "" if ended else self.line()
         if self._show_written is not None:
             self._show_written("\n".join(self._written)[-_MOST_WRITTEN:], line or (self._notes or [""])[-1])
@@ -81,14 +81,14 @@ class NodeListener:
         self._show_text("\n".join(row for row in rows if row))
 
     def line(self) -> str:
-        """Such as "generate · 45% · 12 s left"; the time only once there is something to foretell it from."""
+        """Such as "generate · 45% · 12 s left"; the time left only once it can be estimated."""
         if self._fraction is None:
             return self._stage or ""
         passed_s = self._clock() - self._began_s
         if self._fraction == 1.0:
             return f"{self._stage or 'work'} done in {passed_s:.1f} s"
         parts = [self._stage or "", f"{self._fraction:.0%}"]
-        if passed_s >= _FORETOLD_AFTER_S and _FORETOLD_SHARE <= self._fraction < 1:
+        if passed_s >= _ESTIMATE_AFTER_S and _ESTIMATE_FROM_SHARE <= self._fraction < 1:
             parts.append(f"{duration(passed_s / self._fraction * (1 - self._fraction))} left")
         return " · ".join(part for part in parts if part)
 

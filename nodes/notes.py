@@ -1,4 +1,4 @@
-"""The notes of a node's run: what was ignored, lost or chosen, shown on the node while it runs and afterwards."""
+"""Notes of a node's run: what was ignored, lost or chosen, shown during and after it."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _LONGEST = 600
 
 
 def notes_of(progress: Progress, more: Iterable[str] = ()) -> list[str]:
-    """The notes that the run's progress was told, with `more` told now; as many and as long as a node has room for."""
+    """The notes of the run so far, with `more` added to them; cut to what a node has room for."""
     listener = progress.on_event
-    told = listener.notes if isinstance(listener, NodeListener) else []
+    noted = listener.notes if isinstance(listener, NodeListener) else []
     for note in more:
-        if note and note not in told:
+        if note and note not in noted:
             progress.note(note)
-    unique = [note if len(note) <= _LONGEST else f"{note[: _LONGEST - 3]}..." for note in dict.fromkeys(told)]
+    unique = [note if len(note) <= _LONGEST else f"{note[: _LONGEST - 3]}..." for note in dict.fromkeys(noted)]
     beyond = len(unique) - _MOST
     return unique if beyond <= 0 else [*unique[:_MOST], f"And {beyond} more."]
 

@@ -1,4 +1,4 @@
-"""The request of step 1 as the generator nodes take it, checked before any work."""
+"""The generator nodes' request of step 1, checked before any work."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Schemas that load on every supported core, and the inputs that several nodes share."""
+"""Schema helpers for every supported core, and the inputs that several nodes share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""DeepSoundScore: how good a sound is, as numbers, with or without a video and a reference."""
+"""DeepSoundScore: quality measures of one sound, with or without video and reference."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""DeepSoundSilenceFallback: step 4, and the choice of the final sound; what it does not need is never made."""
+"""DeepSoundSilenceFallback: step 4, the choice of the final sound by lazy inputs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files in ComfyUI's temporary folder that belong to a node's last run: a newer run of the node replaces them."""
+"""Temporary files of each node's last run; a newer run of the node replaces them."""
 
 from __future__ import annotations
 

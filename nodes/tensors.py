@@ -1,4 +1,4 @@
-"""Tensors from whatever another pack's node delivers as a waveform or as images."""
+"""Tensors from the waveforms and images that other packs' nodes deliver."""
 
 from __future__ import annotations
 

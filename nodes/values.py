@@ -1,4 +1,4 @@
-"""Checks of what people and programs put into a node's inputs, before any work."""
+"""Checks of a node's input values, before any work."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""DeepSoundVocalSeparate: step 3, the voice taken out of a sound."""
+"""DeepSoundVocalSeparate: step 3, separates voice and background."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""DeepSoundVoiceOverCoT: step 2, does this sound contain a voice that nobody in the picture makes?"""
+"""DeepSoundVoiceOverCoT: step 2, judges whether a sound contains voice-over."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from .schema import (
 
 
 class VoiceOverCoT(io.ComfyNode):
-    """Judges video and sound together, and gives its judgement_view."""
+    """Judges video and sound together, and gives its reasons."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:

@@ -1,4 +1,4 @@
-// A message on a node, in a widget that is there only while there is something to say.
+// A message shown on a node, in a widget that exists only while there is one.
 import { addElement, element, keepWheel } from "./dom.js";
 
 const LINE = 17;

@@ -1,4 +1,4 @@
-// Which tracks are heard, and how loudly. No DOM here: a mix is a value, and every change gives a new one.
+// Mute, solo and loudness matching of the tracks, as immutable values. No DOM here.
 const KEPT = 1; // The final sound is what the run was for, so it is heard first.
 
 export function newMix(count) {

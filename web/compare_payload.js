@@ -1,4 +1,4 @@
-// What a comparison consists of, checked before anything of it is shown. No DOM here.
+// Validation of a comparison's description before anything of it is shown. No DOM here.
 export const VERSION = 1;
 const MOST_TRACKS = 8;
 const MOST_SPANS = 10_000;

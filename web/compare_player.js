@@ -1,4 +1,4 @@
-// Several sounds and a video kept in step: all play all the time, so that switching is a matter of volume alone.
+// Synchronised playback of several sounds and a video: all play at once, switching is a matter of volume.
 // Whatever has the few members of a media element that are used here can be played.
 const END_S = 0.02;
 const ENOUGH_DATA = 2;

@@ -1,4 +1,4 @@
-// Times and places on the common axis, as text and as pixels. No DOM here.
+// Conversion between times, text and pixels on the common axis. No DOM here.
 export function timeAt(x, width, duration) {
   return width > 0 ? Math.min(Math.max(x / width, 0), 1) * duration : 0;
 }

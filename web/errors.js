@@ -1,4 +1,4 @@
-// What the server said is wrong with a prompt, by node. No DOM here.
+// The server's validation errors as text, by node. No DOM here.
 
 // Map of node id -> text, one line for each thing that is wrong; a refusal repeated for several inputs is said once.
 export function messagesOf(nodeErrors) {

@@ -1,4 +1,4 @@
-// The part of a video that is taken, as two numbers on the node and as two handles on a bar. No DOM here.
+// The chosen part of a video: conversion between the node's numbers and the bar's handles. No DOM here.
 export const SHORTEST_S = 0.05;
 
 const hundredths = (seconds) => Math.round(seconds * 100) / 100;

@@ -1,4 +1,4 @@
-// The bar below a video's preview: which part of it is taken, moved by handles that are the node's own numbers.
+// The trim bar below a video's preview: its handles set the node's start and duration.
 import { element, fitted } from "./dom.js";
 import { factsOf } from "./media_facts.js";
 import { described, moved, placeOf, seconds, spanOf } from "./timespan.js";
