@@ -117,7 +117,11 @@ def packets(container: av.container.InputContainer, *streams: av.stream.Stream) 
         yield from container.demux(*streams)
     except (av.FFmpegError, IndexError):
         # IndexError: PyAV stumbles over a stream that appeared after the file was opened, once all else has been read.
-        return
+        # An empty packet makes a decoder give the frames it still holds; one that has done so refuses, which is caught.
+        for stream in streams:
+            last = av.Packet()
+            last.stream = stream
+            yield last
 
 
 def reason(error: Exception) -> str:

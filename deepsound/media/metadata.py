@@ -42,11 +42,12 @@ def copy_track_facts(source: av.stream.Stream, target: av.stream.Stream, default
 def copy_flags(source: av.stream.Stream, target: av.stream.Stream, default: bool) -> None:
     """Give a track the source's dispositions (forced, hearing impaired, comment …), and its own `default`."""
     flags = type(source.disposition)
-    kept = int(source.disposition)
+    # Whole numbers: PyAV 14 takes no flags here.
+    kept = source.disposition.value
     for name in _NOT_CARRIED_FLAGS:
         flag = getattr(flags, name, None)
-        kept &= ~int(flag) if flag is not None else -1
-    target.disposition = flags(kept | (int(flags.default) if default else 0))
+        kept &= ~flag.value if flag is not None else -1
+    target.disposition = kept | (flags.default.value if default else 0)  # type: ignore[assignment]
 
 
 def windowed_chapters(container: av.container.InputContainer, zero_s: Fraction, duration_s: float) -> list[Any]:

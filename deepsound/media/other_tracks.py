@@ -87,7 +87,7 @@ class OtherTracks:
                 output.add_attachment(name, kind, self._cover_bytes(stream))
             return
         copied = output.add_stream_from_template(stream, opaque=True)
-        copied.disposition = stream.disposition
+        copied.disposition = stream.disposition.value
         self._pairs[stream.index] = copied
 
     def _cover_bytes(self, stream: Any) -> bytes:

@@ -11,16 +11,20 @@ import select
 import shutil
 import signal
 import tempfile
+import time
 import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from deepsound.errors import DeepSoundError
 from tests.fuzz.mutate import mutate
 from tests.fuzz.targets import Target
 
 HANG_S = 20.0
+# The limit is one of the processor's time, so that a busy machine is no hang; one that waits gets this much longer.
+_WAITING = 6
 MEMORY_BYTES = 1 << 30
 # What a case may ask for without touching it; past this the process gets no more, so that a machine stays usable.
 _ADDRESS_BYTES = 4 << 30
@@ -89,7 +93,7 @@ class _Process:
         os.close(writing)
         with os.fdopen(reading, "rb") as pipe:
             for number in self._numbers:
-                line = pipe.readline() if select.select([pipe], [], [], HANG_S + 5)[0] else None
+                line = pipe.readline() if _comes_in_time(pipe, pid) else None
                 if line:
                     yield json.loads(line)
                     continue
@@ -130,6 +134,23 @@ class _Process:
             return "".join(traceback.format_exception(error)[-4:]).strip()
         grown = _resident_bytes(peak=True) - before
         return f"{grown >> 20} MB of memory" if grown > MEMORY_BYTES else ""
+
+
+def _comes_in_time(pipe: IO[bytes], pid: int) -> bool:
+    """Wait for a process's next report, as long as it may take for one case."""
+    begun, used_before = time.monotonic(), _cpu_s(pid)
+    while not select.select([pipe], [], [], 0.5)[0]:
+        if _cpu_s(pid) - used_before > HANG_S or time.monotonic() - begun > _WAITING * HANG_S:
+            return False
+    return True
+
+
+def _cpu_s(pid: int) -> float:
+    """The processor time of a process in seconds; 0 where the system does not tell (Linux does)."""
+    with contextlib.suppress(OSError):
+        fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return 0.0
 
 
 def _ending(status: int) -> str:

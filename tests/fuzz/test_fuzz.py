@@ -48,6 +48,11 @@ def _hang(path: Path) -> None:
     time.sleep(60)
 
 
+def _spin(path: Path) -> None:
+    while True:
+        pass
+
+
 def _grow(path: Path) -> None:
     bytearray(os.urandom(1 << 20) * 1100)
 
@@ -58,12 +63,17 @@ def _refuse(path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("read", "found"),
-    [(_raise, "KeyError: 'missing'"), (_kill, "SIGKILL"), (_hang, "more than"), (_grow, "MB of memory")],
+    [
+        (_raise, "KeyError: 'missing'"),
+        (_kill, "SIGKILL"),
+        (_hang, "more than"),
+        (_spin, "more than"),
+        (_grow, "MB of memory"),
+    ],
 )
 def test_the_frame_finds(read: object, found: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runner, "HANG_S", -4.0)
-    if read is not _hang:
-        monkeypatch.setattr(runner, "HANG_S", 20.0)
+    if read in (_hang, _spin):
+        monkeypatch.setattr(runner, "HANG_S", 0.2)
     failures = list(Round(Target(_seeds, read), 0, 2).failures())  # type: ignore[arg-type]
     assert [failure.number for failure in failures] == [0, 1]
     assert all(found in failure.what for failure in failures)
