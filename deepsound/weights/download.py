@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -13,7 +14,7 @@ from typing import TypeVar
 from deepsound.errors import DeepSoundError, EngineError, OutputError
 from deepsound.media.files import output_error
 from deepsound.runtime.background import run_aside
-from deepsound.runtime.paths import exists, is_file
+from deepsound.runtime.paths import exists, is_file, shown
 from deepsound.runtime.progress import Progress
 from deepsound.weights.catalogue import HubSource, PublishedFile, Source, Weights
 from deepsound.weights.integrity import mismatch, not_a_checkpoint
@@ -86,7 +87,7 @@ def _is_done(file: PublishedFile, goal: Path, again: bool) -> bool:
 
 
 def _fetch_from(source: Source, file: PublishedFile, goal: Path, progress: Progress, again: bool) -> None:
-    remote = _asked(source, lambda: look_up(source), progress)
+    remote = _asked(source, lambda stop: look_up(source), progress)
     expected = replace(
         file,
         bytes=file.bytes if file.bytes is not None else remote.size,
@@ -102,7 +103,7 @@ def _fetch_from(source: Source, file: PublishedFile, goal: Path, progress: Progr
         if _is_done(file, goal, again):
             return
         remote = replace(remote, size=expected.bytes)
-        transfer(source, remote, partial, progress.part(0.0, _TRANSFER_SHARE))
+        transfer(source, remote, partial, file.about_bytes, progress.part(0.0, _TRANSFER_SHARE))
         _verify(partial, expected, source, progress.part(_TRANSFER_SHARE, 1.0))
         try:
             partial.replace(goal)
@@ -121,22 +122,22 @@ def _verify(partial: Path, expected: PublishedFile, source: Source, progress: Pr
         )
 
 
-def _asked(source: Source, question: Callable[[], T], progress: Progress) -> T:
+def _asked(source: Source, question: Callable[[threading.Event], T], progress: Progress) -> T:
     """The answer to a question over the network; Unavailable where there is none."""
     try:
-        return run_aside(lambda stop: question(), progress)
+        return run_aside(question, progress)
     except DeepSoundError:
         raise
     except Exception as error:  # every client and version of huggingface_hub has errors of its own
         raise Unavailable(
-            f"{address(source)} cannot be reached ({type(error).__name__}: {error}). Check the "
+            f"{address(source)} cannot be reached ({type(error).__name__}: {shown(str(error)[:300])}). Check the "
             "connection, or set HF_ENDPOINT to a mirror of the hub."
         ) from error
 
 
 def _folder_files(weights: Weights, progress: Progress) -> tuple[PublishedFile, ...]:
     source = weights.sources[0]
-    listed = _asked(source, lambda: list_folder(source), progress)
+    listed = _asked(source, lambda stop: list_folder(source, stop), progress)
     prefix = source.folder + "/" if source.folder else ""
     files = [
         PublishedFile(path.removeprefix(prefix), (HubSource(source.repo, path, commit),), size, sha256=sha256)

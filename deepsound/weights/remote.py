@@ -6,17 +6,24 @@ when the download breaks off, so nothing is ever resumed. Client, addresses, hea
 
 from __future__ import annotations
 
+import json
 import os
 import re
+import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from deepsound.errors import EngineError
+from deepsound.runtime.paths import shown
 from deepsound.weights.catalogue import HubSource, Source, UrlSource
 
 _SHA256 = re.compile("[0-9a-f]{64}")
+_COMMIT = re.compile("[0-9a-f]{7,64}")
+# The largest repositories in the catalogue list 40 files in 20 kB.
+_LONGEST_LISTING, _SLOWEST_LISTING_S, _MOST_FILES, _LONGEST_PATH = 8 << 20, 60.0, 10_000, 1024
 
 
 @dataclass(frozen=True)
@@ -71,33 +78,78 @@ def look_up(source: Source) -> Remote:
     return Remote(url, build_hf_headers(), found.size, etag if _SHA256.fullmatch(etag) else "", etag)
 
 
-def list_folder(source: HubSource) -> list[tuple[str, int | None, str, str]]:
+def list_folder(source: HubSource, stop: threading.Event) -> list[tuple[str, int | None, str, str]]:
     """The files of a hub repository that belong to `source`: path, size in bytes, sha256 or "", commit.
 
-    Raises Unavailable, saying why, and the client's errors where the network fails.
+    Leaves when `stop` is set. Raises Unavailable, saying why, for a refusal, and for a listing that is damaged, longer
+    or slower than any real one; the client's errors where the network fails.
     """
     from fnmatch import fnmatch
 
-    from huggingface_hub import HfApi
-    from huggingface_hub.errors import HfHubHTTPError
-
-    try:
-        info = HfApi(endpoint=_endpoint()).model_info(source.repo, revision=source.revision, files_metadata=True)
-    except HfHubHTTPError as error:
-        raise refused(source, getattr(error.response, "status_code", 0)) from error
+    commit, siblings = _listing(source, stop)
     prefix = source.folder + "/" if source.folder else ""
     found = []
-    for sibling in info.siblings or ():
-        name = sibling.rfilename.removeprefix(prefix)
-        if sibling.rfilename.startswith(prefix) and any(fnmatch(name, pattern) for pattern in source.only or ("*",)):
-            sha256 = getattr(sibling.lfs, "sha256", "")
-            found.append((sibling.rfilename, sibling.size, sha256, info.sha or source.revision))
+    for sibling in siblings:
+        path, size, sha256 = _entry(source, sibling)
+        name = path.removeprefix(prefix)
+        if path.startswith(prefix) and any(fnmatch(name, pattern) for pattern in source.only or ("*",)):
+            found.append((path, size, sha256, commit))
     return found
+
+
+def _listing(source: HubSource, stop: threading.Event) -> tuple[str, list[Any]]:
+    """The commit and the list of files in the hub's answer on a repository."""
+    from urllib.parse import quote
+
+    from huggingface_hub import constants
+    from huggingface_hub.utils import build_hf_headers
+
+    url = f"{_endpoint() or constants.ENDPOINT}/api/models/{source.repo}/revision/{quote(source.revision, safe='')}"
+    body, began = bytearray(), time.monotonic()
+    with opened(Remote(f"{url}?blobs=true", build_hf_headers()), 0) as answer:
+        if answer.status != 200:
+            raise refused(source, answer.status)
+        for chunk in plain_chunks(source, answer):
+            body += chunk
+            if stop.is_set():
+                return "", []
+            if len(body) > _LONGEST_LISTING or time.monotonic() - began > _SLOWEST_LISTING_S:
+                raise _bad_listing(source, f"it did not end after {len(body)} bytes")
+    try:
+        content = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise _bad_listing(source, "it is no JSON") from error
+    siblings = content.get("siblings") if isinstance(content, dict) else None
+    if not isinstance(siblings, list) or len(siblings) > _MOST_FILES:
+        raise _bad_listing(source, f"expected a list of at most {_MOST_FILES} files")
+    commit = content.get("sha")
+    return commit if isinstance(commit, str) and _COMMIT.fullmatch(commit) else source.revision, siblings
+
+
+def _entry(source: HubSource, sibling: Any) -> tuple[str, int | None, str]:
+    """A file's path, size and sha256 in a listing."""
+    path = sibling.get("rfilename") if isinstance(sibling, dict) else None
+    if not isinstance(path, str):
+        raise _bad_listing(source, "an entry has no name")
+    if not path.isprintable() or len(path) > _LONGEST_PATH or any(len(part) > 255 for part in path.split("/")):
+        raise _bad_listing(source, f"it names {shown(path[:60])}..., which no file can be called")
+    size, large = sibling.get("size"), sibling.get("lfs")
+    if size is not None and (type(size) is not int or size < 0):
+        raise _bad_listing(source, f"the size of {path} is {shown(repr(size)[:60])}")
+    sha256 = large.get("sha256") if isinstance(large, dict) else None
+    return path, size, sha256 if isinstance(sha256, str) and _SHA256.fullmatch(sha256) else ""
+
+
+def _bad_listing(source: HubSource, problem: str) -> Unavailable:
+    return Unavailable(
+        f"The list of files of {address(source)} cannot be used: {problem}. If HF_ENDPOINT names a mirror, try another "
+        "one, or unset it."
+    )
 
 
 @contextmanager
 def opened(remote: Remote, offset: int) -> Iterator[Answer]:
-    """A GET for the bytes from `offset` on. Authorisation does not follow a redirect to another host."""
+    """A GET for the bytes from `offset` on, undecoded. Authorisation does not follow a redirect to another host."""
     from huggingface_hub import constants
     from huggingface_hub.utils import get_session
 
@@ -109,17 +161,29 @@ def opened(remote: Remote, offset: int) -> Iterator[Answer]:
     # huggingface_hub speaks through httpx since version 1, through requests before.
     if callable(getattr(session, "stream", None)):
         with session.stream("GET", remote.url, headers=headers, timeout=timeout, follow_redirects=True) as answer:
-            yield Answer(answer.status_code, answer.headers, answer.iter_bytes)
+            yield Answer(answer.status_code, answer.headers, answer.iter_raw)
     else:
         with session.get(remote.url, headers=headers, timeout=timeout, stream=True) as answer:
-            yield Answer(answer.status_code, answer.headers, lambda: answer.iter_content(1 << 13))
+            raw = answer.raw
+            yield Answer(answer.status_code, answer.headers, lambda: raw.stream(1 << 13, decode_content=False))
+
+
+def plain_chunks(source: Source, answer: Answer) -> Iterator[bytes]:
+    """The body of an answer. Raises Unavailable for one that is encoded although it was not to be: it may swell."""
+    encoding = answer.headers.get("content-encoding", "identity")
+    if encoding not in ("", "identity"):
+        raise Unavailable(
+            f"{address(source)} is sent as {shown(encoding[:40])}; expected it as it is. A proxy may be in between; "
+            "try another network or mirror."
+        )
+    return answer.chunks()
 
 
 def address(source: Source) -> str:
     """A source's address, for a person to read."""
     if isinstance(source, UrlSource):
         return source.url
-    return f"{source.repo}/{source.file}" if source.file else source.repo
+    return shown(f"{source.repo}/{source.file}" if source.file else source.repo)
 
 
 def refused(source: Source, status: int) -> Unavailable:

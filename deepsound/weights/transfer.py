@@ -12,14 +12,17 @@ from pathlib import Path
 from deepsound.errors import DeepSoundError, OutputError
 from deepsound.media.files import output_error
 from deepsound.runtime.background import run_aside
-from deepsound.runtime.paths import exists, is_file
+from deepsound.runtime.paths import exists, is_file, shown
 from deepsound.runtime.progress import Progress
 from deepsound.weights.catalogue import Source
-from deepsound.weights.remote import Answer, Remote, Unavailable, address, opened, refused
+from deepsound.weights.remote import Answer, Remote, Unavailable, address, opened, plain_chunks, refused
 
 # Attempts in a row that brought nothing; one that brings bytes begins the count anew.
 ATTEMPTS = 5
 PAUSE_S = 1.0
+
+# Bytes that are taken where nobody says how many there are, and beyond a rounded size.
+_MOST_UNSTATED = 64 << 20
 
 _AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
 
@@ -28,13 +31,14 @@ class _Broken(Exception):
     """An attempt ended early; the next goes on from where it stopped."""
 
 
-def transfer(source: Source, remote: Remote, partial: Path, progress: Progress) -> None:
+def transfer(source: Source, remote: Remote, partial: Path, about_bytes: int | None, progress: Progress) -> None:
     """Bring `partial` to the whole of what is at `source`, keeping what it holds already.
 
-    Reports the share done, and leaves within a second when cancelled; what has come stays in `partial`. Raises
-    Unavailable where the source refuses or the network keeps breaking, OutputError where the disk fails.
+    Never more is written than was stated: the size in `remote`, else the server's, else somewhat more than
+    `about_bytes`. Reports the share done, and leaves within a second when cancelled; what has come stays in `partial`.
+    Raises Unavailable where the source refuses or the network keeps breaking, OutputError where the disk fails.
     """
-    job = _Transfer(source, remote, partial)
+    job = _Transfer(source, remote, partial, about_bytes)
     run_aside(job.run, progress, job.fraction)
 
 
@@ -43,6 +47,7 @@ class _Transfer:
     source: Source
     remote: Remote
     partial: Path
+    about_bytes: int | None
     done: int = 0
 
     def __post_init__(self) -> None:
@@ -75,13 +80,13 @@ class _Transfer:
             return
         try:
             with opened(self.remote, offset) as answer:
-                if answer.status == 416 and self._is_whole(answer, offset):
+                if offset and answer.status == 416 and self._is_whole(answer, offset):
                     return
                 self._append(answer, self._accept(answer, offset))
         except (DeepSoundError, _Broken):
             raise
         except Exception as error:  # every client and version has errors of its own, and all mean the same here
-            raise _Broken(f"{type(error).__name__}: {error}") from error
+            raise _Broken(f"{type(error).__name__}: {shown(str(error)[:300])}") from error
         if not self.stop.is_set() and self.total is not None and self.done != self.total:
             raise _Broken(f"{self.done} of {self.total} bytes came")
 
@@ -94,7 +99,7 @@ class _Transfer:
         """The byte at which the answer's body begins, once it is an answer that can be used."""
         if answer.status in _AGAIN:
             raise _Broken(f"HTTP {answer.status}")
-        if answer.status == 416:
+        if answer.status == 416 and offset:
             self.partial.unlink(missing_ok=True)
             raise _Broken("the server has another file than the one that was begun")
         if answer.status not in (200, 206):
@@ -105,13 +110,21 @@ class _Transfer:
                 "the network or a proxy may be in between; open the address in a browser to see it."
             )
         begin = offset if answer.status == 206 else 0
+        stated = answer.headers.get("content-range", "")
+        if answer.status == 206 and not stated.startswith(f"bytes {offset}-"):
+            raise Unavailable(
+                f"{address(self.source)} sent another part ({shown(stated[:60])}) than the one from byte {offset} on; "
+                "try another mirror."
+            )
         self._check_length(answer, begin)
         return begin
 
     def _check_length(self, answer: Answer, begin: int) -> None:
         length = answer.headers.get("content-length")
-        if length is None or answer.headers.get("content-encoding", "identity") != "identity":
+        if length is None:
             return
+        if not length.isascii() or not length.isdigit() or len(length) > 18:
+            raise Unavailable(f"{address(self.source)} states a size of {shown(length[:60])}; expected a whole number.")
         if self.total is None:
             self.total = begin + int(length)
         elif self.total != begin + int(length):
@@ -127,22 +140,37 @@ class _Transfer:
                 file.truncate(offset)
                 file.seek(offset)
                 self.done = offset
-                for chunk in _received(answer):
+                for chunk in _received(self.source, answer):
                     if self.stop.is_set():
                         return
+                    self._check_room(len(chunk))
                     file.write(chunk)
                     self.done += len(chunk)
                 os.fsync(file.fileno())
         except OSError as error:
             raise output_error(self.partial, error) from error
 
+    def _check_room(self, coming: int) -> None:
+        """Raise Unavailable, and delete what came, where more comes than was stated."""
+        limit = self.total
+        if limit is None:
+            limit = _MOST_UNSTATED if self.about_bytes is None else self.about_bytes * 11 // 10 + _MOST_UNSTATED
+        if self.done + coming > limit:
+            self.partial.unlink(missing_ok=True)
+            raise Unavailable(
+                f"{address(self.source)} sends more than the {limit} bytes it should have. It is another file, or the "
+                "mirror is broken; what came was deleted."
+            )
+
     def _length(self) -> int:
         return self.partial.stat().st_size if is_file(self.partial, OutputError) else 0
 
 
-def _received(answer: Answer) -> Iterator[bytes]:
+def _received(source: Source, answer: Answer) -> Iterator[bytes]:
     """The body as it comes; an error of the network is kept apart from one of the disk."""
     try:
-        yield from answer.chunks()
+        yield from plain_chunks(source, answer)
+    except DeepSoundError:
+        raise
     except Exception as error:
-        raise _Broken(f"{type(error).__name__}: {error}") from error
+        raise _Broken(f"{type(error).__name__}: {shown(str(error)[:300])}") from error
