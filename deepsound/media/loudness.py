@@ -1,14 +1,16 @@
-"""How loud a sound is, as broadcasters measure it (ITU-R BS.1770), and bringing it to a target by gain alone."""
+"""Loudness and true peak of a sound (ITU-R BS.1770), and bringing it to a target by gain and a true-peak limiter."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from deepsound.errors import InputError
 from deepsound.media.container import ThrottledProgress
+from deepsound.media.limiter import limit, limiting_gains, peak_envelope
 from deepsound.runtime.progress import Progress
 from deepsound.types import Audio, Loudness
 
@@ -24,6 +26,49 @@ _CHUNK_HOPS = 100
 _WARM_UP_HOPS = 20
 
 
+# The level at which sounds of a video without a target of its own are to come out: above the -23 of broadcasts (EBU
+# R 128), whose listeners turn programmes up, and under the -14 to -16 of streaming services and podcasts, which turn
+# louder ones down, so that hits keep their attack.
+TARGET_LUFS = -20.0
+CEILING_DBTP = -1.0
+# Under this a sound is there and yet nobody hears it: a quiet room is louder.
+INAUDIBLE_LUFS = -60.0
+_CLOSE_LU = 0.1
+_NEAR_LU = 0.5
+# More than this and the limiter would have flattened whatever stands out.
+_MOST_LIMITING_DB = 18.0
+_MOST_TRIES = 8
+# Meters differ by this much.
+_PEAK_MARGIN_DB = 0.3
+_TOO_QUIET_OR_SHORT = "its loudness cannot be measured: it is shorter than 0.4 s or quieter than -70 LUFS"
+
+
+@dataclass(frozen=True)
+class Levelling:
+    """How a sound was brought to `target_lufs`: what it reached, by how much gain, how far its peaks were turned down.
+
+    `reached_lufs` is None where the loudness cannot be measured. `why` says, for a person, why the target was missed by
+    more than 0.5 LU; it is empty where it was reached.
+    """
+
+    target_lufs: float
+    reached_lufs: float | None
+    gain_db: float
+    limited_db: float
+    why: str = ""
+
+    @property
+    def is_reached(self) -> bool:
+        return not self.why
+
+    def __str__(self) -> str:
+        if self.reached_lufs is None:
+            return f"target {self.target_lufs:g} LUFS: {self.why}"
+        what = f"target {self.target_lufs:g} LUFS, reached {self.reached_lufs:.1f}: gain {self.gain_db:+.1f} dB"
+        limited = f", peaks turned down by up to {self.limited_db:.1f} dB" if self.limited_db > 0.05 else ""
+        return what + limited + (f"; {self.why}" if self.why else "")
+
+
 def measure(audio: Audio, progress: Progress | None = None) -> Loudness:
     """Integrated loudness in LUFS (None for silence or less than 0.4 s) and true peak in dBTP (None for zeros)."""
     pace = ThrottledProgress(progress or Progress())
@@ -34,21 +79,76 @@ def measure(audio: Audio, progress: Progress | None = None) -> Loudness:
 def normalise(
     audio: Audio,
     target_lufs: float,
-    true_peak_ceiling_dbtp: float = -1.0,
+    true_peak_ceiling_dbtp: float = CEILING_DBTP,
     progress: Progress | None = None,
 ) -> Audio:
-    """The sound at `target_lufs`, by gain alone, or as near as `true_peak_ceiling_dbtp` lets it come.
+    """The sound at `target_lufs`, or as near as `levelled` brings it."""
+    return levelled(audio, target_lufs, true_peak_ceiling_dbtp, progress)[0]
 
-    A sound whose loudness cannot be measured (silent, or under 0.4 s) stays as it is. Raises InputError for a target
-    or ceiling that is not a number.
+
+def levelled(
+    audio: Audio,
+    target_lufs: float = TARGET_LUFS,
+    true_peak_ceiling_dbtp: float = CEILING_DBTP,
+    progress: Progress | None = None,
+) -> tuple[Audio, Levelling]:
+    """The sound at `target_lufs` with no true peak above the ceiling, by gain and where needed by a limiter.
+
+    Sparse hits in silence cannot be made loud without being flattened: beyond 18 dB of limiting the target is missed,
+    and the Levelling says by how much. A sound whose loudness cannot be measured (silent, or under 0.4 s) stays as it
+    is. Raises InputError for a target or ceiling that is not a number.
     """
     if not (math.isfinite(target_lufs) and math.isfinite(true_peak_ceiling_dbtp)):
         raise InputError(f"Loudness target and ceiling must be finite, not {target_lufs} and {true_peak_ceiling_dbtp}.")
     level = measure(audio, progress)
     if level.integrated_lufs is None or level.true_peak_dbtp is None:
-        return audio
-    gain_db = min(target_lufs - level.integrated_lufs, true_peak_ceiling_dbtp - level.true_peak_dbtp)
-    return Audio(audio.waveform * 10 ** (gain_db / 20), audio.sample_rate)
+        why = "there is nothing to hear in it" if level.true_peak_dbtp is None else _TOO_QUIET_OR_SHORT
+        return audio, Levelling(target_lufs, None, 0.0, 0.0, why)
+    gain_db = target_lufs - level.integrated_lufs
+    if level.true_peak_dbtp + gain_db <= true_peak_ceiling_dbtp - _PEAK_MARGIN_DB:
+        return _amplified(audio, gain_db), Levelling(target_lufs, target_lufs, gain_db, 0.0)
+    return _limited_to(audio, target_lufs, true_peak_ceiling_dbtp, level, progress or Progress())
+
+
+def is_inaudible(level: Loudness) -> bool:
+    """Whether a sound of this level is silent, or so faint that nobody hears it."""
+    if level.integrated_lufs is None:
+        return level.true_peak_dbtp is None or level.true_peak_dbtp < INAUDIBLE_LUFS
+    return level.integrated_lufs < INAUDIBLE_LUFS
+
+
+def _limited_to(
+    audio: Audio, target_lufs: float, ceiling_dbtp: float, level: Loudness, progress: Progress
+) -> tuple[Audio, Levelling]:
+    """Raise the gain before the limiter until its output is at the target, or its peaks are turned down too far."""
+    pace = ThrottledProgress(progress)
+    samples, rate = audio.numpy(), audio.sample_rate
+    envelope = peak_envelope(samples, pace)
+    peak_dbtp, loudness = 20 * math.log10(envelope.max()), level.integrated_lufs or 0.0
+    most_db = ceiling_dbtp - peak_dbtp + _MOST_LIMITING_DB
+    gain_db = min(target_lufs - loudness, most_db)
+    for _ in range(_MOST_TRIES):
+        gain = np.float32(10 ** (gain_db / 20))
+        made = samples * (gain * limiting_gains(envelope * gain, rate, ceiling_dbtp))
+        short_lu = target_lufs - (_integrated_lufs(_metered(made), rate, pace) or -math.inf)
+        if abs(short_lu) <= _CLOSE_LU or (short_lu > 0 and gain_db >= most_db):
+            break
+        # The limiter takes a part of each decibel that is added, so a little more than what is missing is asked for.
+        gain_db = min(gain_db + short_lu * (1.3 if short_lu > 0 else 1.0), most_db)
+    result = Audio.from_numpy(limit(made, rate, ceiling_dbtp, pace), rate, audio.layout)
+    reached = _integrated_lufs(_metered(result.numpy()), rate, pace)
+    limited_db = max(0.0, peak_dbtp + gain_db - ceiling_dbtp)
+    why = ""
+    if reached is None or abs(target_lufs - reached) > _NEAR_LU:
+        why = (
+            f"its peaks stand {peak_dbtp - loudness:.0f} dB above its loudness, and more than {limited_db:.0f} dB of "
+            "limiting would flatten them"
+        )
+    return result, Levelling(target_lufs, reached, gain_db, limited_db, why)
+
+
+def _amplified(audio: Audio, gain_db: float) -> Audio:
+    return replace(audio, waveform=audio.waveform * 10 ** (gain_db / 20))
 
 
 def _metered(samples: np.ndarray) -> np.ndarray:
