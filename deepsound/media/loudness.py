@@ -26,10 +26,9 @@ _CHUNK_HOPS = 100
 _WARM_UP_HOPS = 20
 
 
-# The level at which sounds of a video without a target of its own are to come out: above the -23 of broadcasts (EBU
-# R 128), whose listeners turn programmes up, and under the -14 to -16 of streaming services and podcasts, which turn
-# louder ones down, so that hits keep their attack.
-TARGET_LUFS = -20.0
+# The level at which the embedded draft's sounds come out: that of broadcasts (EBU R 128). It leaves hits their attack;
+# for a stream or a social network -14 to -16 is usual, which a target of one's own reaches through the limiter.
+TARGET_LUFS = -23.0
 CEILING_DBTP = -1.0
 # Under this a sound is there and yet nobody hears it: a quiet room is louder.
 INAUDIBLE_LUFS = -60.0
@@ -82,8 +81,16 @@ def normalise(
     true_peak_ceiling_dbtp: float = CEILING_DBTP,
     progress: Progress | None = None,
 ) -> Audio:
-    """The sound at `target_lufs`, or as near as `levelled` brings it."""
-    return levelled(audio, target_lufs, true_peak_ceiling_dbtp, progress)[0]
+    """The sound at `target_lufs` by gain alone, or as near as the ceiling lets it come; `levelled` goes further.
+
+    A sound whose loudness cannot be measured (silent, or under 0.4 s) stays as it is. Raises InputError for a target
+    or ceiling that is not a number.
+    """
+    _check_target(target_lufs, true_peak_ceiling_dbtp)
+    level = measure(audio, progress)
+    if level.integrated_lufs is None or level.true_peak_dbtp is None:
+        return audio
+    return _amplified(audio, min(target_lufs - level.integrated_lufs, true_peak_ceiling_dbtp - level.true_peak_dbtp))
 
 
 def levelled(
@@ -98,8 +105,7 @@ def levelled(
     and the Levelling says by how much. A sound whose loudness cannot be measured (silent, or under 0.4 s) stays as it
     is. Raises InputError for a target or ceiling that is not a number.
     """
-    if not (math.isfinite(target_lufs) and math.isfinite(true_peak_ceiling_dbtp)):
-        raise InputError(f"Loudness target and ceiling must be finite, not {target_lufs} and {true_peak_ceiling_dbtp}.")
+    _check_target(target_lufs, true_peak_ceiling_dbtp)
     level = measure(audio, progress)
     if level.integrated_lufs is None or level.true_peak_dbtp is None:
         why = "there is nothing to hear in it" if level.true_peak_dbtp is None else _TOO_QUIET_OR_SHORT
@@ -108,6 +114,11 @@ def levelled(
     if level.true_peak_dbtp + gain_db <= true_peak_ceiling_dbtp - _PEAK_MARGIN_DB:
         return _amplified(audio, gain_db), Levelling(target_lufs, target_lufs, gain_db, 0.0)
     return _limited_to(audio, target_lufs, true_peak_ceiling_dbtp, level, progress or Progress())
+
+
+def _check_target(target_lufs: float, ceiling_dbtp: float) -> None:
+    if not (math.isfinite(target_lufs) and math.isfinite(ceiling_dbtp)):
+        raise InputError(f"Loudness target and ceiling must be finite, not {target_lufs} and {ceiling_dbtp}.")
 
 
 def is_inaudible(level: Loudness) -> bool:

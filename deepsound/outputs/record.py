@@ -8,6 +8,7 @@ from typing import Any
 
 from deepsound import __version__
 from deepsound.errors import EngineError
+from deepsound.media.loudness import Levelling
 from deepsound.media.mux_report import MuxReport
 from deepsound.outcome import Outcome
 from deepsound.runtime.paths import is_dir, is_file, shown
@@ -24,7 +25,7 @@ class Result:
 
     `files` are the sizes in bytes of all files but the record, by name; `links` names the file that another one
     equals, since both are one file on the disk. `replaced` says what of an earlier result's request was different,
-    `mux` what became of the video's picture, tracks and tags.
+    `mux` what became of the video's picture, tracks and tags, `levelling` how near the final sound came to its target.
     """
 
     outcome: Outcome
@@ -43,6 +44,7 @@ class Result:
     links: dict[str, str] = field(default_factory=dict)
     replaced: dict[str, Any] | None = None
     mux: MuxReport | None = None
+    levelling: Levelling | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The record as plain data; the original's six fields keep their names and meanings."""
@@ -89,6 +91,7 @@ class Result:
             "files": self.files,
             "links": self.links,
             "replaced": self.replaced,
+            "levelling": None if self.levelling is None else asdict(self.levelling),
             "mux": None if self.mux is None else self.mux.to_json(),
             "total_s": self.total_s,
         }

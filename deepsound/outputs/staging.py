@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 
 from deepsound.errors import Cancelled, DeepSoundError, InputError, OutputError
-from deepsound.media import loudness
 from deepsound.media.clip import Clip
 from deepsound.media.files import output_error
 from deepsound.media.mux import mux_clip
@@ -22,6 +21,7 @@ from deepsound.media.plots import write_png
 from deepsound.media.wav import write_wav
 from deepsound.outcome import Outcome
 from deepsound.outputs.leftovers import StagingFolder, clear_leftovers, make_staging_folder, undo_interrupted
+from deepsound.outputs.levels import FinalLevels, final_levels
 from deepsound.outputs.naming import (
     DEFAULT_TEMPLATE,
     PICTURES,
@@ -39,7 +39,7 @@ from deepsound.outputs.record import Result, described_weights, differences, req
 from deepsound.runtime.json_files import json_bytes
 from deepsound.runtime.paths import expand, is_same_file, shown
 from deepsound.runtime.progress import Progress
-from deepsound.types import Audio, Loudness, Span
+from deepsound.types import Audio, Span
 
 
 class OutputStaging:
@@ -134,18 +134,21 @@ class OutputStaging:
         """
         stage = progress.at("write")
         began = time.perf_counter()
-        final, levels = self._measured(outcome, target_lufs, stage)
-        self._write_sounds(outcome, final, stage)
+        sound = final_levels(outcome, target_lufs, stage)
+        for note in sound.notes:
+            progress.note(note)
+        outcome = replace(outcome, notes=(*outcome.notes, *sound.notes))
+        self._write_sounds(outcome, sound.final, stage)
         if self._write_video:
             self._mux_report = mux_clip(
                 self._clip,
-                final,
+                sound.final,
                 self._new(self._video_suffix),
                 progress=stage,
                 length=self._length,
                 container_why=self._container_why,
             ).report
-        result = self._result(outcome, levels, described_weights(outcome, stage))
+        result = self._result(outcome, sound, described_weights(outcome, stage))
         self._write_record(result)
         stage.check()
         self._put_in_place(stage.check)
@@ -179,20 +182,6 @@ class OutputStaging:
             )
         if self._write_video:
             check_space(self._output_dir, self._clip)
-
-    def _measured(
-        self,
-        outcome: Outcome,
-        target_lufs: float | None,
-        stage: Progress,
-    ) -> tuple[Audio | None, dict[str, Loudness]]:
-        final = outcome.final
-        levels = {"step1": loudness.measure(outcome.coarse, stage)}
-        if final is not None and target_lufs is not None:
-            final = loudness.normalise(final, target_lufs)
-        if final is not None:
-            levels["final"] = levels["step1"] if final is outcome.coarse else loudness.measure(final, stage)
-        return final, levels
 
     def _write_sounds(self, outcome: Outcome, final: Audio | None, stage: Progress) -> None:
         """Write each sound once; a name whose sound equals an earlier one's is a link to that file."""
@@ -241,7 +230,7 @@ class OutputStaging:
             raise output_error(self._final(suffix), error) from error
         self._links[suffix] = same
 
-    def _result(self, outcome: Outcome, levels: dict[str, Loudness], weights: list[dict[str, Any]]) -> Result:
+    def _result(self, outcome: Outcome, sound: FinalLevels, weights: list[dict[str, Any]]) -> Result:
         def final_name(suffix: str) -> Path | None:
             return self._final(suffix) if suffix in self._staged else None
 
@@ -255,7 +244,8 @@ class OutputStaging:
             final_audio_path=final_name(".wav"),
             final_video_path=final_name(self._video_suffix),
             result_path=self._final(RECORD),
-            loudness=levels,
+            loudness=sound.levels,
+            levelling=sound.levelling,
             weights=weights,
             total_s=time.perf_counter() - self._began,
             files={self._stem + suffix: path.stat().st_size for suffix, path in self._staged.items()},

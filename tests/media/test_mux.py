@@ -383,3 +383,96 @@ def test_a_window_of_the_real_clip(tornado: Path, tmp_path: Path) -> None:
     np.testing.assert_array_equal(shown[0][1], expected[0].rgb(FULL))
     np.testing.assert_array_equal(shown[-1][1], expected[-1].rgb(FULL))
     assert Clip.open(tmp_path / "out.mp4").duration_s == pytest.approx(2.0, abs=1e-4)
+
+
+@pytest.mark.parametrize("start_s", [0.6, 0.74, 1.26])
+def test_a_window_of_an_avi_cuts_picture_and_sound_at_the_same_instant(
+    make_video: MakeVideo, tmp_path: Path, start_s: float
+) -> None:
+    # At 2 frames a second the container's clock ticks every 0.5 s.
+    source = make_video("slow.avi", fps=2, seconds=4.0, gop=1)
+    mux(source, clicks(72_000), tmp_path / "out.mp4", start_s, 1.5)
+    moments = [frame.time_s for frame in frames(probe(tmp_path / "out.mp4"), 0.0, 99.0)]
+    expected = [frame.time_s for frame in frames(probe(source), start_s, 1.5)]
+    assert moments == pytest.approx(expected, abs=1e-4)
+    assert Clip.open(tmp_path / "out.mp4").duration_s == pytest.approx(1.5, abs=1e-3)
+
+
+def test_h264_with_b_frames_in_an_avi_is_copied_in_order_of_display(make_video: MakeVideo, tmp_path: Path) -> None:
+    plain = make_video("plain.mkv", codec="libx264", seconds=2.0, options={})
+    avi = tmp_path / "b.avi"
+    with av.open(str(plain)) as source, av.open(str(avi), "w") as output:
+        encoder = output.add_stream(
+            "libx264", rate=10, width=64, height=48, options={"bf": "3", "x264-params": "b-adapt=0"}
+        )
+        for frame in source.decode(video=0):
+            frame.pict_type = 0
+            for packet in encoder.encode(frame):
+                output.mux(packet)
+        for packet in encoder.encode(None):
+            output.mux(packet)
+    muxed = mux(avi, clicks(96_000), tmp_path / "out.mp4")
+    assert not muxed.reencoded_because
+    assert_same_pictures(tmp_path / "out.mp4", avi, within_s=0.001)
+    assert stored(tmp_path / "out.mp4")
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        stamps = [(packet.pts, packet.dts) for packet in container.demux(video=0) if packet.size]
+    assert all(pts >= dts for pts, dts in stamps) and [pts for pts, _ in stamps] != sorted(pts for pts, _ in stamps)
+
+
+SPEAKERS = {
+    7: ["FL", "FR", "FC", "LFE", "BC", "SL", "SR"],
+    8: ["FL", "FR", "FC", "LFE", "BL", "BR", "SL", "SR"],
+}
+
+
+@pytest.mark.parametrize("channels", [7, 8])
+@pytest.mark.parametrize(
+    ("target", "codec", "is_named"),
+    [
+        ("out.mp4", "aac", (8,)),
+        ("out.webm", "opus", (7, 8)),
+        ("out.mkv", "flac", (7, 8)),
+        ("out.mov", "pcm_s16le", (7, 8)),
+        ("out.mov", "pcm_f32le", (7, 8)),
+    ],
+)
+def test_seven_and_eight_channels_keep_their_speakers(
+    make_video: MakeVideo,
+    tmp_path: Path,
+    tone: Sound,
+    channels: int,
+    target: str,
+    codec: str,
+    is_named: tuple[int, ...],
+) -> None:
+    tones = [tone(0.5, hz=60 if channel == 3 else 500 + 400 * channel).numpy()[0] for channel in range(channels)]
+    source = make_video("in.webm" if target.endswith("webm") else "in.mp4", seconds=0.5)
+    mux(source, Audio.from_numpy(np.stack(tones), 48000), tmp_path / target, audio_codec=codec)
+    with av.open(str(tmp_path / target)) as container:
+        names = [channel.name for channel in container.streams.audio[0].layout.channels]
+    # FFmpeg's AAC decoder has no name for 6.1, whose speakers stay in their order.
+    assert names == SPEAKERS[channels] if channels in is_named else len(names) == channels
+    heard = decode_audio(tmp_path / target).numpy()[:, 4800:19200]
+    expected = np.stack(tones)[:, 4800:19200]
+    assert np.abs(np.fft.rfft(heard)).argmax(1).tolist() == np.abs(np.fft.rfft(expected)).argmax(1).tolist()
+
+
+def test_a_layout_of_the_source_is_carried(make_video: MakeVideo, tmp_path: Path, tone: Sound) -> None:
+    wide = Audio.from_numpy(tone(0.5, channels=8).numpy(), 48000, "7.1(wide)")
+    muxed = mux(make_video(seconds=0.5), wide, tmp_path / "out.mov", audio_codec="pcm_s16le")
+    with av.open(str(tmp_path / "out.mov")) as container:
+        assert container.streams.audio[0].layout.name == "7.1(wide)"
+    assert "7.1(wide)" in muxed.report.sound
+
+
+def test_rendering_happens_beside_the_output(
+    make_video: MakeVideo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("moviepy")
+    elsewhere = tmp_path / "not there"
+    monkeypatch.setattr("tempfile.tempdir", str(elsewhere))
+    out = tmp_path / "out"
+    out.mkdir()
+    mux(make_video("odd.mkv", codec="ffv1"), clicks(), out / "out.mp4")
+    assert [entry.name for entry in out.iterdir()] == ["out.mp4"]
