@@ -9,9 +9,11 @@ from pathlib import Path
 
 # One line per kind: its name on the command line and the module that holds its TARGET.
 MODULES = {
+    "configurations": "tests.fuzz.configurations",
     "media": "tests.fuzz.media",
     "records": "tests.fuzz.records",
     "tables": "tests.fuzz.tables",
+    "weights": "tests.fuzz.weights",
     "workflows": "tests.fuzz.workflows",
 }
 
