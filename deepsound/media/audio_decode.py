@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from deepsound.errors import MediaError
 from deepsound.media.container import ThrottledProgress, open_input, packets
 from deepsound.media.downmix import downmix_matrix
 from deepsound.media.probe import MediaInfo, need_audio
@@ -78,7 +79,7 @@ class SoundDecoder:
 
         info = self._info
         with open_input(info.path) as container:
-            stream = container.streams.audio[need_audio(info).track]
+            stream = _sound_stream(container, info)
             time_base = Fraction(stream.time_base or Fraction(1, self._rate))
             zero_s = info.video.start_s if info.video is not None else None
             if first and info.container in _EXACT_SEEK:
@@ -96,6 +97,15 @@ class SoundDecoder:
                         zero_s = stamp_s or Fraction(0)
                     stamp = None if stamp_s is None else (stamp_s - zero_s) * self._rate
                     yield stamp, self._converter(frame)
+
+
+def _sound_stream(container: av.container.InputContainer, info: MediaInfo) -> av.AudioStream:
+    """The chosen track's stream. Raises MediaError where the file is no longer the one that was probed."""
+    number = need_audio(info).track
+    sounds = container.streams.audio
+    if number >= len(sounds) or sounds[number].codec_context is None:
+        raise MediaError(f"{info.path} changed while it was read: sound track {number} is gone; open it again.")
+    return sounds[number]
 
 
 def _seek(container: av.container.InputContainer, stream: av.AudioStream, time_s: float) -> None:
