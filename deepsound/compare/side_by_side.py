@@ -53,7 +53,7 @@ def render_side_by_side(
     part = comparison.beginning(seconds)
     fps = _FPS_WITHOUT_VIDEO if part.clip is None else min(part.clip.video.fps, _MOST_FPS)
     count = max(1, round(part.duration_s * float(fps)))
-    with tempfile.TemporaryDirectory(prefix="deepsound-") as folder:
+    with tempfile.TemporaryDirectory(prefix=".", suffix=".partial", dir=Path(path).parent) as folder:
         silent = Path(folder) / "picture.mp4"
         stage = _Stage(part, fps, count, progress)
         write_h264(stage.at, count * len(part.tracks), fps, silent, progress.part(0, 0.95))

@@ -159,7 +159,13 @@ class _Job:
         windowed = self.clip.start_s > 0 or self.clip.duration_s < self.clip.video.duration_s - 1e-6
         before, after = take_inventory(self.clip.path), take_inventory(output)
         items = audit(
-            before, after, self.container, replaced_track(self.clip), self.lengths.audio is not None, windowed
+            before,
+            after,
+            self.container,
+            replaced_track(self.clip),
+            self.lengths.audio is not None,
+            windowed,
+            bool(obstacle),
         )
         codec = next((track.codec for track in after.tracks if track.index == after.picture), "")
         return MuxReport(

@@ -28,14 +28,16 @@ def audit(
     replaced: int | None,
     has_sound: bool,
     windowed: bool,
+    rendered: bool,
 ) -> tuple[ReportItem, ...]:
     """What became of everything in `source`.
 
-    `replaced` is the index of the sound track that gave way to the new sound, which `has_sound` says is there.
+    `replaced` is the index of the sound track that gave way to the new sound, which `has_sound` says is there;
+    `rendered` tells that the picture was encoded again.
     """
     tracks = _Tracks(source, output, container, replaced, has_sound)
     return (
-        *_traits(source, output, container),
+        *_traits(source, output, container, rendered),
         *tracks.items(),
         *_chapters(source, output, container, windowed),
         *_timecode(source, output, container),
@@ -161,7 +163,7 @@ def _is_timecode(track: StreamEntry, source: Inventory) -> bool:
     return track.kind == "data" and bool(source.timecode) and track.codec in ("unknown", "tmcd")
 
 
-def _traits(source: Inventory, output: Inventory, container: Container) -> Iterator[ReportItem]:
+def _traits(source: Inventory, output: Inventory, container: Container, rendered: bool) -> Iterator[ReportItem]:
     for name, value in source.traits.items():
         after = output.traits.get(name)
         if after == value or (after and name in ("alpha plane", "Dolby Vision")):
@@ -169,6 +171,8 @@ def _traits(source: Inventory, output: Inventory, container: Container) -> Itera
                 yield ReportItem(name, "kept", "" if value in ("yes", BESIDE_PACKETS, "record", "fields") else value)
         elif after:
             yield ReportItem(name, "changed", f"{value} became {after}")
+        elif name == "HDR" and rendered:
+            yield ReportItem(name, "changed", f"{value} was tone mapped to SDR")
         else:
             yield ReportItem(name, "lost", "" if holds_trait(container, name, value) else _cannot(container))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -13,7 +14,10 @@ from deepsound.errors import MissingPackage, OutputError
 from deepsound.media.clip import Clip
 from deepsound.media.decode import DecodedFrame
 from deepsound.media.files import atomic_write
+from deepsound.media.inventory import take_inventory
+from deepsound.media.tone_map import tone_mapped
 from deepsound.runtime.packages import missing_package
+from deepsound.runtime.paths import shown
 from deepsound.runtime.progress import Progress
 
 _FULL_SIZE = 1 << 16
@@ -31,9 +35,13 @@ def render(clip: Clip, output_path: Path | str, progress: Progress | None = None
         "This video's picture must be encoded again, which needs MoviePy", "choose .mp4 or .mov for the output"
     )
     known = len(clip.notes)
-    shown = FramesInOrder(clip.frames(Progress(check=progress.check)))
+    in_order = FramesInOrder(clip.frames(Progress(check=progress.check)))
     count = max(1, round(clip.duration_s * float(clip.video.fps)))
-    write_h264(shown.at, count, clip.video.fps, output_path, progress)
+    transfer = take_inventory(clip.path).traits.get("HDR", "")
+    picture_at = (lambda time_s: tone_mapped(in_order.at(time_s), transfer)) if transfer else in_order.at
+    write_h264(picture_at, count, clip.video.fps, output_path, progress)
+    if transfer:
+        progress.note(f"The picture's HDR ({transfer}) was tone mapped to SDR, since it had to be encoded again.")
     for note in clip.notes[known:]:
         progress.note(note)
 
@@ -67,6 +75,25 @@ def write_h264(
                 # MoviePy wraps its encoder's complaint in an OSError without a number.
                 raise OutputError(f"Cannot render {output_path}: {error}.") from error
             raise
+        _check_whole(partial, count, Path(output_path))
+
+
+def _check_whole(rendered: Path, count: int, target: Path) -> None:
+    """Raise OutputError where fewer pictures arrived than were rendered: the encoder says nothing of a full disk."""
+    import av
+
+    found = 0
+    try:
+        with av.open(str(rendered)) as container:
+            found = sum(1 for packet in container.demux(video=0) if packet.size)
+    except (av.FFmpegError, OSError, IndexError):
+        pass
+    if found < count:
+        free = shutil.disk_usage(target.parent).free
+        raise OutputError(
+            f"Expected {count} rendered pictures in {shown(target.parent)}, got {found}; {free / 2**20:.0f} MiB are "
+            "free there. Free some space or choose another folder."
+        )
 
 
 def _exact_rate(fps: Fraction) -> list[str]:

@@ -10,6 +10,7 @@ import av
 import numpy as np
 import pytest
 
+from deepsound.errors import OutputError
 from deepsound.media.clip import Clip
 from deepsound.media.formats import CONTAINERS
 from deepsound.media.metadata import later_timecode
@@ -282,3 +283,39 @@ def test_side_data_is_read_where_it_is_a_mapping_by_type():
     kind = SimpleNamespace(name="STEREO3D")
     assert _side_data_names(SimpleNamespace(side_data=[kind])) == {"STEREO3D"}
     assert _side_data_names(SimpleNamespace(side_data=[SimpleNamespace(type=kind)])) == {"STEREO3D"}
+
+
+def test_hdr_that_must_be_encoded_again_is_tone_mapped_and_said(tmp_path: Path, tone: Sound) -> None:
+    pytest.importorskip("moviepy")
+    source = tmp_path / "hdr.mkv"
+    with av.open(str(source), "w") as output:
+        stream = output.add_stream("ffv1", rate=10, width=64, height=48)
+        stream.pix_fmt = "yuv420p10le"
+        stream.codec_context.color_trc, stream.codec_context.color_primaries = 16, 9
+        stream.codec_context.colorspace = 9
+        for index in range(3):
+            # PQ code 0.58 is diffuse white, 203 nits.
+            frame = av.VideoFrame.from_ndarray(np.full((48, 64, 3), 148, np.uint8), format="rgb24")
+            frame = frame.reformat(format="yuv420p10le")
+            frame.color_trc, frame.color_primaries, frame.colorspace = 16, 9, 9
+            frame.pts, frame.time_base = index, Fraction(1, 10)
+            output.mux(stream.encode(frame))
+        output.mux(stream.encode(None))
+    muxed = mux(source, tone(0.3), tmp_path / "out.mp4")
+    assert "HDR (PQ was tone mapped to SDR)" in " ".join(muxed.report.lines())
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        level = next(container.decode(video=0)).to_ndarray(format="gray").mean()
+    # Diffuse white: 0.8 of the light of SDR's white, which leaves room above; untouched it would stay at 148.
+    assert level == pytest.approx(255 * 0.8 ** (1 / 2.4), abs=12)
+
+
+def test_a_rendering_that_lost_its_end_names_the_folder(
+    make_video: MakeVideo, tmp_path: Path, tone: Sound, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moviepy = pytest.importorskip("moviepy")
+    monkeypatch.setattr(moviepy.VideoClip, "write_videofile", lambda self, name, **_: Path(name).write_bytes(b"half"))
+    out = tmp_path / "out"
+    out.mkdir()
+    with pytest.raises(OutputError, match=r"out.*got 0.*MiB are free"):
+        mux(make_video("odd.mkv", codec="ffv1"), tone(1.0), out / "out.mp4")
+    assert not list(out.iterdir())
