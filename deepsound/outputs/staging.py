@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -10,15 +9,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-import numpy as np
-
 from deepsound.errors import Cancelled, DeepSoundError, InputError, OutputError
 from deepsound.media.clip import Clip
 from deepsound.media.files import output_error
 from deepsound.media.mux import mux_clip
 from deepsound.media.mux_report import MuxReport
-from deepsound.media.plots import write_png
-from deepsound.media.wav import write_wav
 from deepsound.outcome import Outcome
 from deepsound.outputs.leftovers import StagingFolder, clear_leftovers, make_staging_folder, undo_interrupted
 from deepsound.outputs.levels import FinalLevels, final_levels
@@ -32,14 +27,14 @@ from deepsound.outputs.naming import (
     check_space,
     output_stem,
 )
-from deepsound.outputs.pictures import ENDS, drawn
-from deepsound.outputs.placement import NEW, folder_lock, is_there, place, staged_name, sync_new, too_late
+from deepsound.outputs.placement import NEW, folder_lock, is_there, place, sync_new, too_late
 from deepsound.outputs.reading import files_of, read_result
 from deepsound.outputs.record import Result, described_weights, differences, request_of
+from deepsound.outputs.staged_files import StagedFiles
 from deepsound.runtime.json_files import json_bytes
 from deepsound.runtime.paths import expand, is_same_file, shown
 from deepsound.runtime.progress import Progress
-from deepsound.types import Audio, Span
+from deepsound.types import Audio
 
 
 class OutputStaging:
@@ -76,8 +71,6 @@ class OutputStaging:
         self._overwrite = overwrite
         self._pictures = pictures
         self._began = time.perf_counter()
-        self._staged: dict[str, Path] = {}
-        self._links: dict[str, str] = {}
         self._earlier: dict[str, Any] | None = None
         self._is_placed = False
 
@@ -92,6 +85,7 @@ class OutputStaging:
         clear_leftovers(self._output_dir)
         self._check_names()
         self._folder: StagingFolder = make_staging_folder(self._output_dir)
+        self._files = StagedFiles(self._folder.path / NEW)
         return self
 
     def __exit__(
@@ -138,12 +132,13 @@ class OutputStaging:
         for note in sound.notes:
             progress.note(note)
         outcome = replace(outcome, notes=(*outcome.notes, *sound.notes))
-        self._write_sounds(outcome, sound.final, stage)
+        sounds = _sounds(outcome, sound.final)
+        self._files.write_sounds(sounds, outcome.judgement.voice_spans, self._pictures, stage.check)
         if self._write_video:
             self._mux_report = mux_clip(
                 self._clip,
                 sound.final,
-                self._new(self._video_suffix),
+                self._files.new(self._video_suffix),
                 progress=stage,
                 length=self._length,
                 container_why=self._container_why,
@@ -152,7 +147,7 @@ class OutputStaging:
         self._write_record(result)
         stage.check()
         self._put_in_place(stage.check)
-        count = f"{len(self._staged)} files in {shown(self._output_dir)}"
+        count = f"{len(self._files.paths)} files in {shown(self._output_dir)}"
         stage.finish(count, time.perf_counter() - began)
         return result
 
@@ -183,56 +178,9 @@ class OutputStaging:
         if self._write_video:
             check_space(self._output_dir, self._clip)
 
-    def _write_sounds(self, outcome: Outcome, final: Audio | None, stage: Progress) -> None:
-        """Write each sound once; a name whose sound equals an earlier one's is a link to that file."""
-        sounds = {
-            ".step1.wav": outcome.coarse,
-            ".step3.wav": outcome.stems.background if outcome.stems else None,
-            ".neg.wav": outcome.regenerated,
-            ".wav": final,
-        }
-        written: dict[str, Audio] = {}
-        for suffix, audio in sounds.items():
-            if audio is None:
-                continue
-            stage.check()
-            same = next((other for other in written if _is_same_sound(written[other], audio)), None)
-            if same is None:
-                write_wav(audio, self._new(suffix))
-                written[suffix] = audio
-            else:
-                self._link(suffix, same)
-            # The pictures of a regenerated sound are those of the final one.
-            if self._pictures and suffix != ".neg.wav":
-                spans = outcome.judgement.voice_spans if audio is outcome.coarse else ()
-                self._draw(suffix, same, audio, spans, stage)
-
-    def _draw(self, suffix: str, same: str | None, audio: Audio, spans: tuple[Span, ...], stage: Progress) -> None:
-        stem = suffix.removesuffix(".wav")
-        twin = (same or "").removesuffix(".wav")
-        if same is not None and twin + ENDS[0] in self._staged:
-            for end in ENDS:
-                self._link(stem + end, twin + end)
-            return
-        for end, image in drawn(audio, spans):
-            stage.check()
-            write_png(image, self._new(stem + end))
-
-    def _link(self, suffix: str, same: str) -> None:
-        source, target = self._staged[same], self._new(suffix)
-        try:
-            try:
-                target.hardlink_to(source)
-            except OSError:
-                # A file system without links holds it twice.
-                shutil.copyfile(source, target)
-        except OSError as error:
-            raise output_error(self._final(suffix), error) from error
-        self._links[suffix] = same
-
     def _result(self, outcome: Outcome, sound: FinalLevels, weights: list[dict[str, Any]]) -> Result:
         def final_name(suffix: str) -> Path | None:
-            return self._final(suffix) if suffix in self._staged else None
+            return self._final(suffix) if suffix in self._files.paths else None
 
         result = Result(
             outcome=outcome,
@@ -248,15 +196,15 @@ class OutputStaging:
             levelling=sound.levelling,
             weights=weights,
             total_s=time.perf_counter() - self._began,
-            files={self._stem + suffix: path.stat().st_size for suffix, path in self._staged.items()},
-            links={self._stem + suffix: self._stem + same for suffix, same in self._links.items()},
+            files={self._stem + suffix: path.stat().st_size for suffix, path in self._files.paths.items()},
+            links={self._stem + suffix: self._stem + same for suffix, same in self._files.links.items()},
             mux=self._mux_report,
         )
         return replace(result, replaced=differences(self._earlier, result.to_json()))
 
     def _write_record(self, result: Result) -> None:
         try:
-            self._new(RECORD).write_bytes(json_bytes(result.to_json()))
+            self._files.new(RECORD).write_bytes(json_bytes(result.to_json()))
         except OSError as error:
             raise output_error(result.result_path, error) from error
         except ValueError as error:
@@ -264,16 +212,16 @@ class OutputStaging:
 
     def _put_in_place(self, check: Callable[[], None]) -> None:
         replaced = self._of_earlier_run()
-        sync_new(self._folder.path, self._output_dir, tuple(self._staged))
+        sync_new(self._folder.path, self._output_dir, tuple(self._files.paths))
         with folder_lock(self._output_dir, check) as locked:
             undo_interrupted(self._output_dir, locked)
             if not self._overwrite:
                 self._refuse_present()
-            place(self._folder.path, self._output_dir, self._stem, tuple(self._staged), replaced)
+            place(self._folder.path, self._output_dir, self._stem, tuple(self._files.paths), replaced)
             self._is_placed = True
 
     def _refuse_present(self) -> None:
-        for suffix in self._staged:
+        for suffix in self._files.paths:
             if is_there(self._output_dir, self._stem, suffix):
                 raise OutputError(
                     f"{shown(self._final(suffix))} has come to exist during the run and is not to be overwritten; "
@@ -292,16 +240,14 @@ class OutputStaging:
             if self._stem + suffix in made and not is_same_file(self._final(suffix), self._clip.path, OutputError)
         )
 
-    def _new(self, suffix: str) -> Path:
-        """Where the file of a suffix is made: a short name without the stem, whatever that holds."""
-        return self._staged.setdefault(suffix, self._folder.path / NEW / staged_name(len(self._staged), suffix))
-
     def _final(self, suffix: str) -> Path:
         return self._output_dir / f"{self._stem}{suffix}"
 
 
-def _is_same_sound(one: Audio, other: Audio) -> bool:
-    if one is other:
-        return True
-    alike = one.sample_rate == other.sample_rate and one.waveform.shape == other.waveform.shape
-    return alike and np.array_equal(one.numpy(), other.numpy())
+def _sounds(outcome: Outcome, final: Audio | None) -> dict[str, Audio | None]:
+    return {
+        ".step1.wav": outcome.coarse,
+        ".step3.wav": outcome.stems.background if outcome.stems else None,
+        ".neg.wav": outcome.regenerated,
+        ".wav": final,
+    }

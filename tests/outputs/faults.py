@@ -15,6 +15,7 @@ import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 
@@ -23,9 +24,10 @@ from deepsound.media.clip import Clip
 from deepsound.media.files import atomic_write
 from deepsound.media.probe import probe
 from deepsound.outcome import Choice, Choices, Outcome
-from deepsound.outputs import OutputStaging, clear_leftovers, staging
+from deepsound.outputs import OutputStaging, clear_leftovers, staged_files, staging
+from deepsound.outputs.levels import FinalLevels
 from deepsound.runtime.progress import Progress
-from deepsound.types import Audio, ChainOfThought, GenerationRequest, Judgement, Loudness, Plan, Stems, Verdict
+from deepsound.types import Audio, ChainOfThought, GenerationRequest, Judgement, Plan, Stems, Verdict
 from tests.conftest import write_video
 
 WRITES = {"os.rename", "os.link", "os.remove", "os.mkdir", "os.rmdir", "os.truncate", "shutil.copyfile"}
@@ -73,17 +75,17 @@ class Injector:
 def make_quick() -> None:
     """Measure, draw and mux nothing: the files are written by the same calls, and a case takes milliseconds."""
 
-    def copied(source: Path, final: Audio | None, target: Path, **options: object) -> None:
+    def copied(clip: Clip, final: Audio | None, target: Path, **options: object) -> SimpleNamespace:
         with atomic_write(target) as partial:
-            partial.write_bytes(source.read_bytes() + (b"" if final is None else final.numpy().tobytes()))
+            partial.write_bytes(clip.path.read_bytes() + (b"" if final is None else final.numpy().tobytes()))
+        return SimpleNamespace(report=None)
 
-    quick = {
-        "mux": copied,
-        "drawn": lambda audio, spans: [(end, np.zeros((1, 1, 3), np.uint8)) for end in staging.ENDS],
-    }
-    for name, stand_in in quick.items():
-        setattr(staging, name, stand_in)
-    staging.loudness.measure = lambda audio, progress: Loudness(None, None)  # type: ignore[assignment]
+    def drawn(audio: Audio, spans: object) -> list[tuple[str, np.ndarray]]:
+        return [(end, np.zeros((1, 1, 3), np.uint8)) for end in staged_files.ENDS]
+
+    staging.mux_clip = copied  # type: ignore[assignment]
+    staged_files.drawn = drawn  # type: ignore[assignment]
+    staging.final_levels = lambda outcome, target, stage: FinalLevels(outcome.final, {})  # type: ignore[assignment]
 
 
 def outcome(seed: int, with_voice: bool) -> Outcome:

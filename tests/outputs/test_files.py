@@ -7,7 +7,7 @@ import pytest
 
 from deepsound import Pipeline
 from deepsound.errors import Cancelled
-from deepsound.outputs import staging
+from deepsound.outputs import staged_files, staging
 from deepsound.runtime.progress import CancelToken, Progress
 
 
@@ -71,14 +71,14 @@ def test_cancelling_while_pictures_are_drawn_changes_nothing(run, tmp_path, monk
     run(seed=1)
     before = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}
     token = CancelToken()
-    drawn = staging.drawn
+    drawn = staged_files.drawn
 
     def draw(audio, spans):
         for picture in drawn(audio, spans):
             token.cancel()
             yield picture
 
-    monkeypatch.setattr(staging, "drawn", draw)
+    monkeypatch.setattr(staged_files, "drawn", draw)
     with pytest.raises(Cancelled, match="nothing was changed"):
         run("yes", seed=2, progress=Progress(check=token.check))
     assert {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()} == before

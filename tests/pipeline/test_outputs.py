@@ -115,7 +115,7 @@ def full_disk(video, out, monkeypatch):
     def no_space(audio, path):
         raise OutputError(f"Cannot write {path}: the disk is full; free some space or choose another folder.")
 
-    monkeypatch.setattr("deepsound.outputs.staging.write_wav", no_space)
+    monkeypatch.setattr("deepsound.outputs.staged_files.write_wav", no_space)
     with pytest.raises(OutputError, match="disk is full"):
         run(video, out)
 

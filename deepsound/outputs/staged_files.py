@@ -1,0 +1,84 @@
+"""The files of a run in its staging folder: equal sounds and pictures are written once and linked."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from deepsound.media.files import output_error
+from deepsound.media.plots import write_png
+from deepsound.media.wav import write_wav
+from deepsound.outputs.pictures import ENDS, drawn
+from deepsound.outputs.placement import staged_name
+from deepsound.types import Audio, Span
+
+
+@dataclass
+class StagedFiles:
+    """Files made in `folder`, by the suffix of their final name: `paths` in order, and of `links` the twin's suffix."""
+
+    folder: Path
+    paths: dict[str, Path] = field(default_factory=dict)
+    links: dict[str, str] = field(default_factory=dict)
+
+    def new(self, suffix: str) -> Path:
+        """Where the file of a suffix is made: a short name without the stem, whatever that holds."""
+        return self.paths.setdefault(suffix, self.folder / staged_name(len(self.paths), suffix))
+
+    def write_sounds(
+        self, sounds: Mapping[str, Audio | None], spans: Sequence[Span], pictures: bool, check: Callable[[], None]
+    ) -> None:
+        """Write each sound once, its pictures too if wished; a sound that equals an earlier one is a link to it.
+
+        `spans` belong to the first sound, and are shaded in its waveform. Raises OutputError, and what `check` raises.
+        """
+        written: dict[str, Audio] = {}
+        for suffix, audio in sounds.items():
+            if audio is None:
+                continue
+            check()
+            twin = next((other for other in written if _is_same_sound(written[other], audio)), None)
+            if twin is None:
+                write_wav(audio, self.new(suffix))
+                written[suffix] = audio
+            else:
+                self._link(suffix, twin)
+            # The pictures of a sound that was generated again are those of the final one.
+            if pictures and suffix != ".neg.wav":
+                is_first = (twin or suffix) == next(iter(written))
+                self._draw(suffix, twin, audio, spans if is_first else (), check)
+
+    def _draw(
+        self, suffix: str, twin: str | None, audio: Audio, spans: Sequence[Span], check: Callable[[], None]
+    ) -> None:
+        stem, other = suffix.removesuffix(".wav"), (twin or "").removesuffix(".wav")
+        if twin is not None and other + ENDS[0] in self.paths:
+            for end in ENDS:
+                self._link(stem + end, other + end)
+            return
+        for end, image in drawn(audio, spans):
+            check()
+            write_png(image, self.new(stem + end))
+
+    def _link(self, suffix: str, twin: str) -> None:
+        source, target = self.paths[twin], self.new(suffix)
+        try:
+            try:
+                target.hardlink_to(source)
+            except OSError:
+                # A file system without links holds it twice.
+                shutil.copyfile(source, target)
+        except OSError as error:
+            raise output_error(target, error) from error
+        self.links[suffix] = twin
+
+
+def _is_same_sound(one: Audio, other: Audio) -> bool:
+    if one is other:
+        return True
+    alike = one.sample_rate == other.sample_rate and one.waveform.shape == other.waveform.shape
+    return alike and np.array_equal(one.numpy(), other.numpy())
