@@ -24,7 +24,7 @@ def test_a_workflow_of_0_3_0_opens_with_its_own_values_and_new_inputs_at_their_d
         sent = prompt[node_id]["inputs"]
         assert {key: sent[key] for key in node["inputs"]} == node["inputs"], node["_meta"]["title"]
         added |= {key: value for key, value in sent.items() if key not in node["inputs"] and "ui" not in key.lower()}
-    defaults = {"audio_track": 0, "downmix": "keep", "download": False, "length": "trim"}
+    defaults = {"audio_track": 0, "downmix": "keep", "download": False, "length": "hold"}
     assert {key: value for key, value in added.items() if key in defaults} == {
         key: defaults[key] for key in added if key in defaults
     }
