@@ -27,6 +27,7 @@ def faults():
     return json.loads(done.stdout)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["disk", "interrupt", "file size", "kill", "kill twice"])
 def test_a_fault_at_any_writing_call_leaves_all_earlier_or_all_new_files(faults, kind):
     calls, problems = faults[kind]
