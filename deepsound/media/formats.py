@@ -79,7 +79,7 @@ _WEBM = Container(
 _MKV = Container(
     ".mkv",
     "matroska",
-    _MP4.pictures | _WEBM.pictures | {"prores", "theora", "ffv1", "snow", "dirac", "vvc"},
+    _MP4.pictures | _WEBM.pictures | {"prores", "theora", "ffv1", "snow", "dirac"},
     ("flac", "opus", "pcm_s16le", "pcm_f32le"),
     frozenset({"aac", "mp3", "mp2", "ac3", "eac3", "alac", "flac", "opus", "vorbis", "dts", "truehd", "wavpack"})
     | frozenset({"pcm_s16le", "pcm_s24le", "pcm_s32le", "pcm_f32le", "pcm_u8"}),

@@ -36,7 +36,7 @@ def rich_video(path: Path, tone: Sound, subtitles: str = "", chapters: bool = Tr
             stream.codec_context.layout = "mono"
             stream.metadata["language"] = language
         flags = type(sounds[0].disposition)
-        sounds[0].disposition, sounds[1].disposition = flags(0), flags.default
+        sounds[0].disposition, sounds[1].disposition = 0, flags.default.value
         output.metadata.update({"title": "My Film", "creation_time": "2024-05-06T07:08:09.000000Z"})
         words = _subtitle_track(output, subtitles) if subtitles else None
         if path.suffix == ".mkv" and HAS_ATTACHMENTS:
@@ -220,7 +220,7 @@ def test_an_alpha_plane_stays_in_webm_with_its_tag(tmp_path: Path, tone: Sound) 
     source = alpha_video(tmp_path / "alpha.webm")
     assert plan_mux(Clip.open(source)).container.name == "webm"
     muxed = mux(source, tone(0.5), tmp_path / "out.webm")
-    assert fates(muxed)["alpha plane"] == "kept" and muxed.report.is_lossless
+    assert fates(muxed)["alpha plane"] == "kept" and muxed.report.is_lossless == HAS_CHAPTERS
     assert np.ptp(alpha_of(tmp_path / "out.webm")) > 200
     np.testing.assert_array_equal(alpha_of(tmp_path / "out.webm"), alpha_of(source))
 
@@ -287,6 +287,8 @@ def test_side_data_is_read_where_it_is_a_mapping_by_type():
 
 def test_hdr_that_must_be_encoded_again_is_tone_mapped_and_said(tmp_path: Path, tone: Sound) -> None:
     pytest.importorskip("moviepy")
+    if not hasattr(av.VideoFrame, "color_trc"):
+        pytest.skip("this PyAV cannot make an HDR video for the test")
     source = tmp_path / "hdr.mkv"
     with av.open(str(source), "w") as output:
         stream = output.add_stream("ffv1", rate=10, width=64, height=48)
