@@ -1,4 +1,4 @@
-"""Where a human voice is heard: silero-vad's network over any sound, with hysteresis and merging of its answers.
+"""Voice activity detection: silero-vad over any sound, with hysteresis and merged spans.
 
 The network is asked about the channels' mean, about each channel, and about the mean with its steady background
 turned down: that is how speech 6 dB below a storm is found.

@@ -1,4 +1,4 @@
-"""Silero VAD at 16 kHz (version 5 and 6): a learned transform, four convolutions and an LSTM cell.
+"""Silero VAD at 16 kHz (versions 5 and 6): learned STFT, four convolutions, an LSTM cell.
 
 Parameters have the names that the package gives them in safetensors; `from_script` maps those of its TorchScript.
 """

@@ -1,4 +1,4 @@
-"""Waiting for slow work without waiting: it runs in a thread that is left behind when the run is cancelled."""
+"""Runs blocking work in a daemon thread so that cancellation returns promptly."""
 
 from __future__ import annotations
 

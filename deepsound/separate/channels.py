@@ -1,4 +1,4 @@
-"""Which channels a separator hears together: networks know one channel or two, sounds have any number."""
+"""Channel layout adapters: maps any number of channels to a network's one or two and back."""
 
 from __future__ import annotations
 
@@ -16,57 +16,58 @@ _PAIRS: dict[int, tuple[tuple[int, ...], ...]] = {6: ((0, 1), (2,), (4, 5)), 8: 
 
 @dataclass(frozen=True)
 class ChannelPass:
-    """One pass of a network: it hears `take` times the channels, and `put` times its answer is in the channels."""
+    """One pass of a network: the matrices that map channels to its inputs, and its outputs to channels."""
 
-    take: Rows
-    put: Rows
+    inputs: Rows
+    outputs: Rows
 
-    def heard(self, channels: Tensor) -> Tensor:
+    def downmix(self, channels: Tensor) -> Tensor:
         """[network's channels, samples] of [channels, samples]."""
-        return channels.new_tensor(self.take) @ channels
+        return channels.new_tensor(self.inputs) @ channels
 
-    def spread(self, answer: Tensor) -> Tensor:
+    def upmix(self, output: Tensor) -> Tensor:
         """[channels, samples] of [network's channels, samples]."""
-        return answer.new_tensor(self.put) @ answer
+        return output.new_tensor(self.outputs) @ output
 
 
-def hearings(channels: int, network_channels: int) -> list[ChannelPass]:
+def channel_passes(channels: int, network_channels: int) -> list[ChannelPass]:
     """The passes that a sound of `channels` needs.
 
-    A network for two hears pairs, and one channel twice, as DeepSound-V1 does with mono. A network for one hears the
-    middle and the side of a pair. The low-frequency channel of 5.1 and 7.1 is not heard and stays as it is.
+    A stereo network is given pairs, and a single channel twice, as DeepSound-V1 does with mono. A mono network is given
+    the middle and the side of a pair. The low-frequency channel of 5.1 and 7.1 is left out and stays as it is.
     """
     pairs = _PAIRS.get(channels) or tuple(
         tuple(range(first, min(first + 2, channels))) for first in range(0, channels, 2)
     )
     single = _single_of_two if network_channels == 2 else _single
     both = _pair if network_channels == 2 else _middle_and_side
-    return [hearing for pair in pairs for hearing in (both if len(pair) == 2 else single)(pair, channels)]
+    return [one for pair in pairs for one in (both if len(pair) == 2 else single)(pair, channels)]
 
 
 def _unit(index: int, channels: int, value: float = 1.0) -> tuple[float, ...]:
     return tuple(value if channel == index else 0.0 for channel in range(channels))
 
 
-def _hearing(take: Rows, gain: float = 1.0) -> ChannelPass:
-    """A pass whose answer goes back to where it was heard, times `gain`."""
-    return ChannelPass(take, tuple(tuple(gain * value for value in column) for column in zip(*take, strict=True)))
+def _transposed(inputs: Rows, gain: float = 1.0) -> ChannelPass:
+    """A pass whose output goes back to the channels its input came from, times `gain`."""
+    outputs = tuple(tuple(gain * value for value in column) for column in zip(*inputs, strict=True))
+    return ChannelPass(inputs, outputs)
 
 
 def _single(pair: tuple[int, ...], channels: int) -> list[ChannelPass]:
-    return [_hearing((_unit(pair[0], channels),))]
+    return [_transposed((_unit(pair[0], channels),))]
 
 
 def _single_of_two(pair: tuple[int, ...], channels: int) -> list[ChannelPass]:
-    return [_hearing((_unit(pair[0], channels),) * 2, gain=0.5)]
+    return [_transposed((_unit(pair[0], channels),) * 2, gain=0.5)]
 
 
 def _pair(pair: tuple[int, ...], channels: int) -> list[ChannelPass]:
-    return [_hearing((_unit(pair[0], channels), _unit(pair[1], channels)))]
+    return [_transposed((_unit(pair[0], channels), _unit(pair[1], channels)))]
 
 
 def _middle_and_side(pair: tuple[int, ...], channels: int) -> list[ChannelPass]:
     left, right = (_unit(index, channels, 0.5) for index in pair)
     middle = tuple(a + b for a, b in zip(left, right, strict=True))
     side = tuple(a - b for a, b in zip(left, right, strict=True))
-    return [_hearing((middle,), gain=2.0), _hearing((side,), gain=2.0)]
+    return [_transposed((middle,), gain=2.0), _transposed((side,), gain=2.0)]

@@ -1,4 +1,4 @@
-"""Settings beside a separator's checkpoint, JSON or YAML as published, checked against one schema before use.
+"""A separator's settings file, JSON or YAML as published, checked against one schema.
 
 The form is that of Music-Source-Separation-Training's configuration files: parts `model`, `audio`, `inference` and
 `training`. YAML is read by the safe loader; of Python's tags only `!!python/tuple`, which those files use, is known,

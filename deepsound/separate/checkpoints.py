@@ -1,4 +1,4 @@
-"""Separators by name: their settings, shipped as data, and their networks, read from files."""
+"""Separators' settings and networks: shipped configurations and checkpoint loading."""
 
 from __future__ import annotations
 

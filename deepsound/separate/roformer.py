@@ -1,4 +1,4 @@
-"""Step 3's separators with a network: BS-RoFormer and Mel-Band RoFormer as published, and the embedded small one."""
+"""BS-RoFormer and Mel-Band RoFormer separators, published and embedded (step 3)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from deepsound.runtime.memory import retry_on_oom
 from deepsound.runtime.paths import is_file
 from deepsound.runtime.progress import Progress
 from deepsound.separate.buffers import blocks, resampled
-from deepsound.separate.channels import ChannelPass, hearings
+from deepsound.separate.channels import ChannelPass, channel_passes
 from deepsound.separate.checkpoints import Separation, fitted, load, separation, shipped_file, sources
 from deepsound.separate.chunking import Mode
 from deepsound.separate.demix import DemixSettings, stream
@@ -34,7 +34,7 @@ class RoformerSeparator:
     """A separator by name; its file is looked for when it first runs, and nothing is downloaded unasked.
 
     `mode` "published" cuts and fades as the original does, to the sample, "clean" (the default) better and in less
-    than half the work. `augment` takes the mean of three hearings at three times the cost. With `gated` nothing is
+    than half the work. `augment` takes the mean of three passes at three times the cost. With `gated` nothing is
     changed where the voice detector hears nobody, and nothing is run where it hears nobody at all.
     """
 
@@ -100,7 +100,7 @@ class RoformerSeparator:
         device = torch_device(execution)
         dtype = torch_dtype(execution, device)
         settings = self._settings(known, device, execution)
-        passes = hearings(mix.shape[0], known.network.channels)
+        passes = channel_passes(mix.shape[0], known.network.channels)
         working = settings.chunk * (settings.at_once or settings.batch) // known.sample_rate * _WORKING_BYTES_PER_S
         key = NetworkKey.of(self.name, dtype, *sources(file))
         with (
@@ -109,9 +109,10 @@ class RoformerSeparator:
             ) as network,
             interruptible(network, progress.check),
         ):
-            for index, hearing in enumerate(passes):
+            for index, channel_pass in enumerate(passes):
                 share = progress.part(index / len(passes), (index + 1) / len(passes))
-                _add_voice(voice, mix, sample_rate, hearing, VocalStemModel(network, known, device), settings, share)
+                model = VocalStemModel(network, known, device)
+                _add_voice(voice, mix, sample_rate, channel_pass, model, settings, share)
         return voice
 
     def _settings(self, known: Separation, device: torch.device, execution: Execution) -> DemixSettings:
@@ -132,10 +133,10 @@ class VocalStemModel:
         with torch.no_grad():
             stems: Tensor = self.network(chunks.to(self.device))
         voice = stems[:, self.known.voice_stem]
-        return above(voice, self.known.voice_from_hz, self.known.sample_rate) if self.known.voice_from_hz else voice
+        return highpass(voice, self.known.voice_from_hz, self.known.sample_rate) if self.known.voice_from_hz else voice
 
 
-def above(voice: Tensor, from_hz: float, sample_rate: int) -> Tensor:
+def highpass(voice: Tensor, from_hz: float, sample_rate: int) -> Tensor:
     """`voice` [..., samples] without what lies below `from_hz`, in phase (Butterworth, there and back, 8th order).
 
     A small network takes the slow sway of rumble for voice: in brown noise that made the background 12 dB worse, and
@@ -152,7 +153,7 @@ def _add_voice(
     voice: Tensor,
     mix: Tensor,
     sample_rate: int,
-    hearing: ChannelPass,
+    channel_pass: ChannelPass,
     network: VocalStemModel,
     settings: DemixSettings,
     progress: Progress,
@@ -160,11 +161,11 @@ def _add_voice(
     """Add what one pass finds in `mix` to `voice`, block by block: an hour of sound has no room for copies."""
     rate, samples = network.known.sample_rate, mix.shape[1]
     length = -(-samples * rate // sample_rate)
-    heard = resampled((hearing.heard(block) for block in blocks(mix)), sample_rate, rate, length)
-    answer = stream(heard, length, network, settings, progress)
+    inputs = resampled((channel_pass.downmix(block) for block in blocks(mix)), sample_rate, rate, length)
+    stem = stream(inputs, length, network, settings, progress)
     done = 0
-    for part in resampled(answer, rate, sample_rate, samples):
-        voice[:, done : done + part.shape[1]] += hearing.spread(part)
+    for part in resampled(stem, rate, sample_rate, samples):
+        voice[:, done : done + part.shape[1]] += channel_pass.upmix(part)
         done += part.shape[1]
 
 

@@ -1,4 +1,4 @@
-"""What is published: every entry of catalogue.json, typed. Nothing here looks at a disk or a network."""
+"""The catalogue of published weights: typed entries of catalogue.json."""
 
 from __future__ import annotations
 

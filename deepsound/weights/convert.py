@@ -1,4 +1,4 @@
-"""Checkpoints as .safetensors, in the precision they will be run in: half the disk, and nothing to unpickle."""
+"""Conversion of checkpoints to .safetensors in another precision."""
 
 from __future__ import annotations
 

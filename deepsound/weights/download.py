@@ -1,4 +1,4 @@
-"""Fetching weights: only when asked, into place only when whole and verified, and on from where it stopped."""
+"""Downloads weights: on request only, resumable, verified, and put in place atomically."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The hashes of the weights a run used, for its record; a file is read for it once, not once a run."""
+"""SHA-256 hashes of weight files, cached by path, size and modification time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a file really is, by its first bytes: a name ending in .pth may hold a web page."""
+"""File format detection by magic bytes, and checked headers of safetensors and JSON files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a file is the published one: its size, its hashes, and that tensors are in it at all."""
+"""Checks a file against its published size and hashes, and that it can hold tensors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From files to tensors, and from tensors to a network: nothing is unpickled that is not a tensor or numbers."""
+"""Reads checkpoints into tensors, and loads tensors into networks built on the meta device."""
 
 from __future__ import annotations
 

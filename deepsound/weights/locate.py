@@ -1,4 +1,4 @@
-"""Finding weights: a path that was named, ComfyUI's model folders, what others left on disk, our cache, the hub's."""
+"""Search for weights on this machine: explicit path, model folders, projects, caches."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many bytes weights take in memory, from the parameter counts in the catalogue."""
+"""Memory estimates by precision from the parameter counts in the catalogue."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Building a network for its computed buffers alone, without the time that drawing its parameters takes."""
+"""Builds a network for its computed buffers alone, without initialising its parameters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which weights an engine lacks: files, sizes, licences and places, as data and as one message."""
+"""The weights an engine lacks: files, sizes, licences and places, as data and one message."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a checkpoint's pickle may name: tensors, storages and arrays of numbers, rebuilt with checked sizes."""
+"""The names a checkpoint's pickle may use, and checked rebuilding of tensors and arrays."""
 
 from __future__ import annotations
 

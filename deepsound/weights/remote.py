@@ -1,4 +1,4 @@
-"""What is at a source, and reading it from any byte on, over the HTTP client that huggingface_hub brings.
+"""File metadata, folder listings and ranged GETs over huggingface_hub's HTTP client.
 
 `hf_hub_download` itself is not used: in huggingface_hub 2 its temporary file has a new name every time and is deleted
 when the download breaks off, so nothing is ever resumed. Client, addresses, headers, token and mirror are the hub's.

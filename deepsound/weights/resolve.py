@@ -1,4 +1,4 @@
-"""Weights for an engine that is about to run: found on disk, or downloaded if that was asked for."""
+"""Resolves the weights of an engine: found on disk, or downloaded where that is allowed."""
 
 from __future__ import annotations
 

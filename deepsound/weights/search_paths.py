@@ -1,4 +1,4 @@
-"""Where weights may lie on this machine: folders that were named, ComfyUI's, other projects', our own, the hub's."""
+"""Folders that are searched for weights: named ones, ComfyUI's, projects' and caches."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def register_model_folders(
     folders: Iterable[Path | str],
     categories: Mapping[str, Iterable[Path | str]] | None = None,
 ) -> None:
-    """Tell where the host keeps its models, in place of what was told before.
+    """Register the host's model folders, in place of those registered before.
 
     `folders` are laid out as ComfyUI's `models/`; `categories` are further folders by the sub-folder they stand for.
     """

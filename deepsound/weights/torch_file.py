@@ -1,4 +1,4 @@
-"""Files that `torch.save` wrote, zip archives and the older streams, read without torch's or Python's unpicklers.
+"""Reader of torch.save files, zip and legacy, that uses no unpickler of torch or Python.
 
 Formats as in torch/serialization.py: an archive holds `data.pkl` and one record for each storage, aligned and not
 compressed; a stream holds a magic number, a version, facts on the machine, the pickle, its storages' keys and bytes.

@@ -1,4 +1,4 @@
-"""One file over a network that breaks: each attempt goes on from the byte where the last one stopped."""
+"""Resumable transfer of one file: each attempt continues where the last one stopped."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A restricted unpickler: rebuilds containers, numbers and text, and calls nothing but the given makers.
+"""A restricted unpickler: rebuilds containers, numbers and text; calls given makers only.
 
 Python's own unpicklers look names up and call what they find. This one interprets the opcodes itself: a name stands for
 what the caller's table holds under it, and only a `Maker` from that table can be called. It allocates nothing that is

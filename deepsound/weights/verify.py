@@ -1,4 +1,4 @@
-"""Whether the weights on this machine are the published ones, and whether they can be read at all."""
+"""Verifies weights on disk against the published hashes, and that they can be read."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from deepsound.separate.buffers import blocks, resampled
-from deepsound.separate.channels import hearings
+from deepsound.separate.channels import channel_passes
 from deepsound.separate.chunking import ramp
 from deepsound.separate.demix import DemixSettings, demix, normalisation
 from tests.goldens import roformer
@@ -46,7 +46,7 @@ def compare_network(golden: dict[str, Any], tensors: dict[str, np.ndarray]) -> I
         got[f"vocals_b{case['batch_size']}_n{case['length']}"] = stem
     if "mono_in_vocals" in expected:
         mono = mix[:1, : expected["mono_in_vocals"].shape[1]]
-        heard = hearings(channels=1, network_channels=2)[0].heard(mono)
+        heard = channel_passes(channels=1, network_channels=2)[0].downmix(mono)
         got["mono_in_vocals"] = demix(heard, voice_of, _settings(_described(golden, "mono_in_vocals")))
         got["mono_in_instrumental"] = heard - got["mono_in_vocals"]
     for name, tensor in expected.items():

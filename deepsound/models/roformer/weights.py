@@ -47,7 +47,7 @@ def config_of(published: Mapping[str, Tensor], like: Config) -> Config:
     first_mask = published["mask_estimators.0.to_freqs.0.0.0.weight"]
     dim = published["band_split.to_features.0.1.weight"].shape[0]
     hidden = _count(published, "mask_estimators.0.to_freqs.0.0.") - 1
-    told = replace(
+    sized = replace(
         like,
         dim=dim,
         depth=_count(published, "layers."),
@@ -60,7 +60,7 @@ def config_of(published: Mapping[str, Tensor], like: Config) -> Config:
         mask_estimator_depth=hidden if is_mel else hidden + 1,
         **_bands(widths, like),
     )
-    return _with_mel_channels(told, widths) if isinstance(told, MelBandRoformerConfig) else told
+    return _with_mel_channels(sized, widths) if isinstance(sized, MelBandRoformerConfig) else sized
 
 
 def keep_rotation(network: nn.Module, published: Mapping[str, Tensor]) -> None:
