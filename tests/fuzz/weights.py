@@ -38,10 +38,13 @@ def read(path: Path) -> None:
     convert(path, "bf16", path.with_name("converted.safetensors"))
 
 
-def _tensors(content: object) -> list[torch.Tensor]:
+def _tensors(content: object, depth: int = 3) -> list[torch.Tensor]:
+    """The tensors in nested dictionaries, which may hold themselves."""
     if isinstance(content, torch.Tensor):
         return [content]
-    return [one for value in content.values() for one in _tensors(value)] if isinstance(content, dict) else []
+    if not isinstance(content, dict) or not depth:
+        return []
+    return [one for value in content.values() for one in _tensors(value, depth - 1)]
 
 
 TARGET = Target(seeds, read)

@@ -108,6 +108,13 @@ def test_an_index_that_is_no_index_is_one_error(tmp_path, content):
     assert len(str(caught.value)) < 6000
 
 
+@pytest.mark.parametrize("frames", ["1e999", '"many"', "[8]"])
+def test_a_number_of_frames_that_is_none_is_one_error(tmp_path, frames):
+    put(tmp_path / "config.json", f'{{"num_frames": {frames}}}'.encode())
+    with pytest.raises(EngineError, match="cannot be used"):
+        Checkpoint(tmp_path).frames  # noqa: B018
+
+
 def test_verify_reports_deep_json_and_goes_on(tmp_path):
     for file, content in (("config.json", b"[" * 200_000), ("model.safetensors.index.json", b'{"a":' * 90_000)):
         put(tmp_path / file, content)

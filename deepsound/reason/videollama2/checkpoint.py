@@ -77,7 +77,7 @@ class Checkpoint:
     @cached_property
     def frames(self) -> int:
         """How many frames of a clip the model is shown."""
-        return weights.frames_of(self.settings)
+        return self._read_config(weights.frames_of, self.settings)
 
     @cached_property
     def config(self) -> VideoLlama2Config:
