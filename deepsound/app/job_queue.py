@@ -6,8 +6,8 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -23,8 +23,8 @@ from deepsound.runtime.progress import CancelToken, Progress, ProgressEvent
 
 log = logging.getLogger(__name__)
 
-_POLL_S = 0.1
-_MAX_QUEUED = 8
+POLL_S = 0.1
+_MAX_QUEUED = 64
 
 
 @dataclass(frozen=True)
@@ -63,19 +63,37 @@ class JobQueue:
 
     def follow(self, session: str, given: object, asked: RunRequest) -> Iterator[Shown]:
         """Run on an upload and yield what the page is to show, until the run is done, failed or cancelled."""
+        for shown in self.poll(session, given, asked):
+            if shown is None:
+                time.sleep(POLL_S)
+            else:
+                yield shown
+
+    def poll(self, session: str, given: object, asked: RunRequest) -> Generator[Shown | None, None, None]:
+        """As follow, without ever waiting: None where nothing has changed and the caller is to ask again later."""
         board = StatusView("Starting.", "running")
         yield Shown(board.steps_html(), board.thought_html(), "")
         try:
             upload = self._folder.upload(given)
-            with self._enqueued(session) as job:
+            self._folder.tenancy.claim(session, upload)
+            # The run has the video in its own folder from here on, whatever the page uploads or clears while it waits.
+            with self._enqueued(session) as job, self._folder.new_run(upload, session) as (run_id, source):
                 yield from self._wait(job, board)
-                with self._folder.new_run(upload) as (run_id, source):
-                    yield from self._work(job, board, source, asked)
-                    yield self._finished(job, board, run_id, source.parent)
+                yield from self._work(job, board, source, asked)
+                yield self._finished(job, board, run_id, source.parent)
         except Cancelled:
             yield self._ended(board, "cancelled", "Cancelled; nothing was left behind.")
         except DeepSoundError as error:
             yield self._ended(board, "failed", self._folder.without_paths(str(error)))
+
+    def leave(self, session: str) -> None:
+        """The session's page is closed: its run is stopped, and its files make room when it is needed."""
+        self.cancel(session)
+        self._folder.tenancy.leave(session)
+
+    def choose(self, session: str, given: object) -> None:
+        """The session has uploaded a video, or cleared it; the one it had before is removed."""
+        self._folder.tenancy.claim(session, self._folder.confined(given))
 
     def cancel(self, session: str) -> bool:
         """Stop what a session runs or waits for; whether there was anything."""
@@ -93,7 +111,7 @@ class JobQueue:
             job.token.cancel()
         give_up = time.monotonic() + patience_s
         while self._jobs and time.monotonic() < give_up:
-            time.sleep(_POLL_S)
+            time.sleep(POLL_S)
 
     @contextmanager
     def _enqueued(self, session: str) -> Iterator[QueuedJob]:
@@ -102,7 +120,7 @@ class JobQueue:
         job = QueuedJob(session)
         with self._lock:
             if len(self._jobs) >= _MAX_QUEUED:
-                raise InputError(f"{_MAX_QUEUED} runs are waiting already; try again in a while.")
+                raise InputError(f"All {_MAX_QUEUED} places in the queue are taken; try again in a while.")
             self._jobs.append(job)
         try:
             yield job
@@ -116,18 +134,18 @@ class JobQueue:
             if job in self._jobs:
                 self._jobs.remove(job)
 
-    def _wait(self, job: QueuedJob, board: StatusView) -> Iterator[Shown]:
-        told = 0
+    def _wait(self, job: QueuedJob, board: StatusView) -> Iterator[Shown | None]:
+        shown = 0
         while before := self._jobs.index(job):
             job.token.check()
-            if before != told:
-                told = before
+            if before != shown:
+                shown = before
                 board.notice = f"Waiting: {before} run{'s' * (before > 1)} before this one."
                 yield Shown(board.steps_html(), board.thought_html())
-            time.sleep(_POLL_S)
+            yield None
         job.token.check()
 
-    def _work(self, job: QueuedJob, board: StatusView, source: Path, asked: RunRequest) -> Iterator[Shown]:
+    def _work(self, job: QueuedJob, board: StatusView, source: Path, asked: RunRequest) -> Iterator[Shown | None]:
         job.worker = threading.Thread(target=self._run, args=(job, source, asked), daemon=True)
         job.worker.start()
         board.notice = "Running."
@@ -142,8 +160,7 @@ class JobQueue:
                     board.take(event)
             if job.token.cancelled and board.notice != "Stopping.":
                 changed, board.notice = True, "Stopping."
-            if changed:
-                yield Shown(board.steps_html(), board.thought_html())
+            yield Shown(board.steps_html(), board.thought_html()) if changed else None
         job.worker.join()
         if job.error is not None:
             raise job.error
@@ -182,6 +199,8 @@ class JobQueue:
         board.thought = outcome.judgement.thought
         category = f" ({outcome.judgement.category})" if outcome.judgement.category else ""
         board.verdict = VERDICTS[outcome.judgement.verdict] + category
+        for line in job.result.mux.lines() if job.result.mux is not None else ():
+            board.take(ProgressEvent("write", None, line, is_note=True))
         board.state = "done"
         board.notice = f"Done in {job.result.total_s:.1f} s; the final sound: {outcome.final_from}."
         return Shown(board.steps_html(), board.thought_html(), results_html(run_id, folder))
@@ -193,10 +212,7 @@ class JobQueue:
 
 
 def _arrived(events: queue.SimpleQueue[ProgressEvent | None]) -> Iterator[ProgressEvent | None]:
-    """What has arrived by now, waiting a moment for the first."""
-    try:
-        yield events.get(timeout=_POLL_S)
+    """What has arrived by now."""
+    with suppress(queue.Empty):
         while True:
             yield events.get_nowait()
-    except queue.Empty:
-        return

@@ -11,7 +11,7 @@ import json
 from collections.abc import Awaitable, Callable, Iterable, Iterator, MutableMapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -77,11 +77,11 @@ class _TooLargeError(Exception):
 class RequestGuard:
     """ASGI middleware. `hosts` are the names this server may be called by (empty: any).
 
-    `is_upload` tells whether a path is a file that was uploaded here.
+    `resolve` gives the file that a page's name of an upload means, or None for anything else.
     """
 
     app: App
-    is_upload: Callable[[object], bool]
+    resolve: Callable[[object], str | None]
     max_upload_bytes: int
     hosts: frozenset[str] = frozenset()
 
@@ -119,8 +119,11 @@ class RequestGuard:
             return 403, "Requests from other sites are refused."
         if not is_open(scope.get("method", ""), scope["path"]):
             return 404, "There is no such address."
-        if scope["path"].startswith(FILE) and not self.is_upload(scope["path"].removeprefix(FILE)):
-            return 403, "This is not an upload."
+        if scope["path"].startswith(FILE):
+            file = self.resolve(scope["path"].removeprefix(FILE))
+            if file is None:
+                return 403, "This is not an upload."
+            scope["path"], scope["raw_path"] = FILE + file, quote(FILE + file).encode()
         length = headers.get("content-length", "0")
         if not length.isdecimal() or int(length) > self.max_upload_bytes + _FORM_BYTES:
             return 413, _TOO_LARGE
@@ -135,9 +138,11 @@ class RequestGuard:
             return 413, "The request is too large.", receive
         except (ValueError, RecursionError):
             return 400, "The request is not JSON.", receive
-        if not all(self.is_upload(path) for path in paths_in(asked)):
-            return 403, "A path that is not an upload is refused.", receive
-        return 0, "", _replayed(body, receive)
+        for item in with_paths(asked):
+            if (file := self.resolve(item["path"])) is None:
+                return 403, "A path that is not an upload is refused.", receive
+            item["path"] = file
+        return 0, "", _replayed(json.dumps(asked).encode(), receive)
 
 
 def is_open(method: str, path: str) -> bool:
@@ -160,15 +165,15 @@ def name_of(host: str) -> str:
         return ""
 
 
-def paths_in(value: Any) -> Iterator[object]:
-    """Every value under a key `path` in some JSON, however deep."""
+def with_paths(value: Any) -> Iterator[dict[str, Any]]:
+    """Every object with a key `path` in some JSON, however deep."""
     waiting: list[Any] = [value]
     while waiting:
         item = waiting.pop()
         if isinstance(item, dict):
-            if "path" in item:
-                yield item["path"]
             waiting.extend(item.values())
+            if "path" in item:
+                yield item
         elif isinstance(item, list):
             waiting.extend(item)
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable
 from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deepsound import engines
-from deepsound.app.job_queue import JobQueue
+from deepsound.app.job_queue import POLL_S, JobQueue
 from deepsound.app.request import AUTO, LARGEST_SEED, MOST_SECONDS, MOST_WORDS, RunRequest
 from deepsound.app.status_view import StatusView
 from deepsound.choices import MODES, Option
@@ -24,8 +25,8 @@ _AUTOMATIC: dict[engines.Kind, str] = {
     "reasoner": "auto: the embedded reasoner",
     "separator": "auto: the embedded bs_roformer_tiny",
 }
-# As many as may be in line: the line is kept by JobQueue.
-_AT_ONCE = 16
+# More than JobQueue takes, which says so itself.
+_AT_ONCE = 128
 
 
 def build(runs: JobQueue) -> gradio.Blocks:
@@ -46,7 +47,7 @@ def build(runs: JobQueue) -> gradio.Blocks:
                 results = gr.HTML("", elem_id="ds-results")
                 thought = gr.HTML(idle.thought_html(), elem_id="ds-thought")
 
-        def follow(request: gradio.Request, video: Any, *asked: Any) -> Iterator[tuple[Any, Any, Any]]:
+        async def follow(request: gradio.Request, video: Any, *asked: Any) -> AsyncIterator[tuple[Any, Any, Any]]:
             try:
                 settings = RunRequest.of(*asked)
                 if video is None:
@@ -54,18 +55,34 @@ def build(runs: JobQueue) -> gradio.Blocks:
             except InputError as error:
                 yield StatusView(str(error), "failed").steps_html(), idle.thought_html(), ""
                 return
-            for shown in runs.follow(request.session_hash or "", video, settings):
-                yield shown.steps, shown.thought, gr.skip() if shown.results is None else shown.results
+            # Waiting takes no thread, of which the server has few.
+            shown_so_far = runs.poll(request.session_hash or "", video, settings)
+            try:
+                for shown in shown_so_far:
+                    if shown is None:
+                        await asyncio.sleep(POLL_S)
+                    else:
+                        yield shown.steps, shown.thought, gr.skip() if shown.results is None else shown.results
+            finally:
+                shown_so_far.close()
 
         def cancel(request: gradio.Request) -> None:
             runs.cancel(request.session_hash or "")
 
+        def leave(request: gradio.Request) -> None:
+            runs.leave(request.session_hash or "")
+
+        def choose(request: gradio.Request, video: Any) -> None:
+            runs.choose(request.session_hash or "", video)
+
         # Gradio finds the request by its annotation, which has to be the class itself.
-        follow.__annotations__["request"] = cancel.__annotations__["request"] = gr.Request
+        for handler in (follow, cancel, leave, choose):
+            handler.__annotations__["request"] = gr.Request
         hidden: dict[str, Any] = {"show_progress": "hidden", **_private(run_button.click)}
         run_button.click(follow, given, [steps, thought, results], concurrency_limit=_AT_ONCE, **hidden)
         cancel_button.click(cancel, None, None, queue=False, **hidden)
-        page.unload(cancel)
+        given[0].change(choose, given[0], None, queue=False, **hidden)
+        page.unload(leave)
     page.queue(max_size=_AT_ONCE)
     return page
 

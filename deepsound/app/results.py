@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from deepsound.app.status_view import escaped
-from deepsound.app.storage import RESULTS, STEM
+from deepsound.app.storage import RESULTS, STEM, VIDEOS
 from deepsound.media.files import atomic_write
 from deepsound.media.wav import write_wav
 from deepsound.outputs import Result
@@ -49,10 +49,10 @@ def without_folders(record: dict[str, Any]) -> dict[str, Any]:
 def results_html(run_id: str, folder: Path) -> str:
     """The players and the links for what a run left in its folder."""
     here = {name for name in RESULTS if is_file(folder / name)}
-    video = f"{STEM}.mp4"
+    video = next((name for name in VIDEOS if name in here), "")
     shown = (
         f'<video class="ds-video" controls playsinline preload="auto" src="{_address(run_id, video)}"></video>'
-        if video in here
+        if video
         else ""
     )
     sounds = "".join(

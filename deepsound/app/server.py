@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from deepsound.app.middleware import UPLOAD, RequestGuard
 from deepsound.app.storage import RESULTS, AppStorage
-from deepsound.errors import InputError
+from deepsound.app.tenancy import DEFAULT_BUDGET
+from deepsound.errors import DeepSoundError, InputError, OutputError
 from deepsound.runtime.execution import Execution
 from deepsound.runtime.packages import missing_package
 
@@ -56,6 +57,7 @@ class Settings:
     port: int = 7860
     folder: Path | None = None
     max_upload_bytes: int = 1 << 30
+    budget_bytes: int = DEFAULT_BUDGET
     execution: Execution = field(default_factory=Execution)
 
     @property
@@ -71,7 +73,7 @@ def serve(settings: Settings, on_start: Callable[[str], None] = lambda address: 
     """
     require_gradio()
     with (
-        AppStorage(settings.folder, settings.max_upload_bytes) as folder,
+        AppStorage(settings.folder, settings.max_upload_bytes, settings.budget_bytes) as folder,
         keeping_to(folder),
         _bound(settings) as listening,
     ):
@@ -131,7 +133,7 @@ def application(runs: JobQueue, folder: AppStorage, is_local: bool = True) -> Re
         ),
     )
     hosts = LOOPBACK if is_local else frozenset()
-    return RequestGuard(inner, lambda given: folder.confined(given) is not None, folder.max_upload_bytes, hosts)
+    return RequestGuard(inner, folder.resolve, folder.max_upload_bytes, hosts)
 
 
 def require_gradio() -> None:
@@ -212,18 +214,33 @@ def _add_uploads(app: FastAPI, folder: AppStorage) -> None:
     from starlette.responses import JSONResponse, PlainTextResponse
 
     async def upload(request: Request) -> Response:
+        length = request.headers.get("content-length", "0")
+        try:
+            # Before it arrives, so that nobody sends a gigabyte for nothing.
+            await run_in_threadpool(folder.tenancy.make_room, int(length) if length.isdecimal() else 0)
+        except DeepSoundError as error:
+            return PlainTextResponse(str(error), status_code=507)
         async with request.form(max_files=1, max_fields=1) as form:
             file = form.get("files")
             if not isinstance(file, datastructures.UploadFile):
                 return PlainTextResponse("There is no file in this request.", status_code=400)
-            kept = await run_in_threadpool(_keep, folder, file)
-        return JSONResponse([str(kept)])
+            try:
+                kept = await run_in_threadpool(_keep, folder, file)
+            except DeepSoundError as error:
+                return PlainTextResponse(str(error), status_code=507)
+        return JSONResponse([folder.token_of(kept)])
 
     app.router.add_route(UPLOAD, upload, methods=["POST"])
 
 
 def _keep(folder: AppStorage, file: UploadFile) -> Path:
-    path = folder.new_upload(file.filename or "")
-    with path.open("xb") as kept:
-        shutil.copyfileobj(file.file, kept, 1 << 20)
+    path = folder.new_upload(file.filename or "", file.size or 0)
+    try:
+        with path.open("xb") as kept:
+            shutil.copyfileobj(file.file, kept, 1 << 20)
+    except OSError as error:
+        path.unlink(missing_ok=True)
+        raise OutputError(
+            f"The video cannot be kept: {error.strerror}. Try again in a while, or tell whoever runs this page."
+        ) from error
     return path

@@ -7,18 +7,26 @@ import re
 import secrets
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from deepsound.app.tenancy import DEFAULT_BUDGET, Tenancy
 from deepsound.errors import InputError, OutputError
 from deepsound.media.files import output_error
-from deepsound.runtime.paths import expand, is_dir, is_file, is_symlink
+from deepsound.runtime.paths import expand, is_file, is_symlink
 
 STEM = "deepsound"
+# The finished video follows the container of the upload where that keeps the picture.
+VIDEOS = {
+    f"{STEM}.mp4": "video/mp4",
+    f"{STEM}.webm": "video/webm",
+    f"{STEM}.mov": "video/quicktime",
+    f"{STEM}.mkv": "video/x-matroska",
+}
 # What a run leaves, and what of it may be asked for; the suffix decides how it is served.
 RESULTS = {
-    f"{STEM}.mp4": "video/mp4",
+    **VIDEOS,
     f"{STEM}.step1.wav": "audio/wav",
     f"{STEM}.wav": "audio/wav",
     f"{STEM}.voice.wav": "audio/wav",
@@ -27,8 +35,10 @@ RESULTS = {
 # The suffix only tells a browser how to show what was uploaded; anything else becomes `.video`.
 _SUFFIXES = {suffix: suffix for suffix in (".mp4", ".mov", ".m4v", ".webm", ".mkv", ".avi", ".ts", ".ogv", ".gif")}
 _ID = re.compile(r"[0-9a-f]{32}")
-_RUNS_KEPT = 12
-_UPLOADS_KEPT = 8
+# What a page knows an upload by: its folder on this machine is nobody's business.
+_TOKEN = re.compile(r"/uploads/([0-9a-f]{32}\.[a-z0-9]{2,5})")
+# A run's sounds and video take about as much as the video itself.
+_RUN_FACTOR = 2
 
 
 class AppStorage:
@@ -37,7 +47,9 @@ class AppStorage:
     Raises OutputError where the folder cannot be made.
     """
 
-    def __init__(self, root: Path | None = None, max_upload_bytes: int = 1 << 30) -> None:
+    def __init__(
+        self, root: Path | None = None, max_upload_bytes: int = 1 << 30, budget_bytes: int = DEFAULT_BUDGET
+    ) -> None:
         self.max_upload_bytes = max_upload_bytes
         self._is_temporary = root is None
         try:
@@ -47,8 +59,11 @@ class AppStorage:
             self.uploads, self.runs, self.scratch = (self.root / name for name in ("uploads", "runs", "scratch"))
             for folder in (self.uploads, self.runs, self.scratch):
                 folder.mkdir(mode=0o700, exist_ok=True)
+            self._gone = self.uploads / f"{'0' * 32}.video"
+            self._gone.touch()
         except OSError as error:
             raise output_error(root or Path(tempfile.gettempdir()), error) from error
+        self.tenancy = Tenancy((self.uploads, self.runs), budget_bytes, keep=self._gone)
 
     def __enter__(self) -> AppStorage:
         return self
@@ -59,16 +74,34 @@ class AppStorage:
         else:
             shutil.rmtree(self.scratch, ignore_errors=True)
 
-    def new_upload(self, claimed_name: str) -> Path:
-        """Where the next upload goes; the oldest ones make room. Of the claimed name only a known suffix counts."""
-        _keep_newest(self.uploads.iterdir(), _UPLOADS_KEPT - 1)
+    def new_upload(self, claimed_name: str, size: int = 0) -> Path:
+        """Where an upload of `size` bytes goes; of the claimed name only a known suffix counts.
+
+        Raises StorageFull where uploads and results that are still in use leave no room for it.
+        """
+        self.tenancy.make_room(size)
         suffix = _SUFFIXES.get(os.path.splitext(claimed_name)[1].lower(), ".video")  # noqa: PTH122 - not a path of ours
         return self.uploads / f"{secrets.token_hex(16)}{suffix}"
+
+    def token_of(self, upload: Path) -> str:
+        """What a page is told of an upload."""
+        return f"/uploads/{upload.name}"
+
+    def resolve(self, token: object) -> str | None:
+        """The path of the upload that a page's token means; None for what is no token.
+
+        A token of an upload that is no longer there means an empty file, which `upload` refuses with a sentence.
+        """
+        found = _TOKEN.fullmatch(token) if isinstance(token, str) else None
+        if found is None:
+            return None
+        path = str(self.uploads / found[1])
+        return path if self.confined(path) is not None else str(self._gone)
 
     def upload(self, given: object) -> Path:
         """The upload that a page means by `given`. Raises InputError for anything but a file of the uploads folder."""
         path = self.confined(given)
-        if path is None:
+        if path is None or path == self._gone:
             raise InputError("There is no such upload (any more); choose the video again.")
         if path.stat().st_size > self.max_upload_bytes:
             raise InputError(
@@ -90,17 +123,19 @@ class AppStorage:
         return real if inside else None
 
     @contextmanager
-    def new_run(self, upload: Path) -> Iterator[tuple[str, Path]]:
+    def new_run(self, upload: Path, session: str = "") -> Iterator[tuple[str, Path]]:
         """A run's id, and the upload as `deepsound.upload` in a folder of its own; an error removes the folder.
 
-        What becomes of the upload then does not matter to the run. Raises OutputError.
+        What becomes of the upload then does not matter to the run, whose folder belongs to the session. Raises
+        OutputError, and StorageFull where there is no room for its results.
         """
-        _keep_newest(self.runs.iterdir(), _RUNS_KEPT - 1)
+        self.tenancy.make_room(_RUN_FACTOR * upload.stat().st_size)
         run_id = secrets.token_hex(16)
         source = self.runs / run_id / f"{STEM}.upload"
         try:
-            _take_in(upload, source)
-            yield run_id, source
+            with self.tenancy.using(session, source.parent):
+                _take_in(upload, source)
+                yield run_id, source
         except BaseException:
             shutil.rmtree(source.parent, ignore_errors=True)
             raise
@@ -127,17 +162,3 @@ def _take_in(upload: Path, source: Path) -> None:
             shutil.copyfile(upload, source)
     except OSError as error:
         raise OutputError(f"The app's folder cannot be written ({error.strerror}); free some space.") from error
-
-
-def _keep_newest(paths: Iterable[Path], count: int) -> None:
-    def age(path: Path) -> float:
-        try:
-            return path.stat().st_mtime
-        except OSError:
-            return 0.0
-
-    for path in sorted(paths, key=age, reverse=True)[count:]:
-        if is_dir(path) and not is_symlink(path):
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            path.unlink(missing_ok=True)

@@ -43,6 +43,14 @@ def add_app(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> ar
         metavar="MB",
         help="the largest video that is taken (default: %(default)g MB)",
     )
+    app.add_argument(
+        "--max_disk",
+        "--max-disk",
+        type=float,
+        default=16384.0,
+        metavar="MB",
+        help="what uploads and results of all pages may take together (default: %(default)g MB)",
+    )
     app.set_defaults(command=serve_app, reasoner="auto", step0_model_dir=None, step2_model_dir=None)
     return app
 
@@ -55,12 +63,17 @@ def serve_app(options: argparse.Namespace) -> int:
 
     if not 0 < options.max_upload < 1 << 20:
         raise InputError(f"--max-upload is {options.max_upload:g} MB; give a number above 0.")
+    if not options.max_upload <= options.max_disk < 1 << 30:
+        raise InputError(
+            f"--max-disk is {options.max_disk:g} MB; give at least the {options.max_upload:g} MB of --max-upload."
+        )
     require_gradio()
     settings = Settings(
         options.host,
         options.port,
         Path(options.folder) if options.folder else None,
         round(options.max_upload * 2**20),
+        round(options.max_disk * 2**20),
         execution_of(options),
     )
     # The server ends cleanly at the first signal, and this keeps that from being taken for an interrupted run.

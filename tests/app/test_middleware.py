@@ -23,7 +23,7 @@ async def within(scope, receive, send):
 
 
 def ask(method, path, headers=LOCAL, chunks=(b"",), hosts=frozenset({"127.0.0.1", "localhost"})):
-    door = RequestGuard(within, lambda given: given == MINE, max_upload_bytes=1 << 20, hosts=hosts)
+    door = RequestGuard(within, lambda given: given if given == MINE else None, max_upload_bytes=1 << 20, hosts=hosts)
     waiting = [{"type": "http.request", "body": chunk, "more_body": True} for chunk in chunks]
     waiting[-1]["more_body"] = False
     sent = []

@@ -70,7 +70,7 @@ def test_uploads_results_and_requests_over_http(tmp_path, make_video):
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:7860") as client:
             sent = await client.post("/gradio_api/upload", files={"files": ("../../evil\n.mp4", video)})
             (path,) = sent.json()
-            assert folder.confined(path) is not None and "evil" not in path
+            assert str(folder.root) not in path and "evil" not in path, "no page is told where files are"
             assert (await client.get(f"/gradio_api/file={path}")).content == video
             assert (await client.get(f"/gradio_api/file={outside}")).status_code == 403
             for wrong in ({"data": {"x": "y"}}, {"files": {"other": ("x", b"1")}}, {"content": b"{}"}):
@@ -79,9 +79,10 @@ def test_uploads_results_and_requests_over_http(tmp_path, make_video):
             assert (await client.post("/gradio_api/upload", files=two)).status_code == 400
             big = {"files": ("big.mp4", b"0" * (2 << 20))}
             assert (await client.post("/gradio_api/upload", files=big)).status_code == 413
+            assert (await client.get(f"/gradio_api/file={folder.resolve(path)}")).status_code == 403
             joined = {"data": [{"video": {"path": str(outside)}}], "fn_index": 0, "session_hash": "x"}
             assert (await client.post("/gradio_api/queue/join", json=joined)).status_code == 403
-            with folder.new_run(folder.upload(path)) as (run_id, source):
+            with folder.new_run(folder.upload(folder.resolve(path))) as (run_id, source):
                 (source.parent / "deepsound.wav").write_bytes(b"0123456789")
             asked = await client.get(f"/results/{run_id}/deepsound.wav", headers={"range": "bytes=2-4"})
             assert (asked.status_code, asked.content, asked.headers["content-type"]) == (206, b"234", "audio/wav")
@@ -89,6 +90,26 @@ def test_uploads_results_and_requests_over_http(tmp_path, make_video):
         assert list(folder.scratch.iterdir()) == []
 
     with AppStorage(tmp_path / "app", max_upload_bytes=1 << 20) as folder, keeping_to(folder):
+        asyncio.run(talk(folder))
+
+
+def test_a_full_house_is_a_sentence(tmp_path):
+    pytest.importorskip("gradio", reason="gradio is in the [app] extra")
+    import httpx
+
+    from deepsound.app.server import application, keeping_to
+
+    async def talk(folder):
+        transport = httpx.ASGITransport(application(JobQueue(folder), folder))
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:7860") as client:
+            answers = []
+            for _ in range(4):
+                answers.append(await client.post("/gradio_api/upload", files={"files": ("a.mp4", b"0" * 40_000)}))
+        assert [answer.status_code for answer in answers] == [200, 200, 507, 507]
+        assert "There will be room as soon as" in answers[-1].text
+        assert all(folder.confined(folder.resolve(answer.json()[0])) for answer in answers[:2])
+
+    with AppStorage(tmp_path / "app", 1 << 20, budget_bytes=100_000) as folder, keeping_to(folder):
         asyncio.run(talk(folder))
 
 

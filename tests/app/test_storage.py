@@ -111,14 +111,15 @@ def test_a_run_that_fails_leaves_no_folder(folder):
     assert list(folder.runs.iterdir()) == []
 
 
-def test_the_newest_uploads_and_runs_are_kept(folder):
-    for index in range(20):
-        path = uploaded(folder)
-        os.utime(path, (index, index))
-        with folder.new_run(path) as (_, source):
-            os.utime(source.parent, (index, index))
-    assert len(list(folder.uploads.iterdir())) <= 8 and len(list(folder.runs.iterdir())) <= 12
-    assert path.exists() and source.exists()
+def test_a_token_is_all_a_page_knows_of_an_upload(folder):
+    path = uploaded(folder)
+    token = folder.token_of(path)
+    assert str(folder.root) not in token and folder.resolve(token) == str(path)
+    path.unlink()
+    with pytest.raises(InputError, match="choose the video again"):
+        folder.upload(folder.resolve(token))
+    for given in (str(path), path.name, "/uploads/../runs/x.mp4", token + "\n", "/etc/passwd", None, 7, [token]):
+        assert folder.resolve(given) is None, given
 
 
 def test_messages_tell_nothing_of_where_things_are(folder):
