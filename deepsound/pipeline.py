@@ -237,8 +237,14 @@ class _Run:
         outcome = replace(outcome, stems=stems, final=stems.background, final_from="background")
         if not tables.option("mode", outcome.mode, tables.MODES).falls_back:
             return outcome
-        quiet = self._timed("silence", lambda p: silence.measure(stems.background, progress=p), _describe_silence)
+        quiet = self._timed("silence", lambda p: self._silence(outcome.coarse, stems, p), _describe_silence)
         return self._fall_back(replace(outcome, silence=quiet), stems, quiet, generator)
+
+    def _silence(self, coarse: Audio, stems: Stems, progress: Progress) -> Silence:
+        """By the published rule alone where the published settings are asked for, else against the removed voice."""
+        if self.preferences.published_parser:
+            return silence.measure(stems.background, progress=progress)
+        return silence.measure_residue(coarse, stems.background, progress=progress)
 
     def _fall_back(self, outcome: Outcome, stems: Stems, quiet: Silence, generator: engines.Generator) -> Outcome:
         again: list[tuple[Audio, Choice]] = []

@@ -5,6 +5,13 @@ samples every 512, centred and zero padded; a frame is silent below -50 dB RMS, 
 frame; the sound is silent when more than 90 % of its frames are. Both comparisons are strict, nothing is resampled.
 
 `measure` judges a whole sound so; `spans` says by the same frames and levels where in it the silence is.
+
+`measure_residue` is the default of a run. The published rule is absolute, so that of a loud narrator the ghost which a
+separator leaves counts as sound: it also compares what is left with the voice that was removed. Measured on five
+voices (four synthesised, one recorded) through bs_roformer_tiny: ghosts of narrators at -14 and -20 LUFS are over
+-50 dB in 11 to 53 % of all frames, in at most 15 % of those in pauses, and within 12 dB of the voice in at most 5 % of
+those in speech. Rain, room tone, wind and music 20 to 34 LU below a recorded narrator at -14 LUFS are over -50 dB in
+20 to 100 % of the frames in pauses. Short hits in that range cannot be told from a ghost by these figures.
 """
 
 from __future__ import annotations
@@ -44,6 +51,65 @@ def measure(audio: Audio, rule: SilenceRule = SilenceRule(), progress: Progress 
     levels_db = frame_levels_db(frame_rms(audio.numpy().mean(axis=0), rule, progress), rule)
     ratio = float((levels_db < rule.silent_below_db).mean())
     return Silence(is_silent=ratio > rule.max_silent_ratio, ratio=ratio, frames=len(levels_db))
+
+
+@dataclass(frozen=True)
+class ResidueRule:
+    """When what a separator left counts as the ghost of the voice it removed, and nothing else.
+
+    It lies `below_voice_db` under the voice as a whole; in the pauses of the voice (`pause_db` under its loudest frame
+    for `hold_frames` around) at most `max_in_pauses` of its frames are audible, in speech at most `max_in_speech` are
+    and come within `near_voice_db` of the voice. With fewer than `least_pauses` frames of pause nothing is concluded.
+    """
+
+    below_voice_db: float = 15.0
+    pause_db: float = 30.0
+    hold_frames: int = 9
+    least_pauses: int = 8
+    max_in_pauses: float = 0.18
+    near_voice_db: float = 12.0
+    max_in_speech: float = 0.1
+
+
+def measure_residue(
+    mix: Audio,
+    background: Audio,
+    rule: SilenceRule = SilenceRule(),
+    residue: ResidueRule = ResidueRule(),
+    progress: Progress = Progress(),
+) -> Silence:
+    """Whether the `background` of a separated `mix` is silent: by the published rule, or as a mere ghost of the voice.
+
+    Both have the same shape and rate; the ratio is the published one. Where their shapes differ the published rule
+    alone decides.
+    """
+    found = measure(background, rule, progress)
+    if found.is_silent or mix.waveform.shape != background.waveform.shape:
+        return found
+    left = frame_levels_db(frame_rms(background.numpy().mean(axis=0), rule, progress), rule)
+    voice = frame_rms((mix.numpy() - background.numpy()).mean(axis=0), rule, progress)
+    is_ghost = _is_ghost(left, frame_levels_db(voice, rule), rule, residue)
+    return Silence(is_ghost, found.ratio, found.frames)
+
+
+def _is_ghost(left_db: np.ndarray, voice_db: np.ndarray, rule: SilenceRule, residue: ResidueRule) -> bool:
+    import numpy as np
+    from scipy.ndimage import maximum_filter1d
+
+    def mean_db(levels_db: np.ndarray) -> float:
+        return float(10 * np.log10(np.mean(10 ** (levels_db / 10))))
+
+    near_db = maximum_filter1d(voice_db, 2 * residue.hold_frames + 1)
+    speech = near_db > max(rule.silent_below_db, float(voice_db.max()) - residue.pause_db)
+    if not speech.any() or (~speech).sum() < residue.least_pauses:
+        return False
+    audible = left_db >= rule.silent_below_db
+    close = audible & (left_db > near_db - residue.near_voice_db)
+    return bool(
+        mean_db(left_db) < mean_db(voice_db) - residue.below_voice_db
+        and audible[~speech].mean() <= residue.max_in_pauses
+        and close[speech].mean() <= residue.max_in_speech
+    )
 
 
 def spans(

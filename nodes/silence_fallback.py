@@ -8,7 +8,7 @@ from comfy_api.latest import io
 
 from deepsound.errors import InputError
 from deepsound.fallback import FALLBACKS, NEG_PROMPT, fallback_mode, final_sound
-from deepsound.silence import measure
+from deepsound.silence import measure_residue
 from deepsound.types import Audio
 
 from . import comfy_host
@@ -63,8 +63,12 @@ class SilenceFallback(io.ComfyNode):
             return []
         if background is None:
             return ["background"]
-        may_need_it = fallback_mode(mode).regenerates and regenerated is None and cls._is_linked("regenerated")
-        return ["regenerated"] if may_need_it and cls._is_silent(audio_of(background, "background")) else []
+        may_need_it = fallback_mode(mode, "mode").regenerates and regenerated is None
+        if not may_need_it or not cls._is_linked("regenerated"):
+            return []
+        left = audio_of(background, "background")
+        mix = left if coarse is None else audio_of(coarse, "coarse")
+        return ["regenerated"] if cls._is_silent(mix, left) else []
 
     @classmethod
     def execute(
@@ -80,7 +84,7 @@ class SilenceFallback(io.ComfyNode):
         if not voice_over:
             return io.NodeOutput(to_comfy(first), False, "coarse")
         left = audio_of(background, "background")
-        silent = cls._is_silent(left)
+        silent = cls._is_silent(first, left)
 
         def regenerate() -> Audio:
             if regenerated is None:
@@ -96,8 +100,9 @@ class SilenceFallback(io.ComfyNode):
         return io.NodeOutput(to_comfy(final.audio or silence_like(first)), silent, final.source)
 
     @classmethod
-    def _is_silent(cls, audio: Audio) -> bool:
-        return measure(audio, progress=comfy_host.progress(cls.hidden.unique_id, "measure")).is_silent
+    def _is_silent(cls, coarse: Audio, background: Audio) -> bool:
+        progress = comfy_host.progress(cls.hidden.unique_id, "measure")
+        return measure_residue(coarse, background, progress=progress).is_silent
 
     @classmethod
     def _is_linked(cls, input_id: str) -> bool:

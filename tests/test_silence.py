@@ -5,7 +5,7 @@ import pytest
 
 from deepsound.errors import Cancelled, InputError
 from deepsound.runtime.progress import CancelToken, Progress
-from deepsound.silence import SilenceRule, measure, spans
+from deepsound.silence import SilenceRule, measure, measure_residue, spans
 from deepsound.types import Audio, Span
 
 
@@ -126,3 +126,58 @@ def test_finding_spans_can_be_cancelled():
     token.cancel()
     with pytest.raises(Cancelled):
         spans(audio(np.zeros(44100)), progress=Progress(check=token.check))
+
+
+def made_up_voice(seconds: float = 6.0, level: float = 0.3) -> np.ndarray:
+    """Buzzing syllables of a glottal pulse through two formants, with pauses of 0.4 s between phrases."""
+    rate = 44100
+    at = np.arange(round(seconds * rate)) / rate
+    pitch = 120 * (1 + 0.1 * np.sin(2 * np.pi * 0.7 * at))
+    buzz = sum(np.sin(2 * np.pi * n * np.cumsum(pitch) / rate) / n**1.2 for n in range(1, 20))
+    syllables = np.clip(np.sin(2 * np.pi * 4 * at), 0, 1) ** 0.5
+    phrases = np.clip(20 * (0.75 - (at % 1.6) / 1.6), 0, 1)
+    return level * buzz * syllables * phrases / np.abs(buzz).max()
+
+
+def split(voice: np.ndarray, ghost_db: float, other: np.ndarray | float = 0.0) -> tuple[Audio, Audio]:
+    """The mix of a voice with something else, and what a separator leaves that lets `ghost_db` of the voice through."""
+    left = voice * 10 ** (ghost_db / 20) + other
+    return audio(voice + other), audio(left)
+
+
+@pytest.mark.parametrize("ghost_db", [-18, -22, -26])
+def test_the_ghost_of_a_loud_narrator_is_silence(ghost_db):
+    """0.3.0 kept what 18 dB of separation leaves of a loud narrator, an audible ghost, as the background."""
+    mix, left = split(made_up_voice(), ghost_db)
+    assert not measure(left).is_silent, "the published rule is absolute"
+    found = measure_residue(mix, left)
+    assert found.is_silent and found.ratio == measure(left).ratio
+
+
+@pytest.mark.parametrize("level_db", [-30, -40, -46])
+def test_a_soft_background_beside_the_ghost_is_kept(level_db):
+    rain = 10 ** (level_db / 20) * np.random.default_rng(1).standard_normal(6 * 44100)
+    assert not measure_residue(*split(made_up_voice(), -22, rain)).is_silent
+
+
+def test_what_was_hardly_separated_is_no_silence():
+    assert not measure_residue(*split(made_up_voice(), -8)).is_silent
+
+
+def test_a_voice_without_pauses_leaves_it_to_the_published_rule():
+    drone = 0.3 * np.sin(np.arange(3 * 44100) / 20)
+    assert not measure_residue(*split(drone, -20)).is_silent
+
+
+def test_without_a_removed_voice_the_published_rule_decides():
+    steps = audio(0.05 * np.random.default_rng(2).standard_normal(44100))
+    assert not measure_residue(steps, steps).is_silent
+    assert measure_residue(audio(np.zeros(44100)), audio(np.zeros(44100))).is_silent
+    assert measure_residue(audio(np.ones(10)), audio(np.zeros(44100))).is_silent
+
+
+def test_a_recorded_narrator_s_ghost_is_silence(speech):
+    words = speech(44100).numpy()[0][: 6 * 44100]
+    words = 0.9 * words / np.abs(words).max()
+    mix, left = split(words, -20)
+    assert not measure(left).is_silent and measure_residue(mix, left).is_silent

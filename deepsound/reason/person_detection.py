@@ -1,4 +1,7 @@
-"""Whether a person is seen: OpenCV 4's own cascades and its HOG detector, believed only where they agree.
+"""Whether a person is seen: OpenCV 4's cascades and HOG detector where they are at hand, else BlazeFace.
+
+OpenCV 5 dropped both detectors, and other node packs bring it. There, and without OpenCV, faces are found by BlazeFace
+(`deepsound.models.blazeface`, weights in the package), and bodies without a face are not, which is said.
 
 One cascade alone sees faces in grass and gravel. A face found in the whole picture is therefore looked at again, cut
 out and brought to one size, by cascades that were trained apart; a body must be seen clearly and more than once.
@@ -7,12 +10,12 @@ out and brought to one size, by cascades that were trained apart; a body must be
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from deepsound.errors import EngineError
 from deepsound.media.views import Still
+from deepsound.reason.face_network import Box, FaceNetwork, Kind, PeopleSettings, Sighting
 from deepsound.runtime.packages import install_command
 from deepsound.runtime.paths import is_file
 from deepsound.runtime.progress import Progress
@@ -20,40 +23,7 @@ from deepsound.runtime.progress import Progress
 if TYPE_CHECKING:
     import numpy as np
 
-Box = tuple[int, int, int, int]
-Kind = Literal["face", "body"]
-
 INSTALL = "Install OpenCV 4 with: " + install_command("opencv-python-headless>=4.8,<5")
-
-
-@dataclass(frozen=True)
-class Sighting:
-    """A person in the frame at `time_s`: a 'face' or a 'body', its `box` (left, top, width, height in pixels of the
-    still) and the detector's `score` (higher is surer; faces and bodies have scales of their own)."""
-
-    time_s: float
-    kind: Kind
-    box: Box
-    score: float
-
-
-@dataclass(frozen=True)
-class PeopleSettings:
-    """Sizes in pixels of a picture whose longer side is `long_side`; scores are the detectors' own last-stage sums.
-
-    The scores lie between what real faces get and what coins, bricks and logos get; a face 40 pixels wide in a
-    640-pixel picture is `smallest_face` here.
-    """
-
-    long_side: int = 480
-    smallest_face: int = 24
-    looked_at_size: int = 96
-    profile_scale: float = 2 / 3
-    frontal: float = 2.5
-    frontal_alt: float = 107.4
-    profile: float = 1.5
-    body: float = 1.2
-    body_frames: int = 2
 
 
 def people_in(
@@ -63,12 +33,19 @@ def people_in(
 ) -> tuple[Sighting, ...]:
     """Every person seen in `stills` (images uint8 [height, width, 3]), in order of time.
 
-    Raises EngineError when OpenCV is missing, is version 5 or newer, or came without its cascade files.
+    A note says where bodies cannot be looked for. Raises EngineError when OpenCV 4 came without its cascade files.
     """
-    detectors = _Detectors(settings or PeopleSettings())
+    progress = progress or Progress()
+    settings = settings or PeopleSettings()
+    detectors: _Detectors | FaceNetwork
+    if (cv2 := _opencv_4()) is not None:
+        detectors = _Detectors(settings, cv2)
+    else:
+        progress.note("People are found by their faces alone: bodies are looked for with OpenCV 4, which is not here.")
+        detectors = FaceNetwork(settings)
     faces: list[Sighting] = []
     bodies: list[Sighting] = []
-    for still in (progress or Progress()).track(stills, len(stills)):
+    for still in progress.track(stills, len(stills)):
         found = list(detectors.look(still))
         faces += [sighting for sighting in found if sighting.kind == "face"]
         bodies += [sighting for sighting in found if sighting.kind == "body"]
@@ -80,9 +57,9 @@ def people_in(
 class _Detectors:
     """OpenCV's detectors, loaded per use: they are cheap to load and not safe to share between threads."""
 
-    def __init__(self, settings: PeopleSettings) -> None:
+    def __init__(self, settings: PeopleSettings, cv2: Any) -> None:
         self.settings = settings
-        self._cv2 = _opencv_4()
+        self._cv2 = cv2
         self._frontal = self._cascade("haarcascade_frontalface_default")
         self._alt = self._cascade("haarcascade_frontalface_alt")
         self._alt2 = self._cascade("haarcascade_frontalface_alt2")
@@ -181,17 +158,13 @@ class _Detectors:
         return cascade
 
 
-def _opencv_4() -> Any:
+def _opencv_4() -> Any | None:
+    """OpenCV, if it has the cascade and HOG detectors; version 5 dropped them."""
     try:
         import cv2
-    except ImportError as error:
-        raise EngineError(f"The person detector needs OpenCV, which is not installed. {INSTALL}") from error
-    if not hasattr(cv2, "CascadeClassifier") or not hasattr(cv2, "HOGDescriptor") or not hasattr(cv2, "data"):
-        raise EngineError(
-            f"OpenCV {cv2.__version__} has no cascade and HOG detectors (version 5 dropped them), "
-            f"which the person detector needs. {INSTALL}"
-        )
-    return cv2
+    except ImportError:
+        return None
+    return cv2 if {"CascadeClassifier", "HOGDescriptor", "data"} <= set(dir(cv2)) else None
 
 
 def _best(found: list[tuple[Box, float]]) -> float:

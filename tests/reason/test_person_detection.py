@@ -113,14 +113,18 @@ def test_a_body_must_be_seen_more_than_once(monkeypatch: pytest.MonkeyPatch) -> 
     assert [(body.kind, body.time_s) for body in both] == [("body", 0.0), ("body", 0.6)]
 
 
-def test_opencv_5_or_none_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    still = Still(landscape(3), 0.0)
-    monkeypatch.setitem(sys.modules, "cv2", types.SimpleNamespace(__version__="5.0.0"))
-    with pytest.raises(EngineError, match=r"OpenCV 5\.0\.0 .*opencv-python-headless>=4\.8,<5"):
-        people_in([still])
-    monkeypatch.setitem(sys.modules, "cv2", None)
-    with pytest.raises(EngineError, match=r"not installed.*opencv-python-headless>=4\.8,<5"):
-        people_in([still])
+@pytest.mark.parametrize("opencv", [types.SimpleNamespace(__version__="5.0.0", data=None), None], ids=["5", "none"])
+def test_faces_are_found_with_opencv_5_and_without_any(monkeypatch, astronaut, opencv) -> None:
+    """0.3.0 refused to judge at all wherever another pack had brought OpenCV 5."""
+    monkeypatch.setitem(sys.modules, "cv2", opencv)
+    notes: list[str] = []
+    progress = Progress(on_event=lambda event: notes.append(event.text) if event.is_note else None)
+    stills = [Still(astronaut, 0.5), Still(landscape(3), 1.5), Still(np.zeros((3, 5, 3), np.uint8), 2.5)]
+    (sighting,) = people_in(stills, progress)
+    assert (sighting.kind, sighting.time_s) == ("face", 0.5)
+    left, _, width, _ = sighting.box
+    assert abs(left + width / 2 - FACE_CENTRE) < 40 and 70 < width < 150
+    assert notes == ["People are found by their faces alone: bodies are looked for with OpenCV 4, which is not here."]
 
 
 def test_missing_cascade_files_say_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
