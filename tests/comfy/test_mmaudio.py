@@ -117,7 +117,7 @@ def test_cancel_ends_the_sampling_within_a_second(server):
     [
         ({"duration": 30.0}, "past the end of the video"),
         ({"duration": 0.3}, "at least 0.64 s"),
-        ({"variant": "mmaudio_large_44k_v2"}, "deepsound models download mmaudio/large_44k_v2"),
+        ({"variant": "mmaudio_large_44k_v2"}, "sets of weights are not on this machine"),
     ],
 )
 def test_what_cannot_be_done_is_one_clear_error_on_the_node(server, changed, message):

@@ -281,6 +281,7 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Host]:
     """A stand-in for ComfyUI with its folders in a temporary place; other files' tests find nothing of it."""
     from deepsound.runtime.model_cache import model_cache
     from deepsound.runtime.placement import PlainPlacement
+    from deepsound.weights.missing import register_download_action
     from deepsound.weights.search_paths import register_model_folders
 
     host = Host(tmp_path)
@@ -288,6 +289,7 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Host]:
         monkeypatch.setitem(sys.modules, name, module)
     yield host
     model_cache().place_with(PlainPlacement())
+    register_download_action("")
     register_model_folders([])
 
 
