@@ -1,4 +1,4 @@
-"""JobQueue from the page: one at a time, the others in line, each stopped within a second of being asked to."""
+"""Queue of the page's runs: one at a time, each cancellable within a second."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page itself: what is asked on the left, what the run thinks and makes on the right."""
+"""The page in Gradio: the request on the left, progress, reasoning and results on the right."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the page asks for. A request can come from anywhere, so every value is checked, menus included."""
+"""A run's settings from the page, every value validated: a request can come from anywhere."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a finished run shows: the video, sounds to compare at the same place, and what can be downloaded."""
+"""Results panel of a finished run: the video, sounds to compare at the same place, downloads."""
 
 from __future__ import annotations
 

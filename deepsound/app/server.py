@@ -1,4 +1,4 @@
-"""Serving the page: on this machine alone unless asked, from one folder, without a word to anybody else."""
+"""The page's server: local unless configured otherwise, one folder, no analytics."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class Settings:
 
 
 def serve(settings: Settings, on_start: Callable[[str], None] = lambda address: None) -> None:
-    """Serve the page until the process is asked to end; `on_start` is told its address once it answers.
+    """Serve the page until the process is stopped; `on_start` gets its address once it answers.
 
     Raises EngineError without gradio, InputError for an address that cannot be had.
     """
@@ -208,7 +208,7 @@ def _add_results(app: FastAPI, folder: AppStorage) -> None:
 
 
 def _add_uploads(app: FastAPI, folder: AppStorage) -> None:
-    """Uploads in gradio's own form, under names of ours: gradio would keep the name it is told."""
+    """Uploads in gradio's own form, under names of ours: gradio would keep the client's name."""
     from starlette import datastructures
     from starlette.concurrency import run_in_threadpool
     from starlette.responses import JSONResponse, PlainTextResponse

@@ -1,4 +1,4 @@
-"""What the page shows of a run while it goes on: the steps, the plan and the four sections, as escaped HTML."""
+"""Progress panel of a run: the steps, the plan and the four sections of the reasoning, as escaped HTML."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The one folder the page reads and writes: uploads, and a folder for each run, under names of our own."""
+"""Storage of the page: uploads, and a folder for each run, under generated names in one folder."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ class AppStorage:
         return self.uploads / f"{secrets.token_hex(16)}{suffix}"
 
     def token_of(self, upload: Path) -> str:
-        """What a page is told of an upload."""
+        """The name by which a page refers to an upload."""
         return f"/uploads/{upload.name}"
 
     def resolve(self, token: object) -> str | None:

@@ -1,4 +1,4 @@
-"""Who uses which upload and result, and what is removed when the disk budget of the page is used up."""
+"""Ownership of uploads and results by sessions, and eviction within the page's disk budget."""
 
 from __future__ import annotations
 

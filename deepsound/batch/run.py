@@ -25,12 +25,12 @@ _REASONS_KEPT = 1000
 
 
 class Workers(Protocol):
-    """Who does the clips. `work` takes a job only when there is someone to do it, and yields reports as they come."""
+    """Workers of a batch: `work` takes a job only when a worker is free, and yields reports as they come."""
 
     replaced: int
 
     def work(self, jobs: Iterator[Job], progress: Progress) -> Iterator[Report]:
-        """Do every job. Raises Cancelled, within a second of being asked."""
+        """Process every job. Raises Cancelled within a second of the request."""
         ...
 
 

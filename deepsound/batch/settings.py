@@ -1,4 +1,4 @@
-"""What every clip of a batch is done with, and the fingerprint that tells whether a result was made with it."""
+"""Settings of a batch, and the fingerprint that identifies results made with them."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The command line: `deepsound run`, `deepsound engines`."""
+"""The command line: one module for each command of `deepsound`."""

@@ -28,7 +28,7 @@ AddOptions = Callable[[argparse.ArgumentParser], None]
 
 
 def add_batch(commands: argparse._SubParsersAction[argparse.ArgumentParser], *options_of_run: AddOptions) -> None:
-    """Add `batch` to the command line, with what `run` is told."""
+    """Add `batch` to the command line, with the options of `run`."""
     batch = commands.add_parser(
         "batch",
         help="give many videos their finished sound",

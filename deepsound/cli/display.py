@@ -1,4 +1,4 @@
-"""What a person sees while a run goes on: a line per step with its time, the reasoning as it is written, the files."""
+"""Terminal display of a run: a line per step with its time, the reasoning as it is written, the files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`deepsound engines`: what each step can be done with."""
+"""`deepsound engines`: the engines of each step, and the words one of them knows."""
 
 from __future__ import annotations
 

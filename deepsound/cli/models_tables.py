@@ -1,4 +1,4 @@
-"""What `deepsound models` prints for a person."""
+"""Tables that `deepsound models` prints."""
 
 from __future__ import annotations
 

@@ -90,7 +90,7 @@ def add_step_options(run: argparse.ArgumentParser) -> None:
 
 
 def add_generation_options(run: argparse.ArgumentParser) -> None:
-    """Add what a generator is asked for."""
+    """Add the generator's request: prompts, seed, window, track, steps, guidance."""
     run.add_argument("--prompt", default="", help="what it should sound like")
     run.add_argument("--negative_prompt", "--negative-prompt", default="", help="what it should not sound like")
     run.add_argument("--seed", type=int, default=42, help="same seed, same samples (default: %(default)s)")

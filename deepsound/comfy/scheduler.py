@@ -1,4 +1,4 @@
-"""Several servers in rotation: each takes the next clip when it is free, and what one cannot do goes to another."""
+"""Pool of servers: each takes the next clip when it is free, and a clip that one cannot do goes to another."""
 
 from __future__ import annotations
 

@@ -146,7 +146,7 @@ class Server:
         return str(prompt_id)
 
     async def _listen(self, socket: Any, prompt_id: str, workflow: Workflow, on_progress: OnProgress) -> bool:
-        """Whether the end of the run was heard, rather than that of the connection."""
+        """Whether the run ended, rather than the connection."""
         async for kind, data in _messages(socket):
             if data.get("prompt_id") != prompt_id:
                 continue

@@ -1,4 +1,4 @@
-"""Clips through a workflow on running servers, each with its files and a record, `<stem>.submit.json`, at the end."""
+"""Runs a workflow on ComfyUI servers for many clips, each with its files and a record, `<stem>.submit.json`."""
 
 from __future__ import annotations
 
