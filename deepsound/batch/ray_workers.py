@@ -101,7 +101,7 @@ class RayWorkers:
             self._ray.shutdown()
 
     def work(self, jobs: Iterator[Job], progress: Progress) -> Iterator[Report]:
-        """Process every job. Raises Cancelled within a second of the request, EngineError when no worker stays alive."""
+        """Process every job. Raises Cancelled within a second of the request, EngineError when no worker survives."""
         again: deque[_Assignment] = deque()
         busy: dict[Any, _Assignment] = {}
         deaths_in_a_row = 0
