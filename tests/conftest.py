@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -55,6 +55,45 @@ def pytest_report_header() -> str:
 def tornado(request: pytest.FixtureRequest) -> Path:
     """Ten seconds of a storm: 480x360, 30 fps, 300 shown frames behind an edit list, stereo AAC at 44100 Hz."""
     return TORNADOES[request.param]
+
+
+@pytest.fixture
+def fake_engines(monkeypatch: pytest.MonkeyPatch) -> type:
+    """Engines whose answers are known, by the names in tests.fakes; gives the generator, which notes its requests."""
+    from deepsound import engines
+    from tests import fakes
+
+    registered = tuple(
+        engines.EngineInfo(kind, name, "made for tests", f"tests.fakes:{target}")
+        for kind, rows in fakes.REGISTERED.items()
+        for name, target in rows.items()
+    )
+    monkeypatch.setattr(engines, "EMBEDDED", engines.EMBEDDED + registered)
+    monkeypatch.setattr(fakes.Generator, "requests", [])
+    return fakes.Generator
+
+
+@pytest.fixture
+def nothing_at_hand(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No weights of this machine in sight, no network in memory, no features kept."""
+    from deepsound.runtime.feature_cache import features
+    from deepsound.runtime.model_cache import model_cache
+    from deepsound.weights.search_paths import register_model_folders
+
+    for name in ("HF_HOME", "HF_HUB_CACHE", "TORCH_HOME", "COMFYUI_PATH", "DEEPSOUND_PROJECTS"):
+        monkeypatch.setenv(name, str(tmp_path / "nothing here"))
+    monkeypatch.setenv("DEEPSOUND_HOME", str(tmp_path / "home"))
+    model_cache().unload()
+    features().clear()
+    register_model_folders([])
+
+
+@pytest.fixture
+def no_gradients() -> Iterator[None]:
+    import torch
+
+    with torch.no_grad():
+        yield
 
 
 @pytest.fixture

@@ -9,6 +9,21 @@ import numpy as np
 from deepsound.types import Audio, ChainOfThought, GenerationRequest, Judgement, Plan, Span, Stems, Verdict
 
 SAMPLE_RATE = 16000
+# The names under which the fixture `fake_engines` registers the classes below.
+REGISTERED = {
+    "generator": {
+        "noise": "Generator",
+        "nan": "NanGenerator",
+        "wrong": "WrongGenerator",
+        "endless": "EndlessGenerator",
+    },
+    "reasoner": {"yes": "YesReasoner", "no": "NoReasoner", "undecided": "UndecidedReasoner"},
+    "separator": {
+        "halving": "HalvingSeparator",
+        "silencing": "SilencingSeparator",
+        "shortening": "ShorteningSeparator",
+    },
+}
 
 
 def noise(seconds: float, level: float, seed: int = 0, channels: int = 1) -> Audio:

@@ -6,31 +6,15 @@ import time
 
 import pytest
 
-from deepsound import engines
 from deepsound.app.job_queue import JobQueue, QueuedJob
 from deepsound.app.request import RunRequest
 from deepsound.app.status_view import StatusView, escaped
 from deepsound.app.storage import RESULTS, VIDEOS, AppStorage
 from deepsound.runtime.progress import ProgressEvent
-from tests import fakes
 
-REGISTERED = {
-    "generator": {"noise": "Generator", "endless": "EndlessGenerator", "wrong": "WrongGenerator"},
-    "reasoner": {"yes": "YesReasoner", "no": "NoReasoner"},
-    "separator": {"halving": "HalvingSeparator"},
-}
+pytestmark = pytest.mark.usefixtures("fake_engines")
+
 QUICK = RunRequest(generator="noise", reasoner="no", separator="halving")
-
-
-@pytest.fixture(autouse=True)
-def fake_engines(monkeypatch):
-    registered = tuple(
-        engines.EngineInfo(kind, name, "made for tests", f"tests.fakes:{target}")
-        for kind, rows in REGISTERED.items()
-        for name, target in rows.items()
-    )
-    monkeypatch.setattr(engines, "EMBEDDED", engines.EMBEDDED + registered)
-    monkeypatch.setattr(fakes.Generator, "requests", [])
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import pytest
 
 from deepsound.batch.run import Batch, InProcess, Listener
 from deepsound.batch.settings import Settings
-from tests.pipeline.conftest import fake_engines  # noqa: F401
 
 
 class Heard(Listener):
@@ -63,3 +62,8 @@ def batch(settings, tmp_path):
         return Batch(source, out, chosen, InProcess(chosen, out), listener=Heard(), **changes)
 
     return make
+
+
+@pytest.fixture(autouse=True)
+def with_fake_engines(fake_engines: type) -> None:
+    """Every test here may name the fake engines."""

@@ -18,15 +18,11 @@ from tests.conftest import write_video
 from tests.evaluate import tiny
 from tests.processes import start
 
+pytestmark = pytest.mark.usefixtures("nothing_at_hand")
+
 TABLE = ("FD_PaSST", "FD_PANNs", "FD_VGG", "KL_PANNs", "KL_PaSST", "IS", "IB", "DeSync")
 DURATION = "5"
 ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture(autouse=True)
-def nothing_of_this_machine(monkeypatch, tmp_path):
-    for variable in ("DEEPSOUND_HOME", "HF_HOME", "HF_HUB_CACHE", "TORCH_HOME", "COMFYUI_PATH", "DEEPSOUND_PROJECTS"):
-        monkeypatch.setenv(variable, str(tmp_path / "nothing"))
 
 
 @pytest.fixture(scope="module")

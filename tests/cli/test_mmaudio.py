@@ -11,9 +11,9 @@ import pytest
 
 from deepsound.cli.main import main
 from deepsound.media.clip import Clip
-from deepsound.runtime.feature_cache import features
-from deepsound.runtime.model_cache import model_cache
 from tests.generate.mmaudio import tiny
+
+pytestmark = pytest.mark.usefixtures("nothing_at_hand")
 
 
 @pytest.fixture(scope="module")
@@ -24,15 +24,6 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def clip(make_video: Callable[..., Path]) -> Path:
     return make_video("clip.mp4", fps=25, seconds=1.2)
-
-
-@pytest.fixture(autouse=True)
-def nothing_at_hand(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in ("HF_HOME", "HF_HUB_CACHE", "COMFYUI_PATH"):
-        monkeypatch.setenv(name, str(tmp_path / "nothing here"))
-    monkeypatch.setenv("DEEPSOUND_HOME", str(tmp_path / "home"))
-    model_cache().unload()
-    features().clear()
 
 
 def run(clip: Path, out: Path, *flags: str | Path) -> int:

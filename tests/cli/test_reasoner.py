@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from deepsound.cli.main import main
-from deepsound.runtime.feature_cache import features
-from deepsound.runtime.model_cache import model_cache
 from deepsound.types import Audio
 from tests.reason.videollama2 import tiny
+
+pytestmark = pytest.mark.usefixtures("nothing_at_hand")
 
 YES = (
     "<SUMMARY> I look and listen.</SUMMARY>\n",
@@ -33,15 +33,6 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def clip(make_video: Callable[..., Path], tone: Callable[..., Audio]) -> Path:
     return make_video("clip.mp4", seconds=2.0, audio=tone(seconds=2.0))
-
-
-@pytest.fixture(autouse=True)
-def nothing_at_hand(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in ("HF_HOME", "HF_HUB_CACHE", "COMFYUI_PATH"):
-        monkeypatch.setenv(name, str(tmp_path / "nothing here"))
-    monkeypatch.setenv("DEEPSOUND_HOME", str(tmp_path / "home"))
-    model_cache().unload()
-    features().clear()
 
 
 def run(clip: Path, out: Path, *flags: str | Path) -> int:

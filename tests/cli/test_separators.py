@@ -12,9 +12,10 @@ import pytest
 from deepsound.cli.main import main
 from deepsound.media.audio import decode_audio
 from deepsound.models.roformer.config import BSRoformerConfig, MelBandRoformerConfig
-from deepsound.runtime.model_cache import model_cache
 from deepsound.types import Audio
 from tests.separate.small import SMALL, SMALL_MEL, write
+
+pytestmark = pytest.mark.usefixtures("nothing_at_hand")
 
 PUBLISHED = [
     ("bs_roformer", "bs_roformer/ep_317", SMALL),
@@ -32,14 +33,6 @@ def narrated(
 ) -> Path:
     """A clip of a storm that somebody talks over, with nobody in the picture."""
     return make_video("clip.mp4", seconds=storm.duration_s, audio=mixed(storm, speech(storm.sample_rate), 6))
-
-
-@pytest.fixture(autouse=True)
-def nothing_at_hand(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in ("HF_HOME", "HF_HUB_CACHE", "COMFYUI_PATH"):
-        monkeypatch.setenv(name, str(tmp_path / "nothing here"))
-    monkeypatch.setenv("DEEPSOUND_HOME", str(tmp_path / "home"))
-    model_cache().unload()
 
 
 def run(clip: Path, out: Path, *flags: str | Path) -> int:

@@ -22,10 +22,8 @@ from deepsound.evaluate.extractors.sound import mono
 from deepsound.media.clip import Clip
 from deepsound.media.views import Timeline
 from deepsound.runtime.execution import Execution
-from deepsound.runtime.model_cache import model_cache
 from deepsound.runtime.progress import CancelToken, Progress, ProgressEvent
 from deepsound.types import Audio
-from deepsound.weights.search_paths import register_model_folders
 from tests.evaluate import tiny
 
 QUIET = Progress()
@@ -39,13 +37,8 @@ def execution(tmp_path_factory: pytest.TempPathFactory) -> Execution:
 
 
 @pytest.fixture(autouse=True)
-def alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Nothing in memory, and no weights of this machine's own in sight."""
-    for name in ("HF_HOME", "HF_HUB_CACHE", "DEEPSOUND_HOME", "COMFYUI_PATH", "TORCH_HOME"):
-        monkeypatch.setenv(name, str(tmp_path / "nothing here"))
+def alone(nothing_at_hand: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("COMFYUI_PATH")
-    register_model_folders([])
-    model_cache().unload()
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ from deepsound.errors import InputError
 from deepsound.evaluate.single import score_clip
 from deepsound.media.clip import Clip
 from deepsound.runtime.execution import Execution
-from deepsound.runtime.feature_cache import features
 from deepsound.runtime.model_cache import model_cache
 from deepsound.runtime.placement import PlainPlacement
 from deepsound.types import Audio
@@ -18,10 +17,7 @@ from tests.nodes.conftest import host, nodes, pack  # noqa: F401 - the fixtures 
 
 
 @pytest.fixture(autouse=True)
-def nothing_of_this_machine(monkeypatch, tmp_path):
-    for variable in ("DEEPSOUND_HOME", "HF_HOME", "HF_HUB_CACHE", "TORCH_HOME", "COMFYUI_PATH", "DEEPSOUND_PROJECTS"):
-        monkeypatch.setenv(variable, str(tmp_path / "nothing"))
-    features().clear()
+def placement_comes_back(nothing_at_hand):
     yield
     model_cache().place_with(PlainPlacement())
 

@@ -24,12 +24,6 @@ SMALL = replace(
 pytestmark = pytest.mark.usefixtures("no_gradients")
 
 
-@pytest.fixture
-def no_gradients():
-    with torch.no_grad():
-        yield
-
-
 def vocoder(config: BigVganConfig = SMALL, gain: float = 1.5) -> BigVgan:
     built, generator = BigVgan(config).eval(), torch.Generator().manual_seed(0)
     for name, parameter in built.named_parameters():

@@ -34,12 +34,6 @@ LENGTHS = SequenceLengths(latent=53, clip=9, sync=40)
 pytestmark = pytest.mark.usefixtures("no_gradients")
 
 
-@pytest.fixture
-def no_gradients():
-    with torch.no_grad():
-        yield
-
-
 def assert_close(got: torch.Tensor, expected: torch.Tensor) -> None:
     """Equal but for the order of float32 sums."""
     assert float((got - expected).abs().max() / expected.abs().max()) < 1e-5
@@ -87,7 +81,15 @@ def test_the_published_keys_at_full_size(variant: str) -> None:
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_a_file_says_by_its_tensors_which_variant_it_is(variant: str) -> None:
     published = {name: torch.empty(shape, device="meta") for name, (shape, _) in manifest(variant).items()}
-    assert config_of(published) == VARIANTS[variant].flow
+    found = config_of(published)
+    assert [name for name in VARIANTS if VARIANTS[name].flow == found] == [variant]
+    # Every tensor of that configuration has the published shape, so that no size was taken from anywhere else.
+    assert {name: tensor.shape for name, tensor in on_meta(found).state_dict().items()} == {
+        name: tensor.shape for name, tensor in published.items() if name in on_meta(found).state_dict()
+    }
+    last = f"fused_blocks.{found.fused_depth - 1}."
+    fewer = {name: tensor for name, tensor in published.items() if not name.startswith(last)}
+    assert len(fewer) < len(published) and config_of(fewer) != found, "the depth is counted in the file"
 
 
 def test_a_file_of_something_else_is_refused() -> None:

@@ -44,12 +44,6 @@ SETTINGS = {
 pytestmark = pytest.mark.usefixtures("no_gradients")
 
 
-@pytest.fixture
-def no_gradients():
-    with torch.no_grad():
-        yield
-
-
 def manifest(name: str) -> dict[str, torch.Tensor]:
     listed = json.loads((MANIFESTS / f"full_{name}.json").read_text())
     return {key: torch.empty(shape, dtype=torch.bfloat16, device="meta") for key, (shape, _) in listed.items()}

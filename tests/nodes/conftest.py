@@ -317,26 +317,3 @@ def nodes(pack: ModuleType) -> dict[str, type]:
             unique_id="7", prompt={"7": {}}, extra_pnginfo={"workflow": {"nodes": []}}, dynprompt=None
         )
     return {node.define_schema().node_id: node for node in classes}
-
-
-FAKES = {
-    "generator": {"noise": "Generator", "nan": "NanGenerator", "endless": "EndlessGenerator"},
-    "reasoner": {"yes": "YesReasoner", "no": "NoReasoner", "undecided": "UndecidedReasoner"},
-    "separator": {"halving": "HalvingSeparator", "silencing": "SilencingSeparator"},
-}
-
-
-@pytest.fixture
-def fake_engines(monkeypatch: pytest.MonkeyPatch) -> type:
-    """Engines whose answers are known, by the names above; gives back the generator, which notes its requests."""
-    from deepsound import engines
-    from tests import fakes
-
-    registered = tuple(
-        engines.EngineInfo(kind, name, "made for tests", f"tests.fakes:{target}")
-        for kind, rows in FAKES.items()
-        for name, target in rows.items()
-    )
-    monkeypatch.setattr(engines, "EMBEDDED", engines.EMBEDDED + registered)
-    monkeypatch.setattr(fakes.Generator, "requests", [])
-    return fakes.Generator

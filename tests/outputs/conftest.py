@@ -1,5 +1,8 @@
-"""The fake engines of the pipeline's tests."""
+"""The fake engines are at hand in every test of what a run leaves."""
 
-from tests.pipeline.conftest import fake_engines
+import pytest
 
-__all__ = ["fake_engines"]
+
+@pytest.fixture(autouse=True)
+def with_fake_engines(fake_engines: type) -> None:
+    """Every test here may name the fake engines."""

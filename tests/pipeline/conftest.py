@@ -1,32 +1,8 @@
-"""The fake engines, registered under short names for one test."""
+"""The fake engines are at hand in every test of the pipeline."""
 
 import pytest
 
-from deepsound import engines
-from tests import fakes
-
-REGISTERED = {
-    "generator": {
-        "noise": "Generator",
-        "nan": "NanGenerator",
-        "wrong": "WrongGenerator",
-        "endless": "EndlessGenerator",
-    },
-    "reasoner": {"yes": "YesReasoner", "no": "NoReasoner", "undecided": "UndecidedReasoner"},
-    "separator": {
-        "halving": "HalvingSeparator",
-        "silencing": "SilencingSeparator",
-        "shortening": "ShorteningSeparator",
-    },
-}
-
 
 @pytest.fixture(autouse=True)
-def fake_engines(monkeypatch):
-    registered = tuple(
-        engines.EngineInfo(kind, name, "made for tests", f"tests.fakes:{target}")
-        for kind, rows in REGISTERED.items()
-        for name, target in rows.items()
-    )
-    monkeypatch.setattr(engines, "EMBEDDED", engines.EMBEDDED + registered)
-    monkeypatch.setattr(fakes.Generator, "requests", [])
+def with_fake_engines(fake_engines: type) -> None:
+    """Every test here may name the fake engines."""

@@ -11,8 +11,6 @@ from deepsound import engines
 from deepsound.generate.foleycrafter.generator import FoleyCrafterGenerator
 from deepsound.media.clip import Clip
 from deepsound.runtime.execution import Execution
-from deepsound.runtime.feature_cache import features
-from deepsound.runtime.model_cache import model_cache
 from deepsound.runtime.progress import Progress
 from deepsound.types import Audio, GenerationRequest
 from deepsound.weights.search_paths import register_model_folders
@@ -29,17 +27,9 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def nothing_else(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, published: Path) -> None:
-    """Every test begins with no weights of this machine's own in sight, and with what is written here."""
-    for name in ("HF_HOME", "HF_HUB_CACHE", "DEEPSOUND_HOME", "COMFYUI_PATH"):
-        monkeypatch.setenv(name, str(tmp_path / "nothing here"))
+def only_published(nothing_at_hand: None, published: Path) -> None:
+    """Every test begins with what is written here and nothing else."""
     register_model_folders([published])
-
-
-@pytest.fixture
-def nothing_held() -> None:
-    model_cache().unload()
-    features().clear()
 
 
 @pytest.fixture

@@ -45,7 +45,7 @@ def held() -> set[str]:
 def test_the_sound_is_exactly_as_long_as_the_clip(
     foley: FoleyCrafterGenerator,
     clip: Clip,
-    nothing_held: None,
+    nothing_at_hand: None,
 ) -> None:
     audio = foley.generate(clip, FEW, QUIET)
     assert (audio.sample_rate, audio.channels, audio.samples) == (16000, 1, 19200)
@@ -59,7 +59,7 @@ def test_same_seed_same_samples_and_another_seed_others(
     foley: FoleyCrafterGenerator,
     clip: Clip,
     base: Audio,
-    nothing_held: None,
+    nothing_at_hand: None,
 ) -> None:
     assert same(base, foley.generate(clip, FEW, QUIET))
     assert not same(base, foley.generate(clip, GenerationRequest("rain", steps=1, seed=8), QUIET))
@@ -178,7 +178,7 @@ def test_one_frame_and_a_little_over_ten_seconds_are_one_window(foley: FoleyCraf
 def test_a_second_seed_encodes_nothing_again(
     foley: FoleyCrafterGenerator,
     clip: Clip,
-    nothing_held: None,
+    nothing_at_hand: None,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     foley.generate(clip, FEW, QUIET)
@@ -239,7 +239,7 @@ def test_waiting_for_another_run_can_be_cancelled(foley: FoleyCrafterGenerator, 
 def test_offload_leaves_nothing_behind_and_changes_nothing(
     clip: Clip,
     base: Audio,
-    nothing_held: None,
+    nothing_at_hand: None,
 ) -> None:
     assert same(base, engine(offload=True).generate(clip, FEW, QUIET))
     assert held() == set()
@@ -265,7 +265,7 @@ def test_a_sampling_that_overflows_is_an_error_and_no_noise(
 def test_nothing_is_asked_of_the_network_and_nothing_is_printed(
     foley: FoleyCrafterGenerator,
     clip: Clip,
-    nothing_held: None,
+    nothing_at_hand: None,
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
     caplog: pytest.LogCaptureFixture,

@@ -28,6 +28,8 @@ from deepsound.types import Audio, GenerationRequest
 from deepsound.weights.search_paths import register_model_folders
 from tests.generate.mmaudio import tiny
 
+pytestmark = pytest.mark.usefixtures("nothing_at_hand")
+
 MakeVideo = Callable[..., Path]
 QUIET = Progress()
 FEW = GenerationRequest(steps=2, seed=7)
@@ -41,16 +43,6 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def repackaged(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tiny.write_repackaged_44k(tmp_path_factory.mktemp("repackaged"))
-
-
-@pytest.fixture(autouse=True)
-def nothing_held(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Every test begins with nothing in memory and no weights of this machine's own in sight."""
-    for name in ("HF_HOME", "HF_HUB_CACHE", "DEEPSOUND_HOME", "COMFYUI_PATH"):
-        monkeypatch.setenv(name, str(tmp_path / "nothing here"))
-    model_cache().unload()
-    features().clear()
-    register_model_folders([])
 
 
 @pytest.fixture

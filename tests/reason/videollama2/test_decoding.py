@@ -18,12 +18,6 @@ PROMPT = 9
 pytestmark = pytest.mark.usefixtures("no_gradients")
 
 
-@pytest.fixture
-def no_gradients():
-    with torch.inference_mode():
-        yield
-
-
 @pytest.fixture(scope="module")
 def model() -> LanguageModel:
     return tiny.seeded(LanguageModel(tiny.CONFIG.language), seed=5).eval()

@@ -21,12 +21,13 @@ from deepsound.reason.plan import STEPS
 from deepsound.reason.videollama2.engine import VideoLlama2Reasoner
 from deepsound.reason.videollama2.quantization import Bits, quantise
 from deepsound.runtime.execution import Execution
-from deepsound.runtime.feature_cache import features
 from deepsound.runtime.model_cache import model_cache
 from deepsound.runtime.progress import CancelToken, Progress, ProgressEvent
 from deepsound.types import Audio, Verdict
 from deepsound.weights.search_paths import register_model_folders
 from tests.reason.videollama2 import tiny
+
+pytestmark = pytest.mark.usefixtures("nothing_at_hand")
 
 MakeVideo = Callable[..., Path]
 QUIET = Progress()
@@ -51,16 +52,6 @@ def yes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def random(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tiny.write(tmp_path_factory.mktemp("random"), seed=3)
-
-
-@pytest.fixture(autouse=True)
-def nothing_held(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Every test begins with nothing in memory and no weights of this machine's own in sight."""
-    for name in ("HF_HOME", "HF_HUB_CACHE", "DEEPSOUND_HOME", "COMFYUI_PATH"):
-        monkeypatch.setenv(name, str(tmp_path / "nothing here"))
-    model_cache().unload()
-    features().clear()
-    register_model_folders([])
 
 
 @pytest.fixture
