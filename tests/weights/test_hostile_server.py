@@ -19,6 +19,7 @@ from deepsound.runtime.progress import CancelToken, Progress
 from deepsound.weights import remote, transfer
 from deepsound.weights.catalogue import read_entry
 from deepsound.weights.download import download
+from tests.processes import start
 
 BLOCK = b"x" * 65536
 SIZE = 100_000
@@ -223,7 +224,7 @@ def test_ctrl_c_leaves_an_endless_listing(own):
             time.sleep(0.05)
 
     with served(answer) as url:
-        child = subprocess.Popen(
+        child = start(
             [sys.executable, "-c", SCRIPT, str(own.cache), json.dumps(FOLDER)],
             env=os.environ | {"HF_ENDPOINT": url},
             stdout=subprocess.PIPE,
