@@ -27,7 +27,7 @@ def test_a_missing_library_is_named_with_what_installs_it(
     module: str,
 ) -> None:
     monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(EngineError, match=rf"runs on {module}, .*`pip install {module}`.*foleycrafter"):
+    with pytest.raises(EngineError, match=rf"FoleyCrafter needs {module}, .*-m pip install {module}"):
         foley.generate(clip, FEW, QUIET)
 
 
@@ -37,7 +37,9 @@ def test_a_diffusers_that_is_too_old_is_named(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(libraries, "version", lambda name: "0.29.2")
-    with pytest.raises(EngineError, match=r"needs diffusers 0\.33 or newer, and this Python has 0\.29\. .*--upgrade"):
+    with pytest.raises(
+        EngineError, match=r"needs diffusers 0\.33 or newer, and this Python has 0\.29; .*diffusers>=0\.33"
+    ):
         foley.generate(clip, FEW, QUIET)
 
 
@@ -144,10 +146,10 @@ def spoil_pickle(models: Path) -> None:
         (spoil_detector, r"timestamp_detector\.pth\.tar cannot be used: these are not the weights"),
         (spoil_vocoder, r"vocoder\.pt do not fit this network"),
         (spoil_hop, r"vocoder do not fit: product of upsample_rates is 320, and .* needs 160"),
-        (spoil_unet_class, r"unet.config\.json is for UNet3DModel, where UNet2DConditionModel is due"),
+        (spoil_unet_class, r"unet.config\.json is for UNet3DModel; expected UNet2DConditionModel"),
         (spoil_words, r"unet do not fit: cross_attention_dim is 99, and the text encoder needs 16"),
         (spoil_vae, r"vae do not fit: scale of block_out_channels is 2, and the temporal adapter needs 8"),
-        (spoil_scheduler, r"scheduler_config\.json is for os\.system, where PNDMScheduler or DDIMScheduler is due"),
+        (spoil_scheduler, r"scheduler_config\.json is for os\.system; expected PNDMScheduler or DDIMScheduler"),
         (spoil_pickle, r"temporal_adapter\.ckpt cannot be read: it is a web page"),
     ],
 )
