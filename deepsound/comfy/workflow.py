@@ -15,7 +15,7 @@ from deepsound.runtime.json_files import read_json_object
 from deepsound.runtime.paths import shown
 
 _MAX_BYTES = 16 << 20
-_MAX_TITLE, _MAX_LISTED = 200, 1000
+_MAX_TITLE, _MAX_LISTED, _MAX_BRACKETS = 200, 1000, 1000
 # Where loaders keep their file when the workflow was saved without one.
 _LOADERS = {"DeepSoundLoadVideo": "file", "LoadVideo": "file", "VHS_LoadVideo": "video"}
 
@@ -174,7 +174,9 @@ def _as_present(address: str, value: Any, present: Any) -> Any:
     try:
         if isinstance(present, bool):
             return {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}[value.lower()]
+        if value.count("[") + value.count("{") > _MAX_BRACKETS:
+            raise ValueError("nested too deeply")
         return json.loads(value, parse_constant=_no_constant)
-    except (KeyError, ValueError, RecursionError):
+    except (KeyError, ValueError):
         kind = {bool: "true or false", int: "a number", float: "a number"}.get(type(present), "JSON")
         raise InputError(f"--set {address}: {shown(value[:200])!r} is not {kind}, which this input takes.") from None
