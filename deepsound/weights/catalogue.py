@@ -13,7 +13,7 @@ from typing import Any, Literal
 from deepsound.errors import InputError
 
 Kind = Literal["file", "folder", "data"]
-Root = Literal["models", "projects", "torch_hub"]
+Root = Literal["models", "projects", "torch_hub", "packages"]
 
 
 @dataclass(frozen=True)

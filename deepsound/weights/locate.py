@@ -19,8 +19,9 @@ _TAR = ".pth.tar"
 def find(weights: Weights, places: Places | None = None) -> Path | None:
     """The file, or for a folder of files the folder, that holds `weights`; None where there is none.
 
-    Searched in this order: the explicit path, the model folders, original projects, our cache, the hub's cache.
-    Raises EngineError if an explicit path was given and the weights are not there: it is never passed over.
+    Searched in this order: the explicit path, the model folders, original projects, our cache, the hub's cache,
+    installed packages. Raises EngineError if an explicit path was given and the weights are not there: it is never
+    passed over.
     """
     places = places or default_places()
     if weights.id in places.explicit:
@@ -63,6 +64,8 @@ def _existing(weights: Weights, places: Places) -> Iterator[Path]:
     yield from _in_root(weights, "torch_hub", places.torch_hub)
     yield from _in_root(weights, "models", places.cache)
     yield from _in_hub_cache(weights, places.hub_cache)
+    for folder in places.packages:
+        yield from _in_root(weights, "packages", folder)
 
 
 def _in_root(weights: Weights, root: str, folder: Path) -> Iterator[Path]:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from types import MappingProxyType
 
 from deepsound.errors import EngineError
 from deepsound.runtime.cache_folder import cache_root, folder_of, own_cache
 from deepsound.runtime.paths import expand
+from deepsound.weights.comfyui_folders import comfyui_categories
 
 
 @dataclass(frozen=True)
@@ -19,7 +21,8 @@ class Places:
 
     `explicit` are files or folders by catalogue id. `model_folders` are laid out as ComfyUI's `models/`; `categories`
     are further folders for one of its sub-folders (extra model paths), by that sub-folder's name. `projects` are
-    checkouts of original projects, `cache` is our own folder, `hub_cache` and `torch_hub` those of the two libraries.
+    checkouts of original projects, `cache` is our own folder, `hub_cache` and `torch_hub` those of the two libraries,
+    `packages` the folders that installed Python packages lie in.
     """
 
     explicit: Mapping[str, Path] = field(default_factory=dict)
@@ -29,6 +32,7 @@ class Places:
     cache: Path = Path()
     hub_cache: Path = Path()
     torch_hub: Path = Path()
+    packages: tuple[Path, ...] = ()
 
     @property
     def downloads(self) -> Path:
@@ -58,25 +62,38 @@ def register_model_folders(
 def default_places(explicit: Mapping[str, Path] | None = None, models: Iterable[Path | str] = ()) -> Places:
     """The places of this process and its environment.
 
-    Model folders: `models` first, then what the host registered, then `models/` in COMFYUI_PATH. Projects: those in
-    DEEPSOUND_PROJECTS (parted as PATH is), and the working folder, where the original programs keep theirs. Own cache:
-    DEEPSOUND_HOME, else `deepsound` in the platform's cache folder. HF_HUB_CACHE, HF_HOME and TORCH_HOME are honoured.
+    Model folders: `models` first, then what the host registered, then `models/` in COMFYUI_PATH, whose
+    `extra_model_paths.yaml` is read too. Projects: those in DEEPSOUND_PROJECTS (parted as PATH is), and the working
+    folder, where the original programs keep theirs. Own cache: DEEPSOUND_HOME, else `deepsound` in the platform's cache
+    folder. HF_HUB_CACHE, HF_HOME and TORCH_HOME are honoured. Raises EngineError for extra model paths that cannot be
+    read.
     """
     folders = [*map(Path, models), *_registered_folders]
+    categories = {name: list(paths) for name, paths in _registered_categories.items()}
     if comfyui := os.environ.get("COMFYUI_PATH"):
-        folders.append(expand(comfyui, EngineError) / "models")
+        root = expand(comfyui, EngineError)
+        folders.append(root / "models")
+        for name, paths in comfyui_categories(root).items():
+            categories.setdefault(name, []).extend(paths)
     projects = [
         expand(part, EngineError) for part in os.environ.get("DEEPSOUND_PROJECTS", "").split(os.pathsep) if part
     ]
     return Places(
         explicit={id: Path(path) for id, path in (explicit or {}).items()},
         model_folders=tuple(dict.fromkeys(folders)),
-        categories=_registered_categories,
+        categories={name: tuple(dict.fromkeys(paths)) for name, paths in categories.items()},
         projects=(*projects, Path.cwd()),
         cache=own_cache(),
         hub_cache=_hub_cache(),
         torch_hub=folder_of("TORCH_HOME", lambda: cache_root() / "torch") / "hub",
+        packages=_package_folders("open_clip"),
     )
+
+
+def _package_folders(*names: str) -> tuple[Path, ...]:
+    """The folders that hold the installed ones of the packages `names`, none of which is imported."""
+    found = filter(None, map(find_spec, names))
+    return tuple(Path(folder).parent for spec in found for folder in spec.submodule_search_locations or ())
 
 
 def _hub_cache() -> Path:

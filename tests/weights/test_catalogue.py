@@ -9,7 +9,7 @@ from deepsound.errors import InputError
 from deepsound.weights.catalogue import HubSource, UrlSource, chosen, everything, needed_by, weights
 from deepsound.weights.catalogue import engines as engines_with_weights
 
-ROOTS = {"models", "projects", "torch_hub"}
+ROOTS = {"models", "projects", "torch_hub", "packages"}
 
 
 @pytest.mark.parametrize("entry", everything(), ids=lambda entry: entry.id)

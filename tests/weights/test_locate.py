@@ -26,6 +26,7 @@ def all_places(tmp_path) -> Places:
         cache=tmp_path / "own",
         hub_cache=tmp_path / "hub",
         torch_hub=tmp_path / "torch",
+        packages=(tmp_path / "packages",),
     )
 
 
@@ -58,6 +59,8 @@ def all_places(tmp_path) -> Places:
         ("clip/bpe", "core/sd1_tokenizer/merges.txt"),
         ("metrics/vggish", "torch/checkpoints/vggish-10086976.pth"),
         ("foleycrafter/timestamp_detector", "models/foleycrafter/timestamp_detector.pth.tar"),
+        ("foleycrafter/vocoder", "project/pretrained/v2a/foleycrafter/checkpoints/vocoder/vocoder.pt"),
+        ("clip/bpe", "packages/open_clip/bpe_simple_vocab_16e6.txt.gz"),
     ],
 )
 def test_every_layout_is_found(all_places, tmp_path, id, relative):
@@ -186,7 +189,8 @@ def test_places_come_from_the_environment_and_the_host(monkeypatch, tmp_path):
     register_model_folders([tmp_path / "host"], {"mmaudio": [tmp_path / "disk2"]})
     found = default_places({"clip/bpe": "merges.txt"}, models=[tmp_path / "named"])
     assert found.model_folders == (tmp_path / "named", tmp_path / "host", tmp_path / "ComfyUI" / "models")
-    assert found.categories == {"mmaudio": (tmp_path / "disk2",)}
+    core = tmp_path / "ComfyUI" / "comfy" / "sd1_tokenizer"
+    assert found.categories == {"mmaudio": (tmp_path / "disk2",), "sd1_tokenizer": (core,)}
     assert found.projects == (Path("/a"), Path("/b"), Path.cwd())
     assert (found.cache, found.hub_cache) == (tmp_path / "own", tmp_path / "hf" / "hub")
     assert found.torch_hub == tmp_path / "torch" / "hub" and found.explicit == {"clip/bpe": Path("merges.txt")}

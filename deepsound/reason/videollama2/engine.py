@@ -86,8 +86,12 @@ class VideoLlama2Reasoner:
 
     def files(self) -> dict[str, Path]:
         """The weights in use, by what they are. Raises EngineError where one is missing."""
-        found = checkpoint(self.model, self.execution, Progress()).files
-        return {f"{self.name} {number} of {len(found)}": path for number, path in enumerate(found, 1)}
+        planner = (_PLANNER,) if self.planning == "model_plan" else ()
+        found: dict[str, Path] = {}
+        for model in dict.fromkeys((self.model, *planner)):
+            paths = checkpoint(model, self.execution, Progress()).files
+            found |= {f"videollama2_{model} {number} of {len(paths)}": path for number, path in enumerate(paths, 1)}
+        return found
 
     def plan(self, clip: Clip, progress: Progress) -> Plan:
         """Step 0. A model's plan that cannot be read is replaced by the published one, and its text kept.
