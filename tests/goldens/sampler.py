@@ -76,10 +76,31 @@ def _lengths_at(duration: float) -> dict[str, int]:
 
 
 def compare_noise(golden: dict[str, Any], tensors: dict[str, np.ndarray]) -> Iterator[Row]:
+    """Noise by seed, shape and dtype. Newer torches (seen: 2.14) draw half precision as rounded float32 draws.
+
+    Which way this torch draws is its own affair, and asked of it; either way the values are known: the recorded ones,
+    or the recorded float32 ones rounded. Sums over rounded values cannot be told from the golden.
+    """
+    full = {(row["seed"], *row["shape"]): row for row in golden["rows"] if row["dtype"] == "float32"}
     for row in golden["rows"]:
-        noise = initial_noise(tuple(row["shape"]), row["seed"], getattr(torch, row["dtype"]), "cpu").double()
+        dtype = getattr(torch, row["dtype"])
+        noise = initial_noise(tuple(row["shape"]), row["seed"], dtype, "cpu").double()
         name = f"{row['seed']}/{'x'.join(map(str, row['shape']))}/{row['dtype']}"
-        yield f"{name}/first8", noise.flatten()[:8], row["first8"], DECIMALS
-        yield f"{name}/last4", noise.flatten()[-4:], row["last4"], DECIMALS
-        yield f"{name}/sum", noise.sum(), row["sum"], SUM_DECIMALS
-        yield f"{name}/abs_sum", noise.abs().sum(), row["abs_sum"], SUM_DECIMALS
+        expected = row
+        if dtype != torch.float32 and draws_rounded(dtype):
+            exact = full[(row["seed"], *row["shape"])]
+            rounded = {part: torch.tensor(exact[part]).to(dtype).double() for part in ("first8", "last4")}
+            expected = {**rounded, "sum": None, "abs_sum": None}
+        yield f"{name}/first8", noise.flatten()[:8], expected["first8"], DECIMALS
+        yield f"{name}/last4", noise.flatten()[-4:], expected["last4"], DECIMALS
+        for part, value in (("sum", noise.sum()), ("abs_sum", noise.abs().sum())):
+            known = expected[part] is not None
+            yield f"{name}/{part}", value if known else None, row[part], SUM_DECIMALS
+
+
+def draws_rounded(dtype: torch.dtype) -> bool:
+    """Whether this torch draws `dtype` by rounding float32 draws of the same generator state."""
+    halves, wholes = (
+        torch.randn(64, generator=torch.Generator().manual_seed(1), dtype=kind) for kind in (dtype, torch.float32)
+    )
+    return torch.equal(halves, wholes.to(dtype))
