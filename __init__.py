@@ -1,4 +1,4 @@
-"""ComfyUI's way into the pack; importing it anywhere else does nothing."""
+"""ComfyUI entry point of the node pack; importing it anywhere else does nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Clips to measure on, made here: a few moving shapes, encoded once and repeated packet by packet."""
+"""Clips for the benchmarks: moving shapes, encoded once and repeated packet by packet."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much a network needs while it works, counted on torch's meta device, where nothing is computed or stored."""
+"""Working memory of a network, counted on torch's meta device: nothing is computed."""
 
 from __future__ import annotations
 

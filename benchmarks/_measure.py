@@ -1,4 +1,4 @@
-"""Runs a command and reads what it cost: wall seconds and peak resident memory."""
+"""Wall time and peak resident memory of a command."""
 
 from __future__ import annotations
 

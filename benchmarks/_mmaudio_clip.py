@@ -1,4 +1,6 @@
-"""One whole 8 s clip through MMAudio's networks on a device, with random weights: what a run costs beside decoding.
+"""One 8 s clip through MMAudio's networks on a device, with random weights.
+
+Decoding is left out: it shows what a run costs beside it.
 
 Not run where it was written, for want of a GPU.
 """

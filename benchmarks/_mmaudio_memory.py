@@ -1,4 +1,4 @@
-"""The memory table: what each network of a variant weighs and works with, and what a card has to hold at a time."""
+"""Memory table of MMAudio: weights and working memory by network, variant and dtype."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Timing several ways to do the same, turn by turn, so that whatever else the machine does meets all of them."""
+"""Interleaved timing of several implementations: background load meets all alike."""
 
 from __future__ import annotations
 

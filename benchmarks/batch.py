@@ -1,4 +1,6 @@
-"""How batches scale, and what VGGSound's test set would take: `python -m benchmarks.batch [CLIPS]`.
+"""Benchmark of batches: scaling with workers, and an estimate for VGGSound's test set.
+
+`python -m benchmarks.batch [CLIPS]`.
 
 Whole `deepsound batch` processes on the embedded engines, one torch thread in each: one worker, two shards side by
 side, and two workers on Ray where it is installed. Clips a minute are counted from the first clip's end to the last's,

@@ -1,4 +1,6 @@
-"""What the embedded engines cost, start-up included: `python -m benchmarks.embedded [CLIP]`.
+"""Benchmark of the embedded engines, start-up included.
+
+`python -m benchmarks.embedded [CLIP]`.
 
 Measures whole `deepsound run` processes: a 10 s 480x360 clip (or the CLIP given) through draft + rules, and 1080p
 clips of 20 s and 180 s, whose peak memory should be the same. The floor beside them is one decoding pass of the

@@ -1,4 +1,6 @@
-"""What the metrics' networks cost: `python -m benchmarks.extractors [--only NAME,NAME] [--threads N]`.
+"""Benchmark of the metrics' networks.
+
+`python -m benchmarks.extractors [--only NAME,NAME] [--threads N]`.
 
 Every extractor at full size on one clip of eight seconds; clip and weights are made up, speed and memory do not depend
 on them. Each runs in a process of its own, its network loaded before the clock starts. Rows of an earlier run on the

@@ -1,4 +1,6 @@
-"""What MMAudio's networks cost here, beside the original project's: `python -m benchmarks.mmaudio [--reference DIR]`.
+"""Benchmark of MMAudio's networks, beside the original project's.
+
+`python -m benchmarks.mmaudio [--reference DIR]`.
 
 DIR is a checkout of https://github.com/hkchengrex/MMAudio whose requirements can be imported (PYTHONPATH may point to
 them). Both get the same random weights and inputs, take turns in one process, and their outputs are compared. Without

@@ -1,4 +1,6 @@
-"""What whole runs of MMAudio cost on this machine: `python -m benchmarks.mmaudio_run [--work DIR] [--threads 2]`.
+"""Benchmark of whole MMAudio runs on this machine.
+
+`python -m benchmarks.mmaudio_run [--work DIR] [--threads 2]`.
 
 The engine runs in a process of its own on files of weights written for it: full-size small_16k with random numbers, and
 networks in miniature where only what surrounds them is of interest. Measured: a first run on a clip, a second one with

@@ -1,4 +1,6 @@
-"""What the reasoner's shortcuts save, and that they change no answer: `python -m benchmarks.reasoner [--half-billion]`.
+"""Benchmark of the reasoner's inference optimizations; their answers are compared.
+
+`python -m benchmarks.reasoner [--half-billion]`.
 
 Checkpoints with random weights are written in the published form and asked through the engine: the tiny one of the
 tests, and one with a language model of Qwen2-0.5B's sizes whose vision tower is smaller in proportion. One is taught to

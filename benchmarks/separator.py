@@ -1,4 +1,6 @@
-"""Speed of the separators: `python -m benchmarks.separator [--reference DIR] [--depth N] [--seconds S]`.
+"""Benchmark of the separators.
+
+`python -m benchmarks.separator [--reference DIR] [--depth N] [--seconds S]`.
 
 Times BS-RoFormer at full size on a clip, in clean and published mode, and the small separator on the same stereo clip;
 all with random weights, on which speed does not depend. With `--reference DIR`, the folder of the original's

@@ -1,4 +1,6 @@
-"""DeepSound: sound for silent video, without the voices nobody asked for (DeepSound-V1, arXiv 2503.22208).
+"""DeepSound: sound for silent video, without off-screen voices.
+
+An implementation of DeepSound-V1 (arXiv 2503.22208).
 
     from deepsound import Pipeline
     result = Pipeline().run("clip.mp4", "outputs")

@@ -1,4 +1,4 @@
-"""`python -m deepsound` is the command line."""
+"""Entry point of `python -m deepsound`: the command line."""
 
 import sys
 

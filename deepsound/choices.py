@@ -1,4 +1,4 @@
-"""The choices a run offers, each in one table with its names, labels and help, that every surface reads."""
+"""Tables of a run's choices (names, labels, help), read by every surface."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What engines have to return. Each check takes `who`, such as "The generator 'hum' of hum-pack 1.0", for its error."""
+"""Contract checks on what engines return.
+
+Each takes `who`, such as "The generator 'hum' of hum-pack 1.0", for its error.
+"""
 
 from __future__ import annotations
 

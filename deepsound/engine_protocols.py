@@ -1,4 +1,4 @@
-"""What an engine may offer beside its step: runtime-checkable protocols, and base classes with the defaults.
+"""Engine contracts: runtime-checkable protocols, and base classes with the defaults.
 
 An engine owes nothing but the methods of its step. What else it can do is found by these protocols alone, so that an
 engine which offers none of it works as well; `docs/plugins.md` lists them for authors of plug-ins.

@@ -1,4 +1,4 @@
-"""Names -> engines. An engine is a class behind a name; nothing is imported before it is asked for by name.
+"""Engine registry: names to classes, each imported on first use.
 
 Third parties add theirs through the entry points `deepsound.generators`, `deepsound.reasoners`, `deepsound.separators`.
 """

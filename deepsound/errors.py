@@ -1,4 +1,4 @@
-"""Every error a user can meet: what was wrong, which value, what to do."""
+"""Errors for people to read: what was wrong, with which value, and what to do."""
 
 from __future__ import annotations
 

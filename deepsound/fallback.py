@@ -1,4 +1,4 @@
-"""Step 4's fallback modes: one table that the pipeline, the nodes, the command line and the page read.
+"""Table of step 4's fallback modes, read by pipeline, nodes, command line and page.
 
 A new mode is one row here, its translations in `locales/` and, where it needs a branch of its own in a drawn graph, a
 line in `scripts/workflows`; `tests/nodes/test_choices.py` names whichever of them is forgotten.

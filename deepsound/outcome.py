@@ -1,4 +1,4 @@
-"""The outcome of a run in memory: the engines chosen, the steps taken, the sounds made, the weights read."""
+"""Outcome of a run in memory: engines chosen, steps, sounds, weights read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The four steps of DeepSound-V1 (arXiv 2503.22208, Figure 2): plan -> generate -> judge -> remove -> fall back."""
+"""The four steps of DeepSound-V1 (arXiv 2503.22208, Figure 2).
+
+Plan -> generate -> judge -> remove -> fall back.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Engines of other packages: found without importing them, held to the contract, and named when they fail.
+"""Engines of other packages: found unimported, held to the contract, named on failure.
 
 A plug-in that cannot be imported, raises, or returns something else than it should is one EngineError that names it
 and the distribution it came with; the other engines are not touched by it.

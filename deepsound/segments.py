@@ -1,4 +1,4 @@
-"""Span lists as data: what a repair treats, as JSON text that graphs, files and people can edit.
+"""Span lists as data: what a repair treats, as JSON text that people can edit.
 
 The paper reverts, removes and regenerates per segment (arXiv 2503.22208, sections 3.2.3 and 4.4).
 """

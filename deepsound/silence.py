@@ -1,4 +1,4 @@
-"""Step 4: is what is left silent?
+"""Step 4's silence rules: the published one, and one for the residue of a voice.
 
 The rule of the original project (measured of it, librosa 0.11 semantics): the mono average is cut into frames of 2048
 samples every 512, centred and zero padded; a frame is silent below -50 dB RMS, after a floor 80 dB under the loudest

@@ -1,4 +1,4 @@
-"""The vocabulary every part shares: frozen dataclasses, units in the names.
+"""Data types that every part shares: frozen dataclasses, units in the names.
 
 Importing this module is cheap: torch is only needed once a waveform is made.
 """

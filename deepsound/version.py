@@ -1,4 +1,4 @@
-"""The version, written once in pyproject.toml: read there in a clone or a node pack, else from the installation."""
+"""Package version: from pyproject.toml in a clone or node pack, else as installed."""
 
 from __future__ import annotations
 

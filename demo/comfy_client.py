@@ -1,4 +1,7 @@
-"""Sends a clip through a workflow on a running ComfyUI: python demo/comfy_client.py clip.mp4 [SERVER]."""
+"""Client example: a clip through a workflow on a running ComfyUI.
+
+`python demo/comfy_client.py clip.mp4 [SERVER]`.
+"""
 
 import sys
 from pathlib import Path

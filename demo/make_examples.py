@@ -1,4 +1,6 @@
-"""Make the example clips beside this file: python demo/make_examples.py [--only NAME] [--report]
+"""Makes the example clips beside this file.
+
+`python demo/make_examples.py [--only NAME] [--report]`.
 
 silent_impacts.mp4 (with truth/silent_impacts.json) and narrated_landscape.mp4. The narrator needs Festival:
 apt-get install festival festvox-us-slt-hts

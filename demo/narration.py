@@ -1,4 +1,4 @@
-"""The valley's sound: wind in gusts, a brook and a few birds in stereo, and a narrator over them. Samples at 48 kHz."""
+"""The landscape's sound at 48 kHz: wind, a brook, birds, and a narrator over them."""
 
 from __future__ import annotations
 

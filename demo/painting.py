@@ -1,4 +1,7 @@
-"""What both clips are painted with: soft noise, layers, a gentle film look. Pictures are float32 [height, width, 3]."""
+"""Painting tools of both clips: noise, layers, a film look.
+
+Pictures are float32 [height, width, 3].
+"""
 
 from __future__ import annotations
 

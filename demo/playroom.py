@@ -1,4 +1,4 @@
-"""The room in which the ball bounces: plastered wall in window light, plank floor, wooden block, rubber balls."""
+"""The ball's room: plaster wall in window light, plank floor, wooden block, balls."""
 
 from __future__ import annotations
 

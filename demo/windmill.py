@@ -1,4 +1,4 @@
-"""An old windmill over a valley in the evening: drifting clouds, hills in haze, wind in the grass, birds far away."""
+"""A windmill over a valley in the evening: clouds, hills in haze, grass, birds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Converts BlazeFace's weights from mediapipe's wheel: `python scripts/convert_blazeface.py WHEEL OUT.safetensors`.
+"""Converts BlazeFace's weights from mediapipe's wheel.
+
+`python scripts/convert_blazeface.py WHEEL OUT.safetensors`.
 
 WHEEL is mediapipe-0.10.21-*.whl (Apache-2.0), or a .tflite file out of it; reading it needs `pip install tflite`. The
 file is checked by its SHA-256, its sparse tensors are filled in, and the result is half precision in the names of

@@ -1,4 +1,6 @@
-"""Renders the speech that the embedded separator learns from: `python scripts/render_speech.py FOLDER [--jobs N]`.
+"""Renders the speech that the embedded separator is trained on.
+
+`python scripts/render_speech.py FOLDER [--jobs N]`.
 
 Speaks pseudo-words and common words with Debian's synthesisers into FOLDER/{train,heldout}/SYNTHESISER/VOICE/*.wav.
 Everything is drawn from one seed. Nothing under heldout/ is ever trained on: all of flite's voices and festival's HTS

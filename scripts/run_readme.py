@@ -1,4 +1,6 @@
-"""Runs the README's commands and its Python example as they stand: `python scripts/run_readme.py [README ...]`.
+"""Runs the README's commands and its Python example as they stand.
+
+`python scripts/run_readme.py [README ...]`.
 
 Every `deepsound` line of the bash blocks runs in a scratch folder that holds what the lines name. Where a line needs
 published weights, a server or an extra, the promised exit code is checked instead. A traceback is always a failure.

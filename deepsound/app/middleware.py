@@ -1,4 +1,4 @@
-"""ASGI middleware: route allow-list, origin check, upload limit, and the only names of uploads a request may use.
+"""ASGI middleware: route, origin and upload-name allow-lists, and an upload limit.
 
 The page library answers many more addresses than this app uses (files by path, proxies, downloads by address); they
 are closed here, whatever its version. A request from another site, or under another name for this machine, is refused:

@@ -1,4 +1,4 @@
-"""Results panel of a finished run: the video, sounds to compare at the same place, downloads."""
+"""Results panel of a finished run: the video, sounds to compare, downloads."""
 
 from __future__ import annotations
 

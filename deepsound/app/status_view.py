@@ -1,4 +1,4 @@
-"""Progress panel of a run: the steps, the plan and the four sections of the reasoning, as escaped HTML."""
+"""Progress panel of a run as escaped HTML: steps, plan and the four sections."""
 
 from __future__ import annotations
 

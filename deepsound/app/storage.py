@@ -1,4 +1,4 @@
-"""Storage of the page: uploads, and a folder for each run, under generated names in one folder."""
+"""Storage of the page: uploads and a folder per run, under generated names."""
 
 from __future__ import annotations
 

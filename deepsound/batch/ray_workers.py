@@ -1,4 +1,4 @@
-"""A batch's clips on Ray (package `ray`): one pipeline in each actor, one clip at a time in each.
+"""Ray workers (package `ray`): one pipeline per actor, one clip at a time in each.
 
 A clip is taken from the listing only when an actor is free, so that nothing piles up. An actor that dies is replaced
 and its clip is done by another; its record tells whether it had been done already.

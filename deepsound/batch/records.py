@@ -1,4 +1,4 @@
-"""A clip's record, `<stem>.batch.json` beside its files: written last and whole, it is what makes a clip done."""
+"""Record of a batch's clip, `<stem>.batch.json`: written last, it marks the clip as done."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Summary of a batch, read from its records: a CSV with a line for each clip, and a JSON with the sums."""
+"""Summary of a batch from its records: a CSV with a line per clip, and JSON totals."""
 
 from __future__ import annotations
 

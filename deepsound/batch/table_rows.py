@@ -1,4 +1,4 @@
-"""Reads the lines of a CSV or TSV file: its encoding, its delimiter, and bounds on what a line may hold."""
+"""CSV and TSV reader: detects encoding and delimiter, bounds the length of lines."""
 
 from __future__ import annotations
 

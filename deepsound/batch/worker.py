@@ -1,4 +1,4 @@
-"""Processes one clip after another with one pipeline, so that a process holds one set of networks."""
+"""Batch worker: clips one after another through one pipeline and one set of networks."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The command line: one module for each command of `deepsound`."""
+"""The command line: one module per command of `deepsound`."""

@@ -1,4 +1,4 @@
-"""`deepsound batch`: many clips through the steps, done once each, on this machine or on Ray."""
+"""`deepsound batch`: many clips through the steps, each once, here or on Ray."""
 
 from __future__ import annotations
 

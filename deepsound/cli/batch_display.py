@@ -1,4 +1,4 @@
-"""Terminal display of a batch: a progress bar, a line for each failed clip, a table at the end."""
+"""Terminal display of a batch: progress bar, a line per failed clip, a final table."""
 
 from __future__ import annotations
 

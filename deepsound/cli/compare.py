@@ -1,4 +1,4 @@
-"""`deepsound compare`: coarse, final and removed voice as a still picture and a video to share."""
+"""`deepsound compare`: coarse, final and removed voice as a still picture and a video."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Terminal display of a run: a line per step with its time, the reasoning as it is written, the files."""
+"""Terminal display of a run: steps with times, the reasoning as it is written, files."""
 
 from __future__ import annotations
 

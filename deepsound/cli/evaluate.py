@@ -1,4 +1,4 @@
-"""`deepsound evaluate`: the published metrics and voice rates of folders of clips, as a table, CSV, JSON and a plot."""
+"""`deepsound evaluate`: published metrics and voice rates of folders of clips."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `deepsound evaluate` shows: scores by set, voice rates, levels, and all that was left out."""
+"""Tables of `deepsound evaluate`: scores by set, voice rates, levels, omissions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Arguments and exit codes. Nothing heavy is imported here, so `--help` answers at once."""
+"""Argument parser and exit codes; imports nothing heavy, so `--help` answers at once."""
 
 from __future__ import annotations
 

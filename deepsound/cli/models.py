@@ -1,4 +1,4 @@
-"""`deepsound models`: what weights there are, where they lie, fetching, checking and converting them."""
+"""`deepsound models`: lists, locates, downloads, verifies and converts weights."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The process the command line runs in: standard streams that are closed, full or narrow, and a user without a name."""
+"""Process set-up: standard streams that are closed, full or narrow; nameless users."""
 
 from __future__ import annotations
 

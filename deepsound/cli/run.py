@@ -1,4 +1,4 @@
-"""`deepsound run`: one video through the steps, with progress, Ctrl-C and a readable summary."""
+"""`deepsound run`: one video through the steps, with progress, Ctrl-C and a summary."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The options of `deepsound run`, which `batch`, `app` and others take too."""
+"""Options of `deepsound run` that other commands share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Signals of the command line: an immediate exit while it starts up, a clean stop once it works."""
+"""Signal handling: immediate exit during start-up, a clean stop once a run works."""
 
 from __future__ import annotations
 

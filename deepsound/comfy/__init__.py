@@ -1,4 +1,4 @@
-"""A client of running ComfyUI servers: it knows their HTTP and websocket, and imports nothing of them."""
+"""Client of running ComfyUI servers (HTTP and websocket); imports nothing of ComfyUI."""
 
 from deepsound.comfy.submission import Submitted, submit
 

@@ -1,4 +1,4 @@
-"""What a ComfyUI server says, as data: bounded JSON, a run's outputs, a refusal's reasons. Nothing in it is trusted."""
+"""Parser of a ComfyUI server's untrusted answers: bounded JSON, outputs, refusals."""
 
 from __future__ import annotations
 

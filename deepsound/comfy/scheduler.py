@@ -1,4 +1,7 @@
-"""Pool of servers: each takes the next clip when it is free, and a clip that one cannot do goes to another."""
+"""Scheduler over several ComfyUI servers: each takes the next clip when it is free.
+
+A clip that one server cannot do goes to another.
+"""
 
 from __future__ import annotations
 

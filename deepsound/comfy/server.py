@@ -1,4 +1,4 @@
-"""Client of one ComfyUI server: uploads a video, queues a prompt, follows its progress, fetches its files (`aiohttp`).
+"""Client of one ComfyUI server (`aiohttp`): upload, queue, progress, output files.
 
 What a server says is data: its file names choose neither a folder nor a name here, its messages are read field by
 field, and a run that is not waited for to its end is withdrawn.

@@ -1,4 +1,4 @@
-"""Runs a workflow on ComfyUI servers for many clips, each with its files and a record, `<stem>.submit.json`."""
+"""Submission of many clips to ComfyUI servers, each recorded in `<stem>.submit.json`."""
 
 from __future__ import annotations
 

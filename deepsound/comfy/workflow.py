@@ -1,4 +1,4 @@
-"""A workflow in API format: its inputs by name, by node or by title, and where its video goes."""
+"""API-format workflow: inputs by name, node or title, and the node its video goes to."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Coarse, final and removed voice side by side: seen on one time axis, heard at equal loudness."""
+"""Comparison of coarse, final and removed voice: one time axis, equal loudness."""

@@ -1,4 +1,4 @@
-"""What is compared: the tracks of one clip, measured, on one time axis."""
+"""Comparison data: the tracks of one clip, measured, on one time axis."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The parts that the still and the video are put together from: waveforms, spectrograms, axes and rows of frames."""
+"""Drawing primitives of comparisons: waveforms, spectrograms, axes, film strips."""
 
 from __future__ import annotations
 

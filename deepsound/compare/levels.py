@@ -1,4 +1,7 @@
-"""How tracks are brought to one loudness, so that the louder one does not win a comparison for that alone."""
+"""Loudness matching of compared tracks (ITU-R BS.1770), within their true peaks.
+
+The louder track would else win a comparison for that alone.
+"""
 
 from __future__ import annotations
 

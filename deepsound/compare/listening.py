@@ -1,4 +1,4 @@
-"""What a page needs to play a comparison: a video, a sound and a spectrogram per track, and a small description."""
+"""Player files of a comparison: preview video, FLAC and spectrogram per track, JSON."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A comparison as its surfaces show it: the still, a player's files and the rendered video."""
+"""Comparison outputs of every surface: still, player files and rendered video."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading back what `deepsound run` left, so that a finished run can be compared without running it again."""
+"""Reader of a finished run's files, so that it is compared without running again."""
 
 from __future__ import annotations
 

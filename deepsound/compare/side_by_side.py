@@ -1,4 +1,4 @@
-"""The comparison as a video to share: the tracks beside each other, heard one after the other at equal loudness."""
+"""Comparison video (MoviePy): tracks in columns, played in turn at equal loudness."""
 
 from __future__ import annotations
 

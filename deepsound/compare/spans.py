@@ -1,4 +1,4 @@
-"""Stretches of time written as text, the way people and result records write them."""
+"""Time spans as text, such as `0.5-1.2, 3-4`, as people and result records write them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The comparison as one still picture, as in the paper's Figure 6: frames, waveforms and spectrograms in step."""
+"""Comparison picture (paper, Figure 6): frames, waveforms and mel spectrograms."""
 
 from __future__ import annotations
 

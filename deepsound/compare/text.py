@@ -1,4 +1,4 @@
-"""Words on pictures, in the one typeface that Pillow carries with itself."""
+"""Text rendering on pictures with Pillow's built-in typeface."""
 
 from __future__ import annotations
 

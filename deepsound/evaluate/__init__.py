@@ -1,4 +1,4 @@
-"""Measuring: the published metrics, voice rate and levels, of one clip or of thousands.
+"""Evaluation: published metrics, voice rates and levels of one clip or of thousands.
 
     from deepsound.evaluate.evaluation import evaluate, find_sets
     report = evaluate(find_sets([Path("generated")], Path("reference")))

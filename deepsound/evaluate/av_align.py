@@ -1,4 +1,4 @@
-"""AV-Align: intersection over union of a sound's onsets and the peaks of the picture's optical flow.
+"""AV-Align: intersection over union of sound onsets and peaks of the optical flow.
 
 As the script that Seeing and Hearing (arXiv 2402.17723) evaluates with computes it, oddities included: the first pair
 of frames counts twice, the least ripple of the flow is a peak, several onsets may use one peak (a score can exceed 1),

@@ -1,4 +1,4 @@
-"""How well sound and picture belong together: in meaning (IB-score) and in time (DeSync)."""
+"""Audio-visual metrics: IB-score (ImageBind, meaning) and DeSync (Synchformer, time)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The scores as a picture: a panel for each metric with a bar for each set, and the voice rates before and after."""
+"""Bar chart of a report: a panel per metric, a bar per set, voice rates before and after."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Finding what is to be measured: the clips of a folder by name, with what stands in the way of each file's use."""
+"""Finds the clips to measure in folders, by name, with the problems of each file."""
 
 from __future__ import annotations
 

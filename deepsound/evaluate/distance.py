@@ -1,4 +1,4 @@
-"""How far two sets of embeddings lie apart: the Fréchet distance (FD) and the kernel distance (KID)."""
+"""Fréchet distance (FD) and kernel distance (KID) between two sets of embeddings."""
 
 from __future__ import annotations
 

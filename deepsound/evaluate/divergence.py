@@ -1,4 +1,4 @@
-"""What a tagger's logits say of a set of sounds: nearness to the reference's classes (KL), variety (IS)."""
+"""KL divergence and inception score (IS) of a tagger's logits."""
 
 from __future__ import annotations
 

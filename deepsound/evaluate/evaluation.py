@@ -1,4 +1,4 @@
-"""Measuring sets of generated clips: find, extract what is not kept yet, score, and say what was left out and why."""
+"""Evaluation of sets of clips: find, extract uncached features, score, list omissions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Running extractors over many files: only what is not kept yet, each file decoded once, one bad file no obstacle."""
+"""Extracts uncached features of many files; a bad file is reported, not fatal."""
 
 from __future__ import annotations
 

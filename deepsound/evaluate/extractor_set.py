@@ -1,4 +1,4 @@
-"""The extractors that a choice of metrics needs: those that can run here, and why each of the others cannot."""
+"""Extractors that chosen metrics need: those that run here, and why others cannot."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A report on disk: `report.json` with everything, `scores.csv` by set, `clips.csv` by clip, `scores.png`."""
+"""Report files: `report.json`, `scores.csv` by set, `clips.csv` by clip, `scores.png`."""
 
 from __future__ import annotations
 

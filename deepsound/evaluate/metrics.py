@@ -1,4 +1,4 @@
-"""The metrics of published tables, by name: what each needs and how it comes from features."""
+"""Table of the published metrics: what each needs, and how features give its score."""
 
 from __future__ import annotations
 

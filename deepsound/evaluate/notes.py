@@ -1,4 +1,4 @@
-"""What a reader of the scores has to know before comparing them."""
+"""Caveats of a report: what limits the comparison of its scores."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Synchformer's head over many clips: offset logits of each sound against its picture, kept like other features."""
+"""Cached Synchformer offset logits of many clips, each sound against its picture."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Onset strength and onset detection of a sound, as librosa 0.11 computes them by default.
+"""Onset strength and onset detection, with librosa 0.11's defaults.
 
 AV-Align (arXiv 2309.16429; used by Seeing and Hearing, arXiv 2402.17723) takes a sound's onsets from there. The
 constants are the library's: 22050 Hz, 2048-sample Hann windows every 512 samples, 128 Slaney mel bands.

@@ -1,4 +1,4 @@
-"""Which generated clip belongs to which reference clip: those whose file names agree."""
+"""Pairs of generated and reference clips, matched by file name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an evaluation found, as data: scores by set, voice rates by group, levels, and everything that was left out."""
+"""Evaluation report as data: scores by set, voice rates by group, levels, omissions."""
 
 from __future__ import annotations
 

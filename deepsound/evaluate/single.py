@@ -1,4 +1,4 @@
-"""One sound's own scores: against its picture, against one reference sound, its voice and its levels."""
+"""Scores of a single sound: against its picture or a reference, voice and levels."""
 
 from __future__ import annotations
 

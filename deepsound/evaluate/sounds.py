@@ -1,4 +1,4 @@
-"""What needs no downloaded network: where a human voice is heard in a sound, and how loud the sound is.
+"""Extractors that need no download: voice activity and loudness of a whole sound.
 
 Both are extractors like those of the published metrics, so that their numbers are kept with the others. They hear the
 whole sound, not the benchmark's first seconds: a voice at the end is a voice.

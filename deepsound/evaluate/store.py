@@ -1,4 +1,4 @@
-"""What extractors made of files, kept on disk by content: a set that has grown costs only what is new."""
+"""Content-keyed feature cache on disk, in safetensors files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From features to a set's report: scores in a row, voice by group, levels, and each clip's own numbers."""
+"""Aggregates features into a set's report: scores, voice by group, levels, clips."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Order of display of packets in containers that store none (AVI, raw streams): the decoder's own."""
+"""Display order of packets in containers that store none (AVI, raw streams)."""
 
 from __future__ import annotations
 

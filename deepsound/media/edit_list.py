@@ -1,4 +1,4 @@
-"""Setting how long an mp4 or mov shows its picture, by its edit list (ISO/IEC 14496-12, sections 8.6.5 and 8.6.6)."""
+"""Edit lists of mp4 and mov: how long the picture is shown (ISO/IEC 14496-12, 8.6.6)."""
 
 from __future__ import annotations
 

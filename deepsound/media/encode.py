@@ -1,4 +1,4 @@
-"""Encoding a sound into an open container, a little at a time, beside the picture's packets."""
+"""Streaming audio encoder, interleaved with the picture's packets."""
 
 from __future__ import annotations
 

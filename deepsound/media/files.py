@@ -1,4 +1,4 @@
-"""Writing files so that a failed or cancelled run never leaves half of one, nor harms the file that was there."""
+"""Atomic file writing: a failed or cancelled run leaves the earlier file as it was."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The table of output containers: codecs each holds, its default sound codec, the metadata it keeps."""
+"""Table of output containers: codecs, default sound codec, metadata each one keeps."""
 
 from __future__ import annotations
 

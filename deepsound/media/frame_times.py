@@ -1,4 +1,4 @@
-"""Display times of decoded frames, also where a container's stamps are those of decoding, or missing."""
+"""Presentation times of frames, also where a container stores decoding times or none."""
 
 from __future__ import annotations
 

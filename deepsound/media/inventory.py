@@ -1,4 +1,4 @@
-"""Inventory of a video file: its tracks, chapters, tags and what its picture carries (alpha, HDR, fields, 3D)."""
+"""Inventory of a video file: tracks, chapters, tags, alpha, HDR, interlacing, stereo 3D."""
 
 from __future__ import annotations
 

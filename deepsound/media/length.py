@@ -1,4 +1,4 @@
-"""How long a file's picture and sound last: what its headers state, checked against the packets that are there."""
+"""Duration of a file's picture and sound: headers checked against the packets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Look-ahead true-peak limiter: holds a sound's peaks, also those between its samples, under a ceiling."""
+"""Look-ahead true-peak limiter: also holds peaks between samples under a ceiling."""
 
 from __future__ import annotations
 

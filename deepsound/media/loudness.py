@@ -1,4 +1,4 @@
-"""Loudness and true peak of a sound (ITU-R BS.1770), and bringing it to a target by gain and a true-peak limiter."""
+"""Loudness and true peak (ITU-R BS.1770), and normalisation by gain and limiter."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Metadata carried from a source to a mux: tags, languages, dispositions, chapters, time code."""
+"""Metadata carried into a mux: tags, languages, dispositions, chapters, time code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Putting a sound under a video: the picture's packets are copied as they are, only the sound is encoded."""
+"""Muxing: the picture's packets are copied, only the new sound is encoded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Audit of a mux: the output's inventory against the source's, so that the report says what truly came out."""
+"""Audit of a mux: the output's inventory against the source's, for the report."""
 
 from __future__ import annotations
 

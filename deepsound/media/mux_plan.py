@@ -1,4 +1,4 @@
-"""Plan of a mux, made before any work: which container, copied or encoded again, what it will lose, what is refused."""
+"""Plan of a mux before any work: container, copy or re-encode, losses, refusals."""
 
 from __future__ import annotations
 

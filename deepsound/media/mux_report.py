@@ -1,4 +1,4 @@
-"""The report of a mux: what was copied, encoded again, replaced, kept and left behind, and why."""
+"""Report of a mux: what was copied, re-encoded, replaced, kept or lost, and why."""
 
 from __future__ import annotations
 

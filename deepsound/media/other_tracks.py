@@ -1,4 +1,4 @@
-"""The tracks that go along with picture and new sound: other sounds, subtitles, covers and attachments, copied."""
+"""Copies the remaining tracks of a source: sounds, subtitles, covers, attachments."""
 
 from __future__ import annotations
 

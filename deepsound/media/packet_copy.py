@@ -1,4 +1,4 @@
-"""The packets of a clip's window, copied as they are and timed from its start on a fine clock."""
+"""Packet copying of a clip's window, timed from its start on a fine time base."""
 
 from __future__ import annotations
 

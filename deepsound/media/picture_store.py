@@ -1,4 +1,4 @@
-"""Append-only store of equally sized pictures, spooled to a temporary file once they are many."""
+"""Append-only store of equally sized pictures, spooled to disk once they are many."""
 
 from __future__ import annotations
 

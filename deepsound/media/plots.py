@@ -1,4 +1,7 @@
-"""Pictures of sound: waveform and mel spectrogram, drawn with numpy alone, as cheap for an hour as for a second."""
+"""Waveform and mel-spectrogram images, drawn with numpy alone.
+
+An hour of sound is drawn in pieces, in as little memory as a second.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A PNG writer, so that plots and stills need no imaging library."""
+"""PNG writer, so that plots and stills need no imaging library."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Scene cuts from the frames that are decoded anyway: the mean change of hue, saturation and value between frames.
+"""Scene-cut detection: mean change of hue, saturation and value between frames.
 
 The measure and the default threshold are PySceneDetect's ContentDetector's; tests compare the two.
 """

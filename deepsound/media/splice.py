@@ -1,4 +1,4 @@
-"""Joining sounds of equal length: one inside given spans, another outside them, without clicks."""
+"""Splices sounds of equal length at given spans, with crossfades."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Track selection: which picture and sound tracks of a file are used, which are left out, and why."""
+"""Track selection: which picture and sound tracks are used or left out, and why."""
 
 from __future__ import annotations
 

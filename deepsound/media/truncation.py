@@ -1,4 +1,4 @@
-"""Whether a media file ends before its container's outermost boxes do, as a download that stopped does."""
+"""Truncation check: whether a media file ends before its outermost boxes do."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Frame consumers: declarations of what is needed of a clip's frames, served by one decoding pass.
+"""Frame consumers: what is needed of a clip's frames, served by one decoding pass.
 
 A FrameConsumer is a frozen description (hashable: results are cached by it); `start` makes a FrameCollector, whose
 `see` gets every frame of the clip's window once, in order of time. A collector that reduces as it goes leaves an

@@ -1,4 +1,4 @@
-"""Windows over a long clip: as long as a generator was trained for, overlapping, with edges at scene cuts."""
+"""Overlapping windows over a long clip, as long as in training, with edges at cuts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run leaves behind: sounds, the finished video, pictures and `<stem>.result.json`, put in place all at once."""
+"""Output files of a run: sounds, video, pictures, `<stem>.result.json`; placed at once."""
 
 from deepsound.outputs.leftovers import clear_leftovers
 from deepsound.outputs.reading import read_result

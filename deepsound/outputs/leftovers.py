@@ -1,4 +1,4 @@
-"""Staging folders: each carries this project's marker and a lock, and only such a one is ever removed.
+"""Staging folders: each has a marker and a lock, and only such a one is removed.
 
 All of an output folder's staging folders are in its hidden `.deepsound-staging-<user>`: `<id>/` holds the files of a
 run at work, `<id>.json` beside it is the marker. A marker outlives its folder, so nothing can be left without one.

@@ -1,4 +1,4 @@
-"""Levels of a run's sounds: measured, brought to a target where one was asked for, and said where nothing is heard."""
+"""Loudness of a run's sounds: measured, brought to a target, silence reported."""
 
 from __future__ import annotations
 

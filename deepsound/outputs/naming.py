@@ -1,4 +1,4 @@
-"""Names of a run's files: the output template, its fields, and what is checked before any work."""
+"""Output names: the template, its fields, and the checks before any work."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pictures of a run's sounds: a waveform with its voiced spans and a mel spectrogram for each."""
+"""Plots of a run's sounds: waveform with voiced spans, and mel spectrogram."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Putting a run's files in place all at once: a journal, earlier files moved aside, everything moved back on failure.
+"""Atomic placement of a run's files by a journal, rolled back on failure.
 
 In a staging folder, `new/<n>.*` are the run's files, `old/<n>` the earlier ones, and `journal.json` names both while
 they are being moved. Its removal is the moment at which the new files count; whoever finds it moves everything back.

@@ -1,4 +1,4 @@
-"""The one reader of result records: within bounds, by schema version, every malformed one an InputError."""
+"""Reader of result records: bounded, by schema version; raises InputError."""
 
 from __future__ import annotations
 

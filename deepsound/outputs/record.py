@@ -1,4 +1,4 @@
-"""The record of a finished run, `<stem>.result.json`: what it says, and under which schema version."""
+"""Result record of a run, `<stem>.result.json`, and its schema version."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The files of a run in its staging folder: equal sounds and pictures are written once and linked."""
+"""Staged files of a run: equal sounds and pictures are written once and linked."""
 
 from __future__ import annotations
 

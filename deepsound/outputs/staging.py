@@ -1,4 +1,4 @@
-"""The staging of a run's files: made aside in the output folder, put in place together once the run has succeeded."""
+"""Staging of a run's files: written aside, put in place once the run has succeeded."""
 
 from __future__ import annotations
 

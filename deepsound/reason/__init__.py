@@ -1,1 +1,1 @@
-"""Steps 0 and 2: the plan, and whether there is voice-over."""
+"""Reasoners: step 0 (the plan) and step 2 (the voice-over verdict)."""

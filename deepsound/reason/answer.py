@@ -1,4 +1,6 @@
-"""Reading step 2's answer. It is text that a model wrote, perhaps led by words in the picture: data, whatever it says.
+"""Parser of step 2's answers: sections and verdict from untrusted model output.
+
+An answer may be led by words in the picture: it is data, whatever it says.
 
 The published rule takes one character at a fixed place; this one survives missing tags, other separators, lower case,
 "A." and "A. Yes", and answers that were cut off. What cannot be read is undecided, never a guess.

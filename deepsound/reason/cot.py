@@ -1,4 +1,4 @@
-"""Step 2's rule and the wording of its chain of thought (DeepSound-V1, arXiv 2503.22208, section 3.2 and Figure 4)."""
+"""Chain of thought of step 2: rule and wording (arXiv 2503.22208, 3.2 and Figure 4)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Faces in pictures by BlazeFace, full range (arXiv 1907.05047), with the weights that ship in the package."""
+"""BlazeFace, full-range face detector (arXiv 1907.05047), weights in the package."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a person is seen: OpenCV 4's cascades and HOG detector where they are at hand, else BlazeFace.
+"""Person detection: OpenCV 4's cascades and HOG where installed, else BlazeFace.
 
 OpenCV 5 dropped both detectors, and other node packs bring it. There, and without OpenCV, faces are found by BlazeFace
 (`deepsound.models.blazeface`, weights in the package), and bodies without a face are not, which is said.

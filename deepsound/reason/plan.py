@@ -1,4 +1,4 @@
-"""Step 0: the plan, in the published model's own four lines (DeepSound-V1, arXiv 2503.22208, Figure 3)."""
+"""Step 0's plan in the published model's four lines (arXiv 2503.22208, Figure 3)."""
 
 from __future__ import annotations
 

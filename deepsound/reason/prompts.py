@@ -1,4 +1,4 @@
-"""What the published reasoners are asked, word for word, and what they are expected to answer."""
+"""Prompts of the published reasoners, word for word, and the answers they expect."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The embedded reasoner: a voice detector on the sound, a person detector on the frames, and the paper's own rule."""
+"""The embedded reasoner: voice activity, person detection and the paper's rule."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The paper's evaluation: its systems from one shared coarse sound per clip, its tables, the VO-Free set."""
+"""The paper's evaluation: systems on one shared coarse sound, tables, the VO-Free set."""

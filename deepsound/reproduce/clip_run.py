@@ -1,4 +1,4 @@
-"""One clip through the steps once, and every system's sound from that; done clips are left as they are."""
+"""Every system's sound of one clip, from steps run once; finished clips are skipped."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A folder of clips through one generator's systems: resumable, by shards, one bad clip at a time."""
+"""Reproduction over many clips: resumable, sharded, a bad clip is not fatal."""
 
 from __future__ import annotations
 

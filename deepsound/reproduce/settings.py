@@ -1,4 +1,4 @@
-"""How a reproduction goes about it, and the fingerprint that tells whether a clip was done that way."""
+"""Settings of a reproduction, and the fingerprint of results made with them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The paper's Tables 1 to 3 from finished clips, with the published numbers beside the measured ones."""
+"""The paper's Tables 1 to 3 from finished clips, beside the published numbers."""
 
 from __future__ import annotations
 

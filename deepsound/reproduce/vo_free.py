@@ -1,4 +1,4 @@
-"""The VO-Free set: the ground truth's sounds with every voice-over removed, and a list of what was changed.
+"""The VO-Free set: reference sounds without voice-overs, and a list of changes.
 
 The paper's set has 1,436 of VGGSound's test clips changed (arXiv 2503.22208, section 4.1).
 """

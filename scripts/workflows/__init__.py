@@ -1,4 +1,4 @@
-"""The shipped workflows, described in a few lines each; `scripts/draw_workflows` writes the files."""
+"""The shipped workflows, described in a few lines each; `draw` writes their files."""
 
 from __future__ import annotations
 

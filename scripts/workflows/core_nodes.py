@@ -1,4 +1,4 @@
-"""The nodes of ComfyUI itself that the workflows use, with what they have on every supported core."""
+"""ComfyUI's own nodes that the workflows use, as every supported core has them."""
 
 from __future__ import annotations
 

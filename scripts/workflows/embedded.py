@@ -1,4 +1,4 @@
-"""Workflows that run as installed, on the engines in the package, and those that join other generators."""
+"""Workflows that run as installed, and those that join other generators."""
 
 from __future__ import annotations
 

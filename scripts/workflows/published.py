@@ -1,4 +1,4 @@
-"""The published system in its variants: MMAudio, VideoLLaMA2, BS-RoFormer, and the silence rule."""
+"""Workflows of the published system: MMAudio, VideoLLaMA2, BS-RoFormer, silence rule."""
 
 from __future__ import annotations
 

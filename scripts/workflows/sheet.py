@@ -1,4 +1,4 @@
-"""A workflow as it is described, and the two files it becomes: the page's format and the API's.
+"""A workflow's description, and the page's and the API's file drawn from it.
 
 A sheet holds groups side by side, a group holds nodes and notes one below the other, and a node's inputs are values or
 wires from other nodes. What a node looks like follows from its schema, so a changed schema changes the workflows.

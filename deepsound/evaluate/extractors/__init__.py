@@ -1,4 +1,4 @@
-"""What the metrics are computed from: one network each, its inputs cut and scaled as the published benchmark does it.
+"""Feature extractors of the metrics: one network each, inputs as in av-benchmark.
 
 An extractor hears one file's sound, or sees one clip, and gives named tensors on the CPU. They depend on the file's
 content and on `identity` alone, so they can be kept. Nothing heavy is imported before an extractor is made.

@@ -1,4 +1,4 @@
-"""What all extractors share: finding weights, holding the network, several inputs at once, bad ones among them."""
+"""Base of the extractors: weights, loaded network, batches, errors per input."""
 
 from __future__ import annotations
 

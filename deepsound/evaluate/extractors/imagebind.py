@@ -1,4 +1,4 @@
-"""ImageBind: IB-score."""
+"""ImageBind embeddings, for the IB-score (arXiv 2305.05665)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""PANNs' Cnn14 for 16 kHz: FD_PANNs, KL_PANNs, IS."""
+"""PANNs' Cnn14 at 16 kHz, for FD_PANNs, KL_PANNs and IS (arXiv 1912.10211)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""PaSST: FD_PaSST, KL_PaSST."""
+"""PaSST, for FD_PaSST and KL_PaSST (arXiv 2110.05069)."""
 
 from __future__ import annotations
 

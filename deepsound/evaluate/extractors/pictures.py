@@ -1,4 +1,4 @@
-"""Pictures as the published benchmark hands them to its networks: at a steady rate, resized as 8-bit values.
+"""Frame preprocessing as in av-benchmark: constant rate, 8-bit resizing, crops.
 
 The benchmark decodes through FFmpeg's fps filter, whose rounding decides which frame stands for a tick. Here pictures
 are upright and of their true aspect, which it leaves to the file.

@@ -1,4 +1,4 @@
-"""Sounds as the published benchmark hands them to its networks (av-benchmark, read in its source)."""
+"""Audio preprocessing as in av-benchmark: mono, length, resampling."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Synchformer: DeSync."""
+"""Synchformer's features and offset logits, for DeSync (arXiv 2401.16423)."""
 
 from __future__ import annotations
 

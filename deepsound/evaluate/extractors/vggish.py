@@ -1,4 +1,4 @@
-"""VGGish: FD_VGG."""
+"""VGGish, for FD_VGG (arXiv 1609.09430)."""
 
 from __future__ import annotations
 

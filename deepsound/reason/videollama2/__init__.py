@@ -1,1 +1,1 @@
-"""The published reasoners: VideoLLaMA2.1-7B-AV, fine-tuned to plan and to reason, or to answer with a letter."""
+"""The published reasoners on VideoLLaMA2.1-7B-AV: chain of thought, or one letter."""

@@ -1,4 +1,4 @@
-"""A VideoLLaMA2 folder: its settings, its tokenizer, and its three networks, each loaded apart from the others."""
+"""VideoLLaMA2 checkpoint folder: configuration, tokenizer, three networks."""
 
 from __future__ import annotations
 

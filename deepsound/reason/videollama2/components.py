@@ -1,4 +1,4 @@
-"""VideoLLaMA2's networks: encoders and language model, loaded by role; the language model in 8 or 4 bits if asked."""
+"""VideoLLaMA2's components by role: encoders and language model, int8 or nf4 if chosen."""
 
 from __future__ import annotations
 

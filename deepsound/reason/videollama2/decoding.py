@@ -1,4 +1,4 @@
-"""Greedy decoding, apart from the network: prefill, steps, and guesses that are read in one pass.
+"""Greedy decoding with prompt-lookup speculative decoding.
 
 Every token is the one that plain greedy decoding chooses, the checkpoint's repetition penalty included; guesses change
 how many passes it takes and nothing else. (Reading several tokens in one pass sums in another order: where two logits

@@ -1,4 +1,4 @@
-"""The reasoners `videollama2_cot` and `videollama2_qa` (DeepSound-V1, arXiv 2503.22208, section 3.2)."""
+"""The reasoners `videollama2_cot` and `videollama2_qa` (arXiv 2503.22208, section 3.2)."""
 
 from __future__ import annotations
 

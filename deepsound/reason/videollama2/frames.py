@@ -1,4 +1,4 @@
-"""The frames of a clip that VideoLLaMA2 is shown: at even distances by number, squeezed to a square.
+"""Frame sampling and preprocessing of VideoLLaMA2: uniform frames, squared.
 
 At inference the published model never sees bars: whatever the picture's shape, it is squeezed to fit.
 """

@@ -1,4 +1,4 @@
-"""Asking VideoLLaMA2 a question about a clip, and about a sound with it."""
+"""VideoLLaMA2 inference: answers a question about a clip, with or without its sound."""
 
 from __future__ import annotations
 

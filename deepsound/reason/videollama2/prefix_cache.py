@@ -1,4 +1,4 @@
-"""What a loaded language model has read and written last, kept as long as the model itself is."""
+"""Prompt-prefix KV cache of a loaded model, and its past answers for speculation."""
 
 from __future__ import annotations
 

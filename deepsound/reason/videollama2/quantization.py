@@ -1,4 +1,7 @@
-"""The language model's layers in 8 or 4 bits, by bitsandbytes; embedding, head, projectors and towers stay in 16."""
+"""Quantization of the language model to int8 or nf4 by bitsandbytes.
+
+Embedding, head, projectors and towers stay in 16 bits.
+"""
 
 from __future__ import annotations
 

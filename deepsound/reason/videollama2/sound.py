@@ -1,4 +1,4 @@
-"""The sound that VideoLLaMA2 hears with a video: eight stretches of two seconds, as a log-mel filterbank."""
+"""Audio preprocessing of VideoLLaMA2: eight 2 s segments as a log-mel filterbank."""
 
 from __future__ import annotations
 

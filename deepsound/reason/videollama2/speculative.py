@@ -1,6 +1,8 @@
-"""Guesses at what a model will write next, from answers it is expected to give and answers it has given before.
+"""Prompt lookup: drafts for speculative decoding, from expected and past answers.
 
-A guess only saves time: the decoder reads it in one pass and keeps no more of it than the model would have written.
+Prompt lookup decoding (github.com/apoorvumang/prompt-lookup-decoding) on texts that the model is known to write. The
+decoder verifies a draft in one pass (speculative decoding, arXiv 2211.17192) and keeps no more of it than the model
+would have written, so a draft only saves time.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Qwen2's tokenizer, from a checkpoint's own folder and never from anywhere else."""
+"""Qwen2's tokenizer, read from the checkpoint's own folder alone."""
 
 from __future__ import annotations
 
