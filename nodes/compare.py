@@ -44,7 +44,6 @@ class Compare(io.ComfyNode):
                 "listen",
                 "preview",
                 "before after",
-                "foley",
                 "voice removal",
             ],
             inputs=[

@@ -44,7 +44,7 @@ class FoleyCrafterGenerate(io.ComfyNode):
             "FoleyCrafter Generate (DeepSound)",
             description="Step 1: FoleyCrafter makes 16 kHz sound for a video, timed by the onsets it sees. It may "
             "still hold voices; the next steps see to that. Needs the Python package diffusers.",
-            search_aliases=["foley", "sound effects", "video to audio", "v2a", "FoleyCrafter", "Auffusion"],
+            search_aliases=["sound effects", "video to audio", "v2a", "FoleyCrafter", "Auffusion"],
             inputs=[
                 *picture_inputs(
                     "The video to make sound for; one longer than 10 s is done in windows.",

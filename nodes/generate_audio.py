@@ -24,7 +24,7 @@ class GenerateAudio(RequestNode, io.ComfyNode):
             "DeepSoundGenerateAudio",
             "Generate Audio (DeepSound)",
             description="Step 1: makes sound for a video. It may still hold voices; the next steps see to that.",
-            search_aliases=["foley", "sound effects", "video to audio", "v2a"],
+            search_aliases=["sound effects", "video to audio", "v2a"],
             inputs=[
                 io.Video.Input("video", tooltip="The video to make sound for; of a trimmed one, what is left."),
                 engine_input("generator"),

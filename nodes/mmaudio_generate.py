@@ -43,7 +43,7 @@ class MMAudioGenerate(io.ComfyNode):
             "MMAudio Generate (DeepSound)",
             description="Step 1: MMAudio makes sound for a video, for images, for one picture, or for words alone. It "
             "may still hold voices; the next steps see to that.",
-            search_aliases=["foley", "sound effects", "video to audio", "v2a", "text to audio", "MMAudio"],
+            search_aliases=["sound effects", "video to audio", "v2a", "text to audio", "MMAudio"],
             inputs=[
                 *picture_inputs(
                     "The video to make sound for. Without video and images the prompt alone leads.",

@@ -11,6 +11,8 @@ from comfy_api.latest import io
 from deepsound import engines
 from deepsound.choices import Option, lines_of, names_of, precision_limits
 
+from .search_aliases import aliases_of
+
 CATEGORY = "DeepSound"
 MOST_TAKES = 16
 # What the menu says, and the library's name for it.
@@ -30,7 +32,8 @@ def supported_kwargs(target: Callable[..., Any], **keywords: Any) -> dict[str, A
 
 
 def schema(node_id: str, display_name: str, **keywords: Any) -> io.Schema:
-    """A schema in the pack's category, without the keywords this core does not know."""
+    """A schema in the pack's category, found by everyday words, without the keywords this core does not know."""
+    keywords["search_aliases"] = aliases_of(node_id, keywords.get("search_aliases", []))
     return io.Schema(
         **supported_kwargs(io.Schema, node_id=node_id, display_name=display_name, category=CATEGORY, **keywords)
     )

@@ -2,7 +2,7 @@
 import { api } from "../../scripts/api.js";
 import { app } from "../../scripts/app.js";
 import { heightOf } from "./banners.js";
-import { addElement, after, element, keepWheel } from "./dom.js";
+import { addElement, after, element, keepWheel, leavePreviewsOut } from "./dom.js";
 import { Recall, isNode } from "./history.js";
 import { hideErrors, showError, showRefusals } from "./node_errors.js";
 import { NodeNotes } from "./node_notes.js";
@@ -27,10 +27,13 @@ const noteRecall = new Recall({ app, api, isEmpty: (shown) => !shown.text,
 const texts = () => textsOf(app.extensionManager?.setting?.get("Comfy.Locale"));
 const widgetOf = (node, name) => node.widgets?.find((widget) => widget.name === name);
 const isInside = (node) => Boolean(node.graph && (node.graph.rootGraph ?? node.graph) !== node.graph);
-const ours = () => (app.graph?._nodes ?? []).filter((node) => node.comfyClass?.startsWith("DeepSound"));
+// Those inside subgraphs too: a list of the graph's nodes would have the outermost alone.
+const ours = new Set();
+
+const isOf = (executionId) => (node) => isNode(executionId, node.id, isInside(node));
 
 function found(map, executionId) {
-  return [...map].find(([node]) => isNode(executionId, node.id, isInside(node)))?.[1];
+  return map.get([...map.keys()].find(isOf(executionId)));
 }
 
 function addPanel(node) {
@@ -118,20 +121,24 @@ app.registerExtension({
     for (const ending of ["execution_success", "execution_error", "execution_interrupted"]) {
       api.addEventListener(ending, () => panels.forEach((panel) => panel.stop()));
     }
-    api.addEventListener("execution_start", () => hideErrors(ours()));
+    api.addEventListener("execution_start", () => hideErrors(ours));
     api.addEventListener("execution_error", ({ detail }) => {
-      const node = ours().find(({ id }) => String(id) === String(detail.node_id));
+      const node = [...ours].find(isOf(detail.node_id));
       if (node) showError(node, String(detail.exception_message).trim());
     });
     setInterval(() => {
       if (document.hidden) return;
-      showRefusals(app.lastNodeErrors ?? null, ours());
+      showRefusals(app.lastNodeErrors ?? null, ours, isOf);
       for (const bar of bars.values()) if (bar.element.isConnected) bar.refresh();
     }, LOOK_EVERY_MS);
   },
   nodeCreated(node) {
+    if (!node.comfyClass?.startsWith("DeepSound")) return;
+    ours.add(node);
+    after(node, "onRemoved", () => ours.delete(node));
+    leavePreviewsOut(node);
     WIDGETS[node.comfyClass]?.(node);
-    if (node.comfyClass?.startsWith("DeepSound") && node.comfyClass !== "DeepSoundCompare") addNotes(node);
+    if (node.comfyClass !== "DeepSoundCompare") addNotes(node);
   },
   afterConfigureGraph() {
     return Promise.all([recall.showAgain(panels), noteRecall.showAgain(notes)]);

@@ -30,9 +30,21 @@ export function addElement(node, name, content, height, most = height) {
   const pixels = (value) => (typeof value === "function" ? value() : value);
   const widget = node.addDOMWidget(name, name, content, {
     serialize: false, hideOnZoom: false, getMinHeight: () => pixels(height), getMaxHeight: () => pixels(most),
+    hideInPanel: true, // The properties panel would move the element out of the node, and not give it back.
   });
   widget.serialize = false; // The option keeps it out of the prompt, this out of the saved workflow.
   return widget;
+}
+
+// Keep the previews that the page adds to a node after a run out of its prompt: an input more would be another request,
+// which runs again and saves the same file twice.
+export function leavePreviewsOut(node) {
+  const { addDOMWidget } = node;
+  if (!addDOMWidget) return;
+  node.addDOMWidget = function (name, type, content, options = {}) {
+    const isPreview = /preview/i.test(name);
+    return addDOMWidget.call(this, name, type, content, isPreview ? { ...options, serialize: false } : options);
+  };
 }
 
 // Make `context` draw in CSS pixels on a canvas as wide as it is shown; gives the size, or null while it is hidden.

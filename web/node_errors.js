@@ -16,13 +16,15 @@ export function hideErrors(nodes) {
   for (const node of nodes) if (broken.delete(node)) banner.hide(node);
 }
 
-// The server's refusal of a prompt comes without an event: `found` is what the page knows of the last one.
-export function showRefusals(found, nodes) {
+// The server's refusal of a prompt comes without an event: `found` is what the page knows of the last one, by execution
+// id, and `isOf(id)` tells whether a node is the one with that id.
+export function showRefusals(found, nodes, isOf) {
   if (found === refusals) return;
   refusals = found;
-  const messages = messagesOf(found);
+  const messages = [...messagesOf(found)];
   for (const node of nodes) {
-    if (messages.has(String(node.id))) banner.show(node, messages.get(String(node.id)));
+    const message = messages.find(([id]) => isOf(id)(node))?.[1];
+    if (message) banner.show(node, message);
     else if (!broken.has(node)) banner.hide(node);
   }
 }

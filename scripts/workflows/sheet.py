@@ -15,7 +15,7 @@ WIDGET_TYPES = {"BOOLEAN", "COMBO", "FLOAT", "INT", "STRING"}
 # Pixels on the page; what the pack's and the core's own panels add to a node was measured there.
 MARGIN, GAP, TITLE, SLOT, WIDGET, TEXT = 30, 40, 36, 22, 28, 96
 PANELS = {
-    "DeepSoundLoadVideo": 330,
+    "DeepSoundLoadVideo": 350,
     "LoadVideo": 330,
     "DeepSoundMuxVideo": 330,
     "DeepSoundVoiceOverCoT": 360,

@@ -65,10 +65,22 @@ def test_chinese_is_there_and_is_chinese():
         ("voice removal", "DeepSoundVocalSeparate"),
         ("save video", "DeepSoundMuxVideo"),
         ("voice-over", "DeepSoundVoiceOverCoT"),
+        *((words, "DeepSoundPipeline") for words in ("配音", "音效", "去人声", "视频配音", "声音", "拟音")),
+        *((words, "DeepSoundPipeline") for words in ("dub", "add audio", "sound design")),
+        ("去人声", "DeepSoundVocalSeparate"),
+        ("画外音", "DeepSoundVoiceOverCoT"),
     ],
 )
 def test_what_people_type_finds_a_node(nodes, words, node_id):
     assert words in nodes[node_id].define_schema().search_aliases
+
+
+def test_every_node_is_found_by_chinese_words_and_foley_means_the_whole_pipeline_first(nodes):
+    aliases = {node_id: node.define_schema().search_aliases for node_id, node in nodes.items()}
+    for node_id, words in aliases.items():
+        assert any("\u4e00" <= letter <= "\u9fff" for word in words for letter in word), node_id
+        assert len(words) == len(set(words)), node_id
+    assert [node_id for node_id, words in aliases.items() if "foley" in words] == ["DeepSoundPipeline"]
 
 
 def test_help_pages_have_a_translation_that_mentions_every_input_and_output(nodes):
