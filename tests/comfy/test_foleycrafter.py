@@ -67,7 +67,7 @@ def test_sound_to_the_sample_or_what_to_install(server, models):
     run = server.run(graph(server))
     if not has_diffusers(server):
         assert run.ending == "execution_error" and run.messages[-1][1]["node_id"] == FOLEY
-        assert "FoleyCrafter runs on diffusers" in run.error and "pip install diffusers" in run.error
+        assert "FoleyCrafter needs diffusers" in run.error and "pip install diffusers" in run.error
         return
     assert run.ending == "execution_success", run.error or run.answer
     shown = run.saved(SAVE)

@@ -302,7 +302,7 @@ def test_a_prefix_outside_the_output_folder_is_refused(server, put, prefix):
 
 def test_a_negative_duration_is_refused(server, put):
     run = server.run(s4(server, 17, put("a.mp4"), **{LOAD: {"file": "a.mp4", "duration": -1.0}}))
-    assert run.status == 400 and run.refusals()[0].startswith("value_smaller_than_min: ")
+    assert run.status == 400 and "duration: expected a number from 0" in run.refusals()[0]
 
 
 @pytest.mark.failing_run
