@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from deepsound.generate.mmaudio.cuda_graph import stepped
+from deepsound.generate.mmaudio.cuda_graph import with_cuda_graph
 from deepsound.models.bigvgan.chunks import decode
 from deepsound.models.bigvgan.config import BIGVGAN_16K, BIGVGAN_V2_44K
 from deepsound.models.bigvgan.model import BigVgan
@@ -59,7 +59,7 @@ def seconds(
 
     def latents(seen: Tensor, heard: Tensor, said: Tensor) -> Tensor:
         wanted = network.conditions(lengths, seen, heard, said)
-        field = stepped(guided(network, wanted, network.conditions(lengths), 4.5), device)
+        field = with_cuda_graph(guided(network, wanted, network.conditions(lengths), 4.5), device)
         noise = initial_noise((1, lengths.latent, flow.latent_dim), 42, dtype, device)
         return euler(field, noise, steps).transpose(1, 2)
 

@@ -128,7 +128,7 @@ class FoleyCrafterGenerate(io.ComfyNode):
         video: Any = None,
         images: Any = None,
     ) -> io.NodeOutput:
-        from deepsound.generate.foleycrafter.request import Settings
+        from deepsound.generate.foleycrafter.request import FoleyCrafterSettings
 
         require_option("clip_frames", clip_frames, CLIP_FRAMES)
         require_one_picture(video, images)
@@ -140,7 +140,7 @@ class FoleyCrafterGenerate(io.ComfyNode):
             raise InputError("FoleyCrafter makes sound for what moves: connect a video, or several images with fps.")
         engine = engines.generator("foleycrafter", comfy_host.execution(precision, offload, download))
         engines.require_settings(engine, "foleycrafter").adjust(
-            Settings(temporal_scale, semantic_scale, int(clip_frames))
+            FoleyCrafterSettings(temporal_scale, semantic_scale, int(clip_frames))
         )
         sounds = engines.require_takes(engine, "foleycrafter").takes(scene, request, takes, progress)
         return io.NodeOutput(to_comfy(*sounds), ui=notes_ui(progress, engines.request_notes(engine, request)))

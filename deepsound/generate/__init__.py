@@ -1,1 +1,1 @@
-"""Step 1: engines that make coarse audio from a clip."""
+"""Step 1: generators, which make coarse audio for a clip."""

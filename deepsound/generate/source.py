@@ -1,4 +1,7 @@
-"""The video's own sound as coarse audio, so that steps 2 to 4 clean existing footage."""
+"""The generator `source`: the video's own soundtrack as coarse audio.
+
+Steps 2 to 4 then clean existing footage.
+"""
 
 from __future__ import annotations
 
@@ -26,15 +29,15 @@ class SourceGenerator(GeneratorBase):
         A second call returns the same sound, whatever the negative prompt: the fallback `neg` takes another generator.
         Raises MediaError for a clip without sound, InputError for a duration that is not positive.
         """
-        wanted_s = request.duration_s
-        if wanted_s is not None and not (math.isfinite(wanted_s) and wanted_s > 0):
-            raise InputError(f"The duration must be more than 0 seconds, not {wanted_s}.")
+        requested_s = request.duration_s
+        if requested_s is not None and not (math.isfinite(requested_s) and requested_s > 0):
+            raise InputError(f"The duration must be more than 0 seconds, not {requested_s}.")
         audio = clip.audio(progress)
         if audio is None:
             raise MediaError(
                 f"{clip.path} has no sound of its own, so the generator 'source' has nothing to give. "
                 "Choose the generator 'draft', which makes sound from the picture."
             )
-        if wanted_s is None:
+        if requested_s is None:
             return audio
-        return Audio(audio.waveform[:, : round(wanted_s * audio.sample_rate)], audio.sample_rate)
+        return Audio(audio.waveform[:, : round(requested_s * audio.sample_rate)], audio.sample_rate)

@@ -1,4 +1,9 @@
-"""What every generator with networks checks of a request before anything is loaded; InputError says what is wrong."""
+"""Validation of generation requests shared by the neural generators.
+
+Each function raises InputError naming the value and what to use instead.
+
+Each function raises InputError naming the value and what to use instead.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +19,7 @@ _SEEDS = 2**64
 _ROUNDING_S = 0.01
 
 
-def takes_of(seed: int, takes: int) -> tuple[int, ...]:
+def take_seeds(seed: int, takes: int) -> tuple[int, ...]:
     """The seeds of so many takes: `seed`, the next one, and so on."""
     if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < _SEEDS:
         raise InputError(f"The seed is {seed!r}; use a whole number from 0 to 2^64 - 1.")
@@ -26,7 +31,7 @@ def check_takes(takes: int) -> None:
         raise InputError(f"The number of takes is {takes}; ask for 1 to {_MOST_TAKES}.")
 
 
-def steps_within(steps: int | None, most: int, published: int) -> int:
+def resolve_steps(steps: int | None, most: int, published: int) -> int:
     """`steps`, or as published where none are asked for."""
     steps = published if steps is None else steps
     if isinstance(steps, bool) or not isinstance(steps, int) or not 1 <= steps <= most:
@@ -34,19 +39,19 @@ def steps_within(steps: int | None, most: int, published: int) -> int:
     return steps
 
 
-def check_within(what: str, value: float, largest: float, published: float) -> None:
+def check_range(what: str, value: float, largest: float, published: float) -> None:
     if not (math.isfinite(value) and 0 <= value <= largest):
         raise InputError(f"The {what} is {value}; use 0 to {largest:g} ({published:g} as published).")
 
 
-def guidance_within(guidance: float | None, published: float) -> float:
+def resolve_guidance(guidance: float | None, published: float) -> float:
     """`guidance`, or as published where none is asked for."""
     guidance = published if guidance is None else guidance
-    check_within("guidance strength", guidance, 100.0, published)
+    check_range("guidance strength", guidance, 100.0, published)
     return float(guidance)
 
 
-def text_of(what: str, text: object, model: str) -> str:
+def check_text(what: str, text: object, model: str) -> str:
     """`text`, if it is text and of a length that `model` may make something of."""
     if not isinstance(text, str):
         raise InputError(f"The {what} is {type(text).__name__} and not text: {str(text)[:40]!r}.")
@@ -58,11 +63,11 @@ def text_of(what: str, text: object, model: str) -> str:
     return text
 
 
-def within_scene(asked_s: float, scene_s: float) -> float:
-    """`asked_s` seconds, at most `scene_s`."""
-    if asked_s > scene_s + _ROUNDING_S:
+def limit_to_scene(requested_s: float, scene_s: float) -> float:
+    """`requested_s` seconds, at most `scene_s`."""
+    if requested_s > scene_s + _ROUNDING_S:
         raise InputError(
-            f"The duration of {asked_s:g} s is past the end of the video, which has {scene_s:.2f} s; "
+            f"The duration of {requested_s:g} s is past the end of the video, which has {scene_s:.2f} s; "
             "ask for less, or for all of it (0 in the node, no --duration on the command line)."
         )
-    return min(asked_s, scene_s)
+    return min(requested_s, scene_s)

@@ -14,7 +14,7 @@ from scipy import fft, signal
 from deepsound.generate.draft.modal_synthesis import MATERIALS, hit_wave, room_response
 from deepsound.generate.draft.noise import smooth_walk
 from deepsound.generate.draft.prompt_parser import Palette
-from deepsound.generate.draft.score import Impact, Score
+from deepsound.generate.draft.score import FoleyScore, Impact
 from deepsound.generate.draft.textures import BEDS, texture_layers
 
 SAMPLE_RATE = 44_100
@@ -50,7 +50,7 @@ def scene(duration_s: float, rng: Rng) -> np.ndarray:
     """One or two beds with hits on top, as the draft generator makes them."""
     beds = tuple(rng.choice(list(BEDS), size=rng.integers(1, 3), replace=False))
     seed = int(rng.integers(1 << 32))
-    layers = texture_layers(Score(duration_s), Palette(beds=beds), SAMPLE_RATE, seed)
+    layers = texture_layers(FoleyScore(duration_s), Palette(beds=beds), SAMPLE_RATE, seed)
     samples = _samples(duration_s)
     bed = np.zeros(samples, np.float32)
     for layer in layers:

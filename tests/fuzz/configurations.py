@@ -10,7 +10,7 @@ import torch
 import yaml
 from safetensors.torch import save, save_file
 
-from deepsound.generate.foleycrafter.checkpoint import Checkpoint as FoleyCrafterCheckpoint
+from deepsound.generate.foleycrafter.checkpoint import FoleyCrafterCheckpoint
 from deepsound.generate.mmaudio import checkpoint as mmaudio
 from deepsound.models.bigvgan.config import BigVganConfig
 from deepsound.reason.videollama2.checkpoint import Checkpoint

@@ -34,7 +34,9 @@ def against(
 
 def taken(times: list[float], rate: float, requested_s: float) -> list[int]:
     ticks = Ticks(rate)
-    return [index for index, time_s in enumerate(times) if time_s <= requested_s for _ in range(ticks.taking(time_s))]
+    return [
+        index for index, time_s in enumerate(times) if time_s <= requested_s for _ in range(ticks.ticks_until(time_s))
+    ]
 
 
 def times_s(row: dict[str, Any]) -> list[float]:

@@ -1,4 +1,4 @@
-"""The embedded generator: what moves in the picture drives synthesised impacts, scrapes, whooshes and beds."""
+"""The embedded generator `draft`: procedural foley driven by optical flow."""
 
 from __future__ import annotations
 

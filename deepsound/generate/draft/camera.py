@@ -1,4 +1,4 @@
-"""The camera's own motion, told apart from what moves in the picture, and small tools for moving pictures about."""
+"""Global camera motion estimation (translation, rotation, zoom) and image warping."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def camera_shift(gray: np.ndarray, shift: np.ndarray) -> np.ndarray:
     if len(rows) < FEWEST_POINTS or at_rest.mean() > STILL_SHARE:
         return np.zeros_like(shift)
     matrix, inliers = cv2.estimateAffinePartial2D(points, points + travel, ransacReprojThreshold=0.5, maxIters=200)
-    if matrix is None or not _seen_all_round(points[inliers.ravel() > 0], gray.shape):
+    if matrix is None or not _covers_all_sides(points[inliers.ravel() > 0], gray.shape):
         return np.zeros_like(shift)
     xs, ys = pixel_grid(*gray.shape)
     turned = np.stack([xs, ys, np.ones_like(xs)], axis=-1) @ matrix.T.astype(np.float32)
@@ -71,7 +71,7 @@ def pixel_grid(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
     return xs, ys
 
 
-def _seen_all_round(points: np.ndarray, shape: tuple[int, ...]) -> bool:
+def _covers_all_sides(points: np.ndarray, shape: tuple[int, ...]) -> bool:
     """Whether points lie near at least three of the picture's sides: what a camera does shows there, objects rarely."""
     height, width = shape
     x, y = points[:, 0] / width, points[:, 1] / height

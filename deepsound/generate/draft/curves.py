@@ -1,4 +1,4 @@
-"""Movement as smooth curves over time: what beds, whooshes and scrapes follow.
+"""Smooth motion envelopes over time that drive beds, whooshes and scrapes.
 
 Every curve is smoothed so far that nothing made with it begins within less than 80 ms: none of it can pass for a hit.
 """
@@ -13,7 +13,7 @@ import numpy as np
 from scipy.ndimage import minimum_filter1d
 
 from deepsound.generate.draft.noise import CURVE_RATE, Curve
-from deepsound.generate.draft.score import Score
+from deepsound.generate.draft.score import FoleyScore
 
 if TYPE_CHECKING:
     from deepsound.generate.draft.motion import Movement
@@ -44,37 +44,37 @@ class MotionCurves:
     pan: Curve
 
 
-def motion_curves(score: Score, least_drag_s: float) -> MotionCurves:
+def motion_curves(score: FoleyScore, least_drag_s: float) -> MotionCurves:
     """The score's movements, smoothed: beds follow over a second, whooshes and scrapes over a third of one.
 
     Slow contact that lasts less than `least_drag_s` seconds does not count.
     """
     grid_s = np.arange(int(score.duration_s * CURVE_RATE) + 2) / CURVE_RATE
-    on_grid = _Sampled(score.movements, grid_s)
-    energy, area, speed = on_grid("energy"), on_grid("area"), on_grid("top_speed")
-    camera = on_grid("camera_speed")
+    sampled = _MovementSampler(score.movements, grid_s)
+    energy, area, speed = sampled("energy"), sampled("area"), sampled("top_speed")
+    camera = sampled("camera_speed")
     # Movers all going one way drift as fast as they move; going every way, they hardly drift.
-    steadiness = np.clip(np.hypot(on_grid("drift_x"), on_grid("drift_y")) * area / np.maximum(energy, 1e-6), 0, 1)
+    steadiness = np.clip(np.hypot(sampled("drift_x"), sampled("drift_y")) * area / np.maximum(energy, 1e-6), 0, 1)
     moving = _ramp(area + 0.5 * np.minimum(camera, 0.3), 0.09, 0.22)
     # Motion that pauses is no flow: the least of the time around decides, then the edges are rounded.
-    flow = _smoothed(_least(_smoothed(moving, 0.5), 0.8), 1.0)
+    flow = _smooth(_local_minimum(_smooth(moving, 0.5), 0.8), 1.0)
     rush = _ramp(speed, 0.9, 3.0) * (0.3 + 0.7 * steadiness)
     # A whoosh is one thing passing a camera that stands still, not a whole picture in turmoil.
     rush = rush * (1 - _ramp(area, 0.10, 0.20)) * (1 - _ramp(camera, 0.1, 0.4))
     drag = _ramp(speed, 0.05, 0.2) * (1 - _ramp(speed, 0.6, 1.0)) * _ramp(steadiness, 0.6, 0.9) * (area < 0.12)
     return MotionCurves(
-        activity=Curve(_smoothed(_ramp(energy, 0.0, 0.15), _BED_SMOOTHING_S)),
+        activity=Curve(_smooth(_ramp(energy, 0.0, 0.15), _BED_SMOOTHING_S)),
         flow=Curve(flow),
-        rush=Curve(_smoothed(rush, _SWEEP_SMOOTHING_S)),
-        drag=Curve(_smoothed(_least(drag, least_drag_s / 2), _SWEEP_SMOOTHING_S)),
+        rush=Curve(_smooth(rush, _SWEEP_SMOOTHING_S)),
+        drag=Curve(_smooth(_local_minimum(drag, least_drag_s / 2), _SWEEP_SMOOTHING_S)),
         busy=Curve(_busy(score, grid_s)),
-        speed=Curve(_smoothed(speed, _SWEEP_SMOOTHING_S)),
-        pan=Curve(_smoothed(on_grid("x", 0.5), 0.25)),
+        speed=Curve(_smooth(speed, _SWEEP_SMOOTHING_S)),
+        pan=Curve(_smooth(sampled("x", 0.5), 0.25)),
     )
 
 
 @dataclass
-class _Sampled:
+class _MovementSampler:
     """Reads one field of all movements on a regular grid; nothing moves before the first and after the last."""
 
     movements: Sequence[Movement]
@@ -91,7 +91,7 @@ class _Sampled:
         return np.interp(self.grid_s, self._times_s, np.nan_to_num(values))
 
 
-def _busy(score: Score, grid_s: np.ndarray) -> np.ndarray:
+def _busy(score: FoleyScore, grid_s: np.ndarray) -> np.ndarray:
     counts = np.zeros(len(grid_s))
     for impact in score.impacts:
         near = np.abs(grid_s - impact.time_s) < _BUSY_WITHIN_S
@@ -103,11 +103,11 @@ def _ramp(values: np.ndarray, zero_at: float, one_at: float) -> np.ndarray:
     return np.clip((values - zero_at) / (one_at - zero_at), 0, 1)
 
 
-def _smoothed(values: np.ndarray, half_s: float) -> np.ndarray:
+def _smooth(values: np.ndarray, half_s: float) -> np.ndarray:
     half = max(round(half_s * CURVE_RATE), 1)
     window = np.hanning(2 * half + 3)[1:-1]
     return np.convolve(np.pad(values, half, mode="edge"), window / window.sum(), mode="valid")
 
 
-def _least(values: np.ndarray, half_s: float) -> np.ndarray:
+def _local_minimum(values: np.ndarray, half_s: float) -> np.ndarray:
     return np.asarray(minimum_filter1d(values, 2 * round(half_s * CURVE_RATE) + 1, mode="nearest"))

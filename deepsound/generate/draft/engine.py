@@ -1,4 +1,4 @@
-"""The generator `draft`: looks at what moves, plans the hits, chooses materials by the prompt, and plays them."""
+"""The generator `draft`: motion analysis, impact selection, materials, synthesis."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from deepsound.errors import InputError
 from deepsound.generate.draft.mix import render
 from deepsound.generate.draft.motion import Motion
 from deepsound.generate.draft.prompt_parser import palette_for, prompt_notes
-from deepsound.generate.draft.score import Score
+from deepsound.generate.draft.score import FoleyScore
 from deepsound.runtime.progress import Progress
 from deepsound.types import Audio, GenerationRequest
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from deepsound.media.clip import Clip
 
 _MOTION = Motion()
-_LOOKING_SHARE = 0.7
+_ANALYSIS_SHARE = 0.7
 
 
 class DraftGenerator(GeneratorBase):
@@ -40,10 +40,10 @@ class DraftGenerator(GeneratorBase):
         """
         from deepsound.generate.draft.impact_selection import plan_impacts
 
-        wanted_s = clip.duration_s if request.duration_s is None else request.duration_s
-        if not wanted_s > 0:
-            raise InputError(f"The duration must be more than 0 seconds, not {wanted_s}.")
-        track = clip.view(_MOTION, progress.part(0.0, _LOOKING_SHARE))
-        score = Score(min(wanted_s, clip.duration_s), plan_impacts(track), track.movements, track.cuts_s)
+        requested_s = clip.duration_s if request.duration_s is None else request.duration_s
+        if not requested_s > 0:
+            raise InputError(f"The duration must be more than 0 seconds, not {requested_s}.")
+        track = clip.view(_MOTION, progress.part(0.0, _ANALYSIS_SHARE))
+        score = FoleyScore(min(requested_s, clip.duration_s), plan_impacts(track), track.movements, track.cuts_s)
         palette = palette_for(request.prompt, request.negative_prompt)
-        return render(score, palette, request.seed, progress.part(_LOOKING_SHARE, 1.0))
+        return render(score, palette, request.seed, progress.part(_ANALYSIS_SHARE, 1.0))

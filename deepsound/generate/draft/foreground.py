@@ -1,4 +1,7 @@
-"""What does not belong to the resting background, on black: thin and fast things keep their shape for the flow."""
+"""Adaptive background subtraction: the moving foreground as an image on black.
+
+Thin and fast objects keep their shape for the optical flow.
+"""
 
 from __future__ import annotations
 
@@ -34,15 +37,17 @@ class Foreground:
             self._rested_s = warp(self._rested_s, -camera)
             steady = warp(before, -camera)
         noise = float(np.median(cv2.absdiff(steady, after)))
-        strange = after.astype(np.float32) - self._background
-        strange -= np.median(strange)  # flicker and fades lift the whole picture
-        contrast = cv2.GaussianBlur(np.abs(strange), (0, 0), 1.0) - NOISE_FACTOR * noise - FAINTEST_LEVELS
-        painted = np.clip(contrast / FULL_CONTRAST_LEVELS, 0.0, 1.0) * (LIFT + GAIN * after)
-        self._learn(strange, cv2.blur(cv2.absdiff(steady, after), (3, 3)) <= 2.5 * noise + 4.0, interval_s)
-        return np.clip(cv2.GaussianBlur(painted.astype(np.float32), (0, 0), SMOOTHING_PIXELS), 0, 255).astype(np.uint8)
+        difference = after.astype(np.float32) - self._background
+        difference -= np.median(difference)  # flicker and fades lift the whole picture
+        contrast = cv2.GaussianBlur(np.abs(difference), (0, 0), 1.0) - NOISE_FACTOR * noise - FAINTEST_LEVELS
+        brightness = np.clip(contrast / FULL_CONTRAST_LEVELS, 0.0, 1.0) * (LIFT + GAIN * after)
+        self._learn(difference, cv2.blur(cv2.absdiff(steady, after), (3, 3)) <= 2.5 * noise + 4.0, interval_s)
+        return np.clip(cv2.GaussianBlur(brightness.astype(np.float32), (0, 0), SMOOTHING_PIXELS), 0, 255).astype(
+            np.uint8
+        )
 
-    def _learn(self, strange: np.ndarray, resting: np.ndarray, interval_s: float) -> None:
+    def _learn(self, difference: np.ndarray, resting: np.ndarray, interval_s: float) -> None:
         self._rested_s = np.where(resting, self._rested_s + np.float32(interval_s), np.float32(0))
-        drift = np.clip(strange, -1.0, 1.0) * min(DRIFT_LEVELS_PER_S * interval_s, 8.0)
-        absorbed = strange * min(ABSORBED_PER_S * interval_s, 1.0)
+        drift = np.clip(difference, -1.0, 1.0) * min(DRIFT_LEVELS_PER_S * interval_s, 8.0)
+        absorbed = difference * min(ABSORBED_PER_S * interval_s, 1.0)
         self._background += np.where(self._rested_s > RESTING_S, absorbed, drift)

@@ -1,4 +1,4 @@
-"""Sudden losses of speed: the mark of something that hits something.
+"""Impact candidates: sudden losses of speed along optical-flow trajectories.
 
 Moving points are followed through five flows in a row, v0 to v4. What a point loses of v1 until v3 marks a blow: a
 ball in free fall loses nothing suddenly, one that bounces loses twice its speed. How v2 lies between v1 and v3 tells
@@ -51,21 +51,23 @@ class ImpactCandidate:
     still_there: float = 0.0
 
 
-def hardest_blow(flows: Sequence[Flow]) -> ImpactCandidate:
+def strongest_candidate(flows: Sequence[Flow]) -> ImpactCandidate:
     """The connected mover that lost most speed along its path through five flows in a row."""
-    v0, v1, v2, v3, v4 = (cv2.blur(velocity, (5, 5)) for velocity in _along_paths(flows))
+    v0, v1, v2, v3, v4 = (cv2.blur(velocity, (5, 5)) for velocity in _velocities_along_paths(flows))
     speed = np.hypot(v1[..., 0], v1[..., 1])
     movers = flows[1].moving * (speed > SLOWEST_MOVER)
     loss = np.clip(speed - dot(v1, v3) / np.maximum(speed, 1e-6), 0.0, 2.0 * speed) * movers
-    labels, best, strength = _hardest_hit_mover(movers, loss, speed)
+    labels, best, strength = _mover_with_highest_loss(movers, loss, speed)
     if strength <= 0.0:
         return ImpactCandidate(flows[2].start_s)
     mover = labels == best
     weight = loss[mover] + 1e-9
     weight /= weight.sum()
-    turn = v1[mover] - v3[mover]
-    turned = float(np.hypot(turn[:, 0], turn[:, 1]) @ weight)
-    done = float(dot(v2[mover] - v3[mover], turn) @ weight) / max(float(dot(turn, turn) @ weight), 1e-9)
+    velocity_change = v1[mover] - v3[mover]
+    mean_change = float(np.hypot(velocity_change[:, 0], velocity_change[:, 1]) @ weight)
+    done = float(dot(v2[mover] - v3[mover], velocity_change) @ weight) / max(
+        float(dot(velocity_change, velocity_change) @ weight), 1e-9
+    )
     mean = weight @ v1[mover]
     mean_speed = float(speed[mover].mean())
     rows, columns = np.nonzero(mover)
@@ -76,8 +78,8 @@ def hardest_blow(flows: Sequence[Flow]) -> ImpactCandidate:
         strength=strength,
         loss=float(loss[mover].mean()),
         speed=mean_speed,
-        before=_agreement(_sped_up(v0[mover], v1[mover]), v1[mover], weight, turned),
-        after=_agreement(v4[mover], v3[mover], weight, turned),
+        before=_agreement(_accelerate(v0[mover], v1[mover]), v1[mover], weight, mean_change),
+        after=_agreement(v4[mover], v3[mover], weight, mean_change),
         steady_direction=float(np.hypot(mean[0], mean[1])) / max(mean_speed, 1e-9),
         share=float(speed[mover].sum() / max((speed * movers).sum(), 1e-9)),
         x=float(columns @ weight) / max(width - 1, 1),
@@ -88,7 +90,7 @@ def hardest_blow(flows: Sequence[Flow]) -> ImpactCandidate:
     )
 
 
-def _along_paths(flows: Sequence[Flow]) -> list[np.ndarray]:
+def _velocities_along_paths(flows: Sequence[Flow]) -> list[np.ndarray]:
     """Each flow's velocity [h, w, 2], read where the points of the second flow's grid are at that time."""
     path = flows[1].shift
     velocities = [warp(flows[0].velocity, -path), flows[1].velocity]
@@ -106,7 +108,7 @@ def _end_of_path(flows: Sequence[Flow], field: np.ndarray) -> np.ndarray:
     return warp(field, path)
 
 
-def _hardest_hit_mover(movers: np.ndarray, loss: np.ndarray, speed: np.ndarray) -> tuple[np.ndarray, int, float]:
+def _mover_with_highest_loss(movers: np.ndarray, loss: np.ndarray, speed: np.ndarray) -> tuple[np.ndarray, int, float]:
     """Connected movers as labels [h, w], the label of the one with the highest mean loss, and that loss.
 
     Small movers and small parts of all motion count for less, those that lost little of what they had for nothing.
@@ -124,13 +126,13 @@ def _hardest_hit_mover(movers: np.ndarray, loss: np.ndarray, speed: np.ndarray) 
     return labels, best, float(strength[best])
 
 
-def _sped_up(slower: np.ndarray, faster: np.ndarray) -> np.ndarray:
+def _accelerate(slower: np.ndarray, faster: np.ndarray) -> np.ndarray:
     """`slower` [n, 2] stretched by up to FASTEST_GAIN towards `faster`: what falls or is swung gains speed."""
     gain = dot(slower, faster) / np.maximum(dot(slower, slower), 1e-9)
     return slower * np.clip(gain, 1.0, FASTEST_GAIN)[:, None]
 
 
-def _agreement(outer: np.ndarray, inner: np.ndarray, weight: np.ndarray, turned: float) -> float:
+def _agreement(outer: np.ndarray, inner: np.ndarray, weight: np.ndarray, mean_change: float) -> float:
     """1 where the two velocities [n, 2] are the same, 0 where they differ by as much as the blow changed them."""
-    apart = outer - inner
-    return max(1.0 - float(np.hypot(apart[:, 0], apart[:, 1]) @ weight) / max(turned, 1e-9), 0.0)
+    difference = outer - inner
+    return max(1.0 - float(np.hypot(difference[:, 0], difference[:, 1]) @ weight) / max(mean_change, 1e-9), 0.0)

@@ -1,4 +1,4 @@
-"""From motion to impacts: which of the sudden losses of speed are heard as something hitting something."""
+"""Impact selection: which candidates become synthesised hits."""
 
 from __future__ import annotations
 
@@ -50,76 +50,81 @@ class ImpactRule:
 def plan_impacts(track: MotionTrack, rule: ImpactRule | None = None) -> tuple[Impact, ...]:
     """The impacts in a clip's motion, in order of time; `strength` is relative to the clip's hardest."""
     rule = rule or ImpactRule()
-    blows = [blow for blow in track.blows if _is_hard(blow, rule) and _is_whole(blow, rule)]
-    times_s = np.array([blow.time_s for blow in track.blows])
-    weights = np.array([_weight(blow) for blow in track.blows])
-    moved_s = np.array([movement.time_s for movement in track.movements])
-    taken: list[ImpactCandidate] = []
-    taken_s: list[float] = []
-    for blow in sorted(blows, key=_weight, reverse=True):
-        first = bisect_left(taken_s, blow.time_s - rule.closest_s)
-        alone = first == len(taken_s) or taken_s[first] > blow.time_s + rule.closest_s
+    candidates = [
+        candidate for candidate in track.candidates if _is_hard(candidate, rule) and _is_whole(candidate, rule)
+    ]
+    times_s = np.array([candidate.time_s for candidate in track.candidates])
+    weights = np.array([_weight(candidate) for candidate in track.candidates])
+    movements_s = np.array([movement.time_s for movement in track.movements])
+    selected: list[ImpactCandidate] = []
+    selected_s: list[float] = []
+    for candidate in sorted(candidates, key=_weight, reverse=True):
+        first = bisect_left(selected_s, candidate.time_s - rule.closest_s)
+        alone = first == len(selected_s) or selected_s[first] > candidate.time_s + rule.closest_s
         if (
             alone
-            and _stands_out(blow, times_s, weights, rule)
-            and not _is_one_of_many(blow, track, times_s, rule)
-            and not _is_scenery(blow, track, times_s, moved_s, rule)
+            and _stands_out(candidate, times_s, weights, rule)
+            and not _is_one_of_many(candidate, track, times_s, rule)
+            and not _is_background_motion(candidate, track, times_s, movements_s, rule)
         ):
-            taken.append(blow)
-            insort(taken_s, blow.time_s)
-    hardest = _weight(taken[0]) if taken else 1.0
-    impacts = (Impact(blow.time_s, _weight(blow) / hardest, blow.x, blow.area, blow.speed) for blow in taken)
+            selected.append(candidate)
+            insort(selected_s, candidate.time_s)
+    hardest = _weight(selected[0]) if selected else 1.0
+    impacts = (
+        Impact(candidate.time_s, _weight(candidate) / hardest, candidate.x, candidate.area, candidate.speed)
+        for candidate in selected
+    )
     return tuple(sorted(impacts, key=lambda impact: impact.time_s))
 
 
-def _weight(blow: ImpactCandidate) -> float:
-    return blow.strength * blow.before * blow.after
+def _weight(candidate: ImpactCandidate) -> float:
+    return candidate.strength * candidate.before * candidate.after
 
 
-def _is_hard(blow: ImpactCandidate, rule: ImpactRule) -> bool:
+def _is_hard(candidate: ImpactCandidate, rule: ImpactRule) -> bool:
     return (
-        _weight(blow) >= rule.least_weight
-        and blow.loss >= rule.least_loss_share * blow.speed
-        and blow.before >= rule.least_before
-        and blow.after >= rule.least_after
-        and blow.still_there >= rule.least_still_there
+        _weight(candidate) >= rule.least_weight
+        and candidate.loss >= rule.least_loss_share * candidate.speed
+        and candidate.before >= rule.least_before
+        and candidate.after >= rule.least_after
+        and candidate.still_there >= rule.least_still_there
     )
 
 
-def _is_whole(blow: ImpactCandidate, rule: ImpactRule) -> bool:
+def _is_whole(candidate: ImpactCandidate, rule: ImpactRule) -> bool:
     """Whether the thing hit travels as one and is no small part of what moves."""
-    return blow.steady_direction >= rule.least_steady_direction and blow.share >= rule.least_share
+    return candidate.steady_direction >= rule.least_steady_direction and candidate.share >= rule.least_share
 
 
-def _is_one_of_many(blow: ImpactCandidate, track: MotionTrack, times_s: np.ndarray, rule: ImpactRule) -> bool:
-    first, last = np.searchsorted(times_s, [blow.time_s - rule.nearby_s, blow.time_s + rule.nearby_s])
-    least = rule.alike * _weight(blow)
-    alike = [_is_whole(other, rule) for other in track.blows[first:last] if _weight(other) >= least]
+def _is_one_of_many(candidate: ImpactCandidate, track: MotionTrack, times_s: np.ndarray, rule: ImpactRule) -> bool:
+    first, last = np.searchsorted(times_s, [candidate.time_s - rule.nearby_s, candidate.time_s + rule.nearby_s])
+    least = rule.alike * _weight(candidate)
+    alike = [_is_whole(other, rule) for other in track.candidates[first:last] if _weight(other) >= least]
     return alike.count(False) > alike.count(True)
 
 
-def _stands_out(blow: ImpactCandidate, times_s: np.ndarray, weights: np.ndarray, rule: ImpactRule) -> bool:
+def _stands_out(candidate: ImpactCandidate, times_s: np.ndarray, weights: np.ndarray, rule: ImpactRule) -> bool:
     def near(span_s: float) -> np.ndarray:
-        first, last = np.searchsorted(times_s, [blow.time_s - span_s, blow.time_s + span_s])
+        first, last = np.searchsorted(times_s, [candidate.time_s - span_s, candidate.time_s + span_s])
         return weights[first:last]
 
-    return _weight(blow) >= max(
+    return _weight(candidate) >= max(
         rule.stand_out * float(np.percentile(near(rule.around_s), rule.usual_percentile)),
         rule.least_of_hardest * float(near(rule.nearby_s).max()),
         rule.least_beside_harder * float(near(rule.beside_s).max()),
     )
 
 
-def _is_scenery(
-    blow: ImpactCandidate, track: MotionTrack, times_s: np.ndarray, moved_s: np.ndarray, rule: ImpactRule
+def _is_background_motion(
+    candidate: ImpactCandidate, track: MotionTrack, times_s: np.ndarray, movements_s: np.ndarray, rule: ImpactRule
 ) -> bool:
     """Whether the picture's own lurching passes for a blow: little holds still, and what stops reaches its edges."""
-    span_s = [blow.time_s - rule.steady_around_s, blow.time_s + rule.steady_around_s]
+    span_s = [candidate.time_s - rule.steady_around_s, candidate.time_s + rule.steady_around_s]
     first, last = np.searchsorted(times_s, span_s)
-    least = rule.edge_weight * _weight(blow)
-    at_edge = [other.at_edge for other in track.blows[first:last] if _weight(other) >= least]
-    if not blow.at_edge and 2 * sum(at_edge) <= len(at_edge):
+    least = rule.edge_weight * _weight(candidate)
+    at_edge = [other.at_edge for other in track.candidates[first:last] if _weight(other) >= least]
+    if not candidate.at_edge and 2 * sum(at_edge) <= len(at_edge):
         return False
-    first, last = np.searchsorted(moved_s, span_s)
+    first, last = np.searchsorted(movements_s, span_s)
     around = [movement.steady for movement in track.movements[first:last]]
     return float(np.percentile(around, 20)) < rule.least_steady

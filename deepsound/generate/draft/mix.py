@@ -1,4 +1,4 @@
-"""Putting it all on one track: hits and textures, room, loudness, peaks.
+"""Mixdown of the draft: hits, textures, room reverb, loudness and true-peak limiting.
 
 Works block by block, so that an hour needs no more memory than its samples and can be stopped at any time.
 """
@@ -15,8 +15,8 @@ from scipy import signal
 from deepsound.generate.draft.modal_synthesis import hit_wave, room_response
 from deepsound.generate.draft.noise import BLOCK
 from deepsound.generate.draft.prompt_parser import Palette
-from deepsound.generate.draft.score import Score
-from deepsound.generate.draft.textures import is_heard, panned, texture_layers
+from deepsound.generate.draft.score import FoleyScore
+from deepsound.generate.draft.textures import is_audible, pan_mono, texture_layers
 from deepsound.media.loudness import measure, true_peak_dbtp
 from deepsound.runtime.progress import Progress
 from deepsound.types import Audio
@@ -26,7 +26,7 @@ CEILING_DBTP = -1.0
 # EBU R 128's programme loudness. Single hits in silence get there with 3 to 9 dB of limiting.
 TARGET_LUFS = -23.0
 _NEAR_ENOUGH_LU = 0.5
-_SAID_BEYOND_LU = 2.0
+_NOTED_BEYOND_LU = 2.0
 _MOST_ROUNDS = 5
 # Blocks of 400 ms are the shortest that a loudness is defined for; a shorter track is measured as if it went on.
 _LEAST_MEASURED_S = 0.45
@@ -38,22 +38,22 @@ _FADE_S = 0.005
 _LOWEST_HZ = 20.0
 
 
-def render(score: Score, palette: Palette, seed: int, progress: Progress) -> Audio:
+def render(score: FoleyScore, palette: Palette, seed: int, progress: Progress) -> Audio:
     """The score as sound: float32 [2, round(duration_s * 44100)], near -23 LUFS, true peak at most -1 dBTP.
 
     Where there is nothing to hear it stays as quiet as an empty room, and a note says so. The same score, palette and
     seed give the same samples.
     """
     track = compose(score, palette, seed, progress.part(0.0, 0.7))
-    if is_heard(score, palette):
+    if is_audible(score, palette):
         _level(track, progress.part(0.7, 0.95))
     else:
-        progress.note(_nothing_to_hear(score))
+        progress.note(_silence_note(score))
     _fade_ends(track)
     return _under_ceiling(track, progress.part(0.95, 1.0))
 
 
-def compose(score: Score, palette: Palette, seed: int, progress: Progress) -> np.ndarray:
+def compose(score: FoleyScore, palette: Palette, seed: int, progress: Progress) -> np.ndarray:
     """The score's hits, room and textures on one track, float32 [2, samples], before it is brought to its level."""
     seed %= 1 << 64
     track = np.zeros((2, round(score.duration_s * SAMPLE_RATE)), np.float32)
@@ -64,7 +64,7 @@ def compose(score: Score, palette: Palette, seed: int, progress: Progress) -> np
     return track
 
 
-def _nothing_to_hear(score: Score) -> str:
+def _silence_note(score: FoleyScore) -> str:
     why = "what moves was ruled out by the negative prompt" if score.moves else "nothing moves in the picture"
     return (
         f"There is next to nothing to hear: {why} and the prompt names no background that the draft knows, so the "
@@ -79,7 +79,7 @@ def _blocks(track: np.ndarray, progress: Progress) -> Iterator[np.ndarray]:
         yield track[:, first : first + BLOCK]
 
 
-def _add_impacts(track: np.ndarray, score: Score, palette: Palette, seed: int, progress: Progress) -> None:
+def _add_impacts(track: np.ndarray, score: FoleyScore, palette: Palette, seed: int, progress: Progress) -> None:
     if not palette.impacts:
         return
     for index, impact in enumerate(progress.track(score.impacts, len(score.impacts))):
@@ -87,7 +87,7 @@ def _add_impacts(track: np.ndarray, score: Score, palette: Palette, seed: int, p
         if 0 <= at < track.shape[1]:
             wave = hit_wave(impact, palette.materials, SAMPLE_RATE, np.random.default_rng([seed, 4, index]))
             wave = wave[: track.shape[1] - at]
-            track[:, at : at + len(wave)] += panned(wave, impact.x)
+            track[:, at : at + len(wave)] += pan_mono(wave, impact.x)
 
 
 def _add_room(track: np.ndarray, rng: np.random.Generator, progress: Progress) -> None:
@@ -97,13 +97,13 @@ def _add_room(track: np.ndarray, rng: np.random.Generator, progress: Progress) -
     for block in _blocks(track, progress):
         length = block.shape[1]
         mono = block.mean(axis=0, keepdims=True)
-        answer = signal.oaconvolve(mono, response, axes=1) if mono.any() else np.zeros((2, length + ringing.shape[1]))
-        answer[:, : ringing.shape[1]] += ringing
-        block += answer[:, :length]
-        ringing = answer[:, length:].astype(np.float32)
+        reverb = signal.oaconvolve(mono, response, axes=1) if mono.any() else np.zeros((2, length + ringing.shape[1]))
+        reverb[:, : ringing.shape[1]] += ringing
+        block += reverb[:, :length]
+        ringing = reverb[:, length:].astype(np.float32)
 
 
-def _add_textures(track: np.ndarray, score: Score, palette: Palette, seed: int, progress: Progress) -> None:
+def _add_textures(track: np.ndarray, score: FoleyScore, palette: Palette, seed: int, progress: Progress) -> None:
     layers = texture_layers(score, palette, SAMPLE_RATE, seed)
     for block in _blocks(track, progress):
         for layer in layers:
@@ -136,7 +136,7 @@ def _level(track: np.ndarray, progress: Progress) -> None:
         if level.true_peak_dbtp + missing_lu > CEILING_DBTP:
             _limit(track, part.part(0.6, 1.0))
     reached = measure(_long_enough(track), Progress(check=progress.check)).integrated_lufs
-    if reached is not None and abs(reached - TARGET_LUFS) > _SAID_BEYOND_LU:
+    if reached is not None and abs(reached - TARGET_LUFS) > _NOTED_BEYOND_LU:
         progress.note(f"The draft reached {reached:.1f} of {TARGET_LUFS:.0f} LUFS: its hits are too short and sharp.")
 
 
@@ -166,18 +166,18 @@ def _peaks(track: np.ndarray, progress: Progress) -> np.ndarray:
     step = _LIMITER_STEP * _OVERSAMPLING
     stream = soxr.ResampleStream(SAMPLE_RATE, SAMPLE_RATE * _OVERSAMPLING, 2, dtype="float32", quality="HQ")
     peaks = np.zeros(-(-track.shape[1] // _LIMITER_STEP))
-    done, left_over = 0, np.zeros(0, np.float32)
+    done, remainder = 0, np.zeros(0, np.float32)
     for first in range(0, track.shape[1], BLOCK):
         progress.check()
         last = first + BLOCK >= track.shape[1]
         between = stream.resample_chunk(np.ascontiguousarray(track[:, first : first + BLOCK].T), last=last)
-        levels = np.concatenate([left_over, np.abs(between).max(axis=1, initial=0.0)])
+        levels = np.concatenate([remainder, np.abs(between).max(axis=1, initial=0.0)])
         if last:
             levels = np.pad(levels, (0, -len(levels) % step))
         whole = len(levels) // step
-        found = levels[: whole * step].reshape(whole, step).max(axis=1)[: len(peaks) - done]
-        peaks[done : done + len(found)] = found
-        done, left_over = done + len(found), levels[whole * step :]
+        block_peaks = levels[: whole * step].reshape(whole, step).max(axis=1)[: len(peaks) - done]
+        peaks[done : done + len(block_peaks)] = block_peaks
+        done, remainder = done + len(block_peaks), levels[whole * step :]
     return peaks
 
 

@@ -1,4 +1,4 @@
-"""Hits by modal synthesis: a struck thing rings in a few damped partials, after a short burst of contact noise.
+"""Modal synthesis of hits: damped partials after a burst of contact noise.
 
 The tables give ratios of textbook bodies where there is one (free bar: 1, 2.76, 5.40, 8.93; ideal membrane: 1, 1.59,
 2.14, 2.30, 2.65, 2.92; bell glass: about 1, 2.32, 4.25, 6.63); decays and levels were set by measuring and looking.

@@ -1,4 +1,4 @@
-"""What moves in a clip and how: a view that reduces every frame to a few numbers while the clip is decoded."""
+"""Motion analysis of a clip as a frame consumer: movements, impact candidates, cuts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from deepsound.generate.draft.impact_detection import ImpactCandidate, hardest_blow
+from deepsound.generate.draft.impact_detection import ImpactCandidate, strongest_candidate
 from deepsound.generate.draft.optical_flow import Flow, FlowMeter, change
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 REPEATED_FRAME_LEVELS = 2.5
 # Over longer intervals a path says nothing about sudden changes of its speed.
 LONGEST_INTERVAL_S = 0.16
-FLOWS_FOR_A_BLOW = 5
+FLOWS_PER_CANDIDATE = 5
 LEAST_SIDE_PIXELS = 32
 
 
@@ -50,7 +50,7 @@ class MotionTrack:
 
     duration_s: float
     movements: tuple[Movement, ...] = ()
-    blows: tuple[ImpactCandidate, ...] = ()
+    candidates: tuple[ImpactCandidate, ...] = ()
     cuts_s: tuple[float, ...] = ()
 
 
@@ -61,64 +61,66 @@ class Motion:
     long_side: int = 160
     analysed_fps: float = 30.0
 
-    def start(self, timeline: Timeline) -> MotionWatcher:
-        return MotionWatcher(self, timeline)
+    def start(self, timeline: Timeline) -> MotionCollector:
+        return MotionCollector(self, timeline)
 
 
 @dataclass(frozen=True)
-class _Shown:
+class _GrayFrame:
     gray: np.ndarray
     time_s: float
 
 
 @dataclass
-class MotionWatcher:
+class MotionCollector:
     """Keeps the last frames and flows, and a few numbers for each frame seen."""
 
     view: Motion
     timeline: Timeline
     _meter: FlowMeter = field(default_factory=FlowMeter)
-    _last: _Shown | None = None
-    _repeat: _Shown | None = None
+    _last: _GrayFrame | None = None
+    _repeat: _GrayFrame | None = None
     _flows: list[Flow] = field(default_factory=list)
     _movements: list[Movement] = field(default_factory=list)
-    _blows: list[ImpactCandidate] = field(default_factory=list)
+    _candidates: list[ImpactCandidate] = field(default_factory=list)
     _cuts_s: list[float] = field(default_factory=list)
 
     def see(self, frame: Frame) -> None:
         newest = self._repeat or self._last
         if newest is not None and frame.time_s - newest.time_s < self._least_gap_s():
             return
-        shown = _Shown(_large_enough(frame.gray(self.view.long_side)), frame.time_s)
+        newest_frame = _GrayFrame(_large_enough(frame.gray(self.view.long_side)), frame.time_s)
         last, repeat = self._last, self._repeat
-        if last is None or last.gray.shape != shown.gray.shape:
-            self._begin(shown)
-        elif repeat is None and change(last.gray, shown.gray) < REPEATED_FRAME_LEVELS:
-            self._repeat = shown
+        if last is None or last.gray.shape != newest_frame.gray.shape:
+            self._begin(newest_frame)
+        elif repeat is None and change(last.gray, newest_frame.gray) < REPEATED_FRAME_LEVELS:
+            self._repeat = newest_frame
         else:
             self._repeat = None
             # A single repeat is forgotten; a picture that stays still has really stopped.
-            if repeat is not None and change(repeat.gray, shown.gray) < REPEATED_FRAME_LEVELS:
+            if repeat is not None and change(repeat.gray, newest_frame.gray) < REPEATED_FRAME_LEVELS:
                 last = self._step(last, repeat)
-            self._step(last, shown)
+            self._step(last, newest_frame)
 
     def result(self) -> MotionTrack:
         if self._last is not None and self._repeat is not None:
             self._step(self._last, self._repeat)
-        if len(self._flows) >= FLOWS_FOR_A_BLOW - 1:
-            self._look_for_blow([*self._flows[1 - FLOWS_FOR_A_BLOW :], self._flows[-1]])
-        return MotionTrack(self.timeline.duration_s, tuple(self._movements), tuple(self._blows), tuple(self._cuts_s))
+        if len(self._flows) >= FLOWS_PER_CANDIDATE - 1:
+            self._detect_candidate([*self._flows[1 - FLOWS_PER_CANDIDATE :], self._flows[-1]])
+        return MotionTrack(
+            self.timeline.duration_s, tuple(self._movements), tuple(self._candidates), tuple(self._cuts_s)
+        )
 
     def _least_gap_s(self) -> float:
         """Frames closer than this are passed over; half a frame's slack keeps the rhythm of regular clips."""
         return 1.0 / self.view.analysed_fps - 0.5 / max(self.timeline.fps, self.view.analysed_fps) - 1e-6
 
-    def _begin(self, shown: _Shown) -> None:
-        self._last, self._repeat = shown, None
+    def _begin(self, newest_frame: _GrayFrame) -> None:
+        self._last, self._repeat = newest_frame, None
         self._flows.clear()
         self._meter.forget()
 
-    def _step(self, before: _Shown, after: _Shown) -> _Shown:
+    def _step(self, before: _GrayFrame, after: _GrayFrame) -> _GrayFrame:
         flow = self._meter.measure(before.gray, after.gray, before.time_s, after.time_s)
         if flow.is_cut:
             self._cuts_s.append(after.time_s)
@@ -126,14 +128,14 @@ class MotionWatcher:
             return after
         self._last = after
         self._movements.append(describe(flow))
-        self._flows = [*self._flows[1 - FLOWS_FOR_A_BLOW :], flow]
-        if len(self._flows) == FLOWS_FOR_A_BLOW:
-            self._look_for_blow(self._flows)
+        self._flows = [*self._flows[1 - FLOWS_PER_CANDIDATE :], flow]
+        if len(self._flows) == FLOWS_PER_CANDIDATE:
+            self._detect_candidate(self._flows)
         return after
 
-    def _look_for_blow(self, flows: list[Flow]) -> None:
+    def _detect_candidate(self, flows: list[Flow]) -> None:
         if all(flow.interval_s <= LONGEST_INTERVAL_S for flow in flows):
-            self._blows.append(hardest_blow(flows))
+            self._candidates.append(strongest_candidate(flows))
 
 
 def _large_enough(gray: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Stereo noise without end whose colour and level follow the picture: what beds, whooshes and scrapes are made of.
+"""Stereo noise with a time-varying spectrum, made by overlap-add of shaped frames.
 
 Noise is made in overlapping frames, each with its own spectrum. The frames' windows add up to one in power, so the
 level stays even however the colour moves, and nothing in it begins suddenly.
@@ -88,13 +88,13 @@ def noise_blocks(
         mid, side = math.cos(angle) * mid, math.sin(angle) * side
         return np.stack([mid + side, mid - side])
 
-    left_over = frames(0, 1)[:, 0, hop:]
+    remainder = frames(0, 1)[:, 0, hop:]
     for first in range(1, 1 << 62, count):
         made = frames(first, count)
         block = made[..., :hop].copy()
-        block[:, 0] += left_over
+        block[:, 0] += remainder
         block[:, 1:] += made[:, :-1, hop:]
-        left_over = made[:, -1, hop:]
+        remainder = made[:, -1, hop:]
         yield block.reshape(2, BLOCK)
 
 

@@ -1,4 +1,4 @@
-"""Dense motion of the foreground between two small gray frames, with the camera's own motion taken out.
+"""Dense optical flow (DIS) of the foreground, compensated for camera motion.
 
 Velocities are in long sides of the picture per second, so that thresholds mean the same at every size and frame rate.
 """
@@ -74,13 +74,13 @@ class FlowMeter:
         self._last_shift: np.ndarray | None = None
 
     def measure(self, before: np.ndarray, after: np.ndarray, start_s: float, end_s: float) -> Flow:
-        after = _same_brightness(before, after)
+        after = _match_brightness(before, after)
         if self._foreground is None:
             self._foreground, self._painted = Foreground(before), np.zeros_like(before)
         rough = _dense(self._quick, before, after)
         camera = camera_shift(before, rough)
-        was, self._painted = self._painted, self._foreground.paint(before, after, camera, end_s - start_s)
-        shift = self._shift(was, self._painted, camera)
+        previous, self._painted = self._painted, self._foreground.paint(before, after, camera, end_s - start_s)
+        shift = self._shift(previous, self._painted, camera)
         per_second = 1.0 / (max(before.shape) * (end_s - start_s))
         camera_speed = float(np.hypot(camera[..., 0], camera[..., 1]).mean()) * per_second
         return Flow(
@@ -88,35 +88,37 @@ class FlowMeter:
             end_s,
             shift,
             (shift - camera) * per_second,
-            moving=_moving(was, self._painted, camera),
-            present=_grown(self._painted > PRESENT_LEVELS),
+            moving=_moving(previous, self._painted, camera),
+            present=_dilate(self._painted > PRESENT_LEVELS),
             camera_speed=camera_speed,
             steady=steady_share(before, rough, camera),
             is_cut=_is_cut(before, after, rough, camera),
         )
 
-    def _shift(self, was: np.ndarray, now: np.ndarray, camera: np.ndarray) -> np.ndarray:
+    def _shift(self, previous: np.ndarray, current: np.ndarray, camera: np.ndarray) -> np.ndarray:
         """Where the foreground has gone, in pixels; a guess from the last flow keeps up with what is fast and thin."""
-        if max(was.max(), now.max()) <= PRESENT_LEVELS:
+        if max(previous.max(), current.max()) <= PRESENT_LEVELS:
             self._last_shift = None
             return camera
-        shift = _dense(self._fine, was, now)
-        mismatch = _mismatch(was, now, shift)
+        shift = _dense(self._fine, previous, current)
+        mismatch = _mismatch(previous, current, shift)
         if self._last_shift is not None and np.abs(self._last_shift - camera).max() > PREDICTABLE_PIXELS:
-            guided = _dense(self._fine, was, now, _carried_on(self._last_shift))
-            guided_mismatch = _mismatch(was, now, guided)
-            better = guided_mismatch < mismatch - PREDICTED_BETTER_LEVELS
-            shift = np.where(better[..., None], guided, shift)
-            mismatch = np.minimum(mismatch, guided_mismatch)
-        believed = mismatch < EXPLAINED * _mismatch(was, now, camera)
-        shift = np.where(believed[..., None], shift, camera)
-        self._last_shift = _across_edges(was, shift - camera) + camera
+            predicted = _dense(self._fine, previous, current, _extrapolate(self._last_shift))
+            predicted_mismatch = _mismatch(previous, current, predicted)
+            better = predicted_mismatch < mismatch - PREDICTED_BETTER_LEVELS
+            shift = np.where(better[..., None], predicted, shift)
+            mismatch = np.minimum(mismatch, predicted_mismatch)
+        reliable = mismatch < EXPLAINED * _mismatch(previous, current, camera)
+        shift = np.where(reliable[..., None], shift, camera)
+        self._last_shift = _normal_to_edges(previous, shift - camera) + camera
         return self._last_shift
 
 
-def _dense(dis: cv2.DISOpticalFlow, was: np.ndarray, now: np.ndarray, guess: np.ndarray | None = None) -> np.ndarray:
+def _dense(
+    dis: cv2.DISOpticalFlow, previous: np.ndarray, current: np.ndarray, guess: np.ndarray | None = None
+) -> np.ndarray:
     # OpenCV's type stubs forget that None may be passed, which means no guess.
-    return np.asarray(dis.calc(was, now, cast(Any, guess)))
+    return np.asarray(dis.calc(previous, current, cast(Any, guess)))
 
 
 def change(before: np.ndarray, after: np.ndarray) -> float:
@@ -124,7 +126,7 @@ def change(before: np.ndarray, after: np.ndarray) -> float:
     return float(cv2.blur(cv2.absdiff(before, after), (5, 5)).max())
 
 
-def _same_brightness(before: np.ndarray, after: np.ndarray) -> np.ndarray:
+def _match_brightness(before: np.ndarray, after: np.ndarray) -> np.ndarray:
     """`after` with the mean of `before`: flicker and fades are no motion."""
     offset = float(before.mean()) - float(after.mean())
     if abs(offset) < 0.5:
@@ -132,17 +134,17 @@ def _same_brightness(before: np.ndarray, after: np.ndarray) -> np.ndarray:
     return np.clip(after.astype(np.float32) + offset, 0, 255).astype(np.uint8)
 
 
-def _mismatch(was: np.ndarray, now: np.ndarray, shift: np.ndarray) -> np.ndarray:
+def _mismatch(previous: np.ndarray, current: np.ndarray, shift: np.ndarray) -> np.ndarray:
     """What `shift` leaves unexplained around each pixel, float32 [h, w] in gray levels."""
-    return cv2.blur(cv2.absdiff(was, warp(now, shift)), (5, 5)).astype(np.float32)
+    return cv2.blur(cv2.absdiff(previous, warp(current, shift)), (5, 5)).astype(np.float32)
 
 
-def _moving(was: np.ndarray, now: np.ndarray, camera: np.ndarray) -> np.ndarray:
+def _moving(previous: np.ndarray, current: np.ndarray, camera: np.ndarray) -> np.ndarray:
     """Foreground around which the picture changes once the camera is followed."""
-    return _grown(_mismatch(was, now, camera) > CHANGED_LEVELS) * (was > PRESENT_LEVELS)
+    return _dilate(_mismatch(previous, current, camera) > CHANGED_LEVELS) * (previous > PRESENT_LEVELS)
 
 
-def _grown(mask: np.ndarray) -> np.ndarray:
+def _dilate(mask: np.ndarray) -> np.ndarray:
     return cv2.dilate(mask.astype(np.float32), np.ones((5, 5), np.uint8))
 
 
@@ -152,7 +154,7 @@ def _is_cut(before: np.ndarray, after: np.ndarray, shift: np.ndarray, camera: np
     return bool(unexplained.mean() > CUT_SHARE)
 
 
-def _carried_on(shift: np.ndarray) -> np.ndarray:
+def _extrapolate(shift: np.ndarray) -> np.ndarray:
     """The guess that all goes on as it did: each moving pixel's shift, put where that pixel has arrived."""
     height, width = shift.shape[:2]
     speed = np.hypot(shift[..., 0], shift[..., 1])
@@ -162,14 +164,14 @@ def _carried_on(shift: np.ndarray) -> np.ndarray:
     travel = shift[rows, columns]
     to_rows = np.clip(np.rint(rows + travel[:, 1]).astype(int), 0, height - 1)
     to_columns = np.clip(np.rint(columns + travel[:, 0]).astype(int), 0, width - 1)
-    landed, known = np.zeros_like(shift), np.zeros((height, width), np.float32)
-    landed[to_rows, to_columns], known[to_rows, to_columns] = travel, 1.0
-    density = cv2.blur(known, (5, 5))
-    filled = cv2.blur(landed, (5, 5)) / np.maximum(density, 1e-6)[..., None]
+    arrived, hits = np.zeros_like(shift), np.zeros((height, width), np.float32)
+    arrived[to_rows, to_columns], hits[to_rows, to_columns] = travel, 1.0
+    density = cv2.blur(hits, (5, 5))
+    filled = cv2.blur(arrived, (5, 5)) / np.maximum(density, 1e-6)[..., None]
     return np.where((density > 0.1)[..., None], filled, np.float32(0))
 
 
-def _across_edges(picture: np.ndarray, motion: np.ndarray) -> np.ndarray:
+def _normal_to_edges(picture: np.ndarray, motion: np.ndarray) -> np.ndarray:
     """`motion` without its part along straight edges, where a bar that rests and one that slides look the same."""
     eigen = cv2.cornerEigenValsAndVecs(picture, STRAIGHT_WINDOW, 3)
     across = eigen[..., 2:4]

@@ -1,4 +1,4 @@
-"""From prompt words to what things are made of and what is heard behind them.
+"""Prompt parser of the draft: words to materials, background beds and layers.
 
 A word that is not in the tables changes nothing, which `prompt_notes` says, and no word leads to a voice.
 """
@@ -92,11 +92,11 @@ class Palette:
 
 def palette_for(prompt: str, negative_prompt: str = "") -> Palette:
     """The palette that a prompt asks for, less what the negative prompt names: at most two materials and beds."""
-    wanted, unwanted = _words(prompt), _words(negative_prompt)
-    refused_layers = set(_named(unwanted, _LAYERS))
-    refused_materials, refused_beds = set(_named(unwanted, _MATERIALS)), set(_named(unwanted, _BEDS))
-    materials = [name for name in _named(wanted, _MATERIALS) if name not in refused_materials]
-    beds = [name for name in _named(wanted, _BEDS) if name not in refused_beds]
+    requested, excluded = _words(prompt), _words(negative_prompt)
+    refused_layers = set(_names_in_order(excluded, _LAYERS))
+    refused_materials, refused_beds = set(_names_in_order(excluded, _MATERIALS)), set(_names_in_order(excluded, _BEDS))
+    materials = [name for name in _names_in_order(requested, _MATERIALS) if name not in refused_materials]
+    beds = [name for name in _names_in_order(requested, _BEDS) if name not in refused_beds]
     no_beds = "beds" in refused_layers
     return Palette(
         materials=tuple(materials[:2]) or (NEUTRAL_MATERIAL,),
@@ -104,7 +104,7 @@ def palette_for(prompt: str, negative_prompt: str = "") -> Palette:
         impacts="impacts" not in refused_layers,
         whooshes="whooshes" not in refused_layers,
         scrapes="scrapes" not in refused_layers,
-        scrapes_named="scrapes" in _named(wanted, _LAYERS),
+        scrapes_named="scrapes" in _names_in_order(requested, _LAYERS),
         may_add_bed=not no_beds and "wind" not in refused_beds,
     )
 
@@ -138,7 +138,7 @@ def prompt_notes(prompt: str, negative_prompt: str = "") -> tuple[str, ...]:
     """What `draft` follows in the two prompts and what it does not know, in at most two sentences."""
     reading = read_prompt(prompt, negative_prompt)
     parts = [
-        f"{what}: {_listed(words)}"
+        f"{what}: {_quote_list(words)}"
         for what, words in (
             ("used", reading.used),
             ("left out (two materials and two backgrounds at most)", reading.left_out),
@@ -150,13 +150,13 @@ def prompt_notes(prompt: str, negative_prompt: str = "") -> tuple[str, ...]:
     ignored = read_prompt(negative_prompt).unknown
     ignored = tuple(word for word in ignored if word not in _NEVER_MADE.split())
     if ignored:
-        notes.append(f"In the negative prompt, draft did not know: {_listed(ignored)}.")
+        notes.append(f"In the negative prompt, draft did not know: {_quote_list(ignored)}.")
     if reading.unknown or ignored:
         notes[-1] += f" Known words: `{KNOWN_WORDS_COMMAND}`."
     return tuple(notes)
 
 
-def _listed(words: tuple[str, ...]) -> str:
+def _quote_list(words: tuple[str, ...]) -> str:
     more = len(words) - _MOST_LISTED
     shown = ", ".join(word[:40] for word in words[:_MOST_LISTED])
     return f"{shown} and {more} more" if more > 0 else shown
@@ -173,7 +173,7 @@ def _names_of(word: str, tables: tuple[dict[str, str], ...]) -> set[str]:
     return {table[form] for table in tables for form in forms if form in table}
 
 
-def _named(words: list[str], table: dict[str, str]) -> list[str]:
+def _names_in_order(words: list[str], table: dict[str, str]) -> list[str]:
     """The names that the words stand for, in the prompt's order, each once; plurals count as their singular."""
     found = (
         table.get(word) or table.get(word.removesuffix("s")) or table.get(word.removesuffix("es")) for word in words

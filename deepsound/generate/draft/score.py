@@ -1,4 +1,4 @@
-"""What is to be heard and when: the one thing motion analysis and synthesis have in common."""
+"""The foley score: impacts, movements and cuts, from motion analysis to synthesis."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Impact:
 
 
 @dataclass(frozen=True)
-class Score:
+class FoleyScore:
     """A clip as its sound is made from it: `duration_s` seconds with impacts, the movement between them, and cuts."""
 
     duration_s: float

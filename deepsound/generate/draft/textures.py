@@ -1,4 +1,4 @@
-"""What is heard between hits: beds, whooshes of fast movement and scrapes of slow contact."""
+"""Sustained textures: background beds, whooshes of fast motion, scrapes of friction."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from deepsound.generate.draft.curves import MotionCurves, motion_curves
 from deepsound.generate.draft.noise import BLOCK, Band, Curve, hills, noise_blocks, smooth_walk
 from deepsound.generate.draft.prompt_parser import Palette
-from deepsound.generate.draft.score import Score
+from deepsound.generate.draft.score import FoleyScore
 
 _BED_FRAME = 1 << 14
 _SWEEP_FRAME = 1 << 12
@@ -127,7 +127,7 @@ _WHOOSH_BANDS = (Band(620, 0.8, 0), Band(1700, 0.8, -6))
 _SCRAPE_BANDS = (Band(1400, 0.6, 0), Band(3600, 0.7, -4), Band(500, 0.5, -8))
 
 
-def texture_layers(score: Score, palette: Palette, sample_rate: int, seed: int) -> list[Iterator[np.ndarray]]:
+def texture_layers(score: FoleyScore, palette: Palette, sample_rate: int, seed: int) -> list[Iterator[np.ndarray]]:
     """Endless layers of float32 [2, BLOCK] blocks, to be added up: the palette's beds, whooshes and scrapes."""
     curves = motion_curves(score, _LEAST_SCRAPE_S[palette.scrapes_named])
     layers = []
@@ -147,12 +147,12 @@ def pan_gains(x: np.ndarray | float) -> np.ndarray:
     return np.stack([np.cos(angle), np.sin(angle)]).astype(np.float32)
 
 
-def panned(mono: np.ndarray, x: float) -> np.ndarray:
+def pan_mono(mono: np.ndarray, x: float) -> np.ndarray:
     """A mono sound [samples] placed at `x` in stereo, float32 [2, samples]."""
     return pan_gains(x)[:, None] * mono
 
 
-def _bed_levels(score: Score, palette: Palette, curves: MotionCurves) -> list[tuple[str, Curve]]:
+def _bed_levels(score: FoleyScore, palette: Palette, curves: MotionCurves) -> list[tuple[str, Curve]]:
     """The beds with their levels over time: those named, else air for steady motion over a quiet room."""
     ducked_db = _UNDER_HITS_DB * curves.busy.values if palette.impacts else 0.0
     rise = 10 ** ((_BED_RISE_DB * curves.activity.values + ducked_db) / 20)
@@ -170,7 +170,7 @@ def _bed_levels(score: Score, palette: Palette, curves: MotionCurves) -> list[tu
     return levels
 
 
-def is_heard(score: Score, palette: Palette) -> bool:
+def is_audible(score: FoleyScore, palette: Palette) -> bool:
     """Whether the score has anything to hear but an empty room: hits, a bed that was named, or motion."""
     if (palette.impacts and score.impacts) or palette.beds:
         return True
@@ -189,18 +189,18 @@ def _bed_layers(
     sample_rate: int,
     rng: np.random.Generator,
 ) -> list[Iterator[np.ndarray]]:
-    parts = [noise_blocks(_swaying(bed.bands, duration_s, sample_rate, rng), _BED_FRAME, sample_rate, rng)]
+    parts = [noise_blocks(_band_spectra(bed.bands, duration_s, sample_rate, rng), _BED_FRAME, sample_rate, rng)]
     if bed.crackles:
-        power_at = _swaying(bed.crackles, duration_s, sample_rate, rng)
+        power_at = _band_spectra(bed.crackles, duration_s, sample_rate, rng)
         parts.append(noise_blocks(power_at, _BED_FRAME, sample_rate, rng, 0.9, bed.crackles_per_s))
     if bed.hum_hz:
         parts.append(_hum(bed, curves.activity, duration_s, sample_rate, rng))
     if bed.calls_per_s:
         parts.append(_calls(bed, sample_rate, rng))
-    return [_levelled(part, level, sample_rate) for part in parts]
+    return [_apply_level(part, level, sample_rate) for part in parts]
 
 
-def _swaying(
+def _band_spectra(
     bands: tuple[Band, ...],
     duration_s: float,
     sample_rate: int,
@@ -217,7 +217,7 @@ def _swaying(
     return power_at
 
 
-def _levelled(blocks: Iterator[np.ndarray], level: Curve, sample_rate: int) -> Iterator[np.ndarray]:
+def _apply_level(blocks: Iterator[np.ndarray], level: Curve, sample_rate: int) -> Iterator[np.ndarray]:
     for times_s, block in zip(_block_times_s(sample_rate), blocks, strict=False):
         yield block * level.at(times_s).astype(np.float32)
 
@@ -255,7 +255,7 @@ def _calls(bed: Bed, sample_rate: int, rng: np.random.Generator) -> Iterator[np.
     while True:
         for _ in range(rng.poisson(bed.calls_per_s * BLOCK / sample_rate)):
             start = rng.integers(BLOCK)
-            pending[:, start : start + length] += panned(_trill(bed, length, sample_rate, rng), rng.uniform(0.1, 0.9))
+            pending[:, start : start + length] += pan_mono(_trill(bed, length, sample_rate, rng), rng.uniform(0.1, 0.9))
         yield pending[:, :BLOCK].copy()
         pending = np.concatenate([pending[:, BLOCK:], np.zeros((2, BLOCK), np.float32)], axis=1)
 
@@ -280,7 +280,7 @@ def _whooshes(curves: MotionCurves, sample_rate: int, rng: np.random.Generator) 
 
     blocks = noise_blocks(power_at, _SWEEP_FRAME, sample_rate, rng, width=0.2)
     level = Curve(_amplitude(_WHOOSH_DB) * curves.rush.values)
-    return _placed(_levelled(blocks, level, sample_rate), curves.pan, sample_rate)
+    return _pan_blocks(_apply_level(blocks, level, sample_rate), curves.pan, sample_rate)
 
 
 def _scrapes(
@@ -291,15 +291,15 @@ def _scrapes(
     rng: np.random.Generator,
 ) -> Iterator[np.ndarray]:
     """Rough friction, grainy and uneven, panned to where it moves."""
-    power_at = _swaying(_SCRAPE_BANDS, duration_s, sample_rate, rng)
+    power_at = _band_spectra(_SCRAPE_BANDS, duration_s, sample_rate, rng)
     blocks = noise_blocks(power_at, _BED_FRAME, sample_rate, rng, width=0.2, grains_per_s=3000)
     level = curves.drag.values * _amplitude(_SCRAPE_DB)
     if not palette.scrapes_named:
         level = level * _amplitude(_UNNAMED_SCRAPE_DB) * (1 - curves.busy.values)
-    return _placed(_levelled(blocks, Curve(level), sample_rate), curves.pan, sample_rate)
+    return _pan_blocks(_apply_level(blocks, Curve(level), sample_rate), curves.pan, sample_rate)
 
 
-def _placed(blocks: Iterator[np.ndarray], pan: Curve, sample_rate: int) -> Iterator[np.ndarray]:
+def _pan_blocks(blocks: Iterator[np.ndarray], pan: Curve, sample_rate: int) -> Iterator[np.ndarray]:
     for times_s, block in zip(_block_times_s(sample_rate), blocks, strict=False):
         # Both sides carry nearly the same noise, so turning them is turning the source.
         yield block * pan_gains(pan.at(times_s)) * np.float32(math.sqrt(2))

@@ -1,1 +1,1 @@
-"""FoleyCrafter: what stands between a clip and its networks."""
+"""The generator FoleyCrafter (arXiv 2407.01494): conditioning, sampling, decoding."""

@@ -1,4 +1,4 @@
-"""FoleyCrafter's files and folders: settings are checked against each other, every network is filled whole."""
+"""FoleyCrafter's published checkpoints: settings cross-checked, weights loaded strictly."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ Network = TypeVar("Network", bound=nn.Module)
 MEL_BINS = 256
 HOP = 160
 # Pixels of the spectrogram to a value of the latents, each way; the temporal adapter's picture is shrunk as much.
-SHRINKING = 8
+VAE_SCALE_FACTOR = 8
 
 _DIFFUSERS = (
     "diffusion_pytorch_model.safetensors",
@@ -42,18 +42,18 @@ _DIFFUSERS = (
 )
 _TRANSFORMERS = ("model.safetensors", "model.fp16.safetensors", "pytorch_model.bin")
 _SCHEDULERS = ("PNDMScheduler", "DDIMScheduler")
-_AGAIN = "Get it again with `deepsound models download foleycrafter`, or name another one."
+_ADVICE = "Get it again with `deepsound models download foleycrafter`, or name another one."
 
 
-def located(execution: Execution, progress: Progress = Progress()) -> Checkpoint:
+def locate_checkpoint(execution: Execution, progress: Progress = Progress()) -> FoleyCrafterCheckpoint:
     """Where everything is. Raises EngineError where something is nowhere, saying what to do."""
     names = ("auffusion", "temporal_adapter", "semantic_adapter", "timestamp_detector", "vocoder", "image_encoder")
-    found = resolve_all([f"foleycrafter/{name}" for name in names], execution, progress, "foleycrafter")
-    return Checkpoint(*(found[f"foleycrafter/{name}"] for name in names))
+    paths = resolve_all([f"foleycrafter/{name}" for name in names], execution, progress, "foleycrafter")
+    return FoleyCrafterCheckpoint(*(paths[f"foleycrafter/{name}"] for name in names))
 
 
 @dataclass(frozen=True)
-class Checkpoint:
+class FoleyCrafterCheckpoint:
     """The published files: two folders, and four files of FoleyCrafter's own.
 
     Nothing is read before it is asked for. Everything raises EngineError, naming the file, where something is missing
@@ -82,14 +82,14 @@ class Checkpoint:
 
     def sources(self, role: str) -> tuple[Path, ...]:
         """All files a network comes from: its weights and the settings that say what they are."""
-        found, folder = self.weight_files(), self.auffusion
+        paths, folder = self.weight_files(), self.auffusion
         return {
-            "denoiser": (found["unet"], folder / "unet" / "config.json", self.temporal_adapter, self.semantic_adapter),
-            "autoencoder": (found["autoencoder"], folder / "vae" / "config.json"),
-            "text_encoder": (found["text_encoder"], folder / "text_encoder" / "config.json"),
-            "image_encoder": (found["image_encoder"], self.image_encoder / "config.json"),
-            "onsets": (found["onsets"],),
-            "vocoder": (found["vocoder"], self.vocoder.with_name("config.json")),
+            "denoiser": (paths["unet"], folder / "unet" / "config.json", self.temporal_adapter, self.semantic_adapter),
+            "autoencoder": (paths["autoencoder"], folder / "vae" / "config.json"),
+            "text_encoder": (paths["text_encoder"], folder / "text_encoder" / "config.json"),
+            "image_encoder": (paths["image_encoder"], self.image_encoder / "config.json"),
+            "onsets": (paths["onsets"],),
+            "vocoder": (paths["vocoder"], self.vocoder.with_name("config.json")),
         }[role]
 
     @cached_property
@@ -131,7 +131,7 @@ class Checkpoint:
         )
         _require(folder / "unet", "encoder_hid_dim_type", unet.get("encoder_hid_dim_type"), None, "FoleyCrafter")
         shrinking = 2 ** (len(vae.get("block_out_channels", ())) - 1)
-        _require(folder / "vae", "scale of block_out_channels", shrinking, SHRINKING, "the temporal adapter")
+        _require(folder / "vae", "scale of block_out_channels", shrinking, VAE_SCALE_FACTOR, "the temporal adapter")
         _require(
             self.image_encoder,
             "image_size",
@@ -147,16 +147,16 @@ class Checkpoint:
     def denoiser(self, dtype: torch.dtype) -> diffusion.Denoiser:
         """UNet and both adapters, in eval mode, on the CPU; likewise all below."""
         unet_file = self.weight_files()["unet"]
-        unet = _filled(partial(diffusion.unet, self.unet_settings), read_tensors(unet_file), dtype, unet_file)
+        unet = _load(partial(diffusion.unet, self.unet_settings), read_tensors(unet_file), dtype, unet_file)
         temporal = weights.unwrapped(read_tensors(self.temporal_adapter, unwrap=("state_dict",)))
-        controlnet = _filled(partial(diffusion.controlnet, self.unet_settings), temporal, dtype, self.temporal_adapter)
+        controlnet = _load(partial(diffusion.controlnet, self.unet_settings), temporal, dtype, self.temporal_adapter)
         attach(self._adapter(unet, dtype), unet)
         return diffusion.Denoiser(unet, controlnet)
 
     def autoencoder(self, dtype: torch.dtype) -> nn.Module:
         path = self.weight_files()["autoencoder"]
         state = weights.autoencoder_state(read_tensors(path))
-        return _filled(partial(diffusion.autoencoder, self.autoencoder_settings), state, dtype, path)
+        return _load(partial(diffusion.autoencoder, self.autoencoder_settings), state, dtype, path)
 
     def text_network(self, dtype: torch.dtype) -> nn.Module:
         build = partial(diffusion.text_encoder, self.text_settings)
@@ -183,7 +183,7 @@ class Checkpoint:
         try:
             return library_class("transformers", "CLIPTokenizer").from_pretrained(str(folder), local_files_only=True)
         except (OSError, ValueError, TypeError, KeyError) as error:
-            raise EngineError(f"The tokenizer in {folder} cannot be read ({error}). {_AGAIN}") from error
+            raise EngineError(f"The tokenizer in {folder} cannot be read ({error}). {_ADVICE}") from error
 
     def scheduler(self) -> Any:
         """A sampler as the folder sets it, new, since it keeps its state."""
@@ -198,17 +198,17 @@ class Checkpoint:
         if width != expected:
             raise EngineError(
                 f"The weights {path} are for image embeddings of {width} values, and the image encoder "
-                f"in {self.image_encoder} makes {expected}. {_AGAIN}"
+                f"in {self.image_encoder} makes {expected}. {_ADVICE}"
             )
-        return _filled(lambda: SemanticAdapter(unet, width), state, dtype, path)
+        return _load(lambda: SemanticAdapter(unet, width), state, dtype, path)
 
     def _tower(self, build: Callable[[], nn.Module], dtype: torch.dtype, path: Path) -> nn.Module:
         with torch.device("meta"):
             empty = _read_config(path, build)
-        return _filled(build, weights.encoder_state(read_tensors(path), empty), dtype, path)
+        return _load(build, weights.encoder_state(read_tensors(path), empty), dtype, path)
 
 
-def _filled(
+def _load(
     build: Callable[[], Network],
     state: Mapping[str, Tensor],
     dtype: torch.dtype,
@@ -222,26 +222,26 @@ def _read_config(path: Path, reader: Callable[..., T], *arguments: Any) -> T:
     try:
         return reader(*arguments)
     except MALFORMED as error:
-        raise EngineError(f"{path} cannot be used: {error}. {_AGAIN}") from error
+        raise EngineError(f"{path} cannot be used: {error}. {_ADVICE}") from error
 
 
 def _weights_in(folder: Path, names: tuple[str, ...]) -> Path:
-    found = next((folder / name for name in names if is_file(folder / name, EngineError)), None)
-    if found is None:
-        raise EngineError(f"The folder {folder} holds no weights: none of {', '.join(names)} is in it. {_AGAIN}")
-    return found
+    path = next((folder / name for name in names if is_file(folder / name, EngineError)), None)
+    if path is None:
+        raise EngineError(f"The folder {folder} holds no weights: none of {', '.join(names)} is in it. {_ADVICE}")
+    return path
 
 
 def _settings(path: Path, *classes: str) -> dict[str, Any]:
     """The settings in a JSON file; with `classes`, one of which they have to be for."""
-    content = read_settings(path, _AGAIN)
+    content = read_settings(path, _ADVICE)
     if classes and content.get("_class_name") not in classes:
-        raise EngineError(f"{path} is for {content.get('_class_name')}; expected {' or '.join(classes)}. {_AGAIN}")
+        raise EngineError(f"{path} is for {content.get('_class_name')}; expected {' or '.join(classes)}. {_ADVICE}")
     return content
 
 
 def _require(folder: Path, what: str, actual: object, expected: object, other: str) -> None:
     if actual != expected:
         raise EngineError(
-            f"The settings in {folder} do not fit: {what} is {actual}, and {other} needs {expected}. {_AGAIN}"
+            f"The settings in {folder} do not fit: {what} is {actual}, and {other} needs {expected}. {_ADVICE}"
         )

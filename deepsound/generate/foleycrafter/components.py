@@ -1,4 +1,4 @@
-"""FoleyCrafter's networks, loaded by role within a stage."""
+"""FoleyCrafter's networks, each loaded on first use within a stage."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, cast
 import torch
 from torch import nn
 
-from deepsound.generate.foleycrafter.checkpoint import located
+from deepsound.generate.foleycrafter.checkpoint import locate_checkpoint
 from deepsound.models.foleycrafter.diffusion import Denoiser
 from deepsound.models.foleycrafter.onset import OnsetDetector
 from deepsound.models.foleycrafter.vocoder import Vocoder
@@ -41,7 +41,7 @@ class FoleyCrafterComponents(Components):
 
     def __init__(self, execution: Execution, progress: Progress = Progress()) -> None:
         super().__init__(execution)
-        self.checkpoint = located(execution, progress)
+        self.checkpoint = locate_checkpoint(execution, progress)
         self.checkpoint.check()
         self._builders: dict[str, Callable[[torch.dtype], nn.Module]] = {
             "denoiser": self.checkpoint.denoiser,

@@ -1,4 +1,4 @@
-"""From what is seen and said to what leads the sampling; kept by content, so another seed does not pay for it again."""
+"""Encodes prompt and frames into FoleyCrafter's conditions; encoder outputs are cached."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from deepsound.generate.foleycrafter.components import FoleyCrafterComponents, FoleyCrafterStage
-from deepsound.generate.foleycrafter.frame_sampling import WindowFrames, sampled_frames
+from deepsound.generate.foleycrafter.frame_sampling import WindowFrames, sample_frames
 from deepsound.generate.foleycrafter.preprocess import clip_values, onset_values
-from deepsound.generate.foleycrafter.request import FRAMES, Checked
+from deepsound.generate.foleycrafter.request import FRAMES, FoleyCrafterRequest
 from deepsound.generate.foleycrafter.windows import windows
 from deepsound.media.scene import Scene
 from deepsound.models.foleycrafter.timing import COLUMNS, time_condition
@@ -33,7 +33,7 @@ class WindowConditions:
 
 
 @dataclass(frozen=True, eq=False)
-class Conditions:
+class FoleyCrafterConditions:
     """Everything the sampling is led by, on the CPU; texts are [1, tokens, width]."""
 
     text: Tensor
@@ -41,26 +41,28 @@ class Conditions:
     windows: tuple[WindowConditions, ...]
 
 
-def conditions_of(components: FoleyCrafterComponents, scene: Scene, asked: Checked, progress: Progress) -> Conditions:
+def encode_conditions(
+    components: FoleyCrafterComponents, scene: Scene, request: FoleyCrafterRequest, progress: Progress
+) -> FoleyCrafterConditions:
     """What is said and seen, encoded; the encoders are in memory one after the other."""
-    seen = sampled_frames(scene, asked.duration_s, progress.part(0.0, 0.2))
-    spans = windows(asked.duration_s)
+    window_frames = sample_frames(scene, request.duration_s, progress.part(0.0, 0.2))
+    spans = windows(request.duration_s)
     with components.stage(progress) as stage:
         tokenizer = components.checkpoint.tokenizer()
-        text, negative_text = (_text(stage, tokenizer, words) for words in (asked.prompt, asked.negative_prompt))
+        text, negative_text = (_text(stage, tokenizer, words) for words in (request.prompt, request.negative_prompt))
     with components.stage(progress) as stage:
         part = progress.part(0.2, 0.8)
         images = [
-            _image(stage, frames, asked.settings.clip_frames, _share(part, number, len(seen)))
-            for number, frames in enumerate(seen)
+            _image(stage, frames, request.settings.clip_frames, _part_of(part, number, len(window_frames)))
+            for number, frames in enumerate(window_frames)
         ]
     with components.stage(progress) as stage:
         part = progress.part(0.8, 1.0)
         timings = [
             time_condition(_onsets(stage, frames), span.duration_s)[:COLUMNS]
-            for frames, span in part.track(zip(seen, spans, strict=True), len(seen))
+            for frames, span in part.track(zip(window_frames, spans, strict=True), len(window_frames))
         ]
-    return Conditions(text, negative_text, tuple(map(WindowConditions, timings, images)))
+    return FoleyCrafterConditions(text, negative_text, tuple(map(WindowConditions, timings, images)))
 
 
 def clip_rows(frames: int) -> list[int]:
@@ -72,7 +74,7 @@ def _text(stage: FoleyCrafterStage, tokenizer: Any, words: str) -> Tensor:
     ids = tokenizer(
         words, padding="max_length", max_length=tokenizer.model_max_length, truncation=True, return_tensors="pt"
     ).input_ids
-    return _kept(
+    return _from_cache(
         stage,
         "text_encoder",
         tuple(ids.flatten().tolist()),
@@ -88,18 +90,15 @@ def _image(stage: FoleyCrafterStage, frames: WindowFrames, count: int, progress:
 
     def encode() -> Tensor:
         starts = range(0, len(distinct), at_once)
-        embedded = torch.cat(
-            [
-                _embedded(stage, frames, distinct[begin : begin + at_once])
-                for begin in progress.track(starts, len(starts))
-            ]
+        embeddings = torch.cat(
+            [_embed(stage, frames, distinct[begin : begin + at_once]) for begin in progress.track(starts, len(starts))]
         )
-        return embedded[[distinct.index(row) for row in rows]].mean(dim=0, keepdim=True)
+        return embeddings[[distinct.index(row) for row in rows]].mean(dim=0, keepdim=True)
 
-    return _kept(stage, "image_encoder", frames.clip_digest(rows), encode)
+    return _from_cache(stage, "image_encoder", frames.clip_digest(rows), encode)
 
 
-def _embedded(stage: FoleyCrafterStage, frames: WindowFrames, rows: list[int]) -> Tensor:
+def _embed(stage: FoleyCrafterStage, frames: WindowFrames, rows: list[int]) -> Tensor:
     pictures = torch.stack([frames.for_clip(row) for row in rows])
     embeddings: Tensor = stage.image_encoder()(clip_values(pictures).to(stage.device, stage.dtype)).image_embeds
     return embeddings
@@ -112,12 +111,12 @@ def _onsets(stage: FoleyCrafterStage, frames: WindowFrames) -> Tensor:
         video = onset_values(frames.for_onsets()).transpose(0, 1).unsqueeze(0)
         return stage.onsets()(video.to(stage.device))[0].sigmoid()
 
-    return _kept(stage, "onsets", frames.onset_digest(), detect)
+    return _from_cache(stage, "onsets", frames.onset_digest(), detect)
 
 
-def _kept(stage: FoleyCrafterStage, role: str, content: Hashable, encode: Callable[[], Tensor]) -> Tensor:
+def _from_cache(stage: FoleyCrafterStage, role: str, content: Hashable, encode: Callable[[], Tensor]) -> Tensor:
     return features().get((stage.components.key(role), stage.device.type, content), encode)
 
 
-def _share(progress: Progress, number: int, count: int) -> Progress:
+def _part_of(progress: Progress, number: int, count: int) -> Progress:
     return progress.part(number / count, (number + 1) / count)

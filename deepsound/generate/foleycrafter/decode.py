@@ -1,4 +1,4 @@
-"""From latents to a spectrogram's picture, and from that to samples."""
+"""Decodes latents to mel spectrograms (VAE) and these to waveforms (HiFi-GAN vocoder)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor
 from deepsound.errors import EngineError
 from deepsound.generate.foleycrafter.checkpoint import HOP
 from deepsound.generate.foleycrafter.components import FoleyCrafterStage
-from deepsound.generate.foleycrafter.windows import joined, windows
+from deepsound.generate.foleycrafter.windows import crossfade, windows
 from deepsound.models.foleycrafter.spectrogram import denormalise
 from deepsound.models.foleycrafter.timing import COLUMNS
 from deepsound.models.foleycrafter.vocoder import sixteen_bit
@@ -20,21 +20,23 @@ SAMPLE_RATE = 16000
 _FULL_SCALE = 32768
 
 
-def spectrograms_of(stage: FoleyCrafterStage, latents: list[list[Tensor]], progress: Progress) -> list[list[Tensor]]:
+def decode_spectrograms(
+    stage: FoleyCrafterStage, latents: list[list[Tensor]], progress: Progress
+) -> list[list[Tensor]]:
     """Natural-log mel spectrograms [1, 256, 1024] of latents. Raises EngineError for latents that are not finite."""
     autoencoder = stage.autoencoder()
     scale = autoencoder.config.scaling_factor
-    made: list[list[Tensor]] = []
+    decoded: list[list[Tensor]] = []
     for take in progress.track(latents, len(latents)):
-        made.append([])
+        decoded.append([])
         for window in take:
             progress.check()
             _require_finite(window)
-            made[-1].append(_painted(autoencoder, window / scale))
-    return made
+            decoded[-1].append(_decode_spectrogram(autoencoder, window / scale))
+    return decoded
 
 
-def sounds_of(
+def vocode(
     stage: FoleyCrafterStage, spectrograms: list[list[Tensor]], duration_s: float, progress: Progress
 ) -> list[Audio]:
     """Mono sounds of exactly `duration_s`, of whole 16-bit numbers as published."""
@@ -42,11 +44,11 @@ def sounds_of(
     samples = round(duration_s * SAMPLE_RATE)
     sounds = []
     for take in progress.track(spectrograms, len(spectrograms)):
-        made = []
+        decoded = []
         for mel, span in zip(take, spans, strict=True):
             waveform = sixteen_bit(vocoder(mel)[0]).cpu().float() / _FULL_SCALE
-            made.append(waveform[:, : min(COLUMNS * HOP, round(span.duration_s * SAMPLE_RATE))])
-        sounds.append(Audio(joined(made, spans, samples, SAMPLE_RATE), SAMPLE_RATE))
+            decoded.append(waveform[:, : min(COLUMNS * HOP, round(span.duration_s * SAMPLE_RATE))])
+        sounds.append(Audio(crossfade(decoded, spans, samples, SAMPLE_RATE), SAMPLE_RATE))
     return sounds
 
 
@@ -59,6 +61,6 @@ def _require_finite(latent: Tensor) -> None:
         )
 
 
-def _painted(autoencoder: Any, latent: Tensor) -> Tensor:
+def _decode_spectrogram(autoencoder: Any, latent: Tensor) -> Tensor:
     picture: Tensor = autoencoder.decode(latent.float(), return_dict=False)[0]
     return denormalise((picture[0] / 2 + 0.5).clamp(0, 1)).unsqueeze(0)

@@ -1,4 +1,4 @@
-"""The libraries FoleyCrafter is built on: optional, and asked for before anything is looked for or loaded."""
+"""Optional dependencies of FoleyCrafter: diffusers, transformers and torchvision."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which frames FoleyCrafter sees: 150 of each window, evenly by number, whatever the frame rate."""
+"""Frame sampling for FoleyCrafter: 150 frames of each window, evenly spaced by number."""
 
 from __future__ import annotations
 
@@ -76,20 +76,20 @@ class SampledFrames:
     until_s: float = math.inf
     counts: tuple[int, ...] = ()
 
-    def start(self, timeline: Timeline) -> _Watcher:
+    def start(self, timeline: Timeline) -> _FrameSampler:
         spans = windows(min(self.until_s, timeline.duration_s))
         counts = self.counts or tuple(_expected(span, timeline.fps) for span in spans)
-        return _Watcher([_WindowWatcher(span, count) for span, count in zip(spans, counts, strict=True)])
+        return _FrameSampler([_WindowSampler(span, count) for span, count in zip(spans, counts, strict=True)])
 
 
-def sampled_frames(scene: Scene, duration_s: float, progress: Progress) -> tuple[WindowFrames, ...]:
+def sample_frames(scene: Scene, duration_s: float, progress: Progress) -> tuple[WindowFrames, ...]:
     """Every window's frames, exactly by number: a scene whose rate misled about how many it has is looked at again."""
     view = SampledFrames(math.inf if duration_s >= scene.duration_s else duration_s)
-    seen: tuple[WindowFrames, ...] = scene.view(view, progress)
-    counts = tuple(window.of for window in seen)
-    if any(list(window.numbers) != frame_numbers(window.of) for window in seen):
-        seen = scene.view(replace(view, counts=counts), progress)
-    return seen
+    windows_frames: tuple[WindowFrames, ...] = scene.view(view, progress)
+    counts = tuple(window.of for window in windows_frames)
+    if any(list(window.numbers) != frame_numbers(window.of) for window in windows_frames):
+        windows_frames = scene.view(replace(view, counts=counts), progress)
+    return windows_frames
 
 
 def _expected(span: Span, fps: float) -> int:
@@ -97,8 +97,8 @@ def _expected(span: Span, fps: float) -> int:
     return max(1, math.ceil(span.end_s * fps - _ROUNDING) - first)
 
 
-class _Watcher:
-    def __init__(self, windows: list[_WindowWatcher]) -> None:
+class _FrameSampler:
+    def __init__(self, windows: list[_WindowSampler]) -> None:
         self._windows = windows
         self.done = False
 
@@ -111,14 +111,14 @@ class _Watcher:
         return tuple(window.result() for window in self._windows)
 
 
-class _WindowWatcher:
+class _WindowSampler:
     """Sees what is shown in its window, the frame that is on display when it begins included."""
 
     def __init__(self, span: Span, expected: int) -> None:
         self.span = span
-        self._wanted = frame_numbers(expected)
-        self._taken: set[int] = set()
-        self._seen = 0
+        self._numbers = frame_numbers(expected)
+        self._collected: set[int] = set()
+        self._frame_count = 0
         self._before: Frame | None = None
         self._stores = PictureStore(_IN_MEMORY_BYTES), PictureStore(_IN_MEMORY_BYTES)
 
@@ -132,8 +132,8 @@ class _WindowWatcher:
 
     def result(self) -> WindowFrames:
         self._take_first()
-        numbers = tuple(self._wanted) if self._taken == set(self._wanted) else tuple(sorted(self._taken))
-        return WindowFrames(*self._stores, numbers, self._seen)
+        numbers = tuple(self._numbers) if self._collected == set(self._numbers) else tuple(sorted(self._collected))
+        return WindowFrames(*self._stores, numbers, self._frame_count)
 
     def _take_first(self) -> None:
         if self._before is not None:
@@ -141,10 +141,10 @@ class _WindowWatcher:
             self._take(first)
 
     def _take(self, frame: Frame) -> None:
-        number, self._seen = self._seen, self._seen + 1
-        if number not in self._wanted:
+        number, self._frame_count = self._frame_count, self._frame_count + 1
+        if number not in self._numbers:
             return
-        self._taken.add(number)
+        self._collected.add(number)
         picture = frame.rgb(UNSCALED)
         onsets, clip = self._stores
         onsets.append(onset_picture(picture).contiguous().numpy().view(np.uint8))

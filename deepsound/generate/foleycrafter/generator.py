@@ -1,11 +1,11 @@
-"""The generator `foleycrafter`: FoleyCrafter (arXiv 2407.01494) from a clip or images to sound."""
+"""The generator `foleycrafter` (arXiv 2407.01494): audio for a clip or images."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from deepsound.engine_protocols import GeneratorBase
-from deepsound.generate.foleycrafter import request as asked
+from deepsound.generate.foleycrafter.request import FoleyCrafterRequest, FoleyCrafterSettings, validate_request
 from deepsound.media.scene import Scene
 from deepsound.runtime.execution import Execution
 from deepsound.runtime.memory import retry_on_oom
@@ -25,7 +25,7 @@ class FoleyCrafterGenerator(GeneratorBase):
 
     def __init__(self) -> None:
         self.execution = Execution()
-        self.settings = asked.Settings()
+        self.settings = FoleyCrafterSettings()
 
     @property
     def views(self) -> tuple[FrameConsumer[Any], ...]:
@@ -34,7 +34,7 @@ class FoleyCrafterGenerator(GeneratorBase):
 
         return (SampledFrames(),)
 
-    def adjust(self, settings: asked.Settings) -> None:
+    def adjust(self, settings: FoleyCrafterSettings) -> None:
         """Say how much the picture leads; without it, as published."""
         self.settings = settings
 
@@ -53,29 +53,34 @@ class FoleyCrafterGenerator(GeneratorBase):
         """
         from deepsound.generate.foleycrafter.dependencies import require_libraries
 
-        checked = asked.checked(request, self.settings, scene.duration_s, count)
+        resolved = validate_request(request, self.settings, scene.duration_s, count)
         require_libraries()
         return retry_on_oom(
-            lambda execution: self._sounds(scene, checked, execution, progress), self.execution, self.name, progress.say
+            lambda execution: self._sounds(scene, resolved, execution, progress),
+            self.execution,
+            self.name,
+            progress.say,
         )
 
     def files(self) -> dict[str, Path]:
         """The weights in use, by what they do. Raises EngineError where one is missing."""
-        from deepsound.generate.foleycrafter.checkpoint import located
+        from deepsound.generate.foleycrafter.checkpoint import locate_checkpoint
 
-        return located(self.execution).weight_files()
+        return locate_checkpoint(self.execution).weight_files()
 
-    def _sounds(self, scene: Scene, request: asked.Checked, execution: Execution, progress: Progress) -> list[Audio]:
+    def _sounds(
+        self, scene: Scene, request: FoleyCrafterRequest, execution: Execution, progress: Progress
+    ) -> list[Audio]:
         from deepsound.generate.foleycrafter.components import FoleyCrafterComponents
-        from deepsound.generate.foleycrafter.conditions import conditions_of
-        from deepsound.generate.foleycrafter.decode import sounds_of, spectrograms_of
-        from deepsound.generate.foleycrafter.sampling import latents_of
+        from deepsound.generate.foleycrafter.conditions import encode_conditions
+        from deepsound.generate.foleycrafter.decode import decode_spectrograms, vocode
+        from deepsound.generate.foleycrafter.sampling import sample_latents
 
         components = FoleyCrafterComponents(execution, progress)
-        conditions = conditions_of(components, scene, request, progress.part(0.0, 0.3))
+        conditions = encode_conditions(components, scene, request, progress.part(0.0, 0.3))
         with components.stage(progress) as stage:
-            latents = latents_of(stage, conditions, request, progress.part(0.3, 0.9))
+            latents = sample_latents(stage, conditions, request, progress.part(0.3, 0.9))
         with components.stage(progress) as stage:
-            spectrograms = spectrograms_of(stage, latents, progress.part(0.9, 0.95))
+            spectrograms = decode_spectrograms(stage, latents, progress.part(0.9, 0.95))
         with components.stage(progress) as stage:
-            return sounds_of(stage, spectrograms, request.duration_s, progress.part(0.95, 1.0))
+            return vocode(stage, spectrograms, request.duration_s, progress.part(0.95, 1.0))

@@ -1,4 +1,4 @@
-"""What is asked of FoleyCrafter, checked before anything is loaded, with the published defaults filled in."""
+"""A request to FoleyCrafter, validated, with the published defaults filled in."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 from deepsound.errors import InputError
 from deepsound.generate.validation import (
+    check_range,
     check_takes,
-    check_within,
-    guidance_within,
-    steps_within,
-    takes_of,
-    text_of,
-    within_scene,
+    check_text,
+    limit_to_scene,
+    resolve_guidance,
+    resolve_steps,
+    take_seeds,
 )
 from deepsound.types import GenerationRequest
 
@@ -27,7 +27,7 @@ _LARGEST_SCALE = 10.0
 
 
 @dataclass(frozen=True)
-class Settings:
+class FoleyCrafterSettings:
     """How much the picture leads: its timing by `temporal_scale`, what it shows by `semantic_scale`; 0 is not at all.
 
     Of `clip_frames` of the 150 frames CLIP is shown; the authors' own demonstration takes 15, every tenth.
@@ -39,7 +39,7 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class Checked:
+class FoleyCrafterRequest:
     """A request that can be met: `duration_s` of sound for each of `seeds`."""
 
     prompt: str
@@ -48,39 +48,41 @@ class Checked:
     steps: int
     guidance: float
     seeds: tuple[int, ...]
-    settings: Settings
+    settings: FoleyCrafterSettings
 
 
-def checked(request: GenerationRequest, settings: Settings, scene_s: float, takes: int) -> Checked:
+def validate_request(
+    request: GenerationRequest, settings: FoleyCrafterSettings, scene_s: float, takes: int
+) -> FoleyCrafterRequest:
     """The request against what there is to see, `scene_s` seconds of it.
 
     Raises InputError for a duration past the end, and for numbers and texts that make no sense.
     """
     check_takes(takes)
     _check_settings(settings)
-    steps = steps_within(request.steps, _MOST_STEPS, STEPS)
-    guidance = guidance_within(request.guidance, GUIDANCE)
-    return Checked(
-        text_of("prompt", request.prompt, "FoleyCrafter"),
-        text_of("negative prompt", request.negative_prompt, "FoleyCrafter"),
+    steps = resolve_steps(request.steps, _MOST_STEPS, STEPS)
+    guidance = resolve_guidance(request.guidance, GUIDANCE)
+    return FoleyCrafterRequest(
+        check_text("prompt", request.prompt, "FoleyCrafter"),
+        check_text("negative prompt", request.negative_prompt, "FoleyCrafter"),
         _duration(request.duration_s, scene_s),
         steps,
         guidance,
-        takes_of(request.seed, takes),
+        take_seeds(request.seed, takes),
         settings,
     )
 
 
-def _check_settings(settings: Settings) -> None:
-    published = Settings()
-    check_within("temporal scale", settings.temporal_scale, _LARGEST_SCALE, published.temporal_scale)
-    check_within("semantic scale", settings.semantic_scale, _LARGEST_SCALE, published.semantic_scale)
+def _check_settings(settings: FoleyCrafterSettings) -> None:
+    published = FoleyCrafterSettings()
+    check_range("temporal scale", settings.temporal_scale, _LARGEST_SCALE, published.temporal_scale)
+    check_range("semantic scale", settings.semantic_scale, _LARGEST_SCALE, published.semantic_scale)
     if not 1 <= settings.clip_frames <= FRAMES:
         raise InputError(f"CLIP is to see {settings.clip_frames} frames; use 1 to {FRAMES} ({FRAMES} as published).")
 
 
-def _duration(asked_s: float | None, scene_s: float) -> float:
-    duration_s = scene_s if asked_s is None else asked_s
+def _duration(requested_s: float | None, scene_s: float) -> float:
+    duration_s = scene_s if requested_s is None else requested_s
     if not (math.isfinite(duration_s) and duration_s > 0):
         raise InputError(f"The duration is {duration_s}; give a number of seconds above 0.")
-    return within_scene(duration_s, scene_s)
+    return limit_to_scene(duration_s, scene_s)

@@ -1,4 +1,4 @@
-"""Sound longer than the networks make at once: windows of 10 s at even distances, one fading into the next."""
+"""Overlapping 10 s windows for long clips, joined by equal-power crossfades."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def windows(duration_s: float) -> tuple[Span, ...]:
     return tuple(Span(start_s, start_s + WINDOW_S) for start_s in starts_s)
 
 
-def joined(sounds: Sequence[Tensor], spans: Sequence[Span], samples: int, sample_rate: int) -> Tensor:
+def crossfade(sounds: Sequence[Tensor], spans: Sequence[Span], samples: int, sample_rate: int) -> Tensor:
     """The sounds [1, window's samples] of `spans` as one of [1, samples].
 
     One fades into the next within a second in the middle of their overlap, at equal power: they were made from
@@ -39,14 +39,14 @@ def joined(sounds: Sequence[Tensor], spans: Sequence[Span], samples: int, sample
         times_s = (begin + torch.arange(length)) / sample_rate
         gain = torch.ones(length)
         if number > 0:
-            gain = gain * torch.sin(_share(times_s, spans[number - 1], span) * math.pi / 2)
+            gain = gain * torch.sin(_fade_position(times_s, spans[number - 1], span) * math.pi / 2)
         if number + 1 < len(spans):
-            gain = gain * torch.cos(_share(times_s, span, spans[number + 1]) * math.pi / 2)
+            gain = gain * torch.cos(_fade_position(times_s, span, spans[number + 1]) * math.pi / 2)
         whole[:, begin : begin + length] += sound[:, :length] * gain
     return whole
 
 
-def _share(times_s: Tensor, earlier: Span, later: Span) -> Tensor:
+def _fade_position(times_s: Tensor, earlier: Span, later: Span) -> Tensor:
     """How much of the fade from `earlier` to `later` is over, 0 to 1."""
     middle_s = (earlier.end_s + later.start_s) / 2
     return ((times_s - middle_s) / FADE_S + 0.5).clamp(0, 1)

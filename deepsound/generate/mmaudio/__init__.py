@@ -1,1 +1,1 @@
-"""MMAudio: what stands between a clip and its networks."""
+"""The generators `mmaudio_*` (MMAudio, arXiv 2412.15322): conditioning, sampling, decoding."""

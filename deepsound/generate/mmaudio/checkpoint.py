@@ -1,4 +1,4 @@
-"""From a file to a network, for each of MMAudio's: what the file is, is told by its tensors."""
+"""Loads MMAudio's networks; the variant is detected from the tensors, not the file name."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ T = TypeVar("T")
 # What is published beside a network's weights and says what its tensors do not show.
 _SETTINGS = {"vocoder": "config.json", "clip": "open_clip_config.json"}
 # ComfyUI core's own file holds autoencoder and vocoder together, under these prefixes.
-_TOGETHER = {"vae": "vae.", "vocoder": "vocoder."}
+_COMBINED_PREFIXES = {"vae": "vae.", "vocoder": "vocoder."}
 
 
 def sources(role: str, path: Path) -> tuple[Path, ...]:
@@ -53,7 +53,7 @@ def flow_network(path: Path, dtype: torch.dtype, variant: str = "") -> MMAudio:
     return load_into_meta(lambda: MMAudio(config), flow_weights.state_dict(tensors), dtype, path)
 
 
-def is_at_16k(path: Path) -> bool:
+def makes_16k_latents(path: Path) -> bool:
     """Whether the flow network in `path` makes latents for the 16 kHz autoencoder; its tensors tell."""
     return (
         _read_config(path, flow_weights.config_of, read_tensors(path)).latent_dim
@@ -63,7 +63,7 @@ def is_at_16k(path: Path) -> bool:
 
 def autoencoder(path: Path, dtype: torch.dtype) -> MelVae:
     """The mel autoencoder's decoder in `path`, its weights normalised once, in float32, before they are cast."""
-    tensors = vae_weights.without_encoder(_part(read_tensors(path), "vae"))
+    tensors = vae_weights.without_encoder(_component(read_tensors(path), "vae"))
     config = _read_config(path, vae_weights.config_of, tensors)
     state = vae_weights.normalise_weights(tensors)
     return load_into_meta(lambda: MelVae(config, with_encoder=False), state, dtype, path)
@@ -71,10 +71,10 @@ def autoencoder(path: Path, dtype: torch.dtype) -> MelVae:
 
 def vocoder(path: Path, dtype: torch.dtype) -> BigVgan:
     """The vocoder in `path`, weight norm folded; a `config.json` beside it says what its tensors do not show."""
-    tensors = _part(_unwrapped(read_tensors(path), "generator"), "vocoder")
+    tensors = _component(_unwrap(read_tensors(path), "generator"), "vocoder")
     folded = _read_config(path, bigvgan_weights.fold_weight_norm, tensors)
     config = _read_config(path, bigvgan_weights.config_of, folded)
-    settings = _settings("vocoder", path)
+    settings = _read_settings("vocoder", path)
     if "upsample_rates" in settings:
         stated = _read_config(path.with_name("config.json"), BigVganConfig.from_json, settings)
         # A folder may hold several vocoders and one config.json: it counts where it is this one's.
@@ -86,7 +86,7 @@ def vocoder(path: Path, dtype: torch.dtype) -> BigVgan:
 def clip(path: Path, dtype: torch.dtype) -> Clip:
     """CLIP's two towers in `path`; an `open_clip_config.json` beside it says how widths are parted into heads."""
     tensors = read_tensors(path)
-    settings = _settings("clip", path).get("model_cfg")
+    settings = _read_settings("clip", path).get("model_cfg")
     config = _read_config(path, clip_weights.config_of, tensors, settings)
     return load_into_meta(lambda: Clip(config), clip_weights.state_dict(tensors), dtype, path)
 
@@ -124,19 +124,21 @@ def _read_config(path: Path, reader: Callable[..., T], *arguments: Any) -> T:
         ) from error
 
 
-def _unwrapped(tensors: Mapping[str, Any], wrapper: str) -> Mapping[str, Tensor]:
+def _unwrap(tensors: Mapping[str, Any], wrapper: str) -> Mapping[str, Tensor]:
     inner = tensors.get(wrapper)
     return inner if isinstance(inner, Mapping) else tensors
 
 
-def _part(tensors: Mapping[str, Tensor], part: str) -> Mapping[str, Tensor]:
+def _component(tensors: Mapping[str, Tensor], component: str) -> Mapping[str, Tensor]:
     """One network's share of a file that holds several, its prefix taken off; else the file as it is."""
-    prefix = _TOGETHER[part]
-    share = {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
-    return share or tensors
+    prefix = _COMBINED_PREFIXES[component]
+    component_tensors = {
+        name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)
+    }
+    return component_tensors or tensors
 
 
-def _settings(role: str, path: Path) -> dict[str, Any]:
+def _read_settings(role: str, path: Path) -> dict[str, Any]:
     """The settings beside a network's weights, or none where there is no such file or it is something else."""
     try:
         content = read_json(path.with_name(_SETTINGS[role]))

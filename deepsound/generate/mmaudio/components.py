@@ -1,4 +1,4 @@
-"""MMAudio's networks: where their files are, and loading them by role within a stage."""
+"""MMAudio's networks: locating their files, loading each on first use within a stage."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from deepsound.weights.resolve import resolve_all, resolve_or_download
 
 
 @dataclass(frozen=True)
-class Recipe:
+class VariantParts:
     """A variant's parts, by catalogue id, and the rate of its latents."""
 
     flow: str
@@ -50,31 +50,31 @@ class Recipe:
         }
 
 
-def recipe_of(variant: str) -> Recipe:
+def variant_parts(variant: str) -> VariantParts:
     """The parts of a published variant, `small_16k` for one."""
     flow = f"mmaudio/{variant}"
     if variant.endswith("16k"):
-        return Recipe(flow, "mmaudio/vae_16k", "mmaudio/vocoder_16k", LATENTS_16K)
-    return Recipe(flow, "mmaudio/vae_44k", "bigvgan/v2_44k", LATENTS_44K)
+        return VariantParts(flow, "mmaudio/vae_16k", "mmaudio/vocoder_16k", LATENTS_16K)
+    return VariantParts(flow, "mmaudio/vae_44k", "bigvgan/v2_44k", LATENTS_44K)
 
 
-def located(
+def locate_weights(
     variant: str,
     execution: Execution,
     progress: Progress = Progress(),
-) -> tuple[Recipe, dict[str, Path]]:
+) -> tuple[VariantParts, dict[str, Path]]:
     """Where the parts of a variant lie, by role. Raises MissingWeightsError naming all that are missing.
 
     A flow network that was named explicitly says itself what it needs beside it: its tensors tell its latents' rate.
     """
-    recipe = recipe_of(variant)
-    if recipe.flow in execution.weights:
-        flow = resolve_or_download(recipe.flow, execution, progress)
-        if build.is_at_16k(flow) != (recipe.rate is LATENTS_16K):
-            recipe = replace(recipe_of("small_44k" if recipe.rate is LATENTS_16K else "small_16k"), flow=recipe.flow)
-    table = () if installed_table() else (recipe.byte_pairs,)
-    found = resolve_all((*recipe.roles().values(), *table), execution, progress, f"mmaudio_{variant}")
-    return recipe, {role: found[name] for role, name in recipe.roles().items()}
+    parts = variant_parts(variant)
+    if parts.flow in execution.weights:
+        flow = resolve_or_download(parts.flow, execution, progress)
+        if build.makes_16k_latents(flow) != (parts.rate is LATENTS_16K):
+            parts = replace(variant_parts("small_44k" if parts.rate is LATENTS_16K else "small_16k"), flow=parts.flow)
+    table = () if installed_table() else (parts.byte_pairs,)
+    found = resolve_all((*parts.roles().values(), *table), execution, progress, f"mmaudio_{variant}")
+    return parts, {role: found[name] for role, name in parts.roles().items()}
 
 
 class MMAudioComponents(Components):
@@ -87,10 +87,10 @@ class MMAudioComponents(Components):
 
     def __init__(self, variant: str, execution: Execution, progress: Progress = Progress()) -> None:
         super().__init__(execution)
-        recipe, self._files = located(variant, execution, progress)
-        self.rate = recipe.rate
-        self.byte_pairs = installed_table() or resolve_or_download(recipe.byte_pairs, execution, progress)
-        must_be = "" if recipe.flow in execution.weights else variant
+        parts, self._files = locate_weights(variant, execution, progress)
+        self.rate = parts.rate
+        self.byte_pairs = installed_table() or resolve_or_download(parts.byte_pairs, execution, progress)
+        must_be = "" if parts.flow in execution.weights else variant
         self._builders: dict[str, Callable[[Path, torch.dtype], nn.Module]] = {
             "flow": partial(build.flow_network, variant=must_be),
             "autoencoder": build.autoencoder,

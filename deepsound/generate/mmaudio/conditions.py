@@ -1,4 +1,4 @@
-"""From what is seen and said to the features that lead the flow network."""
+"""Encodes video, image and prompts into the conditions of MMAudio's flow network."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor
 from deepsound.generate.mmaudio import encoders
 from deepsound.generate.mmaudio.components import MMAudioComponents, MMAudioStage
 from deepsound.generate.mmaudio.frame_sampling import TickedFrames, clip_view, sync_view, usable_duration_s
-from deepsound.generate.mmaudio.request import Checked
+from deepsound.generate.mmaudio.request import MMAudioRequest
 from deepsound.generate.mmaudio.visual_conditioning import VisualCondition
 from deepsound.media.scene import Scene
 from deepsound.models.mmaudio.conditions import Conditions
@@ -21,7 +21,7 @@ from deepsound.runtime.progress import Progress
 
 
 @dataclass(frozen=True, eq=False)
-class Features:
+class ConditionFeatures:
     """Encoded pictures and words, [1, length, width] each, on the CPU; None where nothing is seen.
 
     `usable_s` is how long a sound they can lead, which decides all lengths.
@@ -34,43 +34,49 @@ class Features:
     usable_s: float
 
 
-def features_of(components: MMAudioComponents, visual: VisualCondition, asked: Checked, progress: Progress) -> Features:
+def encode_conditions(
+    components: MMAudioComponents, visual: VisualCondition, request: MMAudioRequest, progress: Progress
+) -> ConditionFeatures:
     """Everything the flow network is led by; CLIP and Synchformer are in memory one after the other."""
     clip_ticks, sync_ticks = None, None
-    usable_s = asked.duration_s
+    usable_s = request.duration_s
     if visual.scene is not None:
-        clip_ticks, sync_ticks = _look(visual.scene, asked.duration_s, progress.part(0.0, 0.2))
-        usable_s = usable_duration_s(asked.duration_s, len(clip_ticks.rows), len(sync_ticks.rows))
+        clip_ticks, sync_ticks = _sample_frames(visual.scene, request.duration_s, progress.part(0.0, 0.2))
+        usable_s = usable_duration_s(request.duration_s, len(clip_ticks.rows), len(sync_ticks.rows))
     with components.stage(progress) as stage:
-        seen = _seen(stage, visual, clip_ticks, usable_s, progress.part(0.2, 0.7))
-        texts = {text: encoders.text_features(stage, text) for text in (asked.prompt, asked.negative_prompt)}
+        visual_features = _visual_features(stage, visual, clip_ticks, usable_s, progress.part(0.2, 0.7))
+        texts = {text: encoders.text_features(stage, text) for text in (request.prompt, request.negative_prompt)}
     sync = None
     if sync_ticks is not None:
         with components.stage(progress) as stage:
             sync = encoders.sync_features(stage, sync_ticks.first(sync_frames(usable_s)), progress.part(0.7, 1.0))
-    return Features(seen, sync, texts[asked.prompt], texts[asked.negative_prompt], usable_s)
+    return ConditionFeatures(visual_features, sync, texts[request.prompt], texts[request.negative_prompt], usable_s)
 
 
-def conditions_of(stage: MMAudioStage, features: Features, rate: LatentRate) -> tuple[Conditions, Conditions]:
+def prepare_conditions(
+    stage: MMAudioStage, features: ConditionFeatures, rate: LatentRate
+) -> tuple[Conditions, Conditions]:
     """Wanted and unwanted conditions for one sound; the unwanted are the empty ones with the negative prompt's text."""
     network: MMAudio = stage.flow()
     lengths = sequence_lengths(features.usable_s, rate)
 
-    def here(tensor: Tensor | None) -> Tensor | None:
+    def to_device(tensor: Tensor | None) -> Tensor | None:
         return None if tensor is None else tensor.to(stage.device, stage.dtype)
 
-    wanted = network.conditions(lengths, here(features.clip), here(features.sync), here(features.text))
-    return wanted, network.conditions(lengths, text=here(features.negative_text))
+    conditions = network.conditions(
+        lengths, to_device(features.clip), to_device(features.sync), to_device(features.text)
+    )
+    return conditions, network.conditions(lengths, text=to_device(features.negative_text))
 
 
-def _look(scene: Scene, duration_s: float, progress: Progress) -> tuple[TickedFrames, TickedFrames]:
+def _sample_frames(scene: Scene, duration_s: float, progress: Progress) -> tuple[TickedFrames, TickedFrames]:
     until_s = math.inf if duration_s >= scene.duration_s else duration_s
     clip_ticks, sync_ticks = clip_view(until_s, hold_last=True), sync_view(until_s, hold_last=True)
     scene.expect(clip_ticks, sync_ticks)
     return scene.view(clip_ticks, progress), scene.view(sync_ticks, progress)
 
 
-def _seen(
+def _visual_features(
     stage: MMAudioStage,
     visual: VisualCondition,
     ticks: TickedFrames | None,

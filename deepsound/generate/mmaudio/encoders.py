@@ -1,4 +1,4 @@
-"""What MMAudio is told of a clip and a text, as features: encoded in pieces, remembered by content."""
+"""CLIP and Synchformer features of a clip and its prompts, in batches, cached by content."""
 
 from __future__ import annotations
 
@@ -20,45 +20,45 @@ _SEGMENTS_AT_ONCE = {"cpu": 2}
 _PUBLISHED_AT_ONCE = 40
 
 
-def clip_features(stage: MMAudioStage, ticked: TickedFrames, progress: Progress) -> Tensor:
+def clip_features(stage: MMAudioStage, frames: TickedFrames, progress: Progress) -> Tensor:
     """CLIP's features [1, ticks, width] of the pictures at each tick; a picture that repeats is encoded once."""
 
     def encode() -> Tensor:
         at_once = _PICTURES_AT_ONCE.get(stage.device.type, _PUBLISHED_AT_ONCE)
         parts = [
-            _encode_pictures(stage, ticked.batch(begin, begin + at_once)).cpu()
-            for begin in _steps(ticked.distinct, at_once, progress)
+            _encode_pictures(stage, frames.batch(begin, begin + at_once)).cpu()
+            for begin in _batch_starts(frames.distinct, at_once, progress)
         ]
-        return torch.cat(parts)[list(ticked.rows)].unsqueeze(0)
+        return torch.cat(parts)[list(frames.rows)].unsqueeze(0)
 
-    return _kept(stage, "clip", ("pictures", ticked.digest()), encode)
+    return _from_cache(stage, "clip", ("pictures", frames.digest()), encode)
 
 
 def still_features(stage: MMAudioStage, picture: Tensor) -> Tensor:
     """CLIP's feature [1, 1, width] of one picture, uint8 [3, 384, 384]."""
     content = digest_of(picture.numpy().tobytes())
-    return _kept(stage, "clip", ("picture", content), lambda: _encode_pictures(stage, picture[None]).unsqueeze(0))
+    return _from_cache(stage, "clip", ("picture", content), lambda: _encode_pictures(stage, picture[None]).unsqueeze(0))
 
 
-def sync_features(stage: MMAudioStage, ticked: TickedFrames, progress: Progress) -> Tensor:
+def sync_features(stage: MMAudioStage, frames: TickedFrames, progress: Progress) -> Tensor:
     """Synchformer's features [1, 8 per segment, width] of the pictures at each tick."""
-    return _kept(
+    return _from_cache(
         stage,
         "synchformer",
-        ("segments", ticked.digest()),
-        lambda: torch.cat(list(_encode_segments(stage, ticked, progress)), dim=1),
+        ("segments", frames.digest()),
+        lambda: torch.cat(list(_encode_segments(stage, frames, progress)), dim=1),
     )
 
 
 def text_features(stage: MMAudioStage, text: str) -> Tensor:
     """CLIP's features [1, tokens, width] of every token of a text, padding included."""
     ids = tokenizer(stage.components.byte_pairs)([text])
-    return _kept(
+    return _from_cache(
         stage, "clip", ("text", *ids.flatten().tolist()), lambda: stage.clip().encode_text(ids.to(stage.device))
     )
 
 
-def _kept(stage: MMAudioStage, role: str, content: tuple[Hashable, ...], encode: Callable[[], Tensor]) -> Tensor:
+def _from_cache(stage: MMAudioStage, role: str, content: tuple[Hashable, ...], encode: Callable[[], Tensor]) -> Tensor:
     return features().get((stage.components.key(role), stage.device.type, *content), encode)
 
 
@@ -66,20 +66,20 @@ def _encode_pictures(stage: MMAudioStage, pictures: Tensor) -> Tensor:
     return stage.clip().encode_image(clip_values(pictures.to(stage.device)).to(stage.dtype))
 
 
-def _encode_segments(stage: MMAudioStage, ticked: TickedFrames, progress: Progress) -> Iterator[Tensor]:
+def _encode_segments(stage: MMAudioStage, frames: TickedFrames, progress: Progress) -> Iterator[Tensor]:
     network = stage.synchformer()
     config = network.config
     hop = config.hop_steps * config.frames_per_step
-    count = config.segments(len(ticked.rows))
+    count = config.segments(len(frames.rows))
     at_once = _SEGMENTS_AT_ONCE.get(stage.device.type, _PUBLISHED_AT_ONCE)
-    for begin in _steps(count, at_once, progress):
+    for begin in _batch_starts(count, at_once, progress):
         last = min(begin + at_once, count) - 1
-        rows = ticked.rows[begin * hop : last * hop + config.segment_frames]
-        pictures = ticked.batch(rows[0], rows[-1] + 1).to(stage.device)
+        rows = frames.rows[begin * hop : last * hop + config.segment_frames]
+        pictures = frames.batch(rows[0], rows[-1] + 1).to(stage.device)
         video = sync_values(pictures).to(stage.dtype)[[row - rows[0] for row in rows]]
         yield network(video.unsqueeze(0)).cpu()
 
 
-def _steps(count: int, at_once: int, progress: Progress) -> Iterator[int]:
+def _batch_starts(count: int, at_once: int, progress: Progress) -> Iterator[int]:
     starts = range(0, count, at_once)
     return progress.track(starts, len(starts))

@@ -1,4 +1,4 @@
-"""Which frames of a video MMAudio sees: a tick takes the first frame at or after it, at 8 and at 25 ticks a second.
+"""Frame sampling for MMAudio: the first frame at or after each tick, at 8 and 25 fps.
 
 Late starts and slow videos repeat frames; each is resized and kept once.
 """
@@ -35,7 +35,7 @@ class Ticks:
         self._step_s = 1 / per_second
         self._next_s = 0.0
 
-    def taking(self, time_s: float) -> int:
+    def ticks_until(self, time_s: float) -> int:
         count = 0
         while time_s >= self._next_s:
             self._next_s += self._step_s
@@ -97,8 +97,8 @@ class FramesPerTick:
     until_s: float = math.inf
     hold_last: bool = False
 
-    def start(self, timeline: Timeline) -> _TickWatcher:
-        return _TickWatcher(self, min(self.until_s, timeline.duration_s))
+    def start(self, timeline: Timeline) -> _TickCollector:
+        return _TickCollector(self, min(self.until_s, timeline.duration_s))
 
 
 def clip_view(until_s: float = math.inf, hold_last: bool = False) -> FramesPerTick:
@@ -119,12 +119,12 @@ def usable_duration_s(requested_s: float, clip_ticks: int, sync_ticks: int) -> f
     return min(requested_s, clip_ticks / CLIP_FPS, sync_ticks / SYNC_FPS)
 
 
-class _TickWatcher:
+class _TickCollector:
     def __init__(self, view: FramesPerTick, end_s: float) -> None:
         self._view = view
         self._end_s = end_s
         self._ticks = Ticks(view.per_second)
-        self._seen = 0
+        self._frame_count = 0
         self.done = False
         self._store = PictureStore()
         self._rows: list[int] = []
@@ -132,17 +132,17 @@ class _TickWatcher:
 
     def see(self, frame: Frame) -> None:
         self.done = frame.time_s > self._view.until_s
-        number, self._seen = self._seen, self._seen + 1
-        taking = self._ticks.taking(frame.time_s) if frame.time_s <= self._view.until_s else 0
-        if not taking:
+        number, self._frame_count = self._frame_count, self._frame_count + 1
+        ticks_until = self._ticks.ticks_until(frame.time_s) if frame.time_s <= self._view.until_s else 0
+        if not ticks_until:
             return
-        self._rows.extend([len(self._store)] * taking)
+        self._rows.extend([len(self._store)] * ticks_until)
         self._numbers.append(number)
         self._store.append(self._view.prepare(_channels_first(frame.rgb(UNSCALED))).numpy())
 
     def result(self) -> TickedFrames:
         if self._view.hold_last:
-            left = self._ticks.taking(math.nextafter(self._end_s, 0.0))
+            left = self._ticks.ticks_until(math.nextafter(self._end_s, 0.0))
             self._rows.extend([len(self._store) - 1] * left)
         return TickedFrames(self._store, tuple(self._rows), tuple(self._numbers))
 

@@ -1,11 +1,11 @@
-"""The generators `mmaudio_*`: MMAudio (arXiv 2412.15322) from a clip, images, a picture or words alone to sound."""
+"""The generators `mmaudio_*` (arXiv 2412.15322): audio for video, images or text alone."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from deepsound.engine_protocols import GeneratorBase
-from deepsound.generate.mmaudio import request as asked
+from deepsound.generate.mmaudio.request import MMAudioRequest, validate_request
 from deepsound.generate.mmaudio.visual_conditioning import VisualCondition
 from deepsound.media.scene import Scene
 from deepsound.runtime.execution import Execution
@@ -52,9 +52,9 @@ class MMAudioGenerator(GeneratorBase):
 
         What the conditions cost is paid once. Raises as `generate` does.
         """
-        checked = asked.checked(request, visual.scene_s, count)
+        resolved = validate_request(request, visual.scene_s, count)
         return retry_on_oom(
-            lambda execution: self._sounds(visual, checked, execution, progress),
+            lambda execution: self._sounds(visual, resolved, execution, progress),
             self.execution,
             self.name,
             progress.say,
@@ -62,26 +62,26 @@ class MMAudioGenerator(GeneratorBase):
 
     def files(self) -> dict[str, Path]:
         """The weights in use, by what they do. Raises EngineError where one is missing."""
-        from deepsound.generate.mmaudio.components import located
+        from deepsound.generate.mmaudio.components import locate_weights
 
-        return located(self.variant, self.execution)[1]
+        return locate_weights(self.variant, self.execution)[1]
 
     def _sounds(
         self,
         visual: VisualCondition,
-        request: asked.Checked,
+        request: MMAudioRequest,
         execution: Execution,
         progress: Progress,
     ) -> list[Audio]:
         from deepsound.generate.mmaudio.components import MMAudioComponents
-        from deepsound.generate.mmaudio.conditions import features_of
-        from deepsound.generate.mmaudio.sampling import latents_of, sounds_of, spectrograms_of
+        from deepsound.generate.mmaudio.conditions import encode_conditions
+        from deepsound.generate.mmaudio.sampling import decode_spectrograms, sample_latents, vocode
 
         components = MMAudioComponents(self.variant, execution, progress)
-        features = features_of(components, visual, request, progress.part(0.0, 0.5))
+        features = encode_conditions(components, visual, request, progress.part(0.0, 0.5))
         with components.stage(progress) as stage:
-            latents = latents_of(stage, features, components.rate, request, progress.part(0.5, 0.8))
+            latents = sample_latents(stage, features, components.rate, request, progress.part(0.5, 0.8))
         with components.stage(progress) as stage:
-            spectrograms = spectrograms_of(stage, latents, progress.part(0.8, 0.82))
+            spectrograms = decode_spectrograms(stage, latents, progress.part(0.8, 0.82))
         with components.stage(progress) as stage:
-            return sounds_of(stage, spectrograms, request.duration_s, components.rate, progress.part(0.82, 1.0))
+            return vocode(stage, spectrograms, request.duration_s, components.rate, progress.part(0.82, 1.0))

@@ -1,4 +1,4 @@
-"""What is asked of MMAudio, checked before anything is loaded, with the published defaults filled in."""
+"""A request to MMAudio, validated, with the published defaults filled in."""
 
 from __future__ import annotations
 
@@ -6,7 +6,14 @@ import math
 from dataclasses import dataclass
 
 from deepsound.errors import InputError
-from deepsound.generate.validation import check_takes, guidance_within, steps_within, takes_of, text_of, within_scene
+from deepsound.generate.validation import (
+    check_takes,
+    check_text,
+    limit_to_scene,
+    resolve_guidance,
+    resolve_steps,
+    take_seeds,
+)
 from deepsound.models.mmaudio.lengths import MIN_DURATION
 from deepsound.types import GenerationRequest
 
@@ -19,7 +26,7 @@ _MOST_STEPS = 1000
 
 
 @dataclass(frozen=True)
-class Checked:
+class MMAudioRequest:
     """A request that can be met: `duration_s` of sound for each of `seeds`."""
 
     prompt: str
@@ -30,28 +37,28 @@ class Checked:
     seeds: tuple[int, ...]
 
 
-def checked(request: GenerationRequest, scene_s: float | None, takes: int) -> Checked:
+def validate_request(request: GenerationRequest, scene_s: float | None, takes: int) -> MMAudioRequest:
     """The request against what there is to see, `scene_s` seconds of it (None: nothing that moves).
 
     Raises InputError for a duration under 0.64 s or past the end, and for numbers and texts that make no sense.
     """
     check_takes(takes)
-    return Checked(
-        text_of("prompt", request.prompt, "MMAudio"),
-        text_of("negative prompt", request.negative_prompt, "MMAudio"),
+    return MMAudioRequest(
+        check_text("prompt", request.prompt, "MMAudio"),
+        check_text("negative prompt", request.negative_prompt, "MMAudio"),
         _duration(request.duration_s, scene_s),
-        steps_within(request.steps, _MOST_STEPS, STEPS),
-        guidance_within(request.guidance, GUIDANCE),
-        takes_of(request.seed, takes),
+        resolve_steps(request.steps, _MOST_STEPS, STEPS),
+        resolve_guidance(request.guidance, GUIDANCE),
+        take_seeds(request.seed, takes),
     )
 
 
-def _duration(asked_s: float | None, scene_s: float | None) -> float:
-    duration_s = asked_s if asked_s is not None else TRAINED_S if scene_s is None else scene_s
+def _duration(requested_s: float | None, scene_s: float | None) -> float:
+    duration_s = requested_s if requested_s is not None else TRAINED_S if scene_s is None else scene_s
     if not math.isfinite(duration_s):
         raise InputError(f"The duration is {duration_s}; give a number of seconds.")
-    if scene_s is not None and asked_s is not None:
-        duration_s = within_scene(asked_s, scene_s)
+    if scene_s is not None and requested_s is not None:
+        duration_s = limit_to_scene(requested_s, scene_s)
     if duration_s < MIN_DURATION:
         raise InputError(
             f"{duration_s:g} s is too short for MMAudio: it needs at least {MIN_DURATION} s, 16 frames at "

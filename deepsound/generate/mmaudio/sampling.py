@@ -1,4 +1,4 @@
-"""From conditions to latents, and from latents to samples."""
+"""Flow-matching sampling with classifier-free guidance, then VAE and vocoder decoding."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from deepsound.generate.mmaudio.components import MMAudioStage
-from deepsound.generate.mmaudio.conditions import Features, conditions_of
-from deepsound.generate.mmaudio.cuda_graph import stepped
-from deepsound.generate.mmaudio.request import Checked
+from deepsound.generate.mmaudio.conditions import ConditionFeatures, prepare_conditions
+from deepsound.generate.mmaudio.cuda_graph import with_cuda_graph
+from deepsound.generate.mmaudio.request import MMAudioRequest
 from deepsound.models.bigvgan.chunks import FRAMES_AT_ONCE, decode
 from deepsound.models.mmaudio.lengths import LatentRate
 from deepsound.models.mmaudio.sampler import euler, guided, initial_noise
@@ -22,39 +22,39 @@ _FRAMES_AT_ONCE = {"cpu": FRAMES_AT_ONCE}
 _FRAMES_ON_A_DEVICE = 2048
 
 
-def latents_of(
+def sample_latents(
     stage: MMAudioStage,
-    features: Features,
+    features: ConditionFeatures,
     rate: LatentRate,
-    asked: Checked,
+    request: MMAudioRequest,
     progress: Progress,
 ) -> list[Tensor]:
     """Latents [1, latent_dim, length], as the autoencoder takes them, for each seed asked for."""
     network = stage.flow()
-    wanted, unwanted = conditions_of(stage, features, rate)
-    field = stepped(guided(network, wanted, unwanted, asked.guidance), stage.device)
-    shape = (1, wanted.latents, network.config.latent_dim)
-    made = []
-    for number, seed in enumerate(asked.seeds):
-        part = progress.part(number / len(asked.seeds), (number + 1) / len(asked.seeds))
+    conditions, empty_conditions = prepare_conditions(stage, features, rate)
+    field = with_cuda_graph(guided(network, conditions, empty_conditions, request.guidance), stage.device)
+    shape = (1, conditions.latents, network.config.latent_dim)
+    latents = []
+    for number, seed in enumerate(request.seeds):
+        part = progress.part(number / len(request.seeds), (number + 1) / len(request.seeds))
         noise = initial_noise(shape, seed, stage.dtype, stage.device)
-        state = euler(field, noise, asked.steps, partial(_report_sampled, part, asked.steps))
-        made.append(network.unnormalise(state).transpose(1, 2))
+        state = euler(field, noise, request.steps, partial(_report_step, part, request.steps))
+        latents.append(network.unnormalise(state).transpose(1, 2))
         part.update(1.0)
-    return made
+    return latents
 
 
-def _report_sampled(progress: Progress, steps: int, step: int, state: Tensor) -> None:
+def _report_step(progress: Progress, steps: int, step: int, state: Tensor) -> None:
     progress.update(step / steps)
 
 
-def spectrograms_of(stage: MMAudioStage, latents: list[Tensor], progress: Progress) -> list[Tensor]:
+def decode_spectrograms(stage: MMAudioStage, latents: list[Tensor], progress: Progress) -> list[Tensor]:
     """Log-mel spectrograms [1, mel bins, frames] of latents."""
     autoencoder = stage.autoencoder()
     return [autoencoder.decode(item) for item in progress.track(latents, len(latents))]
 
 
-def sounds_of(
+def vocode(
     stage: MMAudioStage,
     spectrograms: list[Tensor],
     duration_s: float,
@@ -67,15 +67,15 @@ def sounds_of(
     sounds = []
     for number, mel in enumerate(spectrograms):
         part = progress.part(number / len(spectrograms), (number + 1) / len(spectrograms))
-        waveform = decode(vocoder, mel, at_once, partial(_report_decoded, part))
-        sounds.append(Audio(_fitted(waveform[0].float().cpu(), samples).contiguous(), rate.sample_rate))
+        waveform = decode(vocoder, mel, at_once, partial(_report_frames, part))
+        sounds.append(Audio(_fit_length(waveform[0].float().cpu(), samples).contiguous(), rate.sample_rate))
     return sounds
 
 
-def _report_decoded(progress: Progress, done: int, frames: int) -> None:
+def _report_frames(progress: Progress, done: int, frames: int) -> None:
     progress.update(done / frames)
 
 
-def _fitted(waveform: Tensor, samples: int) -> Tensor:
+def _fit_length(waveform: Tensor, samples: int) -> Tensor:
     """[1, samples]: cut, or where the picture ran out before the clip did, ended with silence."""
     return F.pad(waveform[:, :samples], (0, max(0, samples - waveform.shape[1])))

@@ -1,4 +1,4 @@
-"""Where CLIP's byte-pair table comes from: it is not part of this package."""
+"""Locates CLIP's byte-pair merges, which this package does not include, and reads them."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from deepsound.errors import Cancelled, InputError
 from deepsound.generate.draft.mix import CEILING_DBTP, SAMPLE_RATE, TARGET_LUFS, compose, render
 from deepsound.generate.draft.modal_synthesis import MATERIALS, hit_wave
 from deepsound.generate.draft.prompt_parser import Palette, palette_for
-from deepsound.generate.draft.score import Impact, Score
+from deepsound.generate.draft.score import FoleyScore, Impact
 from deepsound.generate.draft.textures import BEDS
 from deepsound.media.clip import Clip
 from deepsound.media.loudness import measure
@@ -74,11 +74,11 @@ def hits(times_s: list[float], seed: int = 0) -> tuple[Impact, ...]:
     return tuple(Impact(at, rng.uniform(0.3, 1), rng.uniform(0, 1), rng.uniform(0.005, 0.2)) for at in times_s)
 
 
-def play(score: Score, palette: Palette | None = None, seed: int = 1) -> Audio:
+def play(score: FoleyScore, palette: Palette | None = None, seed: int = 1) -> Audio:
     return render(score, palette or Palette(), seed, Progress())
 
 
-def unlevelled(score: Score, palette: Palette | None = None, seed: int = 1) -> Audio:
+def unlevelled(score: FoleyScore, palette: Palette | None = None, seed: int = 1) -> Audio:
     """The same before it is brought to its level: what is louder than what is seen here."""
     return Audio.from_numpy(compose(score, palette or Palette(), seed, Progress()), SAMPLE_RATE)
 
@@ -87,7 +87,7 @@ def sway(period_s: float):
     return lambda at: 0.5 + 0.5 * np.sin(2 * np.pi * at / period_s)
 
 
-SCORE = Score(4.0, hits([0.5, 1.1, 1.52, 2.4, 3.3]), movements(4.0))
+SCORE = FoleyScore(4.0, hits([0.5, 1.1, 1.52, 2.4, 3.3]), movements(4.0))
 
 
 def test_same_seed_same_samples_other_seed_other_samples_same_times():
@@ -99,13 +99,13 @@ def test_same_seed_same_samples_other_seed_other_samples_same_times():
 
 @pytest.mark.parametrize("seed", [0, -1, 2**64 - 1, 2**70])
 def test_any_whole_number_is_a_seed(seed):
-    assert play(Score(0.2), seed=seed).samples == 8820
+    assert play(FoleyScore(0.2), seed=seed).samples == 8820
 
 
 @pytest.mark.parametrize("material", MATERIALS)
 def test_the_onset_is_heard_at_the_impacts_time(material):
     times_s = [0.313, 0.8471, 1.2, 1.777, 2.2503]
-    heard = onsets_s(play(Score(3.0, hits(times_s)), Palette((material,))))
+    heard = onsets_s(play(FoleyScore(3.0, hits(times_s)), Palette((material,))))
     for at in times_s:
         assert np.abs(heard - at).min() < 0.005, (material, at, heard)
 
@@ -113,7 +113,7 @@ def test_the_onset_is_heard_at_the_impacts_time(material):
 @pytest.mark.parametrize("material", MATERIALS)
 def test_one_impact_is_one_onset(material):
     for strength, size in ((1.0, 0.01), (0.4, 0.2)):
-        heard = onsets_s(play(Score(2.0, (Impact(0.6, strength, size=size),)), Palette((material,))))
+        heard = onsets_s(play(FoleyScore(2.0, (Impact(0.6, strength, size=size),)), Palette((material,))))
         assert len(heard) == 1, (material, strength, heard)
 
 
@@ -121,7 +121,7 @@ def test_one_impact_is_one_onset(material):
 def test_hits_are_heard_over_a_bed(bed):
     times_s = [0.5, 1.1, 1.6, 2.3]
     impacts = tuple(Impact(at, 0.4) for at in times_s)
-    heard = onsets_s(play(Score(3.0, impacts, movements(3.0)), Palette(("wood",), (bed,))))
+    heard = onsets_s(play(FoleyScore(3.0, impacts, movements(3.0)), Palette(("wood",), (bed,))))
     assert len(heard) == 4
     np.testing.assert_allclose(heard, times_s, atol=0.005)
 
@@ -129,7 +129,7 @@ def test_hits_are_heard_over_a_bed(bed):
 @pytest.mark.parametrize("bed", [*BEDS, None])
 def test_a_bed_of_steady_movement_has_no_onsets(bed):
     moving = movements(8.0, energy=lambda at: 0.05 + 0.03 * np.sin(at), x=sway(3.0), top_speed=sway(2.0))
-    audio = play(Score(8.0, (), moving), Palette(beds=(bed,) if bed else ()))
+    audio = play(FoleyScore(8.0, (), moving), Palette(beds=(bed,) if bed else ()))
     assert list(onsets_s(audio)) == []
 
 
@@ -137,8 +137,8 @@ def test_whooshes_and_scrapes_begin_softly():
     rush = movements(6.0, area=0.05, energy=0.03, drift_x=0.6, top_speed=lambda at: 3.0 if at % 2 > 1.6 else 0.0)
     drag = movements(6.0, area=0.05, energy=0.015, drift_x=0.3, top_speed=lambda at: 0.3 if at % 3 > 1.5 else 0.0)
     for moving, prompt, quieter in ((rush, "", "whoosh"), (drag, "dragging", "scrape")):
-        audio = unlevelled(Score(6.0, (), moving), palette_for(prompt))
-        without = unlevelled(Score(6.0, (), moving), palette_for(prompt, quieter))
+        audio = unlevelled(FoleyScore(6.0, (), moving), palette_for(prompt))
+        without = unlevelled(FoleyScore(6.0, (), moving), palette_for(prompt, quieter))
         assert np.square(audio.numpy()).mean() > 10 * np.square(without.numpy()).mean()
         assert list(onsets_s(audio)) == []
         level = np.sqrt(np.square(audio.numpy()).mean(axis=0)[:264_600].reshape(-1, 441).mean(axis=1))
@@ -150,7 +150,7 @@ def test_whooshes_and_scrapes_begin_softly():
 
 def test_whooshes_follow_from_left_to_right():
     moving = movements(3.0, area=0.05, energy=0.05, drift_x=2.5, x=lambda at: np.clip(at / 3, 0, 1), top_speed=2.5)
-    left, right = np.square(play(Score(3.0, (), moving)).numpy())
+    left, right = np.square(play(FoleyScore(3.0, (), moving)).numpy())
     assert left[:44100].sum() > 2 * right[:44100].sum()
     assert right[-44100:].sum() > 2 * left[-44100:].sum()
 
@@ -158,15 +158,15 @@ def test_whooshes_follow_from_left_to_right():
 def test_slow_flight_between_hits_does_not_scrape():
     def play_moving(speed: float) -> np.ndarray:
         moving = movements(4.0, area=0.02, energy=0.5 * 0.02, drift_x=0.5, top_speed=speed)
-        return unlevelled(Score(4.0, hits([0.6, 1.4, 2.2, 3.0]), moving), Palette(("soft",))).numpy()
+        return unlevelled(FoleyScore(4.0, hits([0.6, 1.4, 2.2, 3.0]), moving), Palette(("soft",))).numpy()
 
     np.testing.assert_allclose(play_moving(0.4)[:, 44100:132300], play_moving(0.0)[:, 44100:132300], atol=1e-3)
 
 
 def test_steady_motion_brings_a_bed_and_pauses_do_not():
-    steady = unlevelled(Score(6.0, (), movements(6.0)))
-    paused = unlevelled(Score(6.0, (), movements(6.0, area=lambda at: 0.3 * (at % 1.5 > 1.0))))
-    still = unlevelled(Score(6.0))
+    steady = unlevelled(FoleyScore(6.0, (), movements(6.0)))
+    paused = unlevelled(FoleyScore(6.0, (), movements(6.0, area=lambda at: 0.3 * (at % 1.5 > 1.0))))
+    still = unlevelled(FoleyScore(6.0))
     levels = [10 * np.log10(np.square(audio.numpy()).mean()) for audio in (steady, paused, still)]
     assert levels[0] > -40
     assert levels[1] < levels[0] - 10
@@ -176,19 +176,19 @@ def test_steady_motion_brings_a_bed_and_pauses_do_not():
 @pytest.mark.parametrize("name", MATERIALS)
 def test_no_voice_is_heard_in_a_material(name):
     rng = np.random.default_rng(5)
-    score = Score(5.0, hits(sorted(rng.uniform(0.1, 4.8, 9)), seed=2))
+    score = FoleyScore(5.0, hits(sorted(rng.uniform(0.1, 4.8, 9)), seed=2))
     assert voice_spans(play(score, Palette((name,)), seed=2), Progress()) == ()
 
 
 @pytest.mark.parametrize("name", BEDS)
 def test_no_voice_is_heard_in_a_bed(name):
-    score = Score(6.0, (), movements(6.0, energy=sway(2.5), top_speed=lambda at: 3 * sway(1.5)(at), x=sway(2.0)))
+    score = FoleyScore(6.0, (), movements(6.0, energy=sway(2.5), top_speed=lambda at: 3 * sway(1.5)(at), x=sway(2.0)))
     assert voice_spans(play(score, Palette(beds=(name,)), seed=2), Progress()) == ()
 
 
 @pytest.mark.parametrize("x", [0.0, 0.5, 1.0])
 def test_hits_are_panned_with_constant_power(x):
-    left, right = np.square(play(Score(1.0, (Impact(0.4, 0.8, x),)), seed=1).numpy()).sum(axis=1)
+    left, right = np.square(play(FoleyScore(1.0, (Impact(0.4, 0.8, x),)), seed=1).numpy()).sum(axis=1)
     share = right / (left + right)
     assert (share < 0.1, 0.4 < share < 0.6, share > 0.9) == (x == 0, x == 0.5, x == 1)
 
@@ -211,7 +211,7 @@ def test_stronger_is_louder_and_brighter_larger_is_lower():
 
 @pytest.mark.parametrize("duration_s", [1 / 30, 0.04, 0.0001, 0.3999, 1.00001, 9.97])
 def test_the_length_is_exact(duration_s):
-    audio = play(Score(duration_s, hits([0.0, 0.02, 5.0]), movements(duration_s)))
+    audio = play(FoleyScore(duration_s, hits([0.0, 0.02, 5.0]), movements(duration_s)))
     assert (audio.channels, audio.samples) == (2, round(duration_s * 44100))
     assert np.isfinite(audio.numpy()).all()
 
@@ -219,7 +219,7 @@ def test_the_length_is_exact(duration_s):
 @pytest.mark.parametrize("count, prompt", [(3, ""), (40, "metal gong"), (200, "drum"), (30, "glass in the rain")])
 def test_the_true_peak_stays_under_the_ceiling(count, prompt):
     times_s = sorted(np.random.default_rng(count).uniform(0, 4, count))
-    audio = play(Score(4.0, tuple(Impact(at, 1.0, 0.1) for at in times_s)), palette_for(prompt))
+    audio = play(FoleyScore(4.0, tuple(Impact(at, 1.0, 0.1) for at in times_s)), palette_for(prompt))
     assert measure(audio).true_peak_dbtp <= CEILING_DBTP
     assert abs(float(audio.numpy().mean())) < 1e-4
     assert np.abs(audio.numpy()[:, [0, -1]]).max() < 0.01
@@ -228,21 +228,21 @@ def test_the_true_peak_stays_under_the_ceiling(count, prompt):
 @pytest.mark.parametrize("prompt", ["", "ball on wood", "metal", "drums", "hammer in a factory", "water splash"])
 def test_clips_with_hits_reach_the_target(prompt):
     """0.3.0 left hits at -29 LUFS: rather quiet than limited."""
-    level = measure(play(Score(6.0, hits(list(np.arange(0.3, 5.8, 0.45)))), palette_for(prompt)))
+    level = measure(play(FoleyScore(6.0, hits(list(np.arange(0.3, 5.8, 0.45)))), palette_for(prompt)))
     assert abs(level.integrated_lufs - TARGET_LUFS) < 2
     assert level.true_peak_dbtp <= CEILING_DBTP
 
 
 PAN = {"camera_speed": 0.05, "energy": 0.0, "area": 0.0, "top_speed": 0.0}
 QUIET_CLIPS = {
-    "one hit in a long silence": Score(8.0, (Impact(3.0, 1.0),)),
-    "a panned photograph": Score(5.0, (), movements(5.0, **PAN)),
-    "stills with hard cuts": Score(5.0, (), movements(5.0, energy=0.0, area=0.0, top_speed=0.0), (1.0, 2.5)),
-    "a little thing that moves now and then": Score(
+    "one hit in a long silence": FoleyScore(8.0, (Impact(3.0, 1.0),)),
+    "a panned photograph": FoleyScore(5.0, (), movements(5.0, **PAN)),
+    "stills with hard cuts": FoleyScore(5.0, (), movements(5.0, energy=0.0, area=0.0, top_speed=0.0), (1.0, 2.5)),
+    "a little thing that moves now and then": FoleyScore(
         5.0, (), movements(5.0, energy=lambda at: 0.002 * (at % 2 > 1.5), area=0.01, top_speed=0.2)
     ),
-    "a whole second": Score(1.0, (), movements(1.0)),
-    "less than a loudness block": Score(0.25, (), movements(0.25)),
+    "a whole second": FoleyScore(1.0, (), movements(1.0)),
+    "less than a loudness block": FoleyScore(0.25, (), movements(0.25)),
 }
 
 
@@ -258,13 +258,13 @@ def test_whatever_moves_is_heard_at_the_target(score):
 
 @pytest.mark.parametrize("bed", BEDS)
 def test_every_bed_that_is_named_is_heard_at_the_target(bed):
-    assert abs(measure(play(Score(4.0), Palette(beds=(bed,)))).integrated_lufs - TARGET_LUFS) < 2
+    assert abs(measure(play(FoleyScore(4.0), Palette(beds=(bed,)))).integrated_lufs - TARGET_LUFS) < 2
 
 
 def test_a_still_picture_says_that_there_is_nothing_to_hear():
     notes: list[str] = []
     progress = Progress(on_event=lambda event: notes.append(event.text) if event.is_note else None)
-    audio = render(Score(2.0, (), movements(2.0, energy=0.0, area=0.0, top_speed=0.0)), Palette(), 1, progress)
+    audio = render(FoleyScore(2.0, (), movements(2.0, energy=0.0, area=0.0, top_speed=0.0)), Palette(), 1, progress)
     assert np.abs(audio.numpy()).max() < 0.02
     assert len(notes) == 1 and "nothing moves in the picture" in notes[0] and "quiet room" in notes[0]
     notes.clear()
@@ -277,29 +277,29 @@ def test_a_still_picture_says_that_there_is_nothing_to_hear():
 
 def test_a_single_hit_does_not_push_a_storm_away():
     def storm(impacts: tuple[Impact, ...]) -> float:
-        audio = play(Score(10.0, impacts, movements(10.0)), palette_for("storm"))
+        audio = play(FoleyScore(10.0, impacts, movements(10.0)), palette_for("storm"))
         return 10 * np.log10(np.square(audio.numpy()[:, -4 * SAMPLE_RATE :]).mean())
 
     assert storm((Impact(2.0, 0.8),)) > storm(()) - 4
 
 
 def test_faint_hits_stay_fainter_than_hard_ones_beside_them():
-    samples = play(Score(3.0, (Impact(0.5, 0.1), Impact(2.0, 1.0)))).numpy()
+    samples = play(FoleyScore(3.0, (Impact(0.5, 0.1), Impact(2.0, 1.0)))).numpy()
     faint, hard = (np.abs(samples[:, begin : begin + 22050]).max() for begin in (22050, 88200))
     assert 20 * np.log10(faint / hard) < -5
 
 
 def test_negative_words_take_layers_away():
     def power(prompt: str, negative: str) -> float:
-        return float(np.square(unlevelled(Score(2.0), palette_for(prompt, negative)).numpy()).mean())
+        return float(np.square(unlevelled(FoleyScore(2.0), palette_for(prompt, negative)).numpy()).mean())
 
     assert power("rain", "rain") < 0.1 * power("rain", "")
     assert list(onsets_s(play(SCORE, palette_for("wood", "impacts")))) == []
 
 
 def test_ten_seconds_take_less_than_one():
-    score = Score(10.0, hits(list(np.linspace(0.2, 9.5, 20))), movements(10.0))
-    play(Score(0.5))
+    score = FoleyScore(10.0, hits(list(np.linspace(0.2, 9.5, 20))), movements(10.0))
+    play(FoleyScore(0.5))
     began = time.process_time()
     play(score, palette_for("ball on a wooden floor in the wind"))
     assert time.process_time() - began < 1.0
@@ -307,7 +307,7 @@ def test_ten_seconds_take_less_than_one():
 
 def test_a_long_clip_takes_little_more_memory_than_its_samples():
     samples_bytes = 240 * SAMPLE_RATE * 2 * 4
-    score = Score(240.0, hits(list(np.arange(1, 239, 4.0))), movements(240.0, fps=5))
+    score = FoleyScore(240.0, hits(list(np.arange(1, 239, 4.0))), movements(240.0, fps=5))
     tracemalloc.start()
     audio = play(score, palette_for("wood"))
     peak_bytes = tracemalloc.get_traced_memory()[1]
@@ -317,7 +317,7 @@ def test_a_long_clip_takes_little_more_memory_than_its_samples():
 
 
 def test_it_stops_within_a_second_wherever_it_is():
-    score = Score(120.0, hits(list(np.arange(1, 119, 0.5))), movements(120.0))
+    score = FoleyScore(120.0, hits(list(np.arange(1, 119, 0.5))), movements(120.0))
     asked: list[float] = []
     render(score, palette_for("metal rain engine"), 1, Progress(check=lambda: asked.append(time.perf_counter())))
     assert np.diff(asked).max() < 1.0

@@ -11,11 +11,11 @@ import pytest
 import torch
 
 from deepsound.errors import InputError
-from deepsound.generate.foleycrafter import request as asked
+from deepsound.generate.foleycrafter import request as requests
 from deepsound.generate.foleycrafter.conditions import clip_rows
-from deepsound.generate.foleycrafter.frame_sampling import SampledFrames, frame_numbers, sampled_frames
+from deepsound.generate.foleycrafter.frame_sampling import SampledFrames, frame_numbers, sample_frames
 from deepsound.generate.foleycrafter.preprocess import clip_picture, clip_values, onset_picture
-from deepsound.generate.foleycrafter.windows import joined, windows
+from deepsound.generate.foleycrafter.windows import crossfade, windows
 from deepsound.media.clip import Clip
 from deepsound.media.sequence import ImageSequence
 from deepsound.runtime.progress import Progress
@@ -45,13 +45,13 @@ def test_fades_keep_the_power_and_reach_the_last_sample(duration_s: float) -> No
     power = torch.zeros(1, samples)
     for number in range(len(spans)):
         sounds = [torch.full((1, 10 * RATE), float(number == other)) for other in range(len(spans))]
-        power += joined(sounds, spans, samples, RATE) ** 2
+        power += crossfade(sounds, spans, samples, RATE) ** 2
     assert torch.allclose(power, torch.ones_like(power), atol=1e-5)
 
 
 def test_one_window_is_left_as_it_is() -> None:
     sound = torch.randn(1, 512)
-    assert torch.equal(joined([sound], windows(5.12), 512, RATE), sound)
+    assert torch.equal(crossfade([sound], windows(5.12), 512, RATE), sound)
 
 
 def test_frames_are_taken_evenly_and_repeated_where_there_are_few() -> None:
@@ -66,7 +66,7 @@ def test_every_window_sees_its_own_frames(make_video: MakeVideo) -> None:
         return np.full((48, 64, 3), index, np.uint8)
 
     clip = Clip.open(make_video(fps=10, seconds=12.0, paint=level))
-    first, second = sampled_frames(clip, clip.duration_s, QUIET)
+    first, second = sample_frames(clip, clip.duration_s, QUIET)
     assert clip.passes == 1
     assert (first.of, second.of) == (100, 100)
     assert len(first.numbers) == 150 and set(first.numbers) == set(range(100))
@@ -78,14 +78,14 @@ def test_every_window_sees_its_own_frames(make_video: MakeVideo) -> None:
 def test_a_rate_that_misleads_costs_another_pass_and_no_exactness(make_video: MakeVideo) -> None:
     times = [*np.linspace(0, 0.5, 40), 0.6, 1.4]
     clip = Clip.open(make_video(times=[float(time) for time in times]))
-    (seen,) = sampled_frames(clip, clip.duration_s, QUIET)
+    (seen,) = sample_frames(clip, clip.duration_s, QUIET)
     assert list(seen.numbers) == frame_numbers(seen.of)
     assert seen.of == 42
 
 
 def test_part_of_a_clip_is_decoded_no_further(make_video: MakeVideo) -> None:
     clip = Clip.open(make_video(fps=10, seconds=3.0))
-    (seen,) = sampled_frames(clip, 1.0, QUIET)
+    (seen,) = sample_frames(clip, 1.0, QUIET)
     assert seen.of == 10
     (whole,) = clip.view(SampledFrames(), QUIET)
     assert whole.of == 30
@@ -93,7 +93,7 @@ def test_part_of_a_clip_is_decoded_no_further(make_video: MakeVideo) -> None:
 
 def test_images_with_a_rate_are_seen_like_a_clip() -> None:
     images = torch.rand(7, 20, 30, 3, generator=torch.Generator().manual_seed(0))
-    (seen,) = sampled_frames(ImageSequence(images, 7.0), 1.0, QUIET)
+    (seen,) = sample_frames(ImageSequence(images, 7.0), 1.0, QUIET)
     assert seen.of == 7 and len(seen.onset_store) == 7
     expected = onset_picture((images[6] * 255).round().to(torch.uint8).numpy())
     assert torch.equal(seen.for_onsets()[-1], expected)
@@ -128,27 +128,38 @@ def test_clip_sees_the_middle_of_a_picture(height: int, width: int) -> None:
 )
 def test_requests_that_make_no_sense_are_refused(changed: dict, message: str) -> None:
     with pytest.raises(InputError, match=message):
-        asked.checked(GenerationRequest(**changed), asked.Settings(), 2.0, 1)
+        requests.validate_request(GenerationRequest(**changed), requests.FoleyCrafterSettings(), 2.0, 1)
 
 
 @pytest.mark.parametrize(
     ("settings", "takes", "message"),
     [
-        (asked.Settings(temporal_scale=-0.1), 1, r"temporal scale is -0\.1; use 0 to 10 \(0\.2 as published\)"),
-        (asked.Settings(semantic_scale=float("nan")), 1, "semantic scale is nan"),
-        (asked.Settings(clip_frames=0), 1, "CLIP is to see 0 frames"),
-        (asked.Settings(clip_frames=151), 1, "151 frames"),
-        (asked.Settings(), 0, "number of takes is 0"),
-        (asked.Settings(), 65, "number of takes is 65"),
+        (
+            requests.FoleyCrafterSettings(temporal_scale=-0.1),
+            1,
+            r"temporal scale is -0\.1; use 0 to 10 \(0\.2 as published\)",
+        ),
+        (requests.FoleyCrafterSettings(semantic_scale=float("nan")), 1, "semantic scale is nan"),
+        (requests.FoleyCrafterSettings(clip_frames=0), 1, "CLIP is to see 0 frames"),
+        (requests.FoleyCrafterSettings(clip_frames=151), 1, "151 frames"),
+        (requests.FoleyCrafterSettings(), 0, "number of takes is 0"),
+        (requests.FoleyCrafterSettings(), 65, "number of takes is 65"),
     ],
 )
-def test_settings_that_make_no_sense_are_refused(settings: asked.Settings, takes: int, message: str) -> None:
+def test_settings_that_make_no_sense_are_refused(
+    settings: requests.FoleyCrafterSettings, takes: int, message: str
+) -> None:
     with pytest.raises(InputError, match=message):
-        asked.checked(GenerationRequest(), settings, 2.0, takes)
+        requests.validate_request(GenerationRequest(), settings, 2.0, takes)
 
 
 def test_what_is_left_open_is_as_published() -> None:
-    checked = asked.checked(GenerationRequest(seed=2**64 - 1), asked.Settings(), 2.0, 2)
-    assert (checked.steps, checked.guidance, checked.duration_s) == (25, 7.5, 2.0)
-    assert checked.seeds == (2**64 - 1, 0)
-    assert asked.checked(GenerationRequest(duration_s=2.005), asked.Settings(), 2.0, 1).duration_s == 2.0
+    request = requests.validate_request(GenerationRequest(seed=2**64 - 1), requests.FoleyCrafterSettings(), 2.0, 2)
+    assert (request.steps, request.guidance, request.duration_s) == (25, 7.5, 2.0)
+    assert request.seeds == (2**64 - 1, 0)
+    assert (
+        requests.validate_request(
+            GenerationRequest(duration_s=2.005), requests.FoleyCrafterSettings(), 2.0, 1
+        ).duration_s
+        == 2.0
+    )

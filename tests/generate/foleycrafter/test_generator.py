@@ -17,9 +17,9 @@ import torch
 from deepsound.errors import Cancelled, EngineError
 from deepsound.generate.foleycrafter import components as networks
 from deepsound.generate.foleycrafter import conditions, sampling
-from deepsound.generate.foleycrafter.checkpoint import located
+from deepsound.generate.foleycrafter.checkpoint import locate_checkpoint
 from deepsound.generate.foleycrafter.generator import FoleyCrafterGenerator
-from deepsound.generate.foleycrafter.request import Settings, checked
+from deepsound.generate.foleycrafter.request import FoleyCrafterSettings, validate_request
 from deepsound.media.clip import Clip
 from deepsound.media.sequence import ImageSequence
 from deepsound.models.foleycrafter import diffusion
@@ -83,13 +83,18 @@ def test_words_steps_and_guidance_all_matter(
 
 
 @pytest.mark.parametrize(
-    "settings", [Settings(temporal_scale=1.0), Settings(semantic_scale=0.0), Settings(clip_frames=15)]
+    "settings",
+    [
+        FoleyCrafterSettings(temporal_scale=1.0),
+        FoleyCrafterSettings(semantic_scale=0.0),
+        FoleyCrafterSettings(clip_frames=15),
+    ],
 )
 def test_what_the_picture_is_worth_matters(
     foley: FoleyCrafterGenerator,
     clip: Clip,
     base: Audio,
-    settings: Settings,
+    settings: FoleyCrafterSettings,
 ) -> None:
     foley.adjust(settings)
     assert not same(base, foley.generate(clip, FEW, QUIET))
@@ -106,12 +111,14 @@ def test_latents_are_those_of_diffusers_own_pipeline_fed_as_the_original_does(cl
     """The semantic adapter by `load_ip_adapter` from its file, noise by a seeded generator, all in one call."""
     from diffusers import StableDiffusionControlNetPipeline
 
-    asked = checked(GenerationRequest("rain", "voice", seed=11, steps=3), Settings(0.7, 1.3), clip.duration_s, 1)
+    asked = validate_request(
+        GenerationRequest("rain", "voice", seed=11, steps=3), FoleyCrafterSettings(0.7, 1.3), clip.duration_s, 1
+    )
     own = networks.FoleyCrafterComponents(Execution(device="cpu"))
-    led_by = conditions.conditions_of(own, clip, asked, QUIET)
+    led_by = conditions.encode_conditions(own, clip, asked, QUIET)
     with own.stage(QUIET) as stage:
-        ((mine,),) = sampling.latents_of(stage, led_by, asked, QUIET)
-    files = located(Execution(device="cpu"))
+        ((mine,),) = sampling.sample_latents(stage, led_by, asked, QUIET)
+    files = locate_checkpoint(Execution(device="cpu"))
     unet, controlnet = diffusion.unet(files.unet_settings), diffusion.controlnet(files.unet_settings)
     from safetensors.torch import load_file
 
@@ -257,7 +264,7 @@ def test_a_sampling_that_overflows_is_an_error_and_no_noise(
     clip: Clip,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(sampling, "latents_of", lambda *given: [[torch.full((1, 4, 32, 128), float("nan"))]])
+    monkeypatch.setattr(sampling, "sample_latents", lambda *given: [[torch.full((1, 4, 32, 128), float("nan"))]])
     with pytest.raises(EngineError, match=r"NaN or infinite latents.*use precision fp32"):
         foley.generate(clip, FEW, QUIET)
 

@@ -309,7 +309,7 @@ def test_out_of_memory_is_tried_once_more_with_offload(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     expected, tried, said = small.generate(clip, FEW, QUIET), [], []
-    plain = sound.spectrograms_of
+    plain = sound.decode_spectrograms
 
     def fail_once(stage: networks.MMAudioStage, *rest: object) -> object:
         tried.append(stage.components.offload)
@@ -317,7 +317,7 @@ def test_out_of_memory_is_tried_once_more_with_offload(
             raise torch.OutOfMemoryError("CUDA out of memory.")
         return plain(stage, *rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(sound, "spectrograms_of", fail_once)
+    monkeypatch.setattr(sound, "decode_spectrograms", fail_once)
     progress = Progress(on_event=lambda event: said.append(event.text))
     assert same(small.generate(clip, FEW, progress), expected)
     assert tried == [False, True]
