@@ -44,6 +44,10 @@ UNDECIDED = (
     Option("no", "no: the coarse sound is kept", "the coarse sound is kept"),
     Option("yes", "yes: the voice is removed", "the voice is removed"),
 )
+SEPARATOR_MODES = (
+    Option("equal_overlap", "equal chunks", "equal chunks that overlap by a second, in half the work"),
+    Option("published", "as published", "chunks and fades as in the original, to the sample"),
+)
 PRECISIONS = (
     PrecisionOption("auto", "chosen by the machine", "16 bit where the device is fast in it, else 32 bit"),
     PrecisionOption("fp32", "32 bit", "32 bit floating point"),
@@ -61,6 +65,7 @@ def names_of(options: Iterable[Option]) -> tuple[str, ...]:
 
 MODE_NAMES = names_of(MODES)
 UNDECIDED_NAMES = names_of(UNDECIDED)
+SEPARATOR_MODE_NAMES = names_of(SEPARATOR_MODES)
 NETWORK_PRECISIONS = names_of(row for row in PRECISIONS if row.of_networks)
 REASONER_PRECISIONS = names_of(PRECISIONS)
 

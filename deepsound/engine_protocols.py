@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 from deepsound.errors import EngineError
 from deepsound.runtime.execution import Execution
 from deepsound.runtime.progress import Progress
-from deepsound.types import Audio, GenerationRequest, Judgement, Plan, Preferences, Stems
+from deepsound.types import Audio, GenerationRequest, Judgement, Plan, Preferences, SeparationSettings, Stems
 
 if TYPE_CHECKING:
     from deepsound.media.clip import Clip
@@ -74,6 +74,13 @@ class SupportsPreferences(Protocol):
     """A reasoner with choices: `prefer` says how to plan, how much to write, by which rule to read the answer."""
 
     def prefer(self, preferences: Preferences) -> None: ...
+
+
+@runtime_checkable
+class SupportsSeparationSettings(Protocol):
+    """A separator with choices: `cut` says how sounds are cut into chunks and heard; InputError for impossible ones."""
+
+    def cut(self, settings: SeparationSettings) -> None: ...
 
 
 @runtime_checkable

@@ -16,6 +16,7 @@ from deepsound.engine_protocols import (
     Separator,
     SupportsExecution,
     SupportsPreferences,
+    SupportsSeparationSettings,
     files,
     request_notes,
     require_settings,
@@ -25,7 +26,7 @@ from deepsound.engine_protocols import (
 )
 from deepsound.errors import EngineError, InputError
 from deepsound.runtime.execution import Execution
-from deepsound.types import Audio, Preferences, Stems
+from deepsound.types import Audio, Preferences, SeparationSettings, Stems
 
 Kind = Literal["generator", "reasoner", "separator"]
 KINDS: tuple[Kind, ...] = ("generator", "reasoner", "separator")
@@ -45,6 +46,7 @@ __all__ = [
     "require_settings",
     "require_sound",
     "require_takes",
+    "separation_notes",
     "separator",
     "uses_negative_prompt",
     "views",
@@ -196,9 +198,24 @@ def reasoner(
     return cast(Reasoner, engine)
 
 
-def separator(name: str, execution: Execution = Execution()) -> Separator:
-    """The step 3 engine of that name. Raises InputError for an unknown one, EngineError for a broken one."""
-    return cast(Separator, _build("separator", name, execution))
+def separator(
+    name: str, execution: Execution = Execution(), settings: SeparationSettings = SeparationSettings()
+) -> Separator:
+    """The step 3 engine of that name. Raises InputError for an unknown one, EngineError for a broken one.
+
+    `settings` are for those that have `cut`; `separation_notes` says where they are not used.
+    """
+    engine = _build("separator", name, execution)
+    if isinstance(engine, SupportsSeparationSettings):
+        engine.cut(settings)
+    return cast(Separator, engine)
+
+
+def separation_notes(engine: object, name: str, settings: SeparationSettings) -> tuple[str, ...]:
+    """What of `settings` a separator will not use: one sentence, or nothing."""
+    if settings == SeparationSettings() or isinstance(engine, SupportsSeparationSettings):
+        return ()
+    return (f"{name} does not use the separator's settings (mode, augmentation, overlap, batch).",)
 
 
 def require(kind: Kind, name: str) -> EngineInfo:

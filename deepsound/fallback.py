@@ -78,6 +78,8 @@ def final_sound(
     return fallback_mode(fallback).rule(coarse, regenerate)
 
 
-def without_voice(negative_prompt: str) -> str:
-    """The negative prompt of the mode `neg`; the original replaces the user's own, here it is kept beside."""
+def without_voice(negative_prompt: str, replaced: bool = False) -> str:
+    """The negative prompt of the mode `neg`: beside the user's own, or `replaced` by it as in the original."""
+    if replaced:
+        return NEG_PROMPT
     return ", ".join(part for part in (negative_prompt.strip(), NEG_PROMPT) if part)

@@ -22,13 +22,17 @@ from deepsound.media.mux_plan import MuxPlan, plan_mux
 from deepsound.outcome import Choice, Choices, Fallback, Mode, Outcome, Step, Undecided, WeightsFile
 from deepsound.outputs import OutputStaging, Result
 from deepsound.outputs.naming import DEFAULT_TEMPLATE, fields_of
+from deepsound.presets import DEFAULT_PRESET
+from deepsound.presets import preset as preset_row
 from deepsound.runtime.execution import Execution
 from deepsound.runtime.progress import Progress, ProgressEvent
+from deepsound.selection import Selection, choose_generator, select
 from deepsound.types import (
     Audio,
     GenerationRequest,
     Judgement,
     Preferences,
+    SeparationSettings,
     Silence,
     Stems,
     Verdict,
@@ -43,7 +47,11 @@ REGENERATOR = "draft"
 
 
 class Pipeline:
-    """Plans, generates, judges, removes and falls back, with engines by name (`auto` chooses and says why)."""
+    """Plans, generates, judges, removes and falls back, with engines by name (`auto` chooses and says why).
+
+    `preset` is a name of `deepsound.presets.PRESETS`: what is named here, or set in `preferences` and `separation`,
+    beats it. Raises InputError for a name that does not exist.
+    """
 
     def __init__(
         self,
@@ -51,14 +59,19 @@ class Pipeline:
         reasoner: str = "auto",
         separator: str = "auto",
         execution: Execution = Execution(),
-        preferences: Preferences = Preferences(),
+        preferences: Preferences | None = None,
         undecided: Undecided = "no",
+        preset: str = DEFAULT_PRESET,
+        separation: SeparationSettings = SeparationSettings(),
     ) -> None:
         tables.option("undecided", undecided, tables.UNDECIDED)
         named = zip(engines.KINDS, (generator, reasoner, separator), strict=True)
-        self._names = tuple(name if name == "auto" else engines.require(kind, name).name for kind, name in named)
+        first, second, third = (name if name == "auto" else engines.require(kind, name).name for kind, name in named)
+        self._names = (first, second, third)
+        self._preset = preset_row(preset)
         self._execution = execution
-        self._preferences = preferences
+        self._preferences = self._preset.preferences if preferences is None else preferences
+        self._separation = separation.over(self._preset.separation)
         self._undecided: Undecided = undecided
 
     def run(
@@ -103,7 +116,8 @@ class Pipeline:
         plan = plan_mux(clip, container, progress=Progress(check=progress.check)) if write_video else MuxPlan()
         request = GenerationRequest(prompt, negative_prompt, seed, steps=steps, guidance=guidance)
         self._check_options(mode, fallback)
-        choices = self._choose(clip)
+        selection = self._choose(clip)
+        choices = selection.choices
         staging = OutputStaging(
             clip,
             Path(output_dir),
@@ -118,7 +132,7 @@ class Pipeline:
         )
         with staging:
             notes = (*plan.lines(), *filter(None, (said, staging.note)))
-            outcome = self._all_steps(sounding, choices, request, mode, fallback, progress, notes)
+            outcome = self._all_steps(sounding, selection, request, mode, fallback, progress, notes)
             return staging.finish(outcome, target_lufs, progress)
 
     def think(
@@ -141,28 +155,33 @@ class Pipeline:
     def _all_steps(
         self,
         clip: Clip,
-        choices: Choices,
+        selection: Selection,
         request: GenerationRequest,
         mode: Mode,
         fallback: Fallback,
         progress: Progress,
         notes: Sequence[str] = (),
     ) -> Outcome:
-        run = _Run(clip, request, choices, self._execution, self._preferences, self._undecided, progress)
-        for note in notes:
+        run = _Run(
+            clip,
+            request,
+            selection.choices,
+            self._execution,
+            self._preferences,
+            self._undecided,
+            progress,
+            separation=self._separation,
+            replaces_negative_prompt=self._preset.replaces_negative_prompt,
+        )
+        for note in (*selection.notes, *notes):
             run.progress.note(note)
         return run.all_steps(mode, fallback)
 
-    def _choose(self, clip: Clip) -> Choices:
-        generator, reasoner, separator = self._names
-        if generator == "source":
+    def _choose(self, clip: Clip) -> Selection:
+        if self._names[0] == "source":
             # What cannot be written in the end is refused before the plan; `auto` reads the sound at once.
             clip.check_audio()
-        return Choices(
-            choose_generator(clip) if generator == "auto" else Choice(generator),
-            Choice("rules", "the embedded reasoner") if reasoner == "auto" else Choice(reasoner),
-            Choice("bs_roformer_tiny", "the embedded separator") if separator == "auto" else Choice(separator),
-        )
+        return select(clip, self._names, self._preset, self._execution)
 
 
 def _template_values(
@@ -179,16 +198,6 @@ def _template_values(
     }
 
 
-def choose_generator(clip: Clip) -> Choice:
-    """`auto` for step 1: a clip that can be heard is cleaned, one that cannot gets the embedded draft."""
-    own = clip.audio()
-    if own is None:
-        return Choice("draft", "the video has no sound track")
-    if silence.measure(own).is_silent:
-        return Choice("draft", "the video's sound track is silent")
-    return Choice("source", "the video has sound of its own; name another generator to replace it")
-
-
 @dataclass
 class _Run:
     """One pass through the steps, collecting how long each took."""
@@ -203,6 +212,8 @@ class _Run:
     steps: list[Step] = field(default_factory=list)
     weights: dict[str, tuple[WeightsFile, ...]] = field(default_factory=dict)
     notes: dict[str, None] = field(default_factory=dict)
+    separation: SeparationSettings = SeparationSettings()
+    replaces_negative_prompt: bool = False
 
     def __post_init__(self) -> None:
         listener = self.progress.on_event
@@ -234,7 +245,10 @@ class _Run:
         return replace(outcome, steps=tuple(self.steps), weights=weights, notes=tuple(self.notes))
 
     def _repair(self, outcome: Outcome, generator: engines.Generator) -> Outcome:
-        separator = engines.separator(self.choices.separator.name, self.execution.unquantised)
+        name = self.choices.separator.name
+        separator = engines.separator(name, self.execution.unquantised, self.separation)
+        for note in engines.separation_notes(separator, name, self.separation):
+            self.progress.note(note)
         self._note_weights(self.choices.separator.name, separator)
         stems = self._timed("remove", lambda p: self._separate(separator, outcome.coarse, p), lambda _: "voice removed")
         outcome = replace(outcome, stems=stems, final=stems.background, final_from="background")
@@ -268,7 +282,10 @@ class _Run:
     def _regenerated(self, generator: engines.Generator) -> tuple[Audio, Choice]:
         """The sound of a second request without voices, and the engine that made it."""
         by = self.choices.generator
-        request = replace(self.request, negative_prompt=without_voice(self.request.negative_prompt))
+        own = self.request.negative_prompt
+        request = replace(self.request, negative_prompt=without_voice(own, self.replaces_negative_prompt))
+        if self.replaces_negative_prompt and own.strip():
+            self.progress.note(f"Generated again with the negative prompt {NEG_PROMPT!r} in place of {own!r}.")
         if not engines.uses_negative_prompt(generator):
             by = Choice(REGENERATOR, f"{by.name!r} cannot generate again without voices")
             generator = engines.generator(by.name, self.execution.unquantised)

@@ -149,6 +149,30 @@ class Preferences:
 
 
 @dataclass(frozen=True)
+class SeparationSettings:
+    """How a separator cuts a sound into chunks and hears them; what is left out is the separator's own choice.
+
+    `mode` is a name of `deepsound.choices.SEPARATOR_MODES`. `augment` (test-time augmentation) takes the mean of three
+    passes. `overlap_s` is what neighbouring chunks of `equal_overlap` share, in seconds, and `batch` how many chunks
+    are heard together, which the published cutting's fades depend on.
+    """
+
+    mode: str = ""
+    augment: bool = False
+    overlap_s: float | None = None
+    batch: int | None = None
+
+    def over(self, other: SeparationSettings) -> SeparationSettings:
+        """These settings, with those of `other` where nothing was chosen."""
+        return SeparationSettings(
+            self.mode or other.mode,
+            self.augment or other.augment,
+            other.overlap_s if self.overlap_s is None else self.overlap_s,
+            other.batch if self.batch is None else self.batch,
+        )
+
+
+@dataclass(frozen=True)
 class Plan:
     """Step 0's answer: the ordered steps to take and the text they were read from."""
 

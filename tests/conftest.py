@@ -34,6 +34,15 @@ LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1"}
 Painter = Callable[[int], np.ndarray]
 
 
+@pytest.fixture(autouse=True)
+def no_weights_of_the_machine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What `auto` picks must not depend on the machine: only weights that a test writes are found."""
+    for name in ("DEEPSOUND_HOME", "HF_HUB_CACHE", "TORCH_HOME"):
+        monkeypatch.setenv(name, str(Path(os.sep, "nothing", "is", "here")))
+    for name in ("DEEPSOUND_PROJECTS", *(() if "comfy" in request.path.parts else ("COMFYUI_PATH",))):
+        monkeypatch.delenv(name, raising=False)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """A worker among several is one thread: two that each use every core wait for each other."""
     # What `auto` precision means must not depend on the machine: exactness is tested in float32.

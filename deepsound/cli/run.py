@@ -13,10 +13,11 @@ from deepsound.cli.run_options import DEFAULT_TEMPLATE
 from deepsound.cli.signals import cancel_on_signal
 from deepsound.errors import InputError
 from deepsound.pipeline import Pipeline
+from deepsound.presets import AUTO, DEFAULT_PRESET, preset
 from deepsound.runtime.execution import Execution
 from deepsound.runtime.paths import expand
 from deepsound.runtime.progress import Progress
-from deepsound.types import Preferences
+from deepsound.types import Preferences, SeparationSettings
 
 # The judges that have weights, by the catalogue's names for them; the original plans with the first.
 JUDGES = {"videollama2_cot": "videollama2/av_cot", "videollama2_qa": "videollama2/av_qa"}
@@ -39,15 +40,28 @@ def run(options: argparse.Namespace) -> int:
 
 
 def pipeline_arguments(options: argparse.Namespace) -> dict[str, Any]:
-    """What Pipeline is made with, as the flags say."""
+    """What Pipeline is made with, as the flags say; those that 0.3.0 did not have only where they were given."""
+    separation = SeparationSettings(options.separator_mode or "", options.tta, options.overlap, options.separator_batch)
+    given = {"preset": (options.preset, DEFAULT_PRESET), "separation": (separation, SeparationSettings())}
     return {
         "generator": options.generator,
         "reasoner": options.reasoner,
         "separator": options.separator,
         "execution": execution_of(options),
         "undecided": options.undecided,
-        "preferences": Preferences(options.plan == "model", not options.verdict_only, options.published_parser),
+        "preferences": _preferences(options),
+        **{name: value for name, (value, default) in given.items() if value != default},
     }
+
+
+def _preferences(options: argparse.Namespace) -> Preferences:
+    """The preset's, with what the flags say otherwise."""
+    usual = preset(options.preset).preferences
+    return Preferences(
+        usual.model_plan if options.plan is None else options.plan == "model",
+        usual.trace and not options.verdict_only,
+        usual.published_parser or options.published_parser,
+    )
 
 
 def run_arguments(options: argparse.Namespace) -> dict[str, Any]:
@@ -99,10 +113,21 @@ def execution_of(options: argparse.Namespace) -> Execution:
 
 
 def _model_folders(options: argparse.Namespace) -> dict[str, Path]:
-    """The original's two folders by catalogue id: the planner is the cot model, the judge the one that was named."""
-    judge = JUDGES.get(engines.ALIASES.get(("reasoner", options.reasoner), options.reasoner))
+    """The original's two folders by catalogue id: the planner is the cot model, the judge the one that was named.
+
+    Where no judge was named, a folder for it makes the cot model available to `auto`, as in the original.
+    """
+    judge = JUDGES.get(_reasoner(options), PLANNER if _reasoner(options) == AUTO else None)
     named = {PLANNER: options.step0_model_dir, judge: options.step2_model_dir}
     return {name: expand(folder) for name, folder in named.items() if name and folder}
+
+
+def _reasoner(options: argparse.Namespace) -> str:
+    """The reasoner that the flags name, else the preset's."""
+    named: str = options.reasoner
+    if named == AUTO and "preset" in options:
+        named = preset(options.preset).reasoner
+    return engines.ALIASES.get(("reasoner", named), named)
 
 
 def _named_path(text: str) -> tuple[str, Path]:
@@ -113,7 +138,7 @@ def _named_path(text: str) -> tuple[str, Path]:
 
 
 def _mention_unused_folders(options: argparse.Namespace, display: Display) -> None:
-    if engines.ALIASES.get(("reasoner", options.reasoner), options.reasoner) in JUDGES:
+    if _reasoner(options) in (*JUDGES, AUTO):
         return
     for flag in ("step0_model_dir", "step2_model_dir"):
         folder = getattr(options, flag)

@@ -9,12 +9,15 @@ from deepsound.choices import (
     MODES,
     PRECISIONS,
     REASONER_PRECISIONS,
+    SEPARATOR_MODE_NAMES,
+    SEPARATOR_MODES,
     UNDECIDED,
     UNDECIDED_NAMES,
     precision_limits,
     summary_of,
 )
 from deepsound.fallback import DEFAULT_FALLBACK, FALLBACK_NAMES, FALLBACKS
+from deepsound.presets import DEFAULT_PRESET, PRESET_NAMES, PRESETS
 
 # The names of tables in deepsound.media and deepsound.outputs, whose import is too heavy for `--help`; a test
 # compares them.
@@ -27,6 +30,12 @@ DEFAULT_TEMPLATE = "{stem}"
 def add_step_options(run: argparse.ArgumentParser) -> None:
     """Add what chooses the steps and their engines."""
     run.add_argument(
+        "--preset",
+        choices=PRESET_NAMES,
+        default=DEFAULT_PRESET,
+        help=f"{summary_of(PRESETS)}; a flag that names an engine or a setting beats it (default: %(default)s)",
+    )
+    run.add_argument(
         "--mode", choices=MODE_NAMES, default=MODE_NAMES[0], help=f"{summary_of(MODES)} (default: %(default)s)"
     )
     run.add_argument(
@@ -35,7 +44,8 @@ def add_step_options(run: argparse.ArgumentParser) -> None:
         dest="generator",
         default="auto",
         metavar="NAME",
-        help="step 1 engine; auto: the video's own sound if it has any, else the embedded draft",
+        help="step 1 engine; auto: the video's own sound if it has any, else the best whose weights are here, else the "
+        "embedded draft",
     )
     run.add_argument(
         "--step2_mode",
@@ -43,7 +53,8 @@ def add_step_options(run: argparse.ArgumentParser) -> None:
         dest="reasoner",
         default="auto",
         metavar="NAME",
-        help="engine that plans and judges; auto: the embedded rules",
+        help="engine that plans and judges; auto: the published CoT model where its weights are here, else the "
+        "embedded rules",
     )
     run.add_argument(
         "--step3_mode",
@@ -51,7 +62,8 @@ def add_step_options(run: argparse.ArgumentParser) -> None:
         dest="separator",
         default="auto",
         metavar="NAME",
-        help="engine that removes the voice; auto: the embedded bs_roformer_tiny",
+        help="engine that removes the voice; auto: BS-RoFormer where its weights are here, else the embedded "
+        "bs_roformer_tiny",
     )
     run.add_argument(
         "--postp_mode",
@@ -66,8 +78,8 @@ def add_step_options(run: argparse.ArgumentParser) -> None:
     run.add_argument(
         "--plan",
         choices=("fixed", "model"),
-        default="fixed",
-        help="fixed: the published plan, one text for every video; model: ask the model for it",
+        help="fixed: the published plan, one text for every video; model: ask the model for it (default: fixed, or "
+        "the preset's)",
     )
     run.add_argument(
         "--verdict_only",
@@ -86,6 +98,35 @@ def add_step_options(run: argparse.ArgumentParser) -> None:
         "--published-parser",
         action="store_true",
         help="read the model's answer by the original's own rule",
+    )
+    _add_separation_options(run)
+
+
+def _add_separation_options(run: argparse.ArgumentParser) -> None:
+    run.add_argument(
+        "--separator_mode",
+        "--separator-mode",
+        choices=SEPARATOR_MODE_NAMES,
+        help=f"how the separator cuts the sound: {summary_of(SEPARATOR_MODES)} (default: {SEPARATOR_MODE_NAMES[0]}, or "
+        "the preset's)",
+    )
+    run.add_argument(
+        "--tta",
+        action="store_true",
+        help="test-time augmentation: the mean of three separations, at three times the cost",
+    )
+    run.add_argument(
+        "--overlap",
+        type=float,
+        metavar="SECONDS",
+        help="what neighbouring chunks of the separator's equal_overlap share (default: 1)",
+    )
+    run.add_argument(
+        "--separator_batch",
+        "--separator-batch",
+        type=int,
+        metavar="N",
+        help="chunks the separator hears together (default: as published, 4)",
     )
 
 

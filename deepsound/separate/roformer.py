@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from deepsound.choices import SEPARATOR_MODE_NAMES, SEPARATOR_MODES, option
 from deepsound.errors import EngineError, InputError
 from deepsound.runtime.execution import Execution, torch_device, torch_dtype
 from deepsound.runtime.interruption import interruptible
@@ -18,7 +19,7 @@ from deepsound.separate.channels import ChannelPass, channel_passes
 from deepsound.separate.checkpoints import Separation, fitted, load, separation, shipped_file, sources
 from deepsound.separate.chunking import Mode
 from deepsound.separate.demix import DemixSettings, stream
-from deepsound.types import Audio, Stems
+from deepsound.types import Audio, SeparationSettings, Stems
 
 if TYPE_CHECKING:
     import torch
@@ -43,11 +44,28 @@ class RoformerSeparator:
         self.mode: Mode = mode
         self.augment = augment
         self.gated = gated
+        self.overlap_s: float | None = None
+        self.batch: int | None = None
         self.execution = Execution()
 
     def configure(self, execution: Execution) -> None:
         """Say how the network is to be run, and from which file."""
         self.execution = execution
+
+    def cut(self, settings: SeparationSettings) -> None:
+        """Say how sounds are cut and heard. Raises InputError for a mode, overlap or batch that does not exist."""
+        mode = option("separator mode", settings.mode or SEPARATOR_MODE_NAMES[0], SEPARATOR_MODES).name
+        if settings.overlap_s is not None and (mode == "published" or not settings.overlap_s >= 0):
+            raise InputError(
+                f"The overlap is {settings.overlap_s:g} s with the separator mode {mode!r}; expected 0 s or more with "
+                "equal_overlap: the published cutting has its own."
+            )
+        if settings.batch is not None and settings.batch < 1:
+            raise InputError(f"The separator's batch is {settings.batch}; expected 1 chunk or more.")
+        if settings.mode:
+            self.mode = "published" if mode == "published" else "clean"
+        self.augment = self.augment or settings.augment
+        self.overlap_s, self.batch = settings.overlap_s, settings.batch
 
     def files(self) -> dict[str, Path]:
         """The weights in use. Raises EngineError where they are nowhere."""
@@ -118,7 +136,9 @@ class RoformerSeparator:
     def _settings(self, known: Separation, device: torch.device, execution: Execution) -> DemixSettings:
         # Host memory is filled chunk by chunk: nothing is quicker there in batches, and every chunk can be reported.
         at_once = 1 if device.type == "cpu" or execution.offload else 0
-        return replace(known.demix, mode=self.mode, augment=self.augment, at_once=at_once)
+        overlap = known.demix.overlap if self.overlap_s is None else round(self.overlap_s * known.sample_rate)
+        batch = self.batch or known.demix.batch
+        return replace(known.demix, mode=self.mode, augment=self.augment, at_once=at_once, overlap=overlap, batch=batch)
 
 
 class VocalStemModel:

@@ -25,7 +25,8 @@ ALLOWED = {
     "deepsound/reason": EVERYONE
     | {"deepsound.engine_protocols", "deepsound.media", "deepsound.models", "deepsound.weights", "deepsound.reason"},
     "deepsound/separate": EVERYONE
-    | {"deepsound.engine_protocols", "deepsound.media", "deepsound.models", "deepsound.weights", "deepsound.separate"},
+    | {"deepsound.choices", "deepsound.engine_protocols", "deepsound.media", "deepsound.models", "deepsound.weights"}
+    | {"deepsound.separate"},
     "deepsound/contracts.py": {
         "deepsound.errors",
         "deepsound.types",
@@ -38,11 +39,15 @@ ALLOWED = {
     "deepsound/plugins.py": EVERYONE | {"deepsound.media", "deepsound.contracts", "deepsound.engine_protocols"},
     "deepsound/engines.py": EVERYONE
     | {"deepsound.media", "deepsound.contracts", "deepsound.engine_protocols", "deepsound.plugins"},
+    "deepsound/presets.py": {"deepsound.types", "deepsound.choices"},
+    "deepsound/selection.py": EVERYONE
+    | {"deepsound.media", "deepsound.engines", "deepsound.silence", "deepsound.outcome", "deepsound.presets"}
+    | {"deepsound.weights"},
     "deepsound/outcome.py": {"deepsound.types"},
     "deepsound/outputs": EVERYONE | {"deepsound.media", "deepsound.weights", "deepsound.outcome", "deepsound.outputs"},
     "deepsound/pipeline.py": EVERYONE
     | {"deepsound.media", "deepsound.engines", "deepsound.silence", "deepsound.outcome", "deepsound.outputs"}
-    | {"deepsound.choices", "deepsound.fallback"},
+    | {"deepsound.choices", "deepsound.fallback", "deepsound.presets", "deepsound.selection"},
     "deepsound/segments.py": EVERYONE,
     "deepsound/compare": EVERYONE | {"deepsound.media", "deepsound.outputs", "deepsound.compare"},
     "deepsound/evaluate": EVERYONE
@@ -59,7 +64,7 @@ ALLOWED = {
     | {"deepsound.separate", "deepsound.train"},
     "deepsound/app": EVERYONE
     | {"deepsound.media", "deepsound.engines", "deepsound.pipeline", "deepsound.outcome", "deepsound.outputs"}
-    | {"deepsound.choices", "deepsound.fallback", "deepsound.reason", "deepsound.app"},
+    | {"deepsound.choices", "deepsound.fallback", "deepsound.presets", "deepsound.reason", "deepsound.app"},
 }
 
 

@@ -1,0 +1,211 @@
+"""Engines by preset and by what is at hand: every combination, with reasons, and nothing read to decide."""
+
+import itertools
+
+import pytest
+
+from deepsound import Pipeline, engines
+from deepsound.errors import EngineError, InputError
+from deepsound.media.clip import Clip
+from deepsound.presets import PRESETS, preset
+from deepsound.runtime.execution import Execution
+from deepsound.selection import EMBEDDED, PREFERRED, select
+from deepsound.types import GenerationRequest, SeparationSettings
+from deepsound.weights.catalogue import needed_by
+from deepsound.weights.locate import target
+from deepsound.weights.missing import MissingWeightsError
+from deepsound.weights.search_paths import Places, default_places
+from tests import fakes
+
+AUTO = ("auto", "auto", "auto")
+
+
+@pytest.fixture
+def own_home(monkeypatch, tmp_path) -> Places:
+    """A cache of its own, an empty working folder, and weights that would fail to be read."""
+    monkeypatch.setenv("DEEPSOUND_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr("deepsound.weights.search_paths._registered_folders", ())
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    return default_places()
+
+
+def put(engine: str, places: Places) -> None:
+    """Files named as an engine's weights, with nothing in them that could be loaded."""
+    for entry in needed_by(engine):
+        goal = target(entry, places)
+        for pattern in entry.holds or ("",):
+            path = goal / pattern.split("|")[0].replace("*", "model") if pattern else goal
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(b"no tensors")
+
+
+def chosen(clip: Clip, name: str = "auto", names=AUTO, **execution):
+    return select(clip, names, preset(name), Execution(**execution))
+
+
+COMBINATIONS = list(itertools.product((False, True), repeat=4))
+
+
+@pytest.mark.parametrize(("generator", "reasoner", "separator", "has_sound"), COMBINATIONS)
+def test_auto_takes_what_is_at_hand(own_home, make_video, tone, generator, reasoner, separator, has_sound):
+    here = {"generator": generator, "reasoner": reasoner, "separator": separator}
+    for kind, is_here in here.items():
+        if is_here:
+            put(PREFERRED[kind][0], own_home)
+    selection = chosen(Clip.open(make_video(audio=tone() if has_sound else None)))
+    expected = {kind: PREFERRED[kind][0] if is_here else EMBEDDED[kind] for kind, is_here in here.items()}
+    if has_sound:
+        expected["generator"] = "source"
+    made = {kind: getattr(selection.choices, kind) for kind in engines.KINDS}
+    assert {kind: choice.name for kind, choice in made.items()} == expected
+    assert all(choice.why for choice in made.values())
+    missing = {
+        name for kind, name in ((kind, PREFERRED[kind][0]) for kind in here) if expected[kind] in EMBEDDED.values()
+    }
+    if not missing:
+        assert selection.notes == ()
+    else:
+        (note,) = selection.notes
+        assert {name for name in (PREFERRED[kind][0] for kind in here) if name in note} == missing
+        assert "`deepsound models download" in note and "licence:" in note and " GB" in note
+
+
+@pytest.mark.parametrize(
+    ("kind", "names"), [(kind, names[number:]) for kind, names in PREFERRED.items() for number in range(len(names))]
+)
+def test_auto_takes_the_best_of_what_is_at_hand(own_home, make_video, kind, names):
+    for name in names:
+        put(name, own_home)
+    choice = getattr(chosen(Clip.open(make_video())).choices, kind)
+    assert choice.name == names[0] and "published weights are on this machine" in choice.why
+
+
+def test_an_engine_of_which_a_part_is_missing_or_whose_library_is_missing_is_not_at_hand(
+    own_home, make_video, monkeypatch
+):
+    put("mmaudio_small_16k", own_home)
+    (own_home.cache / "mmaudio" / "best_netG.pt").unlink()
+    put("foleycrafter", own_home)
+    clip = Clip.open(make_video())
+    assert chosen(clip).choices.generator.name == "foleycrafter"
+    monkeypatch.setattr("deepsound.selection.find_spec", lambda name: None)
+    assert chosen(clip).choices.generator.name == "draft"
+
+
+def test_what_is_better_and_missing_is_noted_once_in_the_outcome(own_home, make_video):
+    outcome = Pipeline().think(Clip.open(make_video()))
+    (note,) = [note for note in outcome.notes if "not on this machine" in note]
+    assert all(names[0] in note for names in PREFERRED.values())
+
+
+def test_weights_by_an_explicit_path_are_at_hand_and_a_wrong_path_is_an_error(own_home, make_video, tmp_path):
+    file = tmp_path / "mine.ckpt"
+    clip = Clip.open(make_video())
+    with pytest.raises(EngineError, match="there is no such file"):
+        chosen(clip, weights={"bs_roformer/ep_317": file})
+    file.write_bytes(b"x")
+    assert chosen(clip, weights={"bs_roformer/ep_317": file}).choices.separator.name == "bs_roformer"
+
+
+def test_two_variants_of_one_file_are_said_and_copies_of_one_are_not(own_home, make_video):
+    put("mmaudio_large_44k_v2", own_home)
+    folder = own_home.cache / "mmaudio"
+    clip = Clip.open(make_video())
+    used = "mmaudio/large_44k_v2 is on this machine"
+    assert not any(used in note for note in chosen(clip).notes)
+    (folder / "mmaudio_large_44k_v2_fp16.safetensors").write_bytes(b"half")
+    (said,) = [note for note in chosen(clip).notes if used in note]
+    assert "in 2 files" in said and "mmaudio_large_44k_v2.pth is used, not" in said and "_fp16.safetensors" in said
+
+
+def test_the_published_preset_names_the_paper_s_engines_and_settings(own_home, make_video, tone):
+    for name in ("mmaudio_medium_44k", "videollama2_cot", "bs_roformer"):
+        put(name, own_home)
+    selection = chosen(Clip.open(make_video(audio=tone())), "published")
+    choices = selection.choices
+    assert (choices.generator.name, choices.reasoner.name, choices.separator.name) == (
+        "mmaudio_medium_44k",
+        "videollama2_cot",
+        "bs_roformer",
+    )
+    assert any("own sound is replaced" in note for note in selection.notes)
+    row = preset("published")
+    assert row.preferences.model_plan and row.separation.mode == "published" and row.replaces_negative_prompt
+
+
+def test_the_embedded_preset_uses_no_weights_that_are_there(own_home, make_video, tone):
+    for names in PREFERRED.values():
+        put(names[0], own_home)
+    silent, heard = Clip.open(make_video("a.mp4")), Clip.open(make_video("b.mp4", audio=tone()))
+    for clip, generator in ((silent, "draft"), (heard, "source")):
+        selection = chosen(clip, "embedded")
+        made = selection.choices
+        assert (made.generator.name, made.reasoner.name, made.separator.name) == (
+            generator,
+            "rules",
+            "bs_roformer_tiny",
+        )
+        assert selection.notes == ()
+
+
+@pytest.mark.parametrize("name", ["published", "best"])
+def test_a_preset_whose_weights_are_half_there_names_all_that_is_missing(own_home, make_video, name):
+    """Before any work, and not the separator's after the generator has run."""
+    put(preset(name).generator, own_home)
+    with pytest.raises(MissingWeightsError) as caught:
+        Pipeline(preset=name).think(Clip.open(make_video()))
+    said = str(caught.value)
+    assert "videollama2_cot and bs_roformer" in said and preset(name).generator not in said
+    assert f"The preset {name!r} needs all of them" in said
+    assert "`deepsound models download videollama2_cot bs_roformer`" in said
+
+
+@pytest.mark.parametrize("row", PRESETS, ids=lambda row: row.name)
+def test_an_engine_that_is_named_beats_the_preset(own_home, make_video, row):
+    names = ("draft", "rules", "spectral")
+    made = chosen(Clip.open(make_video()), row.name, names).choices
+    assert (made.generator.name, made.reasoner.name, made.separator.name) == names
+    assert not any((made.generator.why, made.reasoner.why, made.separator.why))
+
+
+def test_an_unknown_preset_names_those_there_are():
+    with pytest.raises(InputError, match="preset is 'paper'; choose one of: auto, published, best, embedded"):
+        Pipeline(preset="paper")
+
+
+@pytest.mark.parametrize(("name", "asked"), [("published", "human voice"), ("auto", "music, human voice")])
+def test_the_published_fallback_replaces_the_negative_prompt(make_video, name, asked):
+    outcome = Pipeline("noise", "yes", "silencing", preset=name).think(
+        Clip.open(make_video()), GenerationRequest(negative_prompt="music")
+    )
+    assert [request.negative_prompt for request in fakes.Generator.requests] == ["music", asked]
+    assert any("in place of 'music'" in note for note in outcome.notes) == (name == "published")
+
+
+def test_a_separator_that_has_no_settings_says_that_they_are_not_used(make_video):
+    outcome = Pipeline("noise", "yes", "halving", separation=SeparationSettings("published")).think(
+        Clip.open(make_video())
+    )
+    assert "halving does not use the separator's settings (mode, augmentation, overlap, batch)." in outcome.notes
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        (SeparationSettings("fast"), "separator mode is 'fast'; choose one of: equal_overlap, published"),
+        (SeparationSettings("published", overlap_s=2.0), "overlap is 2 s"),
+        (SeparationSettings(overlap_s=-1.0), "overlap is -1 s"),
+        (SeparationSettings(batch=0), "batch is 0"),
+    ],
+)
+def test_impossible_settings_of_a_separator_are_refused(settings, says):
+    with pytest.raises(InputError, match=says):
+        engines.separator("bs_roformer_tiny", settings=settings)
+
+
+def test_settings_of_a_separator_reach_its_chunks():
+    made = engines.separator("bs_roformer", settings=SeparationSettings("published", True, None, 2))
+    assert (made.mode, made.augment, made.batch, made.overlap_s) == ("published", True, 2, None)
+    made = engines.separator("bs_roformer_tiny", settings=SeparationSettings(overlap_s=0.5))
+    assert (made.mode, made.augment, made.gated, made.overlap_s) == ("clean", False, True, 0.5)
