@@ -97,6 +97,8 @@ class Pipeline:
         length: str = DEFAULT_LENGTH,
         audio_track: int | None = None,
         downmix: str | None = None,
+        step_videos: bool = False,
+        stems: bool = False,
         progress: Progress = Progress(),
     ) -> Result:
         """Run on a file and leave `<stem>.*` in `output_dir`; nothing there is touched unless the whole run succeeds.
@@ -107,13 +109,18 @@ class Pipeline:
         the files by fields of `deepsound.outputs.naming.FIELDS`, as in "{stem}.{seed}"; `pictures` draws each sound.
         `container` is the finished video's (`auto` follows the source where that keeps the picture), `length` the
         policy of media.length_policy for sound that is longer or shorter than the picture, `audio_track` the number
-        of the sound track to use and `downmix` ("mono", "stereo") mixes its channels down. Losses that can be known are
-        noted before the work. Raises a DeepSoundError that says what to do.
+        of the sound track to use and `downmix` ("mono", "stereo") mixes its channels down. `step_videos` also leaves
+        the picture under the sound of every step, `stems` the removed voice. Losses that can be known are noted before
+        the work. Raises a DeepSoundError that says what to do.
         """
         fields_of(output_template)
         clip = Clip.open(video, start_s, duration_s, audio_track, downmix)
         sounding, said = sounding_clip(clip, length)
-        plan = plan_mux(clip, container, progress=Progress(check=progress.check)) if write_video else MuxPlan()
+        plan = (
+            plan_mux(clip, container, progress=Progress(check=progress.check))
+            if write_video or step_videos
+            else MuxPlan()
+        )
         request = GenerationRequest(prompt, negative_prompt, seed, steps=steps, guidance=guidance)
         self._check_options(mode, fallback)
         selection = self._choose(clip)
@@ -129,6 +136,8 @@ class Pipeline:
             video_suffix=plan.container.suffix,
             container_why=plan.why,
             length=length,
+            step_videos=step_videos,
+            stems=stems,
         )
         with staging:
             notes = (*plan.lines(), *filter(None, (said, staging.note)))

@@ -10,9 +10,10 @@ from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from deepsound.app.request import RunRequest
-from deepsound.app.results import results_html, write_extras
+from deepsound.app.results import addresses, results_html, without_folders, write_extras
 from deepsound.app.status_view import VERDICTS, StatusView
 from deepsound.app.storage import AppStorage
 from deepsound.errors import Cancelled, DeepSoundError, InputError
@@ -29,11 +30,18 @@ _MAX_QUEUED = 64
 
 @dataclass(frozen=True)
 class Shown:
-    """The page's three panels as HTML; `results` is None where it has not changed."""
+    """The page's three panels as HTML; `results` is None where it has not changed.
+
+    Of a run that is over, `notice` is its last sentence; of a finished one, `record` is its result.json and `files`
+    the addresses of what it left, by name.
+    """
 
     steps: str
     thought: str
     results: str | None = None
+    notice: str = ""
+    record: dict[str, Any] | None = None
+    files: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(eq=False)
@@ -171,7 +179,7 @@ class JobQueue:
 
         progress = Progress(on_event=report, check=job.token.check)
         try:
-            pipeline = Pipeline(asked.generator, asked.reasoner, asked.separator, self._execution)
+            pipeline = Pipeline(asked.generator, asked.reasoner, asked.separator, self._execution, preset=asked.preset)
             job.result = pipeline.run(
                 source,
                 source.parent,
@@ -203,12 +211,19 @@ class JobQueue:
             board.take(ProgressEvent("write", None, line, is_note=True))
         board.state = "done"
         board.notice = f"Done in {job.result.total_s:.1f} s; the final sound: {outcome.final_from}."
-        return Shown(board.steps_html(), board.thought_html(), results_html(run_id, folder))
+        return Shown(
+            board.steps_html(),
+            board.thought_html(),
+            results_html(run_id, folder),
+            board.notice,
+            without_folders(job.result.to_json()),
+            addresses(run_id, folder),
+        )
 
     @staticmethod
     def _ended(board: StatusView, state: str, notice: str) -> Shown:
         board.state, board.notice = state, notice
-        return Shown(board.steps_html(), board.thought_html())
+        return Shown(board.steps_html(), board.thought_html(), notice=notice)
 
 
 def _arrived(events: queue.SimpleQueue[ProgressEvent | None]) -> Iterator[ProgressEvent | None]:

@@ -34,6 +34,8 @@ _READ = {
     f"{API}/app_id",
     "/robots.txt",
 }
+# What gradio_client reads besides, where programs are let in.
+_READ_BY_PROGRAMS = {f"{API}/info", "/info"}
 _READ_BELOW = ("/assets/", "/static/", "/svelte/", "/results/", f"{API}/heartbeat/", FILE)
 _COMMANDS = {f"{API}/queue/join", f"{API}/run/predict", f"{API}/cancel", f"{API}/reset"}
 # Prompts are capped at a few thousand characters.
@@ -77,13 +79,15 @@ class _TooLargeError(Exception):
 class RequestGuard:
     """ASGI middleware. `hosts` are the names this server may be called by (empty: any).
 
-    `resolve` gives the file that a page's name of an upload means, or None for anything else.
+    `resolve` gives the file that a page's name of an upload means, or None for anything else. `for_programs` opens the
+    description of the endpoint that gradio_client reads.
     """
 
     app: App
     resolve: Callable[[object], str | None]
     max_upload_bytes: int
     hosts: frozenset[str] = frozenset()
+    for_programs: bool = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -117,7 +121,7 @@ class RequestGuard:
         is_foreign = headers.get("sec-fetch-site", "none") not in ("same-origin", "none")
         if is_foreign and not _is_followed_link(scope, headers):
             return 403, "Requests from other sites are refused."
-        if not is_open(scope.get("method", ""), scope["path"]):
+        if not is_open(scope.get("method", ""), scope["path"], self.for_programs):
             return 404, "There is no such address."
         if scope["path"].startswith(FILE):
             file = self.resolve(scope["path"].removeprefix(FILE))
@@ -145,9 +149,11 @@ class RequestGuard:
         return 0, "", _replayed(json.dumps(asked).encode(), receive)
 
 
-def is_open(method: str, path: str) -> bool:
-    """Whether the page has any use for that address."""
+def is_open(method: str, path: str, for_programs: bool = False) -> bool:
+    """Whether the page has any use for that address, or a program where these are let in."""
     if method in ("GET", "HEAD"):
+        if for_programs and path in _READ_BY_PROGRAMS:
+            return True
         return path in _READ or (path.startswith(_READ_BELOW) and ".." not in path.split("/"))
     return method == "POST" and (path in _COMMANDS or path == UPLOAD)
 

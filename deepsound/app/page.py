@@ -9,28 +9,30 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deepsound import engines
+from deepsound.app.endpoint import add_endpoint
 from deepsound.app.job_queue import POLL_S, JobQueue
 from deepsound.app.request import AUTO, LARGEST_SEED, MOST_SECONDS, MOST_WORDS, RunRequest
 from deepsound.app.status_view import StatusView
 from deepsound.choices import MODES, Option
 from deepsound.errors import InputError
 from deepsound.fallback import DEFAULT_FALLBACK, FALLBACKS
+from deepsound.presets import DEFAULT_PRESET, PRESETS
 
 if TYPE_CHECKING:
     import gradio
 
 TITLE = "DeepSound"
 _AUTOMATIC: dict[engines.Kind, str] = {
-    "generator": "auto: the video's own sound if it has any, else the embedded draft",
-    "reasoner": "auto: the embedded reasoner",
-    "separator": "auto: the embedded bs_roformer_tiny",
+    "generator": "auto: the video's own sound if it has any, else the best that is on this machine",
+    "reasoner": "auto: the published judge if it is on this machine, else the embedded rules",
+    "separator": "auto: the published separator if it is on this machine, else bs_roformer_tiny",
 }
 # More than JobQueue takes, which says so itself.
 _AT_ONCE = 128
 
 
-def build(runs: JobQueue) -> gradio.Blocks:
-    """The page, not yet served."""
+def build(runs: JobQueue, for_programs: bool = False) -> gradio.Blocks:
+    """The page, not yet served; `for_programs` adds the endpoint `/run` for gradio_client."""
     import gradio as gr
 
     idle = StatusView()
@@ -83,6 +85,8 @@ def build(runs: JobQueue) -> gradio.Blocks:
         cancel_button.click(cancel, None, None, queue=False, **hidden)
         given[0].change(choose, given[0], None, queue=False, **hidden)
         page.unload(leave)
+        if for_programs:
+            add_endpoint(gr, runs, given)
     page.queue(max_size=_AT_ONCE)
     return page
 
@@ -102,7 +106,8 @@ def _controls(gr: Any) -> tuple[list[Any], Any, Any]:
     with gr.Row():
         duration = gr.Number(0, label="Seconds (0: all of it)", minimum=0, maximum=MOST_SECONDS, elem_id="ds-duration")
         seed = gr.Number(42, label="Seed", minimum=0, maximum=LARGEST_SEED, precision=0, elem_id="ds-seed")
-    return [video, prompt, negative, *menus, mode, fallback, duration, seed], run_button, cancel_button
+    preset = gr.Dropdown(_choices(PRESETS), value=DEFAULT_PRESET, label="Preset", elem_id="ds-preset")
+    return [video, prompt, negative, *menus, mode, fallback, duration, seed, preset], run_button, cancel_button
 
 
 def _private(listener: Callable[..., Any]) -> dict[str, Any]:

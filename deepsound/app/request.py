@@ -11,6 +11,7 @@ from deepsound.choices import MODE_NAMES
 from deepsound.errors import InputError
 from deepsound.fallback import DEFAULT_FALLBACK, FALLBACK_NAMES
 from deepsound.outcome import Fallback, Mode
+from deepsound.presets import DEFAULT_PRESET, PRESET_NAMES
 
 AUTO = "auto"
 MOST_WORDS = 2000
@@ -31,6 +32,7 @@ class RunRequest:
     fallback: Fallback = DEFAULT_FALLBACK
     duration_s: float | None = None
     seed: int = 42
+    preset: str = DEFAULT_PRESET
 
     @classmethod
     def of(
@@ -44,6 +46,7 @@ class RunRequest:
         fallback: object,
         duration: object,
         seed: object,
+        preset: object = DEFAULT_PRESET,
     ) -> RunRequest:
         """The settings as the page sends them; a duration of 0 seconds means the whole clip. Raises InputError."""
         return cls(
@@ -56,6 +59,7 @@ class RunRequest:
             fallback=_option("The fallback", fallback, FALLBACK_NAMES),
             duration_s=_seconds(duration),
             seed=_seed(seed),
+            preset=_option("The preset", preset, PRESET_NAMES),
         )
 
 

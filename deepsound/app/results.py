@@ -66,6 +66,11 @@ def results_html(run_id: str, folder: Path) -> str:
     return f'{shown}<div class="ds-sounds">{sounds}</div><div class="ds-downloads">{links}</div>'
 
 
+def addresses(run_id: str, folder: Path) -> dict[str, str]:
+    """Where what a run left can be fetched, by name."""
+    return {name: _address(run_id, name) for name in RESULTS if is_file(folder / name)}
+
+
 def _sound(run_id: str, name: str, title: str, what: str) -> str:
     return (
         f'<figure class="ds-sound"><figcaption><b>{escaped(title)}</b> {escaped(what)}</figcaption>'

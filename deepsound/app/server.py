@@ -51,7 +51,10 @@ _NEEDED_SOON = (
 
 @dataclass(frozen=True)
 class Settings:
-    """Where the page is served and what it may take: `port` 0 is a free one, `folder` None a temporary one."""
+    """Where the page is served and what it may take: `port` 0 is a free one, `folder` None a temporary one.
+
+    `for_programs` lets gradio_client in.
+    """
 
     host: str = "127.0.0.1"
     port: int = 7860
@@ -59,6 +62,7 @@ class Settings:
     max_upload_bytes: int = 1 << 30
     budget_bytes: int = DEFAULT_BUDGET
     execution: Execution = field(default_factory=Execution)
+    for_programs: bool = False
 
     @property
     def is_local(self) -> bool:
@@ -86,7 +90,7 @@ def serve(settings: Settings, on_start: Callable[[str], None] = lambda address: 
         host, port = listening.getsockname()[:2]
         address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
         config = uvicorn.Config(
-            application(runs, folder, settings.is_local),
+            application(runs, folder, settings.is_local, settings.for_programs),
             log_level="warning",
             lifespan="on",
             timeout_graceful_shutdown=1,
@@ -99,7 +103,7 @@ def serve(settings: Settings, on_start: Callable[[str], None] = lambda address: 
             runs.cancel_all()
 
 
-def application(runs: JobQueue, folder: AppStorage, is_local: bool = True) -> RequestGuard:
+def application(runs: JobQueue, folder: AppStorage, is_local: bool = True, for_programs: bool = False) -> RequestGuard:
     """The whole server behind its door: results and uploads by our own hand, the rest by gradio.
 
     Where it `is_local`, it answers to this machine's own names alone.
@@ -114,7 +118,7 @@ def application(runs: JobQueue, folder: AppStorage, is_local: bool = True) -> Re
     _add_uploads(inner, folder)
     inner = gradio.mount_gradio_app(
         inner,
-        build(runs),
+        build(runs, for_programs),
         path="/",
         **_known(
             gradio.mount_gradio_app,
@@ -133,7 +137,7 @@ def application(runs: JobQueue, folder: AppStorage, is_local: bool = True) -> Re
         ),
     )
     hosts = LOOPBACK if is_local else frozenset()
-    return RequestGuard(inner, folder.resolve, folder.max_upload_bytes, hosts)
+    return RequestGuard(inner, folder.resolve, folder.max_upload_bytes, hosts, for_programs)
 
 
 def require_gradio() -> None:

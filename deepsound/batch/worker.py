@@ -123,6 +123,10 @@ def _files_of(result: Result, folder: Path) -> dict[str, int]:
         result.neg_audio_path,
         result.final_audio_path,
         result.final_video_path,
+        result.voice_audio_path,
+        result.step1_video_path,
+        result.step3_video_path,
+        result.neg_video_path,
         result.result_path,
     )
     return {path.name: path.stat().st_size for path in files if path is not None}

@@ -30,7 +30,17 @@ def add_app(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> ar
         metavar="ADDRESS",
         help="the address to be reached at (default: %(default)s, this machine alone)",
     )
-    app.add_argument("--port", type=int, default=7860, help="0: one that is free (default: %(default)s)")
+    app.add_argument(
+        "--port",
+        type=int,
+        default=7860,
+        help="0: one that is free (default: %(default)s; DeepSound-V1's own demo uses 7680)",
+    )
+    app.add_argument(
+        "--api",
+        action="store_true",
+        help="let programs in too: gradio_client finds the endpoint /run, with the guards of the page",
+    )
     app.add_argument(
         "--folder",
         metavar="DIR",
@@ -75,6 +85,7 @@ def serve_app(options: argparse.Namespace) -> int:
         round(options.max_upload * 2**20),
         round(options.max_disk * 2**20),
         execution_of(options),
+        options.api,
     )
     # The server ends cleanly at the first signal, and this keeps that from being taken for an interrupted run.
     with cancel_on_signal():

@@ -69,6 +69,10 @@ class Display:
             ("again", result.neg_audio_path),
             ("final", result.final_audio_path),
             ("video", result.final_video_path),
+            ("voice", result.voice_audio_path),
+            ("step 1", result.step1_video_path),
+            ("step 3", result.step3_video_path),
+            ("step 4", result.neg_video_path),
             ("record", result.result_path),
         ):
             if path is not None:

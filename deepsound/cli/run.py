@@ -91,6 +91,8 @@ def _newer_run_arguments(options: argparse.Namespace) -> dict[str, Any]:
         "length": (options.length, "hold"),
         "output_template": (options.output_template, DEFAULT_TEMPLATE),
         "overwrite": (not options.no_overwrite, True),
+        "step_videos": (options.step_videos, False),
+        "stems": (options.stems, False),
     }
     return {name: value for name, (value, default) in given.items() if value != default}
 

@@ -256,6 +256,13 @@ def add_output_options(run: argparse.ArgumentParser) -> None:
         help="where the sound is longer than the picture: hold the last picture, trim the sound, loop the picture, or "
         f"leave both as_is ({', '.join(LENGTHS)}; default: %(default)s)",
     )
+    run.add_argument(
+        "--step_videos",
+        "--step-videos",
+        action="store_true",
+        help="also leave the picture under the sound of each step: <stem>.step1.mp4, <stem>.step3.mp4, <stem>.neg.mp4",
+    )
+    run.add_argument("--stems", action="store_true", help="also leave the removed voice, <stem>.voice.wav")
     run.add_argument("--pictures", action="store_true", help="also draw waveforms and mel spectrograms as PNG")
     run.add_argument("--json", action="store_true", help="print the result record on stdout")
     run.add_argument("--quiet", action="store_true", help="no progress, only errors")

@@ -27,8 +27,12 @@ FIELDS = {
 }
 RECORD = ".result.json"
 SOUNDS = (".step1.wav", ".step3.wav", ".neg.wav", ".wav")
+# The removed voice, and the picture under the sound of each step: made only where they are asked for.
+VOICE = ".voice.wav"
+STEPS = (".step1", ".step3", ".neg")
 # Whatever container a finished video may have had.
 VIDEOS = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v", ".ts", ".mxf", ".nut", ".flv", ".mpg", ".ogv", ".3gp")
+STEP_VIDEOS = tuple(step + suffix for step in STEPS for suffix in VIDEOS)
 PICTURES = tuple(sound.removesuffix(".wav") + end for sound in SOUNDS for end in (".wave.png", ".mel.png"))
 _NUMBER_FORMAT = re.compile(r"0?[0-9]{1,2}")
 _FORBIDDEN = '<>:"|?*' if os.name == "nt" else ""

@@ -26,6 +26,7 @@ class Result:
     `files` are the sizes in bytes of all files but the record, by name; `links` names the file that another one
     equals, since both are one file on the disk. `replaced` says what of an earlier result's request was different,
     `mux` what became of the video's picture, tracks and tags, `levelling` how near the final sound came to its target.
+    The videos of steps and the removed voice are there where they were asked for.
     """
 
     outcome: Outcome
@@ -45,6 +46,10 @@ class Result:
     replaced: dict[str, Any] | None = None
     mux: MuxReport | None = None
     levelling: Levelling | None = None
+    step1_video_path: Path | None = None
+    step3_video_path: Path | None = None
+    neg_video_path: Path | None = None
+    voice_audio_path: Path | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The record as plain data; the original's six fields keep their names and meanings."""
@@ -69,6 +74,10 @@ class Result:
             "deepsound_version": __version__,
             "video_input": str(self.video_input),
             "neg_audio_path": _text(self.neg_audio_path),
+            "step1_video_path": _text(self.step1_video_path),
+            "step3_video_path": _text(self.step3_video_path),
+            "neg_video_path": _text(self.neg_video_path),
+            "voice_audio_path": _text(self.voice_audio_path),
             "mode": outcome.mode,
             "postp_mode": outcome.fallback,
             "final_from": outcome.final_from,

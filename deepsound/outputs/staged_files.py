@@ -41,12 +41,12 @@ class StagedFiles:
             if audio is None:
                 continue
             check()
-            twin = next((other for other in written if _is_same_sound(written[other], audio)), None)
+            twin = next((other for other in written if is_same_sound(written[other], audio)), None)
             if twin is None:
                 write_wav(audio, self.new(suffix))
                 written[suffix] = audio
             else:
-                self._link(suffix, twin)
+                self.link(suffix, twin)
             # The pictures of a sound that was generated again are those of the final one.
             if pictures and suffix != ".neg.wav":
                 is_first = (twin or suffix) == next(iter(written))
@@ -58,13 +58,14 @@ class StagedFiles:
         stem, other = suffix.removesuffix(".wav"), (twin or "").removesuffix(".wav")
         if twin is not None and other + ENDS[0] in self.paths:
             for end in ENDS:
-                self._link(stem + end, other + end)
+                self.link(stem + end, other + end)
             return
         for end, image in drawn(audio, spans):
             check()
             write_png(image, self.new(stem + end))
 
-    def _link(self, suffix: str, twin: str) -> None:
+    def link(self, suffix: str, twin: str) -> None:
+        """Make the file of a suffix the same as that of its twin. Raises OutputError."""
         source, target = self.paths[twin], self.new(suffix)
         try:
             try:
@@ -77,7 +78,8 @@ class StagedFiles:
         self.links[suffix] = twin
 
 
-def _is_same_sound(one: Audio, other: Audio) -> bool:
+def is_same_sound(one: Audio, other: Audio) -> bool:
+    """Whether two sounds have the same rate and samples."""
     if one is other:
         return True
     alike = one.sample_rate == other.sample_rate and one.waveform.shape == other.waveform.shape

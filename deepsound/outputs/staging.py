@@ -22,7 +22,10 @@ from deepsound.outputs.naming import (
     PICTURES,
     RECORD,
     SOUNDS,
+    STEP_VIDEOS,
+    STEPS,
     VIDEOS,
+    VOICE,
     check_lengths,
     check_space,
     output_stem,
@@ -30,7 +33,7 @@ from deepsound.outputs.naming import (
 from deepsound.outputs.placement import NEW, folder_lock, is_there, place, sync_new, too_late
 from deepsound.outputs.reading import files_of, read_result
 from deepsound.outputs.record import Result, described_weights, differences, request_of
-from deepsound.outputs.staged_files import StagedFiles
+from deepsound.outputs.staged_files import StagedFiles, is_same_sound
 from deepsound.runtime.json_files import json_bytes
 from deepsound.runtime.paths import expand, is_same_file, shown
 from deepsound.runtime.progress import Progress
@@ -58,7 +61,11 @@ class OutputStaging:
         video_suffix: str = ".mp4",
         container_why: str = "",
         length: str = "as_is",
+        step_videos: bool = False,
+        stems: bool = False,
     ) -> None:
+        self._step_videos = step_videos
+        self._stems = stems
         self._clip = clip
         self._output_dir = expand(output_dir, OutputError)
         self._write_video = write_video
@@ -132,7 +139,7 @@ class OutputStaging:
         for note in sound.notes:
             progress.note(note)
         outcome = replace(outcome, notes=(*outcome.notes, *sound.notes))
-        sounds = _sounds(outcome, sound.final)
+        sounds = _sounds(outcome, sound.final, self._stems)
         self._files.write_sounds(sounds, outcome.judgement.voice_spans, self._pictures, stage.check)
         if self._write_video:
             self._mux_report = mux_clip(
@@ -143,6 +150,8 @@ class OutputStaging:
                 length=self._length,
                 container_why=self._container_why,
             ).report
+        if self._step_videos:
+            self._mux_steps(sounds, stage)
         result = self._result(outcome, sound, described_weights(outcome, stage))
         self._write_record(result)
         stage.check()
@@ -150,6 +159,20 @@ class OutputStaging:
         count = f"{len(self._files.paths)} files in {shown(self._output_dir)}"
         stage.finish(count, time.perf_counter() - began)
         return result
+
+    def _mux_steps(self, sounds: Mapping[str, Audio | None], progress: Progress) -> None:
+        """The picture under the sound of each step; a sound that another video has is a link to that one."""
+        videos = {self._video_suffix: sounds[".wav"]} if self._write_video else {}
+        for step in STEPS:
+            audio, suffix = sounds[f"{step}.wav"], step + self._video_suffix
+            if audio is None:
+                continue
+            twin = next((name for name, other in videos.items() if other and is_same_sound(other, audio)), None)
+            if twin is not None:
+                self._files.link(suffix, twin)
+                continue
+            mux_clip(self._clip, audio, self._files.new(suffix), progress=progress, length=self._length)
+            videos[suffix] = audio
 
     def _check_target(self) -> None:
         target = self._final(self._video_suffix)
@@ -162,6 +185,8 @@ class OutputStaging:
         """Refuse before the work what could not be written after it, and remember an earlier result of the name."""
         suffixes = (*SOUNDS, RECORD, *([self._video_suffix] if self._write_video else []))
         suffixes += PICTURES if self._pictures else ()
+        suffixes += (VOICE,) if self._stems else ()
+        suffixes += tuple(step + self._video_suffix for step in STEPS) if self._step_videos else ()
         check_lengths(self._output_dir, self._stem, suffixes)
         present = [suffix for suffix in suffixes if is_there(self._output_dir, self._stem, suffix)]
         try:
@@ -194,6 +219,10 @@ class OutputStaging:
             result_path=self._final(RECORD),
             loudness=sound.levels,
             levelling=sound.levelling,
+            step1_video_path=final_name(".step1" + self._video_suffix),
+            step3_video_path=final_name(".step3" + self._video_suffix),
+            neg_video_path=final_name(".neg" + self._video_suffix),
+            voice_audio_path=final_name(VOICE),
             weights=weights,
             total_s=time.perf_counter() - self._began,
             files={self._stem + suffix: path.stat().st_size for suffix, path in self._files.paths.items()},
@@ -236,7 +265,7 @@ class OutputStaging:
             return ()
         return tuple(
             suffix
-            for suffix in (*SOUNDS, *VIDEOS, *PICTURES)
+            for suffix in (*SOUNDS, VOICE, *VIDEOS, *STEP_VIDEOS, *PICTURES)
             if self._stem + suffix in made and not is_same_file(self._final(suffix), self._clip.path, OutputError)
         )
 
@@ -244,10 +273,11 @@ class OutputStaging:
         return self._output_dir / f"{self._stem}{suffix}"
 
 
-def _sounds(outcome: Outcome, final: Audio | None) -> dict[str, Audio | None]:
-    return {
+def _sounds(outcome: Outcome, final: Audio | None, stems: bool) -> dict[str, Audio | None]:
+    sounds = {
         ".step1.wav": outcome.coarse,
         ".step3.wav": outcome.stems.background if outcome.stems else None,
         ".neg.wav": outcome.regenerated,
         ".wav": final,
     }
+    return {**sounds, VOICE: outcome.stems.voice} if stems and outcome.stems else sounds

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from deepsound.errors import EngineError
-from deepsound.runtime.paths import is_file, shown
+from deepsound.runtime.paths import expand, is_file, shown
 
 EXTRA = "extra_model_paths.yaml"
 _LONGEST_BYTES = 1_000_000
@@ -64,7 +64,7 @@ def _base(path: Path, stated: object) -> Path:
         return path.parent.absolute()
     if not isinstance(stated, str) or "\0" in stated:
         raise _wrong(path, f"base_path is {stated!r}, not a folder's name")
-    return path.parent.absolute() / os.path.expandvars(os.path.expanduser(stated))  # noqa: PTH111 - as the core reads it
+    return path.parent.absolute() / expand(os.path.expandvars(stated), EngineError)
 
 
 def _read(path: Path) -> Mapping[Any, Any]:

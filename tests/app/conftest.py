@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,12 +29,18 @@ class Served:
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory) -> Iterator[Served]:
+    with serving(tmp_path_factory.mktemp("app")) as running:
+        yield running
+
+
+@contextmanager
+def serving(folder: Path, *flags: str) -> Iterator[Served]:
+    """A server that keeps everything below `folder`, started with further flags of `deepsound app`."""
     pytest.importorskip("gradio", reason="gradio is in the [app] extra")
-    folder = tmp_path_factory.mktemp("app")
     log = folder / "log.txt"
     with log.open("w") as out:
         process = start(
-            [sys.executable, "-m", "deepsound", "app", "--port", "0", "--folder", str(folder / "kept")],
+            [sys.executable, "-m", "deepsound", "app", "--port", "0", "--folder", str(folder / "kept"), *flags],
             stdout=out,
             stderr=subprocess.STDOUT,
             cwd=folder,

@@ -69,7 +69,7 @@ ALLOWED = {
 
 
 # Every folder and module of the library stands here or in ALLOWED; `deepsound.app` and the like are its entrances.
-FREE = {"deepsound/__init__.py", "deepsound/__main__.py", "deepsound/cli"}
+FREE = {"deepsound/__init__.py", "deepsound/__main__.py", "deepsound/cli", "deepsound/v1.py"}
 # A package of networks that is a part of another published model.
 PARTS_OF_OTHERS = {("videollama2", "beats")}
 

@@ -1,0 +1,44 @@
+"""Programs reach the page with gradio_client where `--api` lets them in, and with the page's own guards."""
+
+import json
+import shutil
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from deepsound.app.middleware import is_open
+from tests.app.conftest import serving
+
+DEMO = Path(__file__).parents[2] / "demo" / "silent_impacts.mp4"
+
+
+def test_the_description_for_programs_is_closed_unless_they_are_let_in():
+    assert not is_open("GET", "/gradio_api/info")
+    assert is_open("GET", "/gradio_api/info", for_programs=True)
+    assert not is_open("GET", "/gradio_api/proxy=http://a", for_programs=True)
+
+
+@pytest.mark.slow
+def test_gradio_client_runs_a_video_and_gets_its_files(tmp_path):
+    """0.3.0 answered it with "There is no such address"."""
+    client_library = pytest.importorskip("gradio_client", reason="it comes with gradio")
+    clip = tmp_path / "clip.mp4"
+    shutil.copyfile(DEMO, clip)
+    (tmp_path / "app").mkdir()
+    with serving(tmp_path / "app", "--api") as running:
+        client = client_library.Client(running.address, verbose=False)
+        file = client_library.handle_file(str(clip))
+        record = client.predict(file, "rain", duration=1, seed=3, api_name="/run")
+        assert (record["verdict"], record["request"]["seed"], record["request"]["prompt"]) == ("no", 3, "rain")
+        with urllib.request.urlopen(record["results"]["deepsound.result.json"]) as answer:
+            assert json.load(answer)["request"]["seed"] == 3
+        with urllib.request.urlopen(record["results"]["deepsound.mp4"]) as answer:
+            assert answer.status == 200 and len(answer.read()) > 1000
+        assert str(tmp_path) not in json.dumps(record)
+        with pytest.raises(Exception, match="The generator is not on the menu"):
+            client.predict(file, generator="nonsense", api_name="/run")
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(f"{running.address}/gradio_api/file=/etc/hostname")
+        assert refused.value.code == 403
