@@ -31,7 +31,7 @@ from deepsound.models.roformer.weights import network
 from deepsound.runtime.execution import Execution, torch_device
 from deepsound.runtime.progress import Progress
 from deepsound.separate.checkpoints import separation
-from deepsound.separate.roformer import BSRoformerSeparator, BSRoformerTinySeparator, RoformerSeparator
+from deepsound.separate.roformer import BSRoformerTinySeparator, RoformerSeparator
 from deepsound.types import Audio
 
 TARGETS = {"clean": 0.45, "published": 0.85}
@@ -112,7 +112,7 @@ def full_rows(mix: np.ndarray, depth: int, threads: int, reference: Path | None)
         print("reference", "not measured" if theirs_s is None else f"{theirs_s:.2f} s", flush=True)
         rows: list[dict[str, object]] = [{"name": "reference", "wall_s": theirs_s}]
         for mode in ("clean", "published"):
-            engine = BSRoformerSeparator(mode=mode)  # type: ignore[arg-type]
+            engine = RoformerSeparator("bs_roformer", mode)  # type: ignore[arg-type]
             engine.configure(Execution(weights={"bs_roformer/ep_317": weights}))
             wall_s, voice = timed(engine, mix)
             row: dict[str, object] = {

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from deepsound.errors import InputError
+from deepsound.media.runs import runs_of
 from deepsound.runtime.progress import Progress
 from deepsound.types import Audio, Silence, Span
 
@@ -129,18 +130,10 @@ def spans(
     if audio.samples == 0:
         return ()
     levels_db = frame_levels_db(frame_rms(audio.numpy().mean(axis=0), rule, progress), rule)
-    runs = _runs(levels_db < rule.silent_below_db)
+    runs = runs_of(levels_db < rule.silent_below_db)
     edges = [(_edge(first, audio, rule), _edge(stop, audio, rule)) for first, stop in runs]
     found = (Span(begin / audio.sample_rate, end / audio.sample_rate) for begin, end in edges if end > begin)
     return tuple(span for span in found if span.duration_s >= min_duration_s)
-
-
-def _runs(silent: np.ndarray) -> list[tuple[int, int]]:
-    """First and past-the-last index of each run of true values."""
-    import numpy as np
-
-    steps = np.flatnonzero(np.diff(np.concatenate([[False], silent, [False]]).astype(np.int8)))
-    return [(int(first), int(stop)) for first, stop in steps.reshape(-1, 2)]
 
 
 def _edge(frame: int, audio: Audio, rule: SilenceRule) -> int:

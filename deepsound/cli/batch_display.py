@@ -27,7 +27,7 @@ class BatchDisplay(Listener):
     def __init__(self, console: Console, bars: Progress | None, quiet: bool = False) -> None:
         self._console, self._bars, self._quiet = console, bars, quiet
         self._task: TaskID | None = None
-        self._clip, self._not_videos = "", 0
+        self._clip = ""
 
     def counted(self, tally: Tally) -> None:
         if self._bars is not None:
@@ -38,8 +38,6 @@ class BatchDisplay(Listener):
     def refused(self, refused: Skipped) -> None:
         if refused.is_loss:
             self._console.print(f"[red]refused[/] {_text(refused.label)}: {_text(refused.why)}", soft_wrap=True)
-        else:
-            self._not_videos += 1
 
     def reported(self, report: Report, tally: Tally) -> None:
         seen = tally.done + tally.already + tally.failed

@@ -68,7 +68,7 @@ def _compare(options: argparse.Namespace) -> int:
 
     with cancel_on_signal() as token, open_display(quiet=options.quiet) as display:
         progress = Progress(on_event=display.show, check=token.check)
-        return _Comparisons(options, progress).write(_runs(options, progress))
+        return _Comparisons(options, progress).write(_inputs(options, progress))
 
 
 class _Comparisons:
@@ -124,7 +124,7 @@ class _Comparisons:
             self._without_video.append(video)
 
 
-def _runs(options: argparse.Namespace, progress: Progress) -> Iterator[Callable[[], tuple[Recorded, Path]]]:
+def _inputs(options: argparse.Namespace, progress: Progress) -> Iterator[Callable[[], tuple[Recorded, Path]]]:
     """Reads what is to be compared, one result at a call, with the folder its comparison goes to."""
     from deepsound.compare.record import records_in
     from deepsound.errors import InputError

@@ -80,13 +80,12 @@ def compare(
     sounds: Mapping[str, Audio],
     clip: Clip | None = None,
     spans: Sequence[Span] = (),
-    progress: Progress | None = None,
+    progress: Progress = Progress(),
 ) -> Comparison:
     """Measure `sounds`, named coarse, final and voice (any of them may be left out), for a comparison.
 
     Raises InputError for no sound, another name, a time axis of no length, or samples that are not finite.
     """
-    progress = progress or Progress()
     unknown = sorted(set(sounds) - set(TITLES))
     if unknown or not sounds:
         raise InputError(f"A comparison takes sounds named {', '.join(TITLES)}, not {', '.join(unknown) or 'none'}.")

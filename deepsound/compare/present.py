@@ -39,14 +39,13 @@ def present(
     place: Place,
     render: bool = False,
     seconds: float = 0.0,
-    progress: Progress | None = None,
+    progress: Progress = Progress(),
 ) -> Presented:
     """Compare `sounds` (see `compare`): draw the still, write a player's files and, with `render`, the video.
 
     `spans` is text (see `parse_spans`), or `auto` to listen for voices in the first sound. Without MoviePy the video is
     None and a note says so; the rest is as ever. Raises InputError, OutputError and what `compare` raises.
     """
-    progress = progress or Progress()
     notes: list[str] = []
     given = _listened(sounds, notes, progress.at("listen")) if is_automatic(spans) else parse_spans(spans)
     comparison = compare(sounds, clip, given, progress.at("measure"))

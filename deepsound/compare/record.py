@@ -46,13 +46,12 @@ def records_in(path: Path | str) -> list[Path]:
     return found
 
 
-def read_record(path: Path, progress: Progress | None = None) -> Recorded:
+def read_record(path: Path, progress: Progress = Progress()) -> Recorded:
     """The run that `path` records; files are looked for beside it first, so that a folder may be moved.
 
     The voice is the coarse sound minus the background of step 3; a final sound that was dropped is silence. Raises
     InputError for a file that is no record, MediaError for a sound that is missing or cannot be read.
     """
-    progress = progress or Progress()
     record = read_result(path)
     coarse = _sound(path, record, "step1_audio_path", progress)
     if coarse is None:

@@ -41,14 +41,13 @@ def render_side_by_side(
     comparison: Comparison,
     path: Path | str,
     seconds: float = 0.0,
-    progress: Progress | None = None,
+    progress: Progress = Progress(),
 ) -> None:
     """Write an mp4, 1280 pixels wide, that shows the tracks in columns and plays them in turn at equal loudness.
 
     With `seconds` only the beginning is shown; the file is as long as that times the number of tracks. Raises
     InputError when MoviePy is not installed, OutputError when the file cannot be written.
     """
-    progress = progress or Progress()
     need_moviepy("Rendering a comparison as a video needs MoviePy", "leave the video out")
     part = comparison.beginning(seconds)
     fps = _FPS_WITHOUT_VIDEO if part.clip is None else min(part.clip.video.fps, _MOST_FPS)

@@ -50,7 +50,7 @@ def still(
     comparison: Comparison,
     width: int = WIDTH,
     title: str = "",
-    progress: Progress | None = None,
+    progress: Progress = Progress(),
 ) -> np.ndarray:
     """Frames, and per track waveform and mel spectrogram, on one time axis: uint8 [height, width, 3].
 
@@ -62,7 +62,6 @@ def still(
 
     if width < _LEAST_WIDTH:
         raise InputError(f"A comparison needs a picture at least {_LEAST_WIDTH} pixels wide, not {width}.")
-    progress = progress or Progress()
     layout = _Layout(width, comparison.clip is not None, len(comparison.tracks))
     pixels = np.full((layout.height, width, 3), BACKGROUND, np.uint8)
     _put_plots(pixels, comparison, layout, progress)

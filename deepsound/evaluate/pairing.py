@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -38,8 +37,3 @@ def clean_name(name: str) -> str:
     A name of 20 characters that has nothing to do with those sets loses its last two; hence it is done when asked for.
     """
     return name[_CLEAN_UPS[len(name)]] if len(name) in _CLEAN_UPS else name
-
-
-def duplicates(names: Iterable[str]) -> tuple[str, ...]:
-    """The names that occur more than once, sorted."""
-    return tuple(sorted(name for name, count in Counter(names).items() if count > 1))

@@ -25,7 +25,7 @@ def decode_audio(
     path: Path | str,
     start_s: float = 0.0,
     duration_s: float | None = None,
-    progress: Progress | None = None,
+    progress: Progress = Progress(),
     *,
     audio_track: int | None = None,
     downmix: str | None = None,
@@ -39,7 +39,7 @@ def decode_audio(
     """
     if not start_s >= 0 or (duration_s is not None and not duration_s >= 0):
         raise InputError(f"Start and duration must be 0 seconds or more, not {start_s} and {duration_s}.")
-    return decode_window(probe(path, audio_track), start_s, duration_s, progress or Progress(), downmix)
+    return decode_window(probe(path, audio_track), start_s, duration_s, progress, downmix)
 
 
 def decode_window(
@@ -88,7 +88,7 @@ def _check_silence(info: MediaInfo, pieces: list[tuple[int, np.ndarray]], length
         )
 
 
-def resample(audio: Audio, sample_rate: int, progress: Progress | None = None) -> Audio:
+def resample(audio: Audio, sample_rate: int, progress: Progress = Progress()) -> Audio:
     """The same sound at `sample_rate` Hz (soxr, high quality), in step with it: ceil(samples * out / in) samples."""
     import soxr
 
@@ -99,7 +99,7 @@ def resample(audio: Audio, sample_rate: int, progress: Progress | None = None) -
     length = -(-audio.samples * sample_rate // audio.sample_rate)
     source = audio.numpy()
     stream = soxr.ResampleStream(audio.sample_rate, sample_rate, audio.channels, dtype="float32", quality="HQ")
-    pace = ThrottledProgress(progress or Progress())
+    pace = ThrottledProgress(progress)
     result = np.zeros((audio.channels, length), np.float32)
     done = 0
     for start in range(0, max(audio.samples, 1), _BLOCK):

@@ -103,7 +103,7 @@ class Clip:
         """Register frame consumers that will be needed, so that the next decoding pass serves them too."""
         self._memo.expected.update(dict.fromkeys(views))
 
-    def view(self, view: FrameConsumer[T], progress: Progress | None = None) -> T:
+    def view(self, view: FrameConsumer[T], progress: Progress = Progress()) -> T:
         """The result of a frame consumer; computed with all expected ones in one pass, then cached.
 
         Raises MediaError when not one frame of the window can be decoded.
@@ -111,15 +111,15 @@ class Clip:
         memo = self._memo
         if view not in memo.results:
             self.expect(view)
-            self._decode([wanted for wanted in memo.expected if wanted not in memo.results], progress or Progress())
+            self._decode([wanted for wanted in memo.expected if wanted not in memo.results], progress)
         return cast(T, memo.results[view])
 
-    def frames(self, progress: Progress | None = None) -> Iterator[DecodedFrame]:
+    def frames(self, progress: Progress = Progress()) -> Iterator[DecodedFrame]:
         """The frames shown in the window, in order of time, decoded on demand (see media.decode.frames)."""
         found: list[str] = []
         for frame in frames(self.info, self.start_s, self.duration_s, progress, found):
             while found:
-                self._note(found.pop(), progress or Progress())
+                self._note(found.pop(), progress)
             yield frame
 
     def _note(self, note: str, progress: Progress) -> None:
@@ -128,7 +128,7 @@ class Clip:
             self._memo.notes.append(note)
             progress.note(note)
 
-    def audio(self, progress: Progress | None = None) -> Audio | None:
+    def audio(self, progress: Progress = Progress()) -> Audio | None:
         """The video's own sound in the window, at its own rate and channels, time 0 at the window's start.
 
         Exactly round(duration_s * rate) samples: padded with zeros where the sound is shorter. None without sound.
@@ -137,7 +137,7 @@ class Clip:
         if self.info.audio is None:
             return None
         self.check_audio()
-        return decode_window(self.info, self.start_s, self.duration_s, progress or Progress(), self.downmix)
+        return decode_window(self.info, self.start_s, self.duration_s, progress, self.downmix)
 
     def check_audio(self) -> None:
         """Raise InputError, without decoding, when the sound has more channels than can be written."""

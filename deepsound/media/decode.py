@@ -114,7 +114,7 @@ def frames(
     info: MediaInfo,
     start_s: float,
     duration_s: float,
-    progress: Progress | None = None,
+    progress: Progress = Progress(),
     notes: list[str] | None = None,
 ) -> Iterator[DecodedFrame]:
     """The frames shown within [start_s, start_s + duration_s) of the video, in order, times counted from start_s.
@@ -124,7 +124,7 @@ def frames(
     is added to `notes`. Raises MediaError when there is no video or not one frame decodes.
     """
     video = need_video(info)
-    pace = ThrottledProgress(progress or Progress())
+    pace = ThrottledProgress(progress)
     scaler = Scaler(video, notes)
     end_s = start_s + duration_s
     shown: av.VideoFrame | None = None

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from deepsound.choices import Option, names_of
 from deepsound.errors import InputError
-from deepsound.media.probe import MediaInfo, need_video, probe
+from deepsound.media.probe import MediaInfo, need_video
 
 
 @dataclass(frozen=True)
@@ -124,11 +124,6 @@ def container_named(name: str) -> Container:
     return CONTAINERS[suffix]
 
 
-def allowed_codecs(suffix: str) -> frozenset[str]:
-    """The video codecs (FFmpeg's names) that are copied into files with this suffix; others are encoded again."""
-    return container_for(f"name{suffix}").pictures
-
-
 def source_container(info: MediaInfo) -> Container | None:
     """The row of the table that a source is of, by its demuxer and suffix; None for avi, ts, flv and the like."""
     rows = _SOURCE_SUFFIXES.get(info.container, ())
@@ -140,15 +135,6 @@ def source_container(info: MediaInfo) -> Container | None:
     # A name without a telling suffix: webm is a subset of matroska, so only what fits it is taken for it.
     codec = need_video(info).codec
     return next((CONTAINERS[row] for row in rows if codec in CONTAINERS[row].pictures), CONTAINERS[rows[-1]])
-
-
-def default_container(path: Path | str) -> str:
-    """The suffix under which a whole video's picture can be copied: the source's own where possible."""
-    info = probe(path)
-    own = source_container(info)
-    codec = need_video(info).codec
-    rows = [*([own] if own is not None else []), *(CONTAINERS[suffix] for suffix in (".mp4", ".mov", ".mkv", ".webm"))]
-    return next((row.suffix for row in rows if codec in row.pictures), ".mp4")
 
 
 def sound_codec(container: Container, wanted: str | None) -> str:

@@ -68,9 +68,9 @@ class Levelling:
         return what + limited + (f"; {self.why}" if self.why else "")
 
 
-def measure(audio: Audio, progress: Progress | None = None) -> Loudness:
+def measure(audio: Audio, progress: Progress = Progress()) -> Loudness:
     """Integrated loudness in LUFS (None for silence or less than 0.4 s) and true peak in dBTP (None for zeros)."""
-    pace = ThrottledProgress(progress or Progress())
+    pace = ThrottledProgress(progress)
     integrated = _integrated_lufs(_metered(audio.numpy()), audio.sample_rate, pace)
     return Loudness(integrated, true_peak_dbtp(audio, progress))
 
@@ -79,7 +79,7 @@ def normalise(
     audio: Audio,
     target_lufs: float,
     true_peak_ceiling_dbtp: float = CEILING_DBTP,
-    progress: Progress | None = None,
+    progress: Progress = Progress(),
 ) -> Audio:
     """The sound at `target_lufs` by gain alone, or as near as the ceiling lets it come; `levelled` goes further.
 
@@ -97,7 +97,7 @@ def levelled(
     audio: Audio,
     target_lufs: float = TARGET_LUFS,
     true_peak_ceiling_dbtp: float = CEILING_DBTP,
-    progress: Progress | None = None,
+    progress: Progress = Progress(),
 ) -> tuple[Audio, Levelling]:
     """The sound at `target_lufs` with no true peak above the ceiling, by gain and where needed by a limiter.
 
@@ -113,7 +113,7 @@ def levelled(
     gain_db = target_lufs - level.integrated_lufs
     if level.true_peak_dbtp + gain_db <= true_peak_ceiling_dbtp - _PEAK_MARGIN_DB:
         return _amplified(audio, gain_db), Levelling(target_lufs, target_lufs, gain_db, 0.0)
-    return _limited_to(audio, target_lufs, true_peak_ceiling_dbtp, level, progress or Progress())
+    return _limited_to(audio, target_lufs, true_peak_ceiling_dbtp, level, progress)
 
 
 def _check_target(target_lufs: float, ceiling_dbtp: float) -> None:
@@ -204,11 +204,11 @@ def _mean_lufs(lufs: np.ndarray) -> float:
     return float(10 * np.log10(np.mean(10 ** (lufs / 10))))
 
 
-def true_peak_dbtp(audio: Audio, progress: Progress | None = None) -> float | None:
+def true_peak_dbtp(audio: Audio, progress: Progress = Progress()) -> float | None:
     """The true peak alone in dBTP, four times oversampled (BS.1770-4, annex 2); None for digital silence."""
     import soxr
 
-    pace = ThrottledProgress(progress or Progress())
+    pace = ThrottledProgress(progress)
     samples = audio.numpy()
     rate = audio.sample_rate
     stream = soxr.ResampleStream(rate, rate * _OVERSAMPLING, audio.channels, dtype="float32", quality="HQ")

@@ -58,7 +58,7 @@ def mux(
     duration_s: float | None = None,
     audio_codec: str | None = None,
     metadata: Mapping[str, str] | None = None,
-    progress: Progress | None = None,
+    progress: Progress = Progress(),
     length: str = "as_is",
 ) -> Muxed:
     """Write the window of a video with `audio` in place of its sound (None or no samples: without sound).
@@ -85,12 +85,11 @@ def mux_clip(
     output_path: Path | str,
     audio_codec: str | None = None,
     metadata: Mapping[str, str] | None = None,
-    progress: Progress | None = None,
+    progress: Progress = Progress(),
     length: str = "as_is",
     container_why: str = "",
 ) -> Muxed:
     """As mux, for a clip that is open; its chosen sound track is the one that gives way."""
-    progress = progress or Progress()
     target = Path(output_path)
     container = container_for(target)
     codec = sound_codec(container, audio_codec)

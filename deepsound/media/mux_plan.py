@@ -43,7 +43,7 @@ def plan_mux(
     container: str = AUTO,
     audio_codec: str | None = None,
     channels: int | None = None,
-    progress: Progress | None = None,
+    progress: Progress = Progress(),
 ) -> MuxPlan:
     """Settle how a clip will be written, or refuse it: nothing is written and no sound is needed yet.
 
@@ -53,7 +53,6 @@ def plan_mux(
     if channels is not None:
         check_encodable(channels, f"the sound of {clip.path}")
     inventory = take_inventory(clip.path)
-    progress = progress or Progress()
     row, why = _followed(clip, inventory, progress) if container == AUTO else (container_named(container), "")
     sound_codec(row, audio_codec)
     obstacle = copy_obstacle(clip, row, progress)

@@ -23,14 +23,13 @@ from deepsound.runtime.progress import Progress
 _FULL_SIZE = 1 << 16
 
 
-def render(clip: Clip, output_path: Path | str, progress: Progress | None = None) -> None:
+def render(clip: Clip, output_path: Path | str, progress: Progress = Progress()) -> None:
     """Write the clip's window as a silent H.264 mp4 at its mean frame rate; odd sizes gain a row or column.
 
     Varying frame rates become constant: each frame is the one on display at its time. Frames of another size are fitted
     into the first one's, and the progress is given a note of it. Raises MissingPackage without
     MoviePy, OutputError when the file cannot be written.
     """
-    progress = progress or Progress()
     need_moviepy(
         "This video's picture must be encoded again, which needs MoviePy", "choose .mp4 or .mov for the output"
     )

@@ -52,11 +52,11 @@ class ImageSequence:
     def expect(self, *views: FrameConsumer[Any]) -> None:
         """Does nothing: images need no decoding pass."""
 
-    def view(self, view: FrameConsumer[T], progress: Progress | None = None) -> T:
+    def view(self, view: FrameConsumer[T], progress: Progress = Progress()) -> T:
         """The result of a frame consumer over the images; computed once, then cached."""
         if view not in self._results:
             collector = view.start(self.timeline)
-            for index in (progress or Progress()).track(range(len(self.images)), len(self.images)):
+            for index in progress.track(range(len(self.images)), len(self.images)):
                 collector.see(_Image(self.images[index], index / self.fps))
                 if is_done(collector):
                     break
@@ -72,7 +72,7 @@ class _Image:
         self._image = image
 
     def rgb(self, long_side: int) -> np.ndarray:
-        return _fitted(as_bytes(self._image).numpy(), long_side)
+        return _scaled_down(as_bytes(self._image).numpy(), long_side)
 
     def gray(self, long_side: int) -> np.ndarray:
         import cv2
@@ -87,7 +87,7 @@ def as_bytes(image: torch.Tensor) -> torch.Tensor:
     return (image[..., :3].detach().cpu().float().nan_to_num().clamp(0, 1) * 255).round().to(torch.uint8)
 
 
-def _fitted(picture: np.ndarray, long_side: int) -> np.ndarray:
+def _scaled_down(picture: np.ndarray, long_side: int) -> np.ndarray:
     from deepsound.media.decode import fitted_size
 
     height, width = picture.shape[:2]

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from deepsound.errors import EngineError, InputError
 from deepsound.media.audio import fit_length, resample
+from deepsound.media.runs import runs_of
 from deepsound.runtime.packages import missing_package
 from deepsound.runtime.paths import is_file
 from deepsound.runtime.progress import Progress
@@ -106,7 +107,7 @@ def voice_probabilities(audio: Audio, progress: Progress) -> VoiceActivity:
 def spans_of(activity: VoiceActivity, duration_s: float, settings: VoiceSettings) -> tuple[Span, ...]:
     """Turn window probabilities into spans within [0, duration_s] by hysteresis, minimum length and merging."""
     merged: list[Span] = []
-    for run in _runs(activity, settings):
+    for run in _voiced_runs(activity, settings):
         span = Span(max(run.start_s - settings.margin_s, 0.0), min(run.end_s + settings.margin_s, duration_s))
         if merged and span.start_s - merged[-1].end_s <= settings.max_gap_s - 2 * settings.margin_s:
             span = Span(merged.pop().start_s, span.end_s)
@@ -114,15 +115,12 @@ def spans_of(activity: VoiceActivity, duration_s: float, settings: VoiceSettings
     return tuple(merged)
 
 
-def _runs(activity: VoiceActivity, settings: VoiceSettings) -> Iterator[Span]:
-    import numpy as np
-
-    kept = np.concatenate(([False], activity.probabilities >= settings.keep, [False]))
-    edges = np.flatnonzero(kept[1:] != kept[:-1])
-    for first, last in zip(edges[::2], edges[1::2], strict=True):
+def _voiced_runs(activity: VoiceActivity, settings: VoiceSettings) -> Iterator[Span]:
+    """Runs of windows above `keep` that last long enough and rise above `start` somewhere."""
+    for first, last in runs_of(activity.probabilities >= settings.keep):
         lasts = (last - first) * activity.window_s >= settings.min_voice_s
         if lasts and activity.probabilities[first:last].max() >= settings.start:
-            yield Span(float(first) * activity.window_s, float(last) * activity.window_s)
+            yield Span(first * activity.window_s, last * activity.window_s)
 
 
 def _blocks(windows: int) -> Iterator[tuple[int, int]]:

@@ -177,10 +177,10 @@ def _is_alive(marker: Path) -> bool:
         return age_s < _FOREIGN_AGE_S
     if lock == "taken" and content.get("is_locked") is True:
         return False
-    return same_boot and _runs(content.get("process"))
+    return same_boot and _is_running(content.get("process"))
 
 
-def _runs(process: object) -> bool:
+def _is_running(process: object) -> bool:
     if not isinstance(process, int) or process <= 0 or os.name == "nt":
         return True
     try:

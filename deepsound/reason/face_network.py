@@ -89,7 +89,7 @@ class FaceNetwork:
         side = min(height, width)
         squares = {(0, 0), (0, width - side), (height - side, 0)} if side < max(height, width) else set()
         windows = [(0, 0, height, width), *((top, left, side, side) for top, left in sorted(squares))]
-        fitted = [_fitted(picture[:, top : top + high, left : left + wide]) for top, left, high, wide in windows]
+        fitted = [_letterbox(picture[:, top : top + high, left : left + wide]) for top, left, high, wide in windows]
         with torch.inference_mode():
             scores, boxes = self._network(torch.stack([shown for shown, *_ in fitted]))
         found: list[tuple[float, ...]] = []
@@ -114,7 +114,7 @@ class FaceNetwork:
             cut = picture[:, rows, columns]
             if min(cut.shape[1:]) < 8:
                 return False
-            looks.append(_fitted(cut)[0])
+            looks.append(_letterbox(cut)[0])
         with torch.inference_mode():
             scores, _ = self._network(torch.stack(looks))
         return bool((scores.sigmoid().amax(dim=(1, 2)) >= self.settings.face_again).all())
@@ -131,7 +131,7 @@ def _network() -> BlazeFace:
     return network
 
 
-def _fitted(picture: torch.Tensor) -> tuple[torch.Tensor, float, int, int]:
+def _letterbox(picture: torch.Tensor) -> tuple[torch.Tensor, float, int, int]:
     """The picture in the middle of the network's square, in [-1, 1]; how much it was scaled, and where it begins."""
     from torch.nn import functional
 

@@ -28,14 +28,13 @@ INSTALL = "Install OpenCV 4 with: " + install_command("opencv-python-headless>=4
 
 def people_in(
     stills: Sequence[Still],
-    progress: Progress | None = None,
+    progress: Progress = Progress(),
     settings: PeopleSettings | None = None,
 ) -> tuple[Sighting, ...]:
     """Every person seen in `stills` (images uint8 [height, width, 3]), in order of time.
 
     A note says where bodies cannot be looked for. Raises EngineError when OpenCV 4 came without its cascade files.
     """
-    progress = progress or Progress()
     settings = settings or PeopleSettings()
     detectors: _Detectors | FaceNetwork
     if (cv2 := _opencv_4()) is not None:

@@ -20,9 +20,9 @@ def blocks(waveform: Tensor) -> Iterator[Tensor]:
 def resampled(parts: Iterable[Tensor], from_hz: int, to_hz: int, length: int) -> Iterator[Tensor]:
     """The same sound at `to_hz` (soxr, high quality), in step with it and exactly `length` samples long."""
     if from_hz == to_hz:
-        yield from _fitted(parts, length)
+        yield from _cut_or_pad(parts, length)
     else:
-        yield from _fitted(_converted(parts, from_hz, to_hz), length)
+        yield from _cut_or_pad(_converted(parts, from_hz, to_hz), length)
 
 
 def _converted(parts: Iterable[Tensor], from_hz: int, to_hz: int) -> Iterator[Tensor]:
@@ -39,7 +39,7 @@ def _converted(parts: Iterable[Tensor], from_hz: int, to_hz: int) -> Iterator[Te
         yield torch.from_numpy(stream.resample_chunk(torch.zeros(0, channels).numpy(), last=True)).T
 
 
-def _fitted(parts: Iterable[Tensor], length: int) -> Iterator[Tensor]:
+def _cut_or_pad(parts: Iterable[Tensor], length: int) -> Iterator[Tensor]:
     """Cut, or filled up with zeros, to `length` samples."""
     from torch.nn.functional import pad
 

@@ -202,27 +202,6 @@ def _located(known: Separation, execution: Execution, progress: Progress = Progr
     return shipped
 
 
-class BSRoformerSeparator(RoformerSeparator):
-    """`bs_roformer`: the published vocal separator of DeepSound-V1, model_bs_roformer_ep_317_sdr_12.9755."""
-
-    def __init__(self, mode: Mode = "clean", augment: bool = False) -> None:
-        super().__init__("bs_roformer", mode, augment)
-
-
-class MelBandRoformerSeparator(RoformerSeparator):
-    """`mel_band_roformer`: KimberleyJensen's edition, 2.8 times cheaper than BS-RoFormer."""
-
-    def __init__(self, mode: Mode = "clean", augment: bool = False) -> None:
-        super().__init__("mel_band_roformer", mode, augment)
-
-
-class MelBandRoformerViperxSeparator(RoformerSeparator):
-    """`mel_band_roformer_viperx`: model_mel_band_roformer_ep_3005_sdr_11.4360."""
-
-    def __init__(self, mode: Mode = "clean", augment: bool = False) -> None:
-        super().__init__("mel_band_roformer_viperx", mode, augment)
-
-
 class BSRoformerTinySeparator(RoformerSeparator):
     """`bs_roformer_tiny`: a small BS-RoFormer of this project, in the package, for speech and not for singing.
 

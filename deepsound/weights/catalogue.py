@@ -13,7 +13,6 @@ from typing import Any, Literal
 from deepsound.errors import InputError
 
 Kind = Literal["file", "folder", "data"]
-Root = Literal["models", "projects", "torch_hub", "packages"]
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,6 @@ class MissingEntry:
     id: str
     what: str
     bytes: int | None
-    bytes_are_exact: bool
     licence: Licence
     path: Path
     files: tuple[Path, ...]
@@ -37,8 +36,7 @@ class MissingEntry:
     def of(cls, entry: Weights, places: Places) -> MissingEntry:
         path = target(entry, places)
         needed = tuple(path.with_name(file.name) for file in entry.files if not file.optional) or (path,)
-        size, exact = entry.size, entry.size_is_exact
-        return cls(entry.id, entry.what, size, exact, entry.licence, path, needed, origin(entry))
+        return cls(entry.id, entry.what, entry.size, entry.licence, path, needed, origin(entry))
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ ALLOWED = {
     "deepsound/models": {"deepsound.models"},
     "deepsound/weights": EVERYONE | {"deepsound.weights", "deepsound.media.files"},
     "deepsound/media": EVERYONE | {"deepsound.media", "deepsound.choices", "deepsound.models.silero"},
-    "deepsound/silence.py": EVERYONE,
+    "deepsound/silence.py": EVERYONE | {"deepsound.media.runs"},
     "deepsound/generate": EVERYONE
     | {"deepsound.engine_protocols", "deepsound.media", "deepsound.models", "deepsound.weights", "deepsound.generate"},
     "deepsound/reason": EVERYONE

@@ -20,10 +20,7 @@ from deepsound.runtime.progress import CancelToken, Progress, ProgressEvent
 from deepsound.separate.checkpoints import fitted, load, separation
 from deepsound.separate.demix import demix
 from deepsound.separate.roformer import (
-    BSRoformerSeparator,
     BSRoformerTinySeparator,
-    MelBandRoformerSeparator,
-    MelBandRoformerViperxSeparator,
     RoformerSeparator,
 )
 from deepsound.types import Audio, Stems
@@ -45,7 +42,7 @@ def checkpoint(tmp_path: Path) -> Callable[..., Path]:
 
 
 def bs_roformer(path: Path, **options: object) -> RoformerSeparator:
-    engine = BSRoformerSeparator(**options)  # type: ignore[arg-type]
+    engine = RoformerSeparator("bs_roformer", **options)  # type: ignore[arg-type]
     engine.configure(Execution(device="cpu", weights={"bs_roformer/ep_317": path}))
     return engine
 
@@ -144,9 +141,9 @@ def test_a_network_for_one_channel_hears_middle_and_side(checkpoint: Callable[..
     assert torch.allclose(voice, torch.stack((middle + side, middle - side)), atol=1e-5)
 
 
-@pytest.mark.parametrize("engine_class", [MelBandRoformerSeparator, MelBandRoformerViperxSeparator])
-def test_mel_bands_keep_every_length(checkpoint: Callable[..., Path], engine_class: type[RoformerSeparator]) -> None:
-    engine = engine_class()
+@pytest.mark.parametrize("name", ["mel_band_roformer", "mel_band_roformer_viperx"])
+def test_mel_bands_keep_every_length(checkpoint: Callable[..., Path], name: str) -> None:
+    engine = RoformerSeparator(name)
     engine.configure(Execution(device="cpu", weights={separation(engine.name).weights: checkpoint(SMALL_MEL)}))
     for samples in (1, 10_001, 50_003):
         separate(engine, sound(samples))
@@ -221,7 +218,7 @@ def test_settings_that_are_no_json_are_refused(checkpoint: Callable[..., Path]) 
 def test_missing_weights_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DEEPSOUND_HOME", str(tmp_path))
     with pytest.raises(EngineError, match=r"bs_roformer/ep_317.*deepsound models download"):
-        BSRoformerSeparator().separate(sound(5000), Progress())
+        RoformerSeparator("bs_roformer").separate(sound(5000), Progress())
 
 
 def test_a_cancelled_run_raises_and_leaves_the_network_usable(checkpoint: Callable[..., Path]) -> None:
@@ -264,7 +261,7 @@ def test_one_network_in_memory_serves_both_modes(checkpoint: Callable[..., Path]
 def test_half_precision_is_near(checkpoint: Callable[..., Path], precision: str) -> None:
     path, audio = checkpoint(), sound(9000)
     exact = separate(bs_roformer(path), audio).voice.waveform
-    engine = BSRoformerSeparator()
+    engine = RoformerSeparator("bs_roformer")
     engine.configure(Execution(device="cpu", precision=precision, weights={"bs_roformer/ep_317": path}))  # type: ignore[arg-type]
     halved = separate(engine, audio).voice.waveform
     assert torch.nn.functional.cosine_similarity(exact.flatten(), halved.flatten(), dim=0) > 0.98

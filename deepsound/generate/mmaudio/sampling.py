@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from functools import partial
 
-import torch.nn.functional as F
 from torch import Tensor
 
 from deepsound.generate.mmaudio.components import MMAudioStage
 from deepsound.generate.mmaudio.conditions import ConditionFeatures, prepare_conditions
 from deepsound.generate.mmaudio.cuda_graph import with_cuda_graph
 from deepsound.generate.mmaudio.request import MMAudioRequest
+from deepsound.media.audio import fit_length
 from deepsound.models.bigvgan.chunks import FRAMES_AT_ONCE, decode
 from deepsound.models.mmaudio.lengths import LatentRate
 from deepsound.models.mmaudio.sampler import euler, guided, initial_noise
@@ -68,14 +68,9 @@ def vocode(
     for number, mel in enumerate(spectrograms):
         part = progress.part(number / len(spectrograms), (number + 1) / len(spectrograms))
         waveform = decode(vocoder, mel, at_once, partial(_report_frames, part))
-        sounds.append(Audio(_fit_length(waveform[0].float().cpu(), samples).contiguous(), rate.sample_rate))
+        sounds.append(fit_length(Audio(waveform[0].float().cpu(), rate.sample_rate), samples))
     return sounds
 
 
 def _report_frames(progress: Progress, done: int, frames: int) -> None:
     progress.update(done / frames)
-
-
-def _fit_length(waveform: Tensor, samples: int) -> Tensor:
-    """[1, samples]: cut, or where the picture ran out before the clip did, ended with silence."""
-    return F.pad(waveform[:, :samples], (0, max(0, samples - waveform.shape[1])))

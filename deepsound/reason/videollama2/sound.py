@@ -64,7 +64,7 @@ def filterbank(waveform: Tensor) -> Tensor:
     return values[None]
 
 
-def mono_16_bit(audio: Audio, progress: Progress | None = None) -> Tensor:
+def mono_16_bit(audio: Audio, progress: Progress = Progress()) -> Tensor:
     """One channel [samples] at 16 kHz, on the steps of 16-bit samples: the model never heard finer ones.
 
     Mixed down and resampled by FFmpeg, as in training: other resamplers differ audibly to the model, near 8 kHz.
@@ -76,7 +76,7 @@ def mono_16_bit(audio: Audio, progress: Progress | None = None) -> Tensor:
             "Generate it again, with another seed or precision."
         )
     layout = _LAYOUTS.get(audio.channels)
-    pieces = list(_resampled(audio if layout else to_mono(audio), layout or "mono", progress or Progress()))
+    pieces = list(_resampled(audio if layout else to_mono(audio), layout or "mono", progress))
     samples = np.concatenate(pieces) if pieces else np.zeros(0, np.int16)
     return torch.from_numpy(samples.astype(np.float32)) / _FULL_SCALE
 
@@ -95,7 +95,7 @@ def _resampled(audio: Audio, layout: str, progress: Progress) -> Iterator[np.nda
         yield from (part.to_ndarray()[0] for part in resampler.resample(None))
 
 
-def filterbank_of(audio: Audio, progress: Progress | None = None) -> Tensor:
+def filterbank_of(audio: Audio, progress: Progress = Progress()) -> Tensor:
     """The filterbank [1, 2998, 128] of a sound of any rate, length and channels, on the steps of bfloat16, as float32.
 
     Raises InputError for samples that are not finite, and for no samples at all.
