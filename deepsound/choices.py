@@ -48,6 +48,14 @@ SEPARATOR_MODES = (
     Option("equal_overlap", "equal chunks", "equal chunks that overlap by a second, in half the work"),
     Option("published", "as published", "chunks and fades as in the original, to the sample"),
 )
+PICKS = (
+    Option(
+        "auto", "voice-free, then in sync", "voice-free, then in sync, then like the picture (ImageBind) if at hand"
+    ),
+    Option("voice", "the least voice", "the least voice"),
+    Option("sync", "the best in sync", "in sync, by Synchformer if at hand, else by onsets at visible impacts"),
+    Option("ib", "most like the picture", "like the picture, by ImageBind, whose weights must be at hand"),
+)
 PRECISIONS = (
     PrecisionOption("auto", "chosen by the machine", "16 bit where the device is fast in it, else 32 bit"),
     PrecisionOption("fp32", "32 bit", "32 bit floating point"),
@@ -64,6 +72,7 @@ def names_of(options: Iterable[Option]) -> tuple[str, ...]:
 
 
 MODE_NAMES = names_of(MODES)
+PICK_NAMES = names_of(PICKS)
 UNDECIDED_NAMES = names_of(UNDECIDED)
 SEPARATOR_MODE_NAMES = names_of(SEPARATOR_MODES)
 NETWORK_PRECISIONS = names_of(row for row in PRECISIONS if row.of_networks)

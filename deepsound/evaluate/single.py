@@ -84,6 +84,30 @@ def score_clip(
     return ClipScore(scores, voice, levels, tuple(missing))
 
 
+def picture_score(name: str, audio: Audio, clip: Clip, tools: Tools, progress: Progress = Progress()) -> float:
+    """IB or DeSync of a sound and a clip; what the networks make of either is kept by content.
+
+    Raises EngineError where an extractor cannot run here, InputError for a sound or clip too short for it.
+    """
+    try:
+        return _score(name, _Subjects(tools, audio, clip, None, progress))
+    except _Absent as error:
+        raise EngineError(f"{error} {error.fetch}".strip()) from error
+
+
+def voice_activity(audio: Audio, tools: Tools, progress: Progress = Progress()) -> Voice:
+    """How long a voice is heard in a sound. Raises EngineError without the detector, InputError for an empty sound."""
+    try:
+        return voice_of(_Subjects(tools, audio, None, None, progress).of(VOICE, audio))
+    except _Absent as error:
+        raise EngineError(str(error)) from error
+
+
+def sound_levels(audio: Audio, tools: Tools, progress: Progress = Progress()) -> Levels:
+    """Loudness, true peak and silence of a sound. Raises InputError for one that is empty or not finite."""
+    return levels_of(_Subjects(tools, audio, None, None, progress).of(LEVELS, audio))
+
+
 def _common_s(*subjects: Audio | Clip | None) -> float:
     shortest_s = min(subject.duration_s for subject in subjects if subject is not None)
     # Hundredths: a resampled sound may be a sample shorter than its length in seconds says.

@@ -53,6 +53,7 @@ ALLOWED = {
     "deepsound/evaluate": EVERYONE
     | {"deepsound.media", "deepsound.models", "deepsound.weights", "deepsound.engines", "deepsound.silence"}
     | {"deepsound.outputs", "deepsound.evaluate"},
+    "deepsound/rank": EVERYONE | {"deepsound.media", "deepsound.choices", "deepsound.evaluate", "deepsound.rank"},
     "deepsound/batch": EVERYONE
     | {"deepsound.media", "deepsound.weights", "deepsound.outputs", "deepsound.pipeline", "deepsound.batch"},
     "deepsound/reproduce": EVERYONE
