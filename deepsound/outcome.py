@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from deepsound.types import Audio, GenerationRequest, Judgement, Plan, Silence, Stems, Verdict
+from deepsound.types import Audio, GenerationRequest, Judgement, Plan, Silence, Stems
 
 # Names of the tables MODES and UNDECIDED of deepsound.choices, and FALLBACKS of deepsound.fallback.
 Mode = str
@@ -79,6 +79,4 @@ class Outcome:
     @property
     def is_voice_over(self) -> bool:
         """What the verdict means; one that is undecided takes the branch that was chosen for it."""
-        if self.judgement.verdict is Verdict.UNDECIDED:
-            return self.undecided == "yes"
-        return self.judgement.verdict is Verdict.YES
+        return self.judgement.counts_as_voice_over(self.undecided)

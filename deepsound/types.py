@@ -133,6 +133,10 @@ class Judgement:
     people_times_s: tuple[float, ...] = ()
     raw: str = ""
 
+    def counts_as_voice_over(self, undecided: str) -> bool:
+        """What the verdict means; `undecided` ("yes" or "no") is what one that is undecided counts as."""
+        return undecided == "yes" if self.verdict is Verdict.UNDECIDED else self.verdict is Verdict.YES
+
 
 @dataclass(frozen=True)
 class Preferences:

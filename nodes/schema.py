@@ -191,9 +191,13 @@ def seconds_input(input_id: str, tooltip: str) -> io.Float.Input:
     return io.Float.Input(input_id, default=0.0, min=0.0, max=1e6, step=0.01, tooltip=tooltip)
 
 
-def output(kind: Any, output_id: str, tooltip: str, label: str | None = None) -> io.Output:
-    """An output under its own name: without a label the oldest core would call it by its type."""
-    return kind.Output(output_id, display_name=label or output_id, tooltip=tooltip)
+def output(kind: Any, output_id: str, tooltip: str, label: str | None = None, per_take: bool = False) -> io.Output:
+    """An output under its own name: without a label the oldest core would call it by its type.
+
+    One that is `per_take` is a list with a value for each take; nodes that take no lists are run for each of them.
+    """
+    listed = {"is_output_list": True} if per_take else {}
+    return kind.Output(output_id, display_name=label or output_id, tooltip=tooltip, **listed)
 
 
 def require_option(what: str, value: str, options: tuple[str, ...]) -> None:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from comfy_api.latest import io
 
 from deepsound.errors import InputError
-from deepsound.fallback import FALLBACKS, NEG_PROMPT, fallback_mode, final_sound
+from deepsound.fallback import FALLBACKS, NEG_PROMPT, FinalSound, fallback_mode, final_sound
 from deepsound.silence import measure_residue
 from deepsound.types import Audio
 
 from . import comfy_host
-from .convert import audio_of, silence_like, to_comfy
+from .convert import silence_like
+from .notes import notes_ui
 from .schema import option_input, output, schema
+from .takes import Takes, as_list, at, for_each_take, take_stage
 
 
 class SilenceFallback(io.ComfyNode):
@@ -25,7 +28,7 @@ class SilenceFallback(io.ComfyNode):
             "DeepSoundSilenceFallback",
             "Silence Fallback (DeepSound)",
             description="Step 4: no voice-over keeps the coarse audio; else the background is final, unless nothing "
-            "audible is left of it. Branches that are not needed never run.",
+            "audible is left of it. Branches that are not needed never run. The takes of a batch are each decided alone.",
             search_aliases=["silence detection", "fallback", "switch audio"],
             inputs=[
                 io.Boolean.Input("voice_over", force_input=True, tooltip="The verdict of step 2."),
@@ -43,69 +46,133 @@ class SilenceFallback(io.ComfyNode):
                 ),
             ],
             outputs=[
-                output(io.Audio, "audio", "The final sound."),
-                output(io.Boolean, "is_silent", "True when the background was measured and is silent."),
-                output(io.String, "chosen", "coarse, background, regenerated or removed."),
+                output(io.Audio, "audio", "The final sound; of several takes each.", per_take=True),
+                output(io.Boolean, "is_silent", "True when the background was measured and is silent.", per_take=True),
+                output(io.String, "chosen", "coarse, background, regenerated or removed.", per_take=True),
             ],
             hidden=[io.Hidden.unique_id, io.Hidden.dynprompt],
+            is_input_list=True,
         )
 
     @classmethod
     def check_lazy_status(
         cls,
-        voice_over: bool,
-        mode: str,
+        voice_over: Any,
+        mode: Any,
         coarse: Any = None,
         background: Any = None,
         regenerated: Any = None,
     ) -> list[str]:
-        if not voice_over:
+        if not any(as_list(voice_over)):
             return []
-        if background is None:
+        if not _arrived(background):
             return ["background"]
-        may_need_it = fallback_mode(mode, "mode").regenerates and regenerated is None
+        modes = [fallback_mode(name, "mode") for name in as_list(mode)]
+        may_need_it = any(row.regenerates for row in modes) and not _arrived(regenerated)
         if not may_need_it or not cls._is_linked("regenerated"):
             return []
-        left = audio_of(background, "background")
-        mix = left if coarse is None else audio_of(coarse, "coarse")
-        return ["regenerated"] if cls._is_silent(mix, left) else []
+        takes = cls._takes(voice_over, mode, coarse if _arrived(coarse) else background, background)
+        return ["regenerated"] if any(take.needs_regenerated for take in takes) else []
 
     @classmethod
     def execute(
         cls,
-        voice_over: bool,
-        mode: str,
+        voice_over: Any,
+        mode: Any,
         coarse: Any,
         background: Any = None,
         regenerated: Any = None,
     ) -> io.NodeOutput:
-        fallback_mode(mode, "mode")
-        first = audio_of(coarse, "coarse")
-        if not voice_over:
-            return io.NodeOutput(to_comfy(first), False, "coarse")
-        left = audio_of(background, "background")
-        silent = cls._is_silent(first, left)
-
-        def regenerate() -> Audio:
-            if regenerated is None:
-                raise InputError(
-                    f"mode {mode!r} needs a sound at 'regenerated', and nothing is connected: connect a second "
-                    f"Generate Audio with the negative prompt '{NEG_PROMPT}', or choose rep or rm."
-                )
-            return audio_of(regenerated, "regenerated")
-
-        final = final_sound(first, left, silent, mode, regenerate)
-        if silent and final.source == "coarse":
-            comfy_host.show_text(f"nothing audible is left: {mode} keeps the voice", cls.hidden.unique_id)
-        return io.NodeOutput(to_comfy(final.audio or silence_like(first)), silent, final.source)
+        for name in as_list(mode):
+            fallback_mode(name, "mode")
+        progress = comfy_host.progress(cls.hidden.unique_id, "measure")
+        takes = cls._takes(voice_over, mode, coarse, background)
+        again = _for_takes(regenerated, len(takes), "regenerated", may_be_one=True)
+        chosen = [_chosen(take, sound) for take, sound in zip(takes, again, strict=True)]
+        for number, (take, final) in enumerate(zip(takes, chosen, strict=True), 1):
+            if take.silent and final.source == "coarse":
+                which = f"take {number}: " if len(takes) > 1 else ""
+                progress.note(f"{which}nothing audible is left: {take.mode} keeps the voice")
+        sounds = [final.audio or silence_like(take.coarse) for take, final in zip(takes, chosen, strict=True)]
+        return io.NodeOutput(
+            Takes(coarse, "coarse").like_input(sounds, progress),
+            [take.silent for take in takes],
+            [final.source for final in chosen],
+            ui=notes_ui(progress),
+        )
 
     @classmethod
-    def _is_silent(cls, coarse: Audio, background: Audio) -> bool:
+    def _takes(cls, voice_over: Any, mode: Any, coarse: Any, background: Any) -> list[_Take]:
+        """The takes as they stand before the fallback; of those with voice-over the background is measured."""
+        given = Takes(coarse, "coarse")
+        verdicts = for_each_take(voice_over, len(given), "voice_over")
+        left: list[Audio | None] = [None] * len(given)
+        if any(verdicts):
+            left = _for_takes(background, len(given), "background")
         progress = comfy_host.progress(cls.hidden.unique_id, "measure")
-        return measure_residue(coarse, background, progress=progress).is_silent
+        takes = []
+        for number, (sound, verdict, rest) in enumerate(zip(given.sounds, verdicts, left, strict=True)):
+            silent = False
+            if verdict and rest is not None:
+                stage = take_stage(progress, number, len(given))
+                silent = measure_residue(sound, rest, progress=stage).is_silent
+            takes.append(_Take(sound, bool(verdict), rest, silent, at(mode, given.element(number))))
+        return takes
 
     @classmethod
     def _is_linked(cls, input_id: str) -> bool:
         """Whether anything is connected: the values alone cannot tell, an unlinked input is None like a waiting one."""
         node = cls.hidden.dynprompt.get_node(cls.hidden.unique_id)
         return isinstance(node["inputs"].get(input_id), list)
+
+
+@dataclass(frozen=True)
+class _Take:
+    """One take before the fallback: its verdict, what is left of it without the voice, and whether that is silent."""
+
+    coarse: Audio
+    voice_over: bool
+    background: Audio | None
+    silent: bool
+    mode: str
+
+    @property
+    def needs_regenerated(self) -> bool:
+        return self.silent and fallback_mode(self.mode, "mode").regenerates
+
+
+def _arrived(value: Any) -> bool:
+    """Whether an input has come: one that is unconnected or still to be made is None, or a list of it."""
+    return any(item is not None for item in as_list(value))
+
+
+def _for_takes(value: Any, count: int, what: str, may_be_one: bool = False) -> list[Any]:
+    """The sounds of an input, one for each take; None for each where nothing came.
+
+    Raises InputError for another number of them; a single sound stands for all only where it `may_be_one`.
+    """
+    if not _arrived(value):
+        if not may_be_one:
+            raise InputError(f"{what}: no sound arrived (NoneType); connect a node that makes sound.")
+        return [None] * count
+    sounds = Takes(value, what).sounds
+    if len(sounds) == count or (may_be_one and len(sounds) == 1):
+        return for_each_take(sounds, count, what)
+    raise InputError(
+        f"{what}: expected {count} takes as in 'coarse', got {len(sounds)}; connect what was made from the same takes."
+    )
+
+
+def _chosen(take: _Take, regenerated: Audio | None) -> FinalSound:
+    if not take.voice_over or take.background is None:
+        return FinalSound(take.coarse, "coarse")
+
+    def regenerate() -> Audio:
+        if regenerated is None:
+            raise InputError(
+                f"mode {take.mode!r} needs a sound at 'regenerated', and nothing is connected: connect a second "
+                f"Generate Audio with the negative prompt '{NEG_PROMPT}', or choose rep or rm."
+            )
+        return regenerated
+
+    return final_sound(take.coarse, take.background, take.silent, take.mode, regenerate)

@@ -9,10 +9,10 @@ from comfy_api.latest import io
 from deepsound import engines
 from deepsound.choices import REASONER_PRECISIONS, UNDECIDED, option
 from deepsound.runtime.execution import Precision
-from deepsound.types import Preferences, Verdict
+from deepsound.types import Judgement, Preferences, Verdict
 
 from . import comfy_host, judgement_view
-from .convert import audio_of, clip_of
+from .convert import audios_of, clip_of
 from .notes import notes_of
 from .schema import (
     engine_input,
@@ -22,6 +22,7 @@ from .schema import (
     schema,
     supported_kwargs,
 )
+from .takes import take_stage
 
 
 class VoiceOverCoT(io.ComfyNode):
@@ -33,7 +34,7 @@ class VoiceOverCoT(io.ComfyNode):
             "DeepSoundVoiceOverCoT",
             "Voice-over Chain of Thought (DeepSound)",
             description="Step 2: looks and listens, and decides whether the sound contains voice-over: a human voice "
-            "that nobody in the picture makes.",
+            "that nobody in the picture makes. A batch of takes is judged take by take.",
             search_aliases=[
                 "voice over detection",
                 "voice-over",
@@ -47,7 +48,7 @@ class VoiceOverCoT(io.ComfyNode):
             ],
             inputs=[
                 io.Video.Input("video", tooltip="The picture the sound belongs to."),
-                io.Audio.Input("audio", tooltip="The sound to judge."),
+                io.Audio.Input("audio", tooltip="The sound to judge; each take of a batch gets a verdict of its own."),
                 engine_input("reasoner"),
                 option_input("undecided", UNDECIDED, "What an answer that cannot be read counts as."),
                 io.Boolean.Input(
@@ -64,19 +65,22 @@ class VoiceOverCoT(io.ComfyNode):
                 *network_inputs(REASONER_PRECISIONS),
             ],
             outputs=[
-                output(io.Boolean, "voice_over", "True when the sound counts as voice-over."),
-                output(io.String, "verdict", "yes, no or undecided."),
+                output(io.Boolean, "voice_over", "True when the sound counts as voice-over.", per_take=True),
+                output(io.String, "verdict", "yes, no or undecided.", per_take=True),
                 output(
                     io.String,
                     "category",
                     "Yes: a voice but nobody seen; No1: neither; No2: both; No3: someone seen but no voice.",
+                    per_take=True,
                 ),
-                output(io.String, "reasoning", "Summary, caption, reasoning and conclusion, as tagged text."),
-                output(io.String, "summary", "How the question is gone about."),
-                output(io.String, "caption", "What is seen and heard."),
-                output(io.String, "inference", "What follows from it."),
-                output(io.String, "conclusion", "The answer."),
-                output(io.String, "raw", "What the model wrote, untouched."),
+                output(
+                    io.String, "reasoning", "Summary, caption, reasoning and conclusion, as tagged text.", per_take=True
+                ),
+                output(io.String, "summary", "How the question is gone about.", per_take=True),
+                output(io.String, "caption", "What is seen and heard.", per_take=True),
+                output(io.String, "inference", "What follows from it.", per_take=True),
+                output(io.String, "conclusion", "The answer.", per_take=True),
+                output(io.String, "raw", "What the model wrote, untouched.", per_take=True),
             ],
             hidden=[io.Hidden.unique_id],
             has_intermediate_output=True,
@@ -99,22 +103,41 @@ class VoiceOverCoT(io.ComfyNode):
         progress = comfy_host.progress(cls.hidden.unique_id, "judge", in_panel=True)
         preferences = Preferences(trace=whole_trace, published_parser=published_parser)
         reasoner = engines.reasoner(engine, comfy_host.execution(precision, offload, download), preferences)
-        sound = audio_of(audio)
-        judgement = reasoner.judge(clip_of(video, progress), sound, progress)
-        verdict, thought = judgement.verdict, judgement.thought
-        is_voice_over = (undecided == "yes") if verdict is Verdict.UNDECIDED else verdict is Verdict.YES
-        taken_as = f" (taken as {undecided})" if verdict is Verdict.UNDECIDED else ""
-        shown = judgement_view.shown(judgement, undecided, sound, progress)
-        comfy_host.show_text(f"verdict: {verdict.value}{taken_as}", cls.hidden.unique_id)
-        return io.NodeOutput(
-            is_voice_over,
-            verdict.value,
+        sounds, clip = audios_of(audio), clip_of(video, progress)
+        judgements, shown = [], []
+        for take, sound in enumerate(sounds):
+            stage = take_stage(progress, take, len(sounds))
+            judgements.append(reasoner.judge(clip, sound, stage))
+            shown.append(judgement_view.shown(judgements[-1], undecided, sound, stage))
+        comfy_host.show_text("\n".join(_lines(judgements, undecided)), cls.hidden.unique_id)
+        shown[0]["notes"] = notes_of(progress)
+        return io.NodeOutput(*_columns(judgements, undecided), ui={"deepsound": shown})
+
+
+def _columns(judgements: list[Judgement], undecided: str) -> list[list[Any]]:
+    """The outputs, each with one value for each take."""
+    rows = [
+        (
+            judgement.counts_as_voice_over(undecided),
+            judgement.verdict.value,
             judgement.category,
-            thought.tagged(),
-            thought.summary,
-            thought.caption,
-            thought.reasoning,
-            thought.conclusion,
+            judgement.thought.tagged(),
+            judgement.thought.summary,
+            judgement.thought.caption,
+            judgement.thought.reasoning,
+            judgement.thought.conclusion,
             judgement.raw,
-            ui={"deepsound": [{**shown, "notes": notes_of(progress)}]},
         )
+        for judgement in judgements
+    ]
+    return [list(column) for column in zip(*rows, strict=True)]
+
+
+def _lines(judgements: list[Judgement], undecided: str) -> list[str]:
+    """The verdicts in words, one line for each take."""
+    lines = []
+    for take, judgement in enumerate(judgements):
+        taken_as = f" (taken as {undecided})" if judgement.verdict is Verdict.UNDECIDED else ""
+        which = f"take {take + 1}: " if len(judgements) > 1 else ""
+        lines.append(f"{which}verdict: {judgement.verdict.value}{taken_as}")
+    return lines

@@ -78,10 +78,12 @@ class Schema:
         hidden: list[str] | None = None,
         is_output_node: bool = False,
         search_aliases: list[str] | None = None,
+        is_input_list: bool = False,
     ) -> None:
         self.node_id, self.display_name, self.category, self.description = node_id, display_name, category, description
         self.inputs, self.outputs, self.hidden = inputs or [], outputs or [], hidden or []
         self.is_output_node, self.search_aliases = is_output_node, search_aliases or []
+        self.is_input_list = is_input_list
 
 
 class NodeOutput:

@@ -1,0 +1,146 @@
+"""Several takes of one video through steps 2 to 4 and the mux: one verdict, choice and video for each."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from deepsound.errors import InputError
+from deepsound.types import Verdict
+from tests import fakes
+
+RATE = 16000
+JUDGE = ("no", True, False, "auto", False, False)
+
+
+def takes(*levels, seconds=1.0, channels=1, rate=RATE):
+    waveform = torch.stack([torch.full((channels, round(seconds * rate)), float(level)) for level in levels])
+    return {"waveform": waveform, "sample_rate": rate}
+
+
+def levels(audio):
+    return [round(float(take.max()), 3) for take in audio["waveform"]]
+
+
+class LoudIsVoice(fakes.YesReasoner):
+    """Hears a voice in what is louder than 0.3."""
+
+    @property
+    def verdict(self):
+        return Verdict.YES if self.level > 0.3 else Verdict.NO
+
+    def judge(self, clip, audio, progress):
+        self.level = float(audio.waveform.max())
+        return super().judge(clip, audio, progress)
+
+
+@pytest.fixture(autouse=True)
+def engines_of_tests(fake_engines, monkeypatch):
+    from deepsound import engines
+
+    added = engines.EngineInfo("reasoner", "loud", "made for tests", "tests.nodes.test_takes:LoudIsVoice")
+    monkeypatch.setattr(engines, "EMBEDDED", (*engines.EMBEDDED, added))
+
+
+@pytest.fixture
+def video(nodes, host, make_video):
+    make_video("input/clip.mp4", seconds=1.0)
+    return nodes["DeepSoundLoadVideo"].execute("clip.mp4", 0.0, 0.0).args[0]
+
+
+def test_each_take_is_judged_by_itself_and_shown(nodes, video, host):
+    """0.3.0 refused a batch at step 2."""
+    output = nodes["DeepSoundVoiceOverCoT"].execute(video, takes(0.1, 0.5, 0.2), "loud", *JUDGE)
+    assert output.args[:3] == ([False, True, False], ["no", "yes", "no"], ["No1", "Yes", "No1"])
+    assert [row["verdict"] for row in output.ui["deepsound"]] == ["no", "yes", "no"]
+    assert [max(row["sound"]["peaks"]) for row in output.ui["deepsound"]] == [10, 50, 20]
+    assert host.texts[-1][1].splitlines()[1] == "take 2: verdict: yes"
+
+
+def test_only_the_takes_whose_verdict_is_yes_are_separated(nodes):
+    mix = takes(0.2, 0.4)
+    (background,), (voice,) = nodes["DeepSoundVocalSeparate"].execute([mix], ["halving"], [False, True]).args
+    assert levels(background) == [0.2, 0.2] and levels(voice) == [0.0, 0.2]
+
+
+def test_a_list_of_sounds_of_several_lengths_stays_one(nodes):
+    """Takes of one batch are alike; a list of AUDIOs may hold any lengths and rates, and comes out as it went in."""
+    mix = [takes(0.2, 0.4), takes(0.6, seconds=0.5, rate=8000)]
+    background, voice = nodes["DeepSoundVocalSeparate"].execute(mix, ["halving"], [True]).args
+    assert [levels(audio) for audio in background] == [[0.1, 0.2], [0.3]]
+    assert [(audio["waveform"].shape, audio["sample_rate"]) for audio in voice] == [
+        (audio["waveform"].shape, audio["sample_rate"]) for audio in mix
+    ]
+
+
+def test_the_fallback_is_chosen_for_each_take(nodes):
+    node = nodes["DeepSoundSilenceFallback"]
+    coarse, background, again = takes(0.4, 0.5, 0.6), takes(0.4, 0.0, 0.3), takes(0.1, 0.2, 0.3)
+    output = node.execute([False, True, True], ["neg"], [coarse], [background], [again])
+    assert levels(output.args[0][0]) == [0.4, 0.2, 0.3]
+    assert output.args[1:] == ([False, True, False], ["coarse", "regenerated", "background"])
+    one = node.execute([False, True, True], ["neg"], [coarse], [background], [takes(0.7)])
+    assert levels(one.args[0][0]) == [0.4, 0.7, 0.3], "one regenerated sound stands for every silent take"
+
+
+def test_the_second_generator_runs_only_when_a_take_needs_it(nodes):
+    node = nodes["DeepSoundSilenceFallback"]
+    graph = {"7": {"inputs": {"regenerated": ["9", 0]}}}
+    node.hidden = SimpleNamespace(unique_id="7", dynprompt=SimpleNamespace(get_node=graph.get))
+
+    def wanted(voice_over, background, mode="neg"):
+        return node.check_lazy_status(
+            voice_over=voice_over, mode=[mode], coarse=[takes(0.4, 0.5)], background=background, regenerated=(None,)
+        )
+
+    assert wanted([False, False], (None,)) == []
+    assert wanted([False, True], (None,)) == ["background"]
+    assert wanted([False, True], [takes(0.0, 0.3)]) == [], "a silent take without voice-over is not measured"
+    assert wanted([True, True], [takes(0.2, 0.0)]) == ["regenerated"]
+    assert wanted([True, True], [takes(0.2, 0.0)], "rep") == []
+
+
+def test_takes_that_became_unlike_are_one_batch_again_and_it_is_noted(nodes):
+    again = takes(0.2, seconds=0.5, channels=2, rate=2 * RATE)
+    output = nodes["DeepSoundSilenceFallback"].execute(
+        [True, False], ["neg"], [takes(0.4, 0.5)], [takes(0.0, 0.0)], [again]
+    )
+    (audio,) = output.args[0]
+    assert (audio["waveform"].shape, audio["sample_rate"]) == ((2, 2, 2 * RATE), 2 * RATE)
+    assert not audio["waveform"][0, :, RATE + 10 :].any(), "the shorter take ends in silence"
+    assert any("takes differ" in note for note in output.ui["deepsound"][0]["notes"])
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"voice_over": [True, False, True]}, "voice_over: expected 1 or 2"),
+        ({"background": [takes(0.1)]}, "background: expected 2 takes as in 'coarse', got 1"),
+        ({"regenerated": [takes(0.1, 0.1, 0.1)], "background": [takes(0.0, 0.0)]}, "regenerated: expected 2 takes"),
+    ],
+)
+def test_other_numbers_of_takes_are_refused(nodes, changed, said):
+    given = {"voice_over": [True], "mode": ["neg"], "coarse": [takes(0.4, 0.5)], "background": [takes(0.1, 0.1)]}
+    with pytest.raises(InputError, match=said):
+        nodes["DeepSoundSilenceFallback"].execute(**{**given, **changed})
+
+
+def test_each_take_becomes_a_video_with_a_number(nodes, video, host):
+    from deepsound.media.clip import Clip
+
+    output = nodes["DeepSoundMuxVideo"].execute(video, "out/take", "auto", "flac", takes(0.1, 0.3, rate=48000))
+    names = [file["filename"] for file in output.ui["images"]]
+    assert names == ["take_00001_.mp4", "take_00002_.mp4"] and len(output.args[0]) == 2
+    found = [Clip.open(host.root / "output" / "out" / name).audio() for name in names]
+    assert [round(float(sound.waveform.max()), 2) for sound in found] == [0.1, 0.3]
+    assert all(name in output.ui["deepsound"][0]["note"] for name in names)
+
+
+@pytest.mark.parametrize("node_id", ["DeepSoundCompare", "DeepSoundScore"])
+def test_where_one_sound_belongs_a_batch_is_never_cut_to_its_first(nodes, video, node_id):
+    node, batch = nodes[node_id], takes(0.1, 0.2)
+    given = {"DeepSoundCompare": (batch, batch, "", False, 0.0), "DeepSoundScore": (batch,)}[node_id]
+    with pytest.raises(InputError, match="a batch of 2 sounds"):
+        node.execute(*given, video=video)
