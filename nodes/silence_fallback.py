@@ -28,7 +28,7 @@ class SilenceFallback(io.ComfyNode):
             "DeepSoundSilenceFallback",
             "Silence Fallback (DeepSound)",
             description="Step 4: no voice-over keeps the coarse audio; else the background is final, unless nothing "
-            "audible is left of it. Branches that are not needed never run. The takes of a batch are each decided alone.",
+            "audible is left of it. Branches that are not needed never run. Each take of a batch is decided alone.",
             search_aliases=["silence detection", "fallback", "switch audio"],
             inputs=[
                 io.Boolean.Input("voice_over", force_input=True, tooltip="The verdict of step 2."),

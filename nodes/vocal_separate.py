@@ -32,8 +32,8 @@ class VocalSeparate(io.ComfyNode):
                 io.Boolean.Input(
                     "enabled",
                     default=True,
-                    tooltip="Off: the sound passes unchanged, the voice is silence, nothing is loaded. Step 2's verdict can "
-                    "be wired in: then each take is split only where its own is yes.",
+                    tooltip="Off: the sound passes unchanged, the voice is silence, nothing is loaded. Step 2's "
+                    "verdict can be wired in: then each take is split only where its own is yes.",
                 ),
                 download_input(optional=True),
             ],

@@ -8,6 +8,7 @@ import { hideErrors, showError, showRefusals } from "./node_errors.js";
 import { NodeNotes } from "./node_notes.js";
 import { ReasonsPanel } from "./panel.js";
 import { withAddedInputs } from "./saved_values.js";
+import { shownOf } from "./takes.js";
 import { textsOf } from "./texts.js";
 import { TrimBar } from "./trim.js";
 
@@ -42,7 +43,7 @@ function addPanel(node) {
   panels.set(node, panel);
   after(node, "onRemoved", () => panels.delete(node));
   after(node, "onExecuted", (output) => {
-    const shown = output?.deepsound?.[0];
+    const shown = shownOf(output);
     if (!shown) return;
     panel.show(shown);
     recall.keep(node, shown);
@@ -91,7 +92,7 @@ function addNote(node) {
   keepWheel(note);
   addElement(node, "deepsound_note", note, () => Math.max(NOTE_HEIGHT, heightOf(note.textContent, node.size[0])));
   after(node, "onExecuted", (output) => {
-    const told = output?.deepsound?.[0]?.note;
+    const told = shownOf(output)?.note;
     if (!told) return;
     note.textContent = told;
     node.setSize?.([node.size[0], Math.max(node.computeSize()[1], node.size[1])]);
@@ -104,7 +105,7 @@ function addNotes(node) {
   notes.set(node, shown);
   after(node, "onRemoved", () => notes.delete(node));
   after(node, "onExecuted", (output) => {
-    const described = output?.deepsound?.[0] ?? {};
+    const described = shownOf(output) ?? {};
     shown.show(node, described);
     noteRecall.keep(node, described);
   });

@@ -1,4 +1,6 @@
 // What nodes showed last: kept while the page lives, and found in ComfyUI's history by a page just opened. No DOM here.
+import { shownOf } from "./takes.js";
+
 const HISTORY_DEPTH = 32;
 
 // The newest output of the node in ComfyUI's history, or null: of the same workflow, id and type.
@@ -55,12 +57,12 @@ export class Recall {
     for (const [node, view] of unknown) {
       const wanted = { workflow: this.workflow, node: String(node.id), type: node.comfyClass };
       const output = newestOutput(history, wanted);
-      if (output && this.isEmpty(view)) this.show(node, view, output.deepsound[0]);
+      if (output && this.isEmpty(view)) this.show(node, view, shownOf(output));
     }
   }
 
   showKnown(node, view) {
-    const output = this.last.get(this.workflow, node.id) ?? this.app.nodeOutputs?.[node.id]?.deepsound?.[0];
+    const output = this.last.get(this.workflow, node.id) ?? shownOf(this.app.nodeOutputs?.[node.id]);
     if (output) this.show(node, view, output);
     return Boolean(output);
   }

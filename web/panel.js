@@ -26,7 +26,8 @@ export class ReasonsPanel {
     this.body = element("div", { overflowY: "auto", flex: "1 1 auto", minHeight: "0", userSelect: "text",
       cursor: "text" });
     keepWheel(this.body);
-    this.element.append(this.head, this.wave, this.body);
+    this.takes = element("div", { display: "none", flex: "none", flexWrap: "wrap", gap: "4px" });
+    this.element.append(this.takes, this.head, this.wave, this.body);
     new ResizeObserver(() => this.draw()).observe(this.wave);
     this.clear();
   }
@@ -34,6 +35,7 @@ export class ReasonsPanel {
   clear() {
     this.state = "empty";
     this.sound = null;
+    this.takes.style.display = "none";
     this.head.replaceChildren(element("span", { opacity: "0.65" }, this.texts.empty));
     this.body.replaceChildren();
     this.showSound(null);
@@ -42,6 +44,7 @@ export class ReasonsPanel {
   // What is being written now: all of the text so far, and how far the work is.
   write({ text = "", status = "" }) {
     if (this.state !== "writing") this.showSound(null);
+    this.takes.style.display = "none";
     this.state = "writing";
     this.head.replaceChildren(badge(this.texts.thinking, "busy"), aside(status));
     const atEnd = this.body.scrollTop + this.body.clientHeight >= this.body.scrollHeight - 24;
@@ -56,9 +59,20 @@ export class ReasonsPanel {
     this.head.replaceChildren(badge(this.texts.stopped, "busy"));
   }
 
-  // The answer, as the node gives it.
-  show(shown) {
+  // The answer, as the node gives it; of several takes the one with that number, and a button for each.
+  show(shown, number = 0) {
     this.state = "shown";
+    const takes = shown.takes ?? [];
+    this.showOne(takes[number] ?? shown);
+    this.takes.style.display = takes.length > 1 ? "flex" : "none";
+    this.takes.replaceChildren(...takes.map((take, index) => {
+      const button = takeButton(`${this.texts.take} ${index + 1}`, badgeOf(take).kind, index === number);
+      button.addEventListener("click", () => this.show(shown, index));
+      return button;
+    }));
+  }
+
+  showOne(shown) {
     const { kind, takenAs } = badgeOf(shown);
     const parts = [badge(this.texts[kind] + (shown.category ? ` (${shown.category})` : ""), kind)];
     if (takenAs) parts.push(aside(takenAs === "yes" ? this.texts.takenAsYes : this.texts.takenAsNo));
@@ -96,6 +110,15 @@ export class ReasonsPanel {
     const size = this.sound && fitted(this.wave, WAVE_HEIGHT);
     if (size) drawWaveform(this.wave.getContext("2d"), this.sound, size.width, size.height, COLOURS);
   }
+}
+
+function takeButton(text, kind, isShown) {
+  const [background, color] = BADGES[kind];
+  const made = element("button", { background, color, border: "none", borderRadius: "8px", padding: "1px 8px",
+    fontSize: "11px", cursor: "pointer", opacity: isShown ? "1" : "0.55" }, text);
+  made.className = "deepsound-take";
+  made.setAttribute("aria-pressed", String(isShown));
+  return made;
 }
 
 function badge(text, kind) {

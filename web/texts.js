@@ -10,7 +10,7 @@ const TEXTS = {
     voice: "voice heard", people: "person seen", noVoice: "no voice heard",
     chooseVideo: "Choose or upload a video.",
     part: "part", whole: "whole video", pastEnd: "reaches past the video's end",
-    startHandle: "Start of the part", endHandle: "End of the part", wholePart: "Part of the video",
+    take: "Take", startHandle: "Start of the part", endHandle: "End of the part", wholePart: "Part of the video",
   },
   zh: {
     empty: "判断及其理由显示在这里。",
@@ -22,7 +22,7 @@ const TEXTS = {
     voice: "有人声", people: "看到人", noVoice: "没有人声",
     chooseVideo: "请选择或上传视频。",
     part: "片段", whole: "整个视频", pastEnd: "超出视频结尾",
-    startHandle: "片段开始", endHandle: "片段结束", wholePart: "视频片段",
+    take: "版本", startHandle: "片段开始", endHandle: "片段结束", wholePart: "视频片段",
   },
 };
 

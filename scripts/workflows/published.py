@@ -160,22 +160,34 @@ def direct_v2a(sheet: Sheet) -> None:
 
 
 def several_takes(sheet: Sheet) -> None:
-    """Four sounds from four seeds as one batch, the voice taken out of each."""
+    """Four sounds from four seeds as one batch, each judged, cleaned and saved as a video."""
     about(
         sheet,
         f"## Several takes\n\nFour sounds for one video, from four seeds. The picture is encoded once. All "
-        f"takes travel as one batch: the voice is taken out of each, and each becomes a file of its own in "
-        f"the output folder.\n\nTo put one under the video, load it with core's *Load Audio* and wire it into "
-        f"*Mux and Save Video*.\n\n### Needs\n\n{MMAUDIO}\n\n{ROFORMER}\n\n{FETCH}",
+        f"takes travel as one batch: each has a verdict of its own, loses its voice only where there is one, and "
+        f"becomes a video with a number in its name.\n\n### Needs\n\n{MMAUDIO}\n\n{ROFORMER}\n\n{FETCH}",
     )
-    video, one, three, end = map(sheet.group, ("The video", "Four takes", "Remove the voice", "Save each take"))
+    video, one, two, three, four, end = map(
+        sheet.group,
+        ("The video", "Four takes", "Step 2: judge each", "Step 3: remove", "Step 4: choose", "Save each take"),
+    )
     loaded = load(video)
     one.note("*takes* is how many: seed, seed + 1, ...")
     takes = mmaudio(one, "Four takes", loaded["video"], takes=4)
-    parts = separate(three, takes["audio"], "bs_roformer", "Remove the voice of each")
-    end.note("The takes as they were made, and without voice.")
-    end.node("SaveAudio", "Coarse takes", audio=takes["audio"], filename_prefix="DeepSound/take_coarse")
-    end.node("SaveAudio", "Takes without voice", audio=parts["background"], filename_prefix="DeepSound/take")
+    two.note("Put `videollama2_cot` here for the published judge. The buttons on the panel show each take's verdict.")
+    verdict = judge(two, loaded["video"], takes["audio"], "rules", "Is there voice-over in each?")
+    three.note("The verdicts are wired into *enabled*: takes without voice-over pass unchanged.")
+    parts = three.node(
+        "DeepSoundVocalSeparate",
+        "Remove the voice where there is one",
+        audio=takes["audio"],
+        engine="bs_roformer",
+        enabled=verdict["voice_over"],
+    )
+    final = choose(four, "rep", verdict["voice_over"], coarse=takes["audio"], background=parts["background"])
+    show(four, final["chosen"], "The final sound of each take")
+    end.note("One file for each take.")
+    save(end, loaded["video"], final["audio"], "take", "Save each take as a video")
 
 
 def text_to_sound(sheet: Sheet) -> None:

@@ -141,6 +141,6 @@ def test_each_take_becomes_a_video_with_a_number(nodes, video, host):
 @pytest.mark.parametrize("node_id", ["DeepSoundCompare", "DeepSoundScore"])
 def test_where_one_sound_belongs_a_batch_is_never_cut_to_its_first(nodes, video, node_id):
     node, batch = nodes[node_id], takes(0.1, 0.2)
-    given = {"DeepSoundCompare": (batch, batch, "", False, 0.0), "DeepSoundScore": (batch,)}[node_id]
+    given = {"DeepSoundCompare": (batch, batch, "", False, 0.0), "DeepSoundScore": (batch, 0.0, False, False)}[node_id]
     with pytest.raises(InputError, match="a batch of 2 sounds"):
         node.execute(*given, video=video)
