@@ -93,8 +93,10 @@ def build(runs: JobQueue, for_programs: bool = False) -> gradio.Blocks:
 
 def _controls(gr: Any) -> tuple[list[Any], Any, Any]:
     video = gr.Video(label="Video", sources=["upload"], elem_id="ds-video")
-    prompt = gr.Textbox(label="Prompt", placeholder="rain on a tin roof", max_length=MOST_WORDS, elem_id="ds-prompt")
-    negative = gr.Textbox(label="Negative prompt", max_length=MOST_WORDS, elem_id="ds-negative")
+    prompt = gr.Textbox(
+        "", label="Prompt", placeholder="rain on a tin roof", max_length=MOST_WORDS, elem_id="ds-prompt"
+    )
+    negative = gr.Textbox("", label="Negative prompt", max_length=MOST_WORDS, elem_id="ds-negative")
     with gr.Row():
         run_button = gr.Button("Run", variant="primary", elem_id="ds-run")
         cancel_button = gr.Button("Cancel", elem_id="ds-cancel")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -59,15 +60,15 @@ class Worker:
                 delete_record(path)
             check_record_name(path)
             require_regular(job.video)
-            result = self._run(job, progress)
+            results = self._run(job, progress)
             seconds = time.perf_counter() - began
             Record(
                 job.label,
                 "done",
                 fingerprint,
                 seconds,
-                files=_files_of(result, path.parent),
-                details=_details_of(result),
+                files={name: size for result in results for name, size in _files_of(result, path.parent).items()},
+                details=_details_of_takes(results),
             ).write(path)
             return Report(job, "done", seconds)
         except Cancelled:
@@ -81,13 +82,18 @@ class Worker:
                 failed.write(path)
         return Report(job, "failed", failed.seconds, failed.message, is_engine_error, is_disk_full)
 
-    def _run(self, job: Job, progress: Progress) -> Result:
-        return self._pipeline.run(
+    def _run(self, job: Job, progress: Progress) -> tuple[Result, ...]:
+        from deepsound.takes import run_takes
+
+        arguments = self._settings.for_clip(job)
+        return run_takes(
+            self._pipeline,
             job.video,
             self._output_dir / job.folder,
+            arguments.pop("takes", 1),
             pictures=self._settings.pictures,
             progress=progress,
-            **self._settings.for_clip(job),
+            **arguments,
         )
 
 
@@ -147,6 +153,23 @@ def _details_of(result: Result) -> dict[str, Any]:
         "total_s": result.total_s,
         "notes": [*outcome.notes, *(result.mux.lines() if result.mux is not None else ())],
     }
+
+
+def _details_of_takes(results: Sequence[Result]) -> dict[str, Any]:
+    """The details of the first take, with the verdicts of all where there are several."""
+    details = _details_of(results[0])
+    if len(results) == 1:
+        return details
+    takes = [
+        {
+            "seed": result.outcome.request.seed,
+            "verdict": result.outcome.judgement.verdict.value,
+            "final_from": result.outcome.final_from,
+            "record": result.result_path.name,
+        }
+        for result in results
+    ]
+    return {**details, "takes": takes, "total_s": sum(result.total_s for result in results)}
 
 
 def require_regular(video: Path) -> None:

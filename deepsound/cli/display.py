@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -80,6 +80,15 @@ class Display:
         for line in result.mux.lines() if result.mux is not None else ():
             self._console.print(f"[dim]{escape(shown(line))}[/]", soft_wrap=True)
         self._console.print(f"[bold green]done[/] in {result.total_s:.1f} s")
+
+    def compare_takes(self, results: Sequence[Result]) -> None:
+        """The verdicts of several takes side by side; nothing for one."""
+        for number, result in enumerate(results if len(results) > 1 else (), 1):
+            outcome = result.outcome
+            said = (
+                f"seed {outcome.request.seed}: voice-over {outcome.judgement.verdict.value}, {outcome.final_from} final"
+            )
+            self._console.print(f"{f'take {number}':<10} {escape(said)}", soft_wrap=True)
 
     def _move_bar(self, stage: str, fraction: float) -> None:
         assert self._bars is not None  # noqa: S101 - checked by the caller

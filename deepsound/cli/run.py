@@ -17,6 +17,7 @@ from deepsound.presets import AUTO, DEFAULT_PRESET, preset
 from deepsound.runtime.execution import Execution
 from deepsound.runtime.paths import expand
 from deepsound.runtime.progress import Progress
+from deepsound.takes import run_takes
 from deepsound.types import Preferences, SeparationSettings
 
 # The judges that have weights, by the catalogue's names for them; the original plans with the first.
@@ -30,12 +31,21 @@ def run(options: argparse.Namespace) -> int:
     with cancel_on_signal() as token, open_display(quiet=options.quiet) as display:
         _mention_unused_folders(options, display)
         progress = Progress(on_event=display.show, check=token.check)
-        result = Pipeline(**pipeline_arguments(options)).run(
-            video, options.output_dir, progress=progress, pictures=options.pictures, **run_arguments(options)
+        arguments = run_arguments(options)
+        results = run_takes(
+            Pipeline(**pipeline_arguments(options)),
+            video,
+            options.output_dir,
+            arguments.pop("takes", 1),
+            progress=progress,
+            pictures=options.pictures,
+            done=display.summarise,
+            **arguments,
         )
-        display.summarise(result)
+        display.compare_takes(results)
     if options.json:
-        print_json(result.to_json())
+        records = [result.to_json() for result in results]
+        print_json(records[0] if options.takes == 1 else records)
     return 0
 
 
@@ -93,6 +103,7 @@ def _newer_run_arguments(options: argparse.Namespace) -> dict[str, Any]:
         "overwrite": (not options.no_overwrite, True),
         "step_videos": (options.step_videos, False),
         "stems": (options.stems, False),
+        "takes": (options.takes, 1),
     }
     return {name: value for name, (value, default) in given.items() if value != default}
 

@@ -135,6 +135,14 @@ def add_generation_options(run: argparse.ArgumentParser) -> None:
     run.add_argument("--prompt", default="", help="what it should sound like")
     run.add_argument("--negative_prompt", "--negative-prompt", default="", help="what it should not sound like")
     run.add_argument("--seed", type=int, default=42, help="same seed, same samples (default: %(default)s)")
+    run.add_argument(
+        "--takes",
+        type=int,
+        default=1,
+        metavar="N",
+        help="N sounds from the seeds --seed, --seed + 1, ..., each judged and finished: <stem>.take1.mp4, ... "
+        "(default: %(default)s)",
+    )
     run.add_argument("--start", type=float, default=0.0, metavar="SECONDS", help="where the window begins")
     run.add_argument(
         "--duration",

@@ -55,7 +55,9 @@ ALLOWED = {
     | {"deepsound.outputs", "deepsound.evaluate"},
     "deepsound/rank": EVERYONE | {"deepsound.media", "deepsound.choices", "deepsound.evaluate", "deepsound.rank"},
     "deepsound/batch": EVERYONE
-    | {"deepsound.media", "deepsound.weights", "deepsound.outputs", "deepsound.pipeline", "deepsound.batch"},
+    | {"deepsound.media", "deepsound.weights", "deepsound.outputs", "deepsound.pipeline", "deepsound.takes"}
+    | {"deepsound.batch"},
+    "deepsound/takes.py": EVERYONE | {"deepsound.outputs", "deepsound.pipeline"},
     "deepsound/reproduce": EVERYONE
     | {"deepsound.media", "deepsound.engines", "deepsound.silence", "deepsound.contracts", "deepsound.fallback"}
     | {"deepsound.batch", "deepsound.evaluate", "deepsound.reproduce"},
