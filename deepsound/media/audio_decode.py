@@ -82,8 +82,9 @@ class SoundDecoder:
             stream = _sound_stream(container, info)
             time_base = Fraction(stream.time_base or Fraction(1, self._rate))
             zero_s = info.video.start_s if info.video is not None else None
+            has_sought = False
             if first and info.container in _EXACT_SEEK:
-                _seek(container, stream, first / self._rate + float(zero_s or 0) - _PREROLL_S)
+                has_sought = _seek(container, stream, first / self._rate + float(zero_s or 0) - _PREROLL_S)
             for packet in packets(container, stream):
                 self._pace.check()
                 try:
@@ -91,6 +92,9 @@ class SoundDecoder:
                 except av.FFmpegError:
                     # One damaged packet: its time is left silent, the rest is kept.
                     continue
+                if has_sought and decoded:
+                    _set_manual_skip(stream, False)
+                    has_sought = False
                 for frame in decoded:
                     stamp_s = frame.pts * time_base if frame.pts is not None else None
                     if zero_s is None:
@@ -108,14 +112,26 @@ def _sound_stream(container: av.container.InputContainer, info: MediaInfo) -> av
     return sounds[number]
 
 
-def _seek(container: av.container.InputContainer, stream: av.AudioStream, time_s: float) -> None:
+def _seek(container: av.container.InputContainer, stream: av.AudioStream, time_s: float) -> bool:
+    """Go to a packet at or before `time_s`; False where that cannot be done."""
     import av
 
     try:
         container.seek(int(time_s / Fraction(stream.time_base or 1)), stream=stream, backward=True)
     except (av.FFmpegError, OverflowError):
         # Without an index the file is read from its start: slower, and just as right.
-        return
+        return False
+    # Newer FFmpegs (seen: PyAV 19) tell the decoder after a seek, too, to drop what an edit list hides at the start of
+    # the file, which takes that long a piece out of the middle.
+    _set_manual_skip(stream, True)
+    return True
+
+
+def _set_manual_skip(stream: av.AudioStream, manual: bool) -> None:
+    from av.codec.context import Flags2
+
+    flags = int(stream.codec_context.flags2) & ~int(Flags2.skip_manual)
+    stream.codec_context.flags2 = flags | (int(Flags2.skip_manual) if manual else 0)
 
 
 class _Converter:
