@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from deepsound.types import Audio, GenerationRequest, Judgement, Plan, Silence, Stems
 
@@ -55,7 +56,8 @@ class Outcome:
 
     `final` is None when the fallback `rm` dropped the sound; `final_from` says which sound became final: coarse,
     background, regenerated or removed. `regenerated_by` is the engine that generated again. `notes` say in sentences
-    what of the request was not used, replaced or could not be had.
+    what of the request was not used, replaced or could not be had. `takes` are the records of several ranked
+    takes, of which `coarse` is the chosen one; empty for a single take.
     """
 
     choices: Choices
@@ -75,6 +77,7 @@ class Outcome:
     weights: tuple[WeightsFile, ...] = ()
     regenerated_by: Choice | None = None
     notes: tuple[str, ...] = ()
+    takes: tuple[dict[str, Any], ...] = ()
 
     @property
     def is_voice_over(self) -> bool:

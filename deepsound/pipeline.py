@@ -24,6 +24,7 @@ from deepsound.outputs import OutputStaging, Result
 from deepsound.outputs.naming import DEFAULT_TEMPLATE, fields_of
 from deepsound.presets import DEFAULT_PRESET
 from deepsound.presets import preset as preset_row
+from deepsound.rank.best_of import BestTake, TakeOptions, best_of
 from deepsound.runtime.execution import Execution
 from deepsound.runtime.progress import Progress, ProgressEvent
 from deepsound.selection import Selection, choose_generator, select
@@ -99,6 +100,8 @@ class Pipeline:
         downmix: str | None = None,
         step_videos: bool = False,
         stems: bool = False,
+        takes: int = 1,
+        pick: str = tables.PICK_NAMES[0],
         progress: Progress = Progress(),
     ) -> Result:
         """Run on a file and leave `<stem>.*` in `output_dir`; nothing there is touched unless the whole run succeeds.
@@ -110,8 +113,9 @@ class Pipeline:
         `container` is the finished video's (`auto` follows the source where that keeps the picture), `length` the
         policy of media.length_policy for sound that is longer or shorter than the picture, `audio_track` the number
         of the sound track to use and `downmix` ("mono", "stereo") mixes its channels down. `step_videos` also leaves
-        the picture under the sound of every step, `stems` the removed voice. Losses that can be known are noted before
-        the work. Raises a DeepSoundError that says what to do.
+        the picture under the sound of every step, `stems` the removed voice. Of several `takes`, from the seeds `seed`,
+        `seed` + 1, ..., the best by `pick` ("auto", "voice", "sync", "ib") goes on. Losses that can be known are noted
+        before the work. Raises a DeepSoundError that says what to do.
         """
         fields_of(output_template)
         clip = Clip.open(video, start_s, duration_s, audio_track, downmix)
@@ -141,7 +145,8 @@ class Pipeline:
         )
         with staging:
             notes = (*plan.lines(), *filter(None, (said, staging.note)))
-            outcome = self._all_steps(sounding, selection, request, mode, fallback, progress, notes)
+            options = TakeOptions(takes, pick)
+            outcome = self._all_steps(sounding, selection, request, mode, fallback, progress, notes, options)
             return staging.finish(outcome, target_lufs, progress)
 
     def think(
@@ -151,10 +156,11 @@ class Pipeline:
         mode: Mode = tables.MODE_NAMES[0],
         fallback: Fallback = DEFAULT_FALLBACK,
         progress: Progress = Progress(),
+        takes: TakeOptions = TakeOptions(),
     ) -> Outcome:
         """The same steps in memory: nothing is written."""
         self._check_options(mode, fallback)
-        return self._all_steps(clip, self._choose(clip), request, mode, fallback, progress)
+        return self._all_steps(clip, self._choose(clip), request, mode, fallback, progress, takes=takes)
 
     @staticmethod
     def _check_options(mode: Mode, fallback: Fallback) -> None:
@@ -170,7 +176,9 @@ class Pipeline:
         fallback: Fallback,
         progress: Progress,
         notes: Sequence[str] = (),
+        takes: TakeOptions = TakeOptions(),
     ) -> Outcome:
+        takes.check(clip, request.seed, self._execution.unquantised)
         run = _Run(
             clip,
             request,
@@ -180,6 +188,7 @@ class Pipeline:
             self._undecided,
             progress,
             separation=self._separation,
+            takes=takes,
             replaces_negative_prompt=self._preset.replaces_negative_prompt,
         )
         for note in (*selection.notes, *notes):
@@ -223,6 +232,7 @@ class _Run:
     notes: dict[str, None] = field(default_factory=dict)
     separation: SeparationSettings = SeparationSettings()
     replaces_negative_prompt: bool = False
+    takes: TakeOptions = TakeOptions()
 
     def __post_init__(self) -> None:
         listener = self.progress.on_event
@@ -242,16 +252,34 @@ class _Run:
             self.progress.note(note)
         self._note_unused(generator, self.request)
         plan = self._timed("plan", lambda p: reasoner.plan(self.clip, p), lambda plan: f"{len(plan.steps)} steps")
-        coarse = self._timed("generate", lambda p: self._generate(generator, self.request, p), _describe)
+        asked, best = self.request, self._best_take(generator)
+        self.request, coarse = best.request, best.audio
         judgement = self._timed("judge", lambda p: reasoner.judge(self.clip, coarse, p), self._describe_judgement)
         self._note_weights(self.choices.reasoner.name, reasoner)
-        outcome = Outcome(self.choices, self.request, mode, fallback, plan, coarse, judgement, self.undecided)
+        outcome = Outcome(self.choices, asked, mode, fallback, plan, coarse, judgement, self.undecided)
+        outcome = replace(outcome, takes=tuple(best.ranking.records()) if best.ranking is not None else ())
         if outcome.is_voice_over:
             outcome = self._repair(outcome, generator)
         else:
             outcome = replace(outcome, final=coarse, final_from="coarse")
         weights = tuple(chain.from_iterable(self.weights.values()))
         return replace(outcome, steps=tuple(self.steps), weights=weights, notes=tuple(self.notes))
+
+    def _best_take(self, generator: engines.Generator) -> BestTake:
+        """The coarse sound, best of several where that is asked for."""
+
+        def work(progress: Progress) -> BestTake:
+            execution = self.execution.unquantised
+            return best_of(
+                lambda request, part: self._generate(generator, request, part),
+                self.request,
+                self.clip,
+                self.takes,
+                execution,
+                progress,
+            )
+
+        return self._timed("generate", work, lambda best: ", ".join(filter(None, (_describe(best.audio), best.note))))
 
     def _repair(self, outcome: Outcome, generator: engines.Generator) -> Outcome:
         name = self.choices.separator.name

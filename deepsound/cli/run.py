@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from deepsound import engines
+from deepsound.choices import PICK_NAMES
 from deepsound.cli.display import Display, open_display
 from deepsound.cli.formatting import print_json
 from deepsound.cli.run_options import DEFAULT_TEMPLATE
@@ -104,6 +105,7 @@ def _newer_run_arguments(options: argparse.Namespace) -> dict[str, Any]:
         "step_videos": (options.step_videos, False),
         "stems": (options.stems, False),
         "takes": (options.takes, 1),
+        "pick": (options.pick, PICK_NAMES[0]),
     }
     return {name: value for name, (value, default) in given.items() if value != default}
 

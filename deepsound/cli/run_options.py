@@ -7,6 +7,8 @@ import argparse
 from deepsound.choices import (
     MODE_NAMES,
     MODES,
+    PICK_NAMES,
+    PICKS,
     PRECISIONS,
     REASONER_PRECISIONS,
     SEPARATOR_MODE_NAMES,
@@ -175,6 +177,19 @@ def add_generation_options(run: argparse.ArgumentParser) -> None:
         type=float,
         metavar="STRENGTH",
         help="how strictly picture and words are followed (as published: MMAudio 4.5, FoleyCrafter 7.5)",
+    )
+    run.add_argument(
+        "--takes",
+        type=int,
+        default=1,
+        metavar="N",
+        help="make N sounds, from seed, seed + 1, ... (64 at most), and go on with the best (default: %(default)s)",
+    )
+    run.add_argument(
+        "--pick",
+        choices=PICK_NAMES,
+        default=PICK_NAMES[0],
+        help=f"which of several takes is the best: {summary_of(PICKS)} (default: %(default)s)",
     )
 
 

@@ -96,6 +96,7 @@ class Result:
             "loudness": {name: asdict(level) for name, level in self.loudness.items()},
             "regenerated_by": None if outcome.regenerated_by is None else asdict(outcome.regenerated_by),
             "notes": list(outcome.notes),
+            "takes": list(outcome.takes),
             "steps": [asdict(step) for step in outcome.steps],
             "files": self.files,
             "links": self.links,

@@ -15,11 +15,10 @@ from deepsound.choices import PICKS, option
 from deepsound.errors import EngineError, InputError
 from deepsound.media.clip import Clip
 from deepsound.rank.figures import TakeFigures, TakeMeter
+from deepsound.rank.limits import MOST_TAKES
 from deepsound.runtime.execution import Execution
 from deepsound.runtime.progress import Progress
 from deepsound.types import Audio
-
-MOST_TAKES = 64
 
 # One step of a criterion is worth more than everything after it: 2041 / 20 > 101 + 1 and 101 / 100 > 1.
 WEIGHTS = {"voice": 2041.0, "sync": 101.0, "ib": 1.0}

@@ -47,7 +47,8 @@ ALLOWED = {
     "deepsound/outputs": EVERYONE | {"deepsound.media", "deepsound.weights", "deepsound.outcome", "deepsound.outputs"},
     "deepsound/pipeline.py": EVERYONE
     | {"deepsound.media", "deepsound.engines", "deepsound.silence", "deepsound.outcome", "deepsound.outputs"}
-    | {"deepsound.choices", "deepsound.fallback", "deepsound.presets", "deepsound.selection"},
+    | {"deepsound.choices", "deepsound.fallback", "deepsound.presets", "deepsound.selection"}
+    | {"deepsound.rank.best_of"},
     "deepsound/segments.py": EVERYONE,
     "deepsound/compare": EVERYONE | {"deepsound.media", "deepsound.outputs", "deepsound.compare"},
     "deepsound/evaluate": EVERYONE

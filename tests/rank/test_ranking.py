@@ -10,7 +10,8 @@ from deepsound.errors import Cancelled, EngineError, InputError
 from deepsound.evaluate.impact_sync import ImpactSync
 from deepsound.media.clip import Clip
 from deepsound.rank.figures import TakeFigures
-from deepsound.rank.ranking import MOST_TAKES, rank_takes, score_of
+from deepsound.rank.limits import MOST_TAKES
+from deepsound.rank.ranking import rank_takes, score_of
 from deepsound.runtime.feature_cache import features
 from deepsound.runtime.progress import CancelToken, Progress
 from deepsound.types import Audio

@@ -1,0 +1,97 @@
+"""Best of N within a run: several takes of one request are made and the best of them goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from deepsound.choices import PICKS, option
+from deepsound.errors import InputError
+from deepsound.rank.limits import MOST_TAKES
+from deepsound.runtime.execution import Execution
+from deepsound.runtime.progress import Progress
+from deepsound.types import Audio, GenerationRequest
+
+if TYPE_CHECKING:
+    from deepsound.media.clip import Clip
+    from deepsound.rank.ranking import Ranking
+
+LARGEST_SEED = 2**64 - 1
+# Ranking is a small part of what the takes cost.
+_MAKING_SHARE = 0.9
+
+Make = Callable[[GenerationRequest, Progress], Audio]
+
+
+@dataclass(frozen=True)
+class TakeOptions:
+    """How many takes are made of a request, from `seed`, `seed` + 1, ..., and by what the best is picked."""
+
+    count: int = 1
+    pick: str = "auto"
+
+    def check(self, clip: Clip, seed: int, execution: Execution) -> None:
+        """Raise, before any work, InputError for a count, pick or seed of no use, EngineError where weights lack."""
+        option("pick", self.pick, PICKS)
+        if not 1 <= self.count <= MOST_TAKES:
+            raise InputError(f"takes: expected a number from 1 to {MOST_TAKES}, got {self.count}; choose another one.")
+        if self.count > 1 and seed + self.count - 1 > LARGEST_SEED:
+            raise InputError(
+                f"seed: {self.count} takes from {seed} on would exceed {LARGEST_SEED}; choose a lower one."
+            )
+        if self.count > 1:
+            from deepsound.rank.ranking import check_pick
+
+            check_pick(self.pick, clip, execution)
+
+
+@dataclass(frozen=True)
+class BestTake:
+    """The sound that goes on, the request with its seed, and the ranking of all takes (None for a single one)."""
+
+    audio: Audio
+    request: GenerationRequest
+    ranking: Ranking | None = None
+
+    @property
+    def note(self) -> str:
+        """Which take it is, in a few words; empty for a single one."""
+        if self.ranking is None:
+            return ""
+        return f"take {self.ranking.best + 1} of {len(self.ranking.takes)} (seed {self.request.seed})"
+
+
+def best_of(
+    make: Make,
+    request: GenerationRequest,
+    clip: Clip,
+    options: TakeOptions = TakeOptions(),
+    execution: Execution = Execution(),
+    progress: Progress = Progress(),
+) -> BestTake:
+    """Make `options.count` takes and pick one; a single take is `make(request)` and is not measured."""
+    from deepsound.rank.ranking import rank_takes
+
+    if options.count == 1:
+        return BestTake(make(request, progress), request)
+    takes: list[Audio] = []
+    requests = [replace(request, seed=request.seed + number) for number in range(options.count)]
+    for number, one in enumerate(requests):
+        begin, end = (_MAKING_SHARE * place / options.count for place in (number, number + 1))
+        progress.update(begin)
+        takes.append(make(one, progress.part(begin, end)))
+        if number == 1 and _is_same(*takes):
+            progress.note("This generator makes the same sound for every seed, so that one take was made.")
+            return BestTake(takes[0], request)
+    seeds = [one.seed for one in requests]
+    ranking = rank_takes(takes, clip, options.pick, seeds, execution, progress.part(_MAKING_SHARE, 1.0))
+    for note in ranking.notes:
+        progress.note(note)
+    return BestTake(takes[ranking.best], requests[ranking.best], ranking)
+
+
+def _is_same(one: Audio, other: Audio) -> bool:
+    import torch
+
+    return one.sample_rate == other.sample_rate and torch.equal(one.waveform, other.waveform)

@@ -1,0 +1,3 @@
+"""The largest number of takes that are ranked at once."""
+
+MOST_TAKES = 64
