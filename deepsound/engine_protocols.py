@@ -28,6 +28,7 @@ REQUEST_FIELDS = {
     "negative_prompt": "the negative prompt",
     "steps": "the number of steps",
     "guidance": "the guidance strength",
+    "window_s": "the window",
 }
 
 
@@ -162,6 +163,7 @@ class GeneratorBase(EngineBase):
             "negative_prompt": bool(request.negative_prompt.strip()),
             "steps": request.steps is not None,
             "guidance": request.guidance is not None,
+            "window_s": bool(request.window_s),
         }
         unused = [words for field, words in REQUEST_FIELDS.items() if given[field] and field in self.ignores]
         return (f"{self.name} does not use {_listed(unused)}.",) if unused else ()

@@ -80,7 +80,10 @@ class Span:
 
 @dataclass(frozen=True)
 class GenerationRequest:
-    """What step 1 is asked for; None means the whole clip for `duration_s`, else the engine's own choice."""
+    """What step 1 is asked for; None means the whole clip for `duration_s`, else the engine's own choice.
+
+    `window_s` is for generators that make a long sound in windows: their length in seconds, 0 for one pass.
+    """
 
     prompt: str = ""
     negative_prompt: str = ""
@@ -88,6 +91,7 @@ class GenerationRequest:
     duration_s: float | None = None
     steps: int | None = None
     guidance: float | None = None
+    window_s: float | None = None
 
 
 class Verdict(str, Enum):

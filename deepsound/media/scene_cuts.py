@@ -5,6 +5,7 @@ The measure and the default threshold are PySceneDetect's ContentDetector's; tes
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,20 +20,24 @@ class SceneCuts:
     """Times in seconds at which a new scene begins, in order; a FrameConsumer whose result is a tuple of floats.
 
     A cut is a frame whose mean HSV change (0 to 255) reaches `threshold`, at least `min_scene_s` seconds after the cut
-    before; a burst of changes (a flash, a cut in every frame) counts once per scene length.
+    before; a burst of changes (a flash, a cut in every frame) counts once per scene length. In clips of up to `above_s`
+    seconds none is looked for, and none after `until_s`.
     """
 
     threshold: float = 27.0
     min_scene_s: float = 0.6
     long_side: int = 160
+    above_s: float = 0.0
+    until_s: float = math.inf
 
     def start(self, timeline: Timeline) -> FrameCollector[tuple[float, ...]]:
-        return _CutCollector(self)
+        return _CutCollector(self, timeline.duration_s <= self.above_s)
 
 
 class _CutCollector:
-    def __init__(self, settings: SceneCuts) -> None:
+    def __init__(self, settings: SceneCuts, done: bool) -> None:
         self._settings = settings
+        self.done = done
         self._before: np.ndarray | None = None
         self._last_cut_s = 0.0
         self._cuts: list[float] = []
@@ -40,6 +45,9 @@ class _CutCollector:
     def see(self, frame: Frame) -> None:
         import numpy as np
 
+        self.done = self.done or frame.time_s >= self._settings.until_s
+        if self.done:
+            return
         picture = hsv(frame.rgb(self._settings.long_side))
         before, self._before = self._before, picture
         if before is None or before.shape != picture.shape:

@@ -10,6 +10,7 @@ from deepsound.generate.draft.mix import render
 from deepsound.generate.draft.motion import Motion
 from deepsound.generate.draft.prompt_parser import palette_for, prompt_notes
 from deepsound.generate.draft.score import FoleyScore
+from deepsound.generate.scene_prompts import scene_notes, whole_prompt
 from deepsound.runtime.progress import Progress
 from deepsound.types import Audio, GenerationRequest
 
@@ -24,12 +25,14 @@ class DraftGenerator(GeneratorBase):
     """Procedural foley, without weights: it knows how things move and what the prompt says, not what they are."""
 
     name = "draft"
-    ignores = frozenset({"steps", "guidance"})
+    ignores = frozenset({"steps", "guidance", "window_s"})
     views = (_MOTION,)
 
     def request_notes(self, request: GenerationRequest) -> tuple[str, ...]:
         """Which words of the prompts the draft follows and which it does not know, and other settings it ignores."""
-        return (*prompt_notes(request.prompt, request.negative_prompt), *super().request_notes(request))
+        scenes = scene_notes(self.name, request.prompt)
+        prompt = whole_prompt(request.prompt)
+        return (*scenes, *prompt_notes(prompt, request.negative_prompt), *super().request_notes(request))
 
     def generate(self, clip: Clip, request: GenerationRequest, progress: Progress) -> Audio:
         """Stereo sound at 44100 Hz as long as the clip, or as `request.duration_s` if that is less.
@@ -45,5 +48,5 @@ class DraftGenerator(GeneratorBase):
             raise InputError(f"The duration must be more than 0 seconds, not {requested_s}.")
         track = clip.view(_MOTION, progress.part(0.0, _ANALYSIS_SHARE))
         score = FoleyScore(min(requested_s, clip.duration_s), plan_impacts(track), track.movements, track.cuts_s)
-        palette = palette_for(request.prompt, request.negative_prompt)
+        palette = palette_for(whole_prompt(request.prompt), request.negative_prompt)
         return render(score, palette, request.seed, progress.part(_ANALYSIS_SHARE, 1.0))

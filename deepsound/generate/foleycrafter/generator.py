@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from deepsound.engine_protocols import GeneratorBase
 from deepsound.generate.foleycrafter.request import FoleyCrafterRequest, FoleyCrafterSettings, validate_request
+from deepsound.generate.scene_prompts import scene_notes
 from deepsound.media.scene import Scene
 from deepsound.runtime.execution import Execution
 from deepsound.runtime.memory import retry_on_oom
@@ -22,6 +23,7 @@ class FoleyCrafterGenerator(GeneratorBase):
     """Sound of 16 kHz for up to 10 s at a time, longer in windows; nothing is downloaded unasked."""
 
     name = "foleycrafter"
+    ignores = frozenset({"window_s"})
 
     def __init__(self) -> None:
         self.execution = Execution()
@@ -33,6 +35,10 @@ class FoleyCrafterGenerator(GeneratorBase):
         from deepsound.generate.foleycrafter.frame_sampling import SampledFrames
 
         return (SampledFrames(),)
+
+    def request_notes(self, request: GenerationRequest) -> tuple[str, ...]:
+        """What of `request` plays no part: windows, and the times of scene lines."""
+        return (*scene_notes(self.name, request.prompt), *super().request_notes(request))
 
     def adjust(self, settings: FoleyCrafterSettings) -> None:
         """Say how much the picture leads; without it, as published."""

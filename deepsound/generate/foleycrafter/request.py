@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 from deepsound.errors import InputError
+from deepsound.generate.scene_prompts import whole_prompt
 from deepsound.generate.validation import (
     check_range,
     check_takes,
@@ -63,7 +64,7 @@ def validate_request(
     steps = resolve_steps(request.steps, _MOST_STEPS, STEPS)
     guidance = resolve_guidance(request.guidance, GUIDANCE)
     return FoleyCrafterRequest(
-        check_text("prompt", request.prompt, "FoleyCrafter"),
+        whole_prompt(check_text("prompt", request.prompt, "FoleyCrafter")),
         check_text("negative prompt", request.negative_prompt, "FoleyCrafter"),
         _duration(request.duration_s, scene_s),
         steps,

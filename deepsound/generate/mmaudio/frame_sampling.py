@@ -48,17 +48,25 @@ class TickedFrames:
     """One picture per tick, repeated ones stored once.
 
     `store` keeps the distinct pictures, uint8 [3, height, width] each; `rows` says which of them each tick takes,
-    `numbers` which frame of the clip's window, from 0, each of them was.
+    counted from the store's `offset`; `numbers` which frame of the clip's window, from 0, each of them was.
     """
 
     store: PictureStore
     rows: tuple[int, ...]
     numbers: tuple[int, ...]
+    offset: int = 0
 
     def first(self, ticks: int) -> TickedFrames:
         """The first so many ticks."""
         rows = self.rows[:ticks]
         return replace(self, rows=rows, numbers=self.numbers[: max(rows, default=-1) + 1])
+
+    def between(self, begin: int, end: int) -> TickedFrames:
+        """The ticks from `begin` to `end`, exclusive."""
+        rows = self.rows[begin:end]
+        first, last = (rows[0], rows[-1]) if rows else (0, -1)
+        numbers = self.numbers[first : last + 1]
+        return TickedFrames(self.store, tuple(row - first for row in rows), numbers, self.offset + first)
 
     @property
     def distinct(self) -> int:
@@ -72,7 +80,7 @@ class TickedFrames:
 
     def batch(self, begin: int, end: int) -> Tensor:
         """The distinct pictures from `begin` to `end`."""
-        return torch.from_numpy(self.store.read(begin, min(end, self.distinct)))
+        return torch.from_numpy(self.store.read(self.offset + begin, self.offset + min(end, self.distinct)))
 
     def frame_numbers(self) -> list[int]:
         """The number of the frame that each tick takes."""
@@ -80,7 +88,7 @@ class TickedFrames:
 
     def digest(self) -> str:
         """What is seen at each tick, as a digest of the pixels: equal pictures at equal ticks have equal digests."""
-        return digest_of(*(self.store.digests[row] for row in self.rows))
+        return digest_of(*(self.store.digests[self.offset + row] for row in self.rows))
 
 
 @dataclass(frozen=True)

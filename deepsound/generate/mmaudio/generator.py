@@ -31,8 +31,9 @@ class MMAudioGenerator(GeneratorBase):
     def views(self) -> tuple[FrameConsumer[Any], ...]:
         """What a clip's decoding pass computes along the way for this engine."""
         from deepsound.generate.mmaudio.frame_sampling import clip_view, sync_view
+        from deepsound.generate.mmaudio.window_features import cuts_view
 
-        return clip_view(hold_last=True), sync_view(hold_last=True)
+        return clip_view(hold_last=True), sync_view(hold_last=True), cuts_view()
 
     def request_notes(self, request: GenerationRequest) -> tuple[str, ...]:
         """What of `request` plays no part: below a guidance strength of 1 that is the negative prompt."""
@@ -76,8 +77,16 @@ class MMAudioGenerator(GeneratorBase):
         from deepsound.generate.mmaudio.components import MMAudioComponents
         from deepsound.generate.mmaudio.conditions import encode_conditions
         from deepsound.generate.mmaudio.sampling import decode_spectrograms, sample_latents, vocode
+        from deepsound.generate.mmaudio.windowed_sounds import windowed_sounds
 
         components = MMAudioComponents(self.variant, execution, progress)
+        if request.is_windowed:
+            return windowed_sounds(components, visual, request, progress)
+        if request.schedule.edges_s(request.duration_s):
+            progress.note(
+                f"{self.name} made the sound in one pass, so the scene lines' texts were joined and their times not "
+                "used; scenes need a window shorter than the clip."
+            )
         features = encode_conditions(components, visual, request, progress.part(0.0, 0.5))
         with components.stage(progress) as stage:
             latents = sample_latents(stage, features, components.rate, request, progress.part(0.5, 0.8))

@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass
 
 from deepsound.errors import InputError
+from deepsound.generate.mmaudio.window_plan import is_windowed
+from deepsound.generate.scene_prompts import PromptSchedule, has_scenes, parse_schedule
 from deepsound.generate.validation import (
     check_takes,
     check_text,
@@ -23,6 +25,7 @@ GUIDANCE = 4.5
 TRAINED_S = 8.0
 
 _MOST_STEPS = 1000
+_LONGEST_SCHEDULE = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,14 @@ class MMAudioRequest:
     steps: int
     guidance: float
     seeds: tuple[int, ...]
+    schedule: PromptSchedule
+    window_s: float | None = None
+
+    @property
+    def is_windowed(self) -> bool:
+        """Whether the sound is made in windows: a long one, or one whose prompt changes on the way."""
+        changes = self.window_s is None and bool(self.schedule.edges_s(self.duration_s))
+        return changes or is_windowed(self.duration_s, self.window_s)
 
 
 def validate_request(request: GenerationRequest, scene_s: float | None, takes: int) -> MMAudioRequest:
@@ -43,14 +54,28 @@ def validate_request(request: GenerationRequest, scene_s: float | None, takes: i
     Raises InputError for a duration under 0.64 s or past the end, and for numbers and texts that make no sense.
     """
     check_takes(takes)
+    duration_s = _duration(request.duration_s, scene_s)
+    is_windowed(duration_s, request.window_s)
+    schedule = parse_schedule(_prompt(request.prompt), duration_s)
     return MMAudioRequest(
-        check_text("prompt", request.prompt, "MMAudio"),
+        schedule.whole,
         check_text("negative prompt", request.negative_prompt, "MMAudio"),
-        _duration(request.duration_s, scene_s),
+        duration_s,
         resolve_steps(request.steps, _MOST_STEPS, STEPS),
         resolve_guidance(request.guidance, GUIDANCE),
         take_seeds(request.seed, takes),
+        schedule,
+        request.window_s,
     )
+
+
+def _prompt(prompt: object) -> str:
+    """The prompt; of one with scene lines, each line may be as long as a prompt of its own."""
+    if not isinstance(prompt, str) or len(prompt) > _LONGEST_SCHEDULE or not has_scenes(prompt):
+        return check_text("prompt", prompt, "MMAudio")
+    for line in prompt.splitlines():
+        check_text("prompt", line, "MMAudio")
+    return prompt
 
 
 def _duration(requested_s: float | None, scene_s: float | None) -> float:
