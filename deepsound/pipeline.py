@@ -102,12 +102,14 @@ class Pipeline:
         stems: bool = False,
         takes: int = 1,
         pick: str = tables.PICK_NAMES[0],
+        window_s: float | None = None,
         progress: Progress = Progress(),
     ) -> Result:
         """Run on a file and leave `<stem>.*` in `output_dir`; nothing there is touched unless the whole run succeeds.
 
         `start_s` and `duration_s` choose a window in seconds (None: to the end); `steps` and `guidance` are the
-        generator's (None: its own); `target_lufs` changes the final sound's loudness, which is otherwise only
+        generator's (None: its own), as is `window_s`, the length of the windows in which a long sound is made (0: one
+        pass); `target_lufs` changes the final sound's loudness, which is otherwise only
         measured. With `overwrite=False` a result that is there is an error before any work; `output_template` names
         the files by fields of `deepsound.outputs.naming.FIELDS`, as in "{stem}.{seed}"; `pictures` draws each sound.
         `container` is the finished video's (`auto` follows the source where that keeps the picture), `length` the
@@ -125,7 +127,7 @@ class Pipeline:
             if write_video or step_videos
             else MuxPlan()
         )
-        request = GenerationRequest(prompt, negative_prompt, seed, steps=steps, guidance=guidance)
+        request = GenerationRequest(prompt, negative_prompt, seed, steps=steps, guidance=guidance, window_s=window_s)
         self._check_options(mode, fallback)
         selection = self._choose(clip)
         choices = selection.choices

@@ -26,6 +26,7 @@ from .schema import (
     steps_input,
     supported_kwargs,
     takes_input,
+    window_input,
 )
 from .values import check_values, refusal_of
 
@@ -75,6 +76,7 @@ class MMAudioGenerate(io.ComfyNode):
                     **supported_kwargs(io.Combo.Input, advanced=True),
                 ),
                 *network_inputs(NETWORK_PRECISIONS),
+                window_input(),
             ],
             outputs=[output(io.Audio, "audio", "The coarse audio, one sound for each take.")],
             hidden=[io.Hidden.unique_id],
@@ -88,8 +90,11 @@ class MMAudioGenerate(io.ComfyNode):
         duration: float | None = None,
         cfg: float | None = None,
         fps: float | None = None,
+        window: float | None = None,
     ) -> bool | str:
-        return refusal_of(cls, prompt=prompt, negative_prompt=negative_prompt, duration=duration, cfg=cfg, fps=fps)
+        return refusal_of(
+            cls, prompt=prompt, negative_prompt=negative_prompt, duration=duration, cfg=cfg, fps=fps, window=window
+        )
 
     @classmethod
     def execute(
@@ -110,11 +115,12 @@ class MMAudioGenerate(io.ComfyNode):
         download: bool,
         video: Any = None,
         images: Any = None,
+        window: float = -1.0,
     ) -> io.NodeOutput:
         require_option("variant", variant, ENGINES)
         require_one_picture(video, images)
-        check_values(cls, fps=fps)
-        request = request_of(cls, prompt, negative_prompt, seed, duration, steps, cfg)
+        check_values(cls, fps=fps, window=window)
+        request = request_of(cls, prompt, negative_prompt, seed, duration, steps, cfg, window)
         progress = comfy_host.progress(cls.hidden.unique_id, "generate")
         files = (
             {}

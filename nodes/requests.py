@@ -28,12 +28,17 @@ def request_of(
     duration: float,
     steps: int | None = None,
     cfg: float | None = None,
+    window: float = -1.0,
 ) -> GenerationRequest:
-    """The request; a `duration` of 0 means all of the video. Raises InputError for text and numbers of no use."""
+    """The request; a `duration` of 0 means all of the video, a negative `window` auto.
+
+    Raises InputError for text and numbers of no use.
+    """
     check_values(
         node, prompt=prompt, negative_prompt=negative_prompt, seed=seed, duration=duration, steps=steps, cfg=cfg
     )
-    return GenerationRequest(prompt, negative_prompt, seed, duration or None, steps, cfg)
+    window_s = None if window < 0 else window
+    return GenerationRequest(prompt, negative_prompt, seed, duration or None, steps, cfg, window_s)
 
 
 def require_one_picture(video: Any, images: Any) -> None:

@@ -186,6 +186,22 @@ def offload_input() -> io.Boolean.Input:
     )
 
 
+def window_input() -> io.Float.Input:
+    """Length of the windows in which a long sound is made."""
+    return io.Float.Input(
+        "window",
+        default=-1.0,
+        min=-1.0,
+        max=60.0,
+        step=0.5,
+        optional=True,
+        tooltip="A long sound is made in overlapping windows of this many seconds (2 to 60; 8 is what the network was "
+        "trained on), which part at scene cuts. -1: auto, 8 s windows for sounds above 12 s. 0: one pass. "
+        "Another window is another sound.",
+        **supported_kwargs(io.Float.Input, advanced=True),
+    )
+
+
 def seconds_input(input_id: str, tooltip: str) -> io.Float.Input:
     """A time in seconds, 0 by default and never negative."""
     return io.Float.Input(input_id, default=0.0, min=0.0, max=1e6, step=0.01, tooltip=tooltip)

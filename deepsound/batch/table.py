@@ -27,6 +27,7 @@ _COLUMNS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "duration": ("duration_s", float),
     "steps": ("steps", int),
     "cfg": ("guidance", float),
+    "window": ("window_s", float),
     "mode": ("mode", str),
     "fallback": ("fallback", str),
 }

@@ -98,6 +98,7 @@ def _newer_run_arguments(options: argparse.Namespace) -> dict[str, Any]:
     given = {
         "audio_track": (options.track, None),
         "downmix": (options.downmix, None),
+        "window_s": (options.window, None),
         "container": (options.container, "auto"),
         "length": (options.length, "hold"),
         "output_template": (options.output_template, DEFAULT_TEMPLATE),

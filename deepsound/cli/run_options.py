@@ -134,7 +134,11 @@ def _add_separation_options(run: argparse.ArgumentParser) -> None:
 
 def add_generation_options(run: argparse.ArgumentParser) -> None:
     """Add the generator's request: prompts, seed, window, track, steps, guidance."""
-    run.add_argument("--prompt", default="", help="what it should sound like")
+    run.add_argument(
+        "--prompt",
+        default="",
+        help="what it should sound like; lines such as '0-12: rain' are for a stretch of time (MMAudio)",
+    )
     run.add_argument("--negative_prompt", "--negative-prompt", default="", help="what it should not sound like")
     run.add_argument("--seed", type=int, default=42, help="same seed, same samples (default: %(default)s)")
     run.add_argument(
@@ -191,6 +195,17 @@ def add_generation_options(run: argparse.ArgumentParser) -> None:
         default=PICK_NAMES[0],
         help=f"which of several takes is the best: {summary_of(PICKS)} (default: %(default)s)",
     )
+    run.add_argument(
+        "--window",
+        type=_window,
+        metavar="SECONDS",
+        help="MMAudio makes a long sound in overlapping windows of this length, 2 to 60; 0: in one pass; another "
+        "window is another sound (default: auto, 8 above 12 s)",
+    )
+
+
+def _window(text: str) -> float | None:
+    return None if text == "auto" else float(text)
 
 
 def add_execution_options(run: argparse.ArgumentParser) -> None:

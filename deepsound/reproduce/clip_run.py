@@ -92,9 +92,11 @@ def _sounds(
 ) -> tuple[ClipSounds, dict[str, Judgement]]:
     judges = list(own.judges.items())
     clip.expect(*engines.views(own.generator), *(view for _, judge in judges for view in engines.views(judge)))
-    plain = GenerationRequest(seed=settings.seed, steps=settings.steps, guidance=settings.guidance)
+    plain = GenerationRequest(seed=settings.seed, steps=settings.steps, guidance=settings.guidance, window_s=0.0)
     # The published Direct-neg and `neg` replace the negative prompt by this one.
-    negative = GenerationRequest("", NEG_PROMPT, settings.seed, steps=settings.steps, guidance=settings.guidance)
+    negative = GenerationRequest(
+        "", NEG_PROMPT, settings.seed, steps=settings.steps, guidance=settings.guidance, window_s=0.0
+    )
     coarse = _generated(own, clip, plain, settings, progress.part(0.0, 0.3))
     avoided = _generated(own, clip, negative, settings, progress.part(0.3, 0.6))
     judgements = {name: judge.judge(clip, coarse, progress.part(0.6, 0.8)) for name, judge in judges}

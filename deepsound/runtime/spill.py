@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from deepsound.runtime.cache_folder import own_cache
 from deepsound.runtime.feature_cache import digest_of
+from deepsound.runtime.paths import is_file
 
 if TYPE_CHECKING:
     import torch
@@ -81,7 +82,7 @@ class DiskTensorStore(TensorStore):
             return super().load(key)
         path = self._path(key)
         try:
-            return load_file(path) if path.is_file() else None
+            return load_file(path) if is_file(path) else None
         except Exception as error:
             log.warning("%s cannot be read (%s); what it held is computed again.", path, error)
             return None
