@@ -1,4 +1,4 @@
-"""Prompts per scene: lines such as `0-12: rain` say what sounds when; other lines hold for the whole clip."""
+"""Prompts per scene: lines such as `0-12: rain`; other lines hold for the whole clip."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tensors of long runs on disk: what a killed run has made is taken up by the next one of the same request."""
+"""Stores for the tensors of a long run, in memory or on disk, where they survive a kill."""
 
 from __future__ import annotations
 

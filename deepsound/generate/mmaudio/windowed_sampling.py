@@ -1,4 +1,4 @@
-"""A long sound in windows: latents, spectrograms and samples, a section between cuts at a time."""
+"""Windowed sampling and decoding of long sounds, one section between scene cuts at a time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""MMAudio on long clips: plans windows, encodes, samples and decodes them; spilled to disk beyond a quarter hour."""
+"""MMAudio on long clips: windows planned, encoded, sampled, decoded; on disk beyond 15 min."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sampling a long sound in overlapping windows whose velocities are averaged at every step (MultiDiffusion).
+"""MultiDiffusion: sampling in overlapping windows whose velocities are averaged every step.
 
 arXiv 2302.08113, carried over from images to MMAudio's latents: one noise for the whole sound, windows of the length
 the network was trained on.
