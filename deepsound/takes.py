@@ -10,9 +10,8 @@ from deepsound.errors import InputError
 from deepsound.outputs import Result
 from deepsound.outputs.naming import DEFAULT_TEMPLATE, fields_of
 from deepsound.pipeline import Pipeline
+from deepsound.rank.limits import MOST_TAKES
 from deepsound.runtime.progress import Progress
-
-MOST_TAKES = 64
 
 
 def run_takes(
@@ -20,6 +19,7 @@ def run_takes(
     video: str | Path,
     output_dir: str | Path = "outputs",
     count: int = 1,
+    pick: str | None = None,
     *,
     progress: Progress = Progress(),
     done: Callable[[Result], None] = lambda result: None,
@@ -29,11 +29,18 @@ def run_takes(
 
     Every take is judged, separated and written by itself: its files are named `<stem>.take1.*`, `<stem>.take2.*`, ...,
     unless the output template has the field {seed}. `done` is called with each result. What the encoders made of the
-    picture is kept between takes. Raises InputError for a count from which no takes can be made, and what Pipeline.run
-    raises; the takes before that are complete.
+    picture is kept between takes. With `pick` ("auto", "voice", "sync", "ib") the takes are ranked before they are
+    judged, and only the best is finished, under the plain name. Raises InputError for a count from which no takes can
+    be made or picked, and what Pipeline.run raises; the takes before that are complete.
     """
     if not 1 <= count <= MOST_TAKES:
         raise InputError(f"The number of takes is {count}; expected 1 to {MOST_TAKES}.")
+    if pick is not None:
+        if count == 1:
+            raise InputError(f"pick: expected 2 takes or more to pick the best by {pick!r}, got 1; make more takes.")
+        best = pipeline.run(video, output_dir, takes=count, pick=pick, progress=progress, **arguments)
+        done(best)
+        return (best,)
     seed = arguments.pop("seed", 42)
     template = arguments.pop("output_template", DEFAULT_TEMPLATE)
     results = []

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from deepsound import engines
-from deepsound.choices import PICK_NAMES
 from deepsound.cli.display import Display, open_display
 from deepsound.cli.formatting import print_json
 from deepsound.cli.run_options import DEFAULT_TEMPLATE
@@ -46,7 +45,7 @@ def run(options: argparse.Namespace) -> int:
         display.compare_takes(results)
     if options.json:
         records = [result.to_json() for result in results]
-        print_json(records[0] if options.takes == 1 else records)
+        print_json(records[0] if len(records) == 1 else records)
     return 0
 
 
@@ -106,7 +105,7 @@ def _newer_run_arguments(options: argparse.Namespace) -> dict[str, Any]:
         "step_videos": (options.step_videos, False),
         "stems": (options.stems, False),
         "takes": (options.takes, 1),
-        "pick": (options.pick, PICK_NAMES[0]),
+        "pick": (options.pick, None),
     }
     return {name: value for name, (value, default) in given.items() if value != default}
 

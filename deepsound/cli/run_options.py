@@ -183,17 +183,9 @@ def add_generation_options(run: argparse.ArgumentParser) -> None:
         help="how strictly picture and words are followed (as published: MMAudio 4.5, FoleyCrafter 7.5)",
     )
     run.add_argument(
-        "--takes",
-        type=int,
-        default=1,
-        metavar="N",
-        help="make N sounds, from seed, seed + 1, ... (64 at most), and go on with the best (default: %(default)s)",
-    )
-    run.add_argument(
         "--pick",
         choices=PICK_NAMES,
-        default=PICK_NAMES[0],
-        help=f"which of several takes is the best: {summary_of(PICKS)} (default: %(default)s)",
+        help=f"of several takes, finish only the best: {summary_of(PICKS)} (default: every take is finished)",
     )
     run.add_argument(
         "--window",

@@ -58,7 +58,7 @@ ALLOWED = {
     "deepsound/batch": EVERYONE
     | {"deepsound.media", "deepsound.weights", "deepsound.outputs", "deepsound.pipeline", "deepsound.takes"}
     | {"deepsound.batch"},
-    "deepsound/takes.py": EVERYONE | {"deepsound.outputs", "deepsound.pipeline"},
+    "deepsound/takes.py": EVERYONE | {"deepsound.outputs", "deepsound.pipeline", "deepsound.rank.limits"},
     "deepsound/reproduce": EVERYONE
     | {"deepsound.media", "deepsound.engines", "deepsound.silence", "deepsound.contracts", "deepsound.fallback"}
     | {"deepsound.batch", "deepsound.evaluate", "deepsound.reproduce"},

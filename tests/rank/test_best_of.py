@@ -92,8 +92,12 @@ def test_a_run_of_many_takes_is_cancelled_between_two_and_leaves_nothing(video, 
 
 def test_the_command_line_makes_takes_and_picks(video, tmp_path):
     out = tmp_path / "out"
+    assert main(["run", str(video), "-o", str(out), "--pick", "sync"]) == 2
     arguments = ["--generator", "noise", "--reasoner", "no", "--separator", "halving", "--quiet"]
     assert main(["run", str(video), "-o", str(out), *arguments, "--takes", "2", "--pick", "sync"]) == 0
     assert len(json.loads((out / "clip.result.json").read_text(encoding="utf-8"))["takes"]) == 2
-    assert main(["batch", str(video.parent), "-o", str(tmp_path / "many"), *arguments, "--takes", "2"]) == 0
+    assert (
+        main(["batch", str(video.parent), "-o", str(tmp_path / "many"), *arguments, "--takes", "2", "--pick", "auto"])
+        == 0
+    )
     assert len(json.loads((tmp_path / "many" / "clip.result.json").read_text(encoding="utf-8"))["takes"]) == 2
