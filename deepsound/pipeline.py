@@ -127,6 +127,7 @@ class Pipeline:
             if write_video or step_videos
             else MuxPlan()
         )
+        window_s = self._preset.window_s if window_s is None else window_s
         request = GenerationRequest(prompt, negative_prompt, seed, steps=steps, guidance=guidance, window_s=window_s)
         self._check_options(mode, fallback)
         selection = self._choose(clip)

@@ -16,7 +16,7 @@ class Preset(Option):
 
     `replaces_negative_prompt`: the fallback `neg` asks for the published negative prompt alone, in place of the run's.
     `embedded_only`: no published weights are used. `scope` is where voices are removed (see Pipeline.run), "" for the
-    run's own.
+    run's own; `window_s` is that of GenerationRequest.
     """
 
     generator: str = AUTO
@@ -27,6 +27,7 @@ class Preset(Option):
     replaces_negative_prompt: bool = False
     embedded_only: bool = False
     scope: str = ""
+    window_s: float | None = None
 
     def engine(self, kind: str) -> str:
         """The engine of a kind (generator, reasoner or separator), or "auto"."""
@@ -39,7 +40,7 @@ PRESETS = (
         "published",
         "DeepSound-V1 as published",
         "the paper to the letter: MMAudio medium_44k, the CoT model plans and judges, BS-RoFormer cut as published, "
-        "whole clip, `neg` with its prompt alone",
+        "whole clip in one pass, `neg` with its prompt alone",
         "mmaudio_medium_44k",
         "videollama2_cot",
         "bs_roformer",
@@ -47,6 +48,7 @@ PRESETS = (
         SeparationSettings(mode="published"),
         replaces_negative_prompt=True,
         scope="clip",
+        window_s=0.0,
     ),
     Preset(
         "best",
