@@ -117,7 +117,7 @@ def job(tool: Any, execution: Execution, folder: Path) -> Callable[[], object]:
     if not hasattr(tool, "takes"):
         pair = [torch.randn(24, tokens, 768, generator=generator) for tokens in (8, 6)]
         return lambda: tool.score(*pair, execution, QUIET)
-    if tool.takes == "clip":
+    if tool.input_kind == "clip":
         clip = Clip.open(moving_noise(folder / "clip.mp4"))
         return lambda: tool.extract(clip, execution, QUIET)
     sound = Audio(0.1 * torch.randn(2, round(DURATION_S * 44100), generator=generator), 44100)

@@ -28,11 +28,11 @@ from benchmarks._measure import save
 from deepsound.models.videollama2.cache import KeyValueCache
 from deepsound.models.videollama2.config import LanguageConfig, VideoLlama2Config
 from deepsound.models.videollama2.language import LanguageModel
-from deepsound.reason.videollama2.checkpoint import Checkpoint
+from deepsound.reason.videollama2.checkpoint import VideoLLaMA2Checkpoint
 from deepsound.reason.videollama2.components import VideoLLaMA2Components
-from deepsound.reason.videollama2.decoding import Decoder, GenerationSettings
+from deepsound.reason.videollama2.decoding import GenerationSettings, GreedyDecoder
 from deepsound.reason.videollama2.frames import Frames
-from deepsound.reason.videollama2.inference import NO_SHORTCUTS, Answer, InferenceOptimizations, Question, ask
+from deepsound.reason.videollama2.inference import NO_SHORTCUTS, InferenceOptimizations, ModelAnswer, Question, ask
 from deepsound.reason.videollama2.speculative import PromptLookup
 from deepsound.runtime.execution import Execution
 from deepsound.runtime.feature_cache import features
@@ -64,7 +64,9 @@ def question(seed: int, tokens: int) -> Question:
     return Question("Does the audio contain voice-over?", sound, most_tokens=tokens)
 
 
-def timed(networks: VideoLLaMA2Components, asked: Question, shortcuts: InferenceOptimizations) -> tuple[float, Answer]:
+def timed(
+    networks: VideoLLaMA2Components, asked: Question, shortcuts: InferenceOptimizations
+) -> tuple[float, ModelAnswer]:
     shown = frames(0)
     began = time.process_time()
     answer = ask(networks, shown, asked, QUIET, shortcuts)
@@ -75,7 +77,7 @@ def load(folder: Path) -> VideoLLaMA2Components:
     """The networks, in memory and with nothing known of any clip."""
     model_cache().unload()
     features().clear()
-    networks = VideoLLaMA2Components(Checkpoint(folder), Execution(device="cpu", precision="fp32"))
+    networks = VideoLLaMA2Components(VideoLLaMA2Checkpoint(folder), Execution(device="cpu", precision="fp32"))
     for role in ("language", "vision", "audio"):
         with networks.use(role, QUIET):  # type: ignore[arg-type]
             pass
@@ -121,9 +123,9 @@ def drafting(folder: Path, tokens: int, repeats: int) -> Row:
     with networks.use("language", QUIET) as model:
         prompt = model.embed(torch.arange(32)[None])
 
-        def written(drafts: PromptLookup | None) -> tuple[float, Decoder]:
+        def written(drafts: PromptLookup | None) -> tuple[float, GreedyDecoder]:
             settings = GenerationSettings(repetition_penalty=1.05, max_new_tokens=tokens)
-            decoder = Decoder(model, model.new_cache(32 + tokens), settings, drafts)
+            decoder = GreedyDecoder(model, model.new_cache(32 + tokens), settings, drafts)
             began = time.process_time()
             for _ in decoder.tokens(prompt):
                 pass

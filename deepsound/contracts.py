@@ -18,6 +18,7 @@ from deepsound.types import Audio, ChainOfThought, Judgement, Plan, Span, Stems,
 # More is a waveform that lies on its side: [samples, channels].
 _MOST_CHANNELS = 64
 _RATES_HZ = (1000, 768_000)
+_REPORT = "report it to its author or choose another engine."
 
 
 def require_sound(audio: object, who: str) -> Audio:
@@ -26,14 +27,14 @@ def require_sound(audio: object, who: str) -> Audio:
         raise _wrong_type(audio, "Audio", who)
     if not 1 <= audio.channels <= _MOST_CHANNELS or audio.samples == 0:
         raise EngineError(
-            f"{who} returned a waveform of shape {list(audio.waveform.shape)}; [channels, samples] is "
-            f"due, with 1 to {_MOST_CHANNELS} channels and at least one sample."
+            f"{who} returned a waveform of shape {list(audio.waveform.shape)}; expected [channels, "
+            f"samples] with 1 to {_MOST_CHANNELS} channels and at least one sample; {_REPORT}"
         )
     lowest, highest = _RATES_HZ
     if not isinstance(audio.sample_rate, int) or not lowest <= audio.sample_rate <= highest:
         raise EngineError(
-            f"{who} returned a sample rate of {audio.sample_rate!r}; a whole number (int) from {lowest} "
-            f"to {highest} Hz is due."
+            f"{who} returned a sample rate of {audio.sample_rate!r}; expected a whole number (int) from "
+            f"{lowest} to {highest} Hz; {_REPORT}"
         )
     if not bool(audio.waveform.isfinite().all()):
         raise EngineError(
@@ -80,7 +81,7 @@ def require_judgement(judgement: object, who: str) -> Judgement:
     for name, numbers in (("voice_spans", times_s), ("people_times_s", judgement.people_times_s)):
         _require_all(numbers, (int, float), f"Judgement.{name}", who)
         if not all(map(math.isfinite, numbers)):
-            raise EngineError(f"{who} returned a time in Judgement.{name} that is not finite; seconds are due.")
+            raise EngineError(f"{who} returned a time in Judgement.{name} that is not finite; {_REPORT}")
     return judgement
 
 
@@ -121,13 +122,10 @@ def _require_all(values: object, kind: type | tuple[type, ...], field: str, who:
 
 def _require(value: object, kind: type | tuple[type, ...], field: str, who: str) -> None:
     if not isinstance(value, kind):
-        due = " or ".join(each.__name__ for each in (kind if isinstance(kind, tuple) else (kind,)))
-        raise _wrong_type(value, due, who, field)
+        expected = " or ".join(each.__name__ for each in (kind if isinstance(kind, tuple) else (kind,)))
+        raise _wrong_type(value, expected, who, field)
 
 
-def _wrong_type(value: object, due: str, who: str, field: str = "") -> EngineError:
+def _wrong_type(value: object, expected: str, who: str, field: str = "") -> EngineError:
     where = f" in {field}" if field else ""
-    return EngineError(
-        f"{who} returned {type(value).__name__}{where} where {due} is due; report it to its author or "
-        "choose another engine."
-    )
+    return EngineError(f"{who} returned {type(value).__name__}{where}; expected {expected}; {_REPORT}")

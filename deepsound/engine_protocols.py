@@ -166,7 +166,7 @@ class GeneratorBase(EngineBase):
             "window_s": bool(request.window_s),
         }
         unused = [words for field, words in REQUEST_FIELDS.items() if given[field] and field in self.ignores]
-        return (f"{self.name} does not use {_listed(unused)}.",) if unused else ()
+        return (f"{self.name} does not use {_join_names(unused)}.",) if unused else ()
 
 
 class ReasonerBase(EngineBase):
@@ -219,6 +219,6 @@ def require_settings(engine: object, name: str) -> SupportsSettings[Any]:
     return engine
 
 
-def _listed(words: Sequence[str]) -> str:
+def _join_names(words: Sequence[str]) -> str:
     *first, last = words
     return f"{', '.join(first)} and {last}" if first else last

@@ -79,7 +79,7 @@ def build(kind: str, name: str, target: str, origin: str) -> object:
         engine = named()
     except (Exception, SystemExit) as error:
         raise EngineError(
-            f"{who} cannot be loaded from {target}: {_told(error)}. Reinstall {origin}, or choose another engine."
+            f"{who} cannot be loaded from {target}: {_message_of(error)}. Reinstall {origin}, or choose another engine."
         ) from error
     step = _STEPS[kind]
     if not isinstance(engine, step.protocol):
@@ -200,7 +200,7 @@ def attribute_errors(who: str, progress: Progress = Progress()) -> Iterator[Prog
         if isinstance(error, (Cancelled, MediaError, OutputError)) or _names(error, who):
             raise
         raise EngineError(
-            f"{who} failed: {_told(error)}. Report it to its author, or choose another engine."
+            f"{who} failed: {_message_of(error)}. Report it to its author, or choose another engine."
         ) from error
     if host.raised is not None:
         raise host.raised
@@ -239,7 +239,7 @@ def _names(error: BaseException, who: str) -> bool:
     return isinstance(error, EngineError) and str(error).startswith(who)
 
 
-def _told(error: BaseException) -> str:
+def _message_of(error: BaseException) -> str:
     """An error in words: its own, behind its type's name unless it is one of ours, which are written for people."""
     text = str(error).strip().rstrip(".")
     if isinstance(error, DeepSoundError):

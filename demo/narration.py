@@ -145,7 +145,7 @@ def in_room(voice: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """A narrator close to a microphone in a small furnished room, [samples] to [2, samples]."""
     clean = sosfilt(butter(2, 85, "highpass", fs=RATE, output="sos"), voice)
     presence = sosfilt(butter(1, (2200, 5200), "bandpass", fs=RATE, output="sos"), clean)
-    close = _evened(clean + 0.35 * presence)
+    close = _even_level(clean + 0.35 * presence)
     tail_at = np.arange(round(0.22 * RATE)) / RATE
     wet = []
     for delays_ms in ((7, 13, 22), (9, 16, 19)):
@@ -156,7 +156,7 @@ def in_room(voice: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return np.asarray(close + np.stack(wet))
 
 
-def _evened(voice: np.ndarray, ratio: float = 0.35) -> np.ndarray:
+def _even_level(voice: np.ndarray, ratio: float = 0.35) -> np.ndarray:
     """Soft compression: louder syllables are turned down by a share of what they exceed the average."""
     level = np.sqrt(np.maximum(sosfiltfilt(butter(1, 12, fs=RATE, output="sos"), voice**2), 1e-12))
     usual = rms(voice[np.abs(voice) > 0])

@@ -18,11 +18,11 @@ from .values import check_text, check_values, refusal_of
 if TYPE_CHECKING:
     import numpy as np
 
-    from deepsound.compare.present import Presented
+    from deepsound.compare.present import Presentation
     from deepsound.media.clip import Clip
     from deepsound.types import Audio
 
-_LAST_RUNS: LastRuns[Presented] = LastRuns(host_folders.temp_path)
+_LAST_RUNS: LastRuns[Presentation] = LastRuns(host_folders.temp_path)
 
 
 class Compare(io.ComfyNode):
@@ -110,7 +110,7 @@ class Compare(io.ComfyNode):
             sounds["voice"] = audio_of(voice, "voice")
         clip = None if video is None else clip_of(video, progress)
 
-        def make(place: Place) -> Presented:
+        def make(place: Place) -> Presentation:
             return present(sounds, clip, voice_spans, place, render, render_seconds, progress)
 
         key = content_key(sounds, clip, voice_spans, render, render_seconds)

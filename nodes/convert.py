@@ -61,9 +61,9 @@ def clip_of(video: Any, progress: Progress) -> Clip:
         known = _CLIPS.get(video)
     except TypeError:
         # An object that cannot be a weak key: opened again by each node.
-        return _opened(video, progress)
+        return _open_clip(video, progress)
     if known is None:
-        known = _CLIPS[video] = _opened(video, progress)
+        known = _CLIPS[video] = _open_clip(video, progress)
     return known
 
 
@@ -91,12 +91,12 @@ def sight_of(video: Any, images: Any, fps: float, masked: bool, progress: Progre
 
 def video_of(clip: Clip, progress: Progress) -> Any:
     """A VIDEO that shows the clip and nothing outside its window; `clip_of` gives this very clip of it again."""
-    video = _shown(clip, progress)
+    video = _as_video(clip, progress)
     _CLIPS[video] = clip
     return video
 
 
-def _shown(clip: Clip, progress: Progress) -> Any:
+def _as_video(clip: Clip, progress: Progress) -> Any:
     if clip.start_s == 0 and clip.duration_s == clip.info.duration_s:
         return InputImpl.VideoFromFile(str(clip.path))
     if hasattr(InputImpl.VideoFromFile, "get_active_trim_window"):
@@ -114,7 +114,7 @@ def _cut_out(clip: Clip, progress: Progress) -> Path:
     return cut
 
 
-def _opened(video: Any, progress: Progress) -> Clip:
+def _open_clip(video: Any, progress: Progress) -> Clip:
     from deepsound.media.clip import Clip
 
     window = getattr(video, "get_active_trim_window", lambda: None)()
@@ -126,7 +126,7 @@ def _file_of(video: Any, progress: Progress) -> Path:
     """The VIDEO's own file, or one made of it in the temporary folder."""
     source = None if isinstance(video, InputImpl.VideoFromComponents) else _stream_source(video)
     if source is None:
-        made = _written(video.get_components(), progress)
+        made = _write_video(video.get_components(), progress)
         _owning(video, made)
         return made
     if isinstance(source, (str, os.PathLike)):
@@ -164,7 +164,7 @@ def _bytes_of(source: Any) -> bytes:
     return bytes(source)
 
 
-def _written(components: Any, progress: Progress) -> Path:
+def _write_video(components: Any, progress: Progress) -> Path:
     path = host_folders.temp_path(".mp4")
     if has_alpha(components.images):
         progress.note("The video's alpha channel is ignored.")

@@ -14,8 +14,8 @@ from .generate_audio import GenerateAudio
 from .load_video import LoadVideo
 from .mmaudio_generate import MMAudioGenerate
 from .mux_video import MuxVideo
-from .pipeline import Pipeline
-from .score import Score
+from .pipeline import PipelineNode
+from .score import ScoreNode
 from .silence_fallback import SilenceFallback
 from .vocal_separate import VocalSeparate
 from .voice_over_cot import VoiceOverCoT
@@ -34,8 +34,8 @@ NODES: list[type[io.ComfyNode]] = [
     SilenceFallback,
     MuxVideo,
     Compare,
-    Score,
-    Pipeline,
+    ScoreNode,
+    PipelineNode,
 ]
 
 

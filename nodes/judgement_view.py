@@ -15,7 +15,7 @@ _LONGEST_LISTENED_S = 120.0
 _MOST_SPANS = 500
 
 
-def shown(judgement: Judgement, taken_as: str, audio: Audio, progress: Progress) -> dict[str, Any]:
+def judgement_json(judgement: Judgement, taken_as: str, audio: Audio, progress: Progress) -> dict[str, Any]:
     """What the panel needs, as plain JSON; times in seconds, peaks in hundredths of full scale.
 
     Where the reasoner gives no voice spans, the voice detector finds them.

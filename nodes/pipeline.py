@@ -17,7 +17,7 @@ from .requests import RequestNode, request_of
 from .schema import download_input, engine_input, option_input, output, prompt_inputs, schema
 
 
-class Pipeline(RequestNode, io.ComfyNode):
+class PipelineNode(RequestNode, io.ComfyNode):
     """Generates, judges, removes and falls back; the steps not needed are not taken."""
 
     @classmethod
@@ -80,7 +80,7 @@ class Pipeline(RequestNode, io.ComfyNode):
         runner = pipeline.Pipeline(generator, reasoner, separator, comfy_host.execution(download=download))
         outcome = runner.think(clip_of(video, progress), request, mode, fallback, progress)
         silent = silence_like(outcome.coarse)
-        shown = judgement_view.shown(outcome.judgement, outcome.undecided, outcome.coarse, progress)
+        judgement_json = judgement_view.judgement_json(outcome.judgement, outcome.undecided, outcome.coarse, progress)
         taken = [f"{step.name}: {step.note} ({step.seconds:.1f} s)" for step in outcome.steps]
         said = [*(f"note: {note}" for note in outcome.notes), f"final sound: {outcome.final_from}"]
         comfy_host.show_text("\n".join(said), cls.hidden.unique_id)
@@ -89,6 +89,8 @@ class Pipeline(RequestNode, io.ComfyNode):
             to_comfy(outcome.coarse),
             to_comfy(outcome.stems.voice if outcome.stems else silent),
             outcome.is_voice_over,
-            shown["reasoning"],
-            ui={"deepsound": [{**shown, "steps": [*taken, *said], "notes": notes_of(progress, outcome.notes)}]},
+            judgement_json["reasoning"],
+            ui={
+                "deepsound": [{**judgement_json, "steps": [*taken, *said], "notes": notes_of(progress, outcome.notes)}]
+            },
         )

@@ -20,7 +20,7 @@ from .takes import take_stage
 
 if TYPE_CHECKING:
     from deepsound.media.clip import Clip
-    from deepsound.media.mux import Muxed
+    from deepsound.media.mux import MuxResult
     from deepsound.media.mux_plan import MuxPlan
 
 _USUAL_LAYOUTS = {1: "mono", 2: "stereo", 3: "2.1", 4: "4.0", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
@@ -130,7 +130,7 @@ def mixed_down(sound: Audio, downmix: str) -> Audio:
     return Audio(torch.from_numpy(downmix_matrix(speakers, mix)) @ sound.waveform, sound.sample_rate)
 
 
-def _note(target: host_folders.Target, muxed: Muxed) -> str:
+def _note(target: host_folders.Target, muxed: MuxResult) -> str:
     """Where it was saved, and what became of everything the video held."""
     name = "/".join(part for part in (target.subfolder, target.name) if part)
     return "\n".join([name, *muxed.report.lines()])

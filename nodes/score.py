@@ -12,7 +12,7 @@ from .schema import download_input, offload_input, output, schema, seconds_input
 from .values import check_values, refusal_of
 
 
-class Score(io.ComfyNode):
+class ScoreNode(io.ComfyNode):
     """Measures one sound: against its picture, against one reference, its voice and its loudness."""
 
     @classmethod

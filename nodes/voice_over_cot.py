@@ -104,14 +104,14 @@ class VoiceOverCoT(io.ComfyNode):
         preferences = Preferences(trace=whole_trace, published_parser=published_parser)
         reasoner = engines.reasoner(engine, comfy_host.execution(precision, offload, download), preferences)
         sounds, clip = audios_of(audio), clip_of(video, progress)
-        judgements, shown = [], []
+        judgements, panels = [], []
         for take, sound in enumerate(sounds):
             stage = take_stage(progress, take, len(sounds))
             judgements.append(reasoner.judge(clip, sound, stage))
-            shown.append(judgement_view.shown(judgements[-1], undecided, sound, stage))
+            panels.append(judgement_view.judgement_json(judgements[-1], undecided, sound, stage))
         comfy_host.show_text("\n".join(_lines(judgements, undecided)), cls.hidden.unique_id)
-        shown[0]["notes"] = notes_of(progress)
-        return io.NodeOutput(*_columns(judgements, undecided), ui={"deepsound": shown})
+        panels[0]["notes"] = notes_of(progress)
+        return io.NodeOutput(*_columns(judgements, undecided), ui={"deepsound": panels})
 
 
 def _columns(judgements: list[Judgement], undecided: str) -> list[list[Any]]:

@@ -101,7 +101,7 @@ class JobQueue:
 
     def choose(self, session: str, given: object) -> None:
         """The session has uploaded a video, or cleared it; the one it had before is removed."""
-        self._folder.tenancy.claim(session, self._folder.confined(given))
+        self._folder.tenancy.claim(session, self._folder.confine(given))
 
     def cancel(self, session: str) -> bool:
         """Stop what a session runs or waits for; whether there was anything."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from deepsound.app.status_view import escaped
+from deepsound.app.status_view import escape
 from deepsound.app.storage import RESULTS, STEM, VIDEOS
 from deepsound.media.files import atomic_write
 from deepsound.media.wav import write_wav
@@ -73,7 +73,7 @@ def addresses(run_id: str, folder: Path) -> dict[str, str]:
 
 def _sound(run_id: str, name: str, title: str, what: str) -> str:
     return (
-        f'<figure class="ds-sound"><figcaption><b>{escaped(title)}</b> {escaped(what)}</figcaption>'
+        f'<figure class="ds-sound"><figcaption><b>{escape(title)}</b> {escape(what)}</figcaption>'
         f'<audio controls preload="metadata" src="{_address(run_id, name)}" onplay="{_COMPARE}"></audio></figure>'
     )
 

@@ -50,7 +50,7 @@ _NEEDED_SOON = (
 
 
 @dataclass(frozen=True)
-class Settings:
+class ServerSettings:
     """Where the page is served and what it may take: `port` 0 is a free one, `folder` None a temporary one.
 
     `for_programs` lets gradio_client in.
@@ -70,7 +70,7 @@ class Settings:
         return self.host in LOOPBACK
 
 
-def serve(settings: Settings, on_start: Callable[[str], None] = lambda address: None) -> None:
+def serve(settings: ServerSettings, on_start: Callable[[str], None] = lambda address: None) -> None:
     """Serve the page until the process is stopped; `on_start` gets its address once it answers.
 
     Raises EngineError without gradio, InputError for an address that cannot be had.
@@ -120,7 +120,7 @@ def application(runs: JobQueue, folder: AppStorage, is_local: bool = True, for_p
         inner,
         build(runs, for_programs),
         path="/",
-        **_known(
+        **_supported_kwargs(
             gradio.mount_gradio_app,
             {
                 "footer_links": [],
@@ -162,7 +162,7 @@ def keeping_to(folder: AppStorage) -> Iterator[None]:
         del os.environ["GRADIO_TEMP_DIR"]
 
 
-def _bound(settings: Settings) -> socket.socket:
+def _bound(settings: ServerSettings) -> socket.socket:
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     listening = socket.socket(family, socket.SOCK_STREAM)
     try:
@@ -190,7 +190,7 @@ def _import_ahead() -> None:
         import_module(name)
 
 
-def _known(target: Any, wanted: dict[str, Any]) -> dict[str, Any]:
+def _supported_kwargs(target: Any, wanted: dict[str, Any]) -> dict[str, Any]:
     """Those arguments that this version of gradio has."""
     import inspect
 

@@ -25,7 +25,7 @@ _MOST_LINES = 400
 _TEMPLATE = str.maketrans({"{": "&#123;", "}": "&#125;", "$": "&#36;", "`": "&#96;"})
 
 
-def escaped(text: object) -> str:
+def escape(text: object) -> str:
     """Text that stays text, whatever it holds: no markup, nothing of the page's template language."""
     return html.escape(str(text)).translate(_TEMPLATE)
 
@@ -67,9 +67,9 @@ class StatusView:
     def steps_html(self) -> str:
         """The notice, every step with its bar, its time in seconds and what came of it, and the notes on the result."""
         rows = "".join(self._row(name, title) for name, title in STEPS.items())
-        notes = "".join(f'<p class="ds-remark">Note: {escaped(text)}</p>' for text in self._notes)
+        notes = "".join(f'<p class="ds-remark">Note: {escape(text)}</p>' for text in self._notes)
         return (
-            f'<div class="ds-notice ds-{escaped(self.state)}" role="status">{escaped(self.notice)}</div>'
+            f'<div class="ds-notice ds-{escape(self.state)}" role="status">{escape(self.notice)}</div>'
             f'<ol class="ds-steps">{rows}</ol>{notes}'
         )
 
@@ -79,11 +79,11 @@ class StatusView:
         thought = self.thought or read_thought(lines)
         sections = "".join(
             f'<div class="ds-section" data-section="{name}"><h4>{name.capitalize()}</h4>'
-            f"<p>{escaped(getattr(thought, name))}</p></div>"
+            f"<p>{escape(getattr(thought, name))}</p></div>"
             for name in _SECTIONS
         )
-        plan = "".join(f"<li>{escaped(line)}</li>" for line in self._lines.get("plan", ()))
-        verdict = f'<div class="ds-verdict">{escaped(self.verdict)}</div>' if self.verdict else ""
+        plan = "".join(f"<li>{escape(line)}</li>" for line in self._lines.get("plan", ()))
+        verdict = f'<div class="ds-verdict">{escape(self.verdict)}</div>' if self.verdict else ""
         return f'<ul class="ds-plan">{plan}</ul>{verdict}<div class="ds-thought">{sections}</div>'
 
     def _row(self, name: str, title: str) -> str:
@@ -94,9 +94,9 @@ class StatusView:
         stage = stage or _Stage()
         told = f"{stage.seconds:.1f} s · {stage.note}" if stage.seconds is not None else ""
         return (
-            f'<li class="ds-step ds-{state}" data-step="{escaped(name)}"><span class="ds-title">{title}</span>'
+            f'<li class="ds-step ds-{state}" data-step="{escape(name)}"><span class="ds-title">{title}</span>'
             f'<progress max="1" value="{stage.fraction:.3f}"></progress>'
-            f'<span class="ds-note">{escaped(told)}</span></li>'
+            f'<span class="ds-note">{escape(told)}</span></li>'
         )
 
     def _unfinished(self) -> str:

@@ -96,11 +96,11 @@ class AppStorage:
         if found is None:
             return None
         path = str(self.uploads / found[1])
-        return path if self.confined(path) is not None else str(self._gone)
+        return path if self.confine(path) is not None else str(self._gone)
 
     def upload(self, given: object) -> Path:
         """The upload that a page means by `given`. Raises InputError for anything but a file of the uploads folder."""
-        path = self.confined(given)
+        path = self.confine(given)
         if path is None or path == self._gone:
             raise InputError("There is no such upload (any more); choose the video again.")
         if path.stat().st_size > self.max_upload_bytes:
@@ -110,7 +110,7 @@ class AppStorage:
             )
         return path
 
-    def confined(self, given: object) -> Path | None:
+    def confine(self, given: object) -> Path | None:
         """`given` as a path, if it names a regular file directly in the uploads folder, links followed; else None."""
         if not isinstance(given, str) or not given or len(given) > 4096 or "\0" in given:
             return None

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from deepsound.batch.clips import Job
-from deepsound.batch.settings import Settings
-from deepsound.batch.worker import Report, Worker
+from deepsound.batch.settings import BatchSettings
+from deepsound.batch.worker import ClipReport, Worker
 from deepsound.errors import EngineError, InputError
 from deepsound.runtime.packages import missing_package
 from deepsound.runtime.progress import CancelToken, Progress
@@ -34,7 +34,7 @@ _STOP_S = 0.8
 class _Actor:
     """The actor: a Worker, and a flag that ends what it is doing."""
 
-    def __init__(self, settings: Settings, output_dir: Path, working_dir: Path, threads: int) -> None:
+    def __init__(self, settings: BatchSettings, output_dir: Path, working_dir: Path, threads: int) -> None:
         # So that a path that is not absolute means the same as where the batch was started.
         with contextlib.suppress(OSError):
             os.chdir(working_dir)
@@ -45,7 +45,7 @@ class _Actor:
         self._worker = Worker(settings, output_dir)
         self._token = CancelToken()
 
-    def do(self, job: Job) -> Report:
+    def do(self, job: Job) -> ClipReport:
         return self._worker.do(job, Progress(check=self._token.check))
 
     def cancel(self) -> None:
@@ -71,7 +71,7 @@ class RayWorkers:
 
     def __init__(
         self,
-        settings: Settings,
+        settings: BatchSettings,
         output_dir: Path,
         address: str | None = None,
         count: int | None = None,
@@ -100,7 +100,7 @@ class RayWorkers:
         if self._owned:
             self._ray.shutdown()
 
-    def work(self, jobs: Iterator[Job], progress: Progress) -> Iterator[Report]:
+    def work(self, jobs: Iterator[Job], progress: Progress) -> Iterator[ClipReport]:
         """Process every job. Raises Cancelled within a second of the request, EngineError when no worker survives."""
         again: deque[_Assignment] = deque()
         busy: dict[Any, _Assignment] = {}
@@ -127,19 +127,19 @@ class RayWorkers:
                     if report is None and given.deaths < MAX_DEATHS_A_CLIP:
                         again.append(given)
                     else:
-                        yield report or Report(given.job, "failed", message=f"{given.deaths} workers died with it")
+                        yield report or ClipReport(given.job, "failed", message=f"{given.deaths} workers died with it")
         finally:
             self._interrupt(busy)
 
-    def _report(self, done: Any, given: _Assignment) -> Report | None:
+    def _report(self, done: Any, given: _Assignment) -> ClipReport | None:
         """What came of a clip; None when its actor died."""
         errors = self._ray.exceptions
         try:
-            report: Report = self._ray.get(done)
+            report: ClipReport = self._ray.get(done)
             # The one that died had finished it and could not say so.
             return replace(report, status="done") if given.deaths and report.status == "already" else report
         except errors.RayTaskError as error:
-            return Report(given.job, "failed", message=str(error.cause or error).splitlines()[0])
+            return ClipReport(given.job, "failed", message=str(error.cause or error).splitlines()[0])
         except errors.RayError:
             given.deaths += 1
             return None

@@ -72,7 +72,7 @@ class Record:
             return None
         content = read_json_object(path, "a clip's record", DamagedRecord, _MAX_BYTES)
         try:
-            return cls(**_checked(content))
+            return cls(**_validate(content))
         except ValueError as error:
             raise DamagedRecord(f"{shown(path)} is not a clip's record: {error}.") from None
 
@@ -144,7 +144,7 @@ def _json_line(content: dict[str, Any]) -> bytes:
     return json.dumps(content, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n"
 
 
-def _checked(content: dict[str, Any]) -> dict[str, Any]:
+def _validate(content: dict[str, Any]) -> dict[str, Any]:
     """The arguments of a Record. Raises ValueError that names the first value that is not right."""
     content = {("details" if key == _DETAILS_KEY else key): value for key, value in content.items()}
     known = {one.name for one in fields(Record)}

@@ -11,9 +11,9 @@ from typing import Protocol
 
 from deepsound.batch.clips import Job, Shard, Skipped, Source
 from deepsound.batch.records import DamagedRecord, is_done, record_path, require_writable
-from deepsound.batch.settings import Settings
+from deepsound.batch.settings import BatchSettings
 from deepsound.batch.sources import require_clips
-from deepsound.batch.worker import Report, Worker, fingerprint_of
+from deepsound.batch.worker import ClipReport, Worker, fingerprint_of
 from deepsound.errors import DeepSoundError, EngineError, OutputError
 from deepsound.outputs.leftovers import clear_leftovers
 from deepsound.runtime.progress import Progress, ProgressEvent
@@ -29,7 +29,7 @@ class Workers(Protocol):
 
     replaced: int
 
-    def work(self, jobs: Iterator[Job], progress: Progress) -> Iterator[Report]:
+    def work(self, jobs: Iterator[Job], progress: Progress) -> Iterator[ClipReport]:
         """Process every job. Raises Cancelled within a second of the request."""
         ...
 
@@ -39,10 +39,10 @@ class InProcess:
 
     replaced = 0
 
-    def __init__(self, settings: Settings, output_dir: Path) -> None:
+    def __init__(self, settings: BatchSettings, output_dir: Path) -> None:
         self._worker = Worker(settings, output_dir)
 
-    def work(self, jobs: Iterator[Job], progress: Progress) -> Iterator[Report]:
+    def work(self, jobs: Iterator[Job], progress: Progress) -> Iterator[ClipReport]:
         for job in jobs:
             progress.on_event(ProgressEvent("clip", 0.0, job.label))
             yield self._worker.do(job, progress)
@@ -73,7 +73,7 @@ class Tally:
             return None
         return (time.monotonic() - self.work_began_s) / worked * max(self.total - worked - self.already, 0)
 
-    def note(self, report: Report, again: bool) -> None:
+    def note(self, report: ClipReport, again: bool) -> None:
         """Count a report; `again`: of a clip that was counted as failed."""
         if report.status == "failed":
             self.failed += not again
@@ -94,7 +94,7 @@ class Listener:
     def refused(self, refused: Skipped) -> None:
         """A file or row is no clip."""
 
-    def reported(self, report: Report, tally: Tally) -> None:
+    def reported(self, report: ClipReport, tally: Tally) -> None:
         """A clip ended, or was done before."""
 
     def damaged(self, job: Job, why: str) -> None:
@@ -110,7 +110,7 @@ class Batch:
 
     source: Source
     output_dir: Path
-    settings: Settings
+    settings: BatchSettings
     workers: Workers
     shard: Shard = field(default_factory=Shard)
     listener: Listener = field(default_factory=Listener)
@@ -141,13 +141,13 @@ class Batch:
             if report.is_disk_full:
                 raise OutputError(self._full_disk(report))
 
-    def _full_disk(self, report: Report) -> str:
+    def _full_disk(self, report: ClipReport) -> str:
         return (
             f"{report.message.rstrip('.')}. The batch ends with {self.tally.done + self.tally.already} of "
             f"{self.tally.total} clips done; with free space, the same command goes on from there."
         )
 
-    def _abort_on_systemic_failure(self, report: Report) -> None:
+    def _abort_on_systemic_failure(self, report: ClipReport) -> None:
         tally = self.tally
         alike = report.is_engine_error and set(tally.reasons.values()) == {report.message}
         if alike and tally.failed >= _ENGINE_FAULTS_ALLOWED and not tally.done + tally.already:
@@ -180,7 +180,7 @@ class Batch:
             return False
         if not again:
             self.tally.already += 1
-            self.listener.reported(Report(job, "already"), self.tally)
+            self.listener.reported(ClipReport(job, "already"), self.tally)
         return True
 
     def _is_done(self, job: Job, again: bool) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, is_dataclass
 from pathlib import Path
@@ -20,7 +21,7 @@ _NOT_FINGERPRINTED = frozenset({"device", "offload", "download"})
 
 
 @dataclass(frozen=True)
-class Settings:
+class BatchSettings:
     """Keyword arguments of Pipeline and of Pipeline.run (without video, folder and progress), and whether to draw.
 
     `model_folders` are searched for weights, in every process that works for the batch.
@@ -63,3 +64,11 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {str(name): _plain(inner) for name, inner in value.items() if name not in _NOT_FINGERPRINTED}
     return value
+
+
+def __getattr__(name: str) -> Any:
+    """`Settings`, the name of 0.3.0, is BatchSettings."""
+    if name == "Settings":
+        warnings.warn("deepsound.batch.settings.Settings is BatchSettings now", DeprecationWarning, stacklevel=2)
+        return BatchSettings
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from deepsound.batch.clips import Job
 from deepsound.batch.records import DamagedRecord, Record, check_record_name, delete_record, is_done, record_path
-from deepsound.batch.settings import Settings
+from deepsound.batch.settings import BatchSettings
 from deepsound.errors import Cancelled, DeepSoundError, EngineError, InputError
 from deepsound.runtime.paths import exists, is_dir, is_file, shown
 from deepsound.runtime.progress import Progress
@@ -24,7 +24,7 @@ _NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
 
 
 @dataclass(frozen=True)
-class Report:
+class ClipReport:
     """What came of a clip: done, failed with a message, or already done before.
 
     `is_engine_error`: the engine failed, so other clips are likely to fail too; `is_disk_full`: they certainly will.
@@ -41,12 +41,12 @@ class Report:
 class Worker:
     """A pipeline and where its results go. Raises what Settings.pipeline raises."""
 
-    def __init__(self, settings: Settings, output_dir: Path) -> None:
+    def __init__(self, settings: BatchSettings, output_dir: Path) -> None:
         self._settings, self._output_dir = settings, output_dir
         self._pipeline = settings.pipeline()
         self._overwrites = bool(settings.run.get("overwrite", True))
 
-    def do(self, job: Job, progress: Progress = Progress()) -> Report:
+    def do(self, job: Job, progress: Progress = Progress()) -> ClipReport:
         """Process a clip unless it is done; any error becomes its report. Raises Cancelled alone."""
         path = record_path(self._output_dir, job)
         began = time.perf_counter()
@@ -55,7 +55,7 @@ class Worker:
             fingerprint = fingerprint_of(self._settings, job)
             with contextlib.suppress(DamagedRecord):
                 if fingerprint and is_done(path, fingerprint):
-                    return Report(job, "already")
+                    return ClipReport(job, "already")
             if self._overwrites:
                 delete_record(path)
             check_record_name(path)
@@ -70,7 +70,7 @@ class Worker:
                 files={name: size for result in results for name, size in _files_of(result, path.parent).items()},
                 details=_details_of_takes(results),
             ).write(path)
-            return Report(job, "done", seconds)
+            return ClipReport(job, "done", seconds)
         except Cancelled:
             raise
         except Exception as error:  # Nothing that one clip can do may end the others.
@@ -80,7 +80,7 @@ class Worker:
         with contextlib.suppress(Exception):
             if self._overwrites or Record.read(path) is None:
                 failed.write(path)
-        return Report(job, "failed", failed.seconds, failed.message, is_engine_error, is_disk_full)
+        return ClipReport(job, "failed", failed.seconds, failed.message, is_engine_error, is_disk_full)
 
     def _run(self, job: Job, progress: Progress) -> tuple[Result, ...]:
         from deepsound.takes import run_takes
@@ -97,7 +97,7 @@ class Worker:
         )
 
 
-def fingerprint_of(settings: Settings, job: Job) -> str:
+def fingerprint_of(settings: BatchSettings, job: Job) -> str:
     """The fingerprint, or nothing for a video that is not there: the pipeline says what is wrong with it."""
     try:
         return settings.fingerprint(job)

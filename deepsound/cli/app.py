@@ -67,7 +67,7 @@ def add_app(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> ar
 
 def serve_app(options: argparse.Namespace) -> int:
     """Serve the page until Ctrl-C. Raises EngineError without gradio, InputError for an unusable address or limit."""
-    from deepsound.app.server import Settings, require_gradio, serve
+    from deepsound.app.server import ServerSettings, require_gradio, serve
     from deepsound.cli.run import execution_of
     from deepsound.cli.signals import cancel_on_signal
 
@@ -78,7 +78,7 @@ def serve_app(options: argparse.Namespace) -> int:
             f"--max-disk is {options.max_disk:g} MB; give at least the {options.max_upload:g} MB of --max-upload."
         )
     require_gradio()
-    settings = Settings(
+    settings = ServerSettings(
         options.host,
         options.port,
         Path(options.folder) if options.folder else None,

@@ -14,7 +14,7 @@ from deepsound.runtime.paths import expand
 
 if TYPE_CHECKING:
     from deepsound.batch.run import Workers
-    from deepsound.batch.settings import Settings
+    from deepsound.batch.settings import BatchSettings
 
 DESCRIPTION = """\
 Every video of a folder (folders within it included), or every row of a .csv or .tsv file, goes through the steps of
@@ -61,7 +61,7 @@ def run(options: argparse.Namespace) -> int:
     """Do the batch as `options` say. Raises a DeepSoundError; stopped within a second of Ctrl-C."""
     from deepsound.batch.clips import Shard
     from deepsound.batch.run import Batch
-    from deepsound.batch.settings import Settings
+    from deepsound.batch.settings import BatchSettings
     from deepsound.batch.sources import open_source
     from deepsound.batch.summary import summarise
     from deepsound.cli.batch_display import open_batch_display
@@ -71,7 +71,7 @@ def run(options: argparse.Namespace) -> int:
     from deepsound.errors import Cancelled
     from deepsound.runtime.progress import Progress
 
-    settings = Settings(
+    settings = BatchSettings(
         pipeline_arguments(options),
         run_arguments(options),
         options.pictures,
@@ -101,7 +101,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 @contextmanager
-def _workers(options: argparse.Namespace, settings: Settings, output_dir: Path) -> Iterator[Workers]:
+def _workers(options: argparse.Namespace, settings: BatchSettings, output_dir: Path) -> Iterator[Workers]:
     from deepsound.errors import InputError
 
     if options.workers is not None and (options.ray is None or options.workers < 1):

@@ -13,7 +13,7 @@ from rich.table import Table
 from deepsound.batch.clips import Job, Skipped
 from deepsound.batch.run import Listener, Tally
 from deepsound.batch.summary import Summary
-from deepsound.batch.worker import Report
+from deepsound.batch.worker import ClipReport
 from deepsound.cli.display import STEP_TITLES
 from deepsound.runtime.paths import shown
 from deepsound.runtime.progress import ProgressEvent
@@ -39,7 +39,7 @@ class BatchDisplay(Listener):
         if refused.is_loss:
             self._console.print(f"[red]refused[/] {_text(refused.label)}: {_text(refused.why)}", soft_wrap=True)
 
-    def reported(self, report: Report, tally: Tally) -> None:
+    def reported(self, report: ClipReport, tally: Tally) -> None:
         seen = tally.done + tally.already + tally.failed
         left = "" if tally.eta_s is None else f"{_clock(tally.eta_s)} left"
         label = _text(report.job.label)

@@ -15,7 +15,7 @@ from deepsound.errors import Cancelled, DeepSoundError, MissingPackage
 from deepsound.runtime.paths import expand, shown
 
 if TYPE_CHECKING:
-    from deepsound.compare.record import Recorded
+    from deepsound.compare.record import RecordedRun
     from deepsound.runtime.progress import Progress
 
 DESCRIPTION = """\
@@ -80,7 +80,7 @@ class _Comparisons:
         self._missing: DeepSoundError | None = None
         self._failed: list[DeepSoundError] = []
 
-    def write(self, runs: Iterator[Callable[[], tuple[Recorded, Path]]]) -> int:
+    def write(self, runs: Iterator[Callable[[], tuple[RecordedRun, Path]]]) -> int:
         """All of them; then raises one error that names everything that was left out, and why."""
         for read in runs:
             try:
@@ -98,7 +98,7 @@ class _Comparisons:
             raise self._failed[0]
         raise type(self._failed[0])(" ".join(map(str, self._failed)))
 
-    def _write(self, run: Recorded, folder: Path) -> None:
+    def _write(self, run: RecordedRun, folder: Path) -> None:
         from deepsound.compare.comparison import compare
         from deepsound.compare.side_by_side import render_side_by_side
         from deepsound.compare.still import still
@@ -124,7 +124,7 @@ class _Comparisons:
             self._without_video.append(video)
 
 
-def _inputs(options: argparse.Namespace, progress: Progress) -> Iterator[Callable[[], tuple[Recorded, Path]]]:
+def _inputs(options: argparse.Namespace, progress: Progress) -> Iterator[Callable[[], tuple[RecordedRun, Path]]]:
     """Reads what is to be compared, one result at a call, with the folder its comparison goes to."""
     from deepsound.compare.record import records_in
     from deepsound.errors import InputError
@@ -145,14 +145,14 @@ def _inputs(options: argparse.Namespace, progress: Progress) -> Iterator[Callabl
         yield partial(_recorded, path, folder, progress)
 
 
-def _recorded(path: Path, folder: Path, progress: Progress) -> tuple[Recorded, Path]:
+def _recorded(path: Path, folder: Path, progress: Progress) -> tuple[RecordedRun, Path]:
     from deepsound.compare.record import read_record
 
     return read_record(path, progress), folder
 
 
-def _named_files(options: argparse.Namespace, progress: Progress) -> Recorded:
-    from deepsound.compare.record import Recorded
+def _named_files(options: argparse.Namespace, progress: Progress) -> RecordedRun:
+    from deepsound.compare.record import RecordedRun
     from deepsound.compare.spans import parse_spans
     from deepsound.media.audio import decode_audio
     from deepsound.media.clip import Clip
@@ -161,7 +161,7 @@ def _named_files(options: argparse.Namespace, progress: Progress) -> Recorded:
     sounds = {name: decode_audio(file, progress=progress) for name, file in files.items()}
     clip = None if options.video is None else Clip.open(options.video)
     stem = Path(options.video or files.get("final") or next(iter(files.values()))).stem
-    return Recorded(stem, sounds, clip, parse_spans(options.spans))
+    return RecordedRun(stem, sounds, clip, parse_spans(options.spans))
 
 
 @contextmanager

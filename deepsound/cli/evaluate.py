@@ -12,7 +12,7 @@ from deepsound.cli.exit_codes import EXIT_CODES
 from deepsound.runtime.paths import expand
 
 if TYPE_CHECKING:
-    from deepsound.evaluate.report import Report
+    from deepsound.evaluate.report import EvaluationReport
     from deepsound.runtime.progress import Progress
 
 DESCRIPTION = """\
@@ -121,13 +121,13 @@ def _evaluate(options: argparse.Namespace) -> int:
     return 0
 
 
-def _report(options: argparse.Namespace, progress: Progress) -> Report:
+def _report(options: argparse.Namespace, progress: Progress) -> EvaluationReport:
     from deepsound.cli.run import execution_of
     from deepsound.evaluate.clips import read_groups
-    from deepsound.evaluate.evaluation import Settings, evaluate, find_sets
+    from deepsound.evaluate.evaluation import EvaluationSettings, evaluate, find_sets
     from deepsound.evaluate.extractors import DURATION_S
 
-    settings = Settings(
+    settings = EvaluationSettings(
         DURATION_S if options.duration is None else options.duration,
         not options.unpaired,
         options.clean_names,

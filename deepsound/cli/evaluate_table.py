@@ -11,14 +11,14 @@ from rich.markup import escape
 from rich.table import Table
 
 from deepsound.evaluate.clips import Problem
-from deepsound.evaluate.metrics import METRICS, Score
-from deepsound.evaluate.report import Report, SetReport, VoiceRate
+from deepsound.evaluate.metrics import METRICS, MetricScore
+from deepsound.evaluate.report import EvaluationReport, SetReport, VoiceRate
 
 _SHOWN_PROBLEMS = 10
 _ARROWS = {"lower": "↓", "higher": "↑"}
 
 
-def show_report(report: Report, paths: Sequence[Path] = ()) -> None:
+def show_report(report: EvaluationReport, paths: Sequence[Path] = ()) -> None:
     """Print the report on stdout."""
     console = Console(highlight=False)
     # Not the table's title, which would be broken at the table's width.
@@ -33,7 +33,7 @@ def show_report(report: Report, paths: Sequence[Path] = ()) -> None:
         console.print(f"written    {escape(str(path))}", soft_wrap=True)
 
 
-def _scores(report: Report) -> Table:
+def _scores(report: EvaluationReport) -> Table:
     table = Table(box=SIMPLE_HEAD)
     table.add_column("metric", no_wrap=True)
     for one in report.sets:
@@ -53,7 +53,7 @@ def _scores(report: Report) -> Table:
     return table
 
 
-def _title(report: Report) -> str:
+def _title(report: EvaluationReport) -> str:
     reference = report.reference
     if reference is None:
         return "Scores, without a reference set"
@@ -63,7 +63,7 @@ def _title(report: Report) -> str:
     )
 
 
-def _score(score: Score | None) -> str:
+def _score(score: MetricScore | None) -> str:
     if score is None or score.value is None:
         return "[yellow]-[/]"
     spread = "" if score.spread is None else f" ± {score.spread:.3g}"
@@ -86,7 +86,7 @@ def _silence(one: SetReport) -> str:
     return f"{one.levels.silence_ratio:.0%}, {one.levels.silent_clips} silent"
 
 
-def _voices(report: Report) -> Table:
+def _voices(report: EvaluationReport) -> Table:
     """The share of clips, and of time, with a human voice."""
     table = Table("set", "clips that", "sound", box=SIMPLE_HEAD)
     for heading in ("clips with voice", "of time"):
@@ -108,7 +108,7 @@ def _rate(rate: VoiceRate) -> tuple[str, str]:
     return f"{rate.of_clips:.1%} ({rate.with_voice} of {rate.clips})", f"{rate.of_time:.1%}"
 
 
-def _about(report: Report) -> list[str]:
+def _about(report: EvaluationReport) -> list[str]:
     lines = []
     for absent in report.missing:
         fetch = f" Fetch with: [bold]{escape(absent.fetch)}[/]" if absent.fetch else ""
@@ -135,14 +135,14 @@ def _about(report: Report) -> list[str]:
     return lines + [f"[dim]note       {escape(note)}[/]" for note in report.notes]
 
 
-def _told(problem: Problem) -> str:
+def _problem_text(problem: Problem) -> str:
     """A reason that names the file itself is left as it is."""
     whose = f" ({problem.extractor})" if problem.extractor else ""
     return problem.what if str(problem.file) in problem.what else f"{problem.file}{whose}: {problem.what}"
 
 
-def _problem_lines(report: Report) -> list[str]:
-    lines = ["[red]left out[/]   " + escape(_told(one)) for one in report.problems[:_SHOWN_PROBLEMS]]
+def _problem_lines(report: EvaluationReport) -> list[str]:
+    lines = ["[red]left out[/]   " + escape(_problem_text(one)) for one in report.problems[:_SHOWN_PROBLEMS]]
     rest = len(report.problems) - _SHOWN_PROBLEMS
     if rest > 0:
         lines.append(f"[red]left out[/]   {rest} more; report.json has them all (--out, or --json)")

@@ -98,7 +98,7 @@ def _run_clips(options: argparse.Namespace, progress: Progress) -> dict[str, str
 
 
 def _tables(options: argparse.Namespace, progress: Progress) -> tuple[list[SystemRow], list[JudgeRow]]:
-    from deepsound.evaluate.evaluation import Settings
+    from deepsound.evaluate.evaluation import EvaluationSettings
     from deepsound.reproduce.run import records_of
     from deepsound.reproduce.settings import DURATIONS_S
     from deepsound.reproduce.tables import ORIGINAL, VOICE_FREE, judge_rows, system_rows
@@ -108,7 +108,9 @@ def _tables(options: argparse.Namespace, progress: Progress) -> tuple[list[Syste
     make_vo_free(expand(options.gt), out, every[0], progress.part(0.0, 0.3).at("VO-Free set"))
     references = {ORIGINAL: Path(expand(options.gt)), VOICE_FREE: out / SOUNDS}
     only = tuple(name.strip() for name in options.only.split(",") if name.strip())
-    measured = Settings(DURATIONS_S["av-benchmark"] if options.protocol != "paper" else DURATIONS_S["paper"], only=only)
+    measured = EvaluationSettings(
+        DURATIONS_S["av-benchmark"] if options.protocol != "paper" else DURATIONS_S["paper"], only=only
+    )
     rows: list[SystemRow] = []
     judges: list[JudgeRow] = []
     for number, settings in enumerate(every):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from deepsound.compare.levels import Level, as_heard, equal_loudness
+from deepsound.compare.levels import MatchedLevel, equal_loudness, to_playable
 from deepsound.errors import InputError
 from deepsound.media.clip import Clip
 from deepsound.media.wav import refuse_nonfinite
@@ -19,13 +19,13 @@ TITLES = {"coarse": "Coarse audio", "final": "Final audio", "voice": "Removed vo
 
 
 @dataclass(frozen=True, eq=False)
-class Track:
+class ComparedTrack:
     """A sound that is compared: `name` (coarse, final or voice), `audio` as it is and `heard` as browsers play it."""
 
     name: str
     audio: Audio
     heard: Audio
-    level: Level
+    level: MatchedLevel
 
     @property
     def title(self) -> str:
@@ -48,7 +48,7 @@ class Comparison:
     `duration_s` is the time axis's length: that of the longest of them all.
     """
 
-    tracks: tuple[Track, ...]
+    tracks: tuple[ComparedTrack, ...]
     clip: Clip | None
     spans: tuple[Span, ...]
     duration_s: float
@@ -96,10 +96,11 @@ def compare(
     duration_s = max([*(audio.duration_s for _, audio in given), clip.duration_s if clip is not None else 0.0])
     if not duration_s:
         raise InputError("There is nothing to compare: none of the sounds has a single sample, and there is no video.")
-    heard = [as_heard(audio, progress) for _, audio in given]
+    heard = [to_playable(audio, progress) for _, audio in given]
     levels = equal_loudness(heard, progress)
     tracks = tuple(
-        Track(name, audio, played, level) for (name, audio), played, level in zip(given, heard, levels, strict=True)
+        ComparedTrack(name, audio, played, level)
+        for (name, audio), played, level in zip(given, heard, levels, strict=True)
     )
     return Comparison(tracks, clip, tuple(_within(spans, duration_s)), duration_s)
 

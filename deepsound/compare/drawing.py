@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from deepsound.compare.comparison import Comparison, Track
+from deepsound.compare.comparison import ComparedTrack, Comparison
 from deepsound.compare.text import BACKGROUND, FAINT, GRID, PANEL, VOICE, write
 from deepsound.media.clip import Clip
 from deepsound.media.plots import QUIETEST_TOP_DB, envelope, heat_image, mel_levels_db, tick_label, tick_step_s
@@ -54,7 +54,7 @@ def columns_of(time_s: float, duration_s: float, width: int) -> int:
 
 
 def waveform(
-    track: Track,
+    track: ComparedTrack,
     colour: tuple[int, int, int],
     width: int,
     height: int,

@@ -27,7 +27,7 @@ _LISTENING_RATE = 48000
 
 
 @dataclass(frozen=True)
-class Level:
+class MatchedLevel:
     """A track's loudness as it is, and the gain in dB that brings it level with the others.
 
     `matched` is False for a sound that cannot be: silent, shorter than 0.4 s, or too quiet for the gain there is.
@@ -38,7 +38,7 @@ class Level:
     matched: bool
 
 
-def as_heard(audio: Audio, progress: Progress) -> Audio:
+def to_playable(audio: Audio, progress: Progress) -> Audio:
     """The sound as a browser can play it: one or two channels (more become their mean) at a rate between 8 and 96 kHz.
 
     Raises InputError when it cannot be resampled.
@@ -48,14 +48,14 @@ def as_heard(audio: Audio, progress: Progress) -> Audio:
     return audio if playable else resample(audio, _LISTENING_RATE, progress)
 
 
-def equal_loudness(sounds: Sequence[Audio], progress: Progress) -> tuple[Level, ...]:
+def equal_loudness(sounds: Sequence[Audio], progress: Progress) -> tuple[MatchedLevel, ...]:
     """One Level for each of `sounds`, which are as heard: all at the greatest loudness that none clips at.
 
     The common loudness (ITU-R BS.1770) is the least over the tracks of what their true peak leaves under -1 dBTP, at
     most -16 LUFS. How quiet a track is does not matter for it, only how far its peaks stand out.
     """
     measured = [measure(sound, progress) for sound in sounds]
-    heard = [_heard_lufs(level, sound) for level, sound in zip(measured, sounds, strict=True)]
+    heard = [_playable_lufs(level, sound) for level, sound in zip(measured, sounds, strict=True)]
     reachable = [
         lufs + CEILING_DBTP - level.true_peak_dbtp
         for lufs, level in zip(heard, measured, strict=True)
@@ -65,15 +65,15 @@ def equal_loudness(sounds: Sequence[Audio], progress: Progress) -> tuple[Level, 
     return tuple(_level(loudness, lufs, target) for loudness, lufs in zip(measured, heard, strict=True))
 
 
-def _heard_lufs(level: Loudness, sound: Audio) -> float | None:
+def _playable_lufs(level: Loudness, sound: Audio) -> float | None:
     if level.integrated_lufs is None:
         return None
     return level.integrated_lufs + (MONO_LU if sound.channels == 1 else 0.0)
 
 
-def _level(loudness: Loudness, heard_lufs: float | None, target_lufs: float) -> Level:
+def _level(loudness: Loudness, heard_lufs: float | None, target_lufs: float) -> MatchedLevel:
     if heard_lufs is None or loudness.true_peak_dbtp is None:
         # Without a loudness nothing is matched; what would clip is still held under the ceiling.
-        return Level(loudness, min(0.0, CEILING_DBTP - (loudness.true_peak_dbtp or -100.0)), False)
+        return MatchedLevel(loudness, min(0.0, CEILING_DBTP - (loudness.true_peak_dbtp or -100.0)), False)
     wanted_db = target_lufs - heard_lufs
-    return Level(loudness, min(wanted_db, MOST_GAIN_DB), wanted_db <= MOST_GAIN_DB)
+    return MatchedLevel(loudness, min(wanted_db, MOST_GAIN_DB), wanted_db <= MOST_GAIN_DB)

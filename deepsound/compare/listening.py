@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from deepsound.compare import drawing
-from deepsound.compare.comparison import Comparison, Track
+from deepsound.compare.comparison import ComparedTrack, Comparison
 from deepsound.media.clip import Clip
 from deepsound.media.container import ThrottledProgress
 from deepsound.media.decode import frames
@@ -50,7 +50,7 @@ def write_listening_files(comparison: Comparison, place: Place, progress: Progre
     tracks = []
     for index, (track, level) in enumerate(zip(comparison.tracks, levels, strict=True)):
         share = 0.2 + 0.4 * index / len(levels)
-        described = _described(track, duration_s, scale, progress)
+        described = _describe(track, duration_s, scale, progress)
         described["audio"] = _sound(track, place, progress.part(share, share + 0.4 / len(levels)))
         described["spectrogram"] = _picture(level, top_db, place)
         tracks.append(described)
@@ -64,7 +64,7 @@ def write_listening_files(comparison: Comparison, place: Place, progress: Progre
     }
 
 
-def _described(track: Track, duration_s: float, scale: float, progress: Progress) -> dict[str, Any]:
+def _describe(track: ComparedTrack, duration_s: float, scale: float, progress: Progress) -> dict[str, Any]:
     loudness = track.level.loudness
     return {
         "name": track.name,
@@ -96,15 +96,15 @@ def _picture(level: np.ndarray, top_db: float, place: Place) -> str | None:
     return path.name
 
 
-def _sound(track: Track, place: Place, progress: Progress) -> str | None:
+def _sound(track: ComparedTrack, place: Place, progress: Progress) -> str | None:
     if not track.heard.samples:
         return None
     path = place(".flac")
-    write_flac(_gained(track.heard, track.level.gain_db, progress), path, progress)
+    write_flac(_apply_gain(track.heard, track.level.gain_db, progress), path, progress)
     return path.name
 
 
-def _gained(audio: Audio, gain_db: float, progress: Progress) -> Audio:
+def _apply_gain(audio: Audio, gain_db: float, progress: Progress) -> Audio:
     import torch
 
     waveform = torch.empty_like(audio.waveform)

@@ -23,7 +23,7 @@ from deepsound.types import Audio, Span
 
 
 @dataclass(frozen=True, eq=False)
-class Presented:
+class Presentation:
     """The still uint8 [height, width, 3], the description for a player, the rendered video, and what was left out."""
 
     still: np.ndarray
@@ -40,14 +40,14 @@ def present(
     render: bool = False,
     seconds: float = 0.0,
     progress: Progress = Progress(),
-) -> Presented:
+) -> Presentation:
     """Compare `sounds` (see `compare`): draw the still, write a player's files and, with `render`, the video.
 
     `spans` is text (see `parse_spans`), or `auto` to listen for voices in the first sound. Without MoviePy the video is
     None and a note says so; the rest is as ever. Raises InputError, OutputError and what `compare` raises.
     """
     notes: list[str] = []
-    given = _listened(sounds, notes, progress.at("listen")) if is_automatic(spans) else parse_spans(spans)
+    given = _detect_voice(sounds, notes, progress.at("listen")) if is_automatic(spans) else parse_spans(spans)
     comparison = compare(sounds, clip, given, progress.at("measure"))
     picture = still(comparison, progress=progress.at("draw"))
     description = write_listening_files(comparison, place, progress.at("write"))
@@ -59,10 +59,10 @@ def present(
         began, stage = time.perf_counter(), progress.at("render")
         render_side_by_side(comparison, video, seconds, stage)
         stage.finish(video.name, time.perf_counter() - began)
-    return Presented(picture, {**description, "notes": notes}, video, tuple(notes))
+    return Presentation(picture, {**description, "notes": notes}, video, tuple(notes))
 
 
-def _listened(sounds: Mapping[str, Audio], notes: list[str], progress: Progress) -> tuple[Span, ...]:
+def _detect_voice(sounds: Mapping[str, Audio], notes: list[str], progress: Progress) -> tuple[Span, ...]:
     from deepsound.media.vad import voice_spans
 
     sound = next((sounds[name] for name in ("coarse", "final") if name in sounds), None)

@@ -20,7 +20,7 @@ SUFFIX = RECORD
 
 
 @dataclass(frozen=True, eq=False)
-class Recorded:
+class RecordedRun:
     """A finished run's sounds (coarse, final and, where one was removed, voice), its picture and voiced stretches."""
 
     stem: str
@@ -46,7 +46,7 @@ def records_in(path: Path | str) -> list[Path]:
     return found
 
 
-def read_record(path: Path, progress: Progress = Progress()) -> Recorded:
+def read_record(path: Path, progress: Progress = Progress()) -> RecordedRun:
     """The run that `path` records; files are looked for beside it first, so that a folder may be moved.
 
     The voice is the coarse sound minus the background of step 3; a final sound that was dropped is silence. Raises
@@ -64,7 +64,7 @@ def read_record(path: Path, progress: Progress = Progress()) -> Recorded:
         coarse.sample_rate,
     ):
         sounds["voice"] = Audio(coarse.waveform - background.waveform, coarse.sample_rate)
-    return Recorded(
+    return RecordedRun(
         path.name.removesuffix(SUFFIX),
         sounds,
         _clip(path, record, coarse.duration_s),

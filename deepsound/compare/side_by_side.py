@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from deepsound.compare import drawing
-from deepsound.compare.comparison import Comparison, Track
+from deepsound.compare.comparison import ComparedTrack, Comparison
 from deepsound.compare.text import BACKGROUND, COLOURS, FAINT, INK, write
 from deepsound.media.audio import fit_length, resample
 from deepsound.media.decode import frames
@@ -54,7 +54,7 @@ def render_side_by_side(
     count = max(1, round(part.duration_s * float(fps)))
     with tempfile.TemporaryDirectory(prefix=".", suffix=".partial", dir=Path(path).parent) as folder:
         silent = Path(folder) / "picture.mp4"
-        stage = _Stage(part, fps, count, progress)
+        stage = _FramePainter(part, fps, count, progress)
         write_h264(stage.at, count * len(part.tracks), fps, silent, progress.part(0, 0.95))
         sound = sound_in_turn(part, Fraction(count) / fps, progress)
         mux(silent, sound, path, progress=progress.part(0.95, 1))
@@ -72,7 +72,7 @@ def sound_in_turn(comparison: Comparison, turn_s: Fraction, progress: Progress) 
     return Audio(torch.cat(turns, dim=1), _RATE)
 
 
-def _turn(track: Track, samples: int, progress: Progress) -> torch.Tensor:
+def _turn(track: ComparedTrack, samples: int, progress: Progress) -> torch.Tensor:
     """One track's samples [2, samples], faded at both ends so that the cut to the next does not click."""
     import torch
 
@@ -85,7 +85,7 @@ def _turn(track: Track, samples: int, progress: Progress) -> torch.Tensor:
 
 
 @dataclass(frozen=True)
-class _Layout:
+class _VideoLayout:
     columns: int
     picture_height: int
 
@@ -110,15 +110,15 @@ class _Layout:
         return height + height % 2
 
 
-class _Stage:
+class _FramePainter:
     """Paints the frames in order: what does not move is painted once for each turn."""
 
     def __init__(self, comparison: Comparison, fps: Fraction, count: int, progress: Progress) -> None:
         self._comparison, self._fps, self._count = comparison, fps, count
         self._progress = Progress(check=progress.check)
         columns = len(comparison.tracks)
-        width = _Layout(columns, 0).column_width
-        self._layout = _Layout(columns, _picture_height(comparison, width))
+        width = _VideoLayout(columns, 0).column_width
+        self._layout = _VideoLayout(columns, _picture_height(comparison, width))
         lit = _still_parts(comparison, self._layout, self._progress)
         self._turns = [self._lit_for(turn, lit) for turn in range(columns)]
         self._turn = -1
@@ -193,7 +193,7 @@ def _picture_height(comparison: Comparison, width: int) -> int:
     return min(_MOST_PICTURE, max(2, round(width * video.height / video.width)))
 
 
-def _still_parts(comparison: Comparison, layout: _Layout, progress: Progress) -> np.ndarray:
+def _still_parts(comparison: Comparison, layout: _VideoLayout, progress: Progress) -> np.ndarray:
     """Titles, waveforms, spectrograms and axes of all columns, in full light."""
     from PIL.Image import fromarray
     from PIL.ImageDraw import Draw

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from deepsound.compare import drawing
-from deepsound.compare.comparison import Comparison, Track
+from deepsound.compare.comparison import ComparedTrack, Comparison
 from deepsound.compare.text import BACKGROUND, COLOURS, FAINT, INK, VOICE, write
 from deepsound.errors import InputError
 from deepsound.media.plots import RANGE_DB, heat_image
@@ -28,7 +28,7 @@ _LEGEND = (140, 9)
 
 
 @dataclass(frozen=True)
-class _Layout:
+class _StillLayout:
     width: int
     has_film: bool
     tracks: int
@@ -62,7 +62,7 @@ def still(
 
     if width < _LEAST_WIDTH:
         raise InputError(f"A comparison needs a picture at least {_LEAST_WIDTH} pixels wide, not {width}.")
-    layout = _Layout(width, comparison.clip is not None, len(comparison.tracks))
+    layout = _StillLayout(width, comparison.clip is not None, len(comparison.tracks))
     pixels = np.full((layout.height, width, 3), BACKGROUND, np.uint8)
     _put_plots(pixels, comparison, layout, progress)
     picture = fromarray(pixels)
@@ -70,7 +70,7 @@ def still(
     return np.asarray(picture)
 
 
-def _put_plots(pixels: np.ndarray, comparison: Comparison, layout: _Layout, progress: Progress) -> None:
+def _put_plots(pixels: np.ndarray, comparison: Comparison, layout: _StillLayout, progress: Progress) -> None:
     columns = slice(_LEFT, _LEFT + layout.plot_width)
     if comparison.clip is not None:
         shown = drawing.columns_of(comparison.clip.duration_s, comparison.duration_s, layout.plot_width)
@@ -95,7 +95,7 @@ def _put_plots(pixels: np.ndarray, comparison: Comparison, layout: _Layout, prog
         pixels[top : top + _MEL, columns] = drawing.spectrogram(level, layout.plot_width, _MEL, top_db)
 
 
-def _put_words(picture: Image, draw: ImageDraw, comparison: Comparison, layout: _Layout, title: str) -> None:
+def _put_words(picture: Image, draw: ImageDraw, comparison: Comparison, layout: _StillLayout, title: str) -> None:
     write(draw, (24, 31), title or "What was generated, and what was kept", 23, INK, width=layout.width - 200)
     write(draw, (layout.width - _RIGHT, 31), "DeepSound", 16, FAINT, "rm")
     if comparison.clip is not None:
@@ -110,14 +110,14 @@ def _put_words(picture: Image, draw: ImageDraw, comparison: Comparison, layout: 
     _put_legend(picture, draw, comparison, layout)
 
 
-def _label_track(draw: ImageDraw, track: Track, top: int) -> None:
+def _label_track(draw: ImageDraw, track: ComparedTrack, top: int) -> None:
     draw.rounded_rectangle([(24, top + 4), (28, top + _WAVE - 4)], 2, fill=COLOURS[track.name])
     write(draw, (38, top + 15), track.title, 18, width=_LEFT - 48)
     for row, fact in enumerate(track.facts):
         write(draw, (38, top + 39 + 19 * row), fact, 13, FAINT, width=_LEFT - 48)
 
 
-def _put_legend(picture: Image, draw: ImageDraw, comparison: Comparison, layout: _Layout) -> None:
+def _put_legend(picture: Image, draw: ImageDraw, comparison: Comparison, layout: _StillLayout) -> None:
     """What the colours mean, under the time axis."""
     from PIL.Image import fromarray
 

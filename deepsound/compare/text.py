@@ -36,11 +36,11 @@ def write(
 ) -> None:
     """Write `text` at a point that Pillow's `anchor` places (lm: its left end, half way up); cut to `width` pixels."""
     draw.text(
-        at, text if width is None else fitted(draw, text, size, width), font=font(size), fill=colour, anchor=anchor
+        at, text if width is None else fit_text(draw, text, size, width), font=font(size), fill=colour, anchor=anchor
     )
 
 
-def fitted(draw: ImageDraw, text: str, size: int, width: float) -> str:
+def fit_text(draw: ImageDraw, text: str, size: int, width: float) -> str:
     """`text`, or as much of its beginning as `width` pixels hold, ended by dots."""
     if draw.textlength(text, font=font(size)) <= width:
         return text

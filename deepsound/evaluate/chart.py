@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from deepsound.evaluate.metrics import METRICS
-from deepsound.evaluate.report import Report
+from deepsound.evaluate.report import EvaluationReport
 
 if TYPE_CHECKING:
     import numpy as np
@@ -42,7 +42,7 @@ class _Panel:
         return _TITLE + len(self.bars) * (_BAR + _GAP) + _MARGIN
 
 
-def chart(report: Report) -> np.ndarray:
+def chart(report: EvaluationReport) -> np.ndarray:
     """The report's scores and voice rates, uint8 [height, width, 3]; two panels in a row."""
     import numpy as np
 
@@ -59,13 +59,13 @@ def chart(report: Report) -> np.ndarray:
     return image
 
 
-def _heading(report: Report) -> str:
+def _heading(report: EvaluationReport) -> str:
     if report.reference is None:
         return "no reference set"
     return f"reference: {report.reference.name}, {report.reference.clips} clips, {report.reference.fingerprint}"
 
 
-def _metric_panels(report: Report) -> Iterator[_Panel]:
+def _metric_panels(report: EvaluationReport) -> Iterator[_Panel]:
     arrows = {"lower": "lower is better", "higher": "higher is better"}
     for name, metric in METRICS.items():
         found = [
@@ -80,7 +80,7 @@ def _metric_panels(report: Report) -> Iterator[_Panel]:
             yield _Panel(f"{name}  ({arrows[metric.better]})", bars)
 
 
-def _voice_panels(report: Report) -> Iterator[_Panel]:
+def _voice_panels(report: EvaluationReport) -> Iterator[_Panel]:
     """The share of clips with a voice, group by group, what was before in another colour."""
     for index, one in enumerate(report.sets):
         groups = dict.fromkeys(group for rates in one.voice.values() for group in rates)

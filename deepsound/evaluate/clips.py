@@ -120,7 +120,7 @@ def read_groups(table: Path) -> dict[str, str]:
     return {_stem(row[name_column] or ""): (row[group_column] or "").strip() for row in rows}
 
 
-def grouped(found: Found, groups: Mapping[str, str]) -> Found:
+def with_groups(found: Found, groups: Mapping[str, str]) -> Found:
     """The same clips with the groups that a table gives them, in place of what runs said."""
     clips = {name: replace(clip, group=groups.get(name, clip.group)) for name, clip in found.clips.items()}
     return replace(found, clips=clips)

@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import TypeVar
 
 from deepsound.errors import InputError
-from deepsound.evaluate.clips import ClipFiles, Found, Problem, find_clips, grouped
-from deepsound.evaluate.extraction import Features, extract
-from deepsound.evaluate.extractor_set import LEVELS, VOICE, Tools
+from deepsound.evaluate.clips import ClipFiles, Found, Problem, find_clips, with_groups
+from deepsound.evaluate.extraction import ExtractedFeatures, extract
+from deepsound.evaluate.extractor_set import LEVELS, VOICE, ExtractorSet
 from deepsound.evaluate.extractors import DURATION_S
-from deepsound.evaluate.metrics import METRICS, PICTURE_EXTRACTORS, Metric, MetricInputs, Score
+from deepsound.evaluate.metrics import METRICS, PICTURE_EXTRACTORS, Metric, MetricInputs, MetricScore
 from deepsound.evaluate.notes import notes_on
 from deepsound.evaluate.offsets import offset_logits
-from deepsound.evaluate.report import Missing, ReferenceReport, Report, SetReport
+from deepsound.evaluate.report import EvaluationReport, Missing, ReferenceReport, SetReport
 from deepsound.evaluate.store import FeatureStore
 from deepsound.evaluate.summary import reference_report, set_report
 from deepsound.runtime.background import run_aside
@@ -29,7 +29,7 @@ MEASURED = (*METRICS, VOICE, LEVELS)
 
 
 @dataclass(frozen=True)
-class Settings:
+class EvaluationSettings:
     """How an evaluation goes about it.
 
     The networks look at the first `duration_s` seconds; voice and levels are of the whole sound. `paired` compares by
@@ -52,7 +52,7 @@ class Settings:
                 raise InputError(f"Nothing is measured under the name {name!r}; choose from: {', '.join(MEASURED)}.")
 
     @property
-    def asked(self) -> tuple[str, ...]:
+    def measured_names(self) -> tuple[str, ...]:
         return tuple(name for name in MEASURED if not self.only or name in self.only)
 
 
@@ -71,7 +71,7 @@ def find_sets(
     reference_name: str = "",
     before: Path | None = None,
     groups: Mapping[str, str] | None = None,
-    settings: Settings = Settings(),
+    settings: EvaluationSettings = EvaluationSettings(),
 ) -> Sets:
     """The clips of every folder. A picture is taken from the reference where it has one, else from beside the sound.
 
@@ -82,7 +82,7 @@ def find_sets(
     earlier = {} if before is None else _some_clips(find_clips(before, settings.clean_names)).clips
     sets: dict[str, Found] = {}
     for place in predicted:
-        found = grouped(_some_clips(find_clips(place, settings.clean_names)), groups or {})
+        found = with_groups(_some_clips(find_clips(place, settings.clean_names)), groups or {})
         clips = {
             name: replace(
                 clip, before=earlier[name].sound if name in earlier else clip.before, video=_picture(clip, against)
@@ -92,7 +92,7 @@ def find_sets(
         name = place.name if place.name and place.name not in sets else str(place)
         sets[name] = replace(found, clips=clips)
         if settings.also_before and any(clip.before for clip in clips.values()):
-            sets[f"{name} (before)"] = Found(place, _as_before(clips))
+            sets[f"{name} (before)"] = Found(place, _clips_before(clips))
     if settings.also_before and not any(clip.before for found in sets.values() for clip in found.clips.values()):
         raise InputError(
             "No sound from before the voice was removed is known: these folders are not a run's own. Name "
@@ -105,22 +105,22 @@ def find_sets(
 
 def evaluate(
     sets: Sets,
-    settings: Settings = Settings(),
+    settings: EvaluationSettings = EvaluationSettings(),
     execution: Execution = Execution(),
     cache: Path | None = None,
     progress: Progress = Progress(),
-) -> Report:
+) -> EvaluationReport:
     """Measure every set. What is in `cache` (own cache below `features`) is not computed again, so a run that was
     stopped goes on where it was. A bad file or a missing network is told in the report. Raises Cancelled.
     """
     began = time.perf_counter()
-    tools = Tools.of(settings.asked, settings.duration_s, execution)
+    tools = ExtractorSet.of(settings.measured_names, settings.duration_s, execution)
     with FeatureStore(cache or own_cache() / "features") as store:
-        wanted = _wanted(sets, settings, tools)
-        features = _timed(
+        wanted = _files_by_extractor(sets, settings, tools)
+        features = _timed_stage(
             "features", progress, lambda p: extract(wanted, tools.extractors, store, execution, p), _describe
         )
-        reports = _timed(
+        reports = _timed_stage(
             "scores",
             progress,
             lambda p: _score(sets, settings, tools, features, execution, p),
@@ -131,7 +131,7 @@ def evaluate(
     return replace(report, total_s=time.perf_counter() - began)
 
 
-def _wanted(sets: Sets, settings: Settings, tools: Tools) -> dict[str, list[Path]]:
+def _files_by_extractor(sets: Sets, settings: EvaluationSettings, tools: ExtractorSet) -> dict[str, list[Path]]:
     """Which files each extractor has to see; a metric that lacks one of its extractors asks nothing of the others."""
     wanted: dict[str, list[Path]] = {}
 
@@ -141,7 +141,7 @@ def _wanted(sets: Sets, settings: Settings, tools: Tools) -> dict[str, list[Path
 
     clips = [clip for found in sets.predicted.values() for clip in found.clips.values()]
     references = list(sets.reference.clips.values()) if sets.reference is not None else []
-    for metric in (METRICS[name] for name in settings.asked if name in METRICS):
+    for metric in (METRICS[name] for name in settings.measured_names if name in METRICS):
         if _why_not(metric, sets, tools):
             continue
         seen = [clip for clip in clips if clip.video is not None] if metric.needs == "video" else clips
@@ -154,7 +154,7 @@ def _wanted(sets: Sets, settings: Settings, tools: Tools) -> dict[str, list[Path
     return wanted
 
 
-def _why_not(metric: Metric, sets: Sets, tools: Tools) -> str:
+def _why_not(metric: Metric, sets: Sets, tools: ExtractorSet) -> str:
     """Why a metric cannot be had for any set; empty where it can."""
     if absent := tools.why_absent(metric.extractors):
         return absent
@@ -169,14 +169,18 @@ def _why_not(metric: Metric, sets: Sets, tools: Tools) -> str:
 
 def _score(
     sets: Sets,
-    settings: Settings,
-    tools: Tools,
-    features: Features,
+    settings: EvaluationSettings,
+    tools: ExtractorSet,
+    features: ExtractedFeatures,
     execution: Execution,
     progress: Progress,
 ) -> tuple[SetReport, ...]:
     reports = []
-    chosen = [METRICS[name] for name in settings.asked if name in METRICS and not _why_not(METRICS[name], sets, tools)]
+    chosen = [
+        METRICS[name]
+        for name in settings.measured_names
+        if name in METRICS and not _why_not(METRICS[name], sets, tools)
+    ]
     reference = sets.reference.clips if sets.reference is not None else {}
     for number, (name, found) in enumerate(sets.predicted.items()):
         part = progress.part(number / len(sets.predicted), (number + 1) / len(sets.predicted))
@@ -184,36 +188,36 @@ def _score(
         if tools.scorer is not None and any(metric.name == "DeSync" for metric in chosen):
             offsets = offset_logits(found.clips, features, tools.scorer, execution, part.part(0.0, 0.5))
             material = replace(material, offsets=offsets)
-        usable = [metric for metric in chosen if not set(metric.extractors) & set(features.broken)]
+        usable = [metric for metric in chosen if not set(metric.extractors) & set(features.failed)]
         scores = {metric.name: _score_of(metric, material, part.part(0.5, 1.0)) for metric in usable}
         reports.append(set_report(name, found, material, scores))
     return tuple(reports)
 
 
-def _score_of(metric: Metric, material: MetricInputs, progress: Progress) -> Score:
+def _score_of(metric: Metric, material: MetricInputs, progress: Progress) -> MetricScore:
     try:
         # The root of a covariance of 2048 features takes long, and cannot be stopped from within.
         return run_aside(lambda stop: metric.score(material), progress)
     except InputError as error:
-        return Score(None, why=str(error))
+        return MetricScore(None, why=str(error))
 
 
 def _report(
     sets: Sets,
-    settings: Settings,
+    settings: EvaluationSettings,
     execution: Execution,
-    tools: Tools,
-    features: Features,
+    tools: ExtractorSet,
+    features: ExtractedFeatures,
     reports: tuple[SetReport, ...],
     reference: ReferenceReport | None,
-) -> Report:
+) -> EvaluationReport:
     places = [*sets.predicted.values(), *([sets.reference] if sets.reference is not None else [])]
     problems = [problem for found in places for problem in found.problems] + features.problems
-    return Report(
+    return EvaluationReport(
         settings={
             **asdict(settings),
             "only": list(settings.only),
-            "measured": list(settings.asked),
+            "measured": list(settings.measured_names),
             "device": str(torch_device(execution)),
             "precision": "fp32",
         },
@@ -228,14 +232,16 @@ def _report(
     )
 
 
-def _missing(sets: Sets, settings: Settings, tools: Tools, features: Features) -> list[Missing]:
+def _missing(
+    sets: Sets, settings: EvaluationSettings, tools: ExtractorSet, features: ExtractedFeatures
+) -> list[Missing]:
     missing = []
-    for name in settings.asked:
+    for name in settings.measured_names:
         needed = METRICS[name].extractors if name in METRICS else (name,)
         why = _why_not(METRICS[name], sets, tools) if name in METRICS else tools.why_absent(needed)
-        why = why or " ".join(features.broken[one] for one in needed if one in features.broken)
+        why = why or " ".join(features.failed[one] for one in needed if one in features.failed)
         if why:
-            lacking = [one for one in needed if one in tools.absent or one in features.broken]
+            lacking = [one for one in needed if one in tools.absent or one in features.failed]
             missing.append(Missing(name, why, tools.fetch_command(lacking)))
     return missing
 
@@ -268,13 +274,13 @@ def _picture(clip: ClipFiles, reference: Found | None) -> Path | None:
     return theirs.video if theirs is not None and theirs.video is not None else clip.video
 
 
-def _as_before(clips: Mapping[str, ClipFiles]) -> dict[str, ClipFiles]:
+def _clips_before(clips: Mapping[str, ClipFiles]) -> dict[str, ClipFiles]:
     return {
         name: replace(clip, sound=clip.before, before=None) for name, clip in clips.items() if clip.before is not None
     }
 
 
-def _timed(name: str, progress: Progress, work: Callable[[Progress], T], describe: Callable[[T], str]) -> T:
+def _timed_stage(name: str, progress: Progress, work: Callable[[Progress], T], describe: Callable[[T], str]) -> T:
     stage = progress.at(name)
     began = time.perf_counter()
     made = work(stage)
@@ -282,7 +288,7 @@ def _timed(name: str, progress: Progress, work: Callable[[Progress], T], describ
     return made
 
 
-def _describe(features: Features) -> str:
+def _describe(features: ExtractedFeatures) -> str:
     new = ", ".join(f"{name} {count}" for name, count in features.computed.items() if count) or "nothing"
     count = len(features.problems)
     return f"computed: {new}; {count} problem{'s' * (count != 1)}"

@@ -20,7 +20,7 @@ from deepsound.types import Audio
 if TYPE_CHECKING:
     import numpy as np
 
-    from deepsound.evaluate.extractors import Extractor, Takes
+    from deepsound.evaluate.extractors import Extractor, InputKind
 
 # What is decoded together: enough for a device to work on several at once, little enough for any memory. No more than
 # this is lost when a run is stopped.
@@ -29,17 +29,17 @@ _SOUND_BYTES = 256 << 20
 
 
 @dataclass
-class Features:
+class ExtractedFeatures:
     """What was extracted, by extractor and file; `computed` counts what was not there before, by extractor.
 
-    `broken` are extractors that could not run at all, with the reason.
+    `failed` are extractors that could not run at all, with the reason.
     """
 
     store: FeatureStore
     identities: Mapping[str, str]
     digests: Mapping[Path, str]
     problems: list[Problem] = field(default_factory=list)
-    broken: dict[str, str] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
     computed: dict[str, int] = field(default_factory=dict)
 
     def get(self, extractor: str, file: Path | None) -> dict[str, np.ndarray] | None:
@@ -64,23 +64,23 @@ def extract(
     store: FeatureStore,
     execution: Execution,
     progress: Progress = Progress(),
-) -> Features:
+) -> ExtractedFeatures:
     """The features of the files that are `wanted` of each extractor, by name; what is kept in `store` is not redone.
 
-    A file that cannot be read or used is a problem of the result, an extractor that cannot run is `broken`; the rest
+    A file that cannot be read or used is a problem of the result, an extractor that cannot run is `failed`; the rest
     goes on. Raises Cancelled.
     """
     wanted = {name: tuple(dict.fromkeys(files)) for name, files in wanted.items()}
     files = dict.fromkeys(file for paths in wanted.values() for file in paths)
     digests, unreadable = _digests(list(files), store, progress.part(0.0, 0.05))
-    broken: dict[str, str] = {}
-    identities = _identities(wanted, extractors, execution, broken, progress)
-    features = Features(store, identities, digests, unreadable, broken)
+    failed: dict[str, str] = {}
+    identities = _identities(wanted, extractors, execution, failed, progress)
+    features = ExtractedFeatures(store, identities, digests, unreadable, failed)
     work = _missing(wanted, extractors, features)
     total = sum(len(item.extractors) for items in work.values() for item in items)
     rest, done = progress.part(0.05, 1.0), 0
-    for takes, items in work.items():
-        for batch in _opened(items, takes, features, rest):
+    for input_kind, items in work.items():
+        for batch in _open_batches(items, input_kind, features, rest):
             done += _run_batch(batch, features, execution, rest, done, total)
     features.problems += [
         Problem(file, problem.what, problem.extractor) for file, problem in _of_the_same_content(features, files)
@@ -103,7 +103,7 @@ def _identities(
     wanted: Iterable[str],
     extractors: Mapping[str, Extractor],
     execution: Execution,
-    broken: dict[str, str],
+    failed: dict[str, str],
     progress: Progress,
 ) -> dict[str, str]:
     identities = {}
@@ -111,17 +111,17 @@ def _identities(
         try:
             identities[name] = extractors[name].identity(execution, progress)
         except EngineError as error:
-            broken[name] = str(error)
+            failed[name] = str(error)
     return identities
 
 
 def _missing(
     wanted: Mapping[str, Iterable[Path]],
     extractors: Mapping[str, Extractor],
-    features: Features,
-) -> dict[Takes, list[_Work]]:
+    features: ExtractedFeatures,
+) -> dict[InputKind, list[_Work]]:
     """By what is taken, sound or clip: every content once, with the extractors that lack it."""
-    lacking: dict[tuple[Takes, str], tuple[Path, list[Extractor]]] = {}
+    lacking: dict[tuple[InputKind, str], tuple[Path, list[Extractor]]] = {}
     for name, files in wanted.items():
         features.computed.setdefault(name, 0)
         seen: set[str] = set()
@@ -131,39 +131,41 @@ def _missing(
                 continue
             seen.add(digest)
             if Key(name, features.identities[name], digest) not in features.store:
-                takes = extractors[name].takes
-                lacking.setdefault((takes, digest), (file, []))[1].append(extractors[name])
-    work: dict[Takes, list[_Work]] = {}
-    for (takes, digest), (file, lackers) in lacking.items():
-        work.setdefault(takes, []).append(_Work(file, digest, tuple(lackers)))
+                input_kind = extractors[name].input_kind
+                lacking.setdefault((input_kind, digest), (file, []))[1].append(extractors[name])
+    work: dict[InputKind, list[_Work]] = {}
+    for (input_kind, digest), (file, lackers) in lacking.items():
+        work.setdefault(input_kind, []).append(_Work(file, digest, tuple(lackers)))
     return work
 
 
 _Batch = list[tuple[_Work, Audio | Clip]]
 
 
-def _opened(items: list[_Work], takes: Takes, features: Features, progress: Progress) -> Iterator[_Batch]:
+def _open_batches(
+    items: list[_Work], input_kind: InputKind, features: ExtractedFeatures, progress: Progress
+) -> Iterator[_Batch]:
     """The files decoded, or opened where pictures are taken, some at a time; what cannot be is a problem."""
     batch: _Batch = []
     held = 0
     for item in items:
         progress.check()
         try:
-            subject = _open(item, takes, Progress(check=progress.check))
+            subject = _open(item, input_kind, Progress(check=progress.check))
         except (InputError, MediaError) as error:
             features.problems.append(Problem(item.file, str(error)))
             continue
         batch.append((item, subject))
         held += subject.channels * subject.samples * 4 if isinstance(subject, Audio) else 0
-        if len(batch) >= (_SOUNDS if takes == "audio" else _CLIPS) or held >= _SOUND_BYTES:
+        if len(batch) >= (_SOUNDS if input_kind == "audio" else _CLIPS) or held >= _SOUND_BYTES:
             yield batch
             batch, held = [], 0
     if batch:
         yield batch
 
 
-def _open(item: _Work, takes: Takes, progress: Progress) -> Audio | Clip:
-    if takes == "audio":
+def _open(item: _Work, input_kind: InputKind, progress: Progress) -> Audio | Clip:
+    if input_kind == "audio":
         return decode_audio(item.file, progress=progress)
     clip = Clip.open(item.file)
     for extractor in item.extractors:
@@ -173,7 +175,7 @@ def _open(item: _Work, takes: Takes, progress: Progress) -> Audio | Clip:
 
 def _run_batch(
     batch: _Batch,
-    features: Features,
+    features: ExtractedFeatures,
     execution: Execution,
     progress: Progress,
     done: int,
@@ -186,19 +188,19 @@ def _run_batch(
         part = progress.part((done + count) / total, (done + count + len(mine)) / total)
         part.update(0.0)
         count += len(mine)
-        if name in features.broken:
+        if name in features.failed:
             continue
         try:
             results = extractor.extract_many([subject for _, subject in mine], execution, part)
         except EngineError as error:
-            features.broken[name] = str(error)
+            features.failed[name] = str(error)
             continue
         for (item, _), result in zip(mine, results, strict=True):
             _keep(item, result, name, features)
     return count
 
 
-def _keep(item: _Work, result: Mapping[str, object] | DeepSoundError, name: str, features: Features) -> None:
+def _keep(item: _Work, result: Mapping[str, object] | DeepSoundError, name: str, features: ExtractedFeatures) -> None:
     if isinstance(result, DeepSoundError):
         features.problems.append(Problem(item.file, str(result), name))
         return
@@ -206,7 +208,7 @@ def _keep(item: _Work, result: Mapping[str, object] | DeepSoundError, name: str,
     features.computed[name] += 1
 
 
-def _of_the_same_content(features: Features, files: Iterable[Path]) -> list[tuple[Path, Problem]]:
+def _of_the_same_content(features: ExtractedFeatures, files: Iterable[Path]) -> list[tuple[Path, Problem]]:
     """The problems of a file are also those of its copies."""
     by_digest: dict[str, list[Path]] = {}
     for file in files:

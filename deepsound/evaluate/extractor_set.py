@@ -14,7 +14,7 @@ VOICE, LEVELS = "voice", "levels"
 
 
 @dataclass
-class Tools:
+class ExtractorSet:
     """`extractors` that can run, by name, DeSync's head, and for what is `absent` the reason and what it `needs`."""
 
     execution: Execution
@@ -24,7 +24,7 @@ class Tools:
     needs: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, names: Iterable[str], duration_s: float, execution: Execution) -> Tools:
+    def of(cls, names: Iterable[str], duration_s: float, execution: Execution) -> ExtractorSet:
         """What metrics, voice and levels are measured with; the networks look at the first `duration_s` seconds."""
         tools = cls(execution)
         own: dict[str, Extractor] = {VOICE: VoiceExtractor(), LEVELS: LevelsExtractor()}

@@ -10,14 +10,14 @@ from typing import Any
 
 from deepsound.evaluate.chart import chart
 from deepsound.evaluate.metrics import METRICS
-from deepsound.evaluate.report import Report, SetReport
+from deepsound.evaluate.report import EvaluationReport, SetReport
 from deepsound.media.files import atomic_write, output_error
 from deepsound.media.plots import write_png
 
 _MOMENTS = (("before", "voice_before"), ("after", "voice"))
 
 
-def write_report(report: Report, folder: Path) -> tuple[Path, ...]:
+def write_report(report: EvaluationReport, folder: Path) -> tuple[Path, ...]:
     """Write the four files, each whole; gives back their paths. Raises OutputError."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -32,7 +32,7 @@ def write_report(report: Report, folder: Path) -> tuple[Path, ...]:
     return paths
 
 
-def _scores_row(one: SetReport, report: Report) -> dict[str, Any]:
+def _scores_row(one: SetReport, report: EvaluationReport) -> dict[str, Any]:
     """A set in a line; a metric that there is none of is an empty field."""
     reference = report.reference
     row: dict[str, Any] = {

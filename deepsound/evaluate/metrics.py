@@ -12,7 +12,7 @@ from deepsound.evaluate.av_sync import desync_s, ib_scores
 from deepsound.evaluate.clips import ClipFiles
 from deepsound.evaluate.distance import SUBSET_SIZE, frechet_distance, kernel_distance
 from deepsound.evaluate.divergence import SPLITS, inception_score, kl_divergence, kl_divergences
-from deepsound.evaluate.extraction import Features
+from deepsound.evaluate.extraction import ExtractedFeatures
 from deepsound.evaluate.pairing import pair
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ IB_SCALE = 100
 
 
 @dataclass(frozen=True)
-class Score:
+class MetricScore:
     """A metric's value over `clips` clips (pairs, for paired ones); None where `why` says why there is none.
 
     `spread` is the standard deviation where the metric has one.
@@ -47,7 +47,7 @@ class MetricInputs:
 
     predicted: Mapping[str, ClipFiles]
     reference: Mapping[str, ClipFiles]
-    features: Features
+    features: ExtractedFeatures
     paired: bool = True
     offsets: Mapping[str, np.ndarray] = field(default_factory=dict)
 
@@ -79,14 +79,14 @@ class MetricInputs:
         if paired:
             both = [name for name in self.names if name in predicted and name in reference]
             predicted, reference = ({name: side[name] for name in both} for side in (predicted, reference))
-        return stacked(predicted.values()), stacked(reference.values())
+        return stack_rows(predicted.values()), stack_rows(reference.values())
 
-    def seen_and_heard(self) -> tuple[tuple[str, ...], np.ndarray, np.ndarray]:
+    def imagebind_pairs(self) -> tuple[tuple[str, ...], np.ndarray, np.ndarray]:
         """ImageBind's embeddings of picture and sound of the clips that have both, with their names."""
         heard = self.of(self.predicted, self.predicted, "imagebind_audio", EMBEDDING)
         seen = self.of(self.predicted, self.predicted, "imagebind_video", EMBEDDING)
         names = tuple(name for name in heard if name in seen)
-        return names, stacked(seen[name] for name in names), stacked(heard[name] for name in names)
+        return names, stack_rows(seen[name] for name in names), stack_rows(heard[name] for name in names)
 
 
 PICTURE_EXTRACTORS = ("imagebind_video", "synchformer_video")
@@ -101,11 +101,11 @@ class Metric:
     better: Better
     extractors: tuple[str, ...]
     needs: Needs
-    score: Callable[[MetricInputs], Score]
+    score: Callable[[MetricInputs], MetricScore]
     meaning: str
 
 
-def stacked(rows: Iterable[np.ndarray]) -> np.ndarray:
+def stack_rows(rows: Iterable[np.ndarray]) -> np.ndarray:
     """Rows [width] as [rows, width]; [0, 0] for none."""
     import numpy as np
 
@@ -113,15 +113,15 @@ def stacked(rows: Iterable[np.ndarray]) -> np.ndarray:
     return np.stack(found) if found else np.zeros((0, 0), np.float32)
 
 
-def _frechet(extractor: str, pairs_alone: bool) -> Callable[[MetricInputs], Score]:
-    def score(material: MetricInputs) -> Score:
+def _frechet(extractor: str, pairs_alone: bool) -> Callable[[MetricInputs], MetricScore]:
+    def score(material: MetricInputs) -> MetricScore:
         sides = material.sides(extractor, FEATURES, pairs_alone and material.paired)
-        return Score(frechet_distance(*sides), min(map(len, sides)))
+        return MetricScore(frechet_distance(*sides), min(map(len, sides)))
 
     return score
 
 
-def _frechet_of_examples(material: MetricInputs) -> Score:
+def _frechet_of_examples(material: MetricInputs) -> MetricScore:
     """VGGish gives several examples a clip, and those are the samples."""
     import numpy as np
 
@@ -132,46 +132,46 @@ def _frechet_of_examples(material: MetricInputs) -> Score:
     if not all(sides):
         raise InputError("A distance between sets needs clips on either side.")
     predicted, reference = (np.concatenate(side) for side in sides)
-    return Score(frechet_distance(predicted, reference), min(map(len, sides)))
+    return MetricScore(frechet_distance(predicted, reference), min(map(len, sides)))
 
 
-def _kernel(material: MetricInputs) -> Score:
+def _kernel(material: MetricInputs) -> MetricScore:
     sides = material.sides("passt", FEATURES, material.paired)
     distance = kernel_distance(*sides)
     # Subsets as large as the sets are always the same.
     varies = max(map(len, sides)) > SUBSET_SIZE
-    return Score(distance.mean, min(map(len, sides)), spread=distance.std if varies else None)
+    return MetricScore(distance.mean, min(map(len, sides)), spread=distance.std if varies else None)
 
 
-def _divergence(extractor: str) -> Callable[[MetricInputs], Score]:
-    def score(material: MetricInputs) -> Score:
+def _divergence(extractor: str) -> Callable[[MetricInputs], MetricScore]:
+    def score(material: MetricInputs) -> MetricScore:
         predicted, reference = material.sides(extractor, LOGITS, paired=True)
         if not len(predicted):
             raise InputError("no clip has the name of a reference clip")
-        return Score(kl_divergence(predicted, reference).softmax, len(predicted))
+        return MetricScore(kl_divergence(predicted, reference).softmax, len(predicted))
 
     return score
 
 
-def _inception(material: MetricInputs) -> Score:
-    logits = stacked(material.of(material.predicted, material.predicted, "panns", LOGITS).values())
+def _inception(material: MetricInputs) -> MetricScore:
+    logits = stack_rows(material.of(material.predicted, material.predicted, "panns", LOGITS).values())
     found = inception_score(logits)
     if found is None:
-        return Score(None, len(logits), f"{len(logits)} clips; the published form needs {SPLITS} or more")
-    return Score(found.mean, len(logits), spread=found.std)
+        return MetricScore(None, len(logits), f"{len(logits)} clips; the published form needs {SPLITS} or more")
+    return MetricScore(found.mean, len(logits), spread=found.std)
 
 
-def _ib(material: MetricInputs) -> Score:
-    names, seen, heard = material.seen_and_heard()
+def _ib(material: MetricInputs) -> MetricScore:
+    names, seen, heard = material.imagebind_pairs()
     if not names:
         raise InputError("no clip has both a sound and a picture")
-    return Score(IB_SCALE * float(ib_scores(seen, heard).mean()), len(names))
+    return MetricScore(IB_SCALE * float(ib_scores(seen, heard).mean()), len(names))
 
 
-def _desync(material: MetricInputs) -> Score:
+def _desync(material: MetricInputs) -> MetricScore:
     if not material.offsets:
         raise InputError("no clip has both a sound and a picture of 4.8 s or more")
-    return Score(float(desync_s(stacked(material.offsets.values())).mean()), len(material.offsets))
+    return MetricScore(float(desync_s(stack_rows(material.offsets.values())).mean()), len(material.offsets))
 
 
 METRICS: dict[str, Metric] = {
@@ -255,10 +255,10 @@ def by_clip(material: MetricInputs, names: Sequence[str]) -> dict[str, dict[str,
             reference = material.of(material.reference, material.names, extractor, LOGITS)
             both = [name for name in predicted if name in reference]
             if both:
-                sides = (stacked(side[name] for name in both) for side in (predicted, reference))
+                sides = (stack_rows(side[name] for name in both) for side in (predicted, reference))
                 found[metric] = dict(zip(both, map(float, kl_divergences(*sides)), strict=True))
     if "IB" in names:
-        clips, seen, heard = material.seen_and_heard()
+        clips, seen, heard = material.imagebind_pairs()
         found["IB"] = (
             dict(zip(clips, (float(IB_SCALE * one) for one in ib_scores(seen, heard)), strict=True)) if clips else {}
         )

@@ -63,7 +63,7 @@ def _on_counts(sets: Sequence[SetReport]) -> list[str]:
         partly = [
             f"{name} of {score.clips}"
             for name, score in one.scores.items()
-            if score.value is not None and score.clips < _expected(one, name)
+            if score.value is not None and score.clips < _expected_counts(one, name)
         ]
         if partly:
             notes.append(
@@ -76,5 +76,5 @@ def _on_counts(sets: Sequence[SetReport]) -> list[str]:
     return notes
 
 
-def _expected(one: SetReport, metric: str) -> int:
+def _expected_counts(one: SetReport, metric: str) -> int:
     return one.pairs if METRICS[metric].needs == "reference" else one.clips

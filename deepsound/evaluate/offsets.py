@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from deepsound.errors import EngineError, InputError
 from deepsound.evaluate.clips import ClipFiles, Problem
-from deepsound.evaluate.extraction import Features
-from deepsound.evaluate.metrics import FEATURES, OFFSET, stacked
+from deepsound.evaluate.extraction import ExtractedFeatures
+from deepsound.evaluate.metrics import FEATURES, OFFSET, stack_rows
 from deepsound.evaluate.store import Key
 from deepsound.runtime.execution import Execution
 from deepsound.runtime.feature_cache import digest_of
@@ -24,19 +24,19 @@ _SIDES = ("synchformer_video", "synchformer_audio")
 
 def offset_logits(
     clips: Mapping[str, ClipFiles],
-    features: Features,
+    features: ExtractedFeatures,
     scorer: OffsetScorer,
     execution: Execution,
     progress: Progress = Progress(),
 ) -> dict[str, np.ndarray]:
     """Logits [2, 21] of the first and the last 4.8 s of every clip whose sound and picture have been looked at.
 
-    A clip that is too short becomes one of the features' problems; a head that cannot run is `broken`.
+    A clip that is too short becomes one of the features' problems; a head that cannot run is `failed`.
     """
     try:
         identity = scorer.identity(execution, progress)
     except EngineError as error:
-        features.broken[OFFSET] = str(error)
+        features.failed[OFFSET] = str(error)
         return {}
     features.computed.setdefault(OFFSET, 0)
     found = {}
@@ -49,7 +49,7 @@ def offset_logits(
         except InputError as error:
             features.problems.append(Problem(clip.sound, str(error), OFFSET))
         except EngineError as error:
-            features.broken[OFFSET] = str(error)
+            features.failed[OFFSET] = str(error)
             return {}
         else:
             if logits is not None:
@@ -57,7 +57,7 @@ def offset_logits(
     return found
 
 
-def _key(clip: ClipFiles, identity: str, features: Features) -> Key | None:
+def _key(clip: ClipFiles, identity: str, features: ExtractedFeatures) -> Key | None:
     """The logits depend on both files, and on what looked at them."""
     files = (clip.video, clip.sound)
     if any(file is None or file not in features.digests for file in files) or any(
@@ -71,7 +71,7 @@ def _key(clip: ClipFiles, identity: str, features: Features) -> Key | None:
 def _logits(
     key: Key,
     clip: ClipFiles,
-    features: Features,
+    features: ExtractedFeatures,
     scorer: OffsetScorer,
     execution: Execution,
     progress: Progress,
@@ -87,4 +87,4 @@ def _logits(
         features.store.put(key, scorer.score(video, audio, execution, progress))
         features.computed[OFFSET] += 1
         kept = features.store.get(key)
-    return None if kept is None else stacked((kept["first"], kept["last"]))
+    return None if kept is None else stack_rows((kept["first"], kept["last"]))

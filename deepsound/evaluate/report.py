@@ -10,7 +10,7 @@ from typing import Any
 
 from deepsound import __version__
 from deepsound.evaluate.clips import Problem
-from deepsound.evaluate.metrics import METRICS, Score
+from deepsound.evaluate.metrics import METRICS, MetricScore
 from deepsound.evaluate.sounds import Levels, Voice
 
 EVERYONE = "all"
@@ -101,7 +101,7 @@ class SetReport:
     place: Path
     clips: int
     pairs: int
-    scores: Mapping[str, Score]
+    scores: Mapping[str, MetricScore]
     voice: Mapping[str, Mapping[str, VoiceRate]]
     levels: LevelSummary | None
     rows: tuple[ClipRow, ...]
@@ -130,7 +130,7 @@ class Missing:
 
 
 @dataclass(frozen=True)
-class Report:
+class EvaluationReport:
     """Everything one evaluation found and how it went about it."""
 
     settings: Mapping[str, Any]

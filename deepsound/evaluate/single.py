@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, TypeVar
 from deepsound.errors import DeepSoundError, EngineError, InputError, MediaError
 from deepsound.evaluate.av_sync import desync_s, ib_scores
 from deepsound.evaluate.divergence import kl_divergence
-from deepsound.evaluate.extractor_set import LEVELS, VOICE, Tools
+from deepsound.evaluate.extractor_set import LEVELS, VOICE, ExtractorSet
 from deepsound.evaluate.extractors import DURATION_S
-from deepsound.evaluate.metrics import EMBEDDING, FEATURES, IB_SCALE, LOGITS, METRICS, stacked
+from deepsound.evaluate.metrics import EMBEDDING, FEATURES, IB_SCALE, LOGITS, METRICS, stack_rows
 from deepsound.evaluate.report import Missing
 from deepsound.evaluate.sounds import Levels, Voice, levels_of, voice_of
 from deepsound.media.clip import Clip
@@ -66,7 +66,7 @@ def score_clip(
     """
     duration_s = duration_s or _common_s(audio, clip, reference)
     wanted = [*(NEEDS_PICTURE if clip is not None else ()), *(NEEDS_REFERENCE if reference is not None else ())]
-    tools = Tools.of([*wanted, VOICE, LEVELS], duration_s, execution)
+    tools = ExtractorSet.of([*wanted, VOICE, LEVELS], duration_s, execution)
     missing = [Missing(name, "no video is connected.") for name in NEEDS_PICTURE if clip is None]
     scores: dict[str, float] = {}
     for number, name in enumerate(wanted):
@@ -84,7 +84,7 @@ def score_clip(
     return ClipScore(scores, voice, levels, tuple(missing))
 
 
-def picture_score(name: str, audio: Audio, clip: Clip, tools: Tools, progress: Progress = Progress()) -> float:
+def picture_score(name: str, audio: Audio, clip: Clip, tools: ExtractorSet, progress: Progress = Progress()) -> float:
     """IB or DeSync of a sound and a clip; what the networks make of either is kept by content.
 
     Raises EngineError where an extractor cannot run here, InputError for a sound or clip too short for it.
@@ -95,7 +95,7 @@ def picture_score(name: str, audio: Audio, clip: Clip, tools: Tools, progress: P
         raise EngineError(f"{error} {error.fetch}".strip()) from error
 
 
-def voice_activity(audio: Audio, tools: Tools, progress: Progress = Progress()) -> Voice:
+def voice_activity(audio: Audio, tools: ExtractorSet, progress: Progress = Progress()) -> Voice:
     """How long a voice is heard in a sound. Raises EngineError without the detector, InputError for an empty sound."""
     try:
         return voice_of(_Subjects(tools, audio, None, None, progress).of(VOICE, audio))
@@ -103,7 +103,7 @@ def voice_activity(audio: Audio, tools: Tools, progress: Progress = Progress()) 
         raise EngineError(str(error)) from error
 
 
-def sound_levels(audio: Audio, tools: Tools, progress: Progress = Progress()) -> Levels:
+def sound_levels(audio: Audio, tools: ExtractorSet, progress: Progress = Progress()) -> Levels:
     """Loudness, true peak and silence of a sound. Raises InputError for one that is empty or not finite."""
     return levels_of(_Subjects(tools, audio, None, None, progress).of(LEVELS, audio))
 
@@ -126,7 +126,7 @@ class _Absent(DeepSoundError):
 class _Subjects:
     """What is looked at, and with what; features are kept by content for as long as the process lives."""
 
-    tools: Tools
+    tools: ExtractorSet
     audio: Audio
     clip: Clip | None
     reference: Audio | None
@@ -173,7 +173,7 @@ def _desync(subjects: _Subjects) -> float:
         for name, subject in (("synchformer_video", subjects.clip), ("synchformer_audio", subjects.audio))
     )
     logits = tools.scorer.score(video, audio, tools.execution, subjects.progress)
-    windows = stacked(logits[name].float().numpy() for name in ("first", "last"))
+    windows = stack_rows(logits[name].float().numpy() for name in ("first", "last"))
     return float(desync_s(windows[None])[0])
 
 

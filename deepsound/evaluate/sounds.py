@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from deepsound import silence
 from deepsound.errors import DeepSoundError, InputError, MediaError
-from deepsound.evaluate.extractors import Takes
+from deepsound.evaluate.extractors import InputKind
 from deepsound.media import loudness
 from deepsound.media.clip import Clip
 from deepsound.media.vad import VoiceSettings, voice_spans
@@ -61,7 +61,7 @@ class _OfSound:
     """What the two have in common: each sound is looked at alone, on the processor."""
 
     name = ""
-    takes: Takes = "audio"
+    input_kind: InputKind = "audio"
     needs: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
     version = "1"
@@ -77,7 +77,7 @@ class _OfSound:
             raise InputError(f"{self.name} is measured of a sound, not of {type(subject).__name__}.")
         if not subject.samples:
             raise InputError("the sound is empty (0 samples)")
-        return self._measured(subject, progress)
+        return self._measure(subject, progress)
 
     def extract_many(
         self,
@@ -90,7 +90,7 @@ class _OfSound:
             for subject in progress.track(subjects, len(subjects))
         ]
 
-    def _measured(self, audio: Audio, progress: Progress) -> dict[str, Tensor]:
+    def _measure(self, audio: Audio, progress: Progress) -> dict[str, Tensor]:
         raise NotImplementedError
 
 
@@ -110,7 +110,7 @@ class VoiceExtractor(_OfSound):
 
         return None if find_spec("silero_vad") else _NO_DETECTOR
 
-    def _measured(self, audio: Audio, progress: Progress) -> dict[str, Tensor]:
+    def _measure(self, audio: Audio, progress: Progress) -> dict[str, Tensor]:
         import torch
 
         silent_progress = Progress(check=progress.check)
@@ -127,7 +127,7 @@ class LevelsExtractor(_OfSound):
     name = "levels"
     outputs: tuple[str, ...] = (_LEVELS,)
 
-    def _measured(self, audio: Audio, progress: Progress) -> dict[str, Tensor]:
+    def _measure(self, audio: Audio, progress: Progress) -> dict[str, Tensor]:
         import torch
 
         silent_progress = Progress(check=progress.check)

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from deepsound.evaluate.clips import ON_SCREEN, VOICE_OVER, ClipFiles, Found
-from deepsound.evaluate.extraction import Features
-from deepsound.evaluate.metrics import MetricInputs, Score, by_clip
+from deepsound.evaluate.extraction import ExtractedFeatures
+from deepsound.evaluate.metrics import MetricInputs, MetricScore, by_clip
 from deepsound.evaluate.pairing import pair
 from deepsound.evaluate.report import EVERYONE, ClipRow, LevelSummary, ReferenceReport, SetReport, VoiceRate
 from deepsound.evaluate.sounds import Levels, Voice, levels_of, voice_of
@@ -16,7 +16,7 @@ from deepsound.runtime.feature_cache import digest_of
 BEFORE, AFTER = "before", "after"
 
 
-def set_report(name: str, found: Found, material: MetricInputs, scores: Mapping[str, Score]) -> SetReport:
+def set_report(name: str, found: Found, material: MetricInputs, scores: Mapping[str, MetricScore]) -> SetReport:
     """What one set's features say, beside the scores that have been made of them."""
     features, clips = material.features, found.clips
     paired = pair(clips, material.reference)
@@ -35,7 +35,7 @@ def set_report(name: str, found: Found, material: MetricInputs, scores: Mapping[
     )
 
 
-def reference_report(found: Found, name: str, features: Features) -> ReferenceReport:
+def reference_report(found: Found, name: str, features: ExtractedFeatures) -> ReferenceReport:
     """What was compared with; its fingerprint is of its clips' names and contents."""
     clips = sorted(found.clips.items())
     contents = (part for clip, files in clips for part in (clip, features.digests.get(files.sound, "unread")))
@@ -45,7 +45,7 @@ def reference_report(found: Found, name: str, features: Features) -> ReferenceRe
     )
 
 
-def _voice(clips: Mapping[str, ClipFiles], features: Features) -> dict[str, dict[str, VoiceRate]]:
+def _voice(clips: Mapping[str, ClipFiles], features: ExtractedFeatures) -> dict[str, dict[str, VoiceRate]]:
     """Before and after, each for all clips and then by group; a moment of which nothing is known is left out."""
     moments = {
         BEFORE: ((name, clip.before) for name, clip in clips.items()),
@@ -64,17 +64,19 @@ def _by_group(voices: Mapping[str, Voice], clips: Mapping[str, ClipFiles]) -> di
     return rates
 
 
-def _voices(files: Iterable[tuple[str, Path | None]], features: Features) -> dict[str, Voice]:
+def _voices(files: Iterable[tuple[str, Path | None]], features: ExtractedFeatures) -> dict[str, Voice]:
     found = ((name, features.get("voice", file)) for name, file in files)
     return {name: voice_of(outputs) for name, outputs in found if outputs is not None}
 
 
-def _levels(clips: Mapping[str, ClipFiles], features: Features) -> dict[str, Levels]:
+def _levels(clips: Mapping[str, ClipFiles], features: ExtractedFeatures) -> dict[str, Levels]:
     found = ((name, features.get("levels", clip.sound)) for name, clip in clips.items())
     return {name: levels_of(outputs) for name, outputs in found if outputs is not None}
 
 
-def _rows(material: MetricInputs, scores: Mapping[str, Score], levels: Mapping[str, Levels]) -> tuple[ClipRow, ...]:
+def _rows(
+    material: MetricInputs, scores: Mapping[str, MetricScore], levels: Mapping[str, Levels]
+) -> tuple[ClipRow, ...]:
     clips, features = material.predicted, material.features
     numbers: dict[str, dict[str, float]] = {name: {} for name in clips}
     for metric, values in by_clip(material, list(scores)).items():

@@ -64,10 +64,10 @@ def decode_window(
     decoded = max(at + piece.shape[1] for at, piece in pieces)
     length = decoded if wanted is None else wanted if duration_s is not None else min(wanted, decoded)
     _check_silence(info, pieces, length)
-    return Audio.from_numpy(_joined(pieces, length), audio.sample_rate, decoder.layout)
+    return Audio.from_numpy(_join(pieces, length), audio.sample_rate, decoder.layout)
 
 
-def _joined(pieces: list[tuple[int, np.ndarray]], length: int) -> np.ndarray:
+def _join(pieces: list[tuple[int, np.ndarray]], length: int) -> np.ndarray:
     samples = np.zeros((pieces[0][1].shape[0], length), np.float32)
     for at, piece in pieces:
         part = piece[:, : max(0, length - at)]

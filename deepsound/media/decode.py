@@ -84,7 +84,7 @@ class Scaler:
         scaled = self._scaled(frame, *((width, height) if fills else (inner_width, inner_height)), pixel_format)
         if self._orientation is None:
             self._orientation = orientation_of(frame)
-        return self._orientation.apply(scaled if fills else _centred(scaled, width, height))
+        return self._orientation.apply(scaled if fills else _pad_to_size(scaled, width, height))
 
     def _displayed(self, frame: av.VideoFrame) -> tuple[int, int]:
         return max(1, round(frame.width * self._sample_aspect)), frame.height
@@ -96,7 +96,7 @@ class Scaler:
         return context.reformat(frame, width, height, pixel_format, interpolation="AREA").to_ndarray()
 
 
-def _centred(picture: np.ndarray, width: int, height: int) -> np.ndarray:
+def _pad_to_size(picture: np.ndarray, width: int, height: int) -> np.ndarray:
     """The picture in the middle of a black one of `width` x `height` pixels."""
     whole = np.zeros((height, width, *picture.shape[2:]), picture.dtype)
     top, left = (height - picture.shape[0]) // 2, (width - picture.shape[1]) // 2

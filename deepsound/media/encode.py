@@ -117,11 +117,11 @@ def _frame(samples: np.ndarray, codec: _Codec, layout: str) -> av.AudioFrame:
     import av
 
     # Packed, even for codecs that take planes: PyAV converts by itself, and cannot fill eight planes.
-    data = np.ascontiguousarray(_converted(samples, codec.sample_format).T).reshape(1, -1)
+    data = np.ascontiguousarray(_convert(samples, codec.sample_format).T).reshape(1, -1)
     return av.AudioFrame.from_ndarray(data, format=codec.sample_format.removesuffix("p"), layout=layout)
 
 
-def _converted(samples: np.ndarray, sample_format: str) -> np.ndarray:
+def _convert(samples: np.ndarray, sample_format: str) -> np.ndarray:
     """Float samples in a codec's format; whole numbers are rounded and held within full scale."""
     if sample_format == "s16":
         return np.clip(np.round(samples * 2.0**15), -(2**15), 2**15 - 1).astype(np.int16)

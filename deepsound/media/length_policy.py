@@ -62,11 +62,11 @@ def settle_lengths(audio: Audio | None, picture_s: float, policy_name: str) -> L
     if audio is None:
         return Lengths(None, picture_s)
     difference_s = audio.duration_s - picture_s
-    said = _said(difference_s, policy) if abs(difference_s) > SAME_LENGTH_S else ""
+    said = _difference_text(difference_s, policy) if abs(difference_s) > SAME_LENGTH_S else ""
     if policy.name == "trim" and difference_s > 0:
         return Lengths(fit_length(audio, round(picture_s * audio.sample_rate)), picture_s, said)
     if policy.name == "loop" and -difference_s > SAME_LENGTH_S:
-        return Lengths(_repeated(audio, round(picture_s * audio.sample_rate)), picture_s, said)
+        return Lengths(_loop(audio, round(picture_s * audio.sample_rate)), picture_s, said)
     if policy.name in ("hold", "loop") and difference_s > SAME_LENGTH_S:
         return Lengths(audio, audio.duration_s, said)
     return Lengths(audio, picture_s, said)
@@ -99,13 +99,13 @@ def overhang_s(clip: Clip) -> float:
     return max(0.0, float(audio.start_s) + audio.duration_s - float(video.start_s) - video.duration_s)
 
 
-def _said(difference_s: float, policy: LengthPolicy) -> str:
+def _difference_text(difference_s: float, policy: LengthPolicy) -> str:
     if difference_s > 0:
         return f"the sound is {difference_s:.2f} s longer than the picture: {policy.longer} (policy {policy.name})"
     return f"the sound is {-difference_s:.2f} s shorter than the picture: {policy.shorter} (policy {policy.name})"
 
 
-def _repeated(audio: Audio, samples: int) -> Audio:
+def _loop(audio: Audio, samples: int) -> Audio:
     import numpy as np
 
     times = -(-samples // audio.samples)

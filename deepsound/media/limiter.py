@@ -57,7 +57,7 @@ def limiting_gains(peaks: np.ndarray, rate: int, ceiling_dbtp: float) -> np.ndar
     slope = _RELEASE_DB_PER_S / rate * np.arange(len(held_db))
     released_db = np.maximum(0.0, np.maximum.accumulate(held_db + slope) - slope)
     window = np.hanning(2 * reach + 3)[1:-1]
-    return (10 ** (-_smoothed(released_db, window / window.sum()) / 20)).astype(np.float32)
+    return (10 ** (-_smooth(released_db, window / window.sum()) / 20)).astype(np.float32)
 
 
 def _ceiling(ceiling_dbtp: float) -> float:
@@ -128,7 +128,7 @@ def _short_filters() -> tuple[np.ndarray, ...]:
     return tuple(taps[step::_OVERSAMPLING].astype(np.float32) for step in range(1, _OVERSAMPLING))
 
 
-def _smoothed(values: np.ndarray, window: np.ndarray) -> np.ndarray:
+def _smooth(values: np.ndarray, window: np.ndarray) -> np.ndarray:
     from scipy.signal import oaconvolve
 
     reach = len(window) // 2

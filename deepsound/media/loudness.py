@@ -71,7 +71,7 @@ class Levelling:
 def measure(audio: Audio, progress: Progress = Progress()) -> Loudness:
     """Integrated loudness in LUFS (None for silence or less than 0.4 s) and true peak in dBTP (None for zeros)."""
     pace = ThrottledProgress(progress)
-    integrated = _integrated_lufs(_metered(audio.numpy()), audio.sample_rate, pace)
+    integrated = _integrated_lufs(_metered_channels(audio.numpy()), audio.sample_rate, pace)
     return Loudness(integrated, true_peak_dbtp(audio, progress))
 
 
@@ -81,7 +81,7 @@ def normalise(
     true_peak_ceiling_dbtp: float = CEILING_DBTP,
     progress: Progress = Progress(),
 ) -> Audio:
-    """The sound at `target_lufs` by gain alone, or as near as the ceiling lets it come; `levelled` goes further.
+    """The sound at `target_lufs` by gain alone, or as near as the ceiling allows (see `limit_to_loudness`).
 
     A sound whose loudness cannot be measured (silent, or under 0.4 s) stays as it is. Raises InputError for a target
     or ceiling that is not a number.
@@ -90,10 +90,10 @@ def normalise(
     level = measure(audio, progress)
     if level.integrated_lufs is None or level.true_peak_dbtp is None:
         return audio
-    return _amplified(audio, min(target_lufs - level.integrated_lufs, true_peak_ceiling_dbtp - level.true_peak_dbtp))
+    return _amplify(audio, min(target_lufs - level.integrated_lufs, true_peak_ceiling_dbtp - level.true_peak_dbtp))
 
 
-def levelled(
+def limit_to_loudness(
     audio: Audio,
     target_lufs: float = TARGET_LUFS,
     true_peak_ceiling_dbtp: float = CEILING_DBTP,
@@ -112,7 +112,7 @@ def levelled(
         return audio, Levelling(target_lufs, None, 0.0, 0.0, why)
     gain_db = target_lufs - level.integrated_lufs
     if level.true_peak_dbtp + gain_db <= true_peak_ceiling_dbtp - _PEAK_MARGIN_DB:
-        return _amplified(audio, gain_db), Levelling(target_lufs, target_lufs, gain_db, 0.0)
+        return _amplify(audio, gain_db), Levelling(target_lufs, target_lufs, gain_db, 0.0)
     return _limited_to(audio, target_lufs, true_peak_ceiling_dbtp, level, progress)
 
 
@@ -141,13 +141,13 @@ def _limited_to(
     for _ in range(_MOST_TRIES):
         gain = np.float32(10 ** (gain_db / 20))
         made = samples * (gain * limiting_gains(envelope * gain, rate, ceiling_dbtp))
-        short_lu = target_lufs - (_integrated_lufs(_metered(made), rate, pace) or -math.inf)
+        short_lu = target_lufs - (_integrated_lufs(_metered_channels(made), rate, pace) or -math.inf)
         if abs(short_lu) <= _CLOSE_LU or (short_lu > 0 and gain_db >= most_db):
             break
         # The limiter takes a part of each decibel that is added, so a little more than what is missing is asked for.
         gain_db = min(gain_db + short_lu * (1.3 if short_lu > 0 else 1.0), most_db)
     result = Audio.from_numpy(limit(made, rate, ceiling_dbtp, pace), rate, audio.layout)
-    reached = _integrated_lufs(_metered(result.numpy()), rate, pace)
+    reached = _integrated_lufs(_metered_channels(result.numpy()), rate, pace)
     limited_db = max(0.0, peak_dbtp + gain_db - ceiling_dbtp)
     why = ""
     if reached is None or abs(target_lufs - reached) > _NEAR_LU:
@@ -158,11 +158,11 @@ def _limited_to(
     return result, Levelling(target_lufs, reached, gain_db, limited_db, why)
 
 
-def _amplified(audio: Audio, gain_db: float) -> Audio:
+def _amplify(audio: Audio, gain_db: float) -> Audio:
     return replace(audio, waveform=audio.waveform * 10 ** (gain_db / 20))
 
 
-def _metered(samples: np.ndarray) -> np.ndarray:
+def _metered_channels(samples: np.ndarray) -> np.ndarray:
     """At most the five channels BS.1770 weighs: no low-frequency one, further surrounds added left and right."""
     if samples.shape[0] <= 5:
         return samples

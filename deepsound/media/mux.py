@@ -39,7 +39,7 @@ _MOST_MOVIE_TICKS = 2**31
 
 
 @dataclass(frozen=True)
-class Muxed:
+class MuxResult:
     """What became of picture and sound: `reencoded_because` is empty where the picture was copied, and `audio` the
     sound as it was stored, None where there is none. `report` tells what became of everything else.
     """
@@ -60,7 +60,7 @@ def mux(
     metadata: Mapping[str, str] | None = None,
     progress: Progress = Progress(),
     length: str = "as_is",
-) -> Muxed:
+) -> MuxResult:
     """Write the window of a video with `audio` in place of its sound (None or no samples: without sound).
 
     The container follows `output_path`'s suffix (.mp4, .m4v, .mov, .webm, .mkv). The picture is copied bit for bit,
@@ -68,7 +68,7 @@ def mux(
     FLAC). A window that does not begin at a keyframe is copied from the keyframe before, and an edit list hides the
     lead-in. Where that cannot be (mkv; a codec the container does not take) the picture is rendered again as H.264,
     which webm refuses with an InputError. Other sound tracks, subtitles, chapters, attachments, tags and time code go
-    along where the container holds them; `Muxed.report` says what came of each.
+    along where the container holds them; `MuxResult.report` says what came of each.
 
     What readers get back: the audio's length and place to the sample, save that Opus, and AAC at a rate it lacks, turn
     to 48000 Hz, and that FLAC and pcm_s16le round to 24 and 16 bits. mkv and webm windows may show a few frames past
@@ -88,7 +88,7 @@ def mux_clip(
     progress: Progress = Progress(),
     length: str = "as_is",
     container_why: str = "",
-) -> Muxed:
+) -> MuxResult:
     """As mux, for a clip that is open; its chosen sound track is the one that gives way."""
     target = Path(output_path)
     container = container_for(target)
@@ -110,7 +110,7 @@ def mux_clip(
             obstacle = str(error)
             _render_and_write(job, partial, target, obstacle)
         report = job.report(partial, obstacle, container_why)
-    return Muxed(lengths.audio, codec, obstacle, report)
+    return MuxResult(lengths.audio, codec, obstacle, report)
 
 
 def _render_and_write(job: _Job, partial: Path, target: Path, obstacle: str) -> None:
@@ -195,7 +195,7 @@ class _Job:
                 self._add_chapters(output, original)
                 output.metadata.update(tags)
                 output.start_encoding()
-                self._mux(output, self._interleaved(window.packets(source, stream), picture, sound, others))
+                self._mux(output, self._interleave(window.packets(source, stream), picture, sound, others))
         self.progress.update(1.0)
 
     def _mux(self, output: av.container.OutputContainer, coming: Iterator[av.Packet]) -> None:
@@ -204,7 +204,7 @@ class _Job:
             pace.update(float((packet.dts or 0) * Fraction(packet.time_base)) / self.lengths.picture_s)
             output.mux(packet)
 
-    def _interleaved(
+    def _interleave(
         self,
         pictures: Iterator[av.Packet],
         picture: av.VideoStream,

@@ -53,7 +53,7 @@ def plan_mux(
     if channels is not None:
         check_encodable(channels, f"the sound of {clip.path}")
     inventory = take_inventory(clip.path)
-    row, why = _followed(clip, inventory, progress) if container == AUTO else (container_named(container), "")
+    row, why = _choose_container(clip, inventory, progress) if container == AUTO else (container_named(container), "")
     sound_codec(row, audio_codec)
     obstacle = copy_obstacle(clip, row, progress)
     check_times(clip, row)
@@ -83,7 +83,7 @@ def replaced_track(clip: Clip) -> int | None:
     return next((t.index for t in clip.info.tracks if t.kind == "sound" and t.number == number), None)
 
 
-def _followed(clip: Clip, inventory: Inventory, progress: Progress) -> tuple[Container, str]:
+def _choose_container(clip: Clip, inventory: Inventory, progress: Progress) -> tuple[Container, str]:
     """The source's own container where it keeps the picture, else the first that does, and why."""
     own = source_container(clip.info)
     rows = [*([own] if own is not None else []), *(CONTAINERS[suffix] for suffix in _FOLLOWED)]

@@ -82,7 +82,7 @@ class PictureWindow:
             base = Fraction(_picture(source).time_base or 1)
         self.clock = Clock.of(base, shown_s)
         self._shown_s = shown_s
-        self._loop = loop
+        self._is_looped = loop
         self.lead_in = self._find_lead_in()
         self._to_end = clip.start_s + clip.duration_s >= clip.video.duration_s - 1e-9
         if loop and self.lead_in.hidden:
@@ -90,11 +90,11 @@ class PictureWindow:
 
     def packets(self, source: av.container.InputContainer, stream: av.VideoStream) -> Iterator[av.Packet]:
         """The packets in order of decoding, up to the last one shown; of those past the end, the ones it needs."""
-        if self._loop and self._shown_s > self.clip.duration_s:
-            return self._repeated(source, stream)
-        return self._held(self._once(source, stream, self.clip.duration_s, self._to_end))
+        if self._is_looped and self._shown_s > self.clip.duration_s:
+            return self._loop(source, stream)
+        return self._hold_last(self._once(source, stream, self.clip.duration_s, self._to_end))
 
-    def _held(self, once: Iterator[av.Packet]) -> Iterator[av.Packet]:
+    def _hold_last(self, once: Iterator[av.Packet]) -> Iterator[av.Packet]:
         """The packets, the last one lasting as long as the picture does."""
         end, last = self.clock.ticks(self._shown_s), None
         for packet in once:
@@ -106,7 +106,7 @@ class PictureWindow:
                 last.duration = max(last.duration or 0, end - (last.dts or 0))
             yield last
 
-    def _repeated(self, source: av.container.InputContainer, stream: av.VideoStream) -> Iterator[av.Packet]:
+    def _loop(self, source: av.container.InputContainer, stream: av.VideoStream) -> Iterator[av.Packet]:
         length, begin_s = self.clock.ticks(self.clip.duration_s), 0.0
         round_number = 0
         while begin_s < self._shown_s:

@@ -109,7 +109,7 @@ def heat_image(levels_db: np.ndarray, height: int, top_db: float) -> np.ndarray:
     below = np.floor(band_of_row).astype(int)
     above = np.minimum(below + 1, len(heat) - 1)
     share = (band_of_row - below)[:, None]
-    return _coloured(heat[below] * (1 - share) + heat[above] * share)
+    return _colourise(heat[below] * (1 - share) + heat[above] * share)
 
 
 def _canvas(audio: Audio, width: int, height: int) -> tuple[np.ndarray, int]:
@@ -226,7 +226,7 @@ def mel_filterbank(sample_rate: int, window: int, bands: int, top_hz: float | No
     return np.clip(np.minimum(rising, falling), 0, 1)
 
 
-def _coloured(heat: np.ndarray) -> np.ndarray:
+def _colourise(heat: np.ndarray) -> np.ndarray:
     """Values from 0 to 1 as colours, uint8 [..., 3]."""
     stops = np.linspace(0, 1, len(_HEAT))
     table = np.array(_HEAT, float)

@@ -15,7 +15,7 @@ from deepsound.media.clip import Clip
 from deepsound.media.decode import DecodedFrame
 from deepsound.media.files import atomic_write
 from deepsound.media.inventory import take_inventory
-from deepsound.media.tone_map import tone_mapped
+from deepsound.media.tone_map import tone_map
 from deepsound.runtime.packages import missing_package
 from deepsound.runtime.paths import shown
 from deepsound.runtime.progress import Progress
@@ -37,7 +37,7 @@ def render(clip: Clip, output_path: Path | str, progress: Progress = Progress())
     in_order = FramesInOrder(clip.frames(Progress(check=progress.check)))
     count = max(1, round(clip.duration_s * float(clip.video.fps)))
     transfer = take_inventory(clip.path).traits.get("HDR", "")
-    picture_at = (lambda time_s: tone_mapped(in_order.at(time_s), transfer)) if transfer else in_order.at
+    picture_at = (lambda time_s: tone_map(in_order.at(time_s), transfer)) if transfer else in_order.at
     write_h264(picture_at, count, clip.video.fps, output_path, progress)
     if transfer:
         progress.note(f"The picture's HDR ({transfer}) was tone mapped to SDR, since it had to be encoded again.")

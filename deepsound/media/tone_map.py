@@ -21,7 +21,7 @@ _LUMA_2020 = np.array([0.2627, 0.6780, 0.0593], np.float32)
 _DISPLAY_GAMMA = 2.4
 
 
-def tone_mapped(picture: np.ndarray, transfer: str) -> np.ndarray:
+def tone_map(picture: np.ndarray, transfer: str) -> np.ndarray:
     """The picture uint8 [height, width, 3] of transfer "PQ" or "HLG" as it is to look in SDR, of the same shape."""
     linear = _linear(transfer)[picture]
     luma = linear @ _LUMA_2020

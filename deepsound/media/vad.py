@@ -138,10 +138,10 @@ def _block_probabilities(audio: Audio, first: int, last: int, progress: Progress
         # A sound that starts at full level looks like a voice's onset to a cold network: let it hear a mirror first.
         channels = torch.cat([channels[:, : WARM_UP_WINDOWS * WINDOW].flip(1), channels], dim=1)
     with one_thread():
-        return _agreed(_ask_network(_rows(channels), progress)).numpy()[-(last - first) :]
+        return _combine_probabilities(_ask_network(_rows(channels), progress)).numpy()[-(last - first) :]
 
 
-def _agreed(heard: torch.Tensor) -> torch.Tensor:
+def _combine_probabilities(heard: torch.Tensor) -> torch.Tensor:
     """One probability per window from [rows, windows] in the order of `_rows`.
 
     What is heard with less background counts only near a hint in the untouched mean: alone it hears voices in storms.
@@ -173,10 +173,10 @@ def _rows(channels: torch.Tensor) -> torch.Tensor:
 
     middle = channels.mean(dim=0, keepdim=True)
     apart = [channels] if bool((channels != channels[:1]).any()) else []
-    return _levelled(torch.cat([middle, _less_background(_levelled(middle)), *apart]))
+    return _normalise_level(torch.cat([middle, _less_background(_normalise_level(middle)), *apart]))
 
 
-def _levelled(rows: torch.Tensor) -> torch.Tensor:
+def _normalise_level(rows: torch.Tensor) -> torch.Tensor:
     rms = rows.square().mean(dim=1, keepdim=True).sqrt()
     return rows * (LEVEL_RMS / rms.clamp_min(LEVEL_RMS / MAX_GAIN))
 

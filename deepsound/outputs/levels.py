@@ -29,7 +29,7 @@ def final_levels(outcome: Outcome, target_lufs: float | None, progress: Progress
         return FinalLevels(None, levels)
     levelling = None
     if target_lufs is not None:
-        final, levelling = loudness.levelled(final, target_lufs, progress=progress)
+        final, levelling = loudness.limit_to_loudness(final, target_lufs, progress=progress)
     levels["final"] = levels["step1"] if final is outcome.coarse else loudness.measure(final, progress)
     notes = []
     if levelling is not None and not levelling.is_reached:

@@ -12,7 +12,7 @@ from deepsound.types import Audio, Span
 ENDS = (".wave.png", ".mel.png")
 
 
-def drawn(audio: Audio, spans: Sequence[Span]) -> Iterator[tuple[str, np.ndarray]]:
+def draw_pictures(audio: Audio, spans: Sequence[Span]) -> Iterator[tuple[str, np.ndarray]]:
     """The two pictures of a sound as (end of the name, uint8 [height, width, 3]), `spans` shaded in the waveform."""
     yield ENDS[0], plots.waveform_image(audio, 1200, 240, spans)
     yield ENDS[1], plots.mel_spectrogram_image(audio, 1200, 320)

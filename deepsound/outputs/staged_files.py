@@ -12,7 +12,7 @@ import numpy as np
 from deepsound.media.files import output_error
 from deepsound.media.plots import write_png
 from deepsound.media.wav import write_wav
-from deepsound.outputs.pictures import ENDS, drawn
+from deepsound.outputs.pictures import ENDS, draw_pictures
 from deepsound.outputs.placement import staged_name
 from deepsound.types import Audio, Span
 
@@ -60,7 +60,7 @@ class StagedFiles:
             for end in ENDS:
                 self.link(stem + end, other + end)
             return
-        for end, image in drawn(audio, spans):
+        for end, image in draw_pictures(audio, spans):
             check()
             write_png(image, self.new(stem + end))
 

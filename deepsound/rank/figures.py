@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from deepsound.errors import EngineError, InputError, MediaError
 from deepsound.evaluate.av_align import FlowMagnitude, av_align, flow_peaks_s
-from deepsound.evaluate.extractor_set import LEVELS, VOICE, Tools
+from deepsound.evaluate.extractor_set import LEVELS, VOICE, ExtractorSet
 from deepsound.evaluate.extractors import DURATION_S
 from deepsound.evaluate.impact_sync import ImpactSync, impact_sync
 from deepsound.evaluate.metrics import METRICS
@@ -74,7 +74,7 @@ class TakeMeter:
         clip.expect(MotionImpulses(), *([self._flow()] if find_spec("cv2") else []))
         impacts_s = impact_times_s(clip.view(MotionImpulses(), progress.part(0.0, 0.4)))
         fitted = [fit_length(take, round(clip.duration_s * take.sample_rate)) for take in takes]
-        own = Tools.of([VOICE, LEVELS], DURATION_S, self.execution)
+        own = ExtractorSet.of([VOICE, LEVELS], DURATION_S, self.execution)
         figures = [
             self._alone(take, sound, impacts_s, own)
             for take, sound in progress.part(0.4, 0.7).track(zip(takes, fitted, strict=True), len(takes))
@@ -86,7 +86,7 @@ class TakeMeter:
             replace(one, desync_s=offset, ib=cosine) for one, offset, cosine in zip(figures, desync, ib, strict=True)
         ]
 
-    def _alone(self, take: Audio, sound: Audio, impacts_s: np.ndarray, own: Tools) -> TakeFigures:
+    def _alone(self, take: Audio, sound: Audio, impacts_s: np.ndarray, own: ExtractorSet) -> TakeFigures:
         """What needs no downloaded network; `sound` is `take` over the clip's length."""
         quiet = Progress(check=self.progress.check)
         if not take.samples:
@@ -104,10 +104,10 @@ class TakeMeter:
         lacking = METRICS[metric].extractors
         return " ".join(filter(None, (tools.why_absent(lacking), tools.fetch_command(lacking))))
 
-    def _tools(self, metric: str) -> Tools:
+    def _tools(self, metric: str) -> ExtractorSet:
         # Ranking takes what is at hand: it never fetches gigabytes by itself.
         duration_s = min(DURATION_S, max(math.floor(self.clip.duration_s * 100) / 100, 0.01))
-        return Tools.of([metric], duration_s, replace(self.execution, download=False))
+        return ExtractorSet.of([metric], duration_s, replace(self.execution, download=False))
 
     def _flow(self) -> FlowMagnitude:
         return FlowMagnitude(min(AV_ALIGN_LONG_SIDE, max(self.clip.video.width, self.clip.video.height)))

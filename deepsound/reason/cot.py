@@ -60,7 +60,8 @@ def write_cot(evidence: Evidence) -> ChainOfThought:
     return ChainOfThought(
         summary="I look for people in the frames, listen for human voices in the audio, and compare the two: "
         "a voice that nobody in the picture can be speaking with is a voice-over.",
-        caption=f"{_seen(evidence)} {_heard(evidence)} The video shows {people[0].lower()}{people[1:]} {voice}",
+        caption=f"{_visual_summary(evidence)} {_audio_summary(evidence)} "
+        f"The video shows {people[0].lower()}{people[1:]} {voice}",
         reasoning=f"{people} {voice} {detected}",
         conclusion="A. Yes" if evidence.verdict is Verdict.YES else "B. No",
     )
@@ -76,20 +77,20 @@ def key_sentences(person_seen: bool, voice_heard: bool) -> tuple[str, str, str]:
     )
 
 
-def _seen(evidence: Evidence) -> str:
+def _visual_summary(evidence: Evidence) -> str:
     times = evidence.people_times_s
-    where = f", at {_listed([f'{time:.2f} s' for time in times])}" if times else ""
+    where = f", at {_join_first([f'{time:.2f} s' for time in times])}" if times else ""
     return f"A person is seen in {len(times)} of {evidence.frames} frames{where}."
 
 
-def _heard(evidence: Evidence) -> str:
+def _audio_summary(evidence: Evidence) -> str:
     spans = evidence.voice_spans
     voiced_s = sum(span.duration_s for span in spans)
-    where = f", at {_listed([str(span) for span in spans])}" if spans else ""
+    where = f", at {_join_first([str(span) for span in spans])}" if spans else ""
     return f"A human voice is heard for {voiced_s:.2f} of {evidence.duration_s:.2f} s{where}."
 
 
-def _listed(items: list[str]) -> str:
+def _join_first(items: list[str]) -> str:
     """The items, or the first of many: an hour of speech has thousands of spans."""
     more = len(items) - MAX_LISTED
     return ", ".join(items[:MAX_LISTED]) + (f" and {more} more" if more > 0 else "")

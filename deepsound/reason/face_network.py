@@ -24,7 +24,7 @@ _CUT_OUTS = (2.2, 3.5)
 
 
 @dataclass(frozen=True)
-class Sighting:
+class PersonDetection:
     """A person in the frame at `time_s`: a 'face' or a 'body', its `box` (left, top, width, height in pixels of the
     still) and the detector's `score` (higher is surer; faces and bodies have scales of their own)."""
 
@@ -63,7 +63,7 @@ class FaceNetwork:
         self.settings = settings
         self._network = _network()
 
-    def look(self, still: Still) -> Iterator[Sighting]:
+    def look(self, still: Still) -> Iterator[PersonDetection]:
         """The faces in `still`, the surest first; none inside another."""
         import torch
 
@@ -77,7 +77,7 @@ class FaceNetwork:
                 continue
             taken.append(face)
             left, top, width, height = (round(value) for value in face[:4])
-            yield Sighting(still.time_s, "face", (left, top, width, height), face[4])
+            yield PersonDetection(still.time_s, "face", (left, top, width, height), face[4])
 
     def _candidates(self, picture: torch.Tensor) -> list[tuple[float, ...]]:
         """Left, top, width, height in pixels and score, 0 to 1, of what may be faces."""

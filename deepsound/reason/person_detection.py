@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from deepsound.errors import EngineError
 from deepsound.media.views import Still
-from deepsound.reason.face_network import Box, FaceNetwork, Kind, PeopleSettings, Sighting
+from deepsound.reason.face_network import Box, FaceNetwork, Kind, PeopleSettings, PersonDetection
 from deepsound.runtime.packages import install_command
 from deepsound.runtime.paths import is_file
 from deepsound.runtime.progress import Progress
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 INSTALL = "Install OpenCV 4 with: " + install_command("opencv-python-headless>=4.8,<5")
 
 
-def people_in(
+def detect_people(
     stills: Sequence[Still],
     progress: Progress = Progress(),
     settings: PeopleSettings | None = None,
-) -> tuple[Sighting, ...]:
+) -> tuple[PersonDetection, ...]:
     """Every person seen in `stills` (images uint8 [height, width, 3]), in order of time.
 
     A note says where bodies cannot be looked for. Raises EngineError when OpenCV 4 came without its cascade files.
@@ -42,8 +42,8 @@ def people_in(
     else:
         progress.note("People are found by their faces alone: bodies are looked for with OpenCV 4, which is not here.")
         detectors = FaceNetwork(settings)
-    faces: list[Sighting] = []
-    bodies: list[Sighting] = []
+    faces: list[PersonDetection] = []
+    bodies: list[PersonDetection] = []
     for still in progress.track(stills, len(stills)):
         found = list(detectors.look(still))
         faces += [sighting for sighting in found if sighting.kind == "face"]
@@ -66,7 +66,7 @@ class _Detectors:
         self._hog = self._cv2.HOGDescriptor()
         self._hog.setSVMDetector(self._cv2.HOGDescriptor.getDefaultPeopleDetector())
 
-    def look(self, still: Still) -> Iterator[Sighting]:
+    def look(self, still: Still) -> Iterator[PersonDetection]:
         height, width = still.image.shape[:2]
         scale = self.settings.long_side / max(height, width)
         size = max(round(width * scale), 1), max(round(height * scale), 1)
@@ -76,7 +76,7 @@ class _Detectors:
         )
         for kind, box, score in (*self._faces(picture), *self._bodies(picture)):
             left, top, wide, high = (round(value / scale) for value in box)
-            yield Sighting(still.time_s, kind, (left, top, wide, high), score)
+            yield PersonDetection(still.time_s, kind, (left, top, wide, high), score)
 
     def _faces(self, picture: np.ndarray) -> Iterator[tuple[Kind, Box, float]]:
         smallest = self.settings.smallest_face

@@ -29,7 +29,7 @@ def chat(question: str) -> str:
     return _CHAT.format(content=user_content(question))
 
 
-def around_video(prompt: str) -> tuple[str, str]:
+def split_at_video(prompt: str) -> tuple[str, str]:
     """The prompt before and after the video. Raises ValueError where the video has no place in it, or several."""
     before, *after = prompt.split(VIDEO)
     if len(after) != 1:

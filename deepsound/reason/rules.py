@@ -8,7 +8,7 @@ from deepsound.engine_protocols import ReasonerBase
 from deepsound.media.vad import voice_spans
 from deepsound.media.views import UniformFrames
 from deepsound.reason.cot import Evidence, write_cot
-from deepsound.reason.person_detection import people_in
+from deepsound.reason.person_detection import detect_people
 from deepsound.reason.plan import four_steps
 from deepsound.runtime.progress import Progress
 from deepsound.types import Audio, Judgement, Plan
@@ -37,7 +37,7 @@ class RulesReasoner(ReasonerBase):
         Raises InputError for NaN samples, EngineError when OpenCV 4 or silero-vad is missing.
         """
         stills = clip.view(FRAMES, progress.part(0.0, 0.3))
-        times_s = {sighting.time_s for sighting in people_in(stills, progress.part(0.3, 0.8))}
+        times_s = {sighting.time_s for sighting in detect_people(stills, progress.part(0.3, 0.8))}
         evidence = Evidence(
             frames=len(stills),
             people_times_s=tuple(sorted(times_s)),

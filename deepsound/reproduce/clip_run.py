@@ -74,7 +74,7 @@ def run_clip(
         "video": str(video),
         "fingerprint": settings.fingerprint(),
         "duration_s": round(clip.duration_s, 4),
-        "judges": {name: _judged(sounds, judgement, settings) for name, judgement in judgements.items()},
+        "judges": {name: _judge(sounds, judgement, settings) for name, judgement in judgements.items()},
         "is_voice_over": sounds.is_voice_over,
         "is_silent_after_removal": sounds.silence.is_silent if sounds.silence else None,
         "energy": _energies(sounds, own, judgements, settings, progress),
@@ -97,25 +97,25 @@ def _sounds(
     negative = GenerationRequest(
         "", NEG_PROMPT, settings.seed, steps=settings.steps, guidance=settings.guidance, window_s=0.0
     )
-    coarse = _generated(own, clip, plain, settings, progress.part(0.0, 0.3))
-    avoided = _generated(own, clip, negative, settings, progress.part(0.3, 0.6))
+    coarse = _generate(own, clip, plain, settings, progress.part(0.0, 0.3))
+    avoided = _generate(own, clip, negative, settings, progress.part(0.3, 0.6))
     judgements = {name: judge.judge(clip, coarse, progress.part(0.6, 0.8)) for name, judge in judges}
     judgement = judgements[settings.reasoner]
     sounds = ClipSounds(coarse, avoided, judgement, _counts(judgement, settings))
     if not sounds.is_voice_over:
         return sounds, judgements
-    stems = _separated(own, coarse, settings, progress.part(0.8, 0.95))
+    stems = _separate(own, coarse, settings, progress.part(0.8, 0.95))
     quiet = silence.measure(stems.background, progress=progress.part(0.95, 1.0))
     return ClipSounds(coarse, avoided, judgement, True, stems, quiet), judgements
 
 
-def _generated(
+def _generate(
     own: ClipEngines, clip: Clip, request: GenerationRequest, settings: ReproductionSettings, progress: Progress
 ) -> Audio:
     return engines.require_sound(own.generator.generate(clip, request, progress), settings.generator)
 
 
-def _separated(own: ClipEngines, mix: Audio, settings: ReproductionSettings, progress: Progress):  # type: ignore[no-untyped-def]
+def _separate(own: ClipEngines, mix: Audio, settings: ReproductionSettings, progress: Progress):  # type: ignore[no-untyped-def]
     return check_stems(mix, own.separator.separate(mix, progress), f"The separator '{settings.separator}'")
 
 
@@ -125,7 +125,7 @@ def _counts(judgement: Judgement, settings: ReproductionSettings) -> bool:
     return judgement.verdict is Verdict.YES
 
 
-def _judged(sounds: ClipSounds, judgement: Judgement, settings: ReproductionSettings) -> dict[str, Any]:
+def _judge(sounds: ClipSounds, judgement: Judgement, settings: ReproductionSettings) -> dict[str, Any]:
     return {
         "verdict": judgement.verdict.value,
         "category": judgement.category,
@@ -144,7 +144,7 @@ def _energies(
     """Energies of voice and mix of a clip that any judge calls voice-over: what Table 3's ratio is the sum of."""
     if not any(_counts(judgement, settings) for judgement in judgements.values()):
         return None
-    stems = sounds.stems or _separated(own, sounds.coarse, settings, progress)
+    stems = sounds.stems or _separate(own, sounds.coarse, settings, progress)
     return {"voice": _energy(stems.voice), "mix": _energy(sounds.coarse)}
 
 

@@ -17,7 +17,7 @@ from deepsound.runtime.progress import Progress
 
 
 @dataclass
-class Tally:
+class ReproductionTally:
     """What became of the clips: made now, found done, and failed with the reason."""
 
     made: int = 0
@@ -35,7 +35,7 @@ def run_clips(
     settings: ReproductionSettings,
     shard: Shard | None = None,
     progress: Progress = Progress(),
-) -> Tally:
+) -> ReproductionTally:
     """Make the systems' sounds of every clip of a folder or table below `folder`; what is done is left as it is.
 
     Raises InputError where there are no clips or two have one name, EngineError for an engine that cannot be made.
@@ -43,7 +43,7 @@ def run_clips(
     source = open_source(clips, folder)
     require_clips(source)
     _require_distinct(source.entries())
-    own, tally = ClipEngines.of(settings), Tally()
+    own, tally = ClipEngines.of(settings), ReproductionTally()
     mine = [entry for entry in (shard or Shard()).of(source) if not isinstance(entry, Skipped)]
     fingerprint = settings.fingerprint()
     for index, job in enumerate(mine):

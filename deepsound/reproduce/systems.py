@@ -55,7 +55,7 @@ def _after_removal(otherwise: str) -> Callable[[ClipSounds], str]:
     return source
 
 
-def _removed(sounds: ClipSounds) -> str:
+def _without_voice_over(sounds: ClipSounds) -> str:
     source = _after_removal("removed")(sounds)
     return "" if source == "removed" else source
 
@@ -64,7 +64,7 @@ SYSTEMS = (
     System("direct", "Direct", lambda sounds: "coarse"),
     System("direct_neg", "Direct-neg", lambda sounds: "negative"),
     System("s3", "Ours-s3", _after_removal("background")),
-    System("s4_rm", "Ours-s4-rm", _removed),
+    System("s4_rm", "Ours-s4-rm", _without_voice_over),
     System("s4_rep", "Ours-s4-rep", _after_removal("coarse")),
     System("s4_neg", "Ours-s4-neg", _after_removal("negative")),
 )

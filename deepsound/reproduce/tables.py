@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from deepsound.errors import InputError
-from deepsound.evaluate.evaluation import Settings, evaluate, find_sets
-from deepsound.evaluate.report import EVERYONE, Report, SetReport
+from deepsound.evaluate.evaluation import EvaluationSettings, evaluate, find_sets
+from deepsound.evaluate.report import EVERYONE, EvaluationReport, SetReport
 from deepsound.evaluate.summary import AFTER
 from deepsound.reproduce.systems import SYSTEMS
 from deepsound.runtime.execution import Execution
@@ -72,10 +72,10 @@ def system_rows(
     seed: int,
     folder: Path,
     references: Mapping[str, Path],
-    settings: Settings,
+    settings: EvaluationSettings,
     execution: Execution,
     progress: Progress = Progress(),
-) -> tuple[list[SystemRow], dict[str, Report]]:
+) -> tuple[list[SystemRow], dict[str, EvaluationReport]]:
     """The rows of every system against every reference (`original`, `voice-free`), and the reports behind them."""
     places = {system.name: folder / "sets" / system.name for system in SYSTEMS}
     present = {name: place for name, place in places.items() if any(place.glob("*.wav"))}

@@ -227,11 +227,11 @@ def _page_node(order: int, node: Node, links: list[list[Any]]) -> dict[str, Any]
         "outputs": outputs,
         "title": node.title,
         "properties": {"Node name for S&R": node.schema.node_id},
-        "widgets_values": _kept(node),
+        "widgets_values": _widget_values(node),
     }
 
 
-def _kept(node: Node) -> list[Any]:
+def _widget_values(node: Node) -> list[Any]:
     """The widgets' values; beside a seed, that it stays as it is, and for an upload button its kind."""
     other = "image" if any(item.keywords.get("upload") for item in node.schema.inputs) else "fixed"
     return [other if name is None else node.values[name] for name in widget_names(node.schema)]

@@ -8,7 +8,7 @@ import pytest
 
 from deepsound.app.job_queue import JobQueue, QueuedJob
 from deepsound.app.request import RunRequest
-from deepsound.app.status_view import StatusView, escaped
+from deepsound.app.status_view import StatusView, escape
 from deepsound.app.storage import RESULTS, VIDEOS, AppStorage
 from deepsound.runtime.progress import ProgressEvent
 
@@ -54,7 +54,7 @@ def test_without_voice_over_no_removed_voice_is_shown(folder, upload):
 
 def test_an_error_is_shown_and_leaves_nothing(folder, upload):
     shown = last(JobQueue(folder).follow("a", upload, RunRequest(generator="wrong")))
-    assert "ds-failed" in shown.steps and "where Audio is due" in shown.steps
+    assert "ds-failed" in shown.steps and "; expected Audio" in shown.steps
     assert list(folder.runs.iterdir()) == []
 
 
@@ -131,7 +131,7 @@ def test_the_board_shows_sections_as_they_are_written_and_text_as_text():
     assert 'data-section="summary"><h4>Summary</h4><p>one</p>' in shown
     assert "&lt;script&gt;alert(1)&lt;/script&gt; &#36;&#123;x&#125; &#123;&#123;y&#125;&#125;" in shown
     assert "<li>&lt;b&gt;Step1&lt;/b&gt;</li>" in shown and "<script" not in shown
-    assert escaped("\"'") == "&quot;&#x27;"
+    assert escape("\"'") == "&quot;&#x27;"
 
 
 def test_notes_on_the_result_are_shown_as_text_and_not_taken_for_reasoning():

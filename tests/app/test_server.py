@@ -107,7 +107,7 @@ def test_a_full_house_is_a_sentence(tmp_path):
                 answers.append(await client.post("/gradio_api/upload", files={"files": ("a.mp4", b"0" * 40_000)}))
         assert [answer.status_code for answer in answers] == [200, 200, 507, 507]
         assert "There will be room as soon as" in answers[-1].text
-        assert all(folder.confined(folder.resolve(answer.json()[0])) for answer in answers[:2])
+        assert all(folder.confine(folder.resolve(answer.json()[0])) for answer in answers[:2])
 
     with AppStorage(tmp_path / "app", 1 << 20, budget_bytes=100_000) as folder, keeping_to(folder):
         asyncio.run(talk(folder))

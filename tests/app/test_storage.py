@@ -76,7 +76,7 @@ def test_what_is_no_upload_is_refused(folder, tmp_path):
         "\\\\host\\share\\x.mp4",
         str(inside) + "x",
     ):
-        assert folder.confined(given) is None, given
+        assert folder.confine(given) is None, given
         with pytest.raises(InputError, match="no such upload"):
             folder.upload(given)
 

@@ -5,7 +5,7 @@ import shutil
 import pytest
 
 from deepsound.batch.run import Batch, InProcess, Listener
-from deepsound.batch.settings import Settings
+from deepsound.batch.settings import BatchSettings
 
 
 class Heard(Listener):
@@ -47,7 +47,9 @@ def settings():
     """settings(**run): noise, no voice-over, only the sound written."""
 
     def make(**run):
-        return Settings({"generator": "noise", "reasoner": "no", "separator": "halving"}, {"write_video": False, **run})
+        return BatchSettings(
+            {"generator": "noise", "reasoner": "no", "separator": "halving"}, {"write_video": False, **run}
+        )
 
     return make
 

@@ -13,7 +13,7 @@ from deepsound.batch.clips import Shard
 from deepsound.batch.ray_workers import RayWorkers
 from deepsound.batch.records import Record
 from deepsound.batch.run import Batch, InProcess
-from deepsound.batch.settings import Settings
+from deepsound.batch.settings import BatchSettings
 from deepsound.batch.sources import open_source
 from deepsound.batch.summary import summarise
 from deepsound.cli.main import main
@@ -53,7 +53,7 @@ def kill_a_worker_when_a_clip_is_done(out):
 @pytest.mark.slow
 def test_every_clip_is_in_the_output_once_though_a_worker_is_killed(cluster, clips, tmp_path):
     folder, out = clips(*(f"{index}.mp4" for index in range(CLIPS))), tmp_path / "out"
-    settings = Settings({"generator": "draft"}, {"write_video": False})
+    settings = BatchSettings({"generator": "draft"}, {"write_video": False})
     source, heard = open_source(folder, out), Heard()
     thread, killed = kill_a_worker_when_a_clip_is_done(out)
     with RayWorkers(settings, out, count=2) as workers:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from deepsound.compare.levels import CEILING_DBTP, MOST_GAIN_DB, as_heard, equal_loudness
+from deepsound.compare.levels import CEILING_DBTP, MOST_GAIN_DB, equal_loudness, to_playable
 from deepsound.media.loudness import measure
 from deepsound.runtime.progress import Progress
 from deepsound.types import Audio
@@ -64,5 +64,5 @@ def test_what_has_no_loudness_is_not_matched_and_does_not_clip(samples, value):
     ],
 )
 def test_odd_rates_and_many_channels_become_what_browsers_play(channels, rate, heard):
-    sound = as_heard(Audio.from_numpy(np.full((channels, max(rate // 10, 2)), 0.25), rate), Progress())
+    sound = to_playable(Audio.from_numpy(np.full((channels, max(rate // 10, 2)), 0.25), rate), Progress())
     assert (sound.channels, sound.sample_rate) == heard

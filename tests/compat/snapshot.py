@@ -132,7 +132,7 @@ def variables() -> list[str]:
 def fingerprints() -> list[str]:
     """Of one file of fixed size and time under three command lines: equal ones let a batch go on after an update."""
     from deepsound.batch.clips import Job
-    from deepsound.batch.settings import Settings
+    from deepsound.batch.settings import BatchSettings
     from deepsound.cli.main import build_parser
     from deepsound.cli.run import pipeline_arguments, run_arguments
 
@@ -141,7 +141,7 @@ def fingerprints() -> list[str]:
         video.write_bytes(bytes(1000))
         os.utime(video, ns=(10**18, 10**18))
         parsed = [build_parser().parse_args(["batch", folder, "--out", "out", *flags]) for flags in BATCHES]
-        made = [Settings(pipeline_arguments(each), run_arguments(each), each.pictures) for each in parsed]
+        made = [BatchSettings(pipeline_arguments(each), run_arguments(each), each.pictures) for each in parsed]
         return [settings.fingerprint(Job(0, "clip", video)) for settings in made]
 
 

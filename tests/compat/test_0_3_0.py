@@ -56,6 +56,13 @@ def test_a_moved_name_warns_and_is_the_new_one(name, becomes):
         assert getattr(views, name) is getattr(views, becomes)
 
 
+def test_the_settings_of_a_batch_can_be_imported_by_their_earlier_name():
+    from deepsound.batch import settings
+
+    with pytest.warns(DeprecationWarning, match="BatchSettings"):
+        assert settings.Settings is settings.BatchSettings
+
+
 def test_engines_and_variables_keep_their_names():
     assert set(THEN["engine_names"]) <= set(snapshot.engine_names())
     assert set(THEN["variables"]) <= set(snapshot.variables())

@@ -19,7 +19,7 @@ SHORTEST_S = 0.5
 class Fake:
     """Width 3 features, 5 classes; a subject under half a second is too short."""
 
-    name, takes, version = "", "audio", "1"
+    name, input_kind, version = "", "audio", "1"
     outputs: tuple[str, ...] = ("features", "logits")
     needs: tuple[str, ...] = ()
     # Reset by `use`.
@@ -83,7 +83,7 @@ class ImageBindAudio(Fake):
 
 
 class ImageBindVideo(ImageBindAudio):
-    name, takes = "imagebind_video", "clip"
+    name, input_kind = "imagebind_video", "clip"
 
 
 class SyncAudio(Fake):
@@ -91,7 +91,7 @@ class SyncAudio(Fake):
 
 
 class SyncVideo(SyncAudio):
-    name, takes = "synchformer_video", "clip"
+    name, input_kind = "synchformer_video", "clip"
 
 
 class Scorer(Fake):

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from deepsound.errors import InputError
-from deepsound.evaluate.clips import ON_SCREEN, VOICE_OVER, find_clips, grouped, read_groups
+from deepsound.evaluate.clips import ON_SCREEN, VOICE_OVER, find_clips, read_groups, with_groups
 
 
 def touch(folder: Path, *names: str) -> Path:
@@ -97,7 +97,7 @@ def test_groups_come_from_a_table(tmp_path):
     table.write_text("\ufeffname,group,other\na.wav, voice-over,1\nv1.2,on-screen,2\n", encoding="utf-8")
     groups = read_groups(table)
     assert groups == {"a": "voice-over", "v1.2": "on-screen"}
-    found = grouped(find_clips(touch(tmp_path / "p", "a.wav", "b.wav")), groups)
+    found = with_groups(find_clips(touch(tmp_path / "p", "a.wav", "b.wav")), groups)
     assert [clip.group for clip in found.clips.values()] == ["voice-over", ""]
 
 

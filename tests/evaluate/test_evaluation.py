@@ -8,14 +8,16 @@ import pytest
 from deepsound.errors import Cancelled, InputError
 from deepsound.evaluate.clips import ON_SCREEN, VOICE_OVER
 from deepsound.evaluate.distance import frechet_distance
-from deepsound.evaluate.evaluation import Settings, evaluate, find_sets
+from deepsound.evaluate.evaluation import EvaluationSettings, evaluate, find_sets
 from deepsound.media.wav import write_wav
 from deepsound.runtime.progress import CancelToken, Progress
 from deepsound.types import Audio
 from tests.conftest import write_video
 
-NETWORKS = Settings(only=("FD_PaSST", "FD_PANNs", "FD_VGG", "KL_PANNs", "KL_PaSST", "IS", "IB", "DeSync", "KD_PaSST"))
-SOUND_ONLY = Settings(only=("FD_PANNs", "KL_PANNs", "IS"))
+NETWORKS = EvaluationSettings(
+    only=("FD_PaSST", "FD_PANNs", "FD_VGG", "KL_PANNs", "KL_PaSST", "IS", "IB", "DeSync", "KD_PaSST")
+)
+SOUND_ONLY = EvaluationSettings(only=("FD_PANNs", "KL_PANNs", "IS"))
 
 
 @pytest.fixture
@@ -60,14 +62,14 @@ def test_more_clips_cost_only_what_is_new(fakes, tmp_path, cache, sounds):
 def test_the_same_content_under_two_names_is_computed_once(fakes, tmp_path, cache, sounds):
     predicted = sounds(tmp_path / "p", ["a"])
     (predicted / "b.wav").write_bytes((predicted / "a.wav").read_bytes())
-    report = evaluate(find_sets([predicted]), Settings(only=("IS",)), cache=cache)
+    report = evaluate(find_sets([predicted]), EvaluationSettings(only=("IS",)), cache=cache)
     assert report.computed == {"panns": 1} and report.sets[0].scores["IS"].clips == 2
 
 
 def test_another_length_is_another_computation(fakes, tmp_path, cache, sounds):
     predicted = sounds(tmp_path / "p", ["a"])
     for duration_s, count in ((8.0, 1), (5.0, 2), (8.0, 2)):
-        evaluate(find_sets([predicted]), Settings(duration_s, only=("IS",)), cache=cache)
+        evaluate(find_sets([predicted]), EvaluationSettings(duration_s, only=("IS",)), cache=cache)
         assert fakes.seen["panns"] == count
 
 
@@ -96,7 +98,7 @@ def test_bad_files_are_listed_and_the_rest_goes_on(fakes, tmp_path, cache, sound
 
 def test_a_silent_video_has_no_sound_to_score(fakes, tmp_path, cache, sounds):
     write_video(tmp_path / "p" / "a.mp4", seconds=1.0)
-    report = evaluate(find_sets([tmp_path / "p"]), Settings(only=("IS", "IB")), cache=cache)
+    report = evaluate(find_sets([tmp_path / "p"]), EvaluationSettings(only=("IS", "IB")), cache=cache)
     assert "no sound" in report.problems[0].what
     assert all(score.value is None and score.why for score in report.sets[0].scores.values())
 
@@ -117,7 +119,7 @@ def test_the_command_that_fetches_is_told(tmp_path, cache, sounds, monkeypatch):
         monkeypatch.setenv(variable, str(tmp_path / "none"))
     monkeypatch.setattr("deepsound.weights.search_paths._registered_folders", ())
     predicted = sounds(tmp_path / "p", names(2))
-    report = evaluate(find_sets([predicted], predicted), Settings(only=("FD_PANNs", "IS")), cache=cache)
+    report = evaluate(find_sets([predicted], predicted), EvaluationSettings(only=("FD_PANNs", "IS")), cache=cache)
     assert [one.fetch for one in report.missing] == ["deepsound models download metrics/panns_cnn14_16k"] * 2
 
 
@@ -131,8 +133,8 @@ def test_unpaired_takes_all_clips_and_paired_those_with_a_partner(fakes, tmp_pat
     predicted, reference = sounds(tmp_path / "p", names(9)), sounds(tmp_path / "r", names(6), seed=1)
     only = ("FD_PaSST", "FD_PANNs")
     sets = find_sets([predicted], reference)
-    paired = evaluate(sets, Settings(only=only), cache=cache).sets[0].scores
-    every = evaluate(sets, Settings(only=only, paired=False), cache=cache).sets[0].scores
+    paired = evaluate(sets, EvaluationSettings(only=only), cache=cache).sets[0].scores
+    every = evaluate(sets, EvaluationSettings(only=only, paired=False), cache=cache).sets[0].scores
     assert paired["FD_PaSST"].value != every["FD_PaSST"].value
     assert paired["FD_PANNs"] == every["FD_PANNs"], "the benchmark takes all clips of both sides here"
 
@@ -148,11 +150,14 @@ def test_a_stopped_run_goes_on_where_it_was(fakes, tmp_path, cache, sounds, monk
 
     with pytest.raises(Cancelled):
         evaluate(
-            find_sets([predicted]), Settings(only=("IS",)), cache=cache, progress=Progress(stop_at_ten, token.check)
+            find_sets([predicted]),
+            EvaluationSettings(only=("IS",)),
+            cache=cache,
+            progress=Progress(stop_at_ten, token.check),
         )
     done = fakes.seen["panns"]
     assert 10 <= done < 20
-    report = evaluate(find_sets([predicted]), Settings(only=("IS",)), cache=cache)
+    report = evaluate(find_sets([predicted]), EvaluationSettings(only=("IS",)), cache=cache)
     assert report.sets[0].scores["IS"].clips == 20 and fakes.seen["panns"] <= 24
 
 
@@ -160,7 +165,7 @@ def test_progress_goes_from_nothing_to_all_and_never_back(fakes, tmp_path, cache
     events = []
     evaluate(
         find_sets([sounds(tmp_path / "p", names(6))]),
-        Settings(only=("IS", "levels")),
+        EvaluationSettings(only=("IS", "levels")),
         cache=cache,
         progress=Progress(events.append),
     )
@@ -177,7 +182,7 @@ def test_voice_rates_before_and_after_by_group(tmp_path, cache, sounds, speech, 
         (folder / f"{name}.result.json").write_text(json.dumps({"final_audio_path": f"{name}.wav", **content}))
         write_wav(voice if name != "quiet" else Audio(voice.waveform * 0, 16000), folder / f"{name}.step1.wav")
     write_wav(voice, folder / "seen.wav")
-    report = evaluate(find_sets([folder], folder), Settings(only=("voice",)), cache=cache)
+    report = evaluate(find_sets([folder], folder), EvaluationSettings(only=("voice",)), cache=cache)
     rates = report.sets[0].voice
     assert list(rates["before"]) == list(rates["after"]) == ["all", VOICE_OVER, ON_SCREEN]
     assert (rates["before"]["all"].of_clips, rates["after"]["all"].of_clips) == pytest.approx((2 / 3, 1 / 3))
@@ -189,7 +194,7 @@ def test_voice_rates_before_and_after_by_group(tmp_path, cache, sounds, speech, 
 
 def test_what_was_before_can_be_scored_as_a_set_of_its_own(fakes, tmp_path, cache, sounds):
     after, before = sounds(tmp_path / "after", names(10)), sounds(tmp_path / "before", names(8), seed=5)
-    settings = Settings(only=("IS", "voice"), also_before=True)
+    settings = EvaluationSettings(only=("IS", "voice"), also_before=True)
     sets = find_sets([after], before=before, settings=settings, groups={"clip000": "rain"})
     report = evaluate(sets, settings, cache=cache)
     assert [one.name for one in report.sets] == ["after", "after (before)"]
@@ -201,7 +206,7 @@ def test_what_was_before_can_be_scored_as_a_set_of_its_own(fakes, tmp_path, cach
 def test_levels_of_a_set(tmp_path, cache, sounds):
     folder = sounds(tmp_path / "p", ["a", "b"])
     write_wav(Audio.from_numpy(np.zeros((1, 16000)), 16000), folder / "silent.wav")
-    levels = evaluate(find_sets([folder]), Settings(only=("levels",)), cache=cache).sets[0].levels
+    levels = evaluate(find_sets([folder]), EvaluationSettings(only=("levels",)), cache=cache).sets[0].levels
     assert (levels.clips, levels.without_lufs, levels.silent_clips) == (3, 1, 1)
     assert -25 < levels.lufs_mean < -15 and -15 < levels.true_peak_dbtp < 0
     assert levels.silence_ratio == pytest.approx(1 / 3)
@@ -229,11 +234,11 @@ def test_what_cannot_be_measured_at_all_is_an_error(fakes, tmp_path):
     with pytest.raises(InputError, match="names in the table"):
         find_sets([tmp_path], groups={"other": "rain"})
     with pytest.raises(InputError, match="--before"):
-        find_sets([tmp_path], settings=Settings(also_before=True))
+        find_sets([tmp_path], settings=EvaluationSettings(also_before=True))
     with pytest.raises(InputError, match="choose from"):
-        Settings(only=("FAD",))
+        EvaluationSettings(only=("FAD",))
     with pytest.raises(InputError, match="duration"):
-        Settings(duration_s=0)
+        EvaluationSettings(duration_s=0)
 
 
 def test_the_distances_of_a_set_are_those_of_its_features(fakes, tmp_path, cache, sounds):

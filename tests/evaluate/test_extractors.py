@@ -17,7 +17,7 @@ import torch
 
 from deepsound.errors import Cancelled, DeepSoundError, EngineError, InputError
 from deepsound.evaluate.extractors import EXTRACTORS, extractor, imagebind, offset_scorer, passt, synchformer
-from deepsound.evaluate.extractors.pictures import SteadyFrames, short_side, three_crops
+from deepsound.evaluate.extractors.pictures import ConstantRateFrames, resize_short_side, three_crops
 from deepsound.evaluate.extractors.sound import mono
 from deepsound.media.clip import Clip
 from deepsound.media.views import Timeline
@@ -27,7 +27,7 @@ from deepsound.types import Audio
 from tests.evaluate import tiny
 
 QUIET = Progress()
-SOUNDS = [name for name, entry in EXTRACTORS.items() if extractor(name).takes == "audio"]
+SOUNDS = [name for name, entry in EXTRACTORS.items() if extractor(name).input_kind == "audio"]
 CLIPS = [name for name in EXTRACTORS if name not in SOUNDS]
 
 
@@ -301,7 +301,7 @@ def test_synchformers_spectrograms_end_in_a_padded_frame() -> None:
     ],
 )
 def test_stretches_reach_both_ends(samples: int, expected: list[tuple[int, int]]) -> None:
-    assert imagebind.stretches(samples) == expected
+    assert imagebind.clip_bounds(samples) == expected
 
 
 def test_imagebind_hears_the_first_channel_less_the_mean_of_all(noise: Callable[..., Audio]) -> None:
@@ -329,7 +329,7 @@ class _Shown:
 
 
 def _ticked(times: list[float], per_second: float, ticks: int, duration_s: float) -> list[int]:
-    watcher = SteadyFrames(per_second, ticks, lambda picture: picture).start(Timeline(duration_s, 25.0, 3, 2))
+    watcher = ConstantRateFrames(per_second, ticks, lambda picture: picture).start(Timeline(duration_s, 25.0, 3, 2))
     for number, time_s in enumerate(times):
         watcher.see(_Shown(time_s, number))
     seen = watcher.result()
@@ -387,7 +387,7 @@ def test_resizing_is_torchvisions(size: tuple[int, int]) -> None:
     v2 = pytest.importorskip("torchvision.transforms.v2")
     picture = torch.randint(0, 256, (3, *size), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     expected = v2.Resize(224, interpolation=v2.InterpolationMode.BICUBIC)(picture)
-    assert torch.equal(short_side(picture), expected)
+    assert torch.equal(resize_short_side(picture), expected)
 
 
 @pytest.mark.parametrize(
@@ -403,6 +403,6 @@ def test_three_crops(size: tuple[int, int], corners: list[tuple[int, int]]) -> N
 
 def test_pieces_are_neighbours_in_every_crop() -> None:
     pictures = torch.arange(4, dtype=torch.uint8)[None, :, None, None, None].expand(1, 4, 3, 224, 230)
-    pieces = imagebind.video_pieces(pictures)
+    pieces = imagebind.video_crops(pictures)
     assert pieces.shape == (1, 9, 3, 2, 224, 224)
     assert pieces[0, :, 0, :, 0, 0].tolist() == [[0, 1]] * 3 + [[1, 2]] * 3 + [[2, 3]] * 3

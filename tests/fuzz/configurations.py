@@ -13,7 +13,7 @@ from safetensors.torch import save, save_file
 from deepsound.generate.foleycrafter.checkpoint import FoleyCrafterCheckpoint
 from deepsound.generate.mmaudio import checkpoint as mmaudio
 from deepsound.models.bigvgan.config import BigVganConfig
-from deepsound.reason.videollama2.checkpoint import Checkpoint
+from deepsound.reason.videollama2.checkpoint import VideoLLaMA2Checkpoint
 from deepsound.separate.checkpoints import fitted, load, separation
 from tests.fuzz.targets import Target
 from tests.separate.small import SMALL, tensors_of, write
@@ -76,7 +76,7 @@ def _read_vocoder(path: Path) -> None:
 def _read_language(path: Path) -> None:
     settings = path.rename(path.with_name("config.json"))
     save_file({"a": torch.ones(1)}, settings.with_name("model.safetensors"))
-    checkpoint = Checkpoint(settings.parent)
+    checkpoint = VideoLLaMA2Checkpoint(settings.parent)
     _ = checkpoint.generation, checkpoint.frames, checkpoint.config
 
 
@@ -84,7 +84,7 @@ def _read_index(path: Path) -> None:
     path.rename(path.with_name("model.safetensors.index.json"))
     path.with_name("config.json").write_text("{}")
     save_file({"a": torch.ones(1)}, path.with_name("model.safetensors"))
-    _ = Checkpoint(path.parent).has_tower
+    _ = VideoLLaMA2Checkpoint(path.parent).has_tower
 
 
 _READERS = {

@@ -16,7 +16,7 @@ from deepsound.models.videollama2.batch import cross_entropy, expand
 from deepsound.models.videollama2.config import ConnectorConfig, LanguageConfig
 from deepsound.models.videollama2.encoders import AudioEncoder, VisionEncoder
 from deepsound.models.videollama2.language import LanguageModel
-from deepsound.reason.videollama2.decoding import Decoder, GenerationSettings
+from deepsound.reason.videollama2.decoding import GenerationSettings, GreedyDecoder
 from deepsound.reason.videollama2.speculative import PromptLookup
 from tests.goldens import beats
 from tests.goldens.networks import group, recorded
@@ -139,7 +139,7 @@ def answer(
     """So many greedy tokens, without an end token."""
     kept = language.new_cache(prompt.shape[1] + tokens, fixed)
     settings = GenerationSettings(repetition_penalty=penalty, max_new_tokens=tokens)
-    return list(Decoder(language, kept, settings, drafts).tokens(prompt))
+    return list(GreedyDecoder(language, kept, settings, drafts).tokens(prompt))
 
 
 def _asked(case: str, expected: Named) -> list[tuple[str, float]]:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from deepsound.evaluate.extractors import imagebind as imagebind_extractor
 from deepsound.evaluate.extractors import passt as passt_extractor
 from deepsound.evaluate.extractors import synchformer as sync_extractor
-from deepsound.evaluate.extractors.sound import mono, resampled_as_function
+from deepsound.evaluate.extractors.sound import mono, resample_as_function
 from deepsound.models.imagebind.config import IMAGEBIND_HUGE
 from deepsound.models.imagebind.model import ImageBind
 from deepsound.models.imagebind.weights import config_of as imagebind_config
@@ -88,7 +88,7 @@ def front_ends(audio: Audio, duration_s: float) -> dict[str, Tensor]:
     at_16k = mono(audio, 16000, duration_s)
     at_32k = mono(audio, passt_extractor.SAMPLE_RATE, duration_s)
     padded = torch.nn.functional.pad(at_32k, (0, passt_extractor.SAMPLES - len(at_32k)))
-    for_imagebind = resampled_as_function(audio.waveform, audio.sample_rate, 16000)
+    for_imagebind = resample_as_function(audio.waveform, audio.sample_rate, 16000)
     scaling = IMAGEBIND_HUGE.audio
     return {
         "at_16k": at_16k,

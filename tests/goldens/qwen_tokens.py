@@ -14,10 +14,10 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from deepsound.reason.videollama2.tokenizer import Tokenizer
+from deepsound.reason.videollama2.tokenizer import QwenTokenizer
 
 
-def tokenizer(special_ids: dict[str, int]) -> Tokenizer | None:
+def tokenizer(special_ids: dict[str, int]) -> QwenTokenizer | None:
     """The tokenizer with these special tokens, or None where no table is at hand."""
     found = find_spec("dashscope")
     table = Path(found.submodule_search_locations[0], "resources", "qwen.tiktoken") if found else None
@@ -25,10 +25,10 @@ def tokenizer(special_ids: dict[str, int]) -> Tokenizer | None:
 
 
 @cache
-def _built(table: Path, special: tuple[tuple[str, int], ...]) -> Tokenizer:
+def _built(table: Path, special: tuple[tuple[str, int], ...]) -> QwenTokenizer:
     ranks = {base64.b64decode(token): int(rank) for token, rank in map(str.split, table.read_text().splitlines())}
     write_tokenizer(Path(folder := tempfile.mkdtemp()), ranks, dict(special))
-    return Tokenizer(Path(folder))
+    return QwenTokenizer(Path(folder))
 
 
 def write_tokenizer(folder: Path, ranks: dict[bytes, int], special: dict[str, int]) -> None:

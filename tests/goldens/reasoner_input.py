@@ -38,16 +38,16 @@ def compare_audio(golden: dict[str, Any], tensors: Tensors) -> Iterator[Row]:
             if key.startswith(f"outputs/{name}.")
         }
         rows = torch.from_numpy(expected["row_index"]).long()
-        yield f"{name} spans", sound.stretches(len(pcm)), case["spans"], 0.0
-        yield f"{name} stored spans", sound.stretches(len(pcm)), expected["spans"], 0.0
+        yield f"{name} spans", sound.segment_bounds(len(pcm)), case["spans"], 0.0
+        yield f"{name} stored spans", sound.segment_bounds(len(pcm)), expected["spans"], 0.0
         yield f"{name} shape", rounded.shape, case["shape"], 0.0
         yield (
             f"{name} kept samples",
-            sum(end - start for start, end in sound.stretches(len(pcm))),
+            sum(end - start for start, end in sound.segment_bounds(len(pcm))),
             case["kept_samples"],
             0.0,
         )
-        yield f"{name} padded to", len(sound.heard(waveform)), case["padded_to"], 0.0
+        yield f"{name} padded to", len(sound.join_segments(waveform)), case["padded_to"], 0.0
         yield f"{name} row mean", exact[0].mean(1), expected["fbank_f32_row_mean"], LOG_MEL
         yield f"{name} column mean", exact[0].mean(0), expected["fbank_f32_col_mean"], LOG_MEL
         stored = torch.from_numpy(expected["fbank_f32_rows"])
@@ -73,8 +73,8 @@ def compare_frames(golden: dict[str, Any], tensors: Tensors) -> Iterator[Row]:
         if name.startswith("outputs/"):
             name = name.removeprefix("outputs/")
             size = int("".join(filter(str.isdigit, name.split("_stride")[0])))
-            shown = [frames.padded_to_square(picture) if name.startswith("pad") else picture for picture in given]
-            got = frames.pixel_values(np.stack([frames.squeezed(picture, size) for picture in shown]))
+            shown = [frames.pad_to_square(picture) if name.startswith("pad") else picture for picture in given]
+            got = frames.pixel_values(np.stack([frames.resize_to_square(picture, size) for picture in shown]))
             if name.endswith("_mean"):
                 got = got.mean(dim=(2, 3))
             elif "_stride" in name:
@@ -127,7 +127,7 @@ def _decoded(golden: dict[str, Any], path: Path) -> dict[str, torch.Tensor]:
     # The original's decoder counts hidden frames and returns shown ones, so these are what it saw, not what it wanted.
     pictures = Clip.open(path).view(_Shown(golden["edit_list_effect"]["shown_frame_actually_returned_by_decord"]))
     raw = torch.from_numpy(np.stack(pictures)).double()
-    processed = frames.pixel_values(np.stack([frames.squeezed(picture, 384) for picture in pictures]))
+    processed = frames.pixel_values(np.stack([frames.resize_to_square(picture, 384) for picture in pictures]))
     waveform = sound.mono_16_bit(decode_audio(path))
     values = sound.filterbank(waveform)[0]
     seconds = waveform[: len(waveform) // 1600 * 1600].reshape(-1, 1600).abs().mean(1)

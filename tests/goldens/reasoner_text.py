@@ -36,7 +36,7 @@ def compare(golden: dict[str, Any], tensors: dict[str, np.ndarray]) -> Iterator[
 
 def _wording(golden: dict[str, Any]) -> Iterator[Row]:
     for step, question in QUESTIONS.items():
-        before, after = prompts.around_video(prompts.chat(question))
+        before, after = prompts.split_at_video(prompts.chat(question))
         pieces = golden.get(PIECES, {})
         checks = {
             "question": question == golden["questions"][step],

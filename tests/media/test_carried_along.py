@@ -14,7 +14,7 @@ from deepsound.errors import OutputError
 from deepsound.media.clip import Clip
 from deepsound.media.formats import CONTAINERS
 from deepsound.media.metadata import later_timecode
-from deepsound.media.mux import Muxed, mux
+from deepsound.media.mux import MuxResult, mux
 from deepsound.media.mux_plan import plan_mux
 from deepsound.types import Audio
 from tests.conftest import moving_bar, write_sound
@@ -82,7 +82,7 @@ def languages(path: Path, kind: str) -> list[str]:
         return [stream.metadata.get("language", "") for stream in container.streams if stream.type == kind]
 
 
-def fates(muxed: Muxed) -> dict[str, str]:
+def fates(muxed: MuxResult) -> dict[str, str]:
     return {item.what: item.fate for item in muxed.report.items}
 
 

@@ -11,7 +11,7 @@ from scipy.signal import resample_poly
 from deepsound.errors import Cancelled
 from deepsound.media.container import ThrottledProgress
 from deepsound.media.limiter import limit
-from deepsound.media.loudness import TARGET_LUFS, is_inaudible, levelled, measure, normalise
+from deepsound.media.loudness import TARGET_LUFS, is_inaudible, limit_to_loudness, measure, normalise
 from deepsound.runtime.progress import CancelToken, Progress
 from deepsound.types import Audio
 
@@ -84,7 +84,7 @@ def hits(decay: float, bed: float = 0.0, count: int = 8) -> Audio:
 @pytest.mark.parametrize("target", [-23.0, -16.0])
 @pytest.mark.parametrize("decay", [8.0, 40.0])
 def test_hits_reach_a_loudness_that_gain_alone_would_miss(target: float, decay: float) -> None:
-    made, levelling = levelled(hits(decay, bed=0.002), target)
+    made, levelling = limit_to_loudness(hits(decay, bed=0.002), target)
     level = measure(made)
     assert level.integrated_lufs == pytest.approx(target, abs=0.5)
     assert level.true_peak_dbtp is not None and level.true_peak_dbtp <= -1.0
@@ -92,7 +92,7 @@ def test_hits_reach_a_loudness_that_gain_alone_would_miss(target: float, decay: 
 
 
 def test_a_target_that_cannot_be_reached_says_how_far_it_got_and_why() -> None:
-    made, levelling = levelled(hits(300.0, count=1), -10.0)
+    made, levelling = limit_to_loudness(hits(300.0, count=1), -10.0)
     level = measure(made).integrated_lufs
     assert level is not None and level < -10.5
     assert levelling.reached_lufs == pytest.approx(level, abs=0.05)
@@ -104,6 +104,6 @@ def test_what_nobody_hears_is_called_inaudible(tone: Sound, noise: Sound) -> Non
     assert is_inaudible(measure(tone(1.0, level=0.0)))
     assert is_inaudible(measure(noise(1.0, level=2e-4)))
     assert not is_inaudible(measure(noise(1.0, level=0.01)))
-    silent, levelling = levelled(tone(1.0, level=0.0), TARGET_LUFS)
+    silent, levelling = limit_to_loudness(tone(1.0, level=0.0), TARGET_LUFS)
     assert levelling.reached_lufs is None and "nothing to hear" in str(levelling)
     assert normalise(silent, -16.0) is silent

@@ -247,7 +247,7 @@ def generate(name, clip, progress=Progress()):
         ("sideways", "waveform of shape [16000, 2]"),
         ("batched", "not [1, 1, 16000]"),
         ("empty", "waveform of shape [1, 0]"),
-        ("array", "returned ndarray where Audio is due"),
+        ("array", "returned ndarray; expected Audio"),
         ("half_rate", "sample rate of 22050.5"),
         ("infinite", "are not finite"),
         ("bad_views", "returned str in views"),
@@ -267,9 +267,9 @@ def test_a_generator_that_breaks_its_contract_is_named_with_its_package(faulty, 
 @pytest.mark.parametrize(
     ("name", "planned", "judged"),
     [
-        ("text_plan", "returned str where Plan is due", "returned bool where Judgement is due"),
-        ("text_verdict", "returned str in Plan.steps", "returned str in Judgement.verdict where Verdict is due"),
-        ("no_spans", "returned int in Plan.steps", "returned tuple in Judgement.voice_spans where Span is due"),
+        ("text_plan", "returned str; expected Plan", "returned bool; expected Judgement"),
+        ("text_verdict", "returned str in Plan.steps", "returned str in Judgement.verdict; expected Verdict"),
+        ("no_spans", "returned int in Plan.steps", "returned tuple in Judgement.voice_spans; expected Span"),
     ],
 )
 def test_a_reasoner_that_breaks_its_contract_is_named(faulty, clip, tone, name, planned, judged):
@@ -288,9 +288,9 @@ def test_preferences_that_are_refused_are_an_error_that_names_the_reasoner(fault
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("nothing", "returned NoneType where Stems is due"),
+        ("nothing", "returned NoneType; expected Stems"),
         ("resampled", "at 8000 Hz for a mix of"),
-        ("bare", "returned Tensor where Audio is due"),
+        ("bare", "returned Tensor; expected Audio"),
     ],
 )
 def test_a_separator_that_breaks_its_contract_is_named(faulty, tone, name, message):

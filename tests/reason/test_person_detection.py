@@ -10,7 +10,7 @@ import pytest
 from deepsound.errors import Cancelled, EngineError
 from deepsound.media.clip import Clip
 from deepsound.media.views import Still, UniformFrames
-from deepsound.reason.person_detection import PeopleSettings, people_in
+from deepsound.reason.person_detection import PeopleSettings, detect_people
 from deepsound.runtime.progress import CancelToken, Progress
 
 cv2 = pytest.importorskip("cv2")
@@ -41,7 +41,7 @@ def with_face(astronaut: np.ndarray, face: int, mirrored: bool = False) -> np.nd
 @pytest.mark.parametrize("mirrored", [False, True])
 @pytest.mark.parametrize("face", [40, 50, 64, 80, 120, 160])
 def test_a_face_is_found_at_any_size(astronaut: np.ndarray, face: int, mirrored: bool) -> None:
-    (sighting,) = people_in([Still(with_face(astronaut, face, mirrored), 1.5)])
+    (sighting,) = detect_people([Still(with_face(astronaut, face, mirrored), 1.5)])
     assert (sighting.kind, sighting.time_s) == ("face", 1.5)
     left, _, width, _ = sighting.box
     centre = FACE_CENTRE * face / FACE_PIXELS
@@ -59,20 +59,20 @@ def test_a_face_is_found_in_a_poor_picture(astronaut: np.ndarray, change: str) -
         "noisy": lambda: picture + np.random.default_rng(0).normal(scale=15, size=picture.shape),
         "soft": lambda: cv2.GaussianBlur(picture, None, 2.0),
     }[change]()
-    assert people_in([Still(changed.clip(0, 255).astype(np.uint8), 0.0)])
+    assert detect_people([Still(changed.clip(0, 255).astype(np.uint8), 0.0)])
 
 
 def test_a_man_in_profile_is_found() -> None:
     data = pytest.importorskip("skimage.data", reason="scikit-image brings the photograph")
     cameraman = np.repeat(np.asarray(data.camera())[..., None], 3, axis=2)
-    assert people_in([Still(cameraman, 0.0)])
+    assert detect_people([Still(cameraman, 0.0)])
 
 
 def test_nobody_in_landscapes_noise_and_flat_pictures() -> None:
     noise = np.random.default_rng(0).integers(0, 256, (480, 640, 3), dtype=np.uint8)
     stills = [Still(landscape(seed), float(seed)) for seed in range(6)]
     stills += [Still(noise, 6.0), Still(np.zeros((480, 640, 3), np.uint8), 7.0), Still(noise[:3, :5], 8.0)]
-    assert people_in(stills) == ()
+    assert detect_people(stills) == ()
 
 
 def test_nobody_in_photographs_without_people() -> None:
@@ -84,7 +84,7 @@ def test_nobody_in_photographs_without_people() -> None:
     paths = [path for path in sorted(folder.iterdir()) if path.suffix in {".png", ".jpg"} and path.stem not in people]
     assert len(paths) > 15
     once = PeopleSettings(body_frames=1)
-    seen = [path.name for path in paths if people_in([Still(as_picture(io.imread(path)), 0.0)], settings=once)]
+    seen = [path.name for path in paths if detect_people([Still(as_picture(io.imread(path)), 0.0)], settings=once)]
     assert seen == []
 
 
@@ -98,7 +98,7 @@ def as_picture(image: np.ndarray) -> np.ndarray:
 
 
 def test_nobody_in_the_storm(tornado: Path) -> None:
-    assert people_in(Clip.open(tornado).view(UniformFrames(count=16, long_side=640))) == ()
+    assert detect_people(Clip.open(tornado).view(UniformFrames(count=16, long_side=640))) == ()
 
 
 def test_a_body_must_be_seen_more_than_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -107,9 +107,9 @@ def test_a_body_must_be_seen_more_than_once(monkeypatch: pytest.MonkeyPatch) -> 
 
     monkeypatch.setattr(people._Detectors, "_bodies", lambda self, picture: iter([("body", (5, 5, 64, 128), 1.5)]))
     still = landscape(2)
-    assert people_in([Still(still, 0.0)]) == ()
-    assert people_in([Still(still, 0.0), Still(still, 0.0)]) == (), "a repeated frame is no second look"
-    both = people_in([Still(still, 0.0), Still(still, 0.6)])
+    assert detect_people([Still(still, 0.0)]) == ()
+    assert detect_people([Still(still, 0.0), Still(still, 0.0)]) == (), "a repeated frame is no second look"
+    both = detect_people([Still(still, 0.0), Still(still, 0.6)])
     assert [(body.kind, body.time_s) for body in both] == [("body", 0.0), ("body", 0.6)]
 
 
@@ -120,7 +120,7 @@ def test_faces_are_found_with_opencv_5_and_without_any(monkeypatch, astronaut, o
     notes: list[str] = []
     progress = Progress(on_event=lambda event: notes.append(event.text) if event.is_note else None)
     stills = [Still(astronaut, 0.5), Still(landscape(3), 1.5), Still(np.zeros((3, 5, 3), np.uint8), 2.5)]
-    (sighting,) = people_in(stills, progress)
+    (sighting,) = detect_people(stills, progress)
     assert (sighting.kind, sighting.time_s) == ("face", 0.5)
     left, _, width, _ = sighting.box
     assert abs(left + width / 2 - FACE_CENTRE) < 40 and 70 < width < 150
@@ -130,14 +130,14 @@ def test_faces_are_found_with_opencv_5_and_without_any(monkeypatch, astronaut, o
 def test_missing_cascade_files_say_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(cv2.data, "haarcascades", f"{tmp_path}/")
     with pytest.raises(EngineError, match=r"came without haarcascade_frontalface_default\.xml"):
-        people_in([Still(landscape(4), 0.0)])
+        detect_people([Still(landscape(4), 0.0)])
 
 
 def test_cancel_stops_between_frames() -> None:
     token = CancelToken()
     token.cancel()
     with pytest.raises(Cancelled):
-        people_in([Still(landscape(5), 0.0)], Progress(check=token.check))
+        detect_people([Still(landscape(5), 0.0)], Progress(check=token.check))
 
 
 def test_settings_are_a_frozen_value() -> None:

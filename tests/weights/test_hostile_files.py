@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import save_file
 
 from deepsound.errors import EngineError
-from deepsound.reason.videollama2.checkpoint import Checkpoint
+from deepsound.reason.videollama2.checkpoint import VideoLLaMA2Checkpoint
 from deepsound.weights.catalogue import weights
 from deepsound.weights.convert import convert
 from deepsound.weights.load import read_tensors
@@ -104,7 +104,7 @@ def test_an_index_that_is_no_index_is_one_error(tmp_path, content):
     save_file({"a": torch.ones(1)}, tmp_path / "model.safetensors")
     put(tmp_path / "model.safetensors.index.json", content.encode())
     with pytest.raises(EngineError, match=r"model\.safetensors\.index\.json|lacks|cannot be reached") as caught:
-        Checkpoint(tmp_path).files and Checkpoint(tmp_path).has_tower
+        VideoLLaMA2Checkpoint(tmp_path).files and VideoLLaMA2Checkpoint(tmp_path).has_tower
     assert len(str(caught.value)) < 6000
 
 
@@ -112,7 +112,7 @@ def test_an_index_that_is_no_index_is_one_error(tmp_path, content):
 def test_a_number_of_frames_that_is_none_is_one_error(tmp_path, frames):
     put(tmp_path / "config.json", f'{{"num_frames": {frames}}}'.encode())
     with pytest.raises(EngineError, match="cannot be used"):
-        Checkpoint(tmp_path).frames  # noqa: B018
+        VideoLLaMA2Checkpoint(tmp_path).frames  # noqa: B018
 
 
 def test_verify_reports_deep_json_and_goes_on(tmp_path):

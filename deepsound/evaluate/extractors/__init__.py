@@ -25,20 +25,20 @@ if TYPE_CHECKING:
 
     from deepsound.media.clip import Clip
 
-Takes = Literal["audio", "clip"]
+InputKind = Literal["audio", "clip"]
 # The published benchmark's own length: what is beyond is not heard and not seen.
 DURATION_S = 8.0
 
 
 class Extractor(Protocol):
-    """One network's features of a sound (`takes` "audio") or of a video's pictures ("clip").
+    """One network's features of a sound (`input_kind` "audio") or of a video's pictures ("clip").
 
     `needs` are ids of the weights' catalogue, `outputs` the names of the tensors, `version` changes whenever the same
     input would give other numbers, the length that is looked at included.
     """
 
     name: str
-    takes: Takes
+    input_kind: InputKind
     needs: tuple[str, ...]
     outputs: tuple[str, ...]
     version: str
@@ -151,14 +151,14 @@ def extractor(name: str, duration_s: float = DURATION_S) -> Extractor:
     """The extractor of that name, for the first `duration_s` seconds. Raises InputError for an unknown name."""
     if name not in EXTRACTORS:
         raise InputError(f"There is no extractor {name!r}; choose one of: {', '.join(EXTRACTORS)}.")
-    return cast(Extractor, _made(EXTRACTORS[name], duration_s))
+    return cast(Extractor, _build(EXTRACTORS[name], duration_s))
 
 
 def offset_scorer() -> OffsetScorer:
     """What turns Synchformer's features of picture and sound into offset logits."""
-    return cast(OffsetScorer, _made(OFFSET_SCORER))
+    return cast(OffsetScorer, _build(OFFSET_SCORER))
 
 
-def _made(entry: Entry, *arguments: Any) -> Any:
+def _build(entry: Entry, *arguments: Any) -> Any:
     module, _, made = entry.target.partition(":")
     return getattr(import_module(module), made)(*arguments)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import torch
 
 from deepsound.errors import DeepSoundError, EngineError, InputError, MediaError
-from deepsound.evaluate.extractors import DURATION_S, Takes
+from deepsound.evaluate.extractors import DURATION_S, InputKind
 from deepsound.media.clip import Clip
 from deepsound.runtime.execution import Execution, torch_device
 from deepsound.runtime.memory import retry_on_oom
@@ -60,7 +60,7 @@ class Network:
     def available(self, execution: Execution) -> str | None:
         for library in self.libraries:
             if find_spec(library) is None:
-                return lacking(library)
+                return missing_library_text(library)
         if execution.download:
             return None
         try:
@@ -97,7 +97,7 @@ class Network:
 class NetworkExtractor(Network):
     """An extractor of a sound's or a clip's first `duration_s` seconds; see the protocol."""
 
-    takes: Takes = "audio"
+    input_kind: InputKind = "audio"
     outputs: tuple[str, ...] = ()
     # How many inputs run at once, by kind of device: a processor gains nothing by more than one.
     at_once: Mapping[str, int] = {"cpu": 1}
@@ -151,7 +151,7 @@ class NetworkExtractor(Network):
                 end = min(begin + at_once, len(subjects))
                 part = progress.part(begin / len(subjects), end / len(subjects))
                 part.update(0.0)
-                ready = self._prepared(subjects, range(begin, end), results, part)
+                ready = self._prepare_all(subjects, range(begin, end), results, part)
                 for numbers in _of_one_shape(ready):
                     batch = torch.stack([ready[number] for number in numbers]).to(device)
                     outputs = self.run(network, batch, part.part(0.5, 1.0))
@@ -159,7 +159,7 @@ class NetworkExtractor(Network):
                         results[number] = {name: of_all[place].float().cpu() for name, of_all in outputs.items()}
         return results
 
-    def _prepared(
+    def _prepare_all(
         self,
         subjects: Sequence[Audio | Clip],
         numbers: range,
@@ -170,13 +170,13 @@ class NetworkExtractor(Network):
         for number in numbers:
             progress.check()
             try:
-                ready[number] = self.prepare(self._taken(subjects[number]), Progress(check=progress.check))
+                ready[number] = self.prepare(self._require_input_kind(subjects[number]), Progress(check=progress.check))
             except (InputError, MediaError) as error:
                 results[number] = error
         return ready
 
-    def _taken(self, subject: Audio | Clip) -> Audio | Clip:
-        wanted = Audio if self.takes == "audio" else Clip
+    def _require_input_kind(self, subject: Audio | Clip) -> Audio | Clip:
+        wanted = Audio if self.input_kind == "audio" else Clip
         if not isinstance(subject, wanted):
             raise InputError(f"{self.name} looks at {wanted.__name__}, not at {type(subject).__name__}.")
         return subject
@@ -195,7 +195,7 @@ def tensors_in(path: Path) -> dict[str, Any]:
     return read_tensors(path, _WRAPPERS)
 
 
-def told(path: Path, config_of: Callable[[Mapping[str, Tensor]], T], tensors: Mapping[str, Tensor]) -> T:
+def read_config(path: Path, config_of: Callable[[Mapping[str, Tensor]], T], tensors: Mapping[str, Tensor]) -> T:
     """What `config_of` says of the file's tensors; its ValueError as an EngineError that names the file."""
     try:
         return config_of(tensors)
@@ -205,12 +205,12 @@ def told(path: Path, config_of: Callable[[Mapping[str, Tensor]], T], tensors: Ma
         ) from error
 
 
-def lacking(library: str) -> str:
+def missing_library_text(library: str) -> str:
     return f"{library} is not installed; install it with: {install_command(library)}"
 
 
 @contextmanager
-def installed(library: str) -> Iterator[None]:
+def require_library(library: str) -> Iterator[None]:
     """Inside, a failing import of the library is an EngineError that says what to install."""
     try:
         yield

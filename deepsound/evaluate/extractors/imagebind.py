@@ -13,9 +13,9 @@ from torch import Tensor, nn
 
 from deepsound.errors import InputError
 from deepsound.evaluate.extractors import DURATION_S
-from deepsound.evaluate.extractors.base import DTYPE, NetworkExtractor, installed, tensors_in, told
-from deepsound.evaluate.extractors.pictures import SteadyFrames, short_side, three_crops
-from deepsound.evaluate.extractors.sound import resampled_as_function, usable
+from deepsound.evaluate.extractors.base import DTYPE, NetworkExtractor, read_config, require_library, tensors_in
+from deepsound.evaluate.extractors.pictures import ConstantRateFrames, resize_short_side, three_crops
+from deepsound.evaluate.extractors.sound import require_usable, resample_as_function
 from deepsound.media.clip import Clip
 from deepsound.models.imagebind.config import Modality
 from deepsound.models.imagebind.model import ImageBind
@@ -41,7 +41,7 @@ class _ImageBindExtractor(NetworkExtractor):
 
     def build(self, path: Path) -> nn.Module:
         tensors = tensors_in(path)
-        config = told(path, config_of, tensors)
+        config = read_config(path, config_of, tensors)
         towers = [self.modality]
         return load_into_meta(partial(ImageBind, config, towers), state_dict(tensors, towers), DTYPE, path)
 
@@ -58,7 +58,7 @@ class ImageBindAudioExtractor(_ImageBindExtractor):
         self.version = self.revision
 
     def prepare(self, subject: Audio, progress: Progress) -> Tensor:
-        waveform = resampled_as_function(usable(subject), subject.sample_rate, SAMPLE_RATE)
+        waveform = resample_as_function(require_usable(subject), subject.sample_rate, SAMPLE_RATE)
         if waveform.shape[-1] < _WINDOW_S * SAMPLE_RATE:
             raise InputError(f"The sound is too short for ImageBind: it needs {_WINDOW_S:g} s.")
         return spectrograms(waveform)
@@ -71,7 +71,7 @@ class ImageBindVideoExtractor(_ImageBindExtractor):
     """`embedding` [1024] of pictures two seconds apart: each pair of neighbours, in three crops."""
 
     name = "imagebind_video"
-    takes = "clip"
+    input_kind = "clip"
     modality = "vision"
     working_bytes = 2 << 30
     at_once_elsewhere = 4
@@ -79,7 +79,7 @@ class ImageBindVideoExtractor(_ImageBindExtractor):
     def __init__(self, duration_s: float = DURATION_S) -> None:
         super().__init__(duration_s)
         self._pictures = int(PICTURES_PER_S * duration_s)
-        self.views = (SteadyFrames(PICTURES_PER_S, self._pictures, short_side),)
+        self.views = (ConstantRateFrames(PICTURES_PER_S, self._pictures, resize_short_side),)
 
     def prepare(self, subject: Clip, progress: Progress) -> Tensor:
         if self._pictures < _PICTURES_IN_A_PIECE:
@@ -91,7 +91,7 @@ class ImageBindVideoExtractor(_ImageBindExtractor):
 
     def run(self, network: ImageBind, batch: Tensor, progress: Progress) -> dict[str, Tensor]:
         """Of pictures uint8 [B, pictures, 3, height, width]."""
-        pieces = video_pieces(batch)
+        pieces = video_crops(batch)
         at_once = _PIECES_AT_ONCE.get(batch.device.type, pieces.shape[1])
         starts = range(0, pieces.shape[1], at_once)
         embedded = [
@@ -102,13 +102,13 @@ class ImageBindVideoExtractor(_ImageBindExtractor):
         return {"embedding": torch.stack(embedded).mean(dim=0)}
 
 
-def video_pieces(pictures: Tensor) -> Tensor:
+def video_crops(pictures: Tensor) -> Tensor:
     """Pieces [B, 3 * pairs, 3, 2, 224, 224] of pictures [B, pictures, 3, height, width]."""
     pairs = pictures.unfold(1, _PICTURES_IN_A_PIECE, 1).movedim(-1, 3)  # [B, pairs, 3, 2, height, width]
     return three_crops(pairs).movedim(0, 2).flatten(1, 2)
 
 
-def stretches(samples: int) -> list[tuple[int, int]]:
+def clip_bounds(samples: int) -> list[tuple[int, int]]:
     """First and one-past-last sample of each stretch of a sound of so many samples, the last one up to its end.
 
     A sound of up to one stretch is heard whole, three times. In fractions of a floating-point duration, as the original
@@ -125,11 +125,11 @@ def spectrograms(waveform: Tensor) -> Tensor:
     As in the original, the first channel alone is heard, less the mean of all of them, and where stretches overlap the
     mean of each is taken off what the one before has left.
     """
-    with installed("torchaudio"):
+    with require_library("torchaudio"):
         from torchaudio.compliance import kaldi
     left = waveform.clone()
     heard = []
-    for start, end in stretches(waveform.shape[-1]):
+    for start, end in clip_bounds(waveform.shape[-1]):
         stretch = left[:, start:end]
         stretch -= stretch.mean()
         mel = kaldi.fbank(

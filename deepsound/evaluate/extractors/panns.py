@@ -7,7 +7,7 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from deepsound.errors import InputError
-from deepsound.evaluate.extractors.base import DTYPE, NetworkExtractor, tensors_in, told
+from deepsound.evaluate.extractors.base import DTYPE, NetworkExtractor, read_config, tensors_in
 from deepsound.evaluate.extractors.sound import mono
 from deepsound.models.panns.config import CNN14_16K
 from deepsound.models.panns.model import Cnn14
@@ -27,7 +27,7 @@ class PannsExtractor(NetworkExtractor):
 
     def build(self, path: Path) -> nn.Module:
         tensors = tensors_in(path)
-        config = told(path, config_of, tensors)
+        config = read_config(path, config_of, tensors)
         return load_into_meta(lambda: Cnn14(config), tensors, DTYPE, path)
 
     def prepare(self, subject: Audio, progress: Progress) -> Tensor:

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from deepsound.evaluate.extractors.base import DTYPE, NetworkExtractor, installed, tensors_in, told
+from deepsound.evaluate.extractors.base import DTYPE, NetworkExtractor, read_config, require_library, tensors_in
 from deepsound.evaluate.extractors.sound import mono
 from deepsound.models.passt.model import Passt
 from deepsound.models.passt.weights import config_of
@@ -37,7 +37,7 @@ class PasstExtractor(NetworkExtractor):
 
     def build(self, path: Path) -> nn.Module:
         tensors = tensors_in(path)
-        config = told(path, config_of, tensors)
+        config = read_config(path, config_of, tensors)
         return load_into_meta(lambda: Passt(config), tensors, DTYPE, path)
 
     def prepare(self, subject: Audio, progress: Progress) -> Tensor:
@@ -61,7 +61,7 @@ def spectrogram(waveform: Tensor) -> Tensor:
 @cache
 def _triangles() -> Tensor:
     """Kaldi's mel triangles [128, 513]; they do not reach the highest bin."""
-    with installed("torchaudio"):
+    with require_library("torchaudio"):
         from torchaudio.compliance import kaldi
     triangles, _ = kaldi.get_mel_banks(_MEL_BINS, _N_FFT, SAMPLE_RATE, 0.0, _F_MAX_HZ, 100.0, -500.0, 1.0)
     return F.pad(triangles, (0, 1))

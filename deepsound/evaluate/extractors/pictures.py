@@ -29,7 +29,7 @@ _DECIMALS = 6
 
 
 @dataclass(frozen=True, eq=False)
-class Ticked:
+class ConstantRatePictures:
     """`pictures` uint8 [distinct, 3, height, width], and which of them each tick takes, in order."""
 
     pictures: Tensor
@@ -43,7 +43,7 @@ class Ticked:
 
 
 @dataclass(frozen=True)
-class SteadyFrames:
+class ConstantRateFrames:
     """A view of `ticks` pictures, `per_second` of them a second, repeated or left out as the video needs it.
 
     A tick takes the last frame that begins less than half a tick after it. `prepare` is a module's function from a
@@ -54,12 +54,12 @@ class SteadyFrames:
     ticks: int
     prepare: Callable[[Tensor], Tensor]
 
-    def start(self, timeline: Timeline) -> _SteadyWatcher:
-        return _SteadyWatcher(self, _tick_of(timeline.duration_s, self.per_second))
+    def start(self, timeline: Timeline) -> _ConstantRateCollector:
+        return _ConstantRateCollector(self, _tick_of(timeline.duration_s, self.per_second))
 
 
-class _SteadyWatcher:
-    def __init__(self, view: SteadyFrames, end: int) -> None:
+class _ConstantRateCollector:
+    def __init__(self, view: ConstantRateFrames, end: int) -> None:
         self._view = view
         self._end = min(end, view.ticks)
         self._shown: Frame | None = None
@@ -72,9 +72,11 @@ class _SteadyWatcher:
             self._fill(_tick_of(frame.time_s, self._view.per_second))
             self._shown = frame
 
-    def result(self) -> Ticked:
+    def result(self) -> ConstantRatePictures:
         self._fill(self._end)
-        return Ticked(torch.stack(self._pictures) if self._pictures else torch.empty(0, 3, 0, 0), tuple(self._rows))
+        return ConstantRatePictures(
+            torch.stack(self._pictures) if self._pictures else torch.empty(0, 3, 0, 0), tuple(self._rows)
+        )
 
     def _fill(self, until: int) -> None:
         """The ticks up to `until` take the frame on display."""
@@ -93,7 +95,7 @@ def _channels_first(picture: np.ndarray) -> Tensor:
     return torch.from_numpy(picture).permute(2, 0, 1)
 
 
-def short_side(picture: Tensor) -> Tensor:
+def resize_short_side(picture: Tensor) -> Tensor:
     """A picture uint8 [3, height, width], its shorter side 224 pixels, by torchvision's bicubic of 8-bit values."""
     height, width = picture.shape[-2:]
     longer = int(IMAGEBIND_SIZE * max(height, width) / min(height, width))

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from deepsound.errors import InputError
-from deepsound.evaluate.extractors.base import installed
+from deepsound.evaluate.extractors.base import require_library
 from deepsound.types import Audio
 
 if TYPE_CHECKING:
@@ -24,15 +24,15 @@ def mono(audio: Audio, sample_rate: int, duration_s: float, centred: bool = True
     `centred` takes the whole sound's mean off before anything is cut. Raises InputError for no samples, or some that
     are not finite.
     """
-    waveform = usable(audio).mean(dim=0)
+    waveform = require_usable(audio).mean(dim=0)
     if centred:
         waveform = waveform - waveform.mean()
     needed = math.ceil((duration_s + _MARGIN_S) * audio.sample_rate)
-    resampled = resampled_as_module(waveform[:needed], audio.sample_rate, sample_rate)
+    resampled = resample_as_module(waveform[:needed], audio.sample_rate, sample_rate)
     return resampled[: int(sample_rate * duration_s)]
 
 
-def usable(audio: Audio) -> Tensor:
+def require_usable(audio: Audio) -> Tensor:
     """The waveform [channels, samples] on the CPU. Raises InputError for no samples, or some that are not finite."""
     waveform = audio.waveform.detach().cpu()
     if not audio.samples:
@@ -42,21 +42,21 @@ def usable(audio: Audio) -> Tensor:
     return waveform
 
 
-def resampled_as_module(waveform: Tensor, source: int, target: int) -> Tensor:
+def resample_as_module(waveform: Tensor, source: int, target: int) -> Tensor:
     """`waveform` [..., samples] by torchaudio's `Resample`, whose filter is computed in float64."""
     if source == target or not _has_room(source, target):
         return waveform if source == target else _by_soxr(waveform, source, target)
-    with installed("torchaudio"):
+    with require_library("torchaudio"):
         from torchaudio.transforms import Resample
     result: Tensor = Resample(source, target)(waveform)
     return result
 
 
-def resampled_as_function(waveform: Tensor, source: int, target: int) -> Tensor:
+def resample_as_function(waveform: Tensor, source: int, target: int) -> Tensor:
     """`waveform` [..., samples] by torchaudio's `resample`, whose filter is computed in the waveform's own float32."""
     if source == target or not _has_room(source, target):
         return waveform if source == target else _by_soxr(waveform, source, target)
-    with installed("torchaudio"):
+    with require_library("torchaudio"):
         from torchaudio.functional import resample
     result: Tensor = resample(waveform, source, target)
     return result

@@ -11,8 +11,15 @@ from torch import Tensor, nn
 
 from deepsound.errors import InputError
 from deepsound.evaluate.extractors import DURATION_S
-from deepsound.evaluate.extractors.base import DTYPE, Network, NetworkExtractor, installed, tensors_in, told
-from deepsound.evaluate.extractors.pictures import SteadyFrames
+from deepsound.evaluate.extractors.base import (
+    DTYPE,
+    Network,
+    NetworkExtractor,
+    read_config,
+    require_library,
+    tensors_in,
+)
+from deepsound.evaluate.extractors.pictures import ConstantRateFrames
 from deepsound.evaluate.extractors.sound import mono
 from deepsound.media.clip import Clip
 from deepsound.models.synchformer import weights as published
@@ -42,7 +49,7 @@ class SynchformerVideoExtractor(NetworkExtractor):
     """`features` [segments, 8, 768] of 25 pictures a second."""
 
     name = "synchformer_video"
-    takes = "clip"
+    input_kind = "clip"
     needs = _FILE
     outputs = ("features",)
     working_bytes = 2 << 30
@@ -51,11 +58,11 @@ class SynchformerVideoExtractor(NetworkExtractor):
     def __init__(self, duration_s: float = DURATION_S) -> None:
         super().__init__(duration_s)
         self._pictures = int(PICTURES_PER_S * duration_s)
-        self.views = (SteadyFrames(PICTURES_PER_S, self._pictures, sync_picture),)
+        self.views = (ConstantRateFrames(PICTURES_PER_S, self._pictures, sync_picture),)
 
     def build(self, path: Path) -> nn.Module:
         tensors = tensors_in(path)
-        config = told(path, published.config_of, tensors)
+        config = read_config(path, published.config_of, tensors)
         return load_into_meta(lambda: Synchformer(config), published.state_dict(tensors), DTYPE, path)
 
     def prepare(self, subject: Clip, progress: Progress) -> Tensor:
@@ -82,7 +89,7 @@ class SynchformerAudioExtractor(NetworkExtractor):
 
     def build(self, path: Path) -> nn.Module:
         tensors = tensors_in(path)
-        config = told(path, published.audio_config_of, tensors)
+        config = read_config(path, published.audio_config_of, tensors)
         return load_into_meta(lambda: SynchformerAudio(config), published.audio_state_dict(tensors), DTYPE, path)
 
     def prepare(self, subject: Audio, progress: Progress) -> Tensor:
@@ -108,7 +115,7 @@ class SynchformerOffsetScorer(Network):
 
     def build(self, path: Path) -> nn.Module:
         tensors = tensors_in(path)
-        config = told(path, published.offset_config_of, tensors)
+        config = read_config(path, published.offset_config_of, tensors)
         return load_into_meta(lambda: SynchformerOffset(config), published.offset_state_dict(tensors), DTYPE, path)
 
     def score(self, video: Tensor, audio: Tensor, execution: Execution, progress: Progress) -> dict[str, Tensor]:
@@ -124,7 +131,7 @@ class SynchformerOffsetScorer(Network):
 
 def spectrograms(waveform: Tensor) -> Tensor:
     """Scaled log-mel values [segments, 128, 66] of a waveform [samples] at 16 kHz, of at least one segment."""
-    with installed("torchaudio"):
+    with require_library("torchaudio"):
         from torchaudio.transforms import MelSpectrogram
     mel = MelSpectrogram(SAMPLE_RATE, n_fft=_N_FFT, win_length=_WINDOW, hop_length=_HOP, n_mels=SYNC_AUDIO.mel_bins)
     powers = mel(waveform.unfold(0, SEGMENT_SAMPLES, SEGMENT_SAMPLES // 2))

@@ -7,7 +7,7 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from deepsound.errors import InputError
-from deepsound.evaluate.extractors.base import DTYPE, NetworkExtractor, tensors_in, told
+from deepsound.evaluate.extractors.base import DTYPE, NetworkExtractor, read_config, tensors_in
 from deepsound.evaluate.extractors.sound import mono
 from deepsound.models.vggish.config import VGGISH_MEL
 from deepsound.models.vggish.frontend import examples
@@ -28,7 +28,7 @@ class VggishExtractor(NetworkExtractor):
 
     def build(self, path: Path) -> nn.Module:
         tensors = tensors_in(path)
-        config = told(path, config_of, tensors)
+        config = read_config(path, config_of, tensors)
         return load_into_meta(lambda: Vggish(config), state_dict(tensors), DTYPE, path)
 
     def prepare(self, subject: Audio, progress: Progress) -> Tensor:

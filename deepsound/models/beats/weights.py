@@ -28,7 +28,7 @@ def state_dict(published: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def config_of(published: Mapping[str, Tensor]) -> BeatsConfig:
-    """The encoder's sizes, told by its tensors; ValueError if these are not the weights of BEATs.
+    """The encoder's sizes, read from its tensors; ValueError if these are not the weights of BEATs.
 
     The largest distance with a bucket of its own is not among them: it is the published one.
     """

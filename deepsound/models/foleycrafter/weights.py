@@ -40,7 +40,7 @@ def embed_dim_of(adapter: Mapping[str, Tensor]) -> int:
 
 
 def onset_config_of(state: Mapping[str, Tensor]) -> OnsetConfig:
-    """The detector's sizes, told by its tensors; ValueError if these are not the weights of one."""
+    """The detector's sizes, read from its tensors; ValueError if these are not the weights of one."""
     try:
         widths = [state[f"net.model.layer{stage}.0.conv1.0.3.weight"].shape[0] for stage in range(1, 5)]
         stem, head = state["net.model.stem.0.weight"].shape[0], state["fc.0.weight"].shape[0]

@@ -18,7 +18,7 @@ def state_dict(published: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def config_of(published: Mapping[str, Tensor]) -> FlowConfig:
-    """The network's sizes and version, told by its tensors and not by a file name; ValueError if it is none.
+    """The network's sizes and version, read from its tensors and not by a file name; ValueError if it is none.
 
     Fine-tuned networks come under many names, and their tensors say what they are.
     """

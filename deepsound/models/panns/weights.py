@@ -1,4 +1,4 @@
-"""Cnn14's sizes, told by its tensors."""
+"""Cnn14's sizes, read from its tensors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""PaSST's sizes, told by its tensors."""
+"""PaSST's sizes, read from its tensors."""
 
 from __future__ import annotations
 

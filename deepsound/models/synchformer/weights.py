@@ -27,7 +27,7 @@ def state_dict(published: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def config_of(published: Mapping[str, Tensor]) -> SynchformerConfig:
-    """The encoder's sizes, told by its tensors; ValueError if these are not the weights of Synchformer.
+    """The encoder's sizes, read from its tensors; ValueError if these are not the weights of Synchformer.
 
     Heads are as wide as in the published network: tensors do not show how a width is parted into heads.
     """

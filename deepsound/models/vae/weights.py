@@ -43,7 +43,7 @@ def without_encoder(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def config_of(state: Mapping[str, Tensor]) -> VaeConfig:
-    """The autoencoder's sizes, told by its tensors; ValueError if these are not the weights of MMAudio's."""
+    """The autoencoder's sizes, read from its tensors; ValueError if these are not the weights of MMAudio's."""
     try:
         n_mels, base_channels, _ = state["decoder.conv_out.weight"].shape
         latent_channels = state["decoder.conv_in.weight"].shape[1]

@@ -17,7 +17,7 @@ def state_dict(published: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def config_of(published: Mapping[str, Tensor]) -> VggishConfig:
-    """The network's sizes, told by its tensors; ValueError if these are not the weights of VGGish."""
+    """The network's sizes, read from its tensors; ValueError if these are not the weights of VGGish."""
     convolutions = [name for name in published if name.startswith("features.") and name.endswith(".weight")]
     try:
         hidden = published["embeddings.0.weight"].shape[0]

@@ -93,7 +93,7 @@ def frames_of(settings: Mapping[str, Any]) -> int:
 
 
 def vision_config(tower: Tensors, settings: Mapping[str, Any], own: Mapping[str, Any]) -> VisionConfig:
-    """The vision tower's sizes, told by its tensors, by its name in `settings` and, if it has one, its `own` config.
+    """The vision tower's sizes, read from its tensors, by its name in `settings` and, if it has one, its `own` config.
 
     Heads are as wide as in the published tower where nothing states how many there are. Raises ValueError for tensors
     that are not SigLIP's.
@@ -121,7 +121,7 @@ def vision_config(tower: Tensors, settings: Mapping[str, Any], own: Mapping[str,
 
 
 def connector_config(published: Tensors, width: int) -> ConnectorConfig:
-    """The connector's sizes, told by its tensors. Raises ValueError where it is another connector, or none."""
+    """The connector's sizes, read from its tensors. Raises ValueError where it is another connector, or none."""
     connector = _below(published, CONNECTOR)
     try:
         vision_width = connector["s1.b1.conv1.conv.weight"].shape[1]
@@ -134,7 +134,7 @@ def connector_config(published: Tensors, width: int) -> ConnectorConfig:
 
 
 def audio_config(published: Tensors) -> BeatsConfig:
-    """BEATs' sizes, told by its tensors. Raises ValueError where there is no BEATs."""
+    """BEATs' sizes, read from its tensors. Raises ValueError where there is no BEATs."""
     return beats.config_of(_below(published, AUDIO_TOWER))
 
 

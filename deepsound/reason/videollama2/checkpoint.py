@@ -17,7 +17,7 @@ from deepsound.models.videollama2.config import VideoLlama2Config
 from deepsound.models.videollama2.encoders import AudioEncoder, VisionEncoder
 from deepsound.models.videollama2.language import LanguageModel
 from deepsound.reason.videollama2.decoding import GenerationSettings
-from deepsound.reason.videollama2.tokenizer import Tokenizer, tokenizer_in
+from deepsound.reason.videollama2.tokenizer import QwenTokenizer, load_tokenizer
 from deepsound.runtime.paths import is_dir, is_file, shown
 from deepsound.weights.formats import MALFORMED, read_settings
 from deepsound.weights.load import load_into_meta, read_tensors
@@ -42,7 +42,7 @@ _AGAIN = "Get the folder again with `deepsound models download`, or name another
 
 
 @dataclass(frozen=True)
-class Checkpoint:
+class VideoLLaMA2Checkpoint:
     """The published files in `folder`; `siglip` is the folder or file of a vision tower for those that lack their own.
 
     Nothing is read before it is asked for. Everything raises EngineError, naming the file, where something is missing
@@ -71,8 +71,8 @@ class Checkpoint:
         return self._read_config(_generation, stated, source=path)
 
     @cached_property
-    def tokenizer(self) -> Tokenizer:
-        return tokenizer_in(self.folder)
+    def tokenizer(self) -> QwenTokenizer:
+        return load_tokenizer(self.folder)
 
     @cached_property
     def frames(self) -> int:

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from deepsound.models.videollama2.language import LanguageModel
-from deepsound.reason.videollama2.checkpoint import Checkpoint
+from deepsound.reason.videollama2.checkpoint import VideoLLaMA2Checkpoint
 from deepsound.reason.videollama2.quantization import Bits, quantise
 from deepsound.runtime.components import Components
 from deepsound.runtime.execution import Execution
@@ -25,7 +25,7 @@ class VideoLLaMA2Components(Components):
     # Estimates for 16 bit, rounded up.
     working_bytes = MappingProxyType({"language": 2 << 30, "vision": 1 << 30, "audio": 1 << 29})
 
-    def __init__(self, checkpoint: Checkpoint, execution: Execution) -> None:
+    def __init__(self, checkpoint: VideoLLaMA2Checkpoint, execution: Execution) -> None:
         self.checkpoint = checkpoint
         bits = execution.precision
         self._bits: Bits | None = bits if bits in ("int8", "nf4") else None

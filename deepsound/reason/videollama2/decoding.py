@@ -33,7 +33,7 @@ class GenerationSettings:
     max_new_tokens: int = 2048
 
 
-class Decoder:
+class GreedyDecoder:
     """Writes one answer behind what a cache holds. `passes` counts how often the network's weights were read."""
 
     def __init__(

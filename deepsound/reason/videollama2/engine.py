@@ -25,8 +25,8 @@ from deepsound.types import Audio, ChainOfThought, Judgement, Plan, Preferences,
 if TYPE_CHECKING:
     from deepsound.media.clip import Clip
     from deepsound.media.views import FrameConsumer
-    from deepsound.reason.videollama2.checkpoint import Checkpoint
-    from deepsound.reason.videollama2.inference import Answer, InferenceOptimizations, Question
+    from deepsound.reason.videollama2.checkpoint import VideoLLaMA2Checkpoint
+    from deepsound.reason.videollama2.inference import InferenceOptimizations, ModelAnswer, Question
 
 Model = Literal["cot", "qa"]
 Planning = Literal["fixed_plan", "model_plan"]
@@ -133,7 +133,7 @@ class VideoLlama2Reasoner:
             )
         return self._judgement(self._ask(self.model, clip, audio, question, progress))
 
-    def _judgement(self, answer: Answer) -> Judgement:
+    def _judgement(self, answer: ModelAnswer) -> Judgement:
         text = answer.text[:MOST_READ]
         verdict = published_verdict(text, is_chain=self.model == "cot") if self.published_parser else read_verdict(text)
         if self.model == "cot":
@@ -143,7 +143,9 @@ class VideoLlama2Reasoner:
         odds = f"Of the two letters, A is {answer.share_of_yes:.1%} likely."
         return Judgement(verdict, thought=ChainOfThought(reasoning=odds, conclusion=words[verdict]), raw=text)
 
-    def _ask(self, model: Model, clip: Clip, audio: Audio | None, question: Question, progress: Progress) -> Answer:
+    def _ask(
+        self, model: Model, clip: Clip, audio: Audio | None, question: Question, progress: Progress
+    ) -> ModelAnswer:
         return retry_on_oom(
             lambda execution: self._answer(model, clip, audio, question, execution, progress),
             self.execution,
@@ -159,7 +161,7 @@ class VideoLlama2Reasoner:
         question: Question,
         execution: Execution,
         progress: Progress,
-    ) -> Answer:
+    ) -> ModelAnswer:
         from dataclasses import replace
 
         from deepsound.reason.videollama2.components import VideoLLaMA2Components
@@ -173,7 +175,7 @@ class VideoLlama2Reasoner:
         frames = even_frames(clip, view, progress.part(0.0, 0.1))
         if audio is not None:
             question = replace(question, filterbank=filterbank_of(audio))
-        lines = Lines(progress)
+        lines = LineStreamer(progress)
         answer = ask(components, frames, question, progress.part(0.1, 1.0), self._shortcuts(), lines.add)
         lines.end()
         return answer
@@ -184,7 +186,7 @@ class VideoLlama2Reasoner:
         return self.shortcuts or InferenceOptimizations()
 
 
-class Lines:
+class LineStreamer:
     """Says a text line by line as it is written, without what a terminal or a page would obey."""
 
     def __init__(self, progress: Progress) -> None:
@@ -207,13 +209,17 @@ class Lines:
             self._progress.say(plain(line).strip())
 
 
-def checkpoint(model: Model, execution: Execution, progress: Progress) -> Checkpoint:
+def checkpoint(model: Model, execution: Execution, progress: Progress) -> VideoLLaMA2Checkpoint:
     """The model's folder, with a SigLIP beside it where it lacks its own vision tower. EngineError where it is not."""
-    from deepsound.reason.videollama2.checkpoint import Checkpoint
+    from deepsound.reason.videollama2.checkpoint import VideoLLaMA2Checkpoint
     from deepsound.weights.resolve import resolve_or_download
 
-    found = Checkpoint(resolve_or_download(MODELS[model], execution, progress, f"videollama2_{model}"))
-    return found if found.has_tower else Checkpoint(found.folder, resolve_or_download(SIGLIP, execution, progress))
+    found = VideoLLaMA2Checkpoint(resolve_or_download(MODELS[model], execution, progress, f"videollama2_{model}"))
+    return (
+        found
+        if found.has_tower
+        else VideoLLaMA2Checkpoint(found.folder, resolve_or_download(SIGLIP, execution, progress))
+    )
 
 
 def _without_sound(progress: Progress) -> Judgement:

@@ -33,12 +33,12 @@ def frame_numbers(frames: int, count: int) -> list[int]:
     return [round((stretch * index + stretch * (index + 1)) / 2 + 1e-6) for index in range(count)]
 
 
-def squeezed(picture: np.ndarray, size: int) -> np.ndarray:
+def resize_to_square(picture: np.ndarray, size: int) -> np.ndarray:
     """A picture uint8 [height, width, 3] as [size, size, 3], by Pillow's bicubic filter; its aspect is not kept."""
     return np.asarray(_image(picture).resize((size, size), resample=_bicubic()))
 
 
-def padded_to_square(picture: np.ndarray) -> np.ndarray:
+def pad_to_square(picture: np.ndarray) -> np.ndarray:
     """A picture uint8 [height, width, 3] in the middle of a grey square, as the model saw pictures in training."""
     height, width = picture.shape[:2]
     side = max(height, width)
@@ -75,9 +75,9 @@ class EvenFrames:
     size: int = 384
     of: int | None = None
 
-    def start(self, timeline: Timeline) -> _EvenWatcher:
+    def start(self, timeline: Timeline) -> _EvenFrameCollector:
         expected = self.of or max(1, round(timeline.duration_s * timeline.fps))
-        return _EvenWatcher(self, frame_numbers(expected, self.count))
+        return _EvenFrameCollector(self, frame_numbers(expected, self.count))
 
 
 def even_frames(clip: Clip, view: EvenFrames, progress: Progress) -> Frames:
@@ -88,7 +88,7 @@ def even_frames(clip: Clip, view: EvenFrames, progress: Progress) -> Frames:
     return frames
 
 
-class _EvenWatcher:
+class _EvenFrameCollector:
     def __init__(self, view: EvenFrames, wanted: list[int]) -> None:
         self._view = view
         self._wanted = wanted
@@ -98,13 +98,13 @@ class _EvenWatcher:
 
     def see(self, frame: Frame) -> None:
         if self._seen in self._wanted:
-            self._kept.append((self._seen, squeezed(frame.rgb(UNSCALED), self._view.size)))
+            self._kept.append((self._seen, resize_to_square(frame.rgb(UNSCALED), self._view.size)))
         self._seen += 1
         self._last = frame
 
     def result(self) -> Frames:
         if not self._kept and self._last is not None:
-            self._kept.append((self._seen - 1, squeezed(self._last.rgb(UNSCALED), self._view.size)))
+            self._kept.append((self._seen - 1, resize_to_square(self._last.rgb(UNSCALED), self._view.size)))
         pictures = dict(self._kept)
         numbers = [number if number in pictures else max(pictures) for number in self._wanted]
         return Frames(np.stack([pictures[number] for number in numbers]), tuple(numbers), self._seen)

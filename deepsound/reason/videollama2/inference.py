@@ -12,11 +12,11 @@ from torch import Tensor
 from deepsound.models.videollama2.cache import KeyValueCache
 from deepsound.models.videollama2.language import LanguageModel
 from deepsound.reason.videollama2.components import VideoLLaMA2Components
-from deepsound.reason.videollama2.decoding import Decoder
+from deepsound.reason.videollama2.decoding import GreedyDecoder
 from deepsound.reason.videollama2.frames import Frames, pixel_values
-from deepsound.reason.videollama2.prefix_cache import Recollection, recollection
+from deepsound.reason.videollama2.prefix_cache import PrefixCache, prefix_cache_of
 from deepsound.reason.videollama2.sound import FILTERBANK_FRAMES, MEL_BINS
-from deepsound.reason.videollama2.tokenizer import Streamed
+from deepsound.reason.videollama2.tokenizer import TextStreamer
 from deepsound.runtime.feature_cache import features
 from deepsound.runtime.progress import Progress
 
@@ -60,7 +60,7 @@ class Question:
 
 
 @dataclass(frozen=True)
-class Answer:
+class ModelAnswer:
     """What was written, as text and as ids (with the end token, unless it was ended before), and what it cost.
 
     `passes` is how often the language model's weights were read while writing; `reused_tokens` of `prompt_tokens` were
@@ -82,17 +82,17 @@ def ask(
     progress: Progress,
     shortcuts: InferenceOptimizations = InferenceOptimizations(),
     on_text: Callable[[str], None] = lambda text: None,
-) -> Answer:
+) -> ModelAnswer:
     """The model's answer; `on_text` is given the text as it is written, and cancellation is checked at every token."""
     video = _video_tokens(components, frames, progress.part(0.0, 0.4), shortcuts)
     audio = _audio_tokens(components, question.filterbank, progress.part(0.4, 0.45))
     with components.use("language", progress) as model:
-        asking = _Asking(components, model, question, shortcuts, progress.part(0.45, 1.0), on_text)
+        asking = _Inference(components, model, question, shortcuts, progress.part(0.45, 1.0), on_text)
         return asking.answer(frames.digest(), video, audio)
 
 
 @dataclass(frozen=True, eq=False)
-class _Asking:
+class _Inference:
     """One question to a loaded language model."""
 
     components: VideoLLaMA2Components
@@ -102,26 +102,30 @@ class _Asking:
     progress: Progress
     on_text: Callable[[str], None]
 
-    def answer(self, seen: str, video: Tensor, audio: Tensor | None) -> Answer:
+    def answer(self, seen: str, video: Tensor, audio: Tensor | None) -> ModelAnswer:
         """Answer about the clip whose frames have the digest `seen`."""
-        tokenizer, recalled = self.components.checkpoint.tokenizer, recollection(self.model)
+        tokenizer, recalled = self.components.checkpoint.tokenizer, prefix_cache_of(self.model)
         before, after = tokenizer.question(self.question.text)
         beginning = torch.cat((self._embed(before), self._here(video)), dim=1)
         rest = self._embed(after) if audio is None else torch.cat((self._here(audio), self._embed(after)), dim=1)
         drafts = recalled.drafts(self.question.text, lambda: map(tokenizer.encode, self.question.expected))
         settings = replace(self.components.checkpoint.generation, max_new_tokens=self.question.most_tokens)
-        with self._begun(recalled, (seen, *before), beginning) as (kept, reused):
+        with self._prefilled_cache(recalled, (seen, *before), beginning) as (kept, reused):
             self.progress.update(0.1)
-            decoder = Decoder(self.model, kept, settings, drafts if self.shortcuts.drafts else None)
+            decoder = GreedyDecoder(self.model, kept, settings, drafts if self.shortcuts.drafts else None)
             expected = len(drafts.propose([], settings.max_new_tokens)) or _USUAL_TOKENS
-            text = self._written(decoder.tokens(rest), Streamed(tokenizer), expected)
+            text = self._decode(decoder.tokens(rest), TextStreamer(tokenizer), expected)
         drafts.learn(decoder.written)
         yes, no = (tokenizer.encode(letter)[0] for letter in "AB")
         share = float((decoder.first_row[yes] - decoder.first_row[no]).sigmoid())
-        return Answer(text, tuple(decoder.written), decoder.passes, beginning.shape[1] + rest.shape[1], reused, share)
+        return ModelAnswer(
+            text, tuple(decoder.written), decoder.passes, beginning.shape[1] + rest.shape[1], reused, share
+        )
 
     @contextmanager
-    def _begun(self, recalled: Recollection, key: Hashable, beginning: Tensor) -> Iterator[tuple[KeyValueCache, int]]:
+    def _prefilled_cache(
+        self, recalled: PrefixCache, key: Hashable, beginning: Tensor
+    ) -> Iterator[tuple[KeyValueCache, int]]:
         """A cache that holds the prompt's beginning, and how many of its tokens had been read before."""
         capacity = (
             beginning.shape[1] + _most_sound_tokens(self.components) + _QUESTION_TOKENS + self.question.most_tokens
@@ -138,7 +142,7 @@ class _Asking:
         if self.shortcuts.reuse and not self.components.offload:
             recalled.keep(key, beginning.shape[1], kept)
 
-    def _written(self, tokens: Iterator[int], streamed: Streamed, expected: int) -> str:
+    def _decode(self, tokens: Iterator[int], streamed: TextStreamer, expected: int) -> str:
         text = ""
         for count, token in enumerate(tokens, 1):
             self.progress.update(0.1 + 0.9 * min(count / expected, 0.99))

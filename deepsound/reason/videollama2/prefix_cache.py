@@ -11,7 +11,7 @@ from deepsound.models.videollama2.language import LanguageModel
 from deepsound.reason.videollama2.speculative import PromptLookup
 
 
-class Recollection:
+class PrefixCache:
     """The beginning of the last prompt, as keys and values, and the answers a guess may be made from."""
 
     def __init__(self) -> None:
@@ -44,11 +44,11 @@ class Recollection:
             return self._drafts[question]
 
 
-_of: WeakKeyDictionary[LanguageModel, Recollection] = WeakKeyDictionary()
+_of: WeakKeyDictionary[LanguageModel, PrefixCache] = WeakKeyDictionary()
 _lock = threading.Lock()
 
 
-def recollection(model: LanguageModel) -> Recollection:
+def prefix_cache_of(model: LanguageModel) -> PrefixCache:
     """What this loaded model recalls; another copy of it, or the same one loaded again, recalls nothing."""
     with _lock:
-        return _of.setdefault(model, Recollection())
+        return _of.setdefault(model, PrefixCache())

@@ -31,12 +31,12 @@ def quantise(model: LanguageModel, bits: Bits, device: torch.device) -> Language
     for layer in model.model.layers:
         for name, linear in [(name, module) for name, module in layer.named_modules() if isinstance(module, nn.Linear)]:
             owner, _, attribute = name.rpartition(".")
-            setattr(layer.get_submodule(owner), attribute, _quantised(library, linear, bits, compute).to(device))
+            setattr(layer.get_submodule(owner), attribute, _quantised_layer(library, linear, bits, compute).to(device))
         layer.to(device)
     return model.to(device).eval()
 
 
-def _quantised(library: Any, linear: nn.Linear, bits: Bits, compute: torch.dtype) -> nn.Module:
+def _quantised_layer(library: Any, linear: nn.Linear, bits: Bits, compute: torch.dtype) -> nn.Module:
     sizes = (linear.in_features, linear.out_features)
     has_bias = linear.bias is not None
     with torch.device("meta"):

@@ -27,7 +27,7 @@ _BLOCK = 1 << 16
 _LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}
 
 
-def stretches(samples: int) -> list[tuple[int, int]]:
+def segment_bounds(samples: int) -> list[tuple[int, int]]:
     """First and one-past-last sample of each stretch that is heard of a sound of so many samples.
 
     They begin at equal distances and overlap in sounds under 16 s. The distance is an eighth of what is left beside
@@ -39,9 +39,9 @@ def stretches(samples: int) -> list[tuple[int, int]]:
     return [(start, min(start + STRETCH_SAMPLES, samples)) for start in starts]
 
 
-def heard(waveform: Tensor) -> Tensor:
+def join_segments(waveform: Tensor) -> Tensor:
     """What of a waveform [samples] at 16 kHz is heard: its stretches in a row, zeros up to 30 s."""
-    joined = torch.cat([waveform[start:end] for start, end in stretches(len(waveform))])
+    joined = torch.cat([waveform[start:end] for start, end in segment_bounds(len(waveform))])
     return F.pad(joined, (0, PADDED_SAMPLES - len(joined)))
 
 
@@ -57,7 +57,7 @@ def filterbank(waveform: Tensor) -> Tensor:
         raise missing_package(
             f"VideoLLaMA2 needs torchaudio, which cannot be imported here ({error})", "torchaudio"
         ) from error
-    scaled = heard(waveform)[None] * _FULL_SCALE
+    scaled = join_segments(waveform)[None] * _FULL_SCALE
     values: Tensor = kaldi.fbank(
         scaled, num_mel_bins=MEL_BINS, sample_frequency=SAMPLE_RATE, frame_length=25, frame_shift=10
     )
@@ -76,12 +76,12 @@ def mono_16_bit(audio: Audio, progress: Progress = Progress()) -> Tensor:
             "Generate it again, with another seed or precision."
         )
     layout = _LAYOUTS.get(audio.channels)
-    pieces = list(_resampled(audio if layout else to_mono(audio), layout or "mono", progress))
+    pieces = list(_resample(audio if layout else to_mono(audio), layout or "mono", progress))
     samples = np.concatenate(pieces) if pieces else np.zeros(0, np.int16)
     return torch.from_numpy(samples.astype(np.float32)) / _FULL_SCALE
 
 
-def _resampled(audio: Audio, layout: str, progress: Progress) -> Iterator[np.ndarray]:
+def _resample(audio: Audio, layout: str, progress: Progress) -> Iterator[np.ndarray]:
     import av
 
     resampler = av.AudioResampler("s16", "mono", SAMPLE_RATE)

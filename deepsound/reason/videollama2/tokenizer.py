@@ -25,7 +25,7 @@ _FILES = (
 _UNFINISHED = "\ufffd"
 
 
-class Tokenizer:
+class QwenTokenizer:
     """Texts to ids and back. Raises EngineError, naming the folder, where the tokenizer's files are not all there."""
 
     def __init__(self, folder: Path) -> None:
@@ -53,7 +53,7 @@ class Tokenizer:
     def question(self, question: str) -> tuple[list[int], list[int]]:
         """The ids of a question's prompt before and after the video; the two halves are read apart, as published."""
         try:
-            before, after = prompts.around_video(self.chat(question))
+            before, after = prompts.split_at_video(self.chat(question))
         except ValueError as error:
             raise EngineError(
                 f"The chat template in {self._folder} cannot be used: {error}. Get the folder again "
@@ -62,21 +62,21 @@ class Tokenizer:
         return self.encode(before), self.encode(after)
 
 
-def tokenizer_in(folder: Path) -> Tokenizer:
+def load_tokenizer(folder: Path) -> QwenTokenizer:
     """The tokenizer of a folder, read once: with the real vocabulary that takes seconds. Raises as Tokenizer does."""
     present = [path for name in _FILES if is_file(path := folder / name, EngineError)]
     return _read_once(folder, tuple((path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in present))
 
 
 @lru_cache(maxsize=4)
-def _read_once(folder: Path, files: tuple[tuple[str, int, int], ...]) -> Tokenizer:
-    return Tokenizer(folder)
+def _read_once(folder: Path, files: tuple[tuple[str, int, int], ...]) -> QwenTokenizer:
+    return QwenTokenizer(folder)
 
 
-class Streamed:
+class TextStreamer:
     """Text as its tokens arrive; a character that several tokens make together is held back until it is whole."""
 
-    def __init__(self, tokenizer: Tokenizer) -> None:
+    def __init__(self, tokenizer: QwenTokenizer) -> None:
         self._tokenizer = tokenizer
         self._ids: list[int] = []
         self._said = 0

@@ -9,7 +9,7 @@ import torch
 
 from deepsound.errors import EngineError
 from deepsound.models.videollama2.language import LanguageModel
-from deepsound.reason.videollama2.decoding import Decoder, GenerationSettings
+from deepsound.reason.videollama2.decoding import GenerationSettings, GreedyDecoder
 from deepsound.reason.videollama2.speculative import PromptLookup
 from tests.reason.videollama2 import tiny
 
@@ -35,9 +35,9 @@ def decoded(
     ends: Sequence[int] = (),
     seed: int = 0,
     fixed: bool = False,
-) -> Decoder:
+) -> GreedyDecoder:
     settings = GenerationSettings(frozenset(ends), penalty, tokens)
-    decoder = Decoder(model, model.new_cache(PROMPT + tokens, fixed), settings, drafts)
+    decoder = GreedyDecoder(model, model.new_cache(PROMPT + tokens, fixed), settings, drafts)
     assert list(decoder.tokens(prompt(seed))) == decoder.written
     return decoder
 
@@ -109,10 +109,10 @@ def test_the_first_logits_are_kept_untouched(model: LanguageModel) -> None:
 
 def test_ending_early_leaves_the_cache_at_what_was_taken(model: LanguageModel) -> None:
     kept = model.new_cache(PROMPT + 40)
-    decoder = Decoder(model, kept, GenerationSettings(max_new_tokens=40))
+    decoder = GreedyDecoder(model, kept, GenerationSettings(max_new_tokens=40))
     first = [token for _, token in zip(range(4), decoder.tokens(prompt()), strict=False)]
     kept.rewind(PROMPT)
-    again = Decoder(model, kept, GenerationSettings(max_new_tokens=40))
+    again = GreedyDecoder(model, kept, GenerationSettings(max_new_tokens=40))
     last_row = prompt()[:, -1:]
     kept.rewind(PROMPT - 1)
     assert [token for _, token in zip(range(4), again.tokens(last_row), strict=False)] == first
@@ -139,4 +139,4 @@ def test_an_output_that_is_no_number_is_not_taken_for_an_answer(model: LanguageM
     overflown = prompt()
     overflown[0, 3] = float("nan")
     with pytest.raises(EngineError, match="bf16 or fp32"):
-        next(Decoder(model, model.new_cache(20), GenerationSettings()).tokens(overflown))
+        next(GreedyDecoder(model, model.new_cache(20), GenerationSettings()).tokens(overflown))

@@ -14,7 +14,7 @@ from deepsound.errors import Cancelled, EngineError, InputError, MediaError
 from deepsound.media.clip import Clip
 from deepsound.media.wav import write_wav
 from deepsound.reason.videollama2 import sound
-from deepsound.reason.videollama2.frames import EvenFrames, even_frames, frame_numbers, padded_to_square, squeezed
+from deepsound.reason.videollama2.frames import EvenFrames, even_frames, frame_numbers, pad_to_square, resize_to_square
 from deepsound.runtime.progress import CancelToken, Progress
 from deepsound.types import Audio
 
@@ -62,11 +62,11 @@ def test_short_clips_repeat_frames(make_video: MakeVideo, count: int) -> None:
 def test_pictures_are_squeezed_and_not_padded() -> None:
     picture = np.zeros((40, 80, 3), np.uint8)
     picture[:, :40] = 200
-    square = squeezed(picture, 20)
+    square = resize_to_square(picture, 20)
     assert square.shape == (20, 20, 3) and (square[:, :8] == 200).all() and (square[:, 12:] == 0).all()
-    padded = padded_to_square(picture)
+    padded = pad_to_square(picture)
     assert padded.shape == (80, 80, 3) and (padded[:20] == 127).all() and (padded[20:60] == picture).all()
-    assert padded_to_square(picture.transpose(1, 0, 2)).shape == (80, 80, 3)
+    assert pad_to_square(picture.transpose(1, 0, 2)).shape == (80, 80, 3)
 
 
 def test_a_file_without_a_picture_is_refused_when_it_is_opened(tmp_path: Path, tone) -> None:
@@ -78,7 +78,7 @@ def test_a_file_without_a_picture_is_refused_when_it_is_opened(tmp_path: Path, t
 def test_without_pillow_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "PIL", None)
     with pytest.raises(EngineError, match=r"deepsound\[reasoner\]"):
-        squeezed(np.zeros((4, 4, 3), np.uint8), 2)
+        resize_to_square(np.zeros((4, 4, 3), np.uint8), 2)
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_without_pillow_the_error_says_what_to_install(monkeypatch: pytest.Monke
     ],
 )
 def test_eight_stretches_of_two_seconds(samples: int, last: tuple[int, int]) -> None:
-    spans = sound.stretches(samples)
+    spans = sound.segment_bounds(samples)
     assert len(spans) == 8 and spans[0][0] == 0 and spans[-1] == last
 
 

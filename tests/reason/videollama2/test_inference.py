@@ -15,12 +15,12 @@ from torch import Tensor
 
 from deepsound.reason import prompts
 from deepsound.reason.videollama2 import inference as asking
-from deepsound.reason.videollama2.checkpoint import Checkpoint
+from deepsound.reason.videollama2.checkpoint import VideoLLaMA2Checkpoint
 from deepsound.reason.videollama2.components import VideoLLaMA2Components
 from deepsound.reason.videollama2.frames import Frames
-from deepsound.reason.videollama2.inference import NO_SHORTCUTS, Answer, InferenceOptimizations, Question, ask
-from deepsound.reason.videollama2.prefix_cache import recollection
-from deepsound.reason.videollama2.tokenizer import tokenizer_in
+from deepsound.reason.videollama2.inference import NO_SHORTCUTS, InferenceOptimizations, ModelAnswer, Question, ask
+from deepsound.reason.videollama2.prefix_cache import prefix_cache_of
+from deepsound.reason.videollama2.tokenizer import load_tokenizer
 from deepsound.runtime.execution import Execution
 from deepsound.runtime.feature_cache import features
 from deepsound.runtime.model_cache import model_cache
@@ -35,12 +35,12 @@ JUDGE = Question(prompts.JUDGE_QUESTION, expected=prompts.expected_thoughts(), m
 
 
 @pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
-    return Checkpoint(tiny.write(tmp_path_factory.mktemp("random"), seed=3, penalty=1.3))
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> VideoLLaMA2Checkpoint:
+    return VideoLLaMA2Checkpoint(tiny.write(tmp_path_factory.mktemp("random"), seed=3, penalty=1.3))
 
 
 @pytest.fixture
-def networks(checkpoint: Checkpoint) -> VideoLLaMA2Components:
+def networks(checkpoint: VideoLLaMA2Checkpoint) -> VideoLLaMA2Components:
     model_cache().unload()
     features().clear()
     return VideoLLaMA2Components(checkpoint, Execution(device="cpu"))
@@ -60,12 +60,12 @@ def about(seed: int) -> Question:
 
 
 @pytest.fixture(scope="module")
-def plain(checkpoint: Checkpoint) -> Callable[[Question, Frames], Answer]:
+def plain(checkpoint: VideoLLaMA2Checkpoint) -> Callable[[Question, Frames], ModelAnswer]:
     """Answers without any shortcut, each worked out once."""
-    known: dict[tuple[str, bytes, str], Answer] = {}
+    known: dict[tuple[str, bytes, str], ModelAnswer] = {}
     bare = VideoLLaMA2Components(checkpoint, Execution(device="cpu"))
 
-    def answered(question: Question, shown: Frames) -> Answer:
+    def answered(question: Question, shown: Frames) -> ModelAnswer:
         heard = b"" if question.filterbank is None else question.filterbank.numpy().tobytes()
         key = (question.text, heard, shown.digest())
         if key not in known:
@@ -153,7 +153,7 @@ def test_unloading_frees_the_networks_at_once(networks: VideoLLaMA2Components) -
 def test_two_who_ask_at_once_do_not_share_a_cache(networks: VideoLLaMA2Components) -> None:
     ask(networks, frames(0), PLAN, QUIET)
     with networks.use("language", QUIET) as model:
-        recalled = recollection(model)
+        recalled = prefix_cache_of(model)
         kept = recalled._kept
         assert kept is not None
         assert recalled.take(kept[0], 10) is kept[2] and recalled.take(kept[0], 10) is None
@@ -190,8 +190,8 @@ def test_progress_goes_by_tokens_and_only_forward(networks: VideoLLaMA2Component
 
 def test_a_tokenizer_is_read_once_and_again_when_its_files_change(tmp_path: Path) -> None:
     folder = tiny.write(tmp_path / "checkpoint")
-    first = tokenizer_in(folder)
-    assert tokenizer_in(folder) is first
+    first = load_tokenizer(folder)
+    assert load_tokenizer(folder) is first
     path = folder / "tokenizer_config.json"
     path.write_text(path.read_text() + "\n")
-    assert tokenizer_in(folder) is not first
+    assert load_tokenizer(folder) is not first
