@@ -58,7 +58,7 @@ def request(window_s: float | None = 2.0, **wanted: object) -> GenerationRequest
 
 
 def images_with_a_cut(cut: int, green: float) -> Tensor:
-    images = torch.tensor([0.8, 0.1, 0.1]).expand(100, 32, 48, 3).clone()
+    images = torch.tensor([0.1, 0.02, 0.02]).expand(100, 32, 48, 3).clone()
     images[cut:] = torch.tensor([0.1, green, 0.2])
     return images
 
