@@ -7,6 +7,7 @@ from comfy_api.latest import ComfyExtension, io
 from deepsound.weights.missing import register_download_action
 
 from . import host_folders
+from .best_take import BestTake
 from .compare import Compare
 from .cot_plan import CoTPlan
 from .foleycrafter_generate import FoleyCrafterGenerate
@@ -35,6 +36,7 @@ NODES: list[type[io.ComfyNode]] = [
     MuxVideo,
     Compare,
     ScoreNode,
+    BestTake,
     PipelineNode,
 ]
 

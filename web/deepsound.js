@@ -2,6 +2,7 @@
 import { api } from "../../scripts/api.js";
 import { app } from "../../scripts/app.js";
 import { heightOf } from "./banners.js";
+import { TakesPanel } from "./best_take.js";
 import { addElement, after, element, keepWheel, leavePreviewsOut } from "./dom.js";
 import { Recall, isNode } from "./history.js";
 import { hideErrors, showError, showRefusals } from "./node_errors.js";
@@ -15,12 +16,16 @@ import { TrimBar } from "./trim.js";
 const PANEL_HEIGHT = 230;
 const TRIM_HEIGHT = 104;
 const NOTE_HEIGHT = 56;
+const TAKES_HEIGHT = 150;
 const LOOK_EVERY_MS = 200;
 
 const panels = new Map();
 const notes = new Map();
 const bars = new Map();
+const rankings = new Map();
 const recall = new Recall({ app, api, isEmpty: (panel) => panel.state === "empty",
+  show: (node, panel, shown) => panel.show(shown) });
+const rankingRecall = new Recall({ app, api, isEmpty: (panel) => panel.state === "empty",
   show: (node, panel, shown) => panel.show(shown) });
 const noteRecall = new Recall({ app, api, isEmpty: (shown) => !shown.text,
   show: (node, shown, output) => shown.show(node, output) });
@@ -84,6 +89,32 @@ function addTrimBar(node) {
   after(node, "onRemoved", () => bars.delete(node));
 }
 
+function addTakes(node) {
+  const choice = {
+    read: () => widgetOf(node, "choose")?.value ?? 0,
+    write(number) {
+      const widget = widgetOf(node, "choose");
+      if (!widget) return;
+      widget.value = number;
+      widget.callback?.(number, app.canvas, node);
+      app.graph?.setDirtyCanvas?.(true, true);
+    },
+  };
+  const panel = new TakesPanel(texts(), choice, (place) => api.apiURL(`/view?${new URLSearchParams(place)}`));
+  addElement(node, "deepsound_takes", panel.element, TAKES_HEIGHT, Infinity);
+  rankings.set(node, panel);
+  after(node, "onRemoved", () => {
+    panel.stop();
+    rankings.delete(node);
+  });
+  after(node, "onExecuted", (output) => {
+    const shown = shownOf(output);
+    if (!shown) return;
+    panel.show(shown);
+    rankingRecall.keep(node, shown);
+  });
+}
+
 function addNote(node) {
   const note = element("div", { fontSize: "11px", lineHeight: "1.4", padding: "4px 10px", opacity: "0.85",
     color: "var(--input-text, #ddd)", whiteSpace: "pre-wrap", overflow: "auto", boxSizing: "border-box",
@@ -112,7 +143,7 @@ function addNotes(node) {
 }
 
 const WIDGETS = { DeepSoundVoiceOverCoT: addPanel, DeepSoundPipeline: addPanel, DeepSoundLoadVideo: addTrimBar,
-  DeepSoundMuxVideo: addNote };
+  DeepSoundMuxVideo: addNote, DeepSoundBestTake: addTakes };
 
 app.registerExtension({
   name: "DeepSound.Widgets",
@@ -142,6 +173,6 @@ app.registerExtension({
     if (node.comfyClass !== "DeepSoundCompare") addNotes(node);
   },
   afterConfigureGraph() {
-    return Promise.all([recall.showAgain(panels), noteRecall.showAgain(notes)]);
+    return Promise.all([recall.showAgain(panels), rankingRecall.showAgain(rankings), noteRecall.showAgain(notes)]);
   },
 });

@@ -10,6 +10,8 @@ const TEXTS = {
     voice: "voice heard", people: "person seen", noVoice: "no voice heard",
     chooseVideo: "Choose or upload a video.",
     part: "part", whole: "whole video", pastEnd: "reaches past the video's end",
+    takesEmpty: "The takes and their figures appear here; a star overrules.", play: "Play take", star: "Choose take",
+    best: "best", silentTake: "silent",
     take: "Take", startHandle: "Start of the part", endHandle: "End of the part", wholePart: "Part of the video",
   },
   zh: {
@@ -22,6 +24,8 @@ const TEXTS = {
     voice: "有人声", people: "看到人", noVoice: "没有人声",
     chooseVideo: "请选择或上传视频。",
     part: "片段", whole: "整个视频", pastEnd: "超出视频结尾",
+    takesEmpty: "各版本及其数值显示在这里；点星即改选。", play: "播放版本", star: "选择版本",
+    best: "最佳", silentTake: "静音",
     take: "版本", startHandle: "片段开始", endHandle: "片段结束", wholePart: "视频片段",
   },
 };

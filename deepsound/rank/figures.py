@@ -58,12 +58,16 @@ class TakeFigures:
 
 @dataclass
 class TakeMeter:
-    """Measures takes of `clip`; what is known of the picture is kept, what could not be measured is in `notes`."""
+    """Measures takes of `clip`; what is known of the picture is kept, what could not be measured is in `notes`.
+
+    The weights of `wanted`, "IB" or nothing, may be fetched where `execution` allows it; others are used if at hand.
+    """
 
     clip: Clip
     execution: Execution = Execution()
     progress: Progress = Progress()
     notes: list[str] = field(default_factory=list)
+    wanted: str = ""
 
     def measure(self, takes: Sequence[Audio]) -> list[TakeFigures]:
         """The figures of each take. Raises InputError for one that is not finite, MediaError for a damaged clip.
@@ -105,9 +109,10 @@ class TakeMeter:
         return " ".join(filter(None, (tools.why_absent(lacking), tools.fetch_command(lacking))))
 
     def _tools(self, metric: str) -> ExtractorSet:
-        # Ranking takes what is at hand: it never fetches gigabytes by itself.
         duration_s = min(DURATION_S, max(math.floor(self.clip.duration_s * 100) / 100, 0.01))
-        return ExtractorSet.of([metric], duration_s, replace(self.execution, download=False))
+        # What was not asked for by name is not worth gigabytes.
+        download = self.execution.download and metric == self.wanted
+        return ExtractorSet.of([metric], duration_s, replace(self.execution, download=download))
 
     def _flow(self) -> FlowMagnitude:
         return FlowMagnitude(min(AV_ALIGN_LONG_SIDE, max(self.clip.video.width, self.clip.video.height)))

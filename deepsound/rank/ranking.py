@@ -82,7 +82,7 @@ def rank_takes(
     if not 1 <= len(takes) <= MOST_TAKES:
         raise InputError(f"expected 1 to {MOST_TAKES} takes, got {len(takes)}; make fewer.")
     numbers = list(range(len(takes)) if seeds is None else seeds)
-    meter = TakeMeter(clip, execution, progress)
+    meter = TakeMeter(clip, execution, progress, wanted="IB" if pick == "ib" else "")
     figures = meter.measure(takes)
     if pick == "voice" and all(one.voice_rate is None for one in figures):
         raise EngineError(" ".join(meter.notes))
@@ -96,7 +96,7 @@ def rank_takes(
 def check_pick(pick: str, clip: Clip, execution: Execution = Execution()) -> None:
     """Raise InputError for an unknown `pick`, and EngineError for "ib" where ImageBind is not at hand."""
     option("pick", pick, PICKS)
-    if pick == "ib" and (absent := TakeMeter(clip, execution).why_absent("IB")):
+    if pick == "ib" and (absent := TakeMeter(clip, execution, wanted="IB").why_absent("IB")):
         raise EngineError(f"Takes cannot be picked by ImageBind: {absent}")
 
 

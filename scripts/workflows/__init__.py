@@ -24,6 +24,7 @@ DESCRIPTIONS: dict[str, Callable[[Sheet], None]] = {
     "foleycrafter": published.foleycrafter,
     "direct_v2a": published.direct_v2a,
     "compare_two_generators": embedded.compare_two_generators,
+    "best_of_four": embedded.best_of_four,
     "several_takes": published.several_takes,
     "text_to_sound": published.text_to_sound,
 }

@@ -143,3 +143,25 @@ def api_automation(sheet: Sheet) -> None:
     steps.note("`auto` takes the video's own sound if it has one, and drafts one if not.")
     made = steps.node("DeepSoundPipeline", "All steps", video=loaded["video"])
     save(end, loaded["video"], made["audio"], "api")
+
+
+def best_of_four(sheet: Sheet) -> None:
+    """Four drafts from four seeds, the best of which is saved."""
+    about(
+        sheet,
+        f"## Best of four\n\nFour sounds for one video, from four seeds. *Best Take* ranks them: free of voices first, "
+        f"then in sync with what is seen. Play each on its panel; a star overrules.\n\n{NO_WEIGHTS}\n\nWith MMAudio, "
+        f"one node with *takes* 4 stands for the four: its batch goes into *audio*.\n\nPress *Run*.",
+    )
+    video, one, two, end = map(sheet.group, ("The video", "Four takes", "The best", "Save"))
+    loaded = load(video)
+    takes = [
+        one.node("DeepSoundGenerateAudio", f"Take {number}", video=loaded["video"], engine="draft", seed=41 + number)
+        for number in range(1, 5)
+    ]
+    two.note("*pick* says what counts. Click a star to take another one.")
+    names = ("audio", "audio_2", "audio_3", "audio_4")
+    sounds = {name: take["audio"] for name, take in zip(names, takes, strict=True)}
+    best = two.node("DeepSoundBestTake", "Best take", video=loaded["video"], pick="auto", **sounds)
+    show(two, best["table"], "The figures of every take")
+    save(end, loaded["video"], best["best"], "best")

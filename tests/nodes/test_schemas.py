@@ -22,6 +22,7 @@ NODE_IDS = [
     "DeepSoundMuxVideo",
     "DeepSoundCompare",
     "DeepSoundScore",
+    "DeepSoundBestTake",
     "DeepSoundPipeline",
 ]
 
