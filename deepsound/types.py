@@ -123,11 +123,22 @@ class ChainOfThought:
 
 
 @dataclass(frozen=True)
+class WindowVerdict:
+    """What a reasoner answered about one window of a long clip, and the conclusion it wrote."""
+
+    span: Span
+    verdict: Verdict
+    category: str = ""
+    conclusion: str = ""
+
+
+@dataclass(frozen=True)
 class Judgement:
     """Step 2's answer: the verdict, Figure 4's category (Yes, No1, No2, No3 or ""), the reasoning and what backs it.
 
     `voice_spans` are the stretches where a human voice was heard, `people_times_s` the frame times, in seconds from
-    the clip's start, at which a person was seen; `raw` is the reasoner's untouched answer.
+    the clip's start, at which a person was seen; `raw` is the reasoner's untouched answer. `windows` are the verdicts
+    of one that judged a long clip window by window.
     """
 
     verdict: Verdict
@@ -136,6 +147,7 @@ class Judgement:
     voice_spans: tuple[Span, ...] = ()
     people_times_s: tuple[float, ...] = ()
     raw: str = ""
+    windows: tuple[WindowVerdict, ...] = ()
 
     def counts_as_voice_over(self, undecided: str) -> bool:
         """What the verdict means; `undecided` ("yes" or "no") is what one that is undecided counts as."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -98,6 +98,11 @@ class Clip:
         A change of the picture's size in mid-stream is found by decoding, so it is here after the first pass.
         """
         return (*self.info.notes, *self._memo.notes)
+
+    def between(self, start_s: float, end_s: float) -> Clip:
+        """A part of this window, in seconds from its start; it is decoded on its own."""
+        end_s = min(end_s, self.duration_s)
+        return replace(self, start_s=self.start_s + start_s, duration_s=end_s - start_s, _memo=_Memo())
 
     def expect(self, *views: FrameConsumer[Any]) -> None:
         """Register frame consumers that will be needed, so that the next decoding pass serves them too."""

@@ -90,6 +90,16 @@ class Result:
             "category": judgement["category"],
             "reasoning": judgement["thought"],
             "raw_answer": judgement["raw"],
+            "window_verdicts": [
+                {
+                    "start_s": round(each.span.start_s, 4),
+                    "end_s": round(each.span.end_s, 4),
+                    "verdict": each.verdict.value,
+                    "category": each.category,
+                    "why": each.conclusion,
+                }
+                for each in outcome.judgement.windows
+            ],
             "voice_spans_s": [[span.start_s, span.end_s] for span in outcome.judgement.voice_spans],
             "people_times_s": list(outcome.judgement.people_times_s),
             "silence": None if outcome.silence is None else asdict(outcome.silence),

@@ -113,13 +113,23 @@ class VideoLlama2Reasoner:
         return Plan(steps or STEPS, text)
 
     def judge(self, clip: Clip, audio: Audio | None, progress: Progress) -> Judgement:
-        """Step 2, of 16 frames of the clip and eight stretches of two seconds of `audio`.
+        """Step 2, of 16 frames of the clip and eight stretches of two seconds of `audio`, every 16 s of a long one.
+
+        With the published parser the whole clip is one window, however long.
 
         Without audio, or with none of its samples, nobody can be heard: no voice-over, and no model is asked. Raises
         InputError for NaN samples, EngineError for weights that are missing or wrong.
         """
         if audio is None or not audio.samples:
             return _without_sound(progress)
+        if self.published_parser:
+            return self._judge_whole(clip, audio, progress)
+        from deepsound.reason.videollama2.windows import judge_windows
+
+        return judge_windows(clip, audio, self._judge_whole, progress)
+
+    def _judge_whole(self, clip: Clip, audio: Audio, progress: Progress) -> Judgement:
+        """One question about 16 frames and eight stretches of sound of the whole clip."""
         from deepsound.reason.videollama2.inference import Question
 
         if self.model == "qa":
