@@ -17,7 +17,7 @@ from tests.comfy.pages import FOLDER
 
 pytestmark = pytest.mark.comfy
 
-EMBEDDED = {"offline_draft", "clean_existing_footage", "another_generator", "api_automation"}
+EMBEDDED = {"offline_draft", "clean_existing_footage", "another_generator", "api_automation", "best_of_four"}
 PUBLISHED = sorted(set(DESCRIPTIONS) - EMBEDDED)
 KNOWN = {"videollama2_cot": "says_yes", "videollama2_qa": "says_yes", "bs_roformer": "leaves_half"}
 
