@@ -113,13 +113,13 @@ def film_strip(clip: Clip, width: int, height: int, progress: Progress) -> np.nd
 
 def place(area: np.ndarray, picture: np.ndarray, cover: bool = False) -> None:
     """Put `picture` in the middle of `area`, whole, or with `cover` filling it with its edges cut off."""
-    import cv2
+    from deepsound.media.pixels import resize
 
     height, width = area.shape[:2]
     ratios = (width / picture.shape[1], height / picture.shape[0])
     scale = max(ratios) if cover else min(ratios)
     size = (max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale)))
-    scaled = cv2.resize(picture, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+    scaled = resize(picture, *size)
     top, left = max(0, (size[1] - height) // 2), max(0, (size[0] - width) // 2)
     part = scaled[top : top + height, left : left + width]
     below, beside = (height - part.shape[0]) // 2, (width - part.shape[1]) // 2

@@ -167,13 +167,11 @@ class _FramePainter:
         return FramesInOrder(shown, max(self._layout.column_width, self._layout.picture_height))
 
     def _put_pictures(self, frame: np.ndarray, shown_s: float) -> None:
-        import cv2
-
         if self._frames is None:
             return
         first = np.zeros((self._layout.picture_height, self._layout.column_width, 3), np.uint8)
         drawing.place(first, self._frames.at(shown_s))
-        dark = cv2.convertScaleAbs(first, alpha=_DIM)
+        dark = np.rint(np.arange(256) * _DIM).astype(np.uint8)[first]
         for column in range(self._layout.columns):
             area = self._column(frame, column)[_HEAD : _HEAD + self._layout.picture_height]
             area[:] = first if column == self._turn else dark

@@ -10,21 +10,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from deepsound.errors import EngineError
 from deepsound.media.views import Frame, FrameCollector, Timeline
 
 if TYPE_CHECKING:
     import numpy as np
-
-# Farneback's parameters in the script: pyramid scale and levels, window, iterations, polynomial size and sigma.
-FARNEBACK = (0.5, 3, 15, 3, 5, 1.2, 0)
 
 
 @dataclass(frozen=True)
 class FlowMagnitude:
     """Mean Farneback flow per frame, and the frame rate the script would read; a FrameConsumer.
 
-    `long_side` 0 keeps the picture's own size. Result: FlowCurve. Needs OpenCV (any version).
+    `long_side` 0 keeps the picture's own size. Result: FlowCurve.
     """
 
     long_side: int = 0
@@ -61,18 +57,13 @@ class _FlowCollector:
 
 
 def pair_magnitude(before: np.ndarray, after: np.ndarray) -> float:
-    """Mean length in pixels of the Farneback flow between two grey frames, uint8 [h, w].
-
-    Raises EngineError without OpenCV.
-    """
-    try:
-        import cv2
-    except ImportError as error:
-        raise EngineError("AV-Align as published needs OpenCV; install opencv-python-headless.") from error
+    """Mean length in pixels of the Farneback flow between two grey frames, uint8 [h, w]; the script's parameters."""
     import numpy as np
 
-    flow = cv2.calcOpticalFlowFarneback(before, after, None, *FARNEBACK)  # type: ignore[call-overload]
-    return float(np.mean(cv2.cartToPolar(flow[..., 0], flow[..., 1])[0]))
+    from deepsound.evaluate.farneback import farneback_flow
+
+    flow = farneback_flow(before, after)
+    return float(np.hypot(flow[..., 0], flow[..., 1]).mean())
 
 
 def flow_peaks_s(curve: FlowCurve) -> np.ndarray:

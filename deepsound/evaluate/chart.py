@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 from deepsound.evaluate.metrics import METRICS
 from deepsound.evaluate.report import EvaluationReport
@@ -18,7 +19,7 @@ _LABEL_SHARE, _VALUE = 0.36, 90
 _BACKGROUND, _TEXT, _DIM = (16, 18, 24), (225, 230, 240), (130, 138, 154)
 _SETS = ((150, 205, 250), (248, 146, 70), (170, 220, 150), (220, 140, 200), (252, 208, 110), (120, 200, 200))
 _BEFORE = (120, 42, 60)
-_FONT_SCALE = 0.48
+_FONT_PIXELS = 14
 
 
 @dataclass(frozen=True)
@@ -121,14 +122,23 @@ def _fitting(label: str, width: int) -> str:
 
 
 def _text_width(text: str) -> int:
-    import cv2
-
-    return int(cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, _FONT_SCALE, 1)[0][0])
+    return int(_font().getlength(text))
 
 
 def _write(image: np.ndarray, left: int, base: int, text: str, colour: Sequence[int]) -> None:
-    import cv2
+    """Put `text` on `image`, its letters standing on the line `base`."""
+    import numpy as np
+    from PIL import Image, ImageDraw
 
-    # OpenCV's own letters are ASCII alone; others come out as question marks.
-    plain = text.encode("ascii", "replace").decode()
-    cv2.putText(image, plain, (left, base), cv2.FONT_HERSHEY_SIMPLEX, _FONT_SCALE, tuple(colour), 1, cv2.LINE_AA)
+    top, bottom = max(base - 2 * _FONT_PIXELS, 0), min(base + _FONT_PIXELS, len(image))
+    line = Image.fromarray(image[top:bottom])
+    ImageDraw.Draw(line).text((left, base - top), text, font=_font(), fill=tuple(colour), anchor="ls")
+    image[top:bottom] = np.asarray(line)
+
+
+@cache
+def _font() -> Any:
+    """The typeface that Pillow carries with itself."""
+    from PIL import ImageFont
+
+    return ImageFont.load_default(_FONT_PIXELS)

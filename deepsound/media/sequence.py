@@ -75,9 +75,9 @@ class _Image:
         return _scaled_down(as_bytes(self._image).numpy(), long_side)
 
     def gray(self, long_side: int) -> np.ndarray:
-        import cv2
+        from deepsound.media.pixels import gray
 
-        return cv2.cvtColor(self.rgb(long_side), cv2.COLOR_RGB2GRAY)
+        return gray(self.rgb(long_side))
 
 
 def as_bytes(image: torch.Tensor) -> torch.Tensor:
@@ -94,6 +94,6 @@ def _scaled_down(picture: np.ndarray, long_side: int) -> np.ndarray:
     size = fitted_size(width, height, long_side)
     if size == (width, height):
         return picture
-    import cv2
+    from deepsound.media.pixels import resize
 
-    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+    return resize(picture, *size)

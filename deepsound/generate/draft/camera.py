@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-import cv2
 import numpy as np
+
+from deepsound.media.pixels import gaussian_blur, sample, sobel
 
 TEXTURED_GRADIENT = 6.0
 CLEAR_GRADIENT = 12.0
@@ -16,6 +17,9 @@ STILL_PIXELS = 0.3
 STILL_SHARE = 0.3
 BORDER = 0.2
 ON_COURSE_PIXELS = 0.4
+# RANSAC: points this near follow the camera; draws go on until one of two such points was made, or long enough.
+FOLLOWS_PIXELS = 0.5
+DRAWS_AT_ONCE, MOST_DRAWS, CONFIDENCE = 20, 200, 0.99
 
 
 def camera_shift(gray: np.ndarray, shift: np.ndarray) -> np.ndarray:
@@ -30,12 +34,40 @@ def camera_shift(gray: np.ndarray, shift: np.ndarray) -> np.ndarray:
     at_rest = np.hypot(travel[:, 0], travel[:, 1]) < STILL_PIXELS
     if len(rows) < FEWEST_POINTS or at_rest.mean() > STILL_SHARE:
         return np.zeros_like(shift)
-    matrix, inliers = cv2.estimateAffinePartial2D(points, points + travel, ransacReprojThreshold=0.5, maxIters=200)
-    if matrix is None or not _covers_all_sides(points[inliers.ravel() > 0], gray.shape):
+    similarity, inliers = common_similarity(points, points + travel)
+    if not _covers_all_sides(points[inliers], gray.shape):
         return np.zeros_like(shift)
     xs, ys = pixel_grid(*gray.shape)
-    turned = np.stack([xs, ys, np.ones_like(xs)], axis=-1) @ matrix.T.astype(np.float32)
-    return turned - np.stack([xs, ys], axis=-1)
+    (turn_x, turn_y), (slide_x, slide_y) = similarity
+    across = turn_x * xs - turn_y * ys + slide_x - xs
+    down = turn_y * xs + turn_x * ys + slide_y - ys
+    return np.stack([across, down], axis=-1).astype(np.float32)
+
+
+def common_similarity(before: np.ndarray, after: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The turn, zoom and slide that most points [n, 2] share (RANSAC), and which points [n] follow it.
+
+    As rows (a, b) and (c, d): x goes to a x - b y + c, and y to b x + a y + d.
+    """
+    was, now = (points[:, 0] + 1j * points[:, 1] for points in (before, after))
+    draws = np.random.default_rng(0)
+    follows = np.zeros(len(was), bool)
+    for tried in range(DRAWS_AT_ONCE, MOST_DRAWS + 1, DRAWS_AT_ONCE):
+        one, other = draws.integers(0, len(was), (2, DRAWS_AT_ONCE))
+        one, other = one[was[one] != was[other]], other[was[one] != was[other]]
+        turns = (now[other] - now[one]) / (was[other] - was[one])
+        slides = now[one] - turns * was[one]
+        near = np.abs(turns[:, None] * was + slides[:, None] - now) < FOLLOWS_PIXELS
+        best = near[int(np.argmax(near.sum(axis=1)))] if len(near) else follows
+        follows = best if best.sum() > follows.sum() else follows
+        if 1 - (1 - follows.mean() ** 2) ** tried > CONFIDENCE:
+            break
+    # The least squares of those that follow: a similarity is linear in complex numbers.
+    middle, to = was[follows].mean(), now[follows].mean()
+    spread = (np.abs(was[follows] - middle) ** 2).sum()
+    turn = (np.conj(was[follows] - middle) * (now[follows] - to)).sum() / max(spread, 1e-9)
+    slide = to - turn * middle
+    return np.array([[turn.real, turn.imag], [slide.real, slide.imag]]), follows
 
 
 def steady_share(gray: np.ndarray, shift: np.ndarray, camera: np.ndarray) -> float:
@@ -49,14 +81,14 @@ def steady_share(gray: np.ndarray, shift: np.ndarray, camera: np.ndarray) -> flo
 
 def gradient(gray: np.ndarray) -> np.ndarray:
     """How steep the smoothed picture is, float32 [h, w], in gray levels (Sobel)."""
-    smooth = cv2.GaussianBlur(gray, (0, 0), 1.0)
-    return np.abs(cv2.Sobel(smooth, cv2.CV_32F, 1, 0)) + np.abs(cv2.Sobel(smooth, cv2.CV_32F, 0, 1))
+    along_x, along_y = sobel(gaussian_blur(gray, 1.0))
+    return np.abs(along_x) + np.abs(along_y)
 
 
 def warp(image: np.ndarray, shift: np.ndarray) -> np.ndarray:
     """`image` looked up where each pixel has gone; outside the picture its border is repeated."""
     xs, ys = pixel_grid(*shift.shape[:2])
-    return cv2.remap(image, xs + shift[..., 0], ys + shift[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return sample(image, xs + shift[..., 0], ys + shift[..., 1])
 
 
 def dot(a: np.ndarray, b: np.ndarray) -> np.ndarray:

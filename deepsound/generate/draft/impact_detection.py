@@ -11,11 +11,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
 from deepsound.generate.draft.camera import dot, warp
 from deepsound.generate.draft.optical_flow import Flow
+from deepsound.media.pixels import box_blur, label
 
 SLOWEST_MOVER = 0.06
 LEAST_AREA_PIXELS = 50
@@ -53,7 +53,7 @@ class ImpactCandidate:
 
 def strongest_candidate(flows: Sequence[Flow]) -> ImpactCandidate:
     """The connected mover that lost most speed along its path through five flows in a row."""
-    v0, v1, v2, v3, v4 = (cv2.blur(velocity, (5, 5)) for velocity in _velocities_along_paths(flows))
+    v0, v1, v2, v3, v4 = (box_blur(velocity, 5) for velocity in _velocities_along_paths(flows))
     speed = np.hypot(v1[..., 0], v1[..., 1])
     movers = flows[1].moving * (speed > SLOWEST_MOVER)
     loss = np.clip(speed - dot(v1, v3) / np.maximum(speed, 1e-6), 0.0, 2.0 * speed) * movers
@@ -113,7 +113,7 @@ def _mover_with_highest_loss(movers: np.ndarray, loss: np.ndarray, speed: np.nda
 
     Small movers and small parts of all motion count for less, those that lost little of what they had for nothing.
     """
-    count, labels = cv2.connectedComponents(movers.astype(np.uint8))
+    count, labels = label(movers > 0)
     flat = labels.ravel()
     areas = np.bincount(flat, minlength=count).astype(np.float64)
     losses = np.bincount(flat, loss.ravel(), count)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
 
 from deepsound.generate.draft.impact_detection import ImpactCandidate, strongest_candidate
 from deepsound.generate.draft.optical_flow import Flow, FlowMeter, change
+from deepsound.media.pixels import box_blur
 
 if TYPE_CHECKING:
     from deepsound.media.views import Frame, Timeline
@@ -143,7 +143,7 @@ def _large_enough(gray: np.ndarray) -> np.ndarray:
     missing = [max(LEAST_SIDE_PIXELS - side, 0) for side in gray.shape]
     if not any(missing):
         return gray
-    return cv2.copyMakeBorder(gray, 0, missing[0], 0, missing[1], cv2.BORDER_REPLICATE)
+    return np.pad(gray, ((0, missing[0]), (0, missing[1])), mode="edge")
 
 
 def describe(flow: Flow) -> Movement:
@@ -160,7 +160,7 @@ def describe(flow: Flow) -> Movement:
         time_s=flow.middle_s,
         interval_s=flow.interval_s,
         energy=total / speed.size,
-        top_speed=float(cv2.blur(weight, (7, 7)).max()),
+        top_speed=float(box_blur(weight, 7).max()),
         area=float(flow.moving.mean()),
         x=float(weight.sum(axis=0) @ np.arange(width)) / total / max(width - 1, 1),
         y=float(weight.sum(axis=1) @ np.arange(height)) / total / max(height - 1, 1),

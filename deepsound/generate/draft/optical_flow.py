@@ -6,13 +6,13 @@ Velocities are in long sides of the picture per second, so that thresholds mean 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, cast
 
-import cv2
 import numpy as np
 
 from deepsound.generate.draft.camera import camera_shift, dot, steady_share, warp
+from deepsound.generate.draft.dense_flow import DenseFlow
 from deepsound.generate.draft.foreground import Foreground
+from deepsound.media.pixels import absdiff, box_blur, dilate, structure
 
 UNEXPLAINED_LEVELS = 10.0
 # After a cut everything differs, which is not noise.
@@ -62,9 +62,7 @@ class FlowMeter:
     """Measures flow from frame to frame, uint8 [h, w] of one size, in order of time."""
 
     def __init__(self) -> None:
-        self._quick = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
-        self._fine = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
-        self._fine.setFinestScale(1)
+        self._quick, self._fine = DenseFlow(fine=False), DenseFlow(fine=True)
         self.forget()
 
     def forget(self) -> None:
@@ -77,7 +75,7 @@ class FlowMeter:
         after = _match_brightness(before, after)
         if self._foreground is None:
             self._foreground, self._painted = Foreground(before), np.zeros_like(before)
-        rough = _dense(self._quick, before, after)
+        rough = self._quick.measure(before, after)
         camera = camera_shift(before, rough)
         previous, self._painted = self._painted, self._foreground.paint(before, after, camera, end_s - start_s)
         shift = self._shift(previous, self._painted, camera)
@@ -100,10 +98,10 @@ class FlowMeter:
         if max(previous.max(), current.max()) <= PRESENT_LEVELS:
             self._last_shift = None
             return camera
-        shift = _dense(self._fine, previous, current)
+        shift = self._fine.measure(previous, current)
         mismatch = _mismatch(previous, current, shift)
         if self._last_shift is not None and np.abs(self._last_shift - camera).max() > PREDICTABLE_PIXELS:
-            predicted = _dense(self._fine, previous, current, _extrapolate(self._last_shift))
+            predicted = self._fine.measure(previous, current, _extrapolate(self._last_shift))
             predicted_mismatch = _mismatch(previous, current, predicted)
             better = predicted_mismatch < mismatch - PREDICTED_BETTER_LEVELS
             shift = np.where(better[..., None], predicted, shift)
@@ -114,16 +112,9 @@ class FlowMeter:
         return self._last_shift
 
 
-def _dense(
-    dis: cv2.DISOpticalFlow, previous: np.ndarray, current: np.ndarray, guess: np.ndarray | None = None
-) -> np.ndarray:
-    # OpenCV's type stubs forget that None may be passed, which means no guess.
-    return np.asarray(dis.calc(previous, current, cast(Any, guess)))
-
-
 def change(before: np.ndarray, after: np.ndarray) -> float:
     """The largest local difference between two frames in gray levels, codec noise blurred away."""
-    return float(cv2.blur(cv2.absdiff(before, after), (5, 5)).max())
+    return float(box_blur(absdiff(before, after), 5).max())
 
 
 def _match_brightness(before: np.ndarray, after: np.ndarray) -> np.ndarray:
@@ -136,7 +127,7 @@ def _match_brightness(before: np.ndarray, after: np.ndarray) -> np.ndarray:
 
 def _mismatch(previous: np.ndarray, current: np.ndarray, shift: np.ndarray) -> np.ndarray:
     """What `shift` leaves unexplained around each pixel, float32 [h, w] in gray levels."""
-    return cv2.blur(cv2.absdiff(previous, warp(current, shift)), (5, 5)).astype(np.float32)
+    return box_blur(absdiff(previous, warp(current, shift)), 5).astype(np.float32)
 
 
 def _moving(previous: np.ndarray, current: np.ndarray, camera: np.ndarray) -> np.ndarray:
@@ -145,11 +136,11 @@ def _moving(previous: np.ndarray, current: np.ndarray, camera: np.ndarray) -> np
 
 
 def _dilate(mask: np.ndarray) -> np.ndarray:
-    return cv2.dilate(mask.astype(np.float32), np.ones((5, 5), np.uint8))
+    return dilate(mask.astype(np.float32), 5)
 
 
 def _is_cut(before: np.ndarray, after: np.ndarray, shift: np.ndarray, camera: np.ndarray) -> bool:
-    noise = min(float(np.median(cv2.absdiff(before, warp(after, camera)))), LOUDEST_NOISE_LEVELS)
+    noise = min(float(np.median(absdiff(before, warp(after, camera)))), LOUDEST_NOISE_LEVELS)
     unexplained = _mismatch(before, after, shift) > NOISE_FACTOR * noise + UNEXPLAINED_LEVELS
     return bool(unexplained.mean() > CUT_SHARE)
 
@@ -166,15 +157,14 @@ def _extrapolate(shift: np.ndarray) -> np.ndarray:
     to_columns = np.clip(np.rint(columns + travel[:, 0]).astype(int), 0, width - 1)
     arrived, hits = np.zeros_like(shift), np.zeros((height, width), np.float32)
     arrived[to_rows, to_columns], hits[to_rows, to_columns] = travel, 1.0
-    density = cv2.blur(hits, (5, 5))
-    filled = cv2.blur(arrived, (5, 5)) / np.maximum(density, 1e-6)[..., None]
+    density = box_blur(hits, 5)
+    filled = box_blur(arrived, 5) / np.maximum(density, 1e-6)[..., None]
     return np.where((density > 0.1)[..., None], filled, np.float32(0))
 
 
 def _normal_to_edges(picture: np.ndarray, motion: np.ndarray) -> np.ndarray:
     """`motion` without its part along straight edges, where a bar that rests and one that slides look the same."""
-    eigen = cv2.cornerEigenValsAndVecs(picture, STRAIGHT_WINDOW, 3)
-    across = eigen[..., 2:4]
-    straight = np.minimum(eigen[..., 0], eigen[..., 1]) < STRAIGHT * np.maximum(eigen[..., 0], eigen[..., 1])
+    larger, smaller, across = structure(picture, STRAIGHT_WINDOW)
+    straight = smaller < STRAIGHT * larger
     projected = dot(motion, across)[..., None] * across
     return np.where(straight[..., None], projected, motion).astype(np.float32)

@@ -1,0 +1,120 @@
+"""Image operations on numpy arrays: resizing, blurs, gradients, warps, labels. OpenCV's results without OpenCV.
+
+Pictures are [h, w] or [h, w, channels]. Blurs and gradients mirror the picture at its border without repeating the
+border itself; uint8 pictures are rounded to uint8 again.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+from scipy import ndimage
+
+# Luma of BT.601 in units of 2**-15, as OpenCV and most decoders round it.
+_LUMA, _LUMA_BITS = np.array([9798, 19235, 3735], np.int32), 15
+
+
+def gray(rgb: np.ndarray) -> np.ndarray:
+    """The luma (BT.601), uint8 [h, w], of a colour picture uint8 [h, w, 3]."""
+    return ((rgb @ _LUMA + (1 << (_LUMA_BITS - 1))) >> _LUMA_BITS).astype(np.uint8)
+
+
+def resize(picture: np.ndarray, width: int, height: int) -> np.ndarray:
+    """`picture` in another size: each pixel the mean of the area it covers, or interpolated where it is enlarged."""
+    rows, columns = _weights(picture.shape[0], height), _weights(picture.shape[1], width)
+    if picture.ndim == 2:
+        return _like(picture, rows @ picture.astype(np.float32) @ columns.T)
+    planes = np.ascontiguousarray(picture.transpose(2, 0, 1)).astype(np.float32)
+    return _like(picture, np.ascontiguousarray((rows @ planes @ columns.T).transpose(1, 2, 0)))
+
+
+def box_blur(picture: np.ndarray, side: int) -> np.ndarray:
+    """The mean over `side` x `side` pixels around each pixel."""
+    size = (side, side, 1)[: picture.ndim]
+    return _like(picture, ndimage.uniform_filter(picture.astype(np.float32), size, mode="mirror"))
+
+
+def gaussian_blur(picture: np.ndarray, sigma: float) -> np.ndarray:
+    """A Gaussian blur of `sigma` pixels, cut off at three sigma for uint8 and at four for float32."""
+    radius = round(sigma * (3 if picture.dtype == np.uint8 else 4))
+    kernel = np.exp(-0.5 * (np.arange(-radius, radius + 1) / sigma) ** 2)
+    blurred = picture.astype(np.float32)
+    for axis in (0, 1):
+        blurred = ndimage.correlate1d(blurred, kernel / kernel.sum(), axis, mode="mirror")
+    return _like(picture, blurred)
+
+
+def sobel(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The Sobel derivatives along x and along y, float32 [h, w] each, in eighths of a level per pixel."""
+    values = picture.astype(np.float32)
+    return ndimage.sobel(values, 1, mode="mirror"), ndimage.sobel(values, 0, mode="mirror")
+
+
+def absdiff(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """The absolute difference of two arrays of one kind, without uint8's wrap-around."""
+    return np.maximum(one, other) - np.minimum(one, other)
+
+
+def dilate(mask: np.ndarray, side: int) -> np.ndarray:
+    """The largest value in the `side` x `side` pixels around each pixel."""
+    grown: np.ndarray = ndimage.maximum_filter(mask, side, mode="nearest")
+    return grown
+
+
+def label(mask: np.ndarray) -> tuple[int, np.ndarray]:
+    """Connected parts (8 neighbours) of a mask as labels int32 [h, w], 0 outside, and their number with the outside."""
+    labels, count = ndimage.label(mask, np.ones((3, 3), bool))
+    return count + 1, labels
+
+
+def sample(picture: np.ndarray, xs: np.ndarray, ys: np.ndarray) -> np.ndarray:
+    """`picture` at the positions (`xs`, `ys`), in pixels; bilinear, its border repeated outside."""
+    height, width = picture.shape[:2]
+    xs, ys = np.clip(xs, 0, width - 1, dtype=np.float32), np.clip(ys, 0, height - 1, dtype=np.float32)
+    left, top = xs.astype(np.intp), ys.astype(np.intp)
+    # Beside the last column and below the last row stands what is repeated, with no weight.
+    padded = np.pad(picture, ((0, 1), (0, 1), (0, 0))[: picture.ndim], mode="edge")
+    across, down, corner = xs - left, ys - top, top * (width + 1) + left
+    if picture.ndim == 2:
+        return _like(picture, _bilinear(padded, corner, across, down))
+    planes = [_bilinear(padded[..., plane], corner, across, down) for plane in range(picture.shape[2])]
+    return _like(picture, np.stack(planes, axis=-1))
+
+
+def _bilinear(plane: np.ndarray, corner: np.ndarray, across: np.ndarray, down: np.ndarray) -> np.ndarray:
+    flat, row = plane.astype(np.float32).ravel(), plane.shape[1]
+    upper, lower = flat.take(corner), flat[row:].take(corner)
+    upper += (flat[1:].take(corner) - upper) * across
+    lower += (flat[row + 1 :].take(corner) - lower) * across
+    upper += (lower - upper) * down
+    return upper
+
+
+def structure(picture: np.ndarray, window: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The structure tensor over `window` pixels: its larger and smaller eigenvalue, [h, w], and the unit vector
+    [h, w, 2] of the larger one, across the edge."""
+    along_x, along_y = sobel(picture)
+    xx, yy, xy = (box_blur(part, window) for part in (along_x**2, along_y**2, along_x * along_y))
+    middle, half = (xx + yy) / 2, (xx - yy) / 2
+    spread = np.hypot(half, xy)
+    angle = np.arctan2(xy, half) / 2
+    return middle + spread, middle - spread, np.stack([np.cos(angle), np.sin(angle)], axis=-1)
+
+
+def _like(picture: np.ndarray, values: np.ndarray) -> np.ndarray:
+    if picture.dtype == np.uint8:
+        return np.clip(np.rint(values), 0, 255).astype(np.uint8)
+    return values.astype(np.float32, copy=False)
+
+
+@lru_cache(maxsize=32)
+def _weights(before: int, after: int) -> np.ndarray:
+    """How much of each of `before` pixels goes into each of `after`, float32 [after, before]; rows sum to 1."""
+    if after > before:
+        at = np.clip((np.arange(after) + 0.5) * before / after - 0.5, 0, before - 1)
+        return np.maximum(1 - np.abs(at[:, None] - np.arange(before)), 0).astype(np.float32)
+    edges = np.arange(after + 1) * (before / after)
+    pixel = np.arange(before)
+    covered = np.minimum(edges[1:, None], pixel + 1) - np.maximum(edges[:-1, None], pixel)
+    return (np.maximum(covered, 0) * (after / before)).astype(np.float32)

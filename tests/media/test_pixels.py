@@ -1,0 +1,90 @@
+"""Image operations do what OpenCV's do; the tolerance of each is one rounding, or OpenCV's own coarseness."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from deepsound.media import pixels
+
+cv2 = pytest.importorskip("cv2", reason="OpenCV, whose results are compared with, is a development extra")
+FLOAT_ROUNDING = 1e-4  # of sums of at most 25 values up to 255 in float32
+
+
+@pytest.fixture(scope="module")
+def picture() -> np.ndarray:
+    """Smooth colours over the whole range, uint8 [270, 480, 3]."""
+    noise = np.random.default_rng(0).normal(size=(34, 60, 3))
+    smooth = cv2.resize(noise, (480, 270), interpolation=cv2.INTER_CUBIC)
+    return ((smooth - smooth.min()) / (smooth.max() - smooth.min()) * 255).astype(np.uint8)
+
+
+@pytest.fixture(scope="module")
+def small(picture: np.ndarray) -> np.ndarray:
+    return cv2.resize(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), (160, 90), interpolation=cv2.INTER_AREA)
+
+
+def apart(one: np.ndarray, other: np.ndarray) -> float:
+    assert one.shape == other.shape and one.dtype == other.dtype
+    return float(np.abs(one.astype(np.float64) - other).max())
+
+
+def kinds(small: np.ndarray) -> list[np.ndarray]:
+    floats = small.astype(np.float32)
+    return [small, floats, np.stack([floats, 0.5 * floats], axis=-1)]
+
+
+def test_gray_is_the_same_to_the_bit(picture):
+    assert apart(pixels.gray(picture), cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)) == 0
+
+
+@pytest.mark.parametrize("size", [(160, 90), (123, 77), (480, 100), (1, 1), (700, 400)])
+def test_resizing_differs_by_one_rounding_at_most(picture, size):
+    interpolation = cv2.INTER_LINEAR if size[0] > 480 else cv2.INTER_AREA
+    assert apart(pixels.resize(picture, *size), cv2.resize(picture, size, interpolation=interpolation)) <= 1
+    plane = np.ascontiguousarray(picture[..., 0])
+    assert apart(pixels.resize(plane, *size), cv2.resize(plane, size, interpolation=interpolation)) <= 1
+
+
+def test_blurs_and_gradients_are_the_same(small):
+    for kind in kinds(small):
+        assert apart(pixels.box_blur(kind, 5), cv2.blur(kind, (5, 5))) <= FLOAT_ROUNDING
+    for sigma in (1.0, 2.0):
+        for kind in kinds(small)[:2]:
+            rounding = 1 if kind.dtype == np.uint8 else FLOAT_ROUNDING
+            assert apart(pixels.gaussian_blur(kind, sigma), cv2.GaussianBlur(kind, (0, 0), sigma)) <= rounding
+    for axis, derivative in enumerate(pixels.sobel(small)):
+        assert apart(derivative, cv2.Sobel(small, cv2.CV_32F, 1 - axis, axis)) == 0
+
+
+def test_masks_grow_and_are_labelled_alike(small):
+    mask = (small > np.median(small)).astype(np.float32)
+    assert apart(pixels.dilate(mask, 5), cv2.dilate(mask, np.ones((5, 5), np.uint8))) == 0
+    count, labels = pixels.label(mask > 0)
+    expected, expected_labels = cv2.connectedComponents(mask.astype(np.uint8))
+    pairs = set(zip(labels.ravel().tolist(), expected_labels.ravel().tolist(), strict=True))
+    assert count == expected == len(pairs)
+
+
+def test_sampling_differs_by_opencvs_rounding_of_places(small):
+    """OpenCV rounds a place to 1/32 pixel: up to 1/64 of the steepest step along each axis, and a rounding."""
+    ys, xs = np.mgrid[:90, :160].astype(np.float32)
+    xs, ys = (part + np.random.default_rng(1).normal(0, 4, part.shape).astype(np.float32) for part in (xs, ys))
+    steepest = max(np.abs(np.diff(small.astype(int), axis=axis)).max() for axis in (0, 1))
+    for kind in kinds(small):
+        expected = cv2.remap(kind, xs, ys, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        assert apart(pixels.sample(kind, xs, ys), expected) <= 1 + 2 * steepest / 64
+
+
+def test_structure_is_opencvs_up_to_its_scale(small):
+    larger, smaller, across = pixels.structure(small, 11)
+    eigen = cv2.cornerEigenValsAndVecs(small, 11, 3)
+    scale = float(larger.max() / eigen[..., 0].max())
+    assert np.abs(larger / scale - eigen[..., 0]).max() <= 1e-5 * eigen[..., 0].max()
+    assert np.abs(smaller / scale - eigen[..., 1]).max() <= 1e-5 * eigen[..., 0].max()
+    assert np.abs((across * eigen[..., 2:4]).sum(axis=-1)).min() > 1 - 1e-5
+
+
+def test_differences_do_not_wrap():
+    one, other = np.array([[10, 200]], np.uint8), np.array([[20, 0]], np.uint8)
+    assert pixels.absdiff(one, other).tolist() == [[10, 200]]
