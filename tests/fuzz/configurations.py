@@ -67,7 +67,7 @@ def _read_separator(path: Path) -> None:
 def _read_vocoder(path: Path) -> None:
     settings = path.rename(path.with_name("config.json"))
     vocoder = path.with_name("vocoder.pt")
-    content = mmaudio._settings("vocoder", vocoder)
+    content = mmaudio._read_settings("vocoder", vocoder)
     if content:
         mmaudio._read_config(settings, BigVganConfig.from_json, content)
     _ = FoleyCrafterCheckpoint(*[path.parent] * 4, vocoder, path.parent).vocoder_config

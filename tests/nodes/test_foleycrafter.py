@@ -97,7 +97,7 @@ def test_video_and_images_together_are_refused(node, video):
         ({"precision": "nf4"}, "cannot run in nf4"),
         ({"duration": 9.0}, "past the end of the video"),
         ({"takes": 99}, "takes is 99"),
-        ({"temporal_scale": -1.0}, r"temporal scale is -1\.0"),
+        ({"temporal_scale": -1.0}, r"temporal_scale: expected a number from 0 to 10, got -1\.0"),
     ],
 )
 def test_values_that_are_not_on_the_node_are_refused(node, video, changed, message):

@@ -80,7 +80,7 @@ def test_the_answer_is_json_for_a_dialog(own):
 
 def test_an_engine_that_is_run_names_all_it_lacks():
     with pytest.raises(MissingWeightsError) as caught:
-        components.located("large_44k_v2", Execution(device="cpu"))
+        components.locate_weights("large_44k_v2", Execution(device="cpu"))
     assert len(caught.value.missing.entries) >= 5 and "v1-44.pth" in str(caught.value)
 
 

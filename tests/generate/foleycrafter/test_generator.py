@@ -229,13 +229,13 @@ def test_it_stops_in_the_middle_of_a_step_and_leaves_nothing_in_use(
         hook.remove()
     assert max(fractions) <= 0.31
     assert not any(row.in_use for row in model_cache().report())
-    assert not sampling._ALONE.locked()
+    assert not sampling._ADAPTER_LOCK.locked()
     assert foley.generate(clip, FEW, QUIET).samples == 19200
 
 
 def test_waiting_for_another_run_can_be_cancelled(foley: FoleyCrafterGenerator, clip: Clip) -> None:
     token = CancelToken()
-    with sampling._ALONE:
+    with sampling._ADAPTER_LOCK:
         timer = threading.Timer(0.2, token.cancel)
         timer.start()
         with pytest.raises(Cancelled):

@@ -244,7 +244,7 @@ def test_fewer_bits_are_for_the_language_models_layers_alone(bits: Bits, bytes_e
 
 def test_without_bitsandbytes_the_error_says_what_to_install(yes: Path, clip: Clip, noise, monkeypatch) -> None:
     monkeypatch.setitem(sys.modules, "bitsandbytes", None)
-    with pytest.raises(EngineError, match=r"deepsound\[quantised\]"):
+    with pytest.raises(EngineError, match=r"need bitsandbytes, .*-m pip install bitsandbytes"):
         reasoner(yes, precision="nf4").judge(clip, noise(2.0), QUIET)
 
 

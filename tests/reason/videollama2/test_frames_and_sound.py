@@ -77,7 +77,7 @@ def test_a_file_without_a_picture_is_refused_when_it_is_opened(tmp_path: Path, t
 
 def test_without_pillow_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "PIL", None)
-    with pytest.raises(EngineError, match=r"deepsound\[reasoner\]"):
+    with pytest.raises(EngineError, match=r"with Pillow, which is not installed; .*-m pip install pillow"):
         resize_to_square(np.zeros((4, 4, 3), np.uint8), 2)
 
 
