@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[1]
 LIMIT_S = 240
 WEIGHTS = re.compile(r"mmaudio_\w+|videollama2_\w+|foleycrafter")
 # Lines that need an extra package: without it they end with exit code 4 and name the package.
-EXTRAS = {"comfy submit": "aiohttp", "app": "gradio", "--ray": "ray"}
+EXTRAS = {"comfy submit": "aiohttp", "app": "gradio", "--ray": "ray", "compare": "moviepy"}
 MISSING = 4
 
 
