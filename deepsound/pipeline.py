@@ -6,10 +6,11 @@ Plan -> generate -> judge -> remove -> fall back.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
+from types import MappingProxyType
 from typing import TypeVar
 
 from deepsound import choices as tables
@@ -51,7 +52,8 @@ class Pipeline:
     """Plans, generates, judges, removes and falls back, with engines by name (`auto` chooses and says why).
 
     `preset` is a name of `deepsound.presets.PRESETS`: what is named here, or set in `preferences` and `separation`,
-    beats it. Raises InputError for a name that does not exist.
+    beats it. `generator_settings` are what generators with settings of their own take in `adjust`, by name.
+    Raises InputError for a name that does not exist.
     """
 
     def __init__(
@@ -64,6 +66,7 @@ class Pipeline:
         undecided: Undecided = "no",
         preset: str = DEFAULT_PRESET,
         separation: SeparationSettings = SeparationSettings(),
+        generator_settings: Mapping[str, object] = MappingProxyType({}),
     ) -> None:
         tables.option("undecided", undecided, tables.UNDECIDED)
         named = zip(engines.KINDS, (generator, reasoner, separator), strict=True)
@@ -74,6 +77,7 @@ class Pipeline:
         self._preferences = self._preset.preferences if preferences is None else preferences
         self._separation = separation.over(self._preset.separation)
         self._undecided: Undecided = undecided
+        self._generator_settings = dict(generator_settings)
 
     def run(
         self,
@@ -193,6 +197,7 @@ class Pipeline:
             separation=self._separation,
             takes=takes,
             replaces_negative_prompt=self._preset.replaces_negative_prompt,
+            generator_settings=self._generator_settings,
         )
         for note in (*selection.notes, *notes):
             run.progress.note(note)
@@ -236,6 +241,7 @@ class _Run:
     separation: SeparationSettings = SeparationSettings()
     replaces_negative_prompt: bool = False
     takes: TakeOptions = TakeOptions()
+    generator_settings: Mapping[str, object] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         listener = self.progress.on_event
@@ -250,6 +256,7 @@ class _Run:
     def all_steps(self, mode: Mode, fallback: Fallback) -> Outcome:
         generator = engines.generator(self.choices.generator.name, self.execution.unquantised)
         reasoner = engines.reasoner(self.choices.reasoner.name, self.execution, self.preferences)
+        self._adjust(generator)
         self.clip.expect(*engines.views(generator), *engines.views(reasoner))
         for note in self.clip.notes:
             self.progress.note(note)
@@ -333,6 +340,15 @@ class _Run:
             self._note_unused(generator, request)
         audio = self._timed("generate again", lambda p: self._generate(generator, request, p, by.name), _describe)
         return audio, by
+
+    def _adjust(self, generator: engines.Generator) -> None:
+        """Give a generator its settings, and say whose are not used."""
+        name = self.choices.generator.name
+        for owner, settings in self.generator_settings.items():
+            if owner == name:
+                engines.require_settings(generator, name).adjust(settings)
+            else:
+                self.progress.note(f"The settings for {owner} are not used: the generator is {name}.")
 
     def _note_unused(self, generator: engines.Generator, request: GenerationRequest) -> None:
         for note in engines.request_notes(generator, request):

@@ -107,8 +107,14 @@ def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         epilog=EXIT_CODES,
     )
     run.set_defaults(command=_run)
-    run.add_argument("video", nargs="?", help="the video file")
+    run.add_argument("video", nargs="?", help="the video file; of a picture (.png, .jpg, ...) step 1 alone makes sound")
     run.add_argument("-i", "--video_input", "--video-input", dest="video_input", help="the video file, as a flag")
+    run.add_argument(
+        "--text_only",
+        "--text-only",
+        action="store_true",
+        help="no video: step 1 makes --duration seconds of sound of --prompt alone (with mmaudio_*)",
+    )
     add_step_options(run)
     add_generation_options(run)
     add_execution_options(run)

@@ -11,6 +11,7 @@ from deepsound.cli.display import Display, open_display
 from deepsound.cli.formatting import print_json
 from deepsound.cli.run_options import DEFAULT_TEMPLATE
 from deepsound.cli.signals import cancel_on_signal
+from deepsound.cli.without_video import generate, has_no_video
 from deepsound.errors import InputError
 from deepsound.pipeline import Pipeline
 from deepsound.presets import AUTO, DEFAULT_PRESET, preset
@@ -27,6 +28,8 @@ PLANNER = JUDGES["videollama2_cot"]
 
 def run(options: argparse.Namespace) -> int:
     """Run the pipeline as `options` say. Raises a DeepSoundError; cancelled within a second of Ctrl-C."""
+    if has_no_video(options):
+        return _generate_alone(options)
     video = _the_video(options)
     with cancel_on_signal() as token, open_display(quiet=options.quiet) as display:
         _mention_unused_folders(options, display)
@@ -49,10 +52,23 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
+def _generate_alone(options: argparse.Namespace) -> int:
+    with cancel_on_signal() as token, open_display(quiet=options.quiet) as display:
+        progress = Progress(on_event=display.show, check=token.check)
+        records = generate(options, execution_of(options), display, progress)
+    if options.json:
+        print_json(records[0] if options.takes == 1 else records)
+    return 0
+
+
 def pipeline_arguments(options: argparse.Namespace) -> dict[str, Any]:
     """What Pipeline is made with, as the flags say; those that 0.3.0 did not have only where they were given."""
     separation = SeparationSettings(options.separator_mode or "", options.tta, options.overlap, options.separator_batch)
-    given = {"preset": (options.preset, DEFAULT_PRESET), "separation": (separation, SeparationSettings())}
+    given = {
+        "preset": (options.preset, DEFAULT_PRESET),
+        "separation": (separation, SeparationSettings()),
+        "generator_settings": (_generator_settings(options), {}),
+    }
     return {
         "generator": options.generator,
         "reasoner": options.reasoner,
@@ -62,6 +78,15 @@ def pipeline_arguments(options: argparse.Namespace) -> dict[str, Any]:
         "preferences": _preferences(options),
         **{name: value for name, (value, default) in given.items() if value != default},
     }
+
+
+def _generator_settings(options: argparse.Namespace) -> dict[str, object]:
+    """Settings of single generators by their names: FoleyCrafter's two scales."""
+    from deepsound.generate.foleycrafter.request import FoleyCrafterSettings
+
+    scales = {"temporal_scale": options.temporal_scale, "semantic_scale": options.semantic_scale}
+    given = {name: value for name, value in scales.items() if value is not None}
+    return {"foleycrafter": FoleyCrafterSettings(**given)} if given else {}
 
 
 def _preferences(options: argparse.Namespace) -> Preferences:

@@ -199,6 +199,18 @@ def add_generation_options(run: argparse.ArgumentParser) -> None:
 def _window(text: str) -> float | None:
     return None if text == "auto" else float(text)
 
+    for scale, help, published in (
+        ("temporal", "how strictly FoleyCrafter follows the times of seen onsets", 0.2),
+        ("semantic", "how much what the picture shows leads FoleyCrafter", 1),
+    ):
+        run.add_argument(
+            f"--{scale}_scale",
+            f"--{scale}-scale",
+            type=float,
+            metavar="SCALE",
+            help=f"{help} (as published: {published:g}; 0: not at all)",
+        )
+
 
 def add_execution_options(run: argparse.ArgumentParser) -> None:
     """Add how networks are run and where their weights are."""

@@ -71,6 +71,8 @@ def test_weights_are_named_one_by_one_too(clip: Path, models: Path, tmp_path: Pa
         (["--weights", "foleycrafter/vocoder=/nowhere/a.pt"], 4, "there is no such file"),
         (["--steps", "0"], 2, "steps is 0"),
         (["--cfg", "nan"], 2, "guidance strength is nan"),
+        (["--temporal_scale", "11"], 2, "temporal scale"),
+        (["--semantic_scale", "nan"], 2, "semantic scale"),
     ],
 )
 def test_what_is_wrong_is_said_with_its_exit_code(

@@ -209,3 +209,16 @@ def test_settings_of_a_separator_reach_its_chunks():
     assert (made.mode, made.augment, made.batch, made.overlap_s) == ("published", True, 2, None)
     made = engines.separator("bs_roformer_tiny", settings=SeparationSettings(overlap_s=0.5))
     assert (made.mode, made.augment, made.gated, made.overlap_s) == ("clean", False, True, 0.5)
+
+
+def test_settings_reach_the_generator_that_they_are_for_and_others_say_so(make_video, monkeypatch):
+    class Adjusted(fakes.Generator):
+        def adjust(self, settings):
+            given.append(settings)
+
+    given: list[object] = []
+    monkeypatch.setattr(fakes, "Generator", Adjusted)
+    clip = Clip.open(make_video())
+    own = Pipeline("noise", "no", "halving", generator_settings={"noise": "mine", "foleycrafter": "theirs"})
+    assert own.think(clip).notes == ("The settings for foleycrafter are not used: the generator is noise.",)
+    assert given == ["mine"]

@@ -1,0 +1,148 @@
+"""`deepsound run --text_only` and `deepsound run PICTURE`: step 1 alone, where there is no video to judge by."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from deepsound import __version__, engines
+from deepsound.cli.display import Display
+from deepsound.errors import InputError, OutputError
+from deepsound.media.files import atomic_write, output_error
+from deepsound.media.wav import write_wav
+from deepsound.outputs.naming import output_stem
+from deepsound.presets import AUTO, preset
+from deepsound.runtime.execution import Execution
+from deepsound.runtime.json_files import json_bytes
+from deepsound.runtime.paths import expand, is_file
+from deepsound.runtime.progress import Progress
+from deepsound.selection import PREFERRED, is_at_hand
+from deepsound.takes import MOST_TAKES, take_template
+from deepsound.types import Audio, GenerationRequest
+from deepsound.weights.missing import MissingWeightsError, missing_weights
+from deepsound.weights.search_paths import default_places
+
+if TYPE_CHECKING:
+    from deepsound.generate.mmaudio.visual_conditioning import VisualCondition
+
+PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
+TEXT_STEM = "text"
+MMAUDIO = tuple(name for name in PREFERRED["generator"] if name.startswith("mmaudio_"))
+NOTE = (
+    "Step 1 alone was taken: without a video there is nobody to be seen, so nothing was judged or removed, and no "
+    "video was made."
+)
+
+
+def has_no_video(options: argparse.Namespace) -> bool:
+    """Whether the flags ask for a sound of words alone, or of one picture."""
+    video = options.video or options.video_input
+    return bool(options.text_only or (video is not None and str(video).lower().endswith(PICTURES)))
+
+
+def generate(
+    options: argparse.Namespace, execution: Execution, display: Display, progress: Progress
+) -> list[dict[str, Any]]:
+    """Write `<stem>.wav` and `<stem>.result.json` for every take and return the records.
+
+    The stem is the picture's, or `text`. Raises InputError for a generator that needs a video, or for flags that do
+    not go together, and what the generator raises.
+    """
+    picture = _picture(options)
+    if not 1 <= options.takes <= MOST_TAKES:
+        raise InputError(f"The number of takes is {options.takes}; expected 1 to {MOST_TAKES}.")
+    name = _generator(options, execution)
+    request = GenerationRequest(
+        options.prompt, options.negative_prompt, options.seed, options.duration, options.steps, options.guidance
+    )
+    engine = engines.generator(name, execution.unquantised)
+    notes = (NOTE, *engines.request_notes(engine, request))
+    for note in notes:
+        display.note(note)
+    visual = _condition(picture)
+    sounds = engines.require_takes(engine, name).takes(visual, request, options.takes, progress.at("generate"))
+    weights = {role: str(path) for role, path in engines.files(engine).items()}
+    records = []
+    for number, sound in enumerate(sounds, 1):
+        own = GenerationRequest(**{**asdict(request), "seed": request.seed + number - 1})
+        template = take_template(options.output_template, number, len(sounds))
+        values = {"stem": TEXT_STEM if picture is None else picture.stem, "ext": "", "start": "0", "mode": "s3"}
+        values |= {"generator": name, "reasoner": "none", "separator": "none", "fallback": "none"}
+        stem = output_stem(template, {**values, "seed": own.seed})
+        record = {
+            "deepsound_version": __version__,
+            "picture": None if picture is None else str(picture),
+            "generator": name,
+            "request": asdict(own),
+            "weights": weights,
+            "notes": list(notes),
+        }
+        records.append(_written(expand(options.output_dir, OutputError), stem, sound, record, options.no_overwrite))
+        display.note(f"{records[-1]['final_audio_path']}: {sound.duration_s:.2f} s, seed {own.seed}")
+    return records
+
+
+def _picture(options: argparse.Namespace) -> Path | None:
+    video = options.video or options.video_input
+    if options.text_only and video is not None:
+        raise InputError(f"--text_only makes sound of words alone, and {video} was named; leave one of them out.")
+    if options.text_only and not options.prompt.strip():
+        raise InputError("--text_only needs words; say with --prompt what it should sound like.")
+    return None if options.text_only else expand(video)
+
+
+def _generator(options: argparse.Namespace, execution: Execution) -> str:
+    """The generator that was named, the preset's, or the best MMAudio at hand."""
+    named = options.generator if options.generator != AUTO else preset(options.preset).generator
+    if named == AUTO:
+        places = default_places(execution.weights)
+        named = next((name for name in MMAUDIO if is_at_hand(name, places)), MMAUDIO[0])
+        missing = None if execution.download else missing_weights(named, places)
+        if missing is not None:
+            raise MissingWeightsError(missing)
+    name = engines.require("generator", named).name
+    if not name.startswith("mmaudio_"):
+        raise InputError(
+            f"{name} needs a video; a picture or words alone are for mmaudio_*, as in --generator {MMAUDIO}."
+        )
+    return name
+
+
+MMAUDIO = PREFERRED["generator"][0]
+
+
+def _condition(picture: Path | None) -> VisualCondition:
+    import numpy as np
+    import torch
+
+    from deepsound.generate.mmaudio.visual_conditioning import VisualCondition
+
+    if picture is None:
+        return VisualCondition()
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with Image.open(picture) as image:
+            pixels = np.array(image.convert("RGB"))
+    except (OSError, UnidentifiedImageError, ValueError, Image.DecompressionBombError) as error:
+        raise InputError(f"The picture {picture} cannot be read ({error}); choose another one.") from error
+    return VisualCondition(still=torch.from_numpy(pixels).permute(2, 0, 1).contiguous())
+
+
+def _written(folder: Path, stem: str, sound: Audio, record: dict[str, Any], keep: bool) -> dict[str, Any]:
+    path, about = folder / f"{stem}.wav", folder / f"{stem}.result.json"
+    if keep and (is_file(path, OutputError) or is_file(about, OutputError)):
+        raise OutputError(
+            f"{path} exists already and is not to be overwritten; choose another output folder or template."
+        )
+    record = {**record, "final_audio_path": str(path)}
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise output_error(folder, error) from error
+    write_wav(sound, path)
+    with atomic_write(about) as partial:
+        partial.write_bytes(json_bytes(record))
+    return record
