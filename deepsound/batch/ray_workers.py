@@ -17,7 +17,7 @@ from typing import Any
 
 from deepsound.batch.clips import Job
 from deepsound.batch.settings import BatchSettings
-from deepsound.batch.worker import ClipReport, Worker
+from deepsound.batch.worker import BatchWork, ClipReport, Work
 from deepsound.errors import EngineError, InputError
 from deepsound.runtime.packages import missing_package
 from deepsound.runtime.progress import CancelToken, Progress
@@ -32,9 +32,9 @@ _STOP_S = 0.8
 
 
 class _Actor:
-    """The actor: a Worker, and a flag that ends what it is doing."""
+    """The actor: a worker, and a flag that ends what it is doing."""
 
-    def __init__(self, settings: BatchSettings, output_dir: Path, working_dir: Path, threads: int) -> None:
+    def __init__(self, work: Work, output_dir: Path, working_dir: Path, threads: int) -> None:
         # So that a path that is not absolute means the same as where the batch was started.
         with contextlib.suppress(OSError):
             os.chdir(working_dir)
@@ -42,7 +42,7 @@ class _Actor:
             import torch
 
             torch.set_num_threads(threads)
-        self._worker = Worker(settings, output_dir)
+        self._worker = work.worker(output_dir)
         self._token = CancelToken()
 
     def do(self, job: Job) -> ClipReport:
@@ -71,16 +71,17 @@ class RayWorkers:
 
     def __init__(
         self,
-        settings: BatchSettings,
+        settings: BatchSettings | Work,
         output_dir: Path,
         address: str | None = None,
         count: int | None = None,
     ) -> None:
         # Said here rather than by every worker: engines that do not exist.
-        settings.pipeline()
+        work: Work = BatchWork(settings) if isinstance(settings, BatchSettings) else settings
+        work.check()
         self._ray = _ray()
         self.replaced = 0
-        self._arguments = (settings, output_dir.resolve(), Path.cwd())
+        self._arguments = (work, output_dir.resolve(), Path.cwd())
         self._idle: deque[Any] = deque()
         self._owned = self._connect(address)
         resources = self._ray.cluster_resources()

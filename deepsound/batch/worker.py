@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from deepsound.batch.clips import Job
 from deepsound.batch.records import DamagedRecord, Record, check_record_name, delete_record, is_done, record_path
@@ -38,8 +38,37 @@ class ClipReport:
     is_disk_full: bool = False
 
 
+class ClipWorker(Protocol):
+    """Works on one clip after another; any error but Cancelled becomes the clip's report."""
+
+    def do(self, job: Job, progress: Progress = ...) -> ClipReport: ...
+
+
+class Work(Protocol):
+    """What is done with every clip, as a value that can be sent to another process."""
+
+    def check(self) -> None: ...
+
+    def worker(self, output_dir: Path) -> ClipWorker: ...
+
+
+@dataclass(frozen=True)
+class BatchWork:
+    """A batch's settings as work for other processes."""
+
+    settings: BatchSettings
+
+    def check(self) -> None:
+        """Raise EngineError or InputError for engines and options that do not exist."""
+        self.settings.pipeline()
+
+    def worker(self, output_dir: Path) -> Worker:
+        """A worker that leaves everything below `output_dir`. Raises what `check` raises."""
+        return Worker(self.settings, output_dir)
+
+
 class Worker:
-    """A pipeline and where its results go. Raises what Settings.pipeline raises."""
+    """A pipeline and where its results go. Raises what BatchSettings.pipeline raises."""
 
     def __init__(self, settings: BatchSettings, output_dir: Path) -> None:
         self._settings, self._output_dir = settings, output_dir

@@ -11,6 +11,8 @@ from deepsound.cli.exit_codes import EXIT_CODES, SOME_FAILED
 from deepsound.runtime.paths import expand
 
 if TYPE_CHECKING:
+    from deepsound.evaluate.report import EvaluationReport
+    from deepsound.reproduce.run import MakeWorkers
     from deepsound.reproduce.settings import ReproductionSettings
     from deepsound.reproduce.tables import JudgeRow, SystemRow
     from deepsound.runtime.progress import Progress
@@ -53,6 +55,22 @@ def add_reproduce(commands: argparse._SubParsersAction[argparse.ArgumentParser])
         default="av-benchmark",
         help="clip length: 8 s as av-benchmark scores (default), or the paper's 10 s",
     )
+    parser.add_argument(
+        "--figure",
+        default="",
+        metavar="NAME,...",
+        help="also draw the paper's Figure 6 of these clips: frames, spectrograms of ground truth, coarse and final "
+        "sound, and the reasoning, as figures/NAME.png and .pdf",
+    )
+    parser.add_argument(
+        "--ray",
+        nargs="?",
+        const="",
+        metavar="ADDRESS",
+        help="make the clips on Ray: a cluster's address, `auto` for the one that runs here; without one, a cluster is "
+        "started on this machine for the purpose",
+    )
+    parser.add_argument("--workers", type=int, metavar="N", help="how many, on Ray")
     parser.add_argument("--steps", type=int, help="the generators' sampling steps (default: their own)")
     parser.add_argument("--shard", default="1/1", metavar="I/N", help="only every Nth clip, beginning with the Ith")
     parser.add_argument("--only", default="", metavar="NAME,...", help="some of the metrics, voice and levels")
@@ -64,6 +82,7 @@ def add_reproduce(commands: argparse._SubParsersAction[argparse.ArgumentParser])
 def _reproduce(options: argparse.Namespace) -> int:
     from deepsound.cli.formatting import print_json
     from deepsound.cli.signals import cancel_on_signal
+    from deepsound.reproduce.omissions import as_markdown
     from deepsound.reproduce.tables import as_json, markdown
 
     with cancel_on_signal() as token, progress_on_stderr(options.quiet, token.check) as progress:
@@ -71,12 +90,14 @@ def _reproduce(options: argparse.Namespace) -> int:
         if options.shard != "1/1":
             _say(options, f"Shard {options.shard} is done; run without --shard for the tables.")
             return SOME_FAILED if failed else 0
-        rows, judges = _tables(options, progress.part(0.6, 1.0))
-    _write(Path(expand(options.out)), rows, judges)
+        rows, judges, left_out = _tables(options, progress.part(0.6, 0.95))
+        _figures(options, progress.part(0.95, 1.0))
+    notes = as_markdown(left_out, _how(options))
+    _write(Path(expand(options.out)), rows, judges, left_out, notes)
     if options.json:
-        print_json(as_json(rows, judges))
+        print_json({**as_json(rows, judges), "omissions": list(left_out)})
     elif not options.quiet:
-        print(markdown(rows, judges), end="")
+        print(markdown(rows, judges) + notes, end="")
     for name, why in failed.items():
         _say(options, f"{name}: {why}", always=True)
     return SOME_FAILED if failed else 0
@@ -91,14 +112,59 @@ def _run_clips(options: argparse.Namespace, progress: Progress) -> dict[str, str
     every = _every(options)
     for number, settings in enumerate(every):
         part = progress.part(number / len(every), (number + 1) / len(every)).at(f"clips {settings.generator}")
-        tally = run_clips(expand(options.clips), _folder(options, settings), settings, Shard.parse(options.shard), part)
+        shard = Shard.parse(options.shard)
+        folder = _folder(options, settings)
+        tally = run_clips(expand(options.clips), folder, settings, shard, part, _ray_workers(options))
         part.finish(f"{tally.made} made, {tally.found} found done, {len(tally.failed)} failed", 0.0)
         failed |= {f"{settings.generator} {settings.seed} {name}": why for name, why in tally.failed.items()}
     return failed
 
 
-def _tables(options: argparse.Namespace, progress: Progress) -> tuple[list[SystemRow], list[JudgeRow]]:
+def _ray_workers(options: argparse.Namespace) -> MakeWorkers | None:
+    """What makes the workers on Ray; None for this process. Raises InputError for a number of workers that is none."""
+    from deepsound.errors import InputError
+
+    if options.workers is not None and (options.ray is None or options.workers < 1):
+        raise InputError(f"--workers {options.workers} needs --ray and must be 1 or more; without Ray, use --shard.")
+    if options.ray is None:
+        return None
+    from deepsound.batch.ray_workers import RayWorkers
+
+    return lambda work, folder: RayWorkers(work, folder, options.ray or None, options.workers)
+
+
+def _figures(options: argparse.Namespace, progress: Progress) -> None:
+    """Figure 6 of the clips that were named, for every generator and seed. Raises InputError for an unknown clip."""
+    from deepsound.errors import InputError
+    from deepsound.reproduce.figure import FOLDER, figure_of, write_figure
+    from deepsound.reproduce.run import records_of
+
+    for settings in _every(options):
+        folder = _folder(options, settings)
+        for name in filter(None, map(str.strip, options.figure.split(","))):
+            record = records_of(folder, settings.fingerprint()).get(name)
+            if record is None:
+                raise InputError(f"The figure {name!r} is of no clip that was made; name one of {options.clips}.")
+            figure = figure_of(name, record, folder, expand(options.gt), settings.reasoner)
+            write_figure(figure, folder / FOLDER / name, progress)
+
+
+def _how(options: argparse.Namespace) -> dict[str, object]:
+    from deepsound.reproduce.settings import DURATIONS_S
+
+    seconds = DURATIONS_S[options.protocol]
+    return {
+        "protocol": f"{options.protocol}, the first {seconds:g} s of every clip",
+        "judge": options.judge,
+        "separator": options.separator,
+        "seeds": options.seeds,
+    }
+
+
+def _tables(options: argparse.Namespace, progress: Progress) -> tuple[list[SystemRow], list[JudgeRow], tuple[str, ...]]:
+    from deepsound.evaluate.clips import find_clips
     from deepsound.evaluate.evaluation import EvaluationSettings
+    from deepsound.reproduce.omissions import omissions
     from deepsound.reproduce.run import records_of
     from deepsound.reproduce.settings import DURATIONS_S
     from deepsound.reproduce.tables import ORIGINAL, VOICE_FREE, judge_rows, system_rows
@@ -113,13 +179,21 @@ def _tables(options: argparse.Namespace, progress: Progress) -> tuple[list[Syste
     )
     rows: list[SystemRow] = []
     judges: list[JudgeRow] = []
+    reports: list[EvaluationReport] = []
+    names: set[str] = set()
     for number, settings in enumerate(every):
         part = progress.part(0.3 + 0.7 * number / len(every), 0.3 + 0.7 * (number + 1) / len(every))
         folder = _folder(options, settings)
-        made, _ = system_rows(settings.generator, settings.seed, folder, references, measured, settings.execution, part)
+        made, behind = system_rows(
+            settings.generator, settings.seed, folder, references, measured, settings.execution, part
+        )
         rows += made
-        judges += judge_rows(settings.generator, settings.seed, records_of(folder, settings.fingerprint()))
-    return rows, judges
+        reports += behind.values()
+        records = records_of(folder, settings.fingerprint())
+        names |= records.keys()
+        judges += judge_rows(settings.generator, settings.seed, records)
+    truth = find_clips(references[ORIGINAL]).clips
+    return rows, judges, omissions(reports, sorted(names), sorted(truth))
 
 
 def _every(options: argparse.Namespace) -> list[ReproductionSettings]:
@@ -155,17 +229,17 @@ def _folder(options: argparse.Namespace, settings: ReproductionSettings) -> Path
     return Path(expand(options.out)) / settings.generator / f"seed_{settings.seed}"
 
 
-def _write(out: Path, rows: list[SystemRow], judges: list[JudgeRow]) -> None:
+def _write(out: Path, rows: list[SystemRow], judges: list[JudgeRow], left_out: tuple[str, ...], notes: str) -> None:
     from deepsound.media.files import atomic_write
     from deepsound.reproduce.tables import as_json, markdown, published
     from deepsound.runtime.json_files import json_bytes
 
     out.mkdir(parents=True, exist_ok=True)
-    contents: dict[str, Any] = {**as_json(rows, judges), "published": published()}
+    contents: dict[str, Any] = {**as_json(rows, judges), "omissions": list(left_out), "published": published()}
     with atomic_write(out / "tables.json") as partial:
         partial.write_bytes(json_bytes(contents))
     with atomic_write(out / "tables.md") as partial:
-        partial.write_text(markdown(rows, judges), encoding="utf-8")
+        partial.write_text(markdown(rows, judges) + notes, encoding="utf-8")
 
 
 def _say(options: argparse.Namespace, text: str, always: bool = False) -> None:

@@ -194,11 +194,6 @@ def add_generation_options(run: argparse.ArgumentParser) -> None:
         help="MMAudio makes a long sound in overlapping windows of this length, 2 to 60; 0: in one pass; another "
         "window is another sound (default: auto, 8 above 12 s)",
     )
-
-
-def _window(text: str) -> float | None:
-    return None if text == "auto" else float(text)
-
     for scale, help, published in (
         ("temporal", "how strictly FoleyCrafter follows the times of seen onsets", 0.2),
         ("semantic", "how much what the picture shows leads FoleyCrafter", 1),
@@ -210,6 +205,10 @@ def _window(text: str) -> float | None:
             metavar="SCALE",
             help=f"{help} (as published: {published:g}; 0: not at all)",
         )
+
+
+def _window(text: str) -> float | None:
+    return None if text == "auto" else float(text)
 
 
 def add_execution_options(run: argparse.ArgumentParser) -> None:

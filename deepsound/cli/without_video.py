@@ -105,12 +105,9 @@ def _generator(options: argparse.Namespace, execution: Execution) -> str:
     name = engines.require("generator", named).name
     if not name.startswith("mmaudio_"):
         raise InputError(
-            f"{name} needs a video; a picture or words alone are for mmaudio_*, as in --generator {MMAUDIO}."
+            f"{name} needs a video; a picture or words alone are for mmaudio_*, as in --generator {MMAUDIO[0]}."
         )
     return name
-
-
-MMAUDIO = PREFERRED["generator"][0]
 
 
 def _condition(picture: Path | None) -> VisualCondition:

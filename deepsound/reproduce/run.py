@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from deepsound.batch.clips import Job, Shard, Skipped
+from deepsound.batch.run import Workers
 from deepsound.batch.sources import open_source, require_clips
+from deepsound.batch.worker import ClipReport
 from deepsound.errors import Cancelled, DeepSoundError, InputError
 from deepsound.reproduce.clip_run import ClipEngines, is_done, run_clip
 from deepsound.reproduce.settings import ReproductionSettings
 from deepsound.runtime.json_files import read_json_object
 from deepsound.runtime.progress import Progress
+from deepsound.weights.search_paths import registered_folders
 
 
 @dataclass
@@ -24,9 +28,64 @@ class ReproductionTally:
     found: int = 0
     failed: dict[str, str] = field(default_factory=dict)
 
+    def add(self, report: ClipReport) -> None:
+        """Count what became of a clip."""
+        if report.status == "failed":
+            self.failed[report.job.video.stem] = report.message
+        elif report.status == "already":
+            self.found += 1
+        else:
+            self.made += 1
+
     @property
     def done(self) -> int:
         return self.made + self.found
+
+
+@dataclass(frozen=True)
+class ClipWork:
+    """What a worker needs to make the systems' sounds of clips, on this machine or on Ray."""
+
+    settings: ReproductionSettings
+    model_folders: tuple[Path, ...] = ()
+
+    def check(self) -> None:
+        """Raise EngineError for an engine that cannot be made."""
+        ClipEngines.of(self.settings)
+
+    def worker(self, output_dir: Path) -> ReproductionWorker:
+        """A worker that leaves everything below `output_dir`."""
+        from deepsound.weights.search_paths import register_model_folders
+
+        if self.model_folders:
+            register_model_folders(self.model_folders)
+        return ReproductionWorker(self.settings, output_dir)
+
+
+class ReproductionWorker:
+    """Makes one clip's systems after another with one set of engines."""
+
+    def __init__(self, settings: ReproductionSettings, folder: Path) -> None:
+        self._settings, self._folder = settings, folder
+        self._engines, self._fingerprint = ClipEngines.of(settings), settings.fingerprint()
+
+    def do(self, job: Job, progress: Progress = Progress()) -> ClipReport:
+        """Make a clip's sounds unless they are there; an error becomes its report. Raises Cancelled alone."""
+        if is_done(self._folder, job.video.stem, self._fingerprint):
+            return ClipReport(job, "already")
+        try:
+            run_clip(job.video, self._folder, self._settings, self._engines, progress)
+        except Cancelled:
+            raise
+        except DeepSoundError as error:
+            return ClipReport(job, "failed", message=str(error))
+        return ClipReport(job, "done")
+
+
+class MakeWorkers(Protocol):
+    """Makes the workers of a reproduction for its output folder, such as those on Ray."""
+
+    def __call__(self, work: ClipWork, folder: Path) -> AbstractContextManager[Workers]: ...
 
 
 def run_clips(
@@ -35,32 +94,30 @@ def run_clips(
     settings: ReproductionSettings,
     shard: Shard | None = None,
     progress: Progress = Progress(),
+    workers: MakeWorkers | None = None,
 ) -> ReproductionTally:
     """Make the systems' sounds of every clip of a folder or table below `folder`; what is done is left as it is.
 
-    Raises InputError where there are no clips or two have one name, EngineError for an engine that cannot be made.
+    `workers` work elsewhere (None: in this process). Raises InputError where there are no clips or two have one name,
+    EngineError for an engine that cannot be made.
     """
     source = open_source(clips, folder)
     require_clips(source)
     _require_distinct(source.entries())
-    own, tally = ClipEngines.of(settings), ReproductionTally()
     mine = [entry for entry in (shard or Shard()).of(source) if not isinstance(entry, Skipped)]
-    fingerprint = settings.fingerprint()
-    for index, job in enumerate(mine):
-        progress.check()
-        part = progress.part(index / len(mine), (index + 1) / len(mine))
-        if is_done(folder, job.video.stem, fingerprint):
-            tally.found += 1
-            continue
-        try:
-            run_clip(job.video, folder, settings, own, part)
-        except Cancelled:
-            raise
-        except DeepSoundError as error:
-            tally.failed[job.video.stem] = str(error)
-        else:
-            tally.made += 1
-        part.update(1.0)
+    tally, work = ReproductionTally(), ClipWork(settings, registered_folders())
+    if workers is None:
+        own = work.worker(folder)
+        for index, job in enumerate(mine):
+            progress.check()
+            part = progress.part(index / len(mine), (index + 1) / len(mine))
+            tally.add(own.do(job, part))
+            part.update(1.0)
+        return tally
+    with workers(work, folder) as elsewhere:
+        for index, report in enumerate(elsewhere.work(iter(mine), progress), 1):
+            tally.add(report)
+            progress.update(index / len(mine))
     return tally
 
 

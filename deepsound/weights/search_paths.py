@@ -59,6 +59,11 @@ def register_model_folders(
     )
 
 
+def registered_folders() -> tuple[Path, ...]:
+    """The model folders that were registered, for another process of the same work to register too."""
+    return _registered_folders
+
+
 def default_places(explicit: Mapping[str, Path] | None = None, models: Iterable[Path | str] = ()) -> Places:
     """The places of this process and its environment.
 

@@ -61,7 +61,7 @@ ALLOWED = {
     "deepsound/takes.py": EVERYONE | {"deepsound.outputs", "deepsound.pipeline", "deepsound.rank.limits"},
     "deepsound/reproduce": EVERYONE
     | {"deepsound.media", "deepsound.engines", "deepsound.silence", "deepsound.contracts", "deepsound.fallback"}
-    | {"deepsound.batch", "deepsound.evaluate", "deepsound.reproduce"},
+    | {"deepsound.batch", "deepsound.compare", "deepsound.evaluate", "deepsound.weights", "deepsound.reproduce"},
     "deepsound/comfy": EVERYONE | {"deepsound.media", "deepsound.batch", "deepsound.comfy"},
     "deepsound/train": EVERYONE
     | {"deepsound.media", "deepsound.models", "deepsound.weights", "deepsound.generate", "deepsound.reason"}

@@ -1,6 +1,8 @@
 """Every system's sound of a clip follows from one coarse sound, and a finished clip is never made again."""
 
+import contextlib
 import json
+import pickle
 
 import numpy as np
 import pytest
@@ -137,3 +139,26 @@ def test_the_record_has_the_energies_that_the_ratio_is_made_of(clips, tmp_path):
 def test_an_engine_that_is_not_on_the_menu_is_refused_before_any_work():
     with pytest.raises(InputError, match="Unknown generator 'nothing'"):
         ReproductionSettings("nothing")
+
+
+def test_workers_elsewhere_make_what_this_process_makes(clips, tmp_path):
+    """A stand-in for Ray: work arrives pickled, one clip at a time, and an error is a report."""
+    (clips / "broken.mp4").write_bytes(b"not a video")
+
+    class Elsewhere(contextlib.AbstractContextManager):
+        def __init__(self, work, folder):
+            self.worker = pickle.loads(pickle.dumps(work)).worker(folder)  # noqa: S301 - what was pickled here
+
+        def __exit__(self, *what):
+            return None
+
+        def work(self, jobs, progress):
+            for job in jobs:
+                yield self.worker.do(pickle.loads(pickle.dumps(job)), progress)  # noqa: S301 - as above
+
+    tally = run_clips(clips, tmp_path / "there", settings(), workers=Elsewhere)
+    here = run_clips(clips, tmp_path / "here", settings())
+    assert (tally.made, list(tally.failed)) == (here.made, list(here.failed)) == (2, ["broken"])
+    for name, sound in sounds_of(tmp_path / "here").items():
+        torch.testing.assert_close(sounds_of(tmp_path / "there")[name], sound)
+    assert run_clips(clips, tmp_path / "there", settings(), workers=Elsewhere).found == 2
