@@ -24,6 +24,7 @@ AUTO = ("auto", "auto", "auto")
 def own_home(monkeypatch, tmp_path) -> Places:
     """A cache of its own, an empty working folder, and weights that would fail to be read."""
     monkeypatch.setenv("DEEPSOUND_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("COMFYUI_PATH", raising=False)
     monkeypatch.setattr("deepsound.weights.search_paths._registered_folders", ())
     (tmp_path / "work").mkdir()
     monkeypatch.chdir(tmp_path / "work")
