@@ -19,11 +19,11 @@ from deepsound.models.bigvgan.chunks import decode
 from deepsound.models.bigvgan.config import BIGVGAN_16K, BIGVGAN_V2_44K
 from deepsound.models.bigvgan.model import BigVgan
 from deepsound.models.clip.config import DFN5B_VIT_H_14_384
-from deepsound.models.clip.model import Clip
+from deepsound.models.clip.model import CLIP
 from deepsound.models.mmaudio.config import VARIANTS
 from deepsound.models.mmaudio.lengths import LATENTS_16K, sequence_lengths
 from deepsound.models.mmaudio.model import MMAudio
-from deepsound.models.mmaudio.sampler import euler, guided, initial_noise
+from deepsound.models.mmaudio.sampler import classifier_free_guidance, euler, initial_noise
 from deepsound.models.synchformer.config import SYNCHFORMER
 from deepsound.models.synchformer.model import Synchformer
 from deepsound.models.vae.config import VAE_16K, VAE_44K
@@ -50,7 +50,7 @@ def seconds(
             tensor.data.normal_(0.0, 0.02)
         return network.to(device, dtype).eval().requires_grad_(False)
 
-    clip, sync = placed(Clip(DFN5B_VIT_H_14_384)), placed(Synchformer(SYNCHFORMER))
+    clip, sync = placed(CLIP(DFN5B_VIT_H_14_384)), placed(Synchformer(SYNCHFORMER))
     network, autoencoder = placed(MMAudio(flow)), placed(MelVae(vae, with_encoder=False))
     waveforms = placed(BigVgan(vocoder))
     pictures = torch.rand(lengths.clip, 3, 384, 384, device=device, dtype=dtype)
@@ -58,8 +58,10 @@ def seconds(
     words = torch.zeros(1, flow.text_seq_len, dtype=torch.long, device=device)
 
     def latents(seen: Tensor, heard: Tensor, said: Tensor) -> Tensor:
-        wanted = network.conditions(lengths, seen, heard, said)
-        field = with_cuda_graph(guided(network, wanted, network.conditions(lengths), 4.5), device)
+        wanted = network.preprocess_conditions(lengths, seen, heard, said)
+        field = with_cuda_graph(
+            classifier_free_guidance(network, wanted, network.preprocess_conditions(lengths), 4.5), device
+        )
         noise = initial_noise((1, lengths.latent, flow.latent_dim), 42, dtype, device)
         return euler(field, noise, steps).transpose(1, 2)
 

@@ -13,12 +13,12 @@ from deepsound.models.bigvgan.chunks import decode
 from deepsound.models.bigvgan.config import BIGVGAN_16K, BIGVGAN_V2_44K
 from deepsound.models.bigvgan.model import BigVgan
 from deepsound.models.clip.config import DFN5B_VIT_H_14_384
-from deepsound.models.clip.model import Clip
+from deepsound.models.clip.model import CLIP
 from deepsound.models.mmaudio.config import VARIANTS, Variant
-from deepsound.models.mmaudio.convolution import Conv
+from deepsound.models.mmaudio.convolution import ChannelLastConv1d
 from deepsound.models.mmaudio.lengths import LATENTS_16K, sequence_lengths
 from deepsound.models.mmaudio.model import MMAudio
-from deepsound.models.mmaudio.sampler import guided
+from deepsound.models.mmaudio.sampler import classifier_free_guidance
 from deepsound.models.synchformer.config import SYNCHFORMER
 from deepsound.models.synchformer.model import Synchformer
 from deepsound.models.vae.config import VAE_16K, VAE_44K
@@ -38,17 +38,17 @@ def stages(variant: Variant, dtype: torch.dtype) -> dict[str, Stage]:
 
     def flow(network: MMAudio) -> object:
         config = network.config
-        known = network.conditions(
+        known = network.preprocess_conditions(
             lengths,
             torch.empty(1, lengths.clip, config.clip_dim, dtype=dtype),
             torch.empty(1, lengths.sync, config.sync_dim, dtype=dtype),
         )
-        field = guided(network, known, network.conditions(lengths), 4.5)
+        field = classifier_free_guidance(network, known, network.preprocess_conditions(lengths), 4.5)
         return field(torch.empty(1, lengths.latent, config.latent_dim, dtype=dtype), torch.empty(()))
 
     return {
         "CLIP": (
-            lambda: Clip(DFN5B_VIT_H_14_384),
+            lambda: CLIP(DFN5B_VIT_H_14_384),
             lambda clip: clip.encode_image(torch.empty(PICTURES_AT_ONCE, 3, 384, 384, dtype=dtype)),
         ),
         "Synchformer": (
@@ -95,7 +95,7 @@ def combined_taps(variant: str) -> int:
     """Bytes that a CPU keeps beside a flow network's float32 weights, to compute two outputs at a time."""
     with torch.device("meta"):
         network = MMAudio(VARIANTS[variant].flow)
-    weights = [module.weight for module in network.modules() if isinstance(module, Conv)]
+    weights = [module.weight for module in network.modules() if isinstance(module, ChannelLastConv1d)]
     return sum(weight[..., :2].numel() * 4 for weight in weights if weight.shape[-1] == 3)
 
 

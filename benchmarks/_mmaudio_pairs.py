@@ -23,7 +23,7 @@ from deepsound.models.mmaudio import weights as flow_weights
 from deepsound.models.mmaudio.config import VARIANTS
 from deepsound.models.mmaudio.lengths import sequence_lengths
 from deepsound.models.mmaudio.model import MMAudio
-from deepsound.models.mmaudio.sampler import guided
+from deepsound.models.mmaudio.sampler import classifier_free_guidance
 from deepsound.models.vae import weights as vae_weights
 from deepsound.models.vae.config import VAE_16K, VAE_44K
 from deepsound.models.vae.model import MelVae
@@ -86,7 +86,12 @@ def guided_pair(variant: str, compare: bool) -> Pair:
 
     state = flow_weights.state_dict(reference.state_dict())
     network = load_into_meta(lambda: MMAudio(config), state, torch.float32, "random weights")
-    field = guided(network, network.conditions(lengths, clip, sync, text), network.conditions(lengths), STRENGTH)
+    field = classifier_free_guidance(
+        network,
+        network.preprocess_conditions(lengths, clip, sync, text),
+        network.preprocess_conditions(lengths),
+        STRENGTH,
+    )
     return Pair(lambda: field(latent, time), original)
 
 

@@ -1,1 +1,4 @@
-"""Networks only: torch modules whose state-dict keys are the published ones; no files, no devices."""
+"""Networks only: torch modules whose state-dict keys are the published ones.
+
+They know no files and no devices.
+"""

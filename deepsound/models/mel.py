@@ -1,4 +1,4 @@
-"""Waveform to log-mel spectrogram, as MMAudio's autoencoders were trained on it.
+"""Log-mel spectrogram front end of MMAudio's autoencoders.
 
 Slaney's mel scale (linear below 1 kHz, logarithmic above) with area-normalised triangles; the magnitude's square root
 and the final clamp have floors of their own, so silence is a constant.

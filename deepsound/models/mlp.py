@@ -1,4 +1,4 @@
-"""The transformers' two-layer network, as vision transformers name it (timm, Synchformer, ImageBind)."""
+"""Two-layer MLP with GELU, named as in timm (Synchformer, ImageBind, PaSST)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Multi-head attention whose parameters are named as torch packs them: one `in_proj` for queries, keys and values.
+"""Multi-head attention with torch's packed `in_proj` parameters.
 
 torch's own module takes other paths through the same mathematics by mode, head count and gradient; this one does not,
 and its queries may be fewer than its keys.

@@ -115,12 +115,12 @@ def _recognised(known: Separation, tensors: Mapping[str, Any], file: Path) -> Se
 
 def load(config: Config, file: Path, dtype: torch.dtype) -> Roformer:
     """The network of `config` with the weights in `file`. Raises EngineError where they do not fit."""
-    from deepsound.models.roformer.weights import keep_rotation, network
+    from deepsound.models.roformer.weights import network, restore_rotary_freqs
     from deepsound.weights.load import load_into_meta, read_tensors
 
     tensors = read_tensors(file, _WRAPPERS)
     filled = load_into_meta(lambda: network(config), tensors, dtype, file)
-    keep_rotation(filled, tensors)
+    restore_rotary_freqs(filled, tensors)
     return filled
 
 

@@ -92,7 +92,7 @@ def flow_matching_loss(
     noisy = (1 - (1 - settings.min_sigma) * at) * draws.start + at * latents
     keep_video = batch.has_video.bool() & (draws.drop_video >= settings.drop_probability)
     keep_text = batch.has_text.bool() & (draws.drop_text >= settings.drop_probability)
-    conditions = network.conditions(
+    conditions = network.preprocess_conditions(
         batch.lengths,
         clip=_kept(batch.clip, keep_video, network.empty_clip_feat),
         sync=_kept(batch.sync, keep_video, network.empty_sync_feat),

@@ -41,9 +41,9 @@ def compare(golden: dict[str, Any], tensors: dict[str, np.ndarray]) -> Iterator[
 
 
 def _taken_apart(activation: AntiAliasedSnake, x: torch.Tensor) -> dict[str, torch.Tensor]:
-    raising, length = snake_rows.raising_matrix(activation.raising()), x.shape[1]
+    upsampling_taps, length = snake_rows.upsampling_matrix(activation.upsampling_taps()), x.shape[1]
     rows = -(-length // snake_rows.TILE) * snake_rows.TILE
-    doubled = torch.stack([snake_rows.doubled_rate(entry, raising, 0, rows)[: 2 * length] for entry in x])
+    doubled = torch.stack([snake_rows.upsample_2x(entry, upsampling_taps, 0, rows)[: 2 * length] for entry in x])
     return {
         f"{TAKEN_APART}.upsample": doubled.clone(),
         f"{TAKEN_APART}.act": snake_rows.snake(doubled, *activation.act.coefficients()),

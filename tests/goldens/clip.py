@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from deepsound.models.clip.config import ClipConfig, TextConfig, VisionConfig
-from deepsound.models.clip.model import Clip
+from deepsound.models.clip.config import ClipConfig, ClipTextConfig, ClipVisionConfig
+from deepsound.models.clip.model import CLIP
 from deepsound.models.clip.weights import state_dict
 from tests.goldens.networks import group, recorded, tolerance
 
@@ -17,7 +17,7 @@ PROBE = slice(None, None, 5)
 
 
 def compare(golden: dict[str, Any], tensors: dict[str, np.ndarray]) -> Iterator[tuple[str, Any, Any, float]]:
-    model = Clip(_config(golden["config"])).eval()
+    model = CLIP(_config(golden["config"])).eval()
     model.load_state_dict(state_dict(group(tensors, "weights")), strict=True)
     given, expected = group(tensors, "inputs"), group(tensors, "outputs")
     with torch.no_grad(), recorded(model, expected) as got:
@@ -33,7 +33,7 @@ def compare(golden: dict[str, Any], tensors: dict[str, np.ndarray]) -> Iterator[
             yield name, got.get(name), output, tolerance(output)
 
 
-def _class_token_only(model: Clip) -> set[str]:
+def _class_token_only(model: CLIP) -> set[str]:
     return {f"visual.transformer.resblocks.{model.config.vision.layers - 1}", "visual.ln_post"}
 
 
@@ -41,6 +41,6 @@ def _config(config: dict[str, Any]) -> ClipConfig:
     return ClipConfig(
         embed_dim=config["embed_dim"],
         quick_gelu=config["quick_gelu"],
-        vision=VisionConfig(**config["vision_cfg"]),
-        text=TextConfig(**config["text_cfg"]),
+        vision=ClipVisionConfig(**config["vision_cfg"]),
+        text=ClipTextConfig(**config["text_cfg"]),
     )

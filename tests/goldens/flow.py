@@ -10,13 +10,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from deepsound.models.mmaudio.attention import Projected, rotation
-from deepsound.models.mmaudio.blocks import Streams
-from deepsound.models.mmaudio.conditions import Conditions
+from deepsound.models.mmaudio.attention import AttentionInputs, compute_rope_rotations
+from deepsound.models.mmaudio.blocks import ModalityStreams
+from deepsound.models.mmaudio.conditions import PreprocessedConditions
 from deepsound.models.mmaudio.config import FlowConfig
 from deepsound.models.mmaudio.lengths import SequenceLengths
 from deepsound.models.mmaudio.model import MMAudio
-from deepsound.models.mmaudio.sampler import guided
+from deepsound.models.mmaudio.sampler import classifier_free_guidance
 from deepsound.models.mmaudio.weights import state_dict
 from tests.goldens.networks import group, tolerance
 
@@ -24,7 +24,7 @@ Named = dict[str, Tensor]
 Row = tuple[str, Any, Any, float]
 
 # What the stored files call the parts of a tuple.
-PARTS = {Streams: ("latent", "clip_f", "text_f"), Projected: ("q", "k", "v")}
+PARTS = {ModalityStreams: ("latent", "clip_f", "text_f"), AttentionInputs: ("q", "k", "v")}
 
 
 @torch.no_grad()
@@ -60,24 +60,24 @@ def rows(got: Named, expected: Named) -> Iterator[Row]:
 def _velocities(network: MMAudio, lengths: SequenceLengths, given: Named) -> Named:
     latent, time, batch = given["latent"], given["t"], given["latent"].shape[0]
     with _recorded(network) as inner:
-        wanted = network.conditions(lengths, given["clip_f"], given["sync_f"], given["text_f"], batch)
+        wanted = network.preprocess_conditions(lengths, given["clip_f"], given["sync_f"], given["text_f"], batch)
         got = {"flow": network(latent, time, wanted)}
         got |= _condition_seams("cond", wanted, inner) | {f"flow.{name}": tensor for name, tensor in inner.items()}
     got["forward"] = got["flow"]  # the original's way to do both in one call
     with _recorded(network) as inner:
-        empty = network.conditions(lengths, batch=batch)
+        empty = network.preprocess_conditions(lengths, batch=batch)
         got |= {name: tensor[:1] for name, tensor in _condition_seams("empty", empty, inner).items()}
     with _recorded(network) as inner:
-        negative = network.conditions(lengths, text=given["negative_text_f"], batch=batch)
+        negative = network.preprocess_conditions(lengths, text=given["negative_text_f"], batch=batch)
         got |= _condition_seams("negative", negative, inner)
     got |= {"flow_empty": network(latent, time, empty), "flow_negative": network(latent, time, negative)}
     now = given["t_scalar"][0]
     for strength in (4.5, 1.0, 0.5):
-        got[f"ode_wrapper_cfg_{strength}"] = guided(network, wanted, empty, strength)(latent, now)
-    return got | {"ode_wrapper_negative_cfg_4.5": guided(network, wanted, negative, 4.5)(latent, now)}
+        got[f"ode_wrapper_cfg_{strength}"] = classifier_free_guidance(network, wanted, empty, strength)(latent, now)
+    return got | {"ode_wrapper_negative_cfg_4.5": classifier_free_guidance(network, wanted, negative, 4.5)(latent, now)}
 
 
-def _condition_seams(name: str, conditions: Conditions, inner: Named) -> Named:
+def _condition_seams(name: str, conditions: PreprocessedConditions, inner: Named) -> Named:
     return {
         f"{name}.clip_f": conditions.clip,
         f"{name}.text_f": conditions.text,
@@ -89,8 +89,10 @@ def _condition_seams(name: str, conditions: Conditions, inner: Named) -> Named:
 
 def _other_lengths(network: MMAudio, lengths: SequenceLengths, given: Named) -> Named:
     latent, batch = given["second.latent"], given["second.latent"].shape[0]
-    full = network.conditions(lengths, given["second.clip_f"], given["second.sync_f"], given["text_f"], batch)
-    text_only = network.conditions(lengths, text=given["text_f"], batch=batch)
+    full = network.preprocess_conditions(
+        lengths, given["second.clip_f"], given["second.sync_f"], given["text_f"], batch
+    )
+    text_only = network.preprocess_conditions(lengths, text=given["text_f"], batch=batch)
     return {
         "second.flow": network(latent, given["t"], full),
         "second.flow_text_only": network(latent, given["t"], text_only),
@@ -113,7 +115,7 @@ def _tables(network: MMAudio, lengths: SequenceLengths, second: SequenceLengths,
 
 def _matrices(network: MMAudio, length: int, scale: float) -> Tensor:
     """The rotary table as the original keeps it: a 2 x 2 matrix per position and pair."""
-    turn = rotation(length, network.config.head_dim, scale, torch.device("cpu"))
+    turn = compute_rope_rotations(length, network.config.head_dim, scale, torch.device("cpu"))
     return torch.stack((turn.real, -turn.imag, turn.imag, turn.real), dim=-1).unflatten(-1, (2, 2))[None]
 
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from deepsound.models.foleycrafter import diffusion
 from deepsound.models.foleycrafter.adapter import SemanticAdapter, attach
-from deepsound.models.foleycrafter.weights import adapter_state, embed_dim_of, unwrapped
+from deepsound.models.foleycrafter.weights import adapter_state, embed_dim_of, strip_module_prefix
 from tests.goldens.networks import group, tolerance
 
 Row = tuple[str, Any, Any, float]
@@ -23,7 +23,7 @@ def compare(golden: dict[str, Any], tensors: dict[str, np.ndarray]) -> Iterator[
     unet = diffusion.unet(golden["config"])
     _fill(unet, group(tensors, "weights/unet"))
     controlnet = diffusion.controlnet(golden["config"])
-    _fill(controlnet, unwrapped(group(tensors, "weights/controlnet")))
+    _fill(controlnet, strip_module_prefix(group(tensors, "weights/controlnet")))
     latent, time, text = given["latent"], given["timestep"], given["text"]
     got = {"unet_plain": unet(latent, time, text, return_dict=False)[0]}
 

@@ -10,7 +10,7 @@ import torch
 
 from deepsound.models.foleycrafter.config import OnsetConfig
 from deepsound.models.foleycrafter.onset import OnsetDetector
-from deepsound.models.foleycrafter.weights import onset_config_of, unwrapped
+from deepsound.models.foleycrafter.weights import onset_config_of, strip_module_prefix
 from tests.goldens.networks import group, recorded, tolerance
 
 STAGES = ("stem", "layer1", "layer2", "layer3", "layer4")
@@ -37,7 +37,7 @@ def load(golden: dict[str, Any], tensors: dict[str, np.ndarray]) -> OnsetDetecto
         detector = OnsetDetector(_configured(golden["config"]) if "config" in golden else OnsetConfig())
         state = by_formula(detector.state_dict(), golden["seed"])
     else:
-        state = unwrapped(group(tensors, "weights"))
+        state = strip_module_prefix(group(tensors, "weights"))
         detector = OnsetDetector(_stated(golden["config"], onset_config_of(state)))
     detector.load_state_dict(state, strict=True)
     return detector.eval()

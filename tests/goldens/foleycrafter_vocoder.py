@@ -9,8 +9,8 @@ import numpy as np
 import torch
 
 from deepsound.models.bigvgan.weights import fold_weight_norm
-from deepsound.models.foleycrafter.config import VocoderConfig
-from deepsound.models.foleycrafter.vocoder import Vocoder, sixteen_bit
+from deepsound.models.foleycrafter.config import HiFiGanConfig
+from deepsound.models.foleycrafter.vocoder import HiFiGan, sixteen_bit
 from tests.goldens.networks import group, recorded, tolerance
 
 NAMES = {"ups": "ups.", "resblock": "resblocks."}
@@ -20,7 +20,7 @@ _ONE = 1.0
 
 @torch.no_grad()
 def compare(golden: dict[str, Any], tensors: dict[str, np.ndarray]) -> Iterator[tuple[str, Any, Any, float]]:
-    vocoder = Vocoder(VocoderConfig.from_json(golden["config"])).eval()
+    vocoder = HiFiGan(HiFiGanConfig.from_json(golden["config"])).eval()
     vocoder.load_state_dict(fold_weight_norm(group(tensors, "weights")), strict=True)
     expected = group(tensors, "outputs")
     modules = {_module(name): name for name in expected}

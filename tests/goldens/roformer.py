@@ -12,9 +12,9 @@ from torch import Tensor, nn
 
 from deepsound.models.roformer.bands import mel_bands
 from deepsound.models.roformer.config import BSRoformerConfig, MelBandRoformerConfig, RoformerConfig
-from deepsound.models.roformer.layers import Attention, rotate, split_heads
+from deepsound.models.roformer.layers import RoformerAttention, apply_rotary_emb, split_heads
 from deepsound.models.roformer.model import Roformer
-from deepsound.models.roformer.weights import config_of, keep_rotation, network
+from deepsound.models.roformer.weights import config_of, network, restore_rotary_freqs
 from deepsound.weights.load import load_into_meta
 from tests.goldens.networks import group, tolerance
 
@@ -32,7 +32,7 @@ def compare(golden: dict[str, Any], tensors: dict[str, np.ndarray]) -> Iterator[
     got = {
         **recorded.named(),
         "stft": spectrum.permute(0, 3, 2, 1, 4),
-        "band_in": model.gathered(spectrum).flatten(2),
+        "band_in": model.gather_bins(spectrum).flatten(2),
         "recon": _published_shape(recon),
     }
     model.config = replace(model.config, zero_dc=True)
@@ -51,7 +51,7 @@ def load(golden: dict[str, Any], tensors: dict[str, np.ndarray]) -> Roformer:
     if config_of(published, config) != config:
         raise ValueError(f"the tensors tell {config_of(published, config)}, the golden says {config}")
     model = load_into_meta(lambda: network(config), published, torch.float32, "golden")
-    keep_rotation(model, published)
+    restore_rotary_freqs(model, published)
     return model
 
 
@@ -112,10 +112,10 @@ class Recorded:
         )
 
 
-def _inside_attention(attention: Attention, qkv: Tensor) -> Named:
+def _inside_attention(attention: RoformerAttention, qkv: Tensor) -> Named:
     query, key, value = split_heads(qkv, attention.heads)
     positions = attention.rotary_embed(qkv.shape[1])
-    query, key = rotate(query, positions), rotate(key, positions)
+    query, key = apply_rotary_emb(query, positions), apply_rotary_emb(key, positions)
     return {
         "L0_time_q_rot": query,
         "L0_time_k_rot": key,

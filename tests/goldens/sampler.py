@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from deepsound.models.mmaudio import lengths
-from deepsound.models.mmaudio.sampler import euler, guided, initial_noise, time_grid
+from deepsound.models.mmaudio.sampler import classifier_free_guidance, euler, initial_noise, time_grid
 from deepsound.models.synchformer.config import SYNCHFORMER
 from tests.goldens.flow import Named, Row, lengths_of, load, rows
 from tests.goldens.networks import group
@@ -23,15 +23,15 @@ DECIMALS, SUM_DECIMALS = 1e-7, 1e-4
 def compare(golden: dict[str, Any], tensors: dict[str, np.ndarray]) -> Iterator[Row]:
     network, given, expected = load(golden, tensors), group(tensors, "inputs"), group(tensors, "outputs")
     at, batch = lengths_of(golden["config"]), given["x0"].shape[0]
-    wanted = network.conditions(at, given["clip_f"], given["sync_f"], given["text_f"], batch)
+    wanted = network.preprocess_conditions(at, given["clip_f"], given["sync_f"], given["text_f"], batch)
     unwanted = {
-        "empty": network.conditions(at, batch=batch),
-        "negative": network.conditions(at, text=given["negative_text_f"], batch=batch),
+        "empty": network.preprocess_conditions(at, batch=batch),
+        "negative": network.preprocess_conditions(at, text=given["negative_text_f"], batch=batch),
     }
     got: Named = {name: time_grid(tensor.numel() - 1) for name, tensor in expected.items() if name.startswith("time_")}
     for case in golden["cases"]:
         away = unwanted["negative" if case.startswith("negative") else "empty"]
-        field = guided(network, wanted, away, _strength(case))
+        field = classifier_free_guidance(network, wanted, away, _strength(case))
         states: list[Tensor] = []
         final = euler(field, given["x0"], _steps(case, expected), lambda _, state, seen=states: seen.append(state))
         got |= {

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from deepsound.models.videollama2.config import VisionConfig
+from deepsound.models.videollama2.config import SiglipConfig
 from deepsound.models.videollama2.encoders import SiglipTower, audio_projector
 from deepsound.models.videollama2.weights import separate_tower, vision_state
 from tests.goldens.beats import ABSOLUTE
@@ -17,9 +17,9 @@ from tests.goldens.networks import group, recorded
 Row = tuple[str, Any, Any, float]
 
 
-def vision_config_of(config: dict[str, Any], select_layer: int) -> VisionConfig:
+def vision_config_of(config: dict[str, Any], select_layer: int) -> SiglipConfig:
     """The sizes that the original's own names state."""
-    return VisionConfig(
+    return SiglipConfig(
         width=config["hidden_size"],
         layers=config["num_hidden_layers"],
         heads=config["num_attention_heads"],

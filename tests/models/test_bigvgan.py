@@ -180,7 +180,7 @@ def test_the_triton_kernel_gives_what_the_rows_give(
 ) -> None:
     activation = skewed_activation(channels).to(dtype)
     x = noise(batch, length, channels).to(dtype)
-    up, down = activation.raising(), activation.downsample.lowpass.taps()
+    up, down = activation.upsampling_taps(), activation.downsample.lowpass.taps()
     expected = snake_rows.anti_aliased_snake(x, up, down, *activation.act.coefficients())
     got = activation(x)
     assert got.dtype == dtype

@@ -9,7 +9,7 @@ import torch
 
 from deepsound.models.bigvgan import chunks
 from deepsound.models.bigvgan.config import BIGVGAN_16K, BIGVGAN_V2_44K, BigVganConfig
-from deepsound.models.bigvgan.model import BigVgan, Step
+from deepsound.models.bigvgan.model import BigVgan, VocoderStep
 
 SMALL = replace(
     BIGVGAN_16K,
@@ -63,7 +63,7 @@ def test_half_precision_keeps_its_dtype() -> None:
     assert chunks.decode(built, mel, 7).dtype == torch.bfloat16
 
 
-def influence(step: Step, channels: int) -> tuple[int, int]:
+def influence(step: VocoderStep, channels: int) -> tuple[int, int]:
     """How far before and behind an output the inputs begin and end that change it, counted in outputs."""
     length = 2 * step.reach + 8
     x = noise(1, length, channels)

@@ -9,22 +9,22 @@ from pathlib import Path
 import pytest
 import torch
 
-from deepsound.models.clip.config import DFN5B_VIT_H_14_384, TextConfig, VisionConfig
-from deepsound.models.clip.model import Clip
+from deepsound.models.clip.config import DFN5B_VIT_H_14_384, ClipTextConfig, ClipVisionConfig
+from deepsound.models.clip.model import CLIP
 from deepsound.models.clip.weights import state_dict
 
 MANIFEST = Path(__file__).parent / "manifests" / "mmaudio" / "DFN5B-CLIP-ViT-H-14-384.json"
 SMALL = replace(
     DFN5B_VIT_H_14_384,
     embed_dim=12,
-    vision=VisionConfig(image_size=28, patch_size=7, width=32, layers=2, head_width=8),
-    text=TextConfig(context_length=9, vocab_size=30, width=16, heads=2, layers=2),
+    vision=ClipVisionConfig(image_size=28, patch_size=7, width=32, layers=2, head_width=8),
+    text=ClipTextConfig(context_length=9, vocab_size=30, width=16, heads=2, layers=2),
 )
 
 
-def small_model() -> Clip:
+def small_model() -> CLIP:
     generator = torch.Generator().manual_seed(0)
-    model = Clip(SMALL).eval()
+    model = CLIP(SMALL).eval()
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.normal_(std=0.3, generator=generator)
@@ -37,7 +37,7 @@ def frames(size: int) -> torch.Tensor:
 
 def test_the_published_keys_at_full_size() -> None:
     with torch.device("meta"):
-        model = Clip()
+        model = CLIP()
     ours = {
         name: [list(tensor.shape), str(tensor.dtype).removeprefix("torch.")]
         for name, tensor in model.state_dict().items()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from deepsound.models.clip.tokenizer import END, START, Tokenizer, well_formed
+from deepsound.models.clip.tokenizer import END, START, ClipTokenizer, fix_text
 
 MERGES = [("r", "a"), ("i", "n</w>"), ("ra", "in</w>"), ("a", "i")]
 FIRST_MERGE = 512
@@ -14,7 +14,7 @@ BANG = ord("!")
 
 
 def ids(text: str) -> list[int]:
-    return list(Tokenizer(MERGES).encode(text))
+    return list(ClipTokenizer(MERGES).encode(text))
 
 
 def inside(letters: str) -> list[int]:
@@ -55,7 +55,7 @@ def test_other_scripts_go_byte_by_byte() -> None:
 
 
 def test_rows_are_framed_padded_and_cut() -> None:
-    short, long = Tokenizer(MERGES, context_length=6)(["rain", "rain " * 9]).tolist()
+    short, long = ClipTokenizer(MERGES, context_length=6)(["rain", "rain " * 9]).tolist()
     assert short == [START_ID, FIRST_MERGE + 2, END_ID, 0, 0, 0]
     assert long == [START_ID, *[FIRST_MERGE + 2] * 4, END_ID]
 
@@ -77,4 +77,4 @@ def test_marks_in_a_text_are_their_tokens_only_between_words() -> None:
     ],
 )
 def test_text_is_made_well_formed(text: str, readable: str) -> None:
-    assert well_formed(text) == readable
+    assert fix_text(text) == readable

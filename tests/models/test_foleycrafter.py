@@ -11,11 +11,11 @@ from torch import nn
 
 from deepsound.models.foleycrafter import diffusion, weights
 from deepsound.models.foleycrafter.adapter import SemanticAdapter, attach
-from deepsound.models.foleycrafter.config import OnsetConfig, VocoderConfig
+from deepsound.models.foleycrafter.config import HiFiGanConfig, OnsetConfig
 from deepsound.models.foleycrafter.onset import OnsetDetector
 from deepsound.models.foleycrafter.spectrogram import denormalise, normalise
 from deepsound.models.foleycrafter.timing import time_condition
-from deepsound.models.foleycrafter.vocoder import Vocoder, sixteen_bit
+from deepsound.models.foleycrafter.vocoder import HiFiGan, sixteen_bit
 
 MANIFESTS = Path(__file__).parent / "manifests" / "foleycrafter"
 # Stable Diffusion 1.5's UNet, which the adapters' manifests suppose.
@@ -30,7 +30,7 @@ SD15 = {
     "down_block_types": ["CrossAttnDownBlock2D"] * 3 + ["DownBlock2D"],
     "up_block_types": ["UpBlock2D"] + ["CrossAttnUpBlock2D"] * 3,
 }
-SMALL = VocoderConfig(4, 8, (2, 5), (4, 11), (3,), ((1, 3),))
+SMALL = HiFiGanConfig(4, 8, (2, 5), (4, 11), (3,), ((1, 3),))
 
 
 def published(name: str) -> dict[str, list]:
@@ -97,11 +97,11 @@ def test_a_hint_is_made_once_for_the_same_tensor() -> None:
             calls.append(picture.shape)
             return picture * 2
 
-    hint, picture = diffusion.KeptHint(Embedding()), torch.ones(2, 1, 4, 4)
+    hint, picture = diffusion.CachedControlHint(Embedding()), torch.ones(2, 1, 4, 4)
     assert torch.equal(hint(picture), hint(picture))
     assert calls == [(1, 1, 4, 4)]
     hint(picture.clone())
-    hint.forget()
+    hint.clear()
     hint(picture)
     assert len(calls) == 3
 
@@ -118,7 +118,7 @@ def test_the_detector_gives_a_value_for_every_frame_and_none_depends_on_the_batc
 
 @pytest.mark.parametrize("frames", [1, 2, 19])
 def test_the_vocoder_gives_exactly_the_hop_for_every_frame(frames: int) -> None:
-    wave = Vocoder(SMALL).eval()(torch.randn(2, 4, frames))
+    wave = HiFiGan(SMALL).eval()(torch.randn(2, 4, frames))
     assert wave.shape == (2, 1, frames * SMALL.hop) and SMALL.hop == 10
 
 
@@ -145,10 +145,10 @@ def test_a_vocoder_of_another_kind_is_refused(changed: dict, message: str) -> No
         "resblock_kernel_sizes": [3],
         "resblock_dilation_sizes": [[1, 3]],
     }
-    assert VocoderConfig.from_json(settings) == SMALL
+    assert HiFiGanConfig.from_json(settings) == SMALL
     settings = {name: value for name, value in (settings | changed).items() if value is not None}
     with pytest.raises(ValueError, match=message):
-        VocoderConfig.from_json(settings)
+        HiFiGanConfig.from_json(settings)
 
 
 def test_a_spectrogram_comes_back_from_its_picture() -> None:

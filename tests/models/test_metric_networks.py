@@ -12,7 +12,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from deepsound.models.imagebind.config import IMAGEBIND_HUGE, AudioConfig, ImageBindConfig, VisionConfig
+from deepsound.models.imagebind.config import (
+    IMAGEBIND_HUGE,
+    ImageBindAudioConfig,
+    ImageBindConfig,
+    ImageBindVisionConfig,
+)
 from deepsound.models.imagebind.layers import LearntKeyAttention
 from deepsound.models.imagebind.model import ImageBind
 from deepsound.models.imagebind.weights import config_of as imagebind_config
@@ -194,8 +199,8 @@ def test_imagebinds_learnt_key_is_torchs() -> None:
 def test_imagebind_embeds_the_mean_of_pieces() -> None:
     config = ImageBindConfig(
         embed_dim=8,
-        vision=VisionConfig(width=16, depth=2, heads=2, mlp_width=32, image_size=8, patch_size=4),
-        audio=AudioConfig(width=16, depth=2, heads=2, mlp_width=32),
+        vision=ImageBindVisionConfig(width=16, depth=2, heads=2, mlp_width=32, image_size=8, patch_size=4),
+        audio=ImageBindAudioConfig(width=16, depth=2, heads=2, mlp_width=32),
     )
     model = seeded(ImageBind(config))
     model.modality_postprocessors["audio"][1].log_logit_scale.fill_(20.0)

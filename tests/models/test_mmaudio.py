@@ -10,11 +10,11 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from deepsound.models.mmaudio.conditions import Conditions, distinct_empty_rows, upsampled
+from deepsound.models.mmaudio.conditions import PreprocessedConditions, distinct_empty_rows, nearest_exact_indices
 from deepsound.models.mmaudio.config import VARIANTS, FlowConfig
 from deepsound.models.mmaudio.lengths import LATENTS_16K, LATENTS_44K, SequenceLengths, sequence_lengths
 from deepsound.models.mmaudio.model import MMAudio
-from deepsound.models.mmaudio.sampler import euler, guided, initial_noise, time_grid
+from deepsound.models.mmaudio.sampler import classifier_free_guidance, euler, initial_noise, time_grid
 from deepsound.models.mmaudio.weights import config_of, state_dict
 
 MANIFESTS = Path(__file__).parent / "manifests" / "mmaudio"
@@ -123,29 +123,34 @@ def test_sizes_that_do_not_fit_are_refused(sizes: dict[str, int]) -> None:
 @pytest.mark.parametrize("v2", [False, True])
 def test_guidance_in_one_batch_gives_what_two_passes_give(v2: bool) -> None:
     built, latent, time = network(replace(SMALL, v2=v2)), normal(2, LENGTHS.latent, SMALL.latent_dim), torch.tensor(0.3)
-    wanted, unwanted = built.conditions(LENGTHS, **features(), batch=2), built.conditions(LENGTHS, batch=2)
+    wanted, unwanted = (
+        built.preprocess_conditions(LENGTHS, **features(), batch=2),
+        built.preprocess_conditions(LENGTHS, batch=2),
+    )
     expected = 4.5 * built(latent, time, wanted) - 3.5 * built(latent, time, unwanted)
-    assert_close(guided(built, wanted, unwanted, 4.5)(latent, time), expected)
+    assert_close(classifier_free_guidance(built, wanted, unwanted, 4.5)(latent, time), expected)
 
 
 def test_below_a_strength_of_one_the_unwanted_plays_no_part() -> None:
     built, latent, time = network(), normal(1, LENGTHS.latent, SMALL.latent_dim), torch.tensor(0.3)
-    wanted = built.conditions(LENGTHS)
+    wanted = built.preprocess_conditions(LENGTHS)
     unwanted = replace(wanted, summary=wanted.summary * torch.nan)
-    assert torch.equal(guided(built, wanted, unwanted, 0.99)(latent, time), built(latent, time, wanted))
-    assert guided(built, wanted, unwanted, 1.0)(latent, time).isnan().all()
+    assert torch.equal(
+        classifier_free_guidance(built, wanted, unwanted, 0.99)(latent, time), built(latent, time, wanted)
+    )
+    assert classifier_free_guidance(built, wanted, unwanted, 1.0)(latent, time).isnan().all()
 
 
 def test_sounds_of_a_batch_do_not_touch() -> None:
     built, latent, times = network(), normal(2, LENGTHS.latent, SMALL.latent_dim), torch.tensor([0.2, 0.9])
-    together = built(latent, times, built.conditions(LENGTHS, **features(), batch=2))
+    together = built(latent, times, built.preprocess_conditions(LENGTHS, **features(), batch=2))
     for index in range(2):
         alone = {name: tensor[index : index + 1] for name, tensor in features().items()}
-        one = built(latent[index : index + 1], times[index], built.conditions(LENGTHS, **alone))
+        one = built(latent[index : index + 1], times[index], built.preprocess_conditions(LENGTHS, **alone))
         assert_close(together[index : index + 1], one)
 
 
-def timing_at_latents(conditions: Conditions) -> torch.Tensor:
+def timing_at_latents(conditions: PreprocessedConditions) -> torch.Tensor:
     return conditions.timing[conditions.rows]
 
 
@@ -153,7 +158,10 @@ def timing_at_latents(conditions: Conditions) -> torch.Tensor:
 def test_distinct_empty_sync_features_stand_for_all(sync: int) -> None:
     built, lengths = network(), replace(LENGTHS, sync=sync)
     written_out = built.empty_sync_feat.expand(2, sync, -1)
-    few, all_ = built.conditions(lengths, batch=2), built.conditions(lengths, sync=written_out, batch=2)
+    few, all_ = (
+        built.preprocess_conditions(lengths, batch=2),
+        built.preprocess_conditions(lengths, sync=written_out, batch=2),
+    )
     assert few.timing.shape[0] == 2 * min(sync, 24)
     assert all_.timing.shape[0] == 2 * sync
     assert torch.allclose(timing_at_latents(few), timing_at_latents(all_), atol=1e-6)
@@ -166,14 +174,14 @@ def test_distinct_empty_rows_begin_and_end_alike() -> None:
 
 
 def test_upsampling_takes_the_centre_of_each_latent() -> None:
-    assert upsampled(3, 5).tolist() == [0, 0, 1, 2, 2]  # plain `nearest` would give [0, 0, 1, 1, 2]
+    assert nearest_exact_indices(3, 5).tolist() == [0, 0, 1, 2, 2]  # plain `nearest` would give [0, 0, 1, 1, 2]
 
 
 def guided_flops(variant: str) -> float:
     config, rate = VARIANTS[variant].flow, VARIANTS[variant].latents
     built, lengths = on_meta(config), sequence_lengths(8.0, rate)
-    wanted = built.conditions(lengths, sync=torch.empty(1, lengths.sync, config.sync_dim, device="meta"))
-    field = guided(built, wanted, built.conditions(lengths), 4.5)
+    wanted = built.preprocess_conditions(lengths, sync=torch.empty(1, lengths.sync, config.sync_dim, device="meta"))
+    field = classifier_free_guidance(built, wanted, built.preprocess_conditions(lengths), 4.5)
     with FlopCounterMode(display=False) as counter:
         field(torch.empty(1, lengths.latent, config.latent_dim, device="meta"), torch.empty((), device="meta"))
     return counter.get_total_flops()
@@ -190,22 +198,22 @@ def test_a_guided_step_costs_an_eighth_less_than_two_evaluations_of_the_original
 def test_features_of_another_shape_are_refused(given: str) -> None:
     wrong = features() | {given: features()[given][..., :-1]}
     with pytest.raises(ValueError, match=f"{given} features of shape"):
-        network().conditions(LENGTHS, **wrong, batch=2)
+        network().preprocess_conditions(LENGTHS, **wrong, batch=2)
 
 
 def test_latents_of_another_length_are_refused() -> None:
     built = network()
     with pytest.raises(ValueError, match="1 x 52 latents do not fit conditions for 1 x 53"):
-        built(normal(1, 52, SMALL.latent_dim), torch.tensor(0.5), built.conditions(LENGTHS))
+        built(normal(1, 52, SMALL.latent_dim), torch.tensor(0.5), built.preprocess_conditions(LENGTHS))
 
 
 @pytest.mark.parametrize("v2", [False, True])
 def test_runs_in_bfloat16(v2: bool) -> None:
     # At time 0 and 1 bfloat16 times are exact, and so are the fast time features of v2.
     built, latent, time = network(replace(SMALL, v2=v2)), normal(2, LENGTHS.latent, SMALL.latent_dim), torch.tensor(0.0)
-    exact = built(latent, time, built.conditions(LENGTHS, **features(), batch=2))
+    exact = built(latent, time, built.preprocess_conditions(LENGTHS, **features(), batch=2))
     built, halved = built.to(torch.bfloat16), {name: tensor.bfloat16() for name, tensor in features().items()}
-    rounded = built(latent.bfloat16(), time, built.conditions(LENGTHS, **halved, batch=2))
+    rounded = built(latent.bfloat16(), time, built.preprocess_conditions(LENGTHS, **halved, batch=2))
     assert rounded.dtype == torch.bfloat16
     assert torch.nn.functional.cosine_similarity(exact.flatten(), rounded.float().flatten(), dim=0) > 0.99
 
@@ -214,9 +222,9 @@ def test_tables_made_without_gradients_serve_training() -> None:
     built, latent = network(), normal(1, 31, SMALL.latent_dim)
     lengths = replace(LENGTHS, latent=31)
     with torch.inference_mode():
-        built(latent, torch.tensor(0.5), built.conditions(lengths))
+        built(latent, torch.tensor(0.5), built.preprocess_conditions(lengths))
     with torch.enable_grad():
-        built(latent, torch.tensor(0.5), built.conditions(lengths)).sum().backward()
+        built(latent, torch.tensor(0.5), built.preprocess_conditions(lengths)).sum().backward()
     assert built.joint_blocks[0].clip_block.attn.qkv.weight.grad.abs().max() > 0
 
 

@@ -20,7 +20,7 @@ from deepsound.models.mmaudio.lengths import SequenceLengths
 from deepsound.models.mmaudio.linear import Linear
 from deepsound.models.mmaudio.mlp import GatedConvMlp, GatedMlp
 from deepsound.models.mmaudio.model import MMAudio
-from deepsound.models.mmaudio.tensor_cache import KeptTensors
+from deepsound.models.mmaudio.tensor_cache import DerivedTensorCache
 from deepsound.models.mmaudio.weights import state_dict
 
 SMALL = FlowConfig(
@@ -152,10 +152,10 @@ def test_linear_maps_as_convolutions_are_linear_maps(shape: tuple[int, ...]) -> 
 def test_a_cpus_ways_and_the_plain_ones_give_the_same_velocity(monkeypatch: pytest.MonkeyPatch, latents: int) -> None:
     built, lengths = network(), replace(LENGTHS, latent=latents)
     latent, time = normal(2, latents, SMALL.latent_dim), torch.tensor(0.4)
-    conditions = built.conditions(lengths, clip=normal(2, 9, 8), sync=normal(2, 40, 10), batch=2)
+    conditions = built.preprocess_conditions(lengths, clip=normal(2, 9, 8), sync=normal(2, 40, 10), batch=2)
     velocity = built(latent, time, conditions)
     for module in (linear, convolution):
-        monkeypatch.setattr(module, "as_convolution", lambda sequence: False)
+        monkeypatch.setattr(module, "runs_as_convolution", lambda sequence: False)
     assert_close(velocity, built(latent, time, conditions))
 
 
@@ -179,17 +179,17 @@ def test_changed_weights_are_noticed() -> None:
 
 
 def empty_clip(built: MMAudio) -> torch.Tensor:
-    return built.conditions(LENGTHS, sync=normal(1, 40, 10)).clip
+    return built.preprocess_conditions(LENGTHS, sync=normal(1, 40, 10)).clip
 
 
 def test_empty_features_are_projected_once_per_length() -> None:
     built, seen = network(), []
     built.clip_input_proj.register_forward_hook(lambda _module, _inputs, output: seen.append(output.shape[1]))
-    first = built.conditions(LENGTHS, batch=2)
-    built.conditions(LENGTHS, text=normal(1, 5, 12))
-    built.conditions(replace(LENGTHS, clip=11))
+    first = built.preprocess_conditions(LENGTHS, batch=2)
+    built.preprocess_conditions(LENGTHS, text=normal(1, 5, 12))
+    built.preprocess_conditions(replace(LENGTHS, clip=11))
     assert seen == [9, 11]
-    written_out = built.conditions(LENGTHS, clip=built.empty_clip_feat.expand(2, 9, -1), batch=2)
+    written_out = built.preprocess_conditions(LENGTHS, clip=built.empty_clip_feat.expand(2, 9, -1), batch=2)
     assert_close(first.clip, written_out.clip)
     assert_close(first.summary, written_out.summary)
 
@@ -197,11 +197,11 @@ def test_empty_features_are_projected_once_per_length() -> None:
 def test_kept_empty_features_follow_the_weights() -> None:
     built = network()
     before = empty_clip(built)
-    assert "_kept" not in str(built.state_dict().keys())
+    assert "_derived" not in str(built.state_dict().keys())
     built.empty_clip_feat.mul_(2.0)
     assert not torch.equal(empty_clip(built), before)
     built.to(torch.float64)
-    assert built.conditions(LENGTHS).clip.dtype == torch.float64
+    assert built.preprocess_conditions(LENGTHS).clip.dtype == torch.float64
     built.load_state_dict(published(), assign=True)
     assert torch.equal(empty_clip(built), before)
 
@@ -209,7 +209,7 @@ def test_kept_empty_features_follow_the_weights() -> None:
 def test_kept_empty_features_go_with_the_network() -> None:
     built = network()
     empty_clip(built)
-    kept = weakref.ref(built._kept.get(("clip", 9), built_sources(built), lambda: pytest.fail("it was not kept")))
+    kept = weakref.ref(built._derived.get(("clip", 9), built_sources(built), lambda: pytest.fail("it was not kept")))
     copied = copy.deepcopy(built)
     assert torch.equal(empty_clip(copied), empty_clip(built))
     assert kept() is not None
@@ -223,7 +223,7 @@ def built_sources(built: MMAudio) -> list[torch.Tensor]:
 
 
 def test_threads_share_what_is_kept() -> None:
-    kept, source, made = KeptTensors(), normal(3), []
+    kept, source, made = DerivedTensorCache(), normal(3), []
 
     def ask(key: int) -> None:
         for _ in range(200):

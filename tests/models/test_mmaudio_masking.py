@@ -8,7 +8,7 @@ from deepsound.models.mmaudio.inpainting import inpaint
 from deepsound.models.mmaudio.lengths import LATENTS_16K, sequence_lengths
 from deepsound.models.mmaudio.masking import ConditionMask, condition_mask, latent_mask
 from deepsound.models.mmaudio.model import MMAudio
-from deepsound.models.mmaudio.sampler import euler, guided
+from deepsound.models.mmaudio.sampler import classifier_free_guidance, euler
 
 CONFIG = FlowConfig(
     latent_dim=6, hidden_dim=16, num_heads=2, depth=2, fused_depth=1, clip_dim=8, sync_dim=8, text_dim=8, text_seq_len=4
@@ -76,7 +76,10 @@ def test_the_sync_rows_of_a_span_are_those_that_see_it_or_drive_it_and_five_arou
 def test_no_span_masks_nothing(network):
     mask = condition_mask([], LENGTHS, DURATION_S)
     assert mask.is_empty
-    plain, masked = network.conditions(LENGTHS, **features()), network.conditions(LENGTHS, **features(), masked=mask)
+    plain, masked = (
+        network.preprocess_conditions(LENGTHS, **features()),
+        network.preprocess_conditions(LENGTHS, **features(), masked=mask),
+    )
     assert torch.equal(plain.summary, masked.summary)
     assert torch.equal(plain.timing, masked.timing)
 
@@ -90,10 +93,10 @@ def test_latents_of_a_span_and_touching_is_not_meeting():
 def test_everything_masked_is_the_empty_condition(network):
     everything = condition_mask([(0.0, DURATION_S)], LENGTHS, DURATION_S)
     given = features()
-    masked = network.conditions(LENGTHS, **given, masked=everything)
-    empty = network.conditions(LENGTHS, text=given["text"])
-    unwanted = network.conditions(LENGTHS)
-    one, other = (euler(guided(network, each, unwanted, 4.5), noise(), 3) for each in (masked, empty))
+    masked = network.preprocess_conditions(LENGTHS, **given, masked=everything)
+    empty = network.preprocess_conditions(LENGTHS, text=given["text"])
+    unwanted = network.preprocess_conditions(LENGTHS)
+    one, other = (euler(classifier_free_guidance(network, each, unwanted, 4.5), noise(), 3) for each in (masked, empty))
     torch.testing.assert_close(one, other, rtol=0, atol=1e-6)
 
 
@@ -103,20 +106,22 @@ def test_masked_rows_no_longer_matter_and_others_do(network):
     for kind, rows_masked in (("clip", mask.clip), ("sync", mask.sync)):
         other[kind] = torch.where(rows_masked[None, :, None], torch.full_like(other[kind], 9.0), other[kind])
     at = torch.tensor(0.5)
-    one = network(noise(), at, network.conditions(LENGTHS, **given, masked=mask))
-    assert torch.equal(one, network(noise(), at, network.conditions(LENGTHS, **other, masked=mask)))
-    assert not torch.allclose(one, network(noise(), at, network.conditions(LENGTHS, **given)), atol=1e-3)
+    one = network(noise(), at, network.preprocess_conditions(LENGTHS, **given, masked=mask))
+    assert torch.equal(one, network(noise(), at, network.preprocess_conditions(LENGTHS, **other, masked=mask)))
+    assert not torch.allclose(one, network(noise(), at, network.preprocess_conditions(LENGTHS, **given)), atol=1e-3)
 
 
 def test_a_mask_of_another_length_is_refused(network):
     with pytest.raises(ValueError, match="a clip mask of 5 rows"):
-        network.conditions(
+        network.preprocess_conditions(
             LENGTHS, **features(), masked=ConditionMask(torch.arange(5) > 2, torch.zeros(88, dtype=bool))
         )
 
 
 def test_inpainting_holds_the_known_latents_outside(network):
-    field = guided(network, network.conditions(LENGTHS, **features()), network.conditions(LENGTHS), 4.5)
+    field = classifier_free_guidance(
+        network, network.preprocess_conditions(LENGTHS, **features()), network.preprocess_conditions(LENGTHS), 4.5
+    )
     known = noise(7)
     anew = latent_mask([(1.0, 2.0)], LENGTHS.latent, LENGTHS.latent / DURATION_S)
     made = inpaint(field, noise(), known, anew, 6)
@@ -126,21 +131,27 @@ def test_inpainting_holds_the_known_latents_outside(network):
 
 
 def test_inpainting_everything_is_plain_sampling_and_nothing_is_the_known_sound(network):
-    field = guided(network, network.conditions(LENGTHS, **features()), network.conditions(LENGTHS), 4.5)
+    field = classifier_free_guidance(
+        network, network.preprocess_conditions(LENGTHS, **features()), network.preprocess_conditions(LENGTHS), 4.5
+    )
     everything, nothing = torch.ones(LENGTHS.latent, dtype=torch.bool), torch.zeros(LENGTHS.latent, dtype=torch.bool)
     assert torch.equal(inpaint(field, noise(), noise(7), everything, 4), euler(field, noise(), 4))
     assert torch.equal(inpaint(field, noise(), noise(7), nothing, 4), noise(7))
 
 
 def test_the_neighbourhood_leads_the_inpainted_stretch(network):
-    field = guided(network, network.conditions(LENGTHS, **features()), network.conditions(LENGTHS), 1.0)
+    field = classifier_free_guidance(
+        network, network.preprocess_conditions(LENGTHS, **features()), network.preprocess_conditions(LENGTHS), 1.0
+    )
     anew = latent_mask([(1.0, 2.0)], LENGTHS.latent, LENGTHS.latent / DURATION_S)
     one, other = (inpaint(field, noise(), noise(seed), anew, 4) for seed in (7, 8))
     assert float((one - other)[:, anew].abs().max()) > 1e-3
 
 
 def test_inpainting_can_be_stopped_at_a_step(network):
-    field = guided(network, network.conditions(LENGTHS, **features()), network.conditions(LENGTHS), 1.0)
+    field = classifier_free_guidance(
+        network, network.preprocess_conditions(LENGTHS, **features()), network.preprocess_conditions(LENGTHS), 1.0
+    )
 
     def stop(step: int, state: torch.Tensor) -> None:
         if step == 2:

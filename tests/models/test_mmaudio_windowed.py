@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from deepsound.models.mmaudio.sampler import euler
-from deepsound.models.mmaudio.windowed import LatentWindow, averaged, weights_of
+from deepsound.models.mmaudio.windowed import LatentWindow, multidiffusion, window_weights
 
 WINDOWS = [LatentWindow(0, 40, 0, 10), LatentWindow(30, 70, 10, 10), LatentWindow(60, 100, 10, 0)]
 
@@ -20,11 +20,11 @@ def noise() -> torch.Tensor:
 
 def test_a_field_that_is_the_same_in_all_windows_gives_what_one_pass_gives():
     whole = euler(pull, noise(), 5)
-    torch.testing.assert_close(euler(averaged([(each, pull) for each in WINDOWS], 100), noise(), 5), whole)
+    torch.testing.assert_close(euler(multidiffusion([(each, pull) for each in WINDOWS], 100), noise(), 5), whole)
 
 
 def test_one_window_over_everything_is_one_pass():
-    assert torch.equal(euler(averaged([(LatentWindow(0, 100), pull)], 100), noise(), 5), euler(pull, noise(), 5))
+    assert torch.equal(euler(multidiffusion([(LatentWindow(0, 100), pull)], 100), noise(), 5), euler(pull, noise(), 5))
 
 
 def test_where_windows_disagree_the_velocity_goes_over_in_even_steps():
@@ -33,7 +33,7 @@ def test_where_windows_disagree_the_velocity_goes_over_in_even_steps():
         (WINDOWS[1], lambda state, time: torch.ones_like(state)),
         (WINDOWS[2], lambda state, time: torch.ones_like(state)),
     ]
-    velocity = averaged(fields, 100)(noise(), torch.tensor(0.5))[0, :, 0]
+    velocity = multidiffusion(fields, 100)(noise(), torch.tensor(0.5))[0, :, 0]
     assert torch.equal(velocity[:30], torch.zeros(30, dtype=torch.float64))
     assert torch.equal(velocity[40:], torch.ones(60, dtype=torch.float64))
     steps = velocity[29:41].diff()
@@ -43,14 +43,14 @@ def test_where_windows_disagree_the_velocity_goes_over_in_even_steps():
 def test_overlapping_weights_add_up_to_one():
     total = torch.zeros(100)
     for window in WINDOWS:
-        total[window.start : window.stop] += weights_of(window, torch.device("cpu"), torch.float32)
+        total[window.start : window.stop] += window_weights(window, torch.device("cpu"), torch.float32)
     torch.testing.assert_close(total, torch.ones(100))
 
 
 def test_windows_with_a_cut_between_them_do_not_touch_each_other():
     windows = [LatentWindow(0, 50), LatentWindow(50, 100)]
     fields = [(windows[0], pull), (windows[1], lambda state, time: 2 * pull(state, time))]
-    velocity = averaged(fields, 100)(noise(), torch.tensor(0.0))
+    velocity = multidiffusion(fields, 100)(noise(), torch.tensor(0.0))
     assert torch.equal(velocity[:, :50], pull(noise()[:, :50], torch.tensor(0.0)))
 
 
@@ -64,4 +64,4 @@ def test_windows_with_a_cut_between_them_do_not_touch_each_other():
 )
 def test_windows_that_leave_gaps_or_reach_too_far_are_refused(windows, words):
     with pytest.raises(ValueError, match=words):
-        averaged([(each, pull) for each in windows], 100)
+        multidiffusion([(each, pull) for each in windows], 100)

@@ -19,9 +19,9 @@ from deepsound.models.roformer.config import (
     MelBandRoformerConfig,
     RoformerConfig,
 )
-from deepsound.models.roformer.layers import Attention, RotaryFrequencies
+from deepsound.models.roformer.layers import RoformerAttention, RotaryFrequencies
 from deepsound.models.roformer.model import Roformer
-from deepsound.models.roformer.weights import config_of, keep_rotation, network
+from deepsound.models.roformer.weights import config_of, network, restore_rotary_freqs
 
 MANIFESTS = Path(__file__).parent / "manifests" / "bs_roformer"
 PUBLISHED = {
@@ -200,7 +200,7 @@ def test_too_short_a_sound_is_refused() -> None:
 
 def test_one_table_of_frequencies_serves_each_axis() -> None:
     model = small(SMALL)
-    tables = [module.rotary_embed for module in model.modules() if isinstance(module, Attention)]
+    tables = [module.rotary_embed for module in model.modules() if isinstance(module, RoformerAttention)]
     assert len({id(table) for table in tables[0::2]}) == len({id(table) for table in tables[1::2]}) == 1
     published = {name: tensor + index for index, (name, tensor) in enumerate(model.state_dict().items())}
     model.load_state_dict(published)
@@ -212,10 +212,10 @@ def test_one_table_of_frequencies_serves_each_axis() -> None:
 def test_angles_are_as_in_float32_whatever_the_network_runs_in(dtype: torch.dtype) -> None:
     exact = RotaryFrequencies(64)
     rounded = RotaryFrequencies(64).to(dtype)
-    keep_rotation(rounded, {"freqs": exact.freqs})  # a name that is no rotary embedding's changes nothing
+    restore_rotary_freqs(rounded, {"freqs": exact.freqs})  # a name that is no rotary embedding's changes nothing
     assert rounded.freqs.dtype == dtype
     model, halved = small(SMALL), small(SMALL).to(dtype)
-    keep_rotation(halved, model.state_dict())
+    restore_rotary_freqs(halved, model.state_dict())
     for ours, theirs in zip(model.modules(), halved.modules(), strict=True):
         if isinstance(ours, RotaryFrequencies):
             for one, other in zip(ours(801), theirs(801), strict=True):
@@ -226,7 +226,7 @@ def test_angles_are_as_in_float32_whatever_the_network_runs_in(dtype: torch.dtyp
 @torch.no_grad()
 def test_runs_in_bfloat16() -> None:
     exact, rounded = small(SMALL), small(SMALL).to(torch.bfloat16)
-    keep_rotation(rounded, exact.state_dict())
+    restore_rotary_freqs(rounded, exact.state_dict())
     sound = wave(2000)
     ours, theirs = rounded(sound), exact(sound)
     assert ours.dtype == torch.float32

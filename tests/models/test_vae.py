@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from deepsound.models.vae.config import VAE_16K, VAE_44K, VaeConfig
-from deepsound.models.vae.layers import Attention, Downsample, mp_silu, pixel_norm
+from deepsound.models.vae.layers import AttnBlock1D, Downsample1D, mp_silu, pixel_norm
 from deepsound.models.vae.model import MelVae
 from deepsound.models.vae.weights import is_normalised, normalise_weights, without_encoder
 
@@ -103,7 +103,7 @@ def test_two_mel_frames_make_a_latent_one(frames: int) -> None:
 
 
 def test_down_sampling_drops_an_odd_last_frame() -> None:
-    down, x = Downsample(3), noise(1, 3, 7)
+    down, x = Downsample1D(3), noise(1, 3, 7)
     assert torch.equal(down(x), down(x[..., :6]))
 
 
@@ -140,7 +140,7 @@ def test_what_the_middle_gives_is_clamped() -> None:
 
 
 def test_attention_treats_queries_keys_and_values_as_interleaved() -> None:
-    attention, x = Attention(6).eval(), noise(2, 6, 5)
+    attention, x = AttnBlock1D(6).eval(), noise(2, 6, 5)
     q, k, v = (pixel_norm(attention.qkv(x)[:, start::3], dim=1) for start in range(3))
     weights = (q.transpose(1, 2) @ k / 6**0.5).softmax(dim=-1)
     expected = (0.7 * x + 0.3 * attention.proj_out(v @ weights.transpose(1, 2))) / 0.58**0.5

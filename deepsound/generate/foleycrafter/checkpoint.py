@@ -16,10 +16,10 @@ from deepsound.generate.foleycrafter.preprocess import CLIP_SIZE
 from deepsound.models.bigvgan.weights import fold_weight_norm
 from deepsound.models.foleycrafter import diffusion, weights
 from deepsound.models.foleycrafter.adapter import SemanticAdapter, attach
-from deepsound.models.foleycrafter.config import VocoderConfig
+from deepsound.models.foleycrafter.config import HiFiGanConfig
 from deepsound.models.foleycrafter.imports import library_class
 from deepsound.models.foleycrafter.onset import OnsetDetector
-from deepsound.models.foleycrafter.vocoder import Vocoder
+from deepsound.models.foleycrafter.vocoder import HiFiGan
 from deepsound.runtime.execution import Execution
 from deepsound.runtime.paths import is_file
 from deepsound.runtime.progress import Progress
@@ -113,9 +113,9 @@ class FoleyCrafterCheckpoint:
         return _settings(self.auffusion / "scheduler" / "scheduler_config.json", *_SCHEDULERS)
 
     @cached_property
-    def vocoder_config(self) -> VocoderConfig:
+    def vocoder_config(self) -> HiFiGanConfig:
         path = self.vocoder.with_name("config.json")
-        return _read_config(path, VocoderConfig.from_json, _settings(path))
+        return _read_config(path, HiFiGanConfig.from_json, _settings(path))
 
     def check(self) -> None:
         """Raise EngineError where the settings of two parts do not fit each other; no weights are read for it."""
@@ -148,7 +148,7 @@ class FoleyCrafterCheckpoint:
         """UNet and both adapters, in eval mode, on the CPU; likewise all below."""
         unet_file = self.weight_files()["unet"]
         unet = _load(partial(diffusion.unet, self.unet_settings), read_tensors(unet_file), dtype, unet_file)
-        temporal = weights.unwrapped(read_tensors(self.temporal_adapter, unwrap=("state_dict",)))
+        temporal = weights.strip_module_prefix(read_tensors(self.temporal_adapter, unwrap=("state_dict",)))
         controlnet = _load(partial(diffusion.controlnet, self.unet_settings), temporal, dtype, self.temporal_adapter)
         attach(self._adapter(unet, dtype), unet)
         return diffusion.Denoiser(unet, controlnet)
@@ -168,14 +168,14 @@ class FoleyCrafterCheckpoint:
 
     def onset_network(self, dtype: torch.dtype) -> OnsetDetector:
         path = self.timestamp_detector
-        state = weights.unwrapped(read_tensors(path, unwrap=("state_dict",)))
+        state = weights.strip_module_prefix(read_tensors(path, unwrap=("state_dict",)))
         config = _read_config(path, weights.onset_config_of, state)
         return load_into_meta(lambda: OnsetDetector(config), state, dtype, path)
 
-    def vocoder_network(self, dtype: torch.dtype) -> Vocoder:
+    def vocoder_network(self, dtype: torch.dtype) -> HiFiGan:
         config = self.vocoder_config
         state = _read_config(self.vocoder, fold_weight_norm, read_tensors(self.vocoder, unwrap=("generator",)))
-        return load_into_meta(lambda: Vocoder(config), state, dtype, self.vocoder)
+        return load_into_meta(lambda: HiFiGan(config), state, dtype, self.vocoder)
 
     def tokenizer(self) -> Any:
         """The text encoder's tokenizer; nothing is looked for anywhere else."""

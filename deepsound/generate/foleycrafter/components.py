@@ -13,7 +13,7 @@ from torch import nn
 from deepsound.generate.foleycrafter.checkpoint import locate_checkpoint
 from deepsound.models.foleycrafter.diffusion import Denoiser
 from deepsound.models.foleycrafter.onset import OnsetDetector
-from deepsound.models.foleycrafter.vocoder import Vocoder
+from deepsound.models.foleycrafter.vocoder import HiFiGan
 from deepsound.runtime.components import Components, Stage
 from deepsound.runtime.execution import Execution
 from deepsound.runtime.model_cache import NetworkKey
@@ -75,8 +75,8 @@ class FoleyCrafterStage(Stage[FoleyCrafterComponents]):
     def onsets(self) -> OnsetDetector:
         return cast(OnsetDetector, self.network("onsets"))
 
-    def vocoder(self) -> Vocoder:
-        return cast(Vocoder, self.network("vocoder"))
+    def vocoder(self) -> HiFiGan:
+        return cast(HiFiGan, self.network("vocoder"))
 
     def autoencoder(self) -> Any:
         """Diffusers' AutoencoderKL."""

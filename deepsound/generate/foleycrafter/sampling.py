@@ -114,5 +114,5 @@ def _adapter_scale(denoiser: Denoiser, semantic_scale: float, progress: Progress
                 processor.scale = [semantic_scale]
         yield
     finally:
-        denoiser.hint.forget()
+        denoiser.hint.clear()
         _ADAPTER_LOCK.release()

@@ -14,7 +14,7 @@ from deepsound.models.bigvgan import weights as bigvgan_weights
 from deepsound.models.bigvgan.config import BigVganConfig
 from deepsound.models.bigvgan.model import BigVgan
 from deepsound.models.clip import weights as clip_weights
-from deepsound.models.clip.model import Clip
+from deepsound.models.clip.model import CLIP
 from deepsound.models.mmaudio import weights as flow_weights
 from deepsound.models.mmaudio.config import VARIANTS, FlowConfig
 from deepsound.models.mmaudio.model import MMAudio
@@ -83,12 +83,12 @@ def vocoder(path: Path, dtype: torch.dtype) -> BigVgan:
     return load_into_meta(lambda: BigVgan(config), folded, dtype, path)
 
 
-def clip(path: Path, dtype: torch.dtype) -> Clip:
+def clip(path: Path, dtype: torch.dtype) -> CLIP:
     """CLIP's two towers in `path`; an `open_clip_config.json` beside it says how widths are parted into heads."""
     tensors = read_tensors(path)
     settings = _read_settings("clip", path).get("model_cfg")
     config = _read_config(path, clip_weights.config_of, tensors, settings)
-    return load_into_meta(lambda: Clip(config), clip_weights.state_dict(tensors), dtype, path)
+    return load_into_meta(lambda: CLIP(config), clip_weights.state_dict(tensors), dtype, path)
 
 
 def synchformer(path: Path, dtype: torch.dtype) -> Synchformer:

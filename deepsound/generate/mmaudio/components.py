@@ -15,7 +15,7 @@ from torch import nn
 from deepsound.generate.mmaudio import checkpoint as build
 from deepsound.generate.mmaudio.tokenizer import installed_table
 from deepsound.models.bigvgan.model import BigVgan
-from deepsound.models.clip.model import Clip
+from deepsound.models.clip.model import CLIP
 from deepsound.models.mmaudio.lengths import LATENTS_16K, LATENTS_44K, LatentRate
 from deepsound.models.mmaudio.model import MMAudio
 from deepsound.models.synchformer.model import Synchformer
@@ -113,8 +113,8 @@ class MMAudioComponents(Components):
 class MMAudioStage(Stage[MMAudioComponents]):
     """MMAudio's networks within one stage, by name."""
 
-    def clip(self) -> Clip:
-        return cast(Clip, self.network("clip"))
+    def clip(self) -> CLIP:
+        return cast(CLIP, self.network("clip"))
 
     def synchformer(self) -> Synchformer:
         return cast(Synchformer, self.network("synchformer"))

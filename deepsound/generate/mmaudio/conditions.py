@@ -13,7 +13,7 @@ from deepsound.generate.mmaudio.frame_sampling import TickedFrames, clip_view, s
 from deepsound.generate.mmaudio.request import MMAudioRequest
 from deepsound.generate.mmaudio.visual_conditioning import VisualCondition
 from deepsound.media.scene import Scene
-from deepsound.models.mmaudio.conditions import Conditions
+from deepsound.models.mmaudio.conditions import PreprocessedConditions
 from deepsound.models.mmaudio.lengths import LatentRate, clip_frames, sequence_lengths, sync_frames
 from deepsound.models.mmaudio.model import MMAudio
 from deepsound.models.synchformer.preprocess import clip_picture
@@ -55,7 +55,7 @@ def encode_conditions(
 
 def prepare_conditions(
     stage: MMAudioStage, features: ConditionFeatures, rate: LatentRate
-) -> tuple[Conditions, Conditions]:
+) -> tuple[PreprocessedConditions, PreprocessedConditions]:
     """Wanted and unwanted conditions for one sound; the unwanted are the empty ones with the negative prompt's text."""
     network: MMAudio = stage.flow()
     lengths = sequence_lengths(features.usable_s, rate)
@@ -63,10 +63,10 @@ def prepare_conditions(
     def to_device(tensor: Tensor | None) -> Tensor | None:
         return None if tensor is None else tensor.to(stage.device, stage.dtype)
 
-    conditions = network.conditions(
+    conditions = network.preprocess_conditions(
         lengths, to_device(features.clip), to_device(features.sync), to_device(features.text)
     )
-    return conditions, network.conditions(lengths, text=to_device(features.negative_text))
+    return conditions, network.preprocess_conditions(lengths, text=to_device(features.negative_text))
 
 
 def _sample_frames(scene: Scene, duration_s: float, progress: Progress) -> tuple[TickedFrames, TickedFrames]:

@@ -13,7 +13,7 @@ from deepsound.generate.mmaudio.request import MMAudioRequest
 from deepsound.media.audio import fit_length
 from deepsound.models.bigvgan.chunks import FRAMES_AT_ONCE, decode
 from deepsound.models.mmaudio.lengths import LatentRate
-from deepsound.models.mmaudio.sampler import euler, guided, initial_noise
+from deepsound.models.mmaudio.sampler import classifier_free_guidance, euler, initial_noise
 from deepsound.runtime.progress import Progress
 from deepsound.types import Audio
 
@@ -32,7 +32,9 @@ def sample_latents(
     """Latents [1, latent_dim, length], as the autoencoder takes them, for each seed asked for."""
     network = stage.flow()
     conditions, empty_conditions = prepare_conditions(stage, features, rate)
-    field = with_cuda_graph(guided(network, conditions, empty_conditions, request.guidance), stage.device)
+    field = with_cuda_graph(
+        classifier_free_guidance(network, conditions, empty_conditions, request.guidance), stage.device
+    )
     shape = (1, conditions.latents, network.config.latent_dim)
     latents = []
     for number, seed in enumerate(request.seeds):

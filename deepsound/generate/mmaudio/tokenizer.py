@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from deepsound.errors import EngineError
-from deepsound.models.clip.tokenizer import MERGES, Tokenizer, well_formed
+from deepsound.models.clip.tokenizer import MERGES, ClipTokenizer, fix_text
 from deepsound.runtime.paths import is_file
 
 OPEN_CLIP_TABLE = "bpe_simple_vocab_16e6.txt.gz"
@@ -26,7 +26,7 @@ def installed_table() -> Path | None:
 
 
 @cache
-def tokenizer(table: Path | None = None) -> Tokenizer:
+def tokenizer(table: Path | None = None) -> ClipTokenizer:
     """The published CLIP's tokenizer, its merges read from `table`, else from an installed open_clip.
 
     `table` is open_clip's gzipped list or the `merges.txt` that comes with CLIP models of 49408 tokens. Texts are
@@ -38,7 +38,7 @@ def tokenizer(table: Path | None = None) -> Tokenizer:
             "MMAudio reads prompts with CLIP's byte-pair table, and no table was found: install "
             "open_clip_torch, or give the path of a CLIP model's merges.txt."
         )
-    return Tokenizer(read_merges(table), repair=_repair())
+    return ClipTokenizer(read_merges(table), repair=_repair())
 
 
 def read_merges(table: Path) -> list[tuple[str, str]]:
@@ -58,6 +58,6 @@ def _repair() -> Callable[[str], str]:
     try:
         import ftfy
     except ImportError:
-        return well_formed
-    fix_text: Callable[[str], str] = ftfy.fix_text
-    return fix_text
+        return fix_text
+    repair: Callable[[str], str] = ftfy.fix_text
+    return repair

@@ -15,10 +15,10 @@ from deepsound.generate.mmaudio.request import MMAudioRequest
 from deepsound.generate.mmaudio.window_features import WindowFeatures
 from deepsound.generate.mmaudio.window_plan import JOINT_S, ConditionWindow, Section
 from deepsound.models.bigvgan.chunks import FRAMES_AT_ONCE, decode
-from deepsound.models.mmaudio.conditions import Conditions
+from deepsound.models.mmaudio.conditions import PreprocessedConditions
 from deepsound.models.mmaudio.lengths import MEL_FRAMES_PER_LATENT, LatentRate, SequenceLengths
 from deepsound.models.mmaudio.model import MMAudio
-from deepsound.models.mmaudio.sampler import Field, guided, initial_noise
+from deepsound.models.mmaudio.sampler import Field, classifier_free_guidance, initial_noise
 from deepsound.models.mmaudio.windowed import WindowedState, overlap_add, sample_windows
 from deepsound.runtime.progress import Progress
 from deepsound.runtime.spill import TensorStore
@@ -89,13 +89,13 @@ def _begin(saved: dict[str, Tensor] | None, noise: Tensor) -> WindowedState:
 
 
 class _WindowFields:
-    """The guided fields of a section's windows; conditions of the first ones stay in memory."""
+    """The classifier_free_guidance fields of a section's windows; conditions of the first ones stay in memory."""
 
     def __init__(self, stage: MMAudioStage, run: LongRun, section: Section) -> None:
         self._stage, self._run, self._section = stage, run, section
         self._network: MMAudio = stage.flow()
         self._held: dict[int, Field] = {}
-        self._empty: dict[SequenceLengths, Conditions] = {}
+        self._empty: dict[SequenceLengths, PreprocessedConditions] = {}
 
     def field(self, index: int) -> Field:
         """The field of a window."""
@@ -108,7 +108,7 @@ class _WindowFields:
 
     def _made(self, window: ConditionWindow) -> Field:
         features, lengths, request = self._run.features, window.lengths, self._run.request
-        wanted = self._network.conditions(
+        wanted = self._network.preprocess_conditions(
             lengths,
             self._here(features.clip(window)),
             self._here(features.sync(self._section, window)),
@@ -116,8 +116,8 @@ class _WindowFields:
         )
         if lengths not in self._empty:
             negative = self._here(features.text(request.negative_prompt))
-            self._empty = {lengths: self._network.conditions(lengths, text=negative)}
-        return guided(self._network, wanted, self._empty[lengths], request.guidance)
+            self._empty = {lengths: self._network.preprocess_conditions(lengths, text=negative)}
+        return classifier_free_guidance(self._network, wanted, self._empty[lengths], request.guidance)
 
     def _here(self, tensor: Tensor | None) -> Tensor | None:
         return None if tensor is None else tensor.to(self._stage.device, self._stage.dtype)

@@ -1,4 +1,7 @@
-"""Sizes of BEATs; the defaults are those of VideoLLaMA2.1-7B-AV's audio tower (BEATs iter3+ AS2M, fine-tuned)."""
+"""Sizes of BEATs (arXiv 2212.09058); the defaults are VideoLLaMA2.1-7B-AV's audio tower.
+
+That is BEATs iter3+ AS2M, fine-tuned.
+"""
 
 from __future__ import annotations
 

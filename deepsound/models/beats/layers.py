@@ -1,4 +1,4 @@
-"""BEATs' layers: convolutional positions, and attention with a gated relative bias."""
+"""BEATs' layers: convolutional positions, attention with a gated relative position bias."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""BEATs, log-mel filterbank in, one feature per patch out (arXiv 2212.09058; as fine-tuned inside VideoLLaMA2)."""
+"""BEATs (arXiv 2212.09058): log-mel filterbank to one feature per patch.
+
+As fine-tuned inside VideoLLaMA2.
+"""
 
 from __future__ import annotations
 

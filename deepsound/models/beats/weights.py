@@ -1,4 +1,4 @@
-"""BEATs' keys and sizes, as they are in VideoLLaMA2's files (with the prefix taken off)."""
+"""BEATs' checkpoint: keys as in VideoLLaMA2's files, sizes read from the tensors."""
 
 from __future__ import annotations
 

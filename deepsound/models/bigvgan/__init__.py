@@ -1,1 +1,1 @@
-"""BigVGAN vocoders."""
+"""BigVGAN vocoders (arXiv 2206.04658)."""

@@ -1,4 +1,6 @@
-"""Periodic activations (snake) run at twice the rate, between two low-pass filters, so that they do not alias.
+"""Anti-aliased snake activations: computed at twice the rate, between low-pass filters.
+
+BigVGAN (arXiv 2206.04658), section 3.2.
 
 Signals are channel-last, [B, T, C], as everywhere in this vocoder.
 """
@@ -29,7 +31,7 @@ class SnakeBeta(nn.Module):
         return self.alpha.float().exp(), 1.0 / (self.beta.float().exp() + _AMPLITUDE_FLOOR)
 
 
-class Filter(nn.Module):
+class LowPassFilter1d(nn.Module):
     """A low-pass filter at half the doubled rate's band; every activation's own is stored with the weights."""
 
     filter: Tensor
@@ -42,12 +44,12 @@ class Filter(nn.Module):
         return self.filter.flatten().float()
 
 
-class Downsample(nn.Module):
+class DownSample1d(nn.Module):
     """Holds its filter one name deeper, as published."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.lowpass = Filter()
+        self.lowpass = LowPassFilter1d()
 
 
 class AntiAliasedSnake(nn.Module):
@@ -58,14 +60,16 @@ class AntiAliasedSnake(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.act = SnakeBeta(channels)
-        self.upsample = Filter()
-        self.downsample = Downsample()
+        self.upsample = LowPassFilter1d()
+        self.downsample = DownSample1d()
 
     def forward(self, x: Tensor) -> Tensor:
         snake = snake_triton if snake_triton.runs_on(x) else snake_rows
-        return snake.anti_aliased_snake(x, self.raising(), self.downsample.lowpass.taps(), *self.act.coefficients())
+        return snake.anti_aliased_snake(
+            x, self.upsampling_taps(), self.downsample.lowpass.taps(), *self.act.coefficients()
+        )
 
-    def raising(self) -> Tensor:
+    def upsampling_taps(self) -> Tensor:
         """Taps [12] that double the rate: as they meet the signal, and making up for the zeros between samples."""
         return 2.0 * self.upsample.taps().flip(0)
 

@@ -1,4 +1,4 @@
-"""Long spectrograms to waveforms in memory that does not grow with them: a part at a time, each with what leads to it.
+"""Chunked decoding of long mel spectrograms in bounded memory, with exact receptive fields.
 
 A part is computed from its own frames and those within the network's reach. After every step only what the following
 ones need is kept. Some 20 frames of lead-in are needed to each side, nearly all of them by the first stage alone, whose
@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from deepsound.models.bigvgan.model import BigVgan, Step
+from deepsound.models.bigvgan.model import BigVgan, VocoderStep
 
 # Mel frames, 2 s at 44.1 kHz. Shorter parts repeat more than their smaller signals save on a CPU.
 FRAMES_AT_ONCE = 172
@@ -22,14 +22,14 @@ PARTS_TOGETHER = 4
 _TOGETHER_STEPS = 3
 
 
-class Span(NamedTuple):
+class SampleRange(NamedTuple):
     """Positions `start` to `stop` of a signal, at the rate of one step's input or output."""
 
     start: int
     stop: int
 
 
-class Stretch(NamedTuple):
+class SignalChunk(NamedTuple):
     """A signal [B, T, C], or the part of it that begins at position `start`."""
 
     signal: Tensor
@@ -52,40 +52,40 @@ def decode(
     steps = list(network.steps())
     first, later = steps[:_TOGETHER_STEPS], steps[_TOGETHER_STEPS:]
     audio = mel.new_empty(mel.shape[0], 1, frames * hop)
-    for together in _parts(Span(0, frames), PARTS_TOGETHER * frames_at_once):
-        needed = spans(steps, _scaled(together, hop), frames)
-        begun = _through(first, Stretch(mel.transpose(1, 2), 0), needed[: _TOGETHER_STEPS + 1])
-        for part in _parts(together, frames_at_once):
+    for together in _split(SampleRange(0, frames), PARTS_TOGETHER * frames_at_once):
+        needed = input_ranges(steps, _scaled(together, hop), frames)
+        first_output = _run_steps(first, SignalChunk(mel.transpose(1, 2), 0), needed[: _TOGETHER_STEPS + 1])
+        for part in _split(together, frames_at_once):
             samples = _scaled(part, hop)
-            done = _through(later, begun, spans(steps, samples, frames)[_TOGETHER_STEPS:])
-            audio[..., samples.start : samples.stop] = done.signal.transpose(1, 2)
+            output = _run_steps(later, first_output, input_ranges(steps, samples, frames)[_TOGETHER_STEPS:])
+            audio[..., samples.start : samples.stop] = output.signal.transpose(1, 2)
             if on_chunk is not None:
                 on_chunk(part.stop, frames)
     return audio
 
 
-def _parts(span: Span, size: int) -> Iterator[Span]:
+def _split(span: SampleRange, size: int) -> Iterator[SampleRange]:
     for start in range(span.start, span.stop, size):
-        yield Span(start, min(start + size, span.stop))
+        yield SampleRange(start, min(start + size, span.stop))
 
 
-def _scaled(span: Span, rate: int) -> Span:
-    return Span(span.start * rate, span.stop * rate)
+def _scaled(span: SampleRange, rate: int) -> SampleRange:
+    return SampleRange(span.start * rate, span.stop * rate)
 
 
-def _through(steps: Sequence[Step], x: Stretch, needed: Sequence[Span]) -> Stretch:
+def _run_steps(steps: Sequence[VocoderStep], x: SignalChunk, needed: Sequence[SampleRange]) -> SignalChunk:
     """`x` after `steps`, before and after each of which no more is kept than is `needed`."""
-    x = _kept(x, needed[0])
-    for step, keep in zip(steps, needed[1:], strict=True):
-        x = _kept(Stretch(step.run(x.signal), x.start * step.rate), keep)
+    x = _trim(x, needed[0])
+    for step, output in zip(steps, needed[1:], strict=True):
+        x = _trim(SignalChunk(step.run(x.signal), x.start * step.rate), output)
     return x
 
 
-def _kept(x: Stretch, keep: Span) -> Stretch:
-    return Stretch(x.signal[:, keep.start - x.start : keep.stop - x.start], keep.start)
+def _trim(x: SignalChunk, needed: SampleRange) -> SignalChunk:
+    return SignalChunk(x.signal[:, needed.start - x.start : needed.stop - x.start], needed.start)
 
 
-def spans(steps: Sequence[Step], samples: Span, frames: int) -> list[Span]:
+def input_ranges(steps: Sequence[VocoderStep], samples: SampleRange, frames: int) -> list[SampleRange]:
     """What each of `steps` has to be given, first to last, and `samples` behind them, of a signal of `frames`."""
     lengths = [frames]
     for step in steps:
@@ -93,5 +93,5 @@ def spans(steps: Sequence[Step], samples: Span, frames: int) -> list[Span]:
     needed = [samples]
     for step, length in zip(reversed(steps), reversed(lengths[:-1]), strict=True):
         start, stop = needed[0].start - step.reach, needed[0].stop + step.reach
-        needed.insert(0, Span(max(0, start // step.rate), min(length, -(-stop // step.rate))))
+        needed.insert(0, SampleRange(max(0, start // step.rate), min(length, -(-stop // step.rate))))
     return needed

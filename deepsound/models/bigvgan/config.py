@@ -1,4 +1,4 @@
-"""Sizes of the BigVGAN vocoders MMAudio uses, and the reader of the settings published beside them."""
+"""Sizes of the two BigVGAN vocoders that MMAudio uses; reads a published `config.json`."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 
-class Conv(nn.Conv1d):
+class SameLengthConv(nn.Conv1d):
     """A convolution that keeps the length."""
 
     def __init__(self, channels: int, out: int, kernel: int, dilation: int = 1, bias: bool = True) -> None:
@@ -21,7 +21,7 @@ class Conv(nn.Conv1d):
         )
 
 
-class Upsample(nn.ConvTranspose1d):
+class TransposedConv(nn.ConvTranspose1d):
     """A transposed convolution to `rate` times the length."""
 
     def __init__(self, channels: int, out: int, kernel: int, rate: int) -> None:

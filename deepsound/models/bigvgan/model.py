@@ -15,10 +15,10 @@ from torch import Tensor, nn
 
 from deepsound.models.bigvgan.activations import AntiAliasedSnake
 from deepsound.models.bigvgan.config import BIGVGAN_16K, BigVganConfig
-from deepsound.models.bigvgan.layers import Conv, Upsample
+from deepsound.models.bigvgan.layers import SameLengthConv, TransposedConv
 
 
-class Step(NamedTuple):
+class VocoderStep(NamedTuple):
     """A part of the vocoder, from [B, T, C] to [B, rate · T, C'].
 
     Input i lies under outputs rate · i to rate · (i + 1) - 1; an output depends on the inputs under those that are no
@@ -30,19 +30,19 @@ class Step(NamedTuple):
     reach: int
 
 
-class ResidualBranch(nn.Module):
+class AMPBlock1(nn.Module):
     """Residual steps of one kernel size, each a dilated and a plain convolution: [B, T, C] to [B, T, C]."""
 
     def __init__(self, channels: int, kernel: int, dilations: Sequence[int]) -> None:
         super().__init__()
-        self.convs1 = nn.ModuleList(Conv(channels, channels, kernel, dilation) for dilation in dilations)
-        self.convs2 = nn.ModuleList(Conv(channels, channels, kernel) for _ in dilations)
+        self.convs1 = nn.ModuleList(SameLengthConv(channels, channels, kernel, dilation) for dilation in dilations)
+        self.convs2 = nn.ModuleList(SameLengthConv(channels, channels, kernel) for _ in dilations)
         self.activations = nn.ModuleList(AntiAliasedSnake(channels) for _ in range(2 * len(dilations)))
 
     @property
     def reach(self) -> int:
         """Inputs to each side that an output depends on."""
-        layers = cast("list[Conv | AntiAliasedSnake]", [*self.convs1, *self.convs2, *self.activations])
+        layers = cast("list[SameLengthConv | AntiAliasedSnake]", [*self.convs1, *self.convs2, *self.activations])
         return sum(layer.reach for layer in layers)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -59,18 +59,18 @@ class BigVgan(nn.Module):
         super().__init__()
         self.config = config
         channels = config.upsample_initial_channel
-        self.conv_pre = Conv(config.num_mels, channels, 7)
+        self.conv_pre = SameLengthConv(config.num_mels, channels, 7)
         self.ups = nn.ModuleList()
         self.resblocks = nn.ModuleList()
         for rate, kernel in zip(config.upsample_rates, config.upsample_kernel_sizes, strict=True):
-            self.ups.append(nn.Sequential(Upsample(channels, channels // 2, kernel, rate)))
+            self.ups.append(nn.Sequential(TransposedConv(channels, channels // 2, kernel, rate)))
             channels //= 2
             self.resblocks.extend(
-                ResidualBranch(channels, *sizes)
+                AMPBlock1(channels, *sizes)
                 for sizes in zip(config.resblock_kernel_sizes, config.resblock_dilation_sizes, strict=True)
             )
         self.activation_post = AntiAliasedSnake(channels)
-        self.conv_post = Conv(channels, 1, 7, bias=config.use_bias_at_final)
+        self.conv_post = SameLengthConv(channels, 1, 7, bias=config.use_bias_at_final)
 
     def forward(self, mel: Tensor) -> Tensor:
         """Waveform [B, 1, T · hop] in [-1, 1] of the log-mel spectrogram `mel` [B, num_mels, T]."""
@@ -79,23 +79,23 @@ class BigVgan(nn.Module):
             x = step.run(x)
         return x.transpose(1, 2)
 
-    def steps(self) -> Iterator[Step]:
+    def steps(self) -> Iterator[VocoderStep]:
         """What `forward` does, in its order."""
-        yield Step(self.conv_pre, 1, self.conv_pre.reach)
+        yield VocoderStep(self.conv_pre, 1, self.conv_pre.reach)
         count = len(self.config.resblock_kernel_sizes)
         for stage, upsample in enumerate(self.ups):
-            (layer,) = cast("Iterable[Upsample]", upsample)
-            branches = cast("list[ResidualBranch]", list(self.resblocks[stage * count : (stage + 1) * count]))
-            yield Step(upsample, layer.rate, layer.reach)
-            yield Step(partial(_averaged, branches), 1, max(branch.reach for branch in branches))
-        yield Step(self._waveform, 1, self.activation_post.reach + self.conv_post.reach)
+            (layer,) = cast("Iterable[TransposedConv]", upsample)
+            branches = cast("list[AMPBlock1]", list(self.resblocks[stage * count : (stage + 1) * count]))
+            yield VocoderStep(upsample, layer.rate, layer.reach)
+            yield VocoderStep(partial(_average, branches), 1, max(branch.reach for branch in branches))
+        yield VocoderStep(self._waveform, 1, self.activation_post.reach + self.conv_post.reach)
 
     def _waveform(self, x: Tensor) -> Tensor:
         x = self.conv_post(self.activation_post(x))
         return torch.tanh(x) if self.config.use_tanh_at_final else x.clamp(-1.0, 1.0)
 
 
-def _averaged(branches: Sequence[ResidualBranch], x: Tensor) -> Tensor:
+def _average(branches: Sequence[AMPBlock1], x: Tensor) -> Tensor:
     first, *others = branches
     total = first(x)
     for branch in others:

@@ -1,4 +1,4 @@
-"""The anti-aliased snake as products with whole rows of a channel-last signal, on any device.
+"""The anti-aliased snake as banded matrix products over rows, on any device.
 
 Written out, an activation stuffs zeros between samples, filters, applies the snake, filters and drops every other
 sample. Half of each filter meets zeros or makes samples nobody keeps, so each sample needs six taps and no zeros. With
@@ -25,17 +25,17 @@ def anti_aliased_snake(x: Tensor, up: Tensor, down: Tensor, frequency: Tensor, a
     `up` and `down` are 12 taps each, in the order in which they meet the signal; `frequency` and `amplitude` are [C].
     """
     batch, length, channels = x.shape
-    raising, lowering = raising_matrix(up), lowering_matrix(down)
+    upsampling_taps, lowering = upsampling_matrix(up), downsampling_matrix(down)
     out = torch.empty(batch, _whole_tiles(length), channels, device=x.device)
     for entry, written in zip(x, out, strict=True):
         for start, rows in _blocks(length, channels, x.device):
-            doubled = snake(doubled_rate(entry, raising, start - REACH, rows + TILE), frequency, amplitude)
+            doubled = snake(upsample_2x(entry, upsampling_taps, start - REACH, rows + TILE), frequency, amplitude)
             # The first that is needed, five before the block at twice the rate, is the second one.
             _filter(doubled[1:], lowering, 2 * TILE, written[start : start + rows])
     return out[:, :length].to(x.dtype)
 
 
-def doubled_rate(x: Tensor, raising: Tensor, start: int, rows: int) -> Tensor:
+def upsample_2x(x: Tensor, upsampling_taps: Tensor, start: int, rows: int) -> Tensor:
     """Whole tiles of `rows` of `x` [T, C], from `start` on, at twice the rate: [2 rows, C].
 
     Rows may lie before the beginning and behind the end: the doubled signal's first and last one are repeated there.
@@ -43,7 +43,7 @@ def doubled_rate(x: Tensor, raising: Tensor, start: int, rows: int) -> Tensor:
     length, channels = x.shape
     inputs = torch.arange(start - REACH, start + rows + REACH, device=x.device).clamp_(0, length - 1)
     doubled = torch.empty(2 * rows, channels, device=x.device)
-    _filter(x.index_select(0, inputs).float(), raising, TILE, doubled)
+    _filter(x.index_select(0, inputs).float(), upsampling_taps, TILE, doubled)
     first, end = max(0, -2 * start), min(2 * rows, 2 * (length - start))
     doubled[:first] = doubled[first]
     doubled[end:] = doubled[end - 1]
@@ -55,7 +55,7 @@ def snake(x: Tensor, frequency: Tensor, amplitude: Tensor) -> Tensor:
     return x.addcmul_((x * frequency).sin_().square_(), amplitude)
 
 
-def raising_matrix(taps: Tensor) -> Tensor:
+def upsampling_matrix(taps: Tensor) -> Tensor:
     """[2 TILE, TILE + 6]: from a tile's rows, with 3 more to each side, to as many rows twice over."""
     matrix = taps.new_zeros(TILE, 2, TILE + 2 * REACH)
     for phase in (0, 1):
@@ -63,7 +63,7 @@ def raising_matrix(taps: Tensor) -> Tensor:
     return matrix.flatten(0, 1)
 
 
-def lowering_matrix(taps: Tensor) -> Tensor:
+def downsampling_matrix(taps: Tensor) -> Tensor:
     """[TILE, 2 TILE + 10]: from a tile's doubled rows, with 5 more to each side, to its rows."""
     matrix = taps.new_zeros(TILE, 2 * TILE + len(taps) - 2)
     _diagonals(matrix, len(taps), step=2).copy_(taps.expand(TILE, -1))

@@ -1,4 +1,6 @@
-"""The anti-aliased snake as one Triton kernel: every sample is read and written once, nothing lies in between.
+"""The anti-aliased snake as one fused Triton kernel.
+
+Every sample is read and written once.
 
 It was compared with the plain form in Triton's interpreter and compiled for a GPU, but none was there to run it on.
 """

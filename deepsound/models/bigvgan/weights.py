@@ -1,4 +1,4 @@
-"""The three forms in which vocoder weights are published, brought to one."""
+"""BigVGAN's checkpoint: folds weight norm, reads the sizes from the tensors."""
 
 from __future__ import annotations
 

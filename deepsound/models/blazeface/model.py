@@ -1,4 +1,6 @@
-"""BlazeFace's full-range network (arXiv 1907.05047; the graph of mediapipe's face_detection_full_range_sparse.tflite).
+"""BlazeFace full-range face detector (arXiv 1907.05047).
+
+The graph of mediapipe's face_detection_full_range_sparse.tflite.
 
 An hourglass of depthwise separable convolutions: 192 x 192 pixels in, one score, one box and six landmarks for each of
 48 x 48 places out. Layers stand in the published graph's order, so that weights are copied one by one.
@@ -18,7 +20,7 @@ VALUES = 16
 _LEVELS = ((32, 8, 2), (64, 16, 2), (128, 32, 2), (192, 48, 2), (384, 96, 3))
 
 
-class Separable(nn.Module):
+class SeparableConv(nn.Module):
     """A 3 x 3 depthwise convolution, then a 1 x 1 one; the depthwise has no activation of its own."""
 
     def __init__(self, inputs: int, outputs: int, stride: int = 1) -> None:
@@ -31,37 +33,37 @@ class Separable(nn.Module):
         return mixed
 
 
-class Bottleneck(nn.Module):
+class BlazeBottleneck(nn.Module):
     """Two separable convolutions around fewer channels, added to the input."""
 
     def __init__(self, channels: int, middle: int) -> None:
         super().__init__()
-        self.reduce = Separable(channels, middle)
-        self.expand = Separable(middle, channels)
+        self.reduce = SeparableConv(channels, middle)
+        self.expand = SeparableConv(middle, channels)
 
     def forward(self, x: Tensor) -> Tensor:
         return functional.relu(x + self.expand(functional.relu(self.reduce(x))))
 
 
-class Down(nn.Module):
+class DownBlock(nn.Module):
     """The first block of a level: half the size, more channels."""
 
     def __init__(self, inputs: int, middle: int, outputs: int) -> None:
         super().__init__()
-        self.reduce = Separable(inputs, middle, stride=2)
-        self.expand = Separable(middle, outputs)
+        self.reduce = SeparableConv(inputs, middle, stride=2)
+        self.expand = SeparableConv(middle, outputs)
 
     def forward(self, x: Tensor) -> Tensor:
         return functional.relu(self.expand(functional.relu(self.reduce(x))))
 
 
-class Up(nn.Module):
+class UpBlock(nn.Module):
     """A level on the way up: twice the size, the way down's features added, then bottlenecks."""
 
     def __init__(self, inputs: int, outputs: int, middle: int, count: int) -> None:
         super().__init__()
         self.lateral = nn.Conv2d(inputs, outputs, 1)
-        self.blocks = nn.Sequential(*(Bottleneck(outputs, middle) for _ in range(count)))
+        self.blocks = nn.Sequential(*(BlazeBottleneck(outputs, middle) for _ in range(count)))
 
     def forward(self, x: Tensor, skip: Tensor) -> Tensor:
         raised = functional.interpolate(functional.relu(self.lateral(x)), scale_factor=2, mode="bilinear")
@@ -69,7 +71,7 @@ class Up(nn.Module):
         return added
 
 
-class Head(nn.Module):
+class DetectionHead(nn.Module):
     """Values for each place: a 1 x 1 convolution, a depthwise one of stride 2, and depth to space."""
 
     def __init__(self, values: int) -> None:
@@ -96,12 +98,12 @@ class BlazeFace(nn.Module):
         self.stem = nn.Conv2d(3, 32, 3, 2, 1)
         blocks: list[nn.Module] = []
         for level, (channels, middle, count) in enumerate(_LEVELS):
-            first = [Down(_LEVELS[level - 1][0], middle, channels)] if level else []
-            blocks.append(nn.Sequential(*first, *(Bottleneck(channels, middle) for _ in range(count))))
+            first = [DownBlock(_LEVELS[level - 1][0], middle, channels)] if level else []
+            blocks.append(nn.Sequential(*first, *(BlazeBottleneck(channels, middle) for _ in range(count))))
         self.down = nn.ModuleList(blocks)
         self.skips = nn.ModuleList([nn.Conv2d(64, 48, 1), nn.Conv2d(128, 64, 1), nn.Conv2d(192, 96, 1)])
-        self.up = nn.ModuleList([Up(384, 96, 48, 2), Up(96, 64, 32, 2), Up(64, 48, 24, 1)])
-        self.scores, self.boxes = Head(1), Head(VALUES)
+        self.up = nn.ModuleList([UpBlock(384, 96, 48, 2), UpBlock(96, 64, 32, 2), UpBlock(64, 48, 24, 1)])
+        self.scores, self.boxes = DetectionHead(1), DetectionHead(VALUES)
 
     def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
         x = functional.relu(self.stem(pictures))

@@ -1,1 +1,1 @@
-"""CLIP's two towers, as far as sound generation needs them."""
+"""CLIP's image and text encoders (arXiv 2103.00020), as open_clip publishes them."""

@@ -1,4 +1,4 @@
-"""Sizes of CLIP's towers, under the names of the published open_clip configuration."""
+"""Sizes of CLIP's encoders, named as in open_clip's configuration."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ RGB = tuple[float, float, float]
 
 
 @dataclass(frozen=True)
-class VisionConfig:
+class ClipVisionConfig:
     """A ViT; `image_size` in pixels is what the position table was trained for, of whole patches."""
 
     image_size: int = 378
@@ -24,7 +24,7 @@ class VisionConfig:
 
 
 @dataclass(frozen=True)
-class TextConfig:
+class ClipTextConfig:
     context_length: int = 77
     vocab_size: int = 49408
     width: int = 1024
@@ -39,8 +39,8 @@ class ClipConfig:
 
     embed_dim: int = 1024
     quick_gelu: bool = True
-    vision: VisionConfig = VisionConfig()
-    text: TextConfig = TextConfig()
+    vision: ClipVisionConfig = ClipVisionConfig()
+    text: ClipTextConfig = ClipTextConfig()
     mean: RGB = (0.48145466, 0.4578275, 0.40821073)
     std: RGB = (0.26862954, 0.26130258, 0.27577711)
 

@@ -1,4 +1,4 @@
-"""The transformer both towers are made of."""
+"""CLIP's transformer blocks (arXiv 2103.00020), named as in open_clip."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class QuickGelu(nn.Module):
         return tokens * torch.sigmoid(1.702 * tokens)
 
 
-class ResidualBlock(nn.Module):
+class ResidualAttentionBlock(nn.Module):
     def __init__(self, width: int, heads: int, mlp_ratio: float, quick_gelu: bool) -> None:
         super().__init__()
         self.ln_1 = nn.LayerNorm(width)
@@ -39,10 +39,12 @@ class ResidualBlock(nn.Module):
         return tokens + self.mlp(self.ln_2(tokens))
 
 
-class Transformer(nn.Module):
+class ClipTransformer(nn.Module):
     def __init__(self, width: int, layers: int, heads: int, mlp_ratio: float, quick_gelu: bool) -> None:
         super().__init__()
-        self.resblocks = nn.ModuleList(ResidualBlock(width, heads, mlp_ratio, quick_gelu) for _ in range(layers))
+        self.resblocks = nn.ModuleList(
+            ResidualAttentionBlock(width, heads, mlp_ratio, quick_gelu) for _ in range(layers)
+        )
 
     def forward(self, tokens: Tensor, causal: bool = False, keep: int | None = None) -> Tensor:
         """[B, tokens, width]; with `keep` the first so many tokens of the last layer."""

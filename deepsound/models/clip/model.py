@@ -1,4 +1,4 @@
-"""CLIP written out in plain torch, with the parameter names of open_clip's files.
+"""CLIP in plain torch, with the parameter names of open_clip's checkpoints.
 
 open_clip itself is not asked for: it brings a dozen packages with demands of their own on torch, torchvision and
 huggingface_hub, which a host like ComfyUI has already settled, and of all of it two transformers are needed here. It
@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from deepsound.models.clip.config import DFN5B_VIT_H_14_384, ClipConfig
-from deepsound.models.clip.layers import Transformer
+from deepsound.models.clip.layers import ClipTransformer
 
 
 class VisionTower(nn.Module):
@@ -28,7 +28,7 @@ class VisionTower(nn.Module):
         self.class_embedding = nn.Parameter(torch.zeros(vision.width))
         self.positional_embedding = nn.Parameter(torch.zeros(1 + vision.patches, vision.width))
         self.ln_pre = nn.LayerNorm(vision.width)
-        self.transformer = Transformer(
+        self.transformer = ClipTransformer(
             vision.width, vision.layers, vision.width // vision.head_width, vision.mlp_ratio, config.quick_gelu
         )
         self.ln_post = nn.LayerNorm(vision.width)
@@ -42,7 +42,7 @@ class VisionTower(nn.Module):
         return self.ln_post(tokens[:, 0]) @ self.proj
 
 
-class Clip(nn.Module):
+class CLIP(nn.Module):
     """Image features for whole frames and text features for every token.
 
     `text_projection` and `logit_scale` are in the published file and part of its contract; nothing here uses them.
@@ -53,7 +53,7 @@ class Clip(nn.Module):
         self.config = config
         text = config.text
         self.visual = VisionTower(config)
-        self.transformer = Transformer(text.width, text.layers, text.heads, text.mlp_ratio, config.quick_gelu)
+        self.transformer = ClipTransformer(text.width, text.layers, text.heads, text.mlp_ratio, config.quick_gelu)
         self.token_embedding = nn.Embedding(text.vocab_size, text.width)
         self.positional_embedding = nn.Parameter(torch.zeros(text.context_length, text.width))
         self.ln_final = nn.LayerNorm(text.width)

@@ -1,4 +1,4 @@
-"""CLIP's tokenizer: text to ids by byte pairs, as the published models were trained with.
+"""CLIP's byte-pair-encoding (BPE) tokenizer.
 
 The table of merges is data and comes from outside, in the order of its lines: 48894 pairs, the first rank first.
 """
@@ -28,7 +28,7 @@ _CONTROLS = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f\u206a-\u206f\ufeff\ufff9-\uf
 _COMPATIBLE = re.compile("[\u0132\u0133\u0149\u01c4-\u01cc\u01f1-\u01f3\ufb00-\ufb06\u3000\uff01-\uffef]+")
 
 
-def well_formed(text: str) -> str:
+def fix_text(text: str) -> str:
     """Text with its entities resolved, quotes straight, ligatures and wide forms plain, and accents composed.
 
     What ftfy, the original's cleaner, does to text that is readable; unlike it, this does not guess at text that was
@@ -39,11 +39,11 @@ def well_formed(text: str) -> str:
     return unicodedata.normalize("NFC", text.translate(_QUOTES))
 
 
-class Tokenizer:
+class ClipTokenizer:
     """Ids for texts; `repair` is what is done to a text before entities, spaces and case are evened out."""
 
     def __init__(
-        self, merges: Sequence[tuple[str, str]], context_length: int = 77, repair: Callable[[str], str] = well_formed
+        self, merges: Sequence[tuple[str, str]], context_length: int = 77, repair: Callable[[str], str] = fix_text
     ) -> None:
         letters = list(_byte_letters().values())
         vocabulary = [*letters, *(letter + WORD_END for letter in letters), *map("".join, merges), START, END]
@@ -76,11 +76,11 @@ class Tokenizer:
             best = min(pairwise(pieces), key=lambda pair: self._ranks.get(pair, len(self._ranks)))
             if best not in self._ranks:
                 break
-            pieces = _merged(pieces, best)
+            pieces = _merge(pieces, best)
         return pieces
 
 
-def _merged(pieces: list[str], pair: tuple[str, str]) -> list[str]:
+def _merge(pieces: list[str], pair: tuple[str, str]) -> list[str]:
     merged: list[str] = []
     at = 0
     while at < len(pieces):

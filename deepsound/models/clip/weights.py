@@ -1,4 +1,4 @@
-"""What the published CLIP file needs before it is loaded."""
+"""CLIP's checkpoint: keys to load, sizes read from the tensors."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from deepsound.models.clip.config import DFN5B_VIT_H_14_384, ClipConfig
 
 
 def state_dict(published: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors that `Clip.load_state_dict` takes, all of them and strictly.
+    """The tensors that `CLIP.load_state_dict` takes, all of them and strictly.
 
     `logit_scale` has shape [] or [1], depending on the open_clip version that wrote the file; both are taken.
     """

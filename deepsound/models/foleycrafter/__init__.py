@@ -1,1 +1,1 @@
-"""FoleyCrafter (arXiv 2407.01494), of diffusers', transformers' and torchvision's parts where they have them."""
+"""FoleyCrafter's networks (arXiv 2407.01494), built on diffusers and transformers."""

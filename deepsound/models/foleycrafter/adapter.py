@@ -1,4 +1,4 @@
-"""IP-Adapter (arXiv 2308.06721) in its published keys, and how it goes into diffusers' UNet."""
+"""IP-Adapter (arXiv 2308.06721) with its published keys, attached to diffusers' UNet."""
 
 from __future__ import annotations
 

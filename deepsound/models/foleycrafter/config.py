@@ -1,4 +1,4 @@
-"""Sizes of FoleyCrafter's own networks: the published onset detector's, and how the others' are read."""
+"""Sizes of FoleyCrafter's onset detector and HiFi-GAN vocoder."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class OnsetConfig:
 
 
 @dataclass(frozen=True)
-class VocoderConfig:
+class HiFiGanConfig:
     """A HiFi-GAN generator (arXiv 2010.05646); fields are named as in the published `config.json`."""
 
     num_mels: int = 256
@@ -36,7 +36,7 @@ class VocoderConfig:
         return math.prod(self.upsample_rates)
 
     @classmethod
-    def from_json(cls, settings: Mapping[str, Any]) -> VocoderConfig:
+    def from_json(cls, settings: Mapping[str, Any]) -> HiFiGanConfig:
         """The configuration in a published `config.json`, whose training settings are ignored.
 
         Raises ValueError where a size is missing, does not match another one, or the residual blocks are of another

@@ -1,4 +1,7 @@
-"""Auffusion's networks and FoleyCrafter's temporal adapter: diffusers' and transformers' own, built from settings."""
+"""Auffusion's UNet, VAE and encoders, and FoleyCrafter's ControlNet, built from settings.
+
+The classes are diffusers' and transformers' own (Auffusion: arXiv 2401.01044).
+"""
 
 from __future__ import annotations
 
@@ -17,13 +20,13 @@ class Denoiser(nn.Module):
 
     def __init__(self, unet: Any, controlnet: Any) -> None:
         super().__init__()
-        self.hint = KeptHint(controlnet.controlnet_cond_embedding)
+        self.hint = CachedControlHint(controlnet.controlnet_cond_embedding)
         controlnet.controlnet_cond_embedding = self.hint
         self.unet = unet
         self.controlnet = controlnet
 
 
-class KeptHint(nn.Module):
+class CachedControlHint(nn.Module):
     """What a ControlNet makes of its picture, made once: every step of a sampling hands over the same tensor.
 
     The picture is one for all entries of a batch, with guidance the same one twice.
@@ -32,16 +35,16 @@ class KeptHint(nn.Module):
     def __init__(self, embedding: nn.Module) -> None:
         super().__init__()
         self.embedding = embedding
-        self._kept: tuple[Tensor, Tensor] | None = None
+        self._cached: tuple[Tensor, Tensor] | None = None
 
     def forward(self, picture: Tensor) -> Tensor:
         """Picture [B, 1, height, width] -> [1, width of the first block, height / 8, width / 8]."""
-        if self._kept is None or self._kept[0] is not picture:
-            self._kept = picture, self.embedding(picture[:1])
-        return self._kept[1]
+        if self._cached is None or self._cached[0] is not picture:
+            self._cached = picture, self.embedding(picture[:1])
+        return self._cached[1]
 
-    def forget(self) -> None:
-        self._kept = None
+    def clear(self) -> None:
+        self._cached = None
 
 
 def unet(settings: Settings) -> Any:

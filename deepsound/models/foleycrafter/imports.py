@@ -1,4 +1,4 @@
-"""Libraries whose networks are used as they are, imported when one is first built and not before."""
+"""Lazy imports of diffusers, transformers and torchvision, outside the meta device."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The detector of visual onsets: torchvision's R(2+1)D blocks without a stride in time, a value for every frame."""
+"""Visual onset detector: R(2+1)D without temporal stride, one logit per frame.
+
+CondFoleyGen's detector (arXiv 2304.08490), as FoleyCrafter ships it.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Between the picture that Auffusion paints and a log-mel spectrogram (Auffusion, arXiv 2401.01044)."""
+"""Converts between Auffusion's spectrogram images and log-mel (arXiv 2401.01044)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From the detector's probabilities to the row of a picture that says when something is to sound."""
+"""Timestamp condition: onset probabilities to the row of the ControlNet's image."""
 
 from __future__ import annotations
 

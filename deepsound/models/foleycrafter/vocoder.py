@@ -1,4 +1,4 @@
-"""HiFi-GAN's generator (arXiv 2010.05646), with the published keys once weight norm is folded."""
+"""HiFi-GAN generator (arXiv 2010.05646); published keys once weight norm is folded."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from deepsound.models.foleycrafter.config import VocoderConfig
+from deepsound.models.foleycrafter.config import HiFiGanConfig
 
 _SLOPE = 0.1
 # The last activation was left at torch's default slope.
@@ -14,10 +14,10 @@ _LAST_SLOPE = 0.01
 _FULL_SCALE = 32768.0
 
 
-class Vocoder(nn.Module):
+class HiFiGan(nn.Module):
     """Log-mel spectrograms to sound."""
 
-    def __init__(self, config: VocoderConfig) -> None:
+    def __init__(self, config: HiFiGanConfig) -> None:
         super().__init__()
         self.config = config
         width = config.upsample_initial_channel
@@ -28,7 +28,7 @@ class Vocoder(nn.Module):
             self.ups.append(nn.ConvTranspose1d(width, width // 2, kernel, rate, padding=(kernel - rate) // 2))
             width //= 2
             branches = zip(config.resblock_kernel_sizes, config.resblock_dilation_sizes, strict=True)
-            self.resblocks.extend(ResidualBlock(width, size, dilations) for size, dilations in branches)
+            self.resblocks.extend(ResBlock1(width, size, dilations) for size, dilations in branches)
         self.conv_post = nn.Conv1d(width, 1, 7, padding=3)
 
     def forward(self, mel: Tensor) -> Tensor:
@@ -42,7 +42,7 @@ class Vocoder(nn.Module):
         return torch.tanh(self.conv_post(F.leaky_relu(signal, _LAST_SLOPE)))
 
 
-class ResidualBlock(nn.Module):
+class ResBlock1(nn.Module):
     """Pairs of convolutions, the first of each dilated, each pair with a way around it."""
 
     def __init__(self, width: int, kernel: int, dilations: tuple[int, ...]) -> None:

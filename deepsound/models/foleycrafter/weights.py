@@ -1,4 +1,4 @@
-"""What the published files need before the networks can take them."""
+"""FoleyCrafter's checkpoints: keys renamed to what the networks take."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _TEXT = "text_model."
 _OLDER_ATTENTION = {"query": "to_q", "key": "to_k", "value": "to_v", "proj_attn": "to_out.0"}
 
 
-def unwrapped(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def strip_module_prefix(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """`state` as it was before it was trained on several devices at once: without a leading `module.`."""
     return {name.removeprefix(_WRAPPER): tensor for name, tensor in state.items()}
 

@@ -1,1 +1,1 @@
-"""ImageBind's vision and audio towers, which meet in one space (arXiv 2305.05665)."""
+"""ImageBind's vision and audio encoders, one joint embedding space (arXiv 2305.05665)."""

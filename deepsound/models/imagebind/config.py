@@ -1,4 +1,4 @@
-"""Sizes of ImageBind's towers; the defaults are those of imagebind_huge."""
+"""Sizes of ImageBind's encoders (arXiv 2305.05665); the defaults are imagebind_huge's."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ RGB = tuple[float, float, float]
 
 
 @dataclass(frozen=True)
-class VisionConfig:
+class ImageBindVisionConfig:
     """Patches of `patch_size` pixels squared through `frames` frames; `mean` and `std` per channel of [0, 1]."""
 
     width: int = 1280
@@ -29,7 +29,7 @@ class VisionConfig:
 
 
 @dataclass(frozen=True)
-class AudioConfig:
+class ImageBindAudioConfig:
     """Patches of `patch_size` mel bins by as many frames, one begins every `stride`; `mean` and `std` of log-mel."""
 
     width: int = 768
@@ -53,8 +53,8 @@ class AudioConfig:
 @dataclass(frozen=True)
 class ImageBindConfig:
     embed_dim: int = 1024
-    vision: VisionConfig = VisionConfig()
-    audio: AudioConfig = AudioConfig()
+    vision: ImageBindVisionConfig = ImageBindVisionConfig()
+    audio: ImageBindAudioConfig = ImageBindAudioConfig()
     norm_eps: float = 1e-6
 
 

@@ -1,4 +1,4 @@
-"""The transformer that both of ImageBind's towers are made of."""
+"""Transformer layers of ImageBind's encoders (arXiv 2305.05665)."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class LearntKeyAttention(PackedAttention):
         return self.out_proj(attended.transpose(1, 2).flatten(2))
 
 
-class Block(nn.Module):
+class ImageBindBlock(nn.Module):
     def __init__(self, width: int, heads: int, mlp_width: int, norm_eps: float, learnt_key: bool) -> None:
         super().__init__()
         self.attn = LearntKeyAttention(width, heads) if learnt_key else PackedAttention(width, heads)
@@ -56,7 +56,7 @@ class Trunk(nn.Module):
     ) -> None:
         super().__init__()
         self.pre_transformer_layer = nn.Sequential(nn.LayerNorm(width, eps=norm_eps) if first_norm else nn.Identity())
-        self.blocks = nn.ModuleList(Block(width, heads, mlp_width, norm_eps, learnt_key) for _ in range(depth))
+        self.blocks = nn.ModuleList(ImageBindBlock(width, heads, mlp_width, norm_eps, learnt_key) for _ in range(depth))
 
     def forward(self, tokens: Tensor) -> Tensor:
         """The first token [B, 1, width] of [B, tokens, width]: nothing else is read after the last block."""
@@ -67,7 +67,7 @@ class Trunk(nn.Module):
         return tokens
 
 
-class Positions(nn.Module):
+class LearntPositions(nn.Module):
     def __init__(self, tokens: int, width: int) -> None:
         super().__init__()
         self.pos_embed = nn.Parameter(torch.zeros(1, tokens, width))
@@ -93,7 +93,7 @@ class Preprocessor(nn.Module):
         super().__init__()
         self.cls_token = nn.Parameter(torch.zeros(1, 1, width))
         self.rgbt_stem = stem
-        self.pos_embedding_helper = Positions(1 + patches, width)
+        self.pos_embedding_helper = LearntPositions(1 + patches, width)
 
     def forward(self, x: Tensor) -> Tensor:
         patches = self.rgbt_stem(x)
@@ -101,7 +101,7 @@ class Preprocessor(nn.Module):
         return tokens + self.pos_embedding_helper.pos_embed
 
 
-class Scale(nn.Module):
+class LogitScale(nn.Module):
     """Unit length times a published factor, never above 100."""
 
     def __init__(self) -> None:

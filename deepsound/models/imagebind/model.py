@@ -1,4 +1,7 @@
-"""ImageBind's vision and audio towers under the names of imagebind_huge; text, depth, heat and motion are left out."""
+"""ImageBind's vision and audio encoders with the keys of imagebind_huge.
+
+Text, depth, thermal and IMU are left out.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from deepsound.models.imagebind.config import IMAGEBIND_HUGE, ImageBindConfig, Modality
-from deepsound.models.imagebind.layers import Preprocessor, Scale, Stem, Trunk
+from deepsound.models.imagebind.layers import LogitScale, Preprocessor, Stem, Trunk
 
 MODALITIES: tuple[Modality, ...] = ("vision", "audio")
 
@@ -28,7 +31,10 @@ class ImageBind(nn.Module):
         self.modality_trunks = nn.ModuleDict({name: _trunk(config, name) for name in modalities})
         self.modality_heads = nn.ModuleDict({name: _head(config, name) for name in modalities})
         self.modality_postprocessors = nn.ModuleDict(
-            {name: nn.Sequential(nn.Identity(), Scale()) if name == "audio" else nn.Identity() for name in modalities}
+            {
+                name: nn.Sequential(nn.Identity(), LogitScale()) if name == "audio" else nn.Identity()
+                for name in modalities
+            }
         )
 
     def embed_video(self, clips: Tensor) -> Tensor:

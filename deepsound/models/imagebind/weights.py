@@ -1,4 +1,4 @@
-"""What of imagebind_huge.pth belongs to which tower, and the towers' sizes."""
+"""ImageBind's checkpoint: keys of each encoder, sizes read from the tensors."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""MMAudio's flow network: from noise to latent sound, led by what is seen, by its timing and by words."""
+"""MMAudio's flow-matching transformer (MMDiT, arXiv 2412.15322)."""

@@ -1,4 +1,7 @@
-"""Attention of the flow network: rotary positions, normalised queries and keys."""
+"""Multi-head attention of MMAudio: rotary position embedding (RoPE), RMS-normalised QK.
+
+Original: hkchengrex/MMAudio, `transformer_layers.py` and `rotary_embeddings.py`.
+"""
 
 from __future__ import annotations
 
@@ -18,25 +21,25 @@ _RMS_EPS = torch.finfo(torch.float32).eps
 
 
 @lru_cache(maxsize=32)
-def rotation(length: int, head_dim: int, frequency_scale: float, device: torch.device) -> Tensor:
-    """Rotary positions 0 to length - 1, their frequencies multiplied by `frequency_scale`.
+def compute_rope_rotations(length: int, head_dim: int, frequency_scale: float, device: torch.device) -> Tensor:
+    """RoPE rotations of positions 0 to length - 1, their frequencies multiplied by `frequency_scale`.
 
     Complex [length, head_dim / 2], computed in float32: what to multiply a pair of a query's or key's numbers with.
     """
     with torch.inference_mode(False):
         exponents = torch.arange(0, head_dim, 2, dtype=torch.float32, device="cpu") / head_dim
-        positions = torch.arange(length, dtype=torch.float32, device="cpu")
-        angles = positions[:, None] * (1.0 / _THETA**exponents * frequency_scale)
+        rotations = torch.arange(length, dtype=torch.float32, device="cpu")
+        angles = rotations[:, None] * (1.0 / _THETA**exponents * frequency_scale)
         return torch.complex(angles.cos(), angles.sin()).to(device)
 
 
-def rotate(heads: Tensor, by: Tensor) -> Tensor:
-    """`heads` [B, length, heads, head_dim], turned in float32, in their own dtype."""
+def apply_rope(heads: Tensor, by: Tensor) -> Tensor:
+    """`heads` [B, length, heads, head_dim] rotated by RoPE (arXiv 2104.09864) in float32; returned in their dtype."""
     pairs = torch.view_as_complex(heads.float().unflatten(-1, (-1, 2)))
     return torch.view_as_real(pairs * by[:, None]).flatten(-2).to(heads.dtype)
 
 
-class Projected(NamedTuple):
+class AttentionInputs(NamedTuple):
     """Queries, keys and values, [B, heads, length, head_dim] each."""
 
     query: Tensor
@@ -74,7 +77,7 @@ class Qkv(Linear):
 
 
 class HeadProjection(nn.Module):
-    """What one stream brings to an attention: normalised and rotated queries and keys, and values."""
+    """RMS-normalised queries and keys with RoPE, and values (the original's `SelfAttention.pre_attention`)."""
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
@@ -83,12 +86,12 @@ class HeadProjection(nn.Module):
         self.q_norm = nn.RMSNorm(width // heads, eps=_RMS_EPS)
         self.k_norm = nn.RMSNorm(width // heads, eps=_RMS_EPS)
 
-    def forward(self, sequence: Tensor, positions: Tensor | None) -> Projected:
+    def forward(self, sequence: Tensor, rotations: Tensor | None) -> AttentionInputs:
         query, key, value = self.qkv(sequence).unflatten(-1, (3, self.heads, -1)).unbind(2)
         query, key = self.q_norm(query), self.k_norm(key)
-        if positions is not None:
-            query, key = rotate(query, positions), rotate(key, positions)
-        return Projected(*(heads.transpose(1, 2) for heads in (query, key, value)))
+        if rotations is not None:
+            query, key = apply_rope(query, rotations), apply_rope(key, rotations)
+        return AttentionInputs(*(heads.transpose(1, 2) for heads in (query, key, value)))
 
 
 def attention(query: Tensor, key: Tensor, value: Tensor) -> Tensor:

@@ -1,4 +1,7 @@
-"""Joint blocks (latents, CLIP tokens and text in one attention), fused blocks (latents alone) and the last layer."""
+"""MMDiT blocks: joint attention over three modalities, single blocks, final AdaLN block.
+
+Original: hkchengrex/MMAudio, `transformer_layers.py` (JointBlock, MMDitSingleBlock, FinalBlock).
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ from deepsound.models.mmaudio.linear import Linear
 from deepsound.models.mmaudio.mlp import GatedConvMlp, GatedMlp
 
 
-class Streams(NamedTuple):
+class ModalityStreams(NamedTuple):
     """The three sequences of a joint block, [B, length, width] each."""
 
     latent: Tensor
@@ -24,11 +27,11 @@ class Streams(NamedTuple):
     text: Tensor
 
 
-class Guide(NamedTuple):
-    """What modulates a stream: distinct `vectors` [R, width], and `rows` [B, length], the vector at each position.
+class ModulationVectors(NamedTuple):
+    """AdaLN conditioning: distinct `vectors` [R, width], and `rows` [B, length], the vector of each position.
 
-    Timed conditions are up-sampled by repetition, so modulation, a large linear map, has fewer vectors to do than
-    there are positions. `rows` [B, 1] is one vector for a whole sequence.
+    The original's `global_c` (`rows` [B, 1]) and `extended_c`. The latter is up-sampled by repetition, so the
+    modulation, a large linear map, is computed once per distinct vector.
     """
 
     vectors: Tensor
@@ -36,35 +39,37 @@ class Guide(NamedTuple):
 
 
 class Modulation(nn.Sequential):
-    """`parts` shifts, scales and gates from a guide, each [B, length or 1, width]."""
+    """`parts` shifts, scales and gates of adaptive layer norm (AdaLN), each [B, length or 1, width]."""
 
     def __init__(self, width: int, parts: int) -> None:
         super().__init__(nn.SiLU(), Linear(width, parts * width))
         self.parts = parts
 
-    def forward(self, guide: Guide) -> tuple[Tensor, ...]:
-        return super().forward(guide.vectors)[guide.rows].chunk(self.parts, dim=-1)
+    def forward(self, vectors: ModulationVectors) -> tuple[Tensor, ...]:
+        return super().forward(vectors.vectors)[vectors.rows].chunk(self.parts, dim=-1)
 
 
-class Stream(nn.Module):
-    """One sequence's share of a block: `convolved` along its length, or each token by itself.
+class ModalityBlock(nn.Module):
+    """One modality's half of an MMDiT block; with `convolved` its linear maps are convolutions along time.
 
-    One that `ends` is attended to a last time and is not computed further.
+    One that `ends` (the original's `pre_only`) is attended to a last time and is not computed further.
     """
 
-    def __init__(self, config: FlowConfig, convolved: bool = True, ends: bool = False) -> None:
+    def __init__(self, config: FlowConfig, linear_as_convolution: bool = True, ends: bool = False) -> None:
         super().__init__()
         width = config.hidden_dim
         self.attn = HeadProjection(width, config.num_heads)
         self.adaLN_modulation = Modulation(width, parts=2 if ends else 6)
         if not ends:
-            self.linear1 = ChannelLastConv1d(width, width, kernel_size=3) if convolved else Linear(width, width)
-            self.ffn = GatedConvMlp(width, config.mlp_dim) if convolved else GatedMlp(width, config.mlp_dim)
+            self.linear1 = (
+                ChannelLastConv1d(width, width, kernel_size=3) if linear_as_convolution else Linear(width, width)
+            )
+            self.ffn = GatedConvMlp(width, config.mlp_dim) if linear_as_convolution else GatedMlp(width, config.mlp_dim)
 
-    def finish(self, sequence: Tensor, attended: Tensor, modulation: Sequence[Tensor]) -> Tensor:
-        """`sequence` [B, length, width] with what it attended to, and its MLP, added."""
+    def post_attention(self, sequence: Tensor, attention_output: Tensor, modulation: Sequence[Tensor]) -> Tensor:
+        """`sequence` [B, length, width] with the gated attention output and the gated MLP added."""
         _, _, gate, mlp_shift, mlp_scale, mlp_gate = modulation
-        sequence = torch.addcmul(sequence, self.linear1(attended), gate)
+        sequence = torch.addcmul(sequence, self.linear1(attention_output), gate)
         return torch.addcmul(sequence, self.ffn(modulate(sequence, mlp_shift, mlp_scale)), mlp_gate)
 
 
@@ -74,39 +79,48 @@ class JointBlock(nn.Module):
     def __init__(self, config: FlowConfig, last: bool) -> None:
         super().__init__()
         self.last = last
-        self.latent_block = Stream(config)
-        self.clip_block = Stream(config, ends=last)
-        self.text_block = Stream(config, convolved=False, ends=last)
+        self.latent_block = ModalityBlock(config)
+        self.clip_block = ModalityBlock(config, ends=last)
+        self.text_block = ModalityBlock(config, linear_as_convolution=False, ends=last)
 
-    def forward(self, streams: Streams, guides: Sequence[Guide], positions: Sequence[Tensor | None]) -> Streams:
+    def forward(
+        self,
+        streams: ModalityStreams,
+        modulation_vectors: Sequence[ModulationVectors],
+        rotations: Sequence[Tensor | None],
+    ) -> ModalityStreams:
         blocks = (self.latent_block, self.clip_block, self.text_block)
-        modulations = [block.adaLN_modulation(guide) for block, guide in zip(blocks, guides, strict=True)]
-        projected = [
+        modulations = [
+            block.adaLN_modulation(vectors) for block, vectors in zip(blocks, modulation_vectors, strict=True)
+        ]
+        inputs = [
             block.attn(modulate(stream, *modulation[:2]), at)
-            for block, stream, modulation, at in zip(blocks, streams, modulations, positions, strict=True)
+            for block, stream, modulation, at in zip(blocks, streams, modulations, rotations, strict=True)
         ]
         attending = streams[:1] if self.last else streams
-        attended = attention(
-            torch.cat([heads.query for heads in projected[: len(attending)]], dim=2),
-            torch.cat([heads.key for heads in projected], dim=2),
-            torch.cat([heads.value for heads in projected], dim=2),
+        attention_output = attention(
+            torch.cat([heads.query for heads in inputs[: len(attending)]], dim=2),
+            torch.cat([heads.key for heads in inputs], dim=2),
+            torch.cat([heads.value for heads in inputs], dim=2),
         )
-        shares = attended.split([stream.shape[1] for stream in attending], dim=1)
+        shares = attention_output.split([stream.shape[1] for stream in attending], dim=1)
         # Ends with the shortest: streams that do not attend have no share.
-        finished = [block.finish(*share) for block, *share in zip(blocks, streams, shares, modulations, strict=False)]
-        return Streams(*finished, *streams[len(attending) :])
+        outputs = [
+            block.post_attention(*share) for block, *share in zip(blocks, streams, shares, modulations, strict=False)
+        ]
+        return ModalityStreams(*outputs, *streams[len(attending) :])
 
 
-class MMDitSingleBlock(Stream):
+class MMDitSingleBlock(ModalityBlock):
     """Latents attending to themselves."""
 
-    def forward(self, latent: Tensor, guide: Guide, positions: Tensor) -> Tensor:
-        modulation = self.adaLN_modulation(guide)
-        heads = self.attn(modulate(latent, *modulation[:2]), positions)
-        return self.finish(latent, attention(*heads), modulation)
+    def forward(self, latent: Tensor, vectors: ModulationVectors, rotations: Tensor) -> Tensor:
+        modulation = self.adaLN_modulation(vectors)
+        heads = self.attn(modulate(latent, *modulation[:2]), rotations)
+        return self.post_attention(latent, attention(*heads), modulation)
 
 
-class FinalLayer(nn.Module):
+class FinalBlock(nn.Module):
     """From the last block to velocities [B, length, latent_dim]."""
 
     def __init__(self, config: FlowConfig) -> None:
@@ -114,5 +128,5 @@ class FinalLayer(nn.Module):
         self.adaLN_modulation = Modulation(config.hidden_dim, parts=2)
         self.conv = ChannelLastConv1d(config.hidden_dim, config.latent_dim, kernel_size=7)
 
-    def forward(self, latent: Tensor, guide: Guide) -> Tensor:
-        return self.conv(modulate(latent, *self.adaLN_modulation(guide)))
+    def forward(self, latent: Tensor, vectors: ModulationVectors) -> Tensor:
+        return self.conv(modulate(latent, *self.adaLN_modulation(vectors)))

@@ -1,4 +1,7 @@
-"""What leads the flow network through one sound, computed once and used at every step."""
+"""Preprocessed conditions of MMAudio's transformer, computed once and used at every step.
+
+Original: `PreprocessedConditions` in hkchengrex/MMAudio, `networks.py`.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from deepsound.models.mmaudio.lengths import FEATURES_PER_SEGMENT
 
 
 @dataclass(frozen=True)
-class Conditions:
+class PreprocessedConditions:
     """Projected conditions of B sounds, of one dtype and device.
 
     `clip` [B, tokens, width], `text` [B, tokens, width], `summary` [B, width] of both. `timing` [R, width] holds the
@@ -36,9 +39,9 @@ class Conditions:
     def latents(self) -> int:
         return self.rows.shape[1]
 
-    def stacked(self, other: Conditions) -> Conditions:
+    def concatenate(self, other: PreprocessedConditions) -> PreprocessedConditions:
         """Both as one batch, `other` behind; they need the same lengths."""
-        return Conditions(
+        return PreprocessedConditions(
             clip=torch.cat((self.clip, other.clip)),
             text=torch.cat((self.text, other.text)),
             summary=torch.cat((self.summary, other.summary)),
@@ -49,7 +52,7 @@ class Conditions:
 
 
 @lru_cache(maxsize=64)
-def upsampled(length: int, latents: int) -> Tensor:
+def nearest_exact_indices(length: int, latents: int) -> Tensor:
     """[latents] indices that stretch `length` features to the latents: torch's `nearest-exact`, not `nearest`."""
     with torch.inference_mode(False):
         indices = torch.arange(length, dtype=torch.float32, device="cpu")

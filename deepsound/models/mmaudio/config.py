@@ -1,4 +1,4 @@
-"""Sizes of the flow network and the five published variants."""
+"""Sizes of MMAudio's flow network and its five published variants."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Convolutions along channel-last sequences, [B, length, width]; of three taps, two outputs at a time on a CPU.
+"""Channel-last 1-D convolutions; three taps by Winograd minimal filtering on a CPU.
+
+Signals are [B, length, width]; the original's `ChannelLastConv1d`.
 
 Neighbouring outputs of three taps f, m, l over inputs a, b, c, d take six products: f a + m b + l c, f b + m c + l d.
 Winograd's minimal filtering F(2, 3) (arXiv 1509.09308, section 4.1) takes four, for the same numbers:
@@ -15,20 +17,20 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from deepsound.models.mmaudio.linear import as_convolution, convolved
-from deepsound.models.mmaudio.tensor_cache import KeptTensors
+from deepsound.models.mmaudio.linear import linear_as_convolution, runs_as_convolution
+from deepsound.models.mmaudio.tensor_cache import DerivedTensorCache
 
 _PAIRED_TAPS = 3
 
 
-class Pairs(NamedTuple):
+class EvenOddPairs(NamedTuple):
     """A sequence's members at even and at odd places, [B, pairs, width] each; behind an odd length stands a zero."""
 
     even: Tensor
     odd: Tensor
 
     @classmethod
-    def of(cls, sequence: Tensor) -> Pairs:
+    def of(cls, sequence: Tensor) -> EvenOddPairs:
         if sequence.shape[1] % 2:
             sequence = F.pad(sequence, (0, 0, 0, 1))
         return cls(sequence[:, 0::2], sequence[:, 1::2])
@@ -40,47 +42,51 @@ class ChannelLastConv1d(nn.Conv1d):
     def __init__(self, width: int, out: int, kernel_size: int, bias: bool = True) -> None:
         super().__init__(width, out, kernel_size, padding=kernel_size // 2, bias=bias)
         self.weight = nn.Parameter(_tap_by_tap(self.weight.detach()))
-        self._kept = KeptTensors()
+        self._derived = DerivedTensorCache()
 
     def forward(self, sequence: Tensor) -> Tensor:
         if self.pairs(sequence):
-            return self.joined(Pairs.of(sequence), sequence.shape[1])
+            return self.interleaved_output(EvenOddPairs.of(sequence), sequence.shape[1])
         return super().forward(sequence.transpose(1, 2)).transpose(1, 2)
 
     def pairs(self, sequence: Tensor) -> bool:
         """Whether outputs for `sequence` are computed two at a time."""
-        return self.kernel_size[0] == _PAIRED_TAPS and as_convolution(sequence)
+        return self.kernel_size[0] == _PAIRED_TAPS and runs_as_convolution(sequence)
 
-    def joined(self, pairs: Pairs, length: int) -> Tensor:
+    def interleaved_output(self, pairs: EvenOddPairs, length: int) -> Tensor:
         """[B, length, out] of a sequence in pairs."""
         batch, count, _ = pairs.even.shape
         out = pairs.even.new_empty(batch, count, 2, self.out_channels)
         self._convolve(pairs, out[:, :, 0], out[:, :, 1])
         return out.flatten(1, 2)[:, :length]
 
-    def apart(self, pairs: Pairs) -> Tensor:
+    def paired_output(self, pairs: EvenOddPairs) -> Tensor:
         """[2, B, pairs, out], even and odd outputs, of a sequence in pairs."""
         batch, count, _ = pairs.even.shape
         out = pairs.even.new_empty(2, batch, count, self.out_channels)
         self._convolve(pairs, out[0], out[1])
         return out
 
-    def _convolve(self, pairs: Pairs, even_out: Tensor, odd_out: Tensor) -> None:
+    def _convolve(self, pairs: EvenOddPairs, even_out: Tensor, odd_out: Tensor) -> None:
         """Fill both outputs, [B, pairs, out] each."""
         even, odd = pairs
-        shared = convolved(even + odd, self._mixed("sum"), self.bias)
-        turned = convolved(odd - even, self._mixed("alternating"))
-        torch.add(shared, turned, out=even_out).add_(convolved(_change(odd, before=True), self.weight[..., 0]))
-        torch.sub(shared, turned, out=odd_out).add_(convolved(_change(even, before=False), self.weight[..., 2]))
+        shared = linear_as_convolution(even + odd, self._mixed_taps("sum"), self.bias)
+        turned = linear_as_convolution(odd - even, self._mixed_taps("alternating"))
+        torch.add(shared, turned, out=even_out).add_(
+            linear_as_convolution(_neighbour_difference(odd, before=True), self.weight[..., 0])
+        )
+        torch.sub(shared, turned, out=odd_out).add_(
+            linear_as_convolution(_neighbour_difference(even, before=False), self.weight[..., 2])
+        )
 
-    def _mixed(self, kind: str) -> Tensor:
+    def _mixed_taps(self, kind: str) -> Tensor:
         """(f + m + l) / 2, or alternating, (f - m + l) / 2: [out, width]."""
         first, middle, last = self.weight.detach().unbind(-1)
         sign = -1 if kind == "alternating" else 1
-        return self._kept.get(kind, [self.weight], lambda: (first + sign * middle + last) / 2)
+        return self._derived.get(kind, [self.weight], lambda: (first + sign * middle + last) / 2)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> ChannelLastConv1d:
-        self._kept.clear()
+        self._derived.clear()
         super()._apply(fn, recurse)
         if self.weight.device.type not in ("cpu", "meta"):
             self.weight.data = self.weight.contiguous()  # as its convolutions want it
@@ -97,7 +103,7 @@ class ChannelLastConv1d(nn.Conv1d):
         local_metadata: Mapping[str, Any],
         *rest: Any,
     ) -> None:
-        self._kept.clear()
+        self._derived.clear()
         name = f"{prefix}weight"
         # Other dtypes are left mapped to their file, as they are: they never go in pairs.
         if name in state_dict and state_dict[name].dtype == torch.float32 and state_dict[name].dim() == 3:
@@ -111,7 +117,7 @@ def _tap_by_tap(weight: Tensor) -> Tensor:
     return weight.permute(2, 0, 1).contiguous().permute(1, 2, 0)
 
 
-def _change(places: Tensor, before: bool) -> Tensor:
+def _neighbour_difference(places: Tensor, before: bool) -> Tensor:
     """[B, pairs, width]: what stands in the pair before minus each of `places`, or else what stands in the one behind.
 
     Outside the sequence stand zeros.

@@ -1,4 +1,4 @@
-"""Sampling a stretch of a sound anew while the rest is held at known latents (audio inpainting).
+"""Audio inpainting: resamples a stretch of latents while the rest is held (RePaint).
 
 At every Euler step the latents outside the stretch are put where the straight path from the seed's noise to the known
 latents has them, as RePaint (arXiv 2201.09865) does for diffusion; the network continues its neighbourhood.

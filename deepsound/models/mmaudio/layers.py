@@ -1,4 +1,4 @@
-"""The time embedding and modulation of the flow network."""
+"""Timestep embedding and adaptive layer norm (AdaLN) modulation of MMAudio."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def time_frequencies(features: int, scale: float, device: torch.device) -> Tenso
         return (scale / _SLOWEST**exponents).to(device)
 
 
-class TimeEmbedding(nn.Module):
+class TimestepEmbedder(nn.Module):
     """Flow times [B] -> [B, width]."""
 
     def __init__(self, features: int, scale: float, width: int) -> None:

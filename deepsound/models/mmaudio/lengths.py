@@ -1,4 +1,4 @@
-"""How many latents, CLIP tokens and sync features a duration has."""
+"""Sequence lengths: latents, CLIP tokens and sync features of a duration."""
 
 from __future__ import annotations
 

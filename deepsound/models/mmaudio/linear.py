@@ -1,4 +1,4 @@
-"""Linear maps of sequences, which on a CPU are computed as convolutions.
+"""Linear layers that run as oneDNN convolutions on a CPU.
 
 torch hands float32 products to MKL and convolutions to oneDNN. With more than one thread and no more rows than a sound
 has latents, oneDNN was measured to be faster by up to a half; with one thread both are alike.
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 _FEWEST_ROWS = 64
 
 
-def as_convolution(sequence: Tensor) -> bool:
+def runs_as_convolution(sequence: Tensor) -> bool:
     """Whether maps of `sequence` run as convolutions: in float32 on a CPU that has oneDNN, without gradients."""
     return (
         sequence.device.type == "cpu"
@@ -24,7 +24,7 @@ def as_convolution(sequence: Tensor) -> bool:
     )
 
 
-def convolved(rows: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+def linear_as_convolution(rows: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """`rows` [..., width] times `weight` [out, width], as a picture one pixel high: [..., out]."""
     picture = F.conv2d(rows.reshape(1, -1, rows.shape[-1]).transpose(1, 2).unsqueeze(2), weight[:, :, None, None], bias)
     return picture.squeeze(2).transpose(1, 2).reshape(*rows.shape[:-1], -1)
@@ -34,6 +34,6 @@ class Linear(nn.Linear):
     """A linear map of the members of a sequence, [..., width]."""
 
     def forward(self, rows: Tensor) -> Tensor:
-        if rows.numel() < _FEWEST_ROWS * self.in_features or not as_convolution(rows):
+        if rows.numel() < _FEWEST_ROWS * self.in_features or not runs_as_convolution(rows):
             return super().forward(rows)
-        return convolved(rows, self.weight, self.bias)
+        return linear_as_convolution(rows, self.weight, self.bias)

@@ -1,4 +1,4 @@
-"""Which condition rows and latents a masked stretch of time concerns.
+"""Condition masks: which feature rows and latents a stretch of time concerns.
 
 HALCON (arXiv 2510.08078) masks the video features at unwanted times and generates again. Here the rows that see or
 drive the stretch become MMAudio's learned empty features.
@@ -27,7 +27,7 @@ CLIP_REACH = 2
 SYNC_REACH = 5
 
 # Start and end in seconds.
-Stretch = tuple[float, float]
+TimeRange = tuple[float, float]
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,31 +42,31 @@ class ConditionMask:
         return not bool(self.clip.any() or self.sync.any())
 
 
-def condition_mask(stretches: Iterable[Stretch], lengths: SequenceLengths, duration_s: float) -> ConditionMask:
-    """The rows that see or drive any of `stretches`, with those whose projection reads them.
+def condition_mask(time_ranges: Iterable[TimeRange], lengths: SequenceLengths, duration_s: float) -> ConditionMask:
+    """The rows that see or drive any of `time_ranges`, with those whose projection reads them.
 
     CLIP token j sees [j/8, (j+1)/8) s. Sync feature f of segment s sees two frames from (8 s + 2 f)/25 s and drives the
     latents its row is stretched to, [i, i+1) of all features in the whole duration.
     """
     clip, sync = torch.zeros(lengths.clip, dtype=torch.bool), torch.zeros(lengths.sync, dtype=torch.bool)
-    for start_s, end_s in stretches:
+    for start_s, end_s in time_ranges:
         clip |= _between(torch.arange(lengths.clip) / CLIP_FPS, 1 / CLIP_FPS, start_s, end_s)
         sync |= _between(*_seen_by_sync(lengths.sync), start_s, end_s)
         step_s = duration_s / max(lengths.sync, 1)
         sync |= _between(torch.arange(lengths.sync) * step_s, step_s, start_s, end_s)
-    return ConditionMask(dilated(clip, CLIP_REACH), dilated(sync, SYNC_REACH))
+    return ConditionMask(dilate(clip, CLIP_REACH), dilate(sync, SYNC_REACH))
 
 
-def latent_mask(stretches: Iterable[Stretch], latents: int, latents_per_s: float) -> Tensor:
-    """[latents], true where a latent's time meets any of `stretches`."""
+def latent_mask(time_ranges: Iterable[TimeRange], latents: int, latents_per_s: float) -> Tensor:
+    """[latents], true where a latent's time meets any of `time_ranges`."""
     mask = torch.zeros(latents, dtype=torch.bool)
     starts = torch.arange(latents) / latents_per_s
-    for start_s, end_s in stretches:
+    for start_s, end_s in time_ranges:
         mask |= _between(starts, 1 / latents_per_s, start_s, end_s)
     return mask
 
 
-def dilated(mask: Tensor, rows: int) -> Tensor:
+def dilate(mask: Tensor, rows: int) -> Tensor:
     """[n], true within `rows` of a true row."""
     if not len(mask) or not rows:
         return mask

@@ -1,4 +1,4 @@
-"""Gated MLPs, w2(silu(w1 x) * w3 x) without biases. `w1` and `w3` are published apart and run as one map, `w13`."""
+"""Gated MLPs (SwiGLU), w2(silu(w1 x) * w3 x); `w1` and `w3` run as one map, `w13`."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from deepsound.models.mmaudio.convolution import ChannelLastConv1d, Pairs
+from deepsound.models.mmaudio.convolution import ChannelLastConv1d, EvenOddPairs
 from deepsound.models.mmaudio.linear import Linear
 
 
-class _Gated(nn.Module):
+class _GatedBase(nn.Module):
     w13: nn.Module
     w2: nn.Module
 
@@ -38,7 +38,7 @@ class _Gated(nn.Module):
         super()._load_from_state_dict(state_dict, prefix, local_metadata, *rest)
 
 
-class GatedMlp(_Gated):
+class GatedMlp(_GatedBase):
     """The MLP of each member of a sequence by itself."""
 
     def __init__(self, width: int, inner: int) -> None:
@@ -47,10 +47,10 @@ class GatedMlp(_Gated):
         self.w2 = Linear(inner, width, bias=False)
 
     def forward(self, sequence: Tensor) -> Tensor:
-        return self.w2(_gated(self.w13(sequence)))
+        return self.w2(_swiglu(self.w13(sequence)))
 
 
-class GatedConvMlp(_Gated):
+class GatedConvMlp(_GatedBase):
     """The MLP with convolutions along the sequence for its linear maps."""
 
     def __init__(self, width: int, inner: int, kernel_size: int = 3) -> None:
@@ -61,13 +61,13 @@ class GatedConvMlp(_Gated):
     def forward(self, sequence: Tensor) -> Tensor:
         length = sequence.shape[1]
         if not self.w13.pairs(sequence):
-            return self.w2(_gated(self.w13(sequence)))
-        inner = Pairs(*_gated(self.w13.apart(Pairs.of(sequence))))
+            return self.w2(_swiglu(self.w13(sequence)))
+        inner = EvenOddPairs(*_swiglu(self.w13.paired_output(EvenOddPairs.of(sequence))))
         if length % 2:
             inner.odd[:, -1] = 0.0  # behind the end, where the next convolution sees nothing
-        return self.w2.joined(inner, length)
+        return self.w2.interleaved_output(inner, length)
 
 
-def _gated(both: Tensor) -> Tensor:
+def _swiglu(both: Tensor) -> Tensor:
     gate, value = both.chunk(2, dim=-1)
     return F.silu(gate) * value

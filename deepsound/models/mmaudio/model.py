@@ -1,4 +1,7 @@
-"""The network that says, at any time between noise and sound, which way the latents should move."""
+"""MMAudio's flow-matching transformer (MMDiT): predicts the velocity of the latents.
+
+arXiv 2412.15322, section 3; original: hkchengrex/MMAudio, `networks.py`.
+"""
 
 from __future__ import annotations
 
@@ -8,20 +11,20 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from deepsound.models.mmaudio.attention import rotation
-from deepsound.models.mmaudio.blocks import FinalLayer, Guide, JointBlock, MMDitSingleBlock, Streams
-from deepsound.models.mmaudio.conditions import Conditions, distinct_empty_rows, upsampled
+from deepsound.models.mmaudio.attention import compute_rope_rotations
+from deepsound.models.mmaudio.blocks import FinalBlock, JointBlock, MMDitSingleBlock, ModalityStreams, ModulationVectors
+from deepsound.models.mmaudio.conditions import PreprocessedConditions, distinct_empty_rows, nearest_exact_indices
 from deepsound.models.mmaudio.config import FlowConfig
 from deepsound.models.mmaudio.convolution import ChannelLastConv1d
-from deepsound.models.mmaudio.layers import TimeEmbedding
+from deepsound.models.mmaudio.layers import TimestepEmbedder
 from deepsound.models.mmaudio.lengths import FEATURES_PER_SEGMENT, SequenceLengths
 from deepsound.models.mmaudio.masking import ConditionMask
 from deepsound.models.mmaudio.mlp import GatedConvMlp, GatedMlp
-from deepsound.models.mmaudio.tensor_cache import KeptTensors
+from deepsound.models.mmaudio.tensor_cache import DerivedTensorCache
 
 
 class MMAudio(nn.Module):
-    """MMAudio's flow network. `conditions` once per sound, then `forward` once per step.
+    """MMAudio's flow network. `preprocess_conditions` once per sound, then `forward` once per step.
 
     It knows no lengths of its own: every call takes those of its inputs.
     """
@@ -33,16 +36,16 @@ class MMAudio(nn.Module):
     def __init__(self, config: FlowConfig) -> None:
         super().__init__()
         self.config = config
-        self._kept = KeptTensors()
+        self._derived = DerivedTensorCache()
         self._add_learned_inputs()
         self._add_projections()
         width = config.hidden_dim
-        self.t_embed = TimeEmbedding(config.time_features, config.time_scale, width)
+        self.t_embed = TimestepEmbedder(config.time_features, config.time_scale, width)
         self.joint_blocks = nn.ModuleList(
             JointBlock(config, last=index == config.joint_depth - 1) for index in range(config.joint_depth)
         )
         self.fused_blocks = nn.ModuleList(MMDitSingleBlock(config) for _ in range(config.fused_depth))
-        self.final_layer = FinalLayer(config)
+        self.final_layer = FinalBlock(config)
 
     def _add_learned_inputs(self) -> None:
         config = self.config
@@ -72,7 +75,7 @@ class MMAudio(nn.Module):
         self.text_cond_proj = nn.Linear(width, width)
         self.global_cond_mlp = GatedMlp(width, inner)
 
-    def conditions(
+    def preprocess_conditions(
         self,
         lengths: SequenceLengths,
         clip: Tensor | None = None,
@@ -80,30 +83,30 @@ class MMAudio(nn.Module):
         text: Tensor | None = None,
         batch: int = 1,
         masked: ConditionMask | None = None,
-    ) -> Conditions:
+    ) -> PreprocessedConditions:
         """Project what is known of `batch` sounds; the learned empty features stand for what is None.
 
         `clip` [batch, lengths.clip, clip_dim], `sync` [batch, lengths.sync, sync_dim], `text` [batch, text_seq_len,
         text_dim]; rows that `masked` names become the learned empty ones. ValueError where a shape is another.
         """
         config = self.config
-        kept_tokens: slice | Tensor = slice(None)
+        visible_tokens: slice | Tensor = slice(None)
         if masked is not None and not masked.is_empty:
-            clip, sync = self._masked(clip, masked.clip, "clip"), self._masked(sync, masked.sync, "sync")
+            clip, sync = self._mask_features(clip, masked.clip, "clip"), self._mask_features(sync, masked.sync, "sync")
             # The summary averages what is still seen: a face that is masked must not lead through it.
-            kept_tokens = slice(None) if masked.clip.all() else ~masked.clip
+            visible_tokens = slice(None) if masked.clip.all() else ~masked.clip
         distinct, place = lengths.sync, torch.arange(lengths.sync, device="cpu")
         if sync is None:
             distinct, place = distinct_empty_rows(lengths.sync)
-        clip = self._projected("clip", clip, (batch, lengths.clip, config.clip_dim))
-        text = self._projected("text", text, (batch, config.text_seq_len, config.text_dim))
-        timing = self._projected("sync", sync, (batch, distinct, config.sync_dim))
+        clip = self._project("clip", clip, (batch, lengths.clip, config.clip_dim))
+        text = self._project("text", text, (batch, config.text_seq_len, config.text_dim))
+        timing = self._project("sync", sync, (batch, distinct, config.sync_dim))
         summary = self.global_cond_mlp(
-            self.clip_cond_proj(clip[:, kept_tokens].mean(dim=1)) + self.text_cond_proj(text.mean(dim=1))
+            self.clip_cond_proj(clip[:, visible_tokens].mean(dim=1)) + self.text_cond_proj(text.mean(dim=1))
         )
         entries = torch.arange(batch, device=timing.device)
-        rows = place[upsampled(lengths.sync, lengths.latent)].to(timing.device)
-        return Conditions(
+        rows = place[nearest_exact_indices(lengths.sync, lengths.latent)].to(timing.device)
+        return PreprocessedConditions(
             clip,
             text,
             summary,
@@ -112,8 +115,8 @@ class MMAudio(nn.Module):
             rows=rows + entries[:, None] * distinct,
         )
 
-    def _masked(self, features: Tensor | None, rows: Tensor, kind: str) -> Tensor | None:
-        """`features` with the learned empty ones in masked rows; None where nothing is seen anyway or any more."""
+    def _mask_features(self, features: Tensor | None, rows: Tensor, kind: str) -> Tensor | None:
+        """`features` with masked rows replaced by the learned empty feature; None if nothing is left."""
         if features is None or bool(rows.all()):
             return None
         if rows.shape != features.shape[1:2]:
@@ -121,35 +124,35 @@ class MMAudio(nn.Module):
         empty: Tensor = getattr(self, f"empty_{kind}_feat")
         return torch.where(rows.to(features.device)[None, :, None], empty.to(features.dtype), features)
 
-    def _projected(self, kind: str, features: Tensor | None, shape: tuple[int, int, int]) -> Tensor:
+    def _project(self, kind: str, features: Tensor | None, shape: tuple[int, int, int]) -> Tensor:
         """Projected `features` of `shape`, or the learned empty ones for None; those are computed once per length."""
         batch, length, _ = shape
         project: nn.Module = getattr(self, f"{kind}_input_proj")
         if features is not None:
-            _require(kind, features, shape)
-            return project(self._placed(features) if kind == "sync" else features)
+            _require_shape(kind, features, shape)
+            return project(self._add_sync_positions(features) if kind == "sync" else features)
         learned: Tensor = self.empty_string_feat if kind == "text" else getattr(self, f"empty_{kind}_feat")
 
-        def make() -> Tensor:
+        def compute() -> Tensor:
             empty = learned.expand(1, length, -1)
-            return project(self._placed(empty) if kind == "sync" else empty)
+            return project(self._add_sync_positions(empty) if kind == "sync" else empty)
 
         sources = (learned, self.sync_pos_emb, *project.parameters())
-        return self._kept.get((kind, length), sources, make).expand(batch, -1, -1)
+        return self._derived.get((kind, length), sources, compute).expand(batch, -1, -1)
 
-    def _placed(self, sync: Tensor) -> Tensor:
-        """`sync` features with what tells their place within a segment."""
+    def _add_sync_positions(self, sync: Tensor) -> Tensor:
+        """`sync` features plus their position embedding within a segment."""
         return (sync.unflatten(1, (-1, FEATURES_PER_SEGMENT)) + self.sync_pos_emb).flatten(1, 2)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> MMAudio:
-        self._kept.clear()
+        self._derived.clear()
         return super()._apply(fn, recurse)
 
     def _load_from_state_dict(self, *arguments: Any) -> None:
-        self._kept.clear()
+        self._derived.clear()
         super()._load_from_state_dict(*arguments)
 
-    def forward(self, latent: Tensor, time: Tensor, conditions: Conditions) -> Tensor:
+    def forward(self, latent: Tensor, time: Tensor, conditions: PreprocessedConditions) -> Tensor:
         """Velocity [conditions.batch, L, latent_dim] of `latent` [B, L, latent_dim] at `time` [] or [B] from 0 to 1.
 
         With conditions for a multiple of B, as guidance has them, the latents serve each B of them in turn.
@@ -164,23 +167,29 @@ class MMAudio(nn.Module):
         copies = conditions.batch // batch
         time_embedding = self.t_embed(time.to(latent.dtype).expand(batch)).repeat(copies, 1)
         vectors = time_embedding + conditions.summary
-        overall = Guide(vectors, torch.arange(conditions.batch, device=vectors.device)[:, None])
-        timed = Guide(vectors[conditions.entry] + conditions.timing, conditions.rows)
-        hidden = self._blocks(self.audio_input_proj(latent).repeat(copies, 1, 1), conditions, timed, overall)
+        global_c = ModulationVectors(vectors, torch.arange(conditions.batch, device=vectors.device)[:, None])
+        extended_c = ModulationVectors(vectors[conditions.entry] + conditions.timing, conditions.rows)
+        hidden = self._blocks(self.audio_input_proj(latent).repeat(copies, 1, 1), conditions, extended_c, global_c)
         # The last layer was trained without the timed condition.
-        return self.final_layer(hidden, overall)
+        return self.final_layer(hidden, global_c)
 
-    def _blocks(self, latent: Tensor, conditions: Conditions, timed: Guide, overall: Guide) -> Tensor:
+    def _blocks(
+        self,
+        latent: Tensor,
+        conditions: PreprocessedConditions,
+        extended_c: ModulationVectors,
+        global_c: ModulationVectors,
+    ) -> Tensor:
         length, tokens, head_dim = latent.shape[1], conditions.clip.shape[1], self.config.head_dim
-        at_latents = rotation(length, head_dim, 1.0, latent.device)
+        latent_rotations = compute_rope_rotations(length, head_dim, 1.0, latent.device)
         # CLIP tokens are farther apart in time than latents, by this ratio.
-        at_tokens = rotation(tokens, head_dim, length / tokens, latent.device)
-        streams = Streams(latent, conditions.clip, conditions.text)
+        clip_rotations = compute_rope_rotations(tokens, head_dim, length / tokens, latent.device)
+        streams = ModalityStreams(latent, conditions.clip, conditions.text)
         for block in self.joint_blocks:
-            streams = block(streams, (timed, overall, overall), (at_latents, at_tokens, None))
+            streams = block(streams, (extended_c, global_c, global_c), (latent_rotations, clip_rotations, None))
         latent = streams.latent
         for block in self.fused_blocks:
-            latent = block(latent, timed, at_latents)
+            latent = block(latent, extended_c, latent_rotations)
         return latent
 
     def normalise(self, latent: Tensor) -> Tensor:
@@ -192,6 +201,6 @@ class MMAudio(nn.Module):
         return latent * self.latent_std + self.latent_mean
 
 
-def _require(name: str, features: Tensor, shape: tuple[int, ...]) -> None:
+def _require_shape(name: str, features: Tensor, shape: tuple[int, ...]) -> None:
     if tuple(features.shape) != shape:
         raise ValueError(f"{name} features of shape {tuple(features.shape)} where {shape} is needed")

@@ -1,4 +1,4 @@
-"""From noise to latents: Euler's method along the flow, with guidance."""
+"""Euler sampling of the flow with classifier-free guidance."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from deepsound.models.mmaudio.conditions import Conditions
+from deepsound.models.mmaudio.conditions import PreprocessedConditions
 from deepsound.models.mmaudio.model import MMAudio
 
 # (latent [B, L, width], time []) -> velocity [B, L, width]
@@ -24,18 +24,21 @@ def initial_noise(shape: tuple[int, int, int], seed: int, dtype: torch.dtype, de
     return torch.randn(shape, generator=generator, dtype=dtype, device=device)
 
 
-def guided(network: MMAudio, conditions: Conditions, unwanted: Conditions, strength: float) -> Field:
-    """The field that leads towards `conditions` and away from `unwanted` (the empty ones, or a negative prompt).
+def classifier_free_guidance(
+    network: MMAudio, conditions: PreprocessedConditions, empty_conditions: PreprocessedConditions, cfg_strength: float
+) -> Field:
+    """Classifier-free guidance (arXiv 2207.12598): cfg_strength * v(conditions) + (1 - cfg_strength) * v(empty).
 
-    Both are evaluated as one batch. Below a strength of 1 `unwanted` plays no part, as in the original.
+    `empty_conditions` are the learned empty features, or those of a negative prompt. Both are evaluated as one batch.
+    Below a strength of 1 only `conditions` count, as in the original.
     """
-    if strength < 1.0:
+    if cfg_strength < 1.0:
         return lambda latent, time: network(latent, time, conditions)
-    both = conditions.stacked(unwanted)
+    both = conditions.concatenate(empty_conditions)
 
     def field(latent: Tensor, time: Tensor) -> Tensor:
-        towards, away = network(latent, time, both).chunk(2)
-        return strength * towards + (1 - strength) * away
+        conditional, unconditional = network(latent, time, both).chunk(2)
+        return cfg_strength * conditional + (1 - cfg_strength) * unconditional
 
     return field
 

@@ -1,4 +1,4 @@
-"""What the published flow networks' files need before they are loaded, and which network a file holds."""
+"""MMAudio's checkpoint: keys to load, size and version detected from the tensors."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ class WindowedState:
     total: Tensor
 
 
-def weights_of(window: LatentWindow, device: torch.device, dtype: torch.dtype) -> Tensor:
+def window_weights(window: LatentWindow, device: torch.device, dtype: torch.dtype) -> Tensor:
     """[length], 1 inside and linear ramps over the overlaps, never 0."""
     at = torch.arange(window.length, dtype=torch.float32)
     rise = (at + 1) / (window.fade_in + 1)
@@ -105,20 +105,20 @@ def overlap_add(windows: Sequence[LatentWindow], pieces: Callable[[int], Tensor]
         if index == 0:
             total = piece.new_zeros(*piece.shape[:2], length * rate)
         finer = LatentWindow(window.start * rate, window.stop * rate, window.fade_in * rate, window.fade_out * rate)
-        weights = weights_of(finer, piece.device, piece.dtype)
+        weights = window_weights(finer, piece.device, piece.dtype)
         total[:, :, finer.start : finer.stop] += weights * piece
         share[finer.start : finer.stop] += weights
     return total.div_(share)
 
 
 def _add(total: Tensor, window: LatentWindow, velocity: Tensor) -> None:
-    total[:, window.start : window.stop] += weights_of(window, total.device, total.dtype)[None, :, None] * velocity
+    total[:, window.start : window.stop] += window_weights(window, total.device, total.dtype)[None, :, None] * velocity
 
 
 def _share(windows: Sequence[LatentWindow], state: Tensor) -> Tensor:
     share = torch.zeros(state.shape[1], device=state.device, dtype=state.dtype)
     for window in windows:
-        share[window.start : window.stop] += weights_of(window, state.device, state.dtype)
+        share[window.start : window.stop] += window_weights(window, state.device, state.dtype)
     return share[None, :, None]
 
 

@@ -1,1 +1,1 @@
-"""PANNs: AudioSet's classes told by a convolutional network over a log-mel spectrogram (arXiv 1912.10211)."""
+"""PANNs (arXiv 1912.10211): AudioSet classifier, convolutional over log-mel."""

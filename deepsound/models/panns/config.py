@@ -1,4 +1,4 @@
-"""Sizes of PANNs' Cnn14; the defaults are those of the edition for 16 kHz (Cnn14_16k_mAP=0.438)."""
+"""Sizes of PANNs' Cnn14; the defaults are Cnn14_16k_mAP=0.438."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""PANNs' Cnn14: waveform in, features and AudioSet logits out.
+"""PANNs' Cnn14 (arXiv 1912.10211): waveform to features and AudioSet logits.
 
 The published file holds the Fourier transform as two convolutions and the mel triangles as a matrix; they are taken
 from there, as in the original, so that the spectrogram is the one the rest was trained on.
@@ -77,7 +77,7 @@ class ConvBlock(nn.Module):
 
 
 @dataclass(frozen=True)
-class Heard:
+class Cnn14Output:
     """Of sounds [B, samples]: `features` [B, width], none of them negative, and `logits` [B, classes]."""
 
     features: Tensor
@@ -100,7 +100,7 @@ class Cnn14(nn.Module):
         self.fc1 = nn.Linear(into, config.width)
         self.fc_audioset = nn.Linear(config.width, config.classes)
 
-    def forward(self, waveform: Tensor) -> Heard:
+    def forward(self, waveform: Tensor) -> Cnn14Output:
         if waveform.shape[-1] < self.config.shortest:
             raise ValueError(
                 f"Cnn14 needs at least {self.config.shortest} samples at {self.config.sample_rate} Hz, "
@@ -116,4 +116,4 @@ class Cnn14(nn.Module):
                 maps = F.avg_pool2d(maps, 2)
         by_frame = maps.mean(dim=3)  # [B, channels, frames]
         features = F.relu(self.fc1(by_frame.amax(dim=2) + by_frame.mean(dim=2)))
-        return Heard(features, self.fc_audioset(features))
+        return Cnn14Output(features, self.fc_audioset(features))

@@ -1,4 +1,4 @@
-"""Cnn14's sizes, read from its tensors."""
+"""Cnn14's checkpoint: sizes read from the tensors."""
 
 from __future__ import annotations
 

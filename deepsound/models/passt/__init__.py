@@ -1,1 +1,1 @@
-"""PaSST: AudioSet's classes told by a vision transformer over a log-mel spectrogram (arXiv 2110.05069)."""
+"""PaSST (arXiv 2110.05069): AudioSet classifier, vision transformer over log-mel."""

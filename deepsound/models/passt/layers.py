@@ -1,4 +1,4 @@
-"""The vision transformer's block, under the names of the library PaSST was made with (timm)."""
+"""Vision transformer blocks of PaSST, with timm's parameter names."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from deepsound.models.mlp import Mlp
 from deepsound.models.passt.config import PasstConfig
 
 
-class Attention(nn.Module):
+class PasstAttention(nn.Module):
     def __init__(self, config: PasstConfig) -> None:
         super().__init__()
         self.heads = config.heads
@@ -23,11 +23,11 @@ class Attention(nn.Module):
         return self.proj(attended.transpose(1, 2).flatten(2))
 
 
-class Block(nn.Module):
+class PasstBlock(nn.Module):
     def __init__(self, config: PasstConfig) -> None:
         super().__init__()
         self.norm1 = nn.LayerNorm(config.width, eps=config.norm_eps)
-        self.attn = Attention(config)
+        self.attn = PasstAttention(config)
         self.norm2 = nn.LayerNorm(config.width, eps=config.norm_eps)
         self.mlp = Mlp(config.width, config.mlp_width)
 

@@ -1,4 +1,4 @@
-"""PaSST: log-mel spectrogram in, features and AudioSet logits out (arXiv 2110.05069; kkoutini/PaSST)."""
+"""PaSST (arXiv 2110.05069; kkoutini/PaSST): log-mel to features and AudioSet logits."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from deepsound.models.passt.config import PASST, PasstConfig
-from deepsound.models.passt.layers import Block
+from deepsound.models.passt.layers import PasstBlock
 
 
-class PatchEmbedding(nn.Module):
+class PasstPatchEmbedding(nn.Module):
     def __init__(self, config: PasstConfig) -> None:
         super().__init__()
         self.proj = nn.Conv2d(1, config.width, config.patch_size, stride=config.stride)
@@ -22,7 +22,7 @@ class PatchEmbedding(nn.Module):
 
 
 @dataclass(frozen=True)
-class Heard:
+class PasstOutput:
     """Of spectrograms [B, mel bins, frames]: `features` [B, width] and `logits` [B, classes]."""
 
     features: Tensor
@@ -44,13 +44,13 @@ class Passt(nn.Module):
         self.new_pos_embed = nn.Parameter(torch.zeros(1, 2, width))
         self.freq_new_pos_embed = nn.Parameter(torch.zeros(1, width, config.mel_patches, 1))
         self.time_new_pos_embed = nn.Parameter(torch.zeros(1, width, 1, config.time_patches))
-        self.patch_embed = PatchEmbedding(config)
-        self.blocks = nn.ModuleList(Block(config) for _ in range(config.depth))
+        self.patch_embed = PasstPatchEmbedding(config)
+        self.blocks = nn.ModuleList(PasstBlock(config) for _ in range(config.depth))
         self.norm = nn.LayerNorm(width, eps=config.norm_eps)
         self.head = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, config.classes))
         self.head_dist = nn.Linear(width, config.classes)
 
-    def forward(self, spectrogram: Tensor) -> Heard:
+    def forward(self, spectrogram: Tensor) -> PasstOutput:
         """Log-mel values [B, mel bins, frames], scaled as in training, of at most 10 s."""
         patches = self.patch_embed(spectrogram)
         patches = patches + self.time_new_pos_embed[..., : patches.shape[-1]] + self.freq_new_pos_embed
@@ -60,4 +60,4 @@ class Passt(nn.Module):
         for index, block in enumerate(self.blocks):
             tokens = block(tokens, keep=2 if index == last else None)
         features = self.norm(tokens).mean(dim=1)
-        return Heard(features, self.head(features))
+        return PasstOutput(features, self.head(features))

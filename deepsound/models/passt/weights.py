@@ -1,4 +1,4 @@
-"""PaSST's sizes, read from its tensors."""
+"""PaSST's checkpoint: sizes read from the tensors."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Separators of one kind: a complex mask for each stem, found by rotary transformers along time and across bands."""
+"""BS-RoFormer and Mel-Band RoFormer (arXiv 2309.02612, 2310.01809): music source separation."""

@@ -1,4 +1,4 @@
-"""Between bins and bands: features of each band in, a mask for each bin out."""
+"""Band split and mask estimation of the RoFormer separators."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ class BandSplit(nn.Module):
         for band, part, level in zip(self.to_features, parts, levels, strict=True):
             norm, linear = cast(tuple[RMSNorm, nn.Linear], tuple(cast(nn.Sequential, band)))
             # Before they are normalised, loud bins exceed what float16 can hold.
-            normalised = norm(part) if level is None else torch.cat((norm(part), level), dim=-1)
-            bands.append(linear(normalised.to(linear.weight.dtype)))
+            normed = norm(part) if level is None else torch.cat((norm(part), level), dim=-1)
+            bands.append(linear(normed.to(linear.weight.dtype)))
         return torch.stack(bands, dim=2)
 
 
@@ -93,7 +93,7 @@ def mel_bands(config: MelBandRoformerConfig) -> MelBands:
     return MelBands(config)
 
 
-def averaged(masks: Tensor, bands: MelBands) -> Tensor:
+def average_overlaps(masks: Tensor, bands: MelBands) -> Tensor:
     """Masks [B, frames, gathered bins, ...] averaged where bands overlap, [B, frames, bins, ...]."""
     out = masks.new_zeros(*masks.shape[:2], len(bands.bands_per_freq), *masks.shape[3:])
     out.index_add_(2, bands.bins.to(masks.device), masks)

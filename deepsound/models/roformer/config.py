@@ -1,4 +1,4 @@
-"""Sizes of the two separators, under the names of the published configuration files."""
+"""Sizes of BS-RoFormer and Mel-Band RoFormer, named as in the published configurations."""
 
 from __future__ import annotations
 

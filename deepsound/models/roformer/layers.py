@@ -1,4 +1,4 @@
-"""Parts of the axial transformers. Sequences are channel-last: [N, length, dim]."""
+"""Axial transformer layers with rotary position embedding (RoPE); tensors are channel-last."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class RMSNorm(nn.Module):
         return (F.normalize(tokens.float(), dim=-1) * (self.scale * self.gamma)).to(tokens.dtype)
 
 
-class Rotation(NamedTuple):
+class RotaryTable(NamedTuple):
     """Cosines and sines [length, dim_head / 2] that turn adjacent pairs of queries and keys."""
 
     cos: Tensor
@@ -40,22 +40,22 @@ class RotaryFrequencies(nn.Module):
         exponents = torch.arange(0, dim_head, 2).float() / dim_head
         self.freqs = nn.Parameter(1.0 / 10000.0**exponents, requires_grad=False)
 
-    def forward(self, length: int) -> Rotation:
+    def forward(self, length: int) -> RotaryTable:
         # In float32 whatever the network runs in: in float16 the angle at frame 800 is off by up to 0.18 rad.
         with torch.autocast(self.freqs.device.type, enabled=False):
             positions = torch.arange(length, device=self.freqs.device, dtype=torch.float32)
             angles = positions[:, None] * self.freqs.float()
-            return Rotation(angles.cos(), angles.sin())
+            return RotaryTable(angles.cos(), angles.sin())
 
 
-def rotate(heads: Tensor, by: Rotation) -> Tensor:
+def apply_rotary_emb(heads: Tensor, by: RotaryTable) -> Tensor:
     """`heads` [N, heads, length, dim_head] turned in float32, in their own dtype."""
     first, second = heads.float().unflatten(-1, (-1, 2)).unbind(-1)
     turned = torch.stack((by.cos * first - by.sin * second, by.sin * first + by.cos * second), dim=-1)
     return turned.flatten(-2).to(heads.dtype)
 
 
-class Attention(nn.Module):
+class RoformerAttention(nn.Module):
     """Full attention with rotary positions; each head's answer is gated by what the query's token holds."""
 
     def __init__(self, dim: int, heads: int, dim_head: int, rotary_embed: RotaryFrequencies) -> None:
@@ -67,10 +67,10 @@ class Attention(nn.Module):
         self.to_gates = nn.Linear(dim, heads)
         self.to_out = nn.Sequential(nn.Linear(heads * dim_head, dim, bias=False))
 
-    def forward(self, tokens: Tensor, positions: Rotation) -> Tensor:
+    def forward(self, tokens: Tensor, positions: RotaryTable) -> Tensor:
         tokens = self.norm(tokens)
         query, key, value = split_heads(self.to_qkv(tokens), self.heads)
-        query, key = rotate(query, positions), rotate(key, positions)
+        query, key = apply_rotary_emb(query, positions), apply_rotary_emb(key, positions)
         attended = F.scaled_dot_product_attention(query, key, value).transpose(1, 2)  # [N, length, heads, dim_head]
         return self.to_out((attended * self.to_gates(tokens).sigmoid().unsqueeze(-1)).flatten(2))
 
@@ -126,7 +126,7 @@ class Transformer(nn.Module):
                 (
                     LinearAttention(dim, heads, dim_head)
                     if rotary_embed is None
-                    else Attention(dim, heads, dim_head, rotary_embed),
+                    else RoformerAttention(dim, heads, dim_head, rotary_embed),
                     FeedForward(dim),
                 )
             )

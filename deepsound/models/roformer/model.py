@@ -1,4 +1,4 @@
-"""BS-RoFormer (arXiv 2309.02612) and Mel-Band RoFormer (arXiv 2310.01809): stems of a waveform by complex masks."""
+"""BS-RoFormer (arXiv 2309.02612) and Mel-Band RoFormer (2310.01809): complex STFT masks."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from deepsound.models.roformer.bands import BandSplit, MaskEstimator, averaged, mel_bands
+from deepsound.models.roformer.bands import BandSplit, MaskEstimator, average_overlaps, mel_bands
 from deepsound.models.roformer.config import BSRoformerConfig, MelBandRoformerConfig, RoformerConfig
 from deepsound.models.roformer.layers import RMSNorm, RotaryFrequencies, Transformer
 
@@ -46,9 +46,9 @@ class Roformer(nn.Module):
             raise ValueError(f"{waveform.shape[-1]} samples are too few; give more than {config.stft_n_fft // 2}")
         with torch.autocast(waveform.device.type, enabled=False):
             spectrum = self.spectrum(waveform.float())
-            features = self.gathered(torch.view_as_real(spectrum)).flatten(2)
+            features = self.gather_bins(torch.view_as_real(spectrum)).flatten(2)
         tokens = self.band_split(features)
-        tokens = self.normalised(self.transformed(tokens))
+        tokens = self.apply_final_norm(self.transform(tokens))
         masks = torch.stack([estimator(tokens) for estimator in self.mask_estimators], dim=1)
         with torch.autocast(waveform.device.type, enabled=False):
             return self.waveforms(spectrum, masks.float(), waveform.shape[-1])
@@ -67,7 +67,7 @@ class Roformer(nn.Module):
         )
         return spectrum.unflatten(0, waveform.shape[:2]).permute(0, 3, 2, 1)
 
-    def transformed(self, tokens: Tensor) -> Tensor:
+    def transform(self, tokens: Tensor) -> Tensor:
         """[B, frames, bands, dim] through all layers."""
         before: list[Tensor] = []
         for layer in self.layers:
@@ -105,7 +105,7 @@ class Roformer(nn.Module):
         return samples
 
     @abstractmethod
-    def gathered(self, spectrum: Tensor) -> Tensor:
+    def gather_bins(self, spectrum: Tensor) -> Tensor:
         """The bins of all bands in a row, [B, frames, gathered bins, channels, 2] of [B, frames, bins, channels, 2]."""
 
     @abstractmethod
@@ -113,7 +113,7 @@ class Roformer(nn.Module):
         """Masks of gathered bins [B, stems, frames, gathered bins, channels] as one mask per bin."""
 
     @abstractmethod
-    def normalised(self, tokens: Tensor) -> Tensor:
+    def apply_final_norm(self, tokens: Tensor) -> Tensor:
         """What follows the last layer."""
 
 
@@ -124,13 +124,13 @@ class BSRoformer(Roformer):
         super().__init__(config, config.freqs_per_bands, config.mask_estimator_depth - 1, norm_output=False)
         self.final_norm = RMSNorm(config.dim)
 
-    def gathered(self, spectrum: Tensor) -> Tensor:
+    def gather_bins(self, spectrum: Tensor) -> Tensor:
         return spectrum
 
     def per_bin(self, masks: Tensor) -> Tensor:
         return masks
 
-    def normalised(self, tokens: Tensor) -> Tensor:
+    def apply_final_norm(self, tokens: Tensor) -> Tensor:
         return self.final_norm(tokens)
 
 
@@ -142,13 +142,13 @@ class MelBandRoformer(Roformer):
     def __init__(self, config: MelBandRoformerConfig) -> None:
         super().__init__(config, mel_bands(config).freqs_per_band, config.mask_estimator_depth, norm_output=True)
 
-    def gathered(self, spectrum: Tensor) -> Tensor:
+    def gather_bins(self, spectrum: Tensor) -> Tensor:
         return spectrum[:, :, mel_bands(self.config).bins.to(spectrum.device)]
 
     def per_bin(self, masks: Tensor) -> Tensor:
-        return averaged(masks.flatten(0, 1), mel_bands(self.config)).unflatten(0, masks.shape[:2])
+        return average_overlaps(masks.flatten(0, 1), mel_bands(self.config)).unflatten(0, masks.shape[:2])
 
-    def normalised(self, tokens: Tensor) -> Tensor:
+    def apply_final_norm(self, tokens: Tensor) -> Tensor:
         return tokens
 
     def output_length(self, samples: int) -> int:

@@ -1,4 +1,4 @@
-"""What a separator's file holds: which of the networks, and in which sizes."""
+"""A separator's checkpoint: which network, and its sizes, detected from the tensors."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def config_of(published: Mapping[str, Tensor], like: Config) -> Config:
     return _with_mel_channels(sized, widths) if isinstance(sized, MelBandRoformerConfig) else sized
 
 
-def keep_rotation(network: nn.Module, published: Mapping[str, Tensor]) -> None:
+def restore_rotary_freqs(network: nn.Module, published: Mapping[str, Tensor]) -> None:
     """Give the rotary frequencies back the float32 values of the file, whatever the other weights were cast to."""
     for name, tensor in published.items():
         if name.endswith("rotary_embed.freqs"):

@@ -1,1 +1,1 @@
-"""Synchformer: what in the picture happens when, for the sound to follow, and how far a sound is off."""
+"""Synchformer (arXiv 2401.16423): audio-visual synchronisation features and offsets."""

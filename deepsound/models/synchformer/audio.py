@@ -1,4 +1,4 @@
-"""Synchformer's audio half: segments of a log-mel spectrogram in, features in time out (arXiv 2401.16423).
+"""Synchformer's audio encoder: AST per segment and frequency aggregation (arXiv 2401.16423).
 
 An audio spectrogram transformer (arXiv 2104.01778, with the names transformers gives its parameters), and a layer that
 sums up the mel bands of each moment.
@@ -14,7 +14,7 @@ from deepsound.models.synchformer.config import SYNC_AUDIO, SyncAudioConfig
 from deepsound.models.synchformer.layers import SpatialSummary
 
 
-class _Dense(nn.Module):
+class _ASTLinear(nn.Module):
     def __init__(self, into: int, out: int) -> None:
         super().__init__()
         self.dense = nn.Linear(into, out)
@@ -23,7 +23,7 @@ class _Dense(nn.Module):
         return self.dense(tokens)
 
 
-class SelfAttention(nn.Module):
+class ASTSelfAttention(nn.Module):
     def __init__(self, config: SyncAudioConfig) -> None:
         super().__init__()
         self.heads = config.heads
@@ -38,22 +38,22 @@ class SelfAttention(nn.Module):
         return F.scaled_dot_product_attention(query, key, value).transpose(1, 2).flatten(2)
 
 
-class Attention(nn.Module):
+class ASTAttention(nn.Module):
     def __init__(self, config: SyncAudioConfig) -> None:
         super().__init__()
-        self.attention = SelfAttention(config)
-        self.output = _Dense(config.width, config.width)
+        self.attention = ASTSelfAttention(config)
+        self.output = _ASTLinear(config.width, config.width)
 
     def forward(self, tokens: Tensor) -> Tensor:
         return self.output(self.attention(tokens))
 
 
-class Layer(nn.Module):
+class ASTLayer(nn.Module):
     def __init__(self, config: SyncAudioConfig) -> None:
         super().__init__()
-        self.attention = Attention(config)
-        self.intermediate = _Dense(config.width, config.mlp_width)
-        self.output = _Dense(config.mlp_width, config.width)
+        self.attention = ASTAttention(config)
+        self.intermediate = _ASTLinear(config.width, config.mlp_width)
+        self.output = _ASTLinear(config.mlp_width, config.width)
         self.layernorm_before = nn.LayerNorm(config.width, eps=config.norm_eps)
         self.layernorm_after = nn.LayerNorm(config.width, eps=config.norm_eps)
 
@@ -62,7 +62,7 @@ class Layer(nn.Module):
         return tokens + self.output(F.gelu(self.intermediate(self.layernorm_after(tokens))))
 
 
-class Patches(nn.Module):
+class ASTPatchEmbeddings(nn.Module):
     def __init__(self, config: SyncAudioConfig) -> None:
         super().__init__()
         self.projection = nn.Conv2d(1, config.width, config.patch_size, stride=config.stride)
@@ -72,14 +72,14 @@ class Patches(nn.Module):
         return self.projection(spectrogram.unsqueeze(1)).flatten(2).mT
 
 
-class Embeddings(nn.Module):
+class ASTEmbeddings(nn.Module):
     def __init__(self, config: SyncAudioConfig) -> None:
         super().__init__()
         self.cls_token = nn.Parameter(torch.zeros(1, 1, config.width))
         self.distillation_token = nn.Parameter(torch.zeros(1, 1, config.width))
         tokens = 2 + config.mel_patches * config.time_patches
         self.position_embeddings = nn.Parameter(torch.zeros(1, tokens, config.width))
-        self.patch_embeddings = Patches(config)
+        self.patch_embeddings = ASTPatchEmbeddings(config)
 
     def forward(self, spectrogram: Tensor) -> Tensor:
         patches = self.patch_embeddings(spectrogram)
@@ -87,10 +87,10 @@ class Embeddings(nn.Module):
         return torch.cat((summaries, patches), dim=1) + self.position_embeddings
 
 
-class Encoder(nn.Module):
+class ASTEncoder(nn.Module):
     def __init__(self, config: SyncAudioConfig) -> None:
         super().__init__()
-        self.layer = nn.ModuleList(Layer(config) for _ in range(config.depth))
+        self.layer = nn.ModuleList(ASTLayer(config) for _ in range(config.depth))
 
     def forward(self, tokens: Tensor) -> Tensor:
         for layer in self.layer:
@@ -98,11 +98,11 @@ class Encoder(nn.Module):
         return tokens
 
 
-class SpectrogramTransformer(nn.Module):
+class ASTModel(nn.Module):
     def __init__(self, config: SyncAudioConfig) -> None:
         super().__init__()
-        self.embeddings = Embeddings(config)
-        self.encoder = Encoder(config)
+        self.embeddings = ASTEmbeddings(config)
+        self.encoder = ASTEncoder(config)
         self.layernorm = nn.LayerNorm(config.width, eps=config.norm_eps)
 
     def forward(self, spectrogram: Tensor) -> Tensor:
@@ -110,11 +110,11 @@ class SpectrogramTransformer(nn.Module):
         return self.layernorm(self.encoder(self.embeddings(spectrogram)))
 
 
-class AudioEncoder(nn.Module):
+class SynchformerAudioEncoder(nn.Module):
     def __init__(self, config: SyncAudioConfig) -> None:
         super().__init__()
         self.config = config
-        self.ast = SpectrogramTransformer(config)
+        self.ast = ASTModel(config)
         self.freq_attn_agg = SpatialSummary(config.summary)
 
     def forward(self, spectrograms: Tensor) -> Tensor:
@@ -130,7 +130,7 @@ class SynchformerAudio(nn.Module):
     def __init__(self, config: SyncAudioConfig = SYNC_AUDIO) -> None:
         super().__init__()
         self.config = config
-        self.afeat_extractor = AudioEncoder(config)
+        self.afeat_extractor = SynchformerAudioEncoder(config)
 
     def forward(self, spectrograms: Tensor) -> Tensor:
         """Features [segments, time patches, width] of scaled log-mel values [segments, mel bins, frames]."""

@@ -1,4 +1,4 @@
-"""Sizes of Synchformer's encoders and of its head; the defaults are the published checkpoint's."""
+"""Sizes of Synchformer's encoders and offset head; the defaults are the checkpoint's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Blocks of the divided space-time transformer and the layer that sums up each time step."""
+"""Divided space-time attention blocks and spatial aggregation of Synchformer."""
 
 from __future__ import annotations
 

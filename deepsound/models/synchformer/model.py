@@ -1,4 +1,4 @@
-"""Synchformer's visual encoder, as far as sound generation needs it: frames in, features in time out.
+"""Synchformer's visual encoder (MotionFormer): video frames to features over time.
 
 The published file also holds an audio encoder and the synchronisation head; those are not part of this network.
 """
@@ -12,7 +12,7 @@ from deepsound.models.synchformer.config import SYNCHFORMER, SynchformerConfig
 from deepsound.models.synchformer.layers import DividedBlock, SpatialSummary
 
 
-class PatchEmbedding(nn.Module):
+class VideoPatchEmbedding(nn.Module):
     """Cuts video into patches by a convolution whose stride is its kernel."""
 
     def __init__(self, proj: nn.Conv2d | nn.Conv3d) -> None:
@@ -36,8 +36,8 @@ class VisualEncoder(nn.Module):
         self.pos_embed = nn.Parameter(torch.zeros(1, 1 + config.patches, config.width))
         self.temp_embed = nn.Parameter(torch.zeros(1, config.time_steps, config.width))
         # Published with the weights, but for still pictures only: video never passes through it.
-        self.patch_embed = PatchEmbedding(nn.Conv2d(3, config.width, still, stride=still))
-        self.patch_embed_3d = PatchEmbedding(nn.Conv3d(3, config.width, moving, stride=moving))
+        self.patch_embed = VideoPatchEmbedding(nn.Conv2d(3, config.width, still, stride=still))
+        self.patch_embed_3d = VideoPatchEmbedding(nn.Conv3d(3, config.width, moving, stride=moving))
         self.blocks = nn.ModuleList(DividedBlock(config) for _ in range(config.depth))
         self.norm = nn.LayerNorm(config.width, eps=config.norm_eps)
         self.spatial_attn_agg = SpatialSummary(config)

@@ -1,4 +1,4 @@
-"""Synchformer's head: both halves' features in, how far the sound is off out (arXiv 2401.16423, section 3)."""
+"""Synchformer's synchronisation head: offset logits (arXiv 2401.16423, section 3)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from deepsound.models.synchformer.config import OFFSET, OffsetConfig
 
 
-class Attention(nn.Module):
+class OffsetAttention(nn.Module):
     def __init__(self, config: OffsetConfig) -> None:
         super().__init__()
         self.heads = config.heads
@@ -23,12 +23,12 @@ class Attention(nn.Module):
         return self.proj(F.scaled_dot_product_attention(query, key, value).transpose(1, 2).flatten(2))
 
 
-class Block(nn.Module):
+class OffsetBlock(nn.Module):
     def __init__(self, config: OffsetConfig) -> None:
         super().__init__()
         self.ln1 = nn.LayerNorm(config.width)
         self.ln2 = nn.LayerNorm(config.width)
-        self.attn = Attention(config)
+        self.attn = OffsetAttention(config)
         self.mlp = nn.Sequential(
             nn.Linear(config.width, config.mlp_width), nn.GELU(), nn.Linear(config.mlp_width, config.width)
         )
@@ -38,7 +38,7 @@ class Block(nn.Module):
         return tokens + self.mlp(self.ln2(tokens))
 
 
-class Positions(nn.Module):
+class OffsetPositions(nn.Module):
     def __init__(self, tokens: int, width: int) -> None:
         super().__init__()
         self.pos_emb = nn.Parameter(torch.zeros(1, tokens, width))
@@ -54,8 +54,8 @@ class OffsetTransformer(nn.Module):
         self.MOD_tok = nn.Parameter(torch.zeros(1, 1, config.width))
         self.vis_in_lnorm = nn.LayerNorm(config.width)
         self.aud_in_lnorm = nn.LayerNorm(config.width)
-        self.pos_emb_cfg = Positions(config.tokens, config.width)
-        self.blocks = nn.ModuleList(Block(config) for _ in range(config.depth))
+        self.pos_emb_cfg = OffsetPositions(config.tokens, config.width)
+        self.blocks = nn.ModuleList(OffsetBlock(config) for _ in range(config.depth))
         self.ln_f = nn.LayerNorm(config.width)
         self.off_head = nn.Linear(config.width, config.classes)
 

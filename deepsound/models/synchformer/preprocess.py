@@ -1,4 +1,4 @@
-"""Frames as MMAudio's two image encoders were shown them in training.
+"""Image preprocessing for MMAudio's CLIP and Synchformer encoders.
 
 Resizing works on 8-bit values and gives 8-bit values: rounding and saturation in both passes of the bicubic filter are
 part of what the encoders know, and resizing float pictures gives others. So a picture is 8-bit until it is resized,

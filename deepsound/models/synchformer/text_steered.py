@@ -1,4 +1,4 @@
-"""SelVA's video encoder: Synchformer whose tokens attend to a text before they are aggregated.
+"""SelVA's video encoder (TextSynch): Synchformer with cross-attention to a text.
 
 arXiv 2512.02650 (CVPR 2026), original project jnwnlee/selva, `TextSynch`. The trunk and the aggregation are
 Synchformer's; between them stand cross-attention blocks over the states of a FLAN-T5 encoder.
@@ -38,14 +38,14 @@ class TextSteeredConfig:
         return -(-int(2 * 4 * self.trunk.width / 3) // MLP_MULTIPLE) * MLP_MULTIPLE
 
 
-class Text(NamedTuple):
+class TextTokens(NamedTuple):
     """Projected text tokens [B, length, width], and a mask [B, length] that is true at real ones."""
 
     tokens: Tensor
     mask: Tensor
 
 
-class GatedMlp(nn.Module):
+class SwiGluMlp(nn.Module):
     """SwiGLU: w2(silu(w1 x) * w3 x), without biases."""
 
     def __init__(self, width: int, inner: int) -> None:
@@ -70,7 +70,7 @@ class CrossAttention(nn.Module):
         self.q_norm = nn.RMSNorm(width // heads)
         self.k_norm = nn.RMSNorm(width // heads)
 
-    def forward(self, video: Tensor, text: Text) -> Tensor:
+    def forward(self, video: Tensor, text: TextTokens) -> Tensor:
         """[B, queries, width] for video tokens [B, queries, width]."""
         query = self.q_norm(self.q_proj(video).unflatten(-1, (self.heads, -1))).transpose(1, 2)
         key, value = self.kv_proj(text.tokens).unflatten(-1, (self.heads, -1, 2)).transpose(1, 2).unbind(-1)
@@ -89,9 +89,9 @@ class CrossBlock(nn.Module):
         self.attn = CrossAttention(width, config.trunk.heads)
         self.linear1 = nn.Linear(width, width)
         self.norm2 = nn.LayerNorm(width, eps=config.cross_norm_eps)
-        self.ffn = GatedMlp(width, config.mlp_width)
+        self.ffn = SwiGluMlp(width, config.mlp_width)
 
-    def forward(self, video: Tensor, text: Text) -> Tensor:
+    def forward(self, video: Tensor, text: TextTokens) -> Tensor:
         video = video + self.norm1(self.linear1(self.attn(video, text)))
         return video + self.ffn(self.norm2(video))
 
@@ -115,7 +115,7 @@ class TextSteeredSynchformer(Synchformer):
         # Stands for "no text" when conditions are dropped in training; an empty prompt is really encoded.
         self.empty_string_feat = nn.Parameter(torch.zeros(1, config.text_width))
         self.text_proj = nn.Sequential(
-            nn.Linear(config.text_width, width), nn.SiLU(), GatedMlp(width, config.mlp_width)
+            nn.Linear(config.text_width, width), nn.SiLU(), SwiGluMlp(width, config.mlp_width)
         )
         self.synch_text_cross_blocks = nn.ModuleList(CrossBlock(config) for _ in range(config.cross_blocks))
 
@@ -127,19 +127,19 @@ class TextSteeredSynchformer(Synchformer):
         ones = mask.new_ones(len(mask), supplement.shape[1])
         return torch.cat((supplement.to(states), states), dim=1), torch.cat((ones, mask), dim=1).bool()
 
-    def project_text(self, states: Tensor, mask: Tensor) -> Text:
+    def project_text(self, states: Tensor, mask: Tensor) -> TextTokens:
         """The text as the cross blocks take it; once per text, whatever the number of segments."""
         states, mask = self.with_supplement(states, mask)
-        return Text(self.text_proj(states), mask)
+        return TextTokens(self.text_proj(states), mask)
 
     def tokens(self, segments: Tensor) -> Tensor:
         """Trunk tokens [B, segments, time_steps * patches, width] of embedded segments, as `segments` gives them."""
         return self.vfeat_extractor.tokens(segments.flatten(0, 1)).unflatten(0, segments.shape[:2])
 
-    def steer(self, tokens: Tensor, text: Text) -> Tensor:
+    def steer(self, tokens: Tensor, text: TextTokens) -> Tensor:
         """Features [B, segments * time_steps, width] of trunk tokens; segments attend to the text each for itself."""
         batch, segments = tokens.shape[:2]
-        repeated = Text(*(part.repeat_interleave(segments, dim=0) for part in text))
+        repeated = TextTokens(*(part.repeat_interleave(segments, dim=0) for part in text))
         video = tokens.flatten(0, 1)
         for block in self.synch_text_cross_blocks:
             video = block(video, repeated)

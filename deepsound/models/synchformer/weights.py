@@ -1,4 +1,4 @@
-"""What of the published Synchformer file belongs to which of its networks, and their sizes."""
+"""Synchformer's checkpoint: keys of each network, sizes read from the tensors."""
 
 from __future__ import annotations
 

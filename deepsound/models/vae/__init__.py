@@ -1,1 +1,1 @@
-"""MMAudio's mel autoencoder."""
+"""MMAudio's mel-spectrogram VAE."""

@@ -1,4 +1,4 @@
-"""Sizes of MMAudio's mel autoencoders, `v1-16` (16 kHz) and `v1-44` (44.1 kHz)."""
+"""Sizes of MMAudio's mel VAEs, `v1-16` (16 kHz) and `v1-44` (44.1 kHz)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Magnitude-preserving 1-D layers (Karras et al. 2023, arXiv 2312.02696): unit variance in, unit variance out.
+"""Magnitude-preserving 1-D layers (EDM2, arXiv 2312.02696): unit variance in and out.
 
 Their weights are normalised once when they are loaded (`weights.py`); from then on a magnitude-preserving convolution
 is a plain one without bias.
@@ -36,7 +36,7 @@ def mp_sum(x: Tensor, branch: Tensor) -> Tensor:
     return torch.lerp(x, branch, _RESIDUAL_SHARE) / math.hypot(keep, _RESIDUAL_SHARE)
 
 
-class ResidualBlock(nn.Module):
+class ResnetBlock1D(nn.Module):
     """Two convolutions beside a shortcut: [B, in_channels, T] to [B, out_channels, T]."""
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
@@ -54,7 +54,7 @@ class ResidualBlock(nn.Module):
         return mp_sum(x, branch)
 
 
-class Attention(nn.Module):
+class AttnBlock1D(nn.Module):
     """One head over time, with queries, keys and values each normalised over channels: [B, C, T] to [B, C, T]."""
 
     def __init__(self, channels: int) -> None:
@@ -70,20 +70,20 @@ class Attention(nn.Module):
         return mp_sum(x, self.proj_out(attended))
 
 
-class Middle(nn.Module):
+class MiddleBlock(nn.Module):
     """Block, attention, block at the lowest resolution: [B, C, T] to [B, C, T]."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.block_1 = ResidualBlock(channels, channels)
-        self.attn_1 = Attention(channels)
-        self.block_2 = ResidualBlock(channels, channels)
+        self.block_1 = ResnetBlock1D(channels, channels)
+        self.attn_1 = AttnBlock1D(channels)
+        self.block_2 = ResnetBlock1D(channels, channels)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.block_2(self.attn_1(self.block_1(x)))
 
 
-class Downsample(nn.Module):
+class Downsample1D(nn.Module):
     """[B, C, T] to [B, C, T // 2]: an odd last frame is dropped."""
 
     def __init__(self, channels: int) -> None:
@@ -95,7 +95,7 @@ class Downsample(nn.Module):
         return self.conv2(F.avg_pool1d(self.conv1(x), 2))
 
 
-class Upsample(nn.Module):
+class Upsample1D(nn.Module):
     """[B, C, T] to [B, C, 2 T]."""
 
     def __init__(self, channels: int) -> None:

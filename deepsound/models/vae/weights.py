@@ -1,4 +1,4 @@
-"""What the published autoencoder weights need before the network can use them."""
+"""The mel VAE's checkpoint: normalises weights, reads the sizes from the tensors."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def normalise_weights(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     state = {name: tensor.float() for name, tensor in state.items()}
     if is_normalised(state):
         return state
-    return {name: _normalise(tensor) if _is_convolution(name) else tensor for name, tensor in state.items()}
+    return {name: _unit_norm_rows(tensor) if _is_convolution(name) else tensor for name, tensor in state.items()}
 
 
 def is_normalised(state: Mapping[str, Tensor]) -> bool:
@@ -56,7 +56,7 @@ def _is_convolution(name: str) -> bool:
     return name.endswith(".weight")
 
 
-def _normalise(weight: Tensor) -> Tensor:
+def _unit_norm_rows(weight: Tensor) -> Tensor:
     fan_in = weight[0].numel()
     norm = torch.linalg.vector_norm(weight, dim=(1, 2), keepdim=True)
     return weight / (NORM_EPS + norm / math.sqrt(fan_in)) / math.sqrt(fan_in)

@@ -1,1 +1,1 @@
-"""VGGish: a convolutional network over 0.96 s of log-mel spectrogram at a time (arXiv 1609.09430)."""
+"""VGGish (arXiv 1609.09430): convolutional network over 0.96 s log-mel examples."""

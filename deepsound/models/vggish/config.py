@@ -1,4 +1,4 @@
-"""Sizes of VGGish and of its front end; the defaults are those of the published weights."""
+"""Sizes of VGGish and of its log-mel front end; the defaults are the published ones."""
 
 from __future__ import annotations
 

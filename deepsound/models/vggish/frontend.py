@@ -1,4 +1,4 @@
-"""Waveform to the log-mel examples that VGGish was trained on.
+"""VGGish's log-mel front end: waveform to examples of 0.96 s.
 
 Computed in float64, as the original does with numpy: magnitudes and not powers, HTK's mel scale with triangles that are
 straight in mel, and no part of the constant component.

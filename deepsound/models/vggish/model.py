@@ -1,4 +1,4 @@
-"""VGGish as the metrics use it: without the activation after its last layer and without the published whitening.
+"""VGGish as audio metrics use it: no final activation, no whitening.
 
 The published network ends in a ReLU; FD_VGG is computed on what goes into it (av-benchmark, after audioldm_eval).
 """

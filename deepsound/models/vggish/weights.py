@@ -1,4 +1,4 @@
-"""What of a VGGish file belongs to the network, and its sizes."""
+"""VGGish's checkpoint: keys to load, sizes read from the tensors."""
 
 from __future__ import annotations
 

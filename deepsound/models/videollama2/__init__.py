@@ -1,1 +1,1 @@
-"""VideoLLaMA2.1-7B-AV: Qwen2 that sees through SigLIP and hears through BEATs (arXiv 2406.07476)."""
+"""VideoLLaMA2.1-7B-AV (arXiv 2406.07476): Qwen2 with SigLIP vision and BEATs audio."""

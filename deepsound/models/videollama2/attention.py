@@ -1,4 +1,4 @@
-"""The one seam between Qwen2's layers and attention kernels; the keys and values of earlier tokens come in here.
+"""Attention function registered with transformers' Qwen2; reads and writes the KV cache.
 
 transformers' layers hand queries, keys and values to a function chosen by name, with whatever else they were called
 with. Keeping the cache on this side of it makes the layers' own cache arguments, which change between releases, of no
@@ -18,17 +18,17 @@ from torch import Tensor, nn
 from deepsound.models.videollama2.cache import KeyValueCache
 from deepsound.models.videollama2.imports import transformers_module
 
-NAME = "deepsound_kept_attention"
+NAME = "deepsound_cached_attention"
 
 
 @cache
 def register() -> str:
     """Make this attention known to transformers; returns the name its layers find it by."""
-    transformers_module("modeling_utils").ALL_ATTENTION_FUNCTIONS[NAME] = _of_layer
+    transformers_module("modeling_utils").ALL_ATTENTION_FUNCTIONS[NAME] = _layer_attention
     return NAME
 
 
-def _of_layer(
+def _layer_attention(
     layer: Any,
     query: Tensor,
     key: Tensor,
@@ -37,9 +37,9 @@ def _of_layer(
     **named: Any,
 ) -> tuple[Tensor, None]:
     """What a layer calls: queries [B, heads, tokens, head width] in, [B, tokens, heads, head width] out."""
-    kept: KeyValueCache | None = named.get("kept")
-    if kept is not None:
-        key, value = kept.write(layer.layer_idx, key, value)
+    kv_cache: KeyValueCache | None = named.get("kv_cache")
+    if kv_cache is not None:
+        key, value = kv_cache.write(layer.layer_idx, key, value)
     return attend(query, key, value, attention_mask).transpose(1, 2), None
 
 

@@ -1,4 +1,4 @@
-"""Padded batches of questions with their answers, as the model was trained on them."""
+"""Padded training batches: media embeddings spliced into prompts, masked cross-entropy."""
 
 from __future__ import annotations
 

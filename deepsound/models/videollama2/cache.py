@@ -1,4 +1,4 @@
-"""Keys and values of what a language model has read, in buffers that are allocated once."""
+"""KV cache of the language model, in buffers that are allocated once."""
 
 from __future__ import annotations
 

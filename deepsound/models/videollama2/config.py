@@ -27,7 +27,7 @@ class LanguageConfig:
 
 
 @dataclass(frozen=True)
-class VisionConfig:
+class SiglipConfig:
     """SigLIP on pictures of `image_size` pixels; what lies beyond a whole number of patches is not seen.
 
     `select_layer` counts the features that are taken from the last layer backwards, -1 being its output.
@@ -77,7 +77,7 @@ class VideoLlama2Config:
     """The whole model; `frames` of a clip are shown to it, whatever the clip's length."""
 
     language: LanguageConfig = field(default_factory=LanguageConfig)
-    vision: VisionConfig = field(default_factory=VisionConfig)
+    vision: SiglipConfig = field(default_factory=SiglipConfig)
     connector: ConnectorConfig = field(default_factory=ConnectorConfig)
     audio: BeatsConfig = BEATS
     frames: int = 16

@@ -1,4 +1,6 @@
-"""The STC connector v3.5: vision features to tokens, through two convolutional stages and a 3-D sampler between them.
+"""STC connector v3.5: vision features to tokens by two RegStages and a 3-D convolution.
+
+VideoLLaMA2 (arXiv 2406.07476), section 3.1.
 
 The stages are RegNet's as timm builds them by default: groups of one channel, squeeze-and-excitation, channel-wise
 layer norm (whose keys are called `bn`) with an epsilon of 1e-5, which timm uses beside an activation only.

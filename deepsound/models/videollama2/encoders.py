@@ -1,4 +1,4 @@
-"""What turns frames and sound into the language model's tokens; each of the two is a network of its own in memory."""
+"""SigLIP vision encoder with STC connector, and BEATs audio encoder with projector."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from deepsound.models.beats.config import BeatsConfig
 from deepsound.models.beats.model import Beats
-from deepsound.models.videollama2.config import ConnectorConfig, VisionConfig
+from deepsound.models.videollama2.config import ConnectorConfig, SiglipConfig
 from deepsound.models.videollama2.connector import StcConnector
 from deepsound.models.videollama2.imports import transformers_module
 
@@ -16,7 +16,7 @@ from deepsound.models.videollama2.imports import transformers_module
 class SiglipTower(nn.Module):
     """SigLIP up to the selected layer (arXiv 2303.15343), made of transformers' modules; nothing behind it is built."""
 
-    def __init__(self, config: VisionConfig) -> None:
+    def __init__(self, config: SiglipConfig) -> None:
         super().__init__()
         siglip = transformers_module("models.siglip.modeling_siglip")
         self.config = config
@@ -36,7 +36,7 @@ class SiglipTower(nn.Module):
 class VisionEncoder(nn.Module):
     """Frames to tokens: the vision tower and the STC connector."""
 
-    def __init__(self, vision: VisionConfig, connector: ConnectorConfig) -> None:
+    def __init__(self, vision: SiglipConfig, connector: ConnectorConfig) -> None:
         super().__init__()
         self.vision_tower = SiglipTower(vision)
         self.mm_projector = StcConnector(connector)
@@ -65,7 +65,7 @@ def audio_projector(audio_width: int, width: int) -> nn.Sequential:
     return nn.Sequential(nn.Linear(audio_width, width), nn.GELU(), nn.Linear(width, width))
 
 
-def _settings(config: VisionConfig) -> Any:
+def _settings(config: SiglipConfig) -> Any:
     return transformers_module("models.siglip.configuration_siglip").SiglipVisionConfig(
         hidden_size=config.width,
         intermediate_size=config.mlp_width,

@@ -1,4 +1,4 @@
-"""transformers, imported when a network is first built and not before."""
+"""Lazy import of transformers, outside the meta device."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Qwen2, its layers those of transformers, with a cache of this project's own (arXiv 2407.10671)."""
+"""Qwen2 language model (arXiv 2407.10671) of transformers' layers, with a KV cache."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from deepsound.models.videollama2.config import LanguageConfig
 from deepsound.models.videollama2.imports import transformers_module
 
 
-class Decoder(nn.Module):
+class Qwen2Decoder(nn.Module):
     """Embedding, layers and final norm, under their published names."""
 
     def __init__(self, config: LanguageConfig) -> None:
@@ -27,28 +27,28 @@ class Decoder(nn.Module):
         self.rotary = RotaryEmbedding(config.head_width, config.rope_theta)
         self.compiled_run: Callable[..., Tensor] | None = None
 
-    def forward(self, embeddings: Tensor, kept: KeyValueCache | None, mask: Tensor | None) -> Tensor:
+    def forward(self, embeddings: Tensor, kv_cache: KeyValueCache | None, mask: Tensor | None) -> Tensor:
         """[B, tokens, width] before the head."""
         tokens = embeddings.shape[1]
-        if kept is not None:
-            positions, mask = kept.positions(tokens), kept.mask(tokens)
+        if kv_cache is not None:
+            positions, mask = kv_cache.positions(tokens), kv_cache.mask(tokens)
         else:
             positions = torch.arange(tokens, device=embeddings.device)[None]
-        turn = self.rotary(positions, embeddings.dtype)
-        if self.compiled_run is not None and kept is not None and kept.is_step(tokens):
-            return self.compiled_run(self, embeddings, mask, turn, kept)
-        return self.run(embeddings, mask, turn, kept)
+        rotary = self.rotary(positions, embeddings.dtype)
+        if self.compiled_run is not None and kv_cache is not None and kv_cache.is_step(tokens):
+            return self.compiled_run(self, embeddings, mask, rotary, kv_cache)
+        return self.run(embeddings, mask, rotary, kv_cache)
 
     def run(
         self,
         hidden: Tensor,
         mask: Tensor | None,
-        turn: tuple[Tensor, Tensor],
-        kept: KeyValueCache | None,
+        rotary: tuple[Tensor, Tensor],
+        kv_cache: KeyValueCache | None,
     ) -> Tensor:
-        """All layers and the norm, with `turn` the rotary cosines and sines."""
+        """All layers and the norm, with `rotary` the rotary cosines and sines."""
         for layer in self.layers:
-            out = layer(hidden, attention_mask=mask, position_embeddings=turn, kept=kept)
+            out = layer(hidden, attention_mask=mask, position_embeddings=rotary, kv_cache=kv_cache)
             hidden = out[0] if isinstance(out, tuple) else out  # a tuple before transformers 4.54
         return self.norm(hidden)
 
@@ -59,7 +59,7 @@ class LanguageModel(nn.Module):
     def __init__(self, config: LanguageConfig) -> None:
         super().__init__()
         self.config = config
-        self.model = Decoder(config)
+        self.model = Qwen2Decoder(config)
         self.lm_head = nn.Linear(config.width, config.vocabulary, bias=False)
 
     @property
@@ -83,19 +83,23 @@ class LanguageModel(nn.Module):
         """Compile the step of one token behind a fixed cache; `options` are torch.compile's."""
         if self.model.compiled_run is None:
             # Not of the bound method: a network that refers to itself is not freed when it is let go.
-            self.model.compiled_run = torch.compile(Decoder.run, dynamic=False, **options)
+            self.model.compiled_run = torch.compile(Qwen2Decoder.run, dynamic=False, **options)
 
     def forward(
-        self, embeddings: Tensor, kept: KeyValueCache | None = None, rows: int | None = None, mask: Tensor | None = None
+        self,
+        embeddings: Tensor,
+        kv_cache: KeyValueCache | None = None,
+        rows: int | None = None,
+        mask: Tensor | None = None,
     ) -> Tensor:
         """Logits float32 [B, rows, vocabulary] of the last `rows` tokens of `embeddings` [B, tokens, width], or of all.
 
         With a cache, which is of one sequence, the tokens come behind what is in it and are kept there; it raises
         ValueError where they do not fit. Without one, `mask` [B, 1, tokens, tokens] may say who sees whom.
         """
-        hidden = self.model(embeddings, kept, mask)
-        if kept is not None:
-            kept.advance(embeddings.shape[1])
+        hidden = self.model(embeddings, kv_cache, mask)
+        if kv_cache is not None:
+            kv_cache.advance(embeddings.shape[1])
         return self.lm_head(hidden if rows is None else hidden[:, hidden.shape[1] - rows :]).float()
 
 

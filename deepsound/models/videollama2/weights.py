@@ -1,4 +1,4 @@
-"""VideoLLaMA2's published keys: which network each tensor belongs to, and the sizes they tell.
+"""VideoLLaMA2's checkpoint: keys of each network, sizes from tensors and config.json.
 
 A file holds everything, the vision tower included; the original leaves that one unread and takes SigLIP's own.
 """
@@ -17,8 +17,8 @@ from deepsound.models.videollama2.config import (
     VIDEOLLAMA2_1_7B_AV,
     ConnectorConfig,
     LanguageConfig,
+    SiglipConfig,
     VideoLlama2Config,
-    VisionConfig,
 )
 
 Tensors = Mapping[str, Tensor]
@@ -40,27 +40,31 @@ def language_state(published: Tensors) -> dict[str, Tensor]:
 
 def audio_state(published: Tensors) -> dict[str, Tensor]:
     """What `AudioEncoder.load_state_dict` takes, strictly. Raises ValueError as `beats.weights.state_dict` does."""
-    tower = beats.state_dict(_below(published, AUDIO_TOWER))
-    return _under("audio_tower.", tower) | _under("mm_projector_a.", _below(published, AUDIO_PROJECTOR))
+    tower = beats.state_dict(_strip_prefix(published, AUDIO_TOWER))
+    return _add_prefix("audio_tower.", tower) | _add_prefix(
+        "mm_projector_a.", _strip_prefix(published, AUDIO_PROJECTOR)
+    )
 
 
 def vision_state(published: Tensors, tower: Tensors, layers: int) -> dict[str, Tensor]:
     """What `VisionEncoder.load_state_dict` takes, strictly: of `tower` no more than its first `layers` layers."""
     wanted = ("embeddings.", *(f"encoder.layers.{index}." for index in range(layers)))
     used = {name: tensor for name, tensor in tower.items() if name.startswith(wanted)}
-    return _under("vision_tower.", used) | _under("mm_projector.", _below(published, CONNECTOR))
+    return _add_prefix("vision_tower.", used) | _add_prefix("mm_projector.", _strip_prefix(published, CONNECTOR))
 
 
 def embedded_tower(published: Tensors) -> dict[str, Tensor]:
     """The vision tower that is in a file of the whole model; empty where it is not."""
-    return _below(published, VISION_TOWER)
+    return _strip_prefix(published, VISION_TOWER)
 
 
 def separate_tower(published: Tensors) -> dict[str, Tensor]:
     """The vision tower in SigLIP's own file, whichever names it has there. Raises ValueError where there is none."""
     for prefix in _SEPARATE:
         if f"{prefix}embeddings.patch_embedding.weight" in published:
-            return {name: tensor for name, tensor in _below(published, prefix).items() if not name.startswith("text")}
+            return {
+                name: tensor for name, tensor in _strip_prefix(published, prefix).items() if not name.startswith("text")
+            }
     raise ValueError("these are not the weights of SigLIP: embeddings.patch_embedding.weight is missing")
 
 
@@ -92,7 +96,7 @@ def frames_of(settings: Mapping[str, Any]) -> int:
     return int(settings.get("num_frames") or 8)
 
 
-def vision_config(tower: Tensors, settings: Mapping[str, Any], own: Mapping[str, Any]) -> VisionConfig:
+def vision_config(tower: Tensors, settings: Mapping[str, Any], own: Mapping[str, Any]) -> SiglipConfig:
     """The vision tower's sizes, read from its tensors, by its name in `settings` and, if it has one, its `own` config.
 
     Heads are as wide as in the published tower where nothing states how many there are. Raises ValueError for tensors
@@ -109,20 +113,20 @@ def vision_config(tower: Tensors, settings: Mapping[str, Any], own: Mapping[str,
     size = int(own.get("image_size") or (named and named.group(2)) or grid * patch_size)
     head_width = VIDEOLLAMA2_1_7B_AV.vision.width // VIDEOLLAMA2_1_7B_AV.vision.heads
     layers = {name.split(".")[2] for name in tower if name.startswith("encoder.layers.")}
-    return VisionConfig(
+    return SiglipConfig(
         width=width,
         layers=int(own.get("num_hidden_layers") or len(layers)),
         mlp_width=mlp_width,
         heads=int(own.get("num_attention_heads") or max(1, width // head_width)),
         image_size=size if size // patch_size == grid else grid * patch_size,
         patch_size=patch_size,
-        select_layer=int(settings.get("mm_vision_select_layer", VisionConfig.select_layer)),
+        select_layer=int(settings.get("mm_vision_select_layer", SiglipConfig.select_layer)),
     )
 
 
 def connector_config(published: Tensors, width: int) -> ConnectorConfig:
     """The connector's sizes, read from its tensors. Raises ValueError where it is another connector, or none."""
-    connector = _below(published, CONNECTOR)
+    connector = _strip_prefix(published, CONNECTOR)
     try:
         vision_width = connector["s1.b1.conv1.conv.weight"].shape[1]
         time, rows, columns = connector["sampler.0.weight"].shape[2:]
@@ -135,7 +139,7 @@ def connector_config(published: Tensors, width: int) -> ConnectorConfig:
 
 def audio_config(published: Tensors) -> BeatsConfig:
     """BEATs' sizes, read from its tensors. Raises ValueError where there is no BEATs."""
-    return beats.config_of(_below(published, AUDIO_TOWER))
+    return beats.config_of(_strip_prefix(published, AUDIO_TOWER))
 
 
 def config_of(
@@ -152,9 +156,9 @@ def config_of(
     )
 
 
-def _below(tensors: Tensors, prefix: str) -> dict[str, Tensor]:
+def _strip_prefix(tensors: Tensors, prefix: str) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
 
 
-def _under(prefix: str, tensors: Tensors) -> dict[str, Tensor]:
+def _add_prefix(prefix: str, tensors: Tensors) -> dict[str, Tensor]:
     return {prefix + name: tensor for name, tensor in tensors.items()}

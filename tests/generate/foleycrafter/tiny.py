@@ -16,9 +16,9 @@ from torch import Tensor, nn
 
 from deepsound.models.foleycrafter import diffusion
 from deepsound.models.foleycrafter.adapter import SemanticAdapter
-from deepsound.models.foleycrafter.config import OnsetConfig, VocoderConfig
+from deepsound.models.foleycrafter.config import HiFiGanConfig, OnsetConfig
 from deepsound.models.foleycrafter.onset import OnsetDetector
-from deepsound.models.foleycrafter.vocoder import Vocoder
+from deepsound.models.foleycrafter.vocoder import HiFiGan
 
 _TEXT_WIDTH = 16
 _EMBED_DIM = 12
@@ -192,7 +192,7 @@ def write_tokenizer(folder: Path) -> int:
 def vocoder_state(seed: int) -> dict[str, Tensor]:
     """A vocoder's file with its convolutions weight-normalised, as published."""
     state = {}
-    for name, tensor in seeded(Vocoder(VocoderConfig.from_json(VOCODER)), seed, 0.1).state_dict().items():
+    for name, tensor in seeded(HiFiGan(HiFiGanConfig.from_json(VOCODER)), seed, 0.1).state_dict().items():
         if name.endswith(".weight"):
             layer = name.removesuffix(".weight")
             norm = torch.linalg.vector_norm(tensor, dim=tuple(range(1, tensor.dim())), keepdim=True)

@@ -16,13 +16,13 @@ def flops(network: MMAudio, lengths: SequenceLengths) -> int:
     """Conditions once and guided steps of one sound."""
     config = network.config
     with torch.no_grad(), torch.device("meta"), FlopCounterMode(display=False) as counter:
-        wanted = network.conditions(
+        wanted = network.preprocess_conditions(
             lengths,
             torch.zeros(1, lengths.clip, config.clip_dim),
             torch.zeros(1, lengths.sync, config.sync_dim),
             torch.zeros(1, config.text_seq_len, config.text_dim),
         )
-        empty = network.conditions(lengths, text=torch.zeros(1, config.text_seq_len, config.text_dim))
+        empty = network.preprocess_conditions(lengths, text=torch.zeros(1, config.text_seq_len, config.text_dim))
         before = counter.get_total_flops()
         network(torch.zeros(1, lengths.latent, config.latent_dim), torch.zeros(()), wanted.stacked(empty))
     return before + STEPS * (counter.get_total_flops() - before)

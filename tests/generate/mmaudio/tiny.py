@@ -16,8 +16,8 @@ from torch import Tensor, nn
 
 from deepsound.models.bigvgan.config import BIGVGAN_16K, BIGVGAN_V2_44K, BigVganConfig
 from deepsound.models.bigvgan.model import BigVgan
-from deepsound.models.clip.config import DFN5B_VIT_H_14_384, ClipConfig, TextConfig, VisionConfig
-from deepsound.models.clip.model import Clip
+from deepsound.models.clip.config import DFN5B_VIT_H_14_384, ClipConfig, ClipTextConfig, ClipVisionConfig
+from deepsound.models.clip.model import CLIP
 from deepsound.models.clip.tokenizer import MERGES
 from deepsound.models.mmaudio.config import VARIANTS, FlowConfig
 from deepsound.models.mmaudio.model import MMAudio
@@ -40,8 +40,8 @@ class Sizes:
 
 _CLIP = ClipConfig(
     embed_dim=24,
-    vision=VisionConfig(image_size=378, patch_size=54, width=32, layers=2, head_width=16),
-    text=TextConfig(width=24, heads=2, layers=2),
+    vision=ClipVisionConfig(image_size=378, patch_size=54, width=32, layers=2, head_width=16),
+    text=ClipTextConfig(width=24, heads=2, layers=2),
 )
 _SYNCHFORMER = SynchformerConfig(width=64, depth=2, heads=1, patch_size=32)
 _FLOW = FlowConfig(
@@ -83,7 +83,7 @@ def write_published_16k(models: Path, sizes: Sizes = TINY_16K) -> Path:
     save_pickled(vae_state(sizes.vae, seed=2), files["vae"])
     save_pickled({"generator": vocoder_state(sizes.vocoder, seed=3)}, files["vocoder"])
     save_pickled(sync_state(sizes.synchformer, seed=4), files["synchformer"])
-    save_pickled(seeded(Clip(sizes.clip), 5).state_dict(), files["clip"])
+    save_pickled(seeded(CLIP(sizes.clip), 5).state_dict(), files["clip"])
     write_settings(sizes.clip, files["clip"])
     write_byte_pairs(models / "mmaudio" / "merges.txt")
     return models
@@ -96,7 +96,7 @@ def write_repackaged_44k(models: Path) -> Path:
     _save_half(vae_state(sizes.vae, seed=2), files["vae"])
     save_pickled({"generator": vocoder_state(sizes.vocoder, seed=3)}, files["vocoder"])
     _save_half(sync_state(sizes.synchformer, seed=4), files["synchformer"])
-    _save_half(seeded(Clip(sizes.clip), 5).state_dict(), files["clip"])
+    _save_half(seeded(CLIP(sizes.clip), 5).state_dict(), files["clip"])
     write_settings(sizes.clip, files["clip"])
     write_byte_pairs(models / "mmaudio" / "merges.txt")
     return models

@@ -17,7 +17,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from deepsound.models.beats.config import BeatsConfig
-from deepsound.models.videollama2.config import ConnectorConfig, LanguageConfig, VideoLlama2Config, VisionConfig
+from deepsound.models.videollama2.config import ConnectorConfig, LanguageConfig, SiglipConfig, VideoLlama2Config
 from deepsound.models.videollama2.encoders import AudioEncoder, VisionEncoder
 from deepsound.models.videollama2.language import LanguageModel
 from tests.goldens.qwen_tokens import write_tokenizer
@@ -29,7 +29,7 @@ VOCABULARY = 400
 
 CONFIG = VideoLlama2Config(
     language=LanguageConfig(vocabulary=VOCABULARY, width=64, layers=2, heads=4, key_value_heads=2, mlp_width=128),
-    vision=VisionConfig(width=72, layers=3, heads=1, mlp_width=48, image_size=384, patch_size=48),
+    vision=SiglipConfig(width=72, layers=3, heads=1, mlp_width=48, image_size=384, patch_size=48),
     connector=ConnectorConfig(vision_width=72, width=64, depth=4),
     audio=BeatsConfig(
         patch_width=16, width=32, layers=2, heads=2, mlp_width=48, conv_kernel=8, conv_groups=4, classes=5
@@ -140,7 +140,7 @@ def published_state(config: VideoLlama2Config, seed: int) -> dict[str, Tensor]:
     return state | {table.format(layer): state[table.format(0)].clone() for layer in range(1, config.audio.layers)}
 
 
-def tower_state(config: VisionConfig, seed: int) -> dict[str, Tensor]:
+def tower_state(config: SiglipConfig, seed: int) -> dict[str, Tensor]:
     """SigLIP's vision tower with its last layer, norm and head, which are of no use here."""
     from dataclasses import replace
 
