@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from deepsound.models.bigvgan.config import BIGVGAN_V2_44K
-from deepsound.models.clip.model import Clip
+from deepsound.models.clip.model import CLIP as ClipNetwork
 from tests.generate.foleycrafter import tiny as foleycrafter
 from tests.generate.mmaudio import tiny as mmaudio
 from tests.reason.videollama2 import tiny as videollama2
@@ -61,7 +61,7 @@ def write_mmaudio(root: Path) -> None:
     assert large_v2.vocoder.num_mels == BIGVGAN_V2_44K.num_mels
     mmaudio.save_pickled({"generator": mmaudio.vocoder_state(large_v2.vocoder, 3)}, vocoder)
     towers = snapshot(root, CLIP) / "open_clip_pytorch_model.bin"
-    mmaudio.save_pickled(mmaudio.seeded(Clip(small_16k.clip), 5).state_dict(), towers)
+    mmaudio.save_pickled(mmaudio.seeded(ClipNetwork(small_16k.clip), 5).state_dict(), towers)
     mmaudio.write_settings(small_16k.clip, towers)
     mmaudio.write_byte_pairs(towers.with_name("merges.txt"))
 

@@ -48,7 +48,10 @@ ALLOWED = {
     "deepsound/pipeline.py": EVERYONE
     | {"deepsound.media", "deepsound.engines", "deepsound.silence", "deepsound.outcome", "deepsound.outputs"}
     | {"deepsound.choices", "deepsound.fallback", "deepsound.presets", "deepsound.selection"}
-    | {"deepsound.rank.best_of"},
+    | {"deepsound.rank.best_of", "deepsound.pipeline_run"},
+    "deepsound/pipeline_run.py": EVERYONE
+    | {"deepsound.media", "deepsound.engines", "deepsound.silence", "deepsound.outcome"}
+    | {"deepsound.choices", "deepsound.fallback", "deepsound.rank.best_of"},
     "deepsound/segments.py": EVERYONE,
     "deepsound/compare": EVERYONE | {"deepsound.media", "deepsound.outputs", "deepsound.compare"},
     "deepsound/evaluate": EVERYONE

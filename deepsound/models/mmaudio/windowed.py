@@ -50,7 +50,7 @@ def window_weights(window: LatentWindow, device: torch.device, dtype: torch.dtyp
     return torch.minimum(rise, fall).clamp(max=1.0).to(device, dtype)
 
 
-def averaged(windows: Sequence[tuple[LatentWindow, Field]], latents: int) -> Field:
+def multidiffusion(windows: Sequence[tuple[LatentWindow, Field]], latents: int) -> Field:
     """The field of the whole sound: each latent's velocity is the weighted mean of the windows that hold it.
 
     Where the windows agree, the result is what any one of them gives. ValueError where a latent is in no window.

@@ -24,7 +24,7 @@ def flops(network: MMAudio, lengths: SequenceLengths) -> int:
         )
         empty = network.preprocess_conditions(lengths, text=torch.zeros(1, config.text_seq_len, config.text_dim))
         before = counter.get_total_flops()
-        network(torch.zeros(1, lengths.latent, config.latent_dim), torch.zeros(()), wanted.stacked(empty))
+        network(torch.zeros(1, lengths.latent, config.latent_dim), torch.zeros(()), wanted.concatenate(empty))
     return before + STEPS * (counter.get_total_flops() - before)
 
 

@@ -128,13 +128,13 @@ def test_the_words_of_each_window_s_scene_lead_it(
     small: MMAudioGenerator, make_video: MakeVideo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     led: list[Tensor] = []
-    plain = MMAudio.conditions
+    plain = MMAudio.preprocess_conditions
 
     def record(self: MMAudio, *given: Tensor, **named: Tensor) -> object:
         led.append(given[3] if len(given) > 3 else named["text"])
         return plain(self, *given, **named)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(MMAudio, "conditions", record)
+    monkeypatch.setattr(MMAudio, "preprocess_conditions", record)
     clip = Clip.open(make_video(fps=25, seconds=6.0))
     small.generate(clip, request(None, steps=1, prompt="hall\n0-3: a\n3-6: b"), QUIET)
     wanted, expected = led[::2], []
