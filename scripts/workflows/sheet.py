@@ -21,6 +21,7 @@ PANELS = {
     "DeepSoundVoiceOverCoT": 360,
     "DeepSoundPipeline": 330,
     "DeepSoundCompare": 640,
+    "DeepSoundBestTake": 320,
     "DeepSoundScore": 180,
     "DeepSoundGenerateAudio": 40,
     "PreviewAny": 110,

@@ -24,6 +24,7 @@ NODE_IDS = {
     "DeepSoundFoleyCrafterGenerate",
     "DeepSoundCompare",
     "DeepSoundScore",
+    "DeepSoundBestTake",
     "DeepSoundPipeline",
 }
 LOAD, GENERATE, AGAIN, JUDGE, SEPARATE, FALLBACK, SAVE = "1", "2", "3", "4", "5", "6", "7"

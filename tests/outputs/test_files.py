@@ -71,14 +71,14 @@ def test_cancelling_while_pictures_are_drawn_changes_nothing(run, tmp_path, monk
     run(seed=1)
     before = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}
     token = CancelToken()
-    drawn = staged_files.drawn
+    drawn = staged_files.draw_pictures
 
     def draw(audio, spans):
         for picture in drawn(audio, spans):
             token.cancel()
             yield picture
 
-    monkeypatch.setattr(staged_files, "drawn", draw)
+    monkeypatch.setattr(staged_files, "draw_pictures", draw)
     with pytest.raises(Cancelled, match="nothing was changed"):
         run("yes", seed=2, progress=Progress(check=token.check))
     assert {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()} == before
