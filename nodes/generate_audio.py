@@ -7,15 +7,20 @@ from typing import Any
 from comfy_api.latest import io
 
 from deepsound import engines
+from deepsound.choices import NETWORK_PRECISIONS
+from deepsound.runtime.execution import Precision
 
 from . import comfy_host
-from .convert import clip_of, to_comfy
+from .convert import clip_of
 from .notes import notes_ui
-from .requests import RequestNode, request_of
+from .requests import request_of, requests_of_takes
+from .run_inputs import BY_ENGINE, generator_weights, how_to_run, optional_takes_input, sampling_inputs, weights_input
 from .schema import download_input, engine_input, output, prompt_inputs, schema
+from .takes import batch_of, take_stage
+from .values import check_values, refusal_of
 
 
-class GenerateAudio(RequestNode, io.ComfyNode):
+class GenerateAudio(io.ComfyNode):
     """Makes sound that fits what moves in the picture."""
 
     @classmethod
@@ -30,10 +35,24 @@ class GenerateAudio(RequestNode, io.ComfyNode):
                 engine_input("generator"),
                 *prompt_inputs(),
                 download_input(optional=True),
+                optional_takes_input(),
+                *sampling_inputs(),
+                *how_to_run(NETWORK_PRECISIONS),
+                weights_input("weights", "mmaudio", "MMAudio"),
             ],
-            outputs=[output(io.Audio, "audio", "The coarse audio.")],
+            outputs=[output(io.Audio, "audio", "The coarse audio, one sound for each take.")],
             hidden=[io.Hidden.unique_id],
         )
+
+    @classmethod
+    def validate_inputs(
+        cls,
+        prompt: str | None = None,
+        negative_prompt: str | None = None,
+        duration: float | None = None,
+        cfg: float | None = None,
+    ) -> bool | str:
+        return refusal_of(cls, prompt=prompt, negative_prompt=negative_prompt, duration=duration, cfg=cfg)
 
     @classmethod
     def execute(
@@ -45,11 +64,22 @@ class GenerateAudio(RequestNode, io.ComfyNode):
         seed: int,
         duration: float,
         download: bool = False,
+        takes: int = 1,
+        steps: int = 0,
+        cfg: float = 0.0,
+        precision: Precision = "auto",
+        offload: bool = False,
+        weights: str = BY_ENGINE,
     ) -> io.NodeOutput:
-        request = request_of(cls, prompt, negative_prompt, seed, duration)
+        request = request_of(cls, prompt, negative_prompt, seed, duration, steps or None, cfg or None)
+        check_values(cls, takes=takes)
         progress = comfy_host.progress(cls.hidden.unique_id, "generate")
-        generator = engines.generator(engine, comfy_host.execution(download=download))
+        files = generator_weights(engine, weights, progress)
+        generator = engines.generator(engine, comfy_host.execution(precision, offload, download, files))
         for note in engines.request_notes(generator, request):
             progress.note(note)
-        audio = generator.generate(clip_of(video, progress), request, progress)
-        return io.NodeOutput(to_comfy(engines.require_sound(audio, engine)), ui=notes_ui(progress))
+        clip, sounds = clip_of(video, progress), []
+        for take, own in enumerate(requests_of_takes(request, takes)):
+            made = generator.generate(clip, own, take_stage(progress, take, takes))
+            sounds.append(engines.require_sound(made, engine))
+        return io.NodeOutput(batch_of(sounds, progress), ui=notes_ui(progress))

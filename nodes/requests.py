@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from deepsound.errors import InputError
@@ -39,6 +40,13 @@ def request_of(
     )
     window_s = None if window < 0 else window
     return GenerationRequest(prompt, negative_prompt, seed, duration or None, steps, cfg, window_s)
+
+
+def requests_of_takes(request: GenerationRequest, takes: int) -> list[GenerationRequest]:
+    """One request for each take, from seed, seed + 1, ..."""
+    from deepsound.generate.validation import take_seeds
+
+    return [replace(request, seed=seed) for seed in take_seeds(request.seed, takes)]
 
 
 def require_one_picture(video: Any, images: Any) -> None:

@@ -83,8 +83,8 @@ def option_input(input_id: str, options: Sequence[Option], when: str, **keywords
     return io.Combo.Input(input_id, options=names, default=names[0], tooltip=tooltip, **keywords)
 
 
-def precision_input(options: tuple[str, ...]) -> io.Combo.Input:
-    """In which precision the networks are computed."""
+def precision_input(options: tuple[str, ...], optional: bool = False) -> io.Combo.Input:
+    """In which precision the networks are computed; `optional` where saved graphs lack the input."""
     return io.Combo.Input(
         "precision",
         options=list(options),
@@ -96,6 +96,7 @@ def precision_input(options: tuple[str, ...]) -> io.Combo.Input:
                 precision_limits(options),
             ]
         ).strip(),
+        **({"optional": True} if optional else {}),
         **supported_kwargs(io.Combo.Input, advanced=True),
     )
 
@@ -176,12 +177,13 @@ def takes_input() -> io.Int.Input:
     )
 
 
-def offload_input() -> io.Boolean.Input:
-    """Whether each network leaves the device after its stage."""
+def offload_input(optional: bool = False) -> io.Boolean.Input:
+    """Whether each network leaves the device after its stage; `optional` where saved graphs lack the input."""
     return io.Boolean.Input(
         "offload",
         default=False,
         tooltip="Each network leaves the graphics card when its part is done: slower, and only the largest has to fit.",
+        **({"optional": True} if optional else {}),
         **supported_kwargs(io.Boolean.Input, advanced=True),
     )
 

@@ -7,13 +7,27 @@ from typing import Any
 from comfy_api.latest import io
 
 from deepsound import engines
+from deepsound.choices import NETWORK_PRECISIONS, SEPARATOR_MODE_NAMES
+from deepsound.runtime.execution import Precision
+from deepsound.runtime.progress import Progress
 from deepsound.types import Stems
 
 from . import comfy_host
 from .convert import silence_like
 from .notes import notes_ui
-from .schema import download_input, engine_input, output, schema
+from .run_inputs import (
+    BY_ENGINE,
+    how_to_run,
+    overlap_inputs,
+    separation_of,
+    separator_mode_input,
+    separator_weights,
+    tta_input,
+    weights_input,
+)
+from .schema import download_input, engine_input, output, require_option, schema
 from .takes import Takes, at, for_each_take, take_stage
+from .values import check_values
 
 
 class VocalSeparate(io.ComfyNode):
@@ -36,6 +50,11 @@ class VocalSeparate(io.ComfyNode):
                     "verdict can be wired in: then each take is split only where its own is yes.",
                 ),
                 download_input(optional=True),
+                separator_mode_input("mode"),
+                tta_input(),
+                *overlap_inputs(),
+                *how_to_run(NETWORK_PRECISIONS),
+                weights_input("weights", "separation", "a RoFormer separator"),
             ],
             outputs=[
                 output(io.Audio, "background", "The sound without the voice.", per_take=True),
@@ -46,20 +65,39 @@ class VocalSeparate(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, audio: Any, engine: Any, enabled: Any, download: Any = False) -> io.NodeOutput:
+    def execute(
+        cls,
+        audio: Any,
+        engine: Any,
+        enabled: Any,
+        download: Any = False,
+        mode: Any = SEPARATOR_MODE_NAMES[0],
+        tta: Any = False,
+        overlap: Any = 0.0,
+        batch: Any = 0,
+        precision: Any = "auto",
+        offload: Any = False,
+        weights: Any = BY_ENGINE,
+    ) -> io.NodeOutput:
         takes = Takes(audio)
         wanted = for_each_take(enabled, len(takes), "enabled")
         progress = comfy_host.progress(cls.hidden.unique_id, "separate")
+        # Several only where a list of values was connected; the core's rule is one of each for every AUDIO.
+        choices = [
+            tuple(
+                at(value, index) for value in (engine, mode, tta, overlap, batch, precision, offload, download, weights)
+            )
+            for index in range(len(takes.sizes))
+        ]
         separators: dict[Any, engines.Separator] = {}
         stems = []
         for take, (sound, on) in enumerate(zip(takes.sounds, wanted, strict=True)):
             if not on:
                 stems.append(Stems(silence_like(sound), sound))
                 continue
-            element = takes.element(take)
-            chosen = (at(engine, element), at(download, element))
+            chosen = choices[takes.element(take)]
             if chosen not in separators:
-                separators[chosen] = engines.separator(chosen[0], comfy_host.execution(download=chosen[1]))
+                separators[chosen] = cls._separator(*chosen, progress)
             made = separators[chosen].separate(sound, take_stage(progress, take, len(takes)))
             stems.append(engines.check_stems(sound, made, chosen[0]))
         return io.NodeOutput(
@@ -67,3 +105,27 @@ class VocalSeparate(io.ComfyNode):
             takes.like_input([parts.voice for parts in stems]),
             ui=notes_ui(progress),
         )
+
+    @classmethod
+    def _separator(
+        cls,
+        engine: str,
+        mode: str,
+        tta: bool,
+        overlap: float,
+        batch: int,
+        precision: Precision,
+        offload: bool,
+        download: bool,
+        weights: str,
+        progress: Progress,
+    ) -> engines.Separator:
+        check_values(cls, overlap=overlap, batch=batch)
+        require_option("mode", mode, SEPARATOR_MODE_NAMES)
+        # What is as the node opens is the engine's own choice, which is noted for no engine.
+        settings = separation_of("" if mode == SEPARATOR_MODE_NAMES[0] else mode, tta, overlap, batch)
+        execution = comfy_host.execution(precision, offload, download, separator_weights(engine, weights, progress))
+        separator = engines.separator(engine, execution, settings)
+        for note in engines.separation_notes(separator, engine, settings):
+            progress.note(note)
+        return separator
