@@ -102,7 +102,7 @@ def _as_video(clip: Clip, progress: Progress) -> Any:
     if hasattr(InputImpl.VideoFromFile, "get_active_trim_window"):
         return InputImpl.VideoFromFile(str(clip.path), start_time=clip.start_s, duration=clip.duration_s)
     cut = _cut_out(clip, progress)
-    return _owning(InputImpl.VideoFromFile(str(cut)), cut)
+    return owning(InputImpl.VideoFromFile(str(cut)), cut)
 
 
 def _cut_out(clip: Clip, progress: Progress) -> Path:
@@ -127,7 +127,7 @@ def _file_of(video: Any, progress: Progress) -> Path:
     source = None if isinstance(video, InputImpl.VideoFromComponents) else _stream_source(video)
     if source is None:
         made = _write_video(video.get_components(), progress)
-        _owning(video, made)
+        owning(video, made)
         return made
     if isinstance(source, (str, os.PathLike)):
         return Path(source)
@@ -138,7 +138,7 @@ def _file_of(video: Any, progress: Progress) -> Path:
 
         with atomic_write(path) as partial:
             partial.write_bytes(content)
-    _owning(video, path)
+    owning(video, path)
     return path
 
 
@@ -190,7 +190,7 @@ def _frame_rate(given: Any) -> Fraction:
     return rate
 
 
-def _owning(video: Any, path: Path) -> Any:
+def owning(video: Any, path: Path) -> Any:
     """`video`, with which `path` goes: a file in the temporary folder that was made for it and for VIDEOs alike."""
     try:
         weakref.finalize(video, _let_go, path).atexit = False

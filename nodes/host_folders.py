@@ -117,6 +117,12 @@ def temp_path(suffix: str, name: str = "") -> Path:
     return folder / f"deepsound_{name or secrets.token_hex(8)}{suffix}"
 
 
+def temp_target(extension: str) -> Target:
+    """A file in ComfyUI's temporary folder, as the page asks for it."""
+    path = temp_path(extension)
+    return Target(path, path.name, "")
+
+
 def register_model_folders() -> None:
     """Tell ComfyUI of the folders that weights are looked for in, and the library where ComfyUI keeps them all."""
     import folder_paths

@@ -2,23 +2,58 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from comfy_api.latest import io
 
 from deepsound import pipeline
-from deepsound.choices import MODES
+from deepsound.choices import MODES, NETWORK_PRECISIONS, UNDECIDED
+from deepsound.errors import DeepSoundError
 from deepsound.fallback import FALLBACKS
+from deepsound.media.formats import CONTAINER_CHOICES
+from deepsound.media.length_policy import DEFAULT_LENGTH, LENGTHS
+from deepsound.presets import DEFAULT_PRESET, PRESETS
+from deepsound.presets import preset as preset_row
+from deepsound.runtime.execution import Precision
+from deepsound.runtime.progress import Progress
 
-from . import comfy_host, judgement_view
-from .convert import clip_of, silence_like, to_comfy
-from .notes import notes_of
-from .requests import RequestNode, request_of
-from .schema import download_input, engine_input, option_input, output, prompt_inputs, schema
+from . import comfy_host, host_folders
+from .convert import clip_of
+from .pipeline_result import Shown, node_output
+from .requests import request_of, requests_of_takes
+from .run_inputs import (
+    BY_ENGINE,
+    BY_PRESET,
+    advanced,
+    generator_weights,
+    how_to_run,
+    optional_takes_input,
+    sampling_inputs,
+    separation_of,
+    separator_modes,
+    separator_weights,
+    tta_input,
+    weights_input,
+)
+from .save_video import SaveSettings
+from .schema import (
+    download_input,
+    engine_input,
+    option_input,
+    output,
+    prompt_inputs,
+    require_option,
+    schema,
+)
+from .takes import take_stage
+from .values import check_values, refusal_of
+
+PREFIX = "DeepSound/video"
 
 
-class PipelineNode(RequestNode, io.ComfyNode):
-    """Generates, judges, removes and falls back; the steps not needed are not taken."""
+class PipelineNode(io.ComfyNode):
+    """The whole product: generates, judges, removes, falls back, saves and plays; steps not needed are not taken."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -26,7 +61,7 @@ class PipelineNode(RequestNode, io.ComfyNode):
             "DeepSoundPipeline",
             "DeepSound Pipeline",
             description="All steps in one: makes sound, decides whether it contains voice-over, removes the voice, and "
-            "falls back when nothing audible is left.",
+            "falls back when nothing audible is left. Saves the finished video and plays it.",
             search_aliases=[
                 "foley",
                 "sound effects",
@@ -47,17 +82,62 @@ class PipelineNode(RequestNode, io.ComfyNode):
                 option_input("fallback", FALLBACKS, "When the voice was all there was."),
                 *prompt_inputs(),
                 download_input(optional=True),
+                *_saving_inputs(),
+                option_input("preset", PRESETS, "What applies where an engine above is auto.", optional=True),
+                optional_takes_input(),
+                option_input(
+                    "undecided",
+                    UNDECIDED,
+                    "What an answer that cannot be read counts as.",
+                    **advanced(io.Combo.Input),
+                ),
+                *sampling_inputs(),
+                io.Combo.Input(
+                    "separator_mode",
+                    options=separator_modes([BY_PRESET]),
+                    default=BY_PRESET,
+                    tooltip="How the separator cuts a long sound into chunks; by preset: as the preset says, else "
+                    "equal_overlap.",
+                    **advanced(io.Combo.Input),
+                ),
+                tta_input(),
+                *how_to_run(NETWORK_PRECISIONS),
+                weights_input("generator_weights", "mmaudio", "MMAudio"),
+                weights_input("separator_weights", "separation", "a RoFormer separator"),
             ],
             outputs=[
                 output(io.Audio, "audio", "The final sound."),
                 output(io.Audio, "coarse", "The sound of step 1."),
                 output(io.Audio, "voice", "The voice that was removed; silence when none was."),
-                output(io.Boolean, "voice_over", "True when the coarse sound contains voice-over."),
-                output(io.String, "reasoning", "Summary, caption, reasoning and conclusion, as tagged text."),
+                output(io.Boolean, "voice_over", "True when the coarse sound contains voice-over.", per_take=True),
+                output(
+                    io.String,
+                    "reasoning",
+                    "Summary, caption, reasoning and conclusion, as tagged text.",
+                    per_take=True,
+                ),
+                output(io.Video, "result", "The finished video; of several takes each.", label="video", per_take=True),
             ],
-            hidden=[io.Hidden.unique_id],
+            hidden=[io.Hidden.prompt, io.Hidden.extra_pnginfo, io.Hidden.unique_id],
+            is_output_node=True,
             has_intermediate_output=True,
         )
+
+    @classmethod
+    def validate_inputs(
+        cls,
+        prompt: str | None = None,
+        negative_prompt: str | None = None,
+        duration: float | None = None,
+        cfg: float | None = None,
+        filename_prefix: str | None = None,
+    ) -> bool | str:
+        try:
+            if filename_prefix is not None:
+                host_folders.check_prefix(filename_prefix)
+        except DeepSoundError as error:
+            return str(error)
+        return refusal_of(cls, prompt=prompt, negative_prompt=negative_prompt, duration=duration, cfg=cfg)
 
     @classmethod
     def execute(
@@ -73,24 +153,81 @@ class PipelineNode(RequestNode, io.ComfyNode):
         seed: int,
         duration: float,
         download: bool = False,
+        save: bool = False,
+        filename_prefix: str = PREFIX,
+        container: str = CONTAINER_CHOICES[0].name,
+        length: str = DEFAULT_LENGTH,
+        preset: str = DEFAULT_PRESET,
+        takes: int = 1,
+        undecided: str = UNDECIDED[0].name,
+        steps: int = 0,
+        cfg: float = 0.0,
+        separator_mode: str = BY_PRESET,
+        tta: bool = False,
+        precision: Precision = "auto",
+        offload: bool = False,
+        generator_weights: str = BY_ENGINE,
+        separator_weights: str = BY_ENGINE,
     ) -> io.NodeOutput:
-        request = request_of(cls, prompt, negative_prompt, seed, duration)
-        comfy_host.require_weights((generator, reasoner, separator), download)
+        request = request_of(cls, prompt, negative_prompt, seed, duration, steps or None, cfg or None)
+        check_values(cls, takes=takes)
+        require_option("separator_mode", separator_mode, tuple(separator_modes([BY_PRESET])))
+        settings = SaveSettings(filename_prefix, container, length=length)
         progress = comfy_host.progress(cls.hidden.unique_id, in_panel=True)
-        runner = pipeline.Pipeline(generator, reasoner, separator, comfy_host.execution(download=download))
-        outcome = runner.think(clip_of(video, progress), request, mode, fallback, progress)
-        silent = silence_like(outcome.coarse)
-        judgement_json = judgement_view.judgement_json(outcome.judgement, outcome.undecided, outcome.coarse, progress)
-        taken = [f"{step.name}: {step.note} ({step.seconds:.1f} s)" for step in outcome.steps]
-        said = [*(f"note: {note}" for note in outcome.notes), f"final sound: {outcome.final_from}"]
-        comfy_host.show_text("\n".join(said), cls.hidden.unique_id)
-        return io.NodeOutput(
-            to_comfy(outcome.final or silent),
-            to_comfy(outcome.coarse),
-            to_comfy(outcome.stems.voice if outcome.stems else silent),
-            outcome.is_voice_over,
-            judgement_json["reasoning"],
-            ui={
-                "deepsound": [{**judgement_json, "steps": [*taken, *said], "notes": notes_of(progress, outcome.notes)}]
-            },
+        named = [
+            row if name == "auto" else name
+            for name, row in zip((generator, reasoner, separator), engines_of(preset), strict=True)
+        ]
+        comfy_host.require_weights(named, download)
+        files = own_weights(named[0], generator_weights, named[2], separator_weights, progress)
+        runner = pipeline.Pipeline(
+            generator,
+            reasoner,
+            separator,
+            comfy_host.execution(precision, offload, download, files),
+            undecided=undecided,
+            preset=preset,
+            separation=separation_of(separator_mode, tta),
         )
+        clip = clip_of(video, progress)
+        outcomes = [
+            runner.think(clip, own, mode, fallback, take_stage(progress, take, takes))
+            for take, own in enumerate(requests_of_takes(request, takes))
+        ]
+        return node_output(outcomes, clip, Shown(cls.hidden, settings, save), progress)
+
+
+def engines_of(preset: str) -> tuple[str, str, str]:
+    """Generator, reasoner and separator of a preset, "auto" where it names none."""
+    row = preset_row(preset)
+    return row.generator, row.reasoner, row.separator
+
+
+def own_weights(
+    generator: str, generator_file: str, separator: str, separator_file: str, progress: Progress
+) -> dict[str, Path]:
+    """The chosen files of both engines by catalogue id."""
+    return generator_weights(generator, generator_file, progress) | separator_weights(
+        separator, separator_file, progress
+    )
+
+
+def _saving_inputs() -> list[io.Input]:
+    return [
+        io.Boolean.Input(
+            "save",
+            default=True,
+            optional=True,
+            tooltip="Save the finished video in the output folder. Off: it is only played here.",
+        ),
+        io.String.Input(
+            "filename_prefix",
+            default=PREFIX,
+            optional=True,
+            tooltip="How the file's name begins, below the output folder; '/' makes a subfolder. Takes get numbers.",
+        ),
+        option_input("container", CONTAINER_CHOICES, "The kind of file.", **advanced(io.Combo.Input)),
+        option_input(
+            "length", LENGTHS, "Where sound and picture do not last equally long.", **advanced(io.Combo.Input)
+        ),
+    ]

@@ -15,6 +15,7 @@ from deepsound.runtime.progress import Progress
 from deepsound.types import Audio
 
 from . import host_folders
+from .convert import owning
 from .schema import DOWNMIXES, require_option
 from .takes import take_stage
 
@@ -60,8 +61,11 @@ def save_takes(
     settings: SaveSettings,
     metadata: Mapping[str, str],
     progress: Progress,
+    to_output: bool = True,
 ) -> list[SavedVideo]:
     """The picture of `clip` under each of `sounds()` (None: its own), each in the next free file of the prefix.
+
+    Without `to_output` they are files of the temporary folder, which go with their VIDEO.
 
     Whatever cannot be written is refused before the first file is begun; what the container cannot hold, before the
     sounds are read.
@@ -78,7 +82,7 @@ def save_takes(
             check_channels("audio", sound.channels, None)
         ready.append(sound)
     return [
-        _saved(clip, sound, settings, metadata, plan, take_stage(progress, take, len(ready)))
+        _saved(clip, sound, settings, metadata, plan, take_stage(progress, take, len(ready)), to_output)
         for take, sound in enumerate(ready)
     ]
 
@@ -90,10 +94,15 @@ def _saved(
     metadata: Mapping[str, str],
     plan: MuxPlan,
     progress: Progress,
+    to_output: bool,
 ) -> SavedVideo:
     from deepsound.media.mux import mux_clip
 
-    target = host_folders.output_target(settings.prefix, plan.container.suffix, clip.video.width, clip.video.height)
+    suffix, size = plan.container.suffix, (clip.video.width, clip.video.height)
+    if to_output:
+        target = host_folders.output_target(settings.prefix, suffix, *size)
+    else:
+        target = host_folders.temp_target(suffix)
     muxed = mux_clip(
         clip,
         sound,
@@ -104,7 +113,8 @@ def _saved(
         settings.length,
         container_why=plan.why,
     )
-    return SavedVideo(InputImpl.VideoFromFile(str(target.path)), target, _note(target, muxed))
+    video = InputImpl.VideoFromFile(str(target.path))
+    return SavedVideo(video if to_output else owning(video, target.path), target, _note(target, muxed))
 
 
 def shown_files(saved: Sequence[SavedVideo]) -> dict[str, Any]:

@@ -50,7 +50,9 @@ def check_number(name: str, value: Any, low: float | None, high: float | None) -
         number = math.nan if isinstance(value, bool) else float(value)
     except (TypeError, ValueError, OverflowError):
         number = math.nan
-    below, above = low is not None and number < low, high is not None and number > high
+    # The highest seed has no float: it would round to one above the range.
+    exact = value if isinstance(value, int) else number
+    below, above = low is not None and exact < low, high is not None and exact > high
     if not math.isfinite(number) or below or above:
         allowed = "" if low is None or high is None else f" from {low:.12g} to {high:.12g}"
         raise InputError(f"{name}: expected a number{allowed}, got {repr(value)[:60]}; enter another one.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from comfy_api.latest import io
 
@@ -26,8 +26,8 @@ from .run_inputs import (
     weights_input,
 )
 from .schema import download_input, engine_input, output, require_option, schema
-from .takes import Takes, at, for_each_take, take_stage
-from .values import check_values
+from .takes import Takes, as_list, at, for_each_take, take_stage
+from .values import check_values, refusal_of
 
 
 class VocalSeparate(io.ComfyNode):
@@ -65,6 +65,11 @@ class VocalSeparate(io.ComfyNode):
         )
 
     @classmethod
+    def validate_inputs(cls, overlap: Any = None) -> bool | str:
+        answers = (refusal_of(cls, overlap=value) for value in as_list(overlap))
+        return next((answer for answer in answers if answer is not True), True)
+
+    @classmethod
     def execute(
         cls,
         audio: Any,
@@ -79,17 +84,14 @@ class VocalSeparate(io.ComfyNode):
         offload: Any = False,
         weights: Any = BY_ENGINE,
     ) -> io.NodeOutput:
-        takes = Takes(audio)
+        given = (engine, mode, tta, overlap, batch, precision, offload, download, weights)
+        # The core's rule for lists: the shorter ones go on with their last element.
+        count = max(len(as_list(value)) for value in (audio, *given))
+        takes = Takes([at(audio, index) for index in range(count)])
+        choices = [_HowToRun(*(at(value, index) for value in given)) for index in range(count)]
         wanted = for_each_take(enabled, len(takes), "enabled")
         progress = comfy_host.progress(cls.hidden.unique_id, "separate")
-        # Several only where a list of values was connected; the core's rule is one of each for every AUDIO.
-        choices = [
-            tuple(
-                at(value, index) for value in (engine, mode, tta, overlap, batch, precision, offload, download, weights)
-            )
-            for index in range(len(takes.sizes))
-        ]
-        separators: dict[Any, engines.Separator] = {}
+        separators: dict[_HowToRun, engines.Separator] = {}
         stems = []
         for take, (sound, on) in enumerate(zip(takes.sounds, wanted, strict=True)):
             if not on:
@@ -97,9 +99,9 @@ class VocalSeparate(io.ComfyNode):
                 continue
             chosen = choices[takes.element(take)]
             if chosen not in separators:
-                separators[chosen] = cls._separator(*chosen, progress)
+                separators[chosen] = cls._separator(chosen, progress)
             made = separators[chosen].separate(sound, take_stage(progress, take, len(takes)))
-            stems.append(engines.check_stems(sound, made, chosen[0]))
+            stems.append(engines.check_stems(sound, made, chosen.engine))
         return io.NodeOutput(
             takes.like_input([parts.background for parts in stems]),
             takes.like_input([parts.voice for parts in stems]),
@@ -107,25 +109,29 @@ class VocalSeparate(io.ComfyNode):
         )
 
     @classmethod
-    def _separator(
-        cls,
-        engine: str,
-        mode: str,
-        tta: bool,
-        overlap: float,
-        batch: int,
-        precision: Precision,
-        offload: bool,
-        download: bool,
-        weights: str,
-        progress: Progress,
-    ) -> engines.Separator:
-        check_values(cls, overlap=overlap, batch=batch)
-        require_option("mode", mode, SEPARATOR_MODE_NAMES)
+    def _separator(cls, chosen: _HowToRun, progress: Progress) -> engines.Separator:
+        check_values(cls, overlap=chosen.overlap, batch=chosen.batch)
+        require_option("mode", chosen.mode, SEPARATOR_MODE_NAMES)
         # What is as the node opens is the engine's own choice, which is noted for no engine.
-        settings = separation_of("" if mode == SEPARATOR_MODE_NAMES[0] else mode, tta, overlap, batch)
-        execution = comfy_host.execution(precision, offload, download, separator_weights(engine, weights, progress))
-        separator = engines.separator(engine, execution, settings)
-        for note in engines.separation_notes(separator, engine, settings):
+        mode = "" if chosen.mode == SEPARATOR_MODE_NAMES[0] else chosen.mode
+        settings = separation_of(mode, chosen.tta, chosen.overlap, chosen.batch)
+        files = separator_weights(chosen.engine, chosen.weights, progress)
+        execution = comfy_host.execution(chosen.precision, chosen.offload, chosen.download, files)
+        separator = engines.separator(chosen.engine, execution, settings)
+        for note in engines.separation_notes(separator, chosen.engine, settings):
             progress.note(note)
         return separator
+
+
+class _HowToRun(NamedTuple):
+    """An engine and how it is run, as the inputs say."""
+
+    engine: str
+    mode: str
+    tta: bool
+    overlap: float
+    batch: int
+    precision: Precision
+    offload: bool
+    download: bool
+    weights: str

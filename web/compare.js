@@ -6,15 +6,19 @@ import { compareTexts } from "./compare_texts.js";
 import { CompareView } from "./compare_view.js";
 import { addElement, after } from "./dom.js";
 import { Recall } from "./history.js";
+import { shownOf } from "./takes.js";
 
-const NODE = "DeepSoundCompare";
+// Which nodes have the view, and where a take's comparison stands in what they show.
+const COMPARISON_OF = { DeepSoundCompare: (take) => take, DeepSoundPipeline: (take) => take.player };
 const LEAST_WIDTH = 520;
 
 const views = new Map();
 const recall = new Recall({ app, api, isEmpty: (view) => !view.comparison, show });
 const texts = () => compareTexts(app.extensionManager?.setting?.get("Comfy.Locale"));
 
-function show(node, view, described) {
+function show(node, view, shown) {
+  const described = COMPARISON_OF[node.comfyClass](shown);
+  if (!described) return;
   try {
     view.show(readComparison(described));
   } catch (error) {
@@ -35,11 +39,14 @@ function addView(node) {
   addElement(node, "deepsound_compare", view.element, () => view.height, Infinity);
   views.set(node, view);
   after(node, "onExecuted", (output) => {
-    const described = output?.deepsound?.[0];
-    if (!described) return;
-    show(node, view, described);
-    recall.keep(node, described);
+    const shown = shownOf(output);
+    if (!shown) return;
+    show(node, view, shown);
+    recall.keep(node, shown);
   });
+  // The reasoning panel's buttons choose the take that is played.
+  const panel = node.widgets?.find((widget) => widget.name === "deepsound_reasons")?.element;
+  panel?.addEventListener("deepsound-take", ({ detail }) => show(node, view, detail));
   after(node, "onRemoved", () => {
     views.delete(node);
     view.dispose();
@@ -49,7 +56,7 @@ function addView(node) {
 app.registerExtension({
   name: "DeepSound.Compare",
   nodeCreated(node) {
-    if (node.comfyClass === NODE) addView(node);
+    if (node.comfyClass in COMPARISON_OF) addView(node);
   },
   afterConfigureGraph() {
     return recall.showAgain(views);

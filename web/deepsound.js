@@ -8,7 +8,7 @@ import { Recall, isNode } from "./history.js";
 import { hideErrors, showError, showRefusals } from "./node_errors.js";
 import { NodeNotes } from "./node_notes.js";
 import { ReasonsPanel } from "./panel.js";
-import { withAddedInputs } from "./saved_values.js";
+import { withAddedInputs, withoutSaving } from "./saved_values.js";
 import { shownOf } from "./takes.js";
 import { textsOf } from "./texts.js";
 import { TrimBar } from "./trim.js";
@@ -62,11 +62,22 @@ function previewOf(node) {
   return places.map((place) => place?.querySelector?.("video")).find((video) => video?.isConnected) ?? null;
 }
 
-function addTrimBar(node) {
+// Values of a workflow that an earlier version saved, as `updated` makes them today's.
+function readSavedValues(node, updated) {
   const { configure } = node;
   node.configure = function (saved) {
-    return configure.call(this, { ...saved, widgets_values: withAddedInputs(saved.widgets_values) });
+    return configure.call(this, { ...saved, widgets_values: updated(saved.widgets_values) });
   };
+}
+
+function addPipeline(node) {
+  readSavedValues(node, withoutSaving);
+  addPanel(node);
+  addNote(node);
+}
+
+function addTrimBar(node) {
+  readSavedValues(node, withAddedInputs);
   const numbers = {
     read() {
       const [file, start, duration] = ["file", "start", "duration"].map((name) => widgetOf(node, name)?.value);
@@ -142,7 +153,7 @@ function addNotes(node) {
   });
 }
 
-const WIDGETS = { DeepSoundVoiceOverCoT: addPanel, DeepSoundPipeline: addPanel, DeepSoundLoadVideo: addTrimBar,
+const WIDGETS = { DeepSoundVoiceOverCoT: addPanel, DeepSoundPipeline: addPipeline, DeepSoundLoadVideo: addTrimBar,
   DeepSoundMuxVideo: addNote, DeepSoundBestTake: addTakes };
 
 app.registerExtension({

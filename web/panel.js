@@ -67,7 +67,10 @@ export class ReasonsPanel {
     this.takes.style.display = takes.length > 1 ? "flex" : "none";
     this.takes.replaceChildren(...takes.map((take, index) => {
       const button = takeButton(`${this.texts.take} ${index + 1}`, badgeOf(take).kind, index === number);
-      button.addEventListener("click", () => this.show(shown, index));
+      button.addEventListener("click", () => {
+        this.show(shown, index);
+        this.element.dispatchEvent(new CustomEvent("deepsound-take", { detail: take }));
+      });
       return button;
     }));
   }

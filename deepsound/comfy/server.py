@@ -143,6 +143,10 @@ class Server:
         prompt_id = answer.get("prompt_id")
         if not answers.is_id(prompt_id):
             raise ServerError(f"{self.url} queued the workflow under no name that could be asked for")
+        if answer.get("node_errors"):
+            # Where one output of several is refused, the server runs the others and calls that a success.
+            await self._withdraw(str(prompt_id))
+            raise PromptRefused(f"{self.url} refuses a part of the workflow: {answers.refusal(answer)}")
         return str(prompt_id)
 
     async def _listen(self, socket: Any, prompt_id: str, workflow: Workflow, on_progress: OnProgress) -> bool:

@@ -141,7 +141,7 @@ def api_automation(sheet: Sheet) -> None:
     video, steps, end = sheet.group("The video"), sheet.group("All steps"), sheet.group("Save")
     loaded = load(video, SILENT)
     steps.note("`auto` takes the video's own sound if it has one, and drafts one if not.")
-    made = steps.node("DeepSoundPipeline", "All steps", video=loaded["video"])
+    made = steps.node("DeepSoundPipeline", "All steps", video=loaded["video"], save=False)
     save(end, loaded["video"], made["audio"], "api")
 
 

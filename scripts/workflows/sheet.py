@@ -19,7 +19,7 @@ PANELS = {
     "LoadVideo": 330,
     "DeepSoundMuxVideo": 330,
     "DeepSoundVoiceOverCoT": 360,
-    "DeepSoundPipeline": 330,
+    "DeepSoundPipeline": 900,
     "DeepSoundCompare": 640,
     "DeepSoundBestTake": 320,
     "DeepSoundScore": 180,

@@ -18,8 +18,8 @@ from aiohttp import WSMsgType, web
 class FakeComfy:
     """What it does with a prompt is `behaviour`; what it was sent is kept.
 
-    Behaviours: works, unwell (HTTP 500 for everything), rejects (HTTP 400 for the prompt), drops (the websocket closes
-    in mid-run), drops_late (it closes, and the run ends all the same), errors (a node fails), hangs (the run never
+    Behaviours: works, unwell (HTTP 500 for everything), rejects (HTTP 400 for the prompt), "takes a part" (of the
+    prompt, and names what it refuses), drops (the websocket closes in mid-run), drops_late (it closes, and the run ends all the same), errors (a node fails), hangs (the run never
     ends), nonsense (answers that are no JSON), empty (a run without a file). Hostile ones: endless (a history without
     end), endless_prompt, deep, packed, wrong_types, redirects, redirects_socket, odd_id, many_files, wild_progress.
     """
@@ -105,6 +105,9 @@ class FakeComfy:
             errors = {"2": {"errors": [{"message": "Value not in list", "details": "engine: 'x' not in []"}]}}
             return web.json_response({"error": {"message": "no"}, "node_errors": errors}, status=400)
         prompt_id = str(uuid.uuid4())
+        if self.behaviour == "takes a part":
+            errors = {"3": {"errors": [{"message": "Custom validation failed", "details": "filename_prefix: no"}]}}
+            return web.json_response({"prompt_id": prompt_id, "number": 1, "node_errors": errors})
         self._running.append(prompt_id)
         self._task = asyncio.ensure_future(self._run(prompt_id, self._sockets[sent["client_id"]]))
         return web.json_response({"prompt_id": prompt_id, "number": 1, "node_errors": {}})

@@ -37,7 +37,8 @@ def test_values_of_no_use_are_refused_before_the_run(server, node_id, name, valu
     prompt = read("api_automation_0.3.0_api.json")
     prompt[node_id]["inputs"][name] = value
     run = server.run(prompt)
-    assert run.status == 400 and any(reason in refusal for refusal in run.refusals()), run.answer
+    # Where the output that is refused is not the only one, the server runs the others.
+    assert any(reason in refusal for refusal in run.refusals()) and node_id not in run.executed, run.answer
 
 
 def test_the_temporary_folder_does_not_grow_with_every_comparison(server):

@@ -148,7 +148,7 @@ def _comfy_api() -> dict[str, ModuleType]:
         NodeOutput=NodeOutput,
         ComfyNode=type("ComfyNode", (), {"hidden": None}),
         UploadType=SimpleNamespace(video="video_upload"),
-        FolderType=SimpleNamespace(output="output"),
+        FolderType=SimpleNamespace(output="output", temp="temp"),
         Hidden=SimpleNamespace(
             unique_id="UNIQUE_ID", prompt="PROMPT", extra_pnginfo="EXTRA_PNGINFO", dynprompt="DYNPROMPT"
         ),

@@ -8,7 +8,7 @@ from typing import get_args
 
 import pytest
 
-from deepsound import choices, fallback, pipeline
+from deepsound import choices, fallback, pipeline, presets
 from deepsound.app.request import RunRequest
 from deepsound.cli.main import build_parser
 from deepsound.errors import InputError
@@ -26,6 +26,12 @@ TABLES = {
 MENUS = {
     ("DeepSoundPipeline", "mode"): choices.MODE_NAMES,
     ("DeepSoundPipeline", "fallback"): fallback.FALLBACK_NAMES,
+    ("DeepSoundPipeline", "preset"): presets.PRESET_NAMES,
+    ("DeepSoundPipeline", "undecided"): choices.UNDECIDED_NAMES,
+    ("DeepSoundPipeline", "precision"): choices.NETWORK_PRECISIONS,
+    ("DeepSoundVocalSeparate", "mode"): choices.SEPARATOR_MODE_NAMES,
+    ("DeepSoundVocalSeparate", "precision"): choices.NETWORK_PRECISIONS,
+    ("DeepSoundGenerateAudio", "precision"): choices.NETWORK_PRECISIONS,
     ("DeepSoundSilenceFallback", "mode"): fallback.FALLBACK_NAMES,
     ("DeepSoundVoiceOverCoT", "undecided"): choices.UNDECIDED_NAMES,
     ("DeepSoundVoiceOverCoT", "precision"): choices.REASONER_PRECISIONS,

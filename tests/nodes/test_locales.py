@@ -8,7 +8,17 @@ import pytest
 LOCALES = Path(__file__).parents[2] / "locales"
 LANGUAGES = sorted(folder.name for folder in LOCALES.iterdir() if folder.is_dir())
 # Menus of what is installed or lies in a folder: their options are names, which nobody translates.
-OPEN_MENUS = {"file", "engine", "generator", "reasoner", "separator", "variant", "weights"}
+OPEN_MENUS = {
+    "file",
+    "engine",
+    "generator",
+    "reasoner",
+    "separator",
+    "variant",
+    "weights",
+    "generator_weights",
+    "separator_weights",
+}
 
 
 def keys_of(node) -> dict:

@@ -372,13 +372,15 @@ def test_a_container_or_codec_not_on_the_menu_is_refused(nodes, video, container
         (("noise", "yes", "silencing"), "rep", True, "coarse"),
     ],
 )
-def test_the_pipeline_card_takes_all_steps(nodes, video, engines, fallback, voice_over, final_is):
+def test_the_pipeline_node_takes_all_steps(nodes, video, host, engines, fallback, voice_over, final_is):
     output = nodes["DeepSoundPipeline"].execute(video, *engines, "s4", fallback, "", "", 3, 0.0)
-    final, coarse, voice, is_voice_over, reasoning = output.args
+    final, coarse, voice, (is_voice_over,), (reasoning,), (result,) = output.args
     expected = {"coarse": 1.0, "background": 0.5, "silence": 0.0}[final_is] * coarse["waveform"]
     assert torch.allclose(final["waveform"], expected)
     assert voice["waveform"].shape == coarse["waveform"].shape
     assert bool(voice["waveform"].any()) == voice_over == is_voice_over
+    assert result.get_stream_source().startswith(str(host.root / "temp")), "without save nothing is left behind"
+    assert not any((host.root / "output").iterdir())
     assert "<CONCLUSION>" in reasoning and output.ui["deepsound"][0]["steps"][0].startswith("plan: ")
 
 
@@ -450,8 +452,10 @@ def test_all_that_a_pipeline_lacks_is_named_before_any_work(nodes, fake_engines)
 
 @pytest.mark.parametrize("node_id", ["DeepSoundGenerateAudio", "DeepSoundVocalSeparate", "DeepSoundPipeline"])
 def test_every_node_that_runs_engines_can_download(nodes, node_id):
-    *_, download = nodes[node_id].define_schema().inputs
-    assert download.id == "download", "an added input must be the last, or saved values move"
+    inputs = nodes[node_id].define_schema().inputs
+    (place,) = [index for index, item in enumerate(inputs) if item.id == "download"]
+    download = inputs[place]
+    assert all(item.keywords["optional"] for item in inputs[place:]), "an added input comes last and may be absent"
     assert download.keywords["optional"] and download.keywords["default"] is False
 
 

@@ -88,6 +88,8 @@ def test_execute_takes_exactly_the_inputs(nodes, node_id):
         may_be_absent = item.keywords.get("optional") or item.keywords.get("lazy")
         # A graph saved before the input was there comes without it: the widget's default stands in.
         expected = item.keywords.get("default") if may_be_absent else inspect.Parameter.empty
+        if (node_id, name) == ("DeepSoundPipeline", "save"):
+            expected = False  # A new node saves; a graph from before it could has another node that does.
         assert parameters[name].default == expected
 
 

@@ -144,3 +144,86 @@ def test_where_one_sound_belongs_a_batch_is_never_cut_to_its_first(nodes, video,
     given = {"DeepSoundCompare": (batch, batch, "", False, 0.0), "DeepSoundScore": (batch, 0.0, False, False)}[node_id]
     with pytest.raises(InputError, match="a batch of 2 sounds"):
         node.execute(*given, video=video)
+
+
+def pipeline(nodes, video, *engines, fallback="neg", seed=3, **more):
+    return nodes["DeepSoundPipeline"].execute(video, *engines, "s4", fallback, "", "", seed, 0.0, **more)
+
+
+def test_the_pipeline_alone_saves_and_plays_the_finished_video(nodes, video, host):
+    """0.3.0's did nothing by itself: "Prompt has no outputs"."""
+    schema = nodes["DeepSoundPipeline"].define_schema()
+    assert schema.is_output_node and next(item for item in schema.inputs if item.id == "save").keywords["default"]
+    output = pipeline(nodes, video, "noise", "yes", "halving", save=True, filename_prefix="out/film")
+    (file,) = output.ui["images"]
+    assert file == {"filename": "film_00001_.mp4", "subfolder": "out", "type": "output"}
+    assert (host.root / "output" / "out" / "film_00001_.mp4").stat().st_size > 1000
+    (shown,) = output.ui["deepsound"]
+    assert shown["note"].startswith("out/film_00001_.mp4")
+    tracks = shown["player"]["tracks"]
+    assert [track["name"] for track in tracks] == ["coarse", "final", "voice"]
+    assert all((host.root / "temp" / track["audio"]).is_file() for track in tracks)
+    assert output.args[5][0].get_stream_source().endswith("film_00001_.mp4")
+
+
+def test_the_pipeline_makes_several_takes_each_with_its_own_seed_and_video(nodes, video, fake_engines):
+    output = pipeline(nodes, video, "noise", "no", "halving", takes=3, seed=2**64 - 1, save=True)
+    assert [request.seed for request in fake_engines.requests] == [2**64 - 1, 0, 1]
+    assert output.args[0]["waveform"].shape[0] == 3 and output.args[3] == [False] * 3
+    assert [file["filename"][:11] for file in output.ui["images"]] == ["video_00001", "video_00002", "video_00003"]
+    assert len({row["player"]["tracks"][0]["audio"] for row in output.ui["deepsound"]}) == 3
+
+
+def test_what_the_pipeline_node_is_told_reaches_the_engines(nodes, video, fake_engines, monkeypatch):
+    from deepsound import pipeline as library
+
+    made = {}
+    init = library.Pipeline.__init__
+
+    def noted(self, *names, **settings):
+        made.update(settings, names=names[:3], execution=names[3])
+        init(self, *names, **settings)
+
+    monkeypatch.setattr(library.Pipeline, "__init__", noted)
+    pipeline(
+        nodes, video, "noise", "undecided", "halving", steps=7, cfg=2.5, undecided="yes", precision="fp32",
+        offload=True, preset="embedded", separator_mode="published", tta=True,
+    )  # fmt: skip
+    assert (fake_engines.requests[0].steps, fake_engines.requests[0].guidance) == (7, 2.5)
+    assert (made["undecided"], made["preset"]) == ("yes", "embedded")
+    assert (made["separation"].mode, made["separation"].augment) == ("published", True)
+    assert (made["execution"].precision, made["execution"].offload) == ("fp32", True)
+
+
+def test_generate_audio_makes_takes_and_passes_steps_and_guidance_on(nodes, video, fake_engines):
+    node = nodes["DeepSoundGenerateAudio"]
+    (audio,) = node.execute(video, "noise", "", "", 5, 0.0, takes=2, steps=9, cfg=3.0).args
+    assert audio["waveform"].shape[0] == 2 and not torch.equal(*audio["waveform"])
+    assert [(row.seed, row.steps, row.guidance) for row in fake_engines.requests] == [(5, 9, 3.0), (6, 9, 3.0)]
+    node.execute(video, "noise", "", "", 5, 0.0)
+    assert (fake_engines.requests[-1].steps, fake_engines.requests[-1].guidance) == (None, None)
+
+
+def test_settings_a_separator_does_not_use_and_foreign_weights_are_noted(nodes, host, monkeypatch):
+    from deepsound_pack_under_test.nodes import run_inputs
+
+    folder = host.root / "models" / "separation"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "mine.ckpt").write_bytes(b"x")
+    node = nodes["DeepSoundVocalSeparate"]
+    output = node.execute([takes(0.2)], ["halving"], [True], tta=[True], weights=["mine.ckpt"])
+    notes = " ".join(output.ui["deepsound"][0]["notes"])
+    assert "does not use the separator's settings" in notes and "mine.ckpt are for a RoFormer separator" in notes
+    assert run_inputs.separation_of("by preset", False).mode == ""
+
+
+def test_own_weights_of_a_separator_have_the_names_the_engines_look_for():
+    import json
+    from pathlib import Path
+
+    from deepsound.separate import checkpoints
+
+    networks = json.loads(Path(checkpoints.__file__).with_name("networks.json").read_text(encoding="utf-8"))
+    source = (Path(__file__).parents[2] / "nodes" / "run_inputs.py").read_text(encoding="utf-8")
+    for name, row in networks.items():
+        assert f'"{name}": "{row["weights"] or name}"' in source

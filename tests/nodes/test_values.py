@@ -10,12 +10,13 @@ HALF = "rain \ud83d"
 REQUEST = ("prompt", "negative_prompt", "duration")
 NUMBERS = {
     "DeepSoundLoadVideo": ("start", "duration"),
-    "DeepSoundGenerateAudio": ("duration",),
+    "DeepSoundGenerateAudio": ("duration", "cfg"),
     "DeepSoundMMAudioGenerate": ("duration", "cfg", "fps", "window"),
     "DeepSoundFoleyCrafterGenerate": ("duration", "cfg", "temporal_scale", "semantic_scale", "fps"),
+    "DeepSoundVocalSeparate": ("overlap",),
     "DeepSoundCompare": ("render_seconds",),
     "DeepSoundScore": ("duration",),
-    "DeepSoundPipeline": ("duration",),
+    "DeepSoundPipeline": ("duration", "cfg"),
 }
 GENERATORS = ("GenerateAudio", "MMAudioGenerate", "FoleyCrafterGenerate", "Pipeline")
 
