@@ -19,9 +19,10 @@ class FakeComfy:
     """What it does with a prompt is `behaviour`; what it was sent is kept.
 
     Behaviours: works, unwell (HTTP 500 for everything), rejects (HTTP 400 for the prompt), "takes a part" (of the
-    prompt, and names what it refuses), drops (the websocket closes in mid-run), drops_late (it closes, and the run ends all the same), errors (a node fails), hangs (the run never
-    ends), nonsense (answers that are no JSON), empty (a run without a file). Hostile ones: endless (a history without
-    end), endless_prompt, deep, packed, wrong_types, redirects, redirects_socket, odd_id, many_files, wild_progress.
+    prompt, and names what it refuses), drops (the websocket closes in mid-run), drops_late (it closes, and the run ends
+    all the same), errors (a node fails), hangs (the run never ends), nonsense (answers that are no JSON), empty (a run
+    without a file). Hostile ones: endless (a history without end), endless_prompt, deep, packed, wrong_types,
+    redirects, redirects_socket, odd_id, many_files, wild_progress.
     """
 
     behaviour: str = "works"

@@ -224,11 +224,11 @@ def test_stopping_takes_the_run_back_from_the_server(start, videos, tmp_path):
 
 def test_a_table_s_row_sets_its_inputs(start, videos, tmp_path):
     folder = videos("a.mp4", "b.mp4")
-    (folder / "list.csv").write_text("video,prompt,start,speed\na.mp4,rain,0.5,\nb.mp4,,,30\n")
+    (folder / "list.csv").write_text("video,prompt,start,fallback\na.mp4,rain,0.5,\nb.mp4,,,rm\n")
     server = start()
     results = submit(WORKFLOW, folder / "list.csv", {"prompt": "wind"}, [server.url], tmp_path / "out")
     assert list(statuses(results).values()) == ["done", "failed"]
-    assert "no input 'speed'" in results[1].message
+    assert "no input 'fallback'" in results[1].message
     assert (server.prompts[0]["2"]["inputs"]["prompt"], server.prompts[0]["1"]["inputs"]["start"]) == ("rain", 0.5)
 
 
