@@ -16,7 +16,17 @@ const views = new Map();
 const recall = new Recall({ app, api, isEmpty: (view) => !view.comparison, show });
 const texts = () => compareTexts(app.extensionManager?.setting?.get("Comfy.Locale"));
 
+// The reasoning panel's buttons choose the take that is played. Which of the two is on the node first is not settled.
+const followed = new WeakSet();
+function followPanel(node, view) {
+  const panel = node.widgets?.find((widget) => widget.name === "deepsound_reasons")?.element;
+  if (!panel || followed.has(panel)) return;
+  followed.add(panel);
+  panel.addEventListener("deepsound-take", ({ detail }) => show(node, view, detail));
+}
+
 function show(node, view, shown) {
+  followPanel(node, view);
   const described = COMPARISON_OF[node.comfyClass](shown);
   if (!described) return;
   try {
@@ -44,9 +54,6 @@ function addView(node) {
     show(node, view, shown);
     recall.keep(node, shown);
   });
-  // The reasoning panel's buttons choose the take that is played.
-  const panel = node.widgets?.find((widget) => widget.name === "deepsound_reasons")?.element;
-  panel?.addEventListener("deepsound-take", ({ detail }) => show(node, view, detail));
   after(node, "onRemoved", () => {
     views.delete(node);
     view.dispose();

@@ -55,6 +55,14 @@ function addPanel(node) {
   });
 }
 
+// The page adds its preview after a run, below whatever else the node shows, without making the node higher for it.
+function makeRoom(node) {
+  const height = node.computeSize()[1];
+  if (node.flags?.collapsed || !(height > node.size[1] + 1)) return;
+  node.setSize?.([node.size[0], height]);
+  node.graph?.setDirtyCanvas?.(true, true);
+}
+
 // The preview is ComfyUI's own, which lies in a widget or, with Nodes 2.0, in the node's element.
 function previewOf(node) {
   const places = [widgetOf(node, "video-preview")?.element, node.videoContainer,
@@ -172,6 +180,7 @@ app.registerExtension({
     setInterval(() => {
       if (document.hidden) return;
       showRefusals(app.lastNodeErrors ?? null, ours, isOf);
+      for (const node of ours) if (widgetOf(node, "video-preview")) makeRoom(node);
       for (const bar of bars.values()) if (bar.element.isConnected) bar.refresh();
     }, LOOK_EVERY_MS);
   },
