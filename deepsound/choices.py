@@ -29,6 +29,13 @@ class ModeOption(Option):
 
 
 @dataclass(frozen=True)
+class ScopeOption(Option):
+    """What is repaired; `by_span` where that is each voiced span on its own."""
+
+    by_span: bool = True
+
+
+@dataclass(frozen=True)
 class PrecisionOption(Option):
     """A precision; `of_networks` where every network can be computed in it, not a language model alone."""
 
@@ -39,6 +46,10 @@ class PrecisionOption(Option):
 MODES = (
     ModeOption("s4", "all steps", "all steps"),
     ModeOption("s3", "without the fallback for silence", "without the fallback for silence", falls_back=False),
+)
+SCOPES = (
+    ScopeOption("segments", "voiced spans only", "only the voiced spans change, the rest stays bit for bit"),
+    ScopeOption("clip", "the whole clip", "one verdict, removal and fallback for the clip, as published", False),
 )
 UNDECIDED = (
     Option("no", "no: the coarse sound is kept", "the coarse sound is kept"),
@@ -73,6 +84,7 @@ def names_of(options: Iterable[Option]) -> tuple[str, ...]:
 
 MODE_NAMES = names_of(MODES)
 PICK_NAMES = names_of(PICKS)
+SCOPE_NAMES = names_of(SCOPES)
 UNDECIDED_NAMES = names_of(UNDECIDED)
 SEPARATOR_MODE_NAMES = names_of(SEPARATOR_MODES)
 NETWORK_PRECISIONS = names_of(row for row in PRECISIONS if row.of_networks)

@@ -6,14 +6,24 @@ engine which offers none of it works as well; `docs/plugins.md` lists them for a
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
-from deepsound.errors import EngineError
+from deepsound.errors import EngineError, InputError
 from deepsound.runtime.execution import Execution
 from deepsound.runtime.progress import Progress
-from deepsound.types import Audio, GenerationRequest, Judgement, Plan, Preferences, SeparationSettings, Stems
+from deepsound.types import (
+    Audio,
+    GenerationRequest,
+    Judgement,
+    Plan,
+    Preferences,
+    SeparationSettings,
+    Span,
+    Stems,
+    Verdict,
+)
 
 if TYPE_CHECKING:
     from deepsound.media.clip import Clip
@@ -103,6 +113,35 @@ class SupportsNegativePrompt(Protocol):
 
 
 @runtime_checkable
+class SupportsAvoid(Protocol):
+    """A generator that says whether it leaves spans of the picture out (`request.avoid`), as the fallback `mask` needs.
+
+    A generator without this attribute is taken not to.
+    """
+
+    @property
+    def avoids_spans(self) -> bool: ...
+
+
+@runtime_checkable
+class SupportsInpainting(Protocol):
+    """A generator that makes spans of a sound anew and continues what is around them."""
+
+    def inpaint(
+        self, clip: Clip, sound: Audio, spans: Sequence[Span], request: GenerationRequest, progress: Progress, /
+    ) -> Audio: ...
+
+
+@runtime_checkable
+class SupportsSpanVerdicts(Protocol):
+    """A reasoner that judges spans of a sound on their own: a verdict and why for each, after its `judge`."""
+
+    def judge_spans(
+        self, judgement: Judgement, spans: Sequence[Span], duration_s: float, /
+    ) -> Sequence[tuple[Verdict, str]]: ...
+
+
+@runtime_checkable
 class SupportsRequestNotes(Protocol):
     """A generator that says, before the work, what of a request it will not use: one sentence each."""
 
@@ -150,6 +189,7 @@ class GeneratorBase(EngineBase):
 
     name = "this generator"
     ignores: frozenset[str] = frozenset()
+    avoids_spans = False
 
     @property
     def uses_negative_prompt(self) -> bool:
@@ -166,6 +206,8 @@ class GeneratorBase(EngineBase):
             "window_s": bool(request.window_s),
         }
         unused = [words for field, words in REQUEST_FIELDS.items() if given[field] and field in self.ignores]
+        if request.avoid and not self.avoids_spans:
+            unused.append("the spans to avoid")
         return (f"{self.name} does not use {_join_names(unused)}.",) if unused else ()
 
 
@@ -198,6 +240,36 @@ def files(engine: object) -> dict[str, Path]:
 def uses_negative_prompt(engine: object) -> bool:
     """Whether a generator can be asked again for a sound without something; true where it does not say."""
     return engine.uses_negative_prompt if isinstance(engine, SupportsNegativePrompt) else True
+
+
+def avoids_spans(engine: object) -> bool:
+    """Whether a generator leaves out spans of the picture; false where it does not say."""
+    return engine.avoids_spans if isinstance(engine, SupportsAvoid) else False
+
+
+def span_verdicts(
+    engine: object,
+) -> Callable[[Judgement, Sequence[Span], float], Sequence[tuple[Verdict, str]]] | None:
+    """How a reasoner judges spans of a sound on their own; None where it judges whole clips."""
+    return engine.judge_spans if isinstance(engine, SupportsSpanVerdicts) else None
+
+
+def require_avoiding(engine: object, name: str) -> None:
+    """Raise InputError for a generator that cannot leave out spans of the picture."""
+    if not avoids_spans(engine):
+        raise InputError(
+            f"The generator {name!r} cannot leave out spans of the picture; choose the fallback neg, or another "
+            "generator."
+        )
+
+
+def regenerated(
+    engine: Generator, clip: Clip, sound: Audio, spans: Sequence[Span], request: GenerationRequest, progress: Progress
+) -> Audio:
+    """A sound of the clip that is new within `spans`: `sound` continued where the generator can, else another one."""
+    if isinstance(engine, SupportsInpainting):
+        return engine.inpaint(clip, sound, spans, request, progress)
+    return engine.generate(clip, request, progress)
 
 
 def request_notes(engine: object, request: GenerationRequest) -> tuple[str, ...]:

@@ -28,11 +28,14 @@ class FinalSound:
 class FallbackMode(Option):
     """What becomes final when silence is left: `rule` gets the coarse audio and a way to generate again.
 
-    `regenerates` says that the rule makes use of the latter.
+    `regenerates` says that the rule makes use of the latter; `masks` that what is generated again is the voiced spans
+    alone, without the picture and with the rest of the sound held; `keeps_voice` that the voice stays.
     """
 
     rule: Callable[[Audio, Callable[[], Audio]], FinalSound] = lambda coarse, regenerate: FinalSound(coarse, "coarse")
     regenerates: bool = False
+    masks: bool = False
+    keeps_voice: bool = False
 
 
 FALLBACKS = (
@@ -48,12 +51,21 @@ FALLBACKS = (
         "keep the coarse sound",
         "keep the coarse sound, voice and all",
         lambda coarse, regenerate: FinalSound(coarse, "coarse"),
+        keeps_voice=True,
     ),
     FallbackMode(
         "rm",
         "no sound",
         "drop the sound",
         lambda coarse, regenerate: FinalSound(None, "removed"),
+    ),
+    FallbackMode(
+        "mask",
+        "generate only the voiced spans again, without the picture",
+        "generate the voiced spans again with the picture hidden and the rest of the sound held",
+        lambda coarse, regenerate: FinalSound(regenerate(), "regenerated"),
+        regenerates=True,
+        masks=True,
     ),
 )
 FALLBACK_NAMES = names_of(FALLBACKS)

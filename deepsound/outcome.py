@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from deepsound.segments import Segment
 from deepsound.types import Audio, GenerationRequest, Judgement, Plan, Silence, Stems
 
 # Names of the tables MODES and UNDECIDED of deepsound.choices, and FALLBACKS of deepsound.fallback.
@@ -55,9 +56,10 @@ class Outcome:
     """Everything one run decided and made, in memory; what a step not taken would have made is None.
 
     `final` is None when the fallback `rm` dropped the sound; `final_from` says which sound became final: coarse,
-    background, regenerated or removed. `regenerated_by` is the engine that generated again. `notes` say in sentences
-    what of the request was not used, replaced or could not be had. `takes` are the records of several ranked
-    takes, of which `coarse` is the chosen one; empty for a single take.
+    background, regenerated, removed, or mixed where segments differ. `segments` say what was done where, in the whole
+    clip or, with the `scope` "segments", in each voiced span. `regenerated_by` is the engine that generated
+    again. `notes` say in sentences what of the request was not used, replaced or could not be had. `takes` are the
+    records of several ranked takes, of which `coarse` is the chosen one; empty for a single take.
     """
 
     choices: Choices
@@ -78,8 +80,17 @@ class Outcome:
     regenerated_by: Choice | None = None
     notes: tuple[str, ...] = ()
     takes: tuple[dict[str, Any], ...] = ()
+    scope: str = "segments"
+    segments: tuple[Segment, ...] = ()
 
     @property
     def is_voice_over(self) -> bool:
+        """Whether anything was to be repaired: in any segment, or by the verdict on the clip where there are none."""
+        if self.segments:
+            return any(segment.action != "keep" for segment in self.segments)
+        return self.verdict_is_voice_over
+
+    @property
+    def verdict_is_voice_over(self) -> bool:
         """What the verdict means; one that is undecided takes the branch that was chosen for it."""
         return self.judgement.counts_as_voice_over(self.undecided)

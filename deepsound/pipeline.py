@@ -23,6 +23,7 @@ from deepsound.pipeline_run import PipelineRun
 from deepsound.presets import DEFAULT_PRESET
 from deepsound.presets import preset as preset_row
 from deepsound.rank.best_of import TakeOptions
+from deepsound.repair.plan import given_segments
 from deepsound.runtime.execution import Execution
 from deepsound.runtime.progress import Progress
 from deepsound.selection import Selection, choose_generator, select
@@ -94,6 +95,8 @@ class Pipeline:
         takes: int = 1,
         pick: str = tables.PICK_NAMES[0],
         window_s: float | None = None,
+        scope: str = "",
+        spans: str = "",
         progress: Progress = Progress(),
     ) -> Result:
         """Run on a file and leave `<stem>.*` in `output_dir`; nothing there is touched unless the whole run succeeds.
@@ -107,8 +110,10 @@ class Pipeline:
         policy of media.length_policy for sound that is longer or shorter than the picture, `audio_track` the number
         of the sound track to use and `downmix` ("mono", "stereo") mixes its channels down. `step_videos` also leaves
         the picture under the sound of every step, `stems` the removed voice. Of several `takes`, from the seeds `seed`,
-        `seed` + 1, ..., the best by `pick` ("auto", "voice", "sync", "ib") goes on. Losses that can be known are noted
-        before the work. Raises a DeepSoundError that says what to do.
+        `seed` + 1, ..., the best by `pick` ("auto", "voice", "sync", "ib") goes on. With the `scope` "segments" only
+        voiced spans change, with "clip" the whole sound as published ("": the preset's, else "segments"); `spans` is a
+        list of one's own in place of the voiced ones ("1.2-3.4, 5-6", or JSON as deepsound.segments writes it). Losses
+        that can be known are noted before the work. Raises a DeepSoundError that says what to do.
         """
         fields_of(output_template)
         clip = Clip.open(video, start_s, duration_s, audio_track, downmix)
@@ -120,7 +125,8 @@ class Pipeline:
         )
         window_s = self._preset.window_s if window_s is None else window_s
         request = GenerationRequest(prompt, negative_prompt, seed, steps=steps, guidance=guidance, window_s=window_s)
-        self._check_options(mode, fallback)
+        self._check_options(mode, fallback, scope)
+        given_segments(spans, clip.duration_s)
         selection = self._choose(clip)
         choices = selection.choices
         staging = OutputStaging(
@@ -140,7 +146,9 @@ class Pipeline:
         with staging:
             notes = (*plan.lines(), *filter(None, (said, staging.note)))
             options = TakeOptions(takes, pick)
-            outcome = self._all_steps(sounding, selection, request, mode, fallback, progress, notes, options)
+            outcome = self._all_steps(
+                sounding, selection, request, mode, fallback, progress, scope, spans, notes, options
+            )
             return staging.finish(outcome, target_lufs, progress)
 
     def think(
@@ -151,14 +159,18 @@ class Pipeline:
         fallback: Fallback = DEFAULT_FALLBACK,
         progress: Progress = Progress(),
         takes: TakeOptions = TakeOptions(),
+        scope: str = "",
+        spans: str = "",
     ) -> Outcome:
         """The same steps in memory: nothing is written."""
-        self._check_options(mode, fallback)
-        return self._all_steps(clip, self._choose(clip), request, mode, fallback, progress, takes=takes)
+        self._check_options(mode, fallback, scope)
+        return self._all_steps(clip, self._choose(clip), request, mode, fallback, progress, scope, spans, takes=takes)
 
     @staticmethod
-    def _check_options(mode: Mode, fallback: Fallback) -> None:
+    def _check_options(mode: Mode, fallback: Fallback, scope: str) -> None:
         tables.option("mode", mode, tables.MODES)
+        if scope:
+            tables.option("scope", scope, tables.SCOPES)
         fallback_mode(fallback)
 
     def _all_steps(
@@ -169,6 +181,8 @@ class Pipeline:
         mode: Mode,
         fallback: Fallback,
         progress: Progress,
+        scope: str,
+        spans: str,
         notes: Sequence[str] = (),
         takes: TakeOptions = TakeOptions(),
     ) -> Outcome:
@@ -181,6 +195,8 @@ class Pipeline:
             self._preferences,
             self._undecided,
             progress,
+            scope=scope or self._preset.scope or tables.SCOPE_NAMES[0],
+            given=given_segments(spans, clip.duration_s),
             separation=self._separation,
             takes=takes,
             replaces_negative_prompt=self._preset.replaces_negative_prompt,

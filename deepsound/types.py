@@ -83,6 +83,7 @@ class GenerationRequest:
     """What step 1 is asked for; None means the whole clip for `duration_s`, else the engine's own choice.
 
     `window_s` is for generators that make a long sound in windows: their length in seconds, 0 for one pass.
+    In the spans of `avoid` the picture is not to lead: nothing that is seen there is to sound.
     """
 
     prompt: str = ""
@@ -92,6 +93,7 @@ class GenerationRequest:
     steps: int | None = None
     guidance: float | None = None
     window_s: float | None = None
+    avoid: tuple[Span, ...] = ()
 
 
 class Verdict(str, Enum):

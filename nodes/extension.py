@@ -16,6 +16,7 @@ from .load_video import LoadVideo
 from .mmaudio_generate import MMAudioGenerate
 from .mux_video import MuxVideo
 from .pipeline import PipelineNode
+from .regenerate_span import RegenerateSpan
 from .score import ScoreNode
 from .silence_fallback import SilenceFallback
 from .vocal_separate import VocalSeparate
@@ -33,6 +34,7 @@ NODES: list[type[io.ComfyNode]] = [
     VoiceOverCoT,
     VocalSeparate,
     SilenceFallback,
+    RegenerateSpan,
     MuxVideo,
     Compare,
     ScoreNode,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from comfy_api.latest import io
@@ -28,6 +29,7 @@ from .schema import (
     supported_kwargs,
     takes_input,
 )
+from .span_lists import avoid_input, spans_to_avoid
 from .values import check_values, refusal_of
 
 # What CLIP sees of the 150 frames: all as published, or every tenth as in the authors' demonstration.
@@ -81,6 +83,7 @@ class FoleyCrafterGenerate(io.ComfyNode):
                     **supported_kwargs(io.Combo.Input, advanced=True),
                 ),
                 *network_inputs(NETWORK_PRECISIONS),
+                avoid_input(),
             ],
             outputs=[output(io.Audio, "audio", "The coarse audio, one sound for each take.")],
             hidden=[io.Hidden.unique_id],
@@ -127,6 +130,7 @@ class FoleyCrafterGenerate(io.ComfyNode):
         download: bool,
         video: Any = None,
         images: Any = None,
+        avoid: str = "",
     ) -> io.NodeOutput:
         from deepsound.generate.foleycrafter.request import FoleyCrafterSettings
 
@@ -138,6 +142,7 @@ class FoleyCrafterGenerate(io.ComfyNode):
         scene = sight_of(video, images, fps, False, progress).scene
         if scene is None:
             raise InputError("FoleyCrafter makes sound for what moves: connect a video, or several images with fps.")
+        request = replace(request, avoid=spans_to_avoid(avoid, duration or scene.duration_s))
         engine = engines.generator("foleycrafter", comfy_host.execution(precision, offload, download))
         engines.require_settings(engine, "foleycrafter").adjust(
             FoleyCrafterSettings(temporal_scale, semantic_scale, int(clip_frames))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from comfy_api.latest import io
@@ -16,6 +17,7 @@ from .notes import notes_ui
 from .requests import request_of, requests_of_takes
 from .run_inputs import BY_ENGINE, generator_weights, how_to_run, optional_takes_input, sampling_inputs, weights_input
 from .schema import download_input, engine_input, output, prompt_inputs, schema
+from .span_lists import avoid_input, spans_to_avoid
 from .takes import batch_of, take_stage
 from .values import check_values, refusal_of
 
@@ -39,6 +41,7 @@ class GenerateAudio(io.ComfyNode):
                 *sampling_inputs(),
                 *how_to_run(NETWORK_PRECISIONS),
                 weights_input("weights", "mmaudio", "MMAudio"),
+                avoid_input(),
             ],
             outputs=[output(io.Audio, "audio", "The coarse audio, one sound for each take.")],
             hidden=[io.Hidden.unique_id],
@@ -70,15 +73,19 @@ class GenerateAudio(io.ComfyNode):
         precision: Precision = "auto",
         offload: bool = False,
         weights: str = BY_ENGINE,
+        avoid: str = "",
     ) -> io.NodeOutput:
         request = request_of(cls, prompt, negative_prompt, seed, duration, steps or None, cfg or None)
         check_values(cls, takes=takes)
         progress = comfy_host.progress(cls.hidden.unique_id, "generate")
         files = generator_weights(engine, weights, progress)
         generator = engines.generator(engine, comfy_host.execution(precision, offload, download, files))
+        clip, sounds = clip_of(video, progress), []
+        request = replace(request, avoid=spans_to_avoid(avoid, duration or clip.duration_s))
+        if request.avoid:
+            engines.require_avoiding(generator, engine)
         for note in engines.request_notes(generator, request):
             progress.note(note)
-        clip, sounds = clip_of(video, progress), []
         for take, own in enumerate(requests_of_takes(request, takes)):
             made = generator.generate(clip, own, take_stage(progress, take, takes))
             sounds.append(engines.require_sound(made, engine))

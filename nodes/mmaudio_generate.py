@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from comfy_api.latest import io
@@ -28,6 +29,7 @@ from .schema import (
     takes_input,
     window_input,
 )
+from .span_lists import avoid_input, spans_to_avoid
 from .values import check_values, refusal_of
 
 ENGINES = tuple(info.name for info in engines.PUBLISHED if info.name.startswith("mmaudio_"))
@@ -77,6 +79,7 @@ class MMAudioGenerate(io.ComfyNode):
                 ),
                 *network_inputs(NETWORK_PRECISIONS),
                 window_input(),
+                avoid_input(),
             ],
             outputs=[output(io.Audio, "audio", "The coarse audio, one sound for each take.")],
             hidden=[io.Hidden.unique_id],
@@ -116,7 +119,10 @@ class MMAudioGenerate(io.ComfyNode):
         video: Any = None,
         images: Any = None,
         window: float = -1.0,
+        avoid: str = "",
     ) -> io.NodeOutput:
+        from deepsound.generate.mmaudio.request import TRAINED_S
+
         require_option("variant", variant, ENGINES)
         require_one_picture(video, images)
         check_values(cls, fps=fps, window=window)
@@ -129,6 +135,8 @@ class MMAudioGenerate(io.ComfyNode):
         )
         engine = engines.generator(variant, comfy_host.execution(precision, offload, download, files))
         sight = sight_of(video, images, fps, mask_away_clip, progress)
+        length_s = duration or sight.scene_s or TRAINED_S
+        request = replace(request, avoid=spans_to_avoid(avoid, length_s))
         sounds = engines.require_takes(engine, variant).takes(sight, request, takes, progress)
         return io.NodeOutput(to_comfy(*sounds), ui=notes_ui(progress, engines.request_notes(engine, request)))
 

@@ -8,7 +8,7 @@ from typing import Any
 from comfy_api.latest import io
 
 from deepsound import pipeline
-from deepsound.choices import MODES, NETWORK_PRECISIONS, UNDECIDED
+from deepsound.choices import MODES, NETWORK_PRECISIONS, SCOPE_NAMES, UNDECIDED
 from deepsound.errors import DeepSoundError
 from deepsound.fallback import FALLBACKS
 from deepsound.media.formats import CONTAINER_CHOICES
@@ -46,6 +46,7 @@ from .schema import (
     require_option,
     schema,
 )
+from .span_lists import preset_scope_input, segments_input, segments_output
 from .takes import take_stage
 from .values import check_values, refusal_of
 
@@ -104,6 +105,8 @@ class PipelineNode(io.ComfyNode):
                 *how_to_run(NETWORK_PRECISIONS),
                 weights_input("generator_weights", "mmaudio", "MMAudio"),
                 weights_input("separator_weights", "separation", "a RoFormer separator"),
+                preset_scope_input(),
+                segments_input("Repair these spans and no others; empty: voiced spans are found and judged."),
             ],
             outputs=[
                 output(io.Audio, "audio", "The final sound."),
@@ -117,6 +120,7 @@ class PipelineNode(io.ComfyNode):
                     per_take=True,
                 ),
                 output(io.Video, "result", "The finished video; of several takes each.", label="video", per_take=True),
+                segments_output(per_take=True),
             ],
             hidden=[io.Hidden.prompt, io.Hidden.extra_pnginfo, io.Hidden.unique_id],
             is_output_node=True,
@@ -168,10 +172,14 @@ class PipelineNode(io.ComfyNode):
         offload: bool = False,
         generator_weights: str = BY_ENGINE,
         separator_weights: str = BY_ENGINE,
+        scope: str = BY_PRESET,
+        spans: str = "",
     ) -> io.NodeOutput:
         request = request_of(cls, prompt, negative_prompt, seed, duration, steps or None, cfg or None)
         check_values(cls, takes=takes)
         require_option("separator_mode", separator_mode, tuple(separator_modes([BY_PRESET])))
+        require_option("scope", scope, (BY_PRESET, *SCOPE_NAMES))
+        scope = "" if scope == BY_PRESET else scope
         settings = SaveSettings(filename_prefix, container, length=length)
         progress = comfy_host.progress(cls.hidden.unique_id, in_panel=True)
         named = [
@@ -191,7 +199,7 @@ class PipelineNode(io.ComfyNode):
         )
         clip = clip_of(video, progress)
         outcomes = [
-            runner.think(clip, own, mode, fallback, take_stage(progress, take, takes))
+            runner.think(clip, own, mode, fallback, take_stage(progress, take, takes), scope=scope, spans=spans)
             for take, own in enumerate(requests_of_takes(request, takes))
         ]
         return node_output(outcomes, clip, Shown(cls.hidden, settings, save), progress)

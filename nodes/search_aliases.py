@@ -54,6 +54,16 @@ EVERYDAY: dict[str, tuple[str, ...]] = {
         "伴奏",
         "声音",
     ),
+    "DeepSoundRegenerateSpan": (
+        "inpaint",
+        "edit sound",
+        "redo part",
+        "片段",
+        "重做声音",
+        "音频修补",
+        "局部重绘",
+        "声音",
+    ),
     "DeepSoundSilenceFallback": ("silence", "choose audio", "静音", "静音检测", "选择声音"),
     "DeepSoundMuxVideo": (
         "add sound to video",

@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from comfy_api.latest import io
 
+from deepsound.choices import SCOPE_NAMES
 from deepsound.errors import InputError
-from deepsound.fallback import FALLBACKS, NEG_PROMPT, FinalSound, fallback_mode, final_sound
+from deepsound.fallback import FALLBACKS, NEG_PROMPT, FallbackMode, FinalSound, fallback_mode
+from deepsound.media.splice import covers
+from deepsound.repair.render import conformed, repaired, treated_spans, with_actions
+from deepsound.segments import Segment
 from deepsound.silence import measure_residue
-from deepsound.types import Audio
+from deepsound.types import Audio, Span
 
 from . import comfy_host
 from .convert import silence_like
 from .notes import notes_ui
 from .schema import option_input, output, schema
+from .span_lists import scope_input, segments_input, segments_of, segments_output, written
 from .takes import Takes, as_list, at, for_each_take, take_stage
+
+# What is to be connected for a mode that generates again, by whether it holds the rest of the sound.
+_MAKER = {
+    False: f"a second Generate Audio with the negative prompt '{NEG_PROMPT}'",
+    True: "Regenerate Span with hide_picture",
+}
 
 
 class SilenceFallback(io.ComfyNode):
@@ -42,13 +54,21 @@ class SilenceFallback(io.ComfyNode):
                     lazy=True,
                     optional=True,
                     tooltip="For neg: a second Generate Audio with the negative prompt 'human voice'; made "
-                    "only when the background is silent.",
+                    "only when the background is silent. For mask: Regenerate Span with hide_picture.",
                 ),
+                scope_input(),
+                segments_input("Choose in these spans and no others, such as Vocal Separate's; empty: they are found."),
             ],
             outputs=[
                 output(io.Audio, "audio", "The final sound; of several takes each.", per_take=True),
                 output(io.Boolean, "is_silent", "True when the background was measured and is silent.", per_take=True),
-                output(io.String, "chosen", "coarse, background, regenerated or removed.", per_take=True),
+                output(
+                    io.String,
+                    "chosen",
+                    "coarse, background, regenerated, removed, or mixed where spans differ.",
+                    per_take=True,
+                ),
+                segments_output(per_take=True),
             ],
             hidden=[io.Hidden.unique_id, io.Hidden.dynprompt],
             is_input_list=True,
@@ -62,16 +82,16 @@ class SilenceFallback(io.ComfyNode):
         coarse: Any = None,
         background: Any = None,
         regenerated: Any = None,
+        scope: Any = SCOPE_NAMES[0],
+        spans: Any = "",
     ) -> list[str]:
         if not any(as_list(voice_over)):
             return []
         if not _arrived(background):
             return ["background"]
-        modes = [fallback_mode(name, "mode") for name in as_list(mode)]
-        may_need_it = any(row.regenerates for row in modes) and not _arrived(regenerated)
-        if not may_need_it or not cls._is_linked("regenerated"):
+        if _arrived(regenerated) or not cls._is_linked("regenerated"):
             return []
-        takes = cls._takes(voice_over, mode, coarse if _arrived(coarse) else background, background)
+        takes = cls._takes(voice_over, mode, coarse if _arrived(coarse) else background, background, scope, spans)
         return ["regenerated"] if any(take.needs_regenerated for take in takes) else []
 
     @classmethod
@@ -82,15 +102,17 @@ class SilenceFallback(io.ComfyNode):
         coarse: Any,
         background: Any = None,
         regenerated: Any = None,
+        scope: Any = SCOPE_NAMES[0],
+        spans: Any = "",
     ) -> io.NodeOutput:
         for name in as_list(mode):
             fallback_mode(name, "mode")
         progress = comfy_host.progress(cls.hidden.unique_id, "measure")
-        takes = cls._takes(voice_over, mode, coarse, background)
+        takes = cls._takes(voice_over, mode, coarse, background, scope, spans)
         again = _for_takes(regenerated, len(takes), "regenerated", may_be_one=True)
         chosen = [_chosen(take, sound) for take, sound in zip(takes, again, strict=True)]
-        for number, (take, final) in enumerate(zip(takes, chosen, strict=True), 1):
-            if take.silent and final.source == "coarse":
+        for number, take in enumerate(takes, 1):
+            if take.keeps_voice:
                 which = f"take {number}: " if len(takes) > 1 else ""
                 progress.note(f"{which}nothing audible is left: {take.mode} keeps the voice")
         sounds = [final.audio or silence_like(take.coarse) for take, final in zip(takes, chosen, strict=True)]
@@ -98,11 +120,12 @@ class SilenceFallback(io.ComfyNode):
             Takes(coarse, "coarse").like_input(sounds, progress),
             [take.silent for take in takes],
             [final.source for final in chosen],
+            [written(take.segments) for take in takes],
             ui=notes_ui(progress),
         )
 
     @classmethod
-    def _takes(cls, voice_over: Any, mode: Any, coarse: Any, background: Any) -> list[_Take]:
+    def _takes(cls, voice_over: Any, mode: Any, coarse: Any, background: Any, scope: Any, spans: Any) -> list[_Take]:
         """The takes as they stand before the fallback; of those with voice-over the background is measured."""
         given = Takes(coarse, "coarse")
         verdicts = for_each_take(voice_over, len(given), "voice_over")
@@ -110,13 +133,19 @@ class SilenceFallback(io.ComfyNode):
         if any(verdicts):
             left = _for_takes(background, len(given), "background")
         progress = comfy_host.progress(cls.hidden.unique_id, "measure")
+        texts = for_each_take(spans, len(given), "spans")
         takes = []
         for number, (sound, verdict, rest) in enumerate(zip(given.sounds, verdicts, left, strict=True)):
-            silent = False
+            silent, element = False, given.element(number)
+            segments: tuple[Segment, ...] = ()
+            row = at(mode, element)
             if verdict and rest is not None:
                 stage = take_stage(progress, number, len(given))
-                silent = measure_residue(sound, rest, progress=stage).is_silent
-            takes.append(_Take(sound, bool(verdict), rest, silent, at(mode, given.element(number))))
+                found = segments_of(sound, texts[number], at(scope, element), stage)
+                left_over = rest if covers(treated_spans(found), sound) else conformed(rest, sound)
+                segments, quiet = with_actions(found, sound, left_over, row, measure_residue, stage)
+                silent = quiet.is_silent
+            takes.append(_Take(sound, bool(verdict), rest, silent, row, segments))
         return takes
 
     @classmethod
@@ -135,10 +164,19 @@ class _Take:
     background: Audio | None
     silent: bool
     mode: str
+    segments: tuple[Segment, ...] = ()
 
     @property
     def needs_regenerated(self) -> bool:
-        return self.silent and fallback_mode(self.mode, "mode").regenerates
+        return self._has(lambda row: row.regenerates)
+
+    @property
+    def keeps_voice(self) -> bool:
+        return self._has(lambda row: row.keeps_voice)
+
+    def _has(self, kind: Callable[[FallbackMode], bool]) -> bool:
+        actions = {segment.action for segment in self.segments}
+        return any(kind(row) and row.name in actions for row in FALLBACKS)
 
 
 def _arrived(value: Any) -> bool:
@@ -167,12 +205,16 @@ def _chosen(take: _Take, regenerated: Audio | None) -> FinalSound:
     if not take.voice_over or take.background is None:
         return FinalSound(take.coarse, "coarse")
 
-    def regenerate() -> Audio:
+    def regenerate(mode: FallbackMode, _: tuple[Span, ...]) -> Audio:
         if regenerated is None:
             raise InputError(
-                f"mode {take.mode!r} needs a sound at 'regenerated', and nothing is connected: connect a second "
-                f"Generate Audio with the negative prompt '{NEG_PROMPT}', or choose rep or rm."
+                f"mode {mode.name!r} needs a sound at 'regenerated', and nothing is connected: connect "
+                f"{_MAKER[mode.masks]}, or choose rep or rm."
             )
         return regenerated
 
-    return final_sound(take.coarse, take.background, take.silent, take.mode, regenerate)
+    background = take.background
+    made = repaired(take.coarse, conformed(background, take.coarse), take.segments, regenerate)
+    # A background of another form is given on as it came where it is all there is.
+    is_all = made.source == "background" and covers(treated_spans(take.segments), take.coarse)
+    return FinalSound(background if is_all else made.final, made.source)

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 from comfy_api.latest import io
 
 from deepsound import engines
-from deepsound.choices import NETWORK_PRECISIONS, SEPARATOR_MODE_NAMES
+from deepsound.choices import NETWORK_PRECISIONS, SCOPE_NAMES, SEPARATOR_MODE_NAMES
+from deepsound.repair.render import gated, treated_spans
 from deepsound.runtime.execution import Precision
 from deepsound.runtime.progress import Progress
 from deepsound.types import Stems
@@ -26,6 +27,7 @@ from .run_inputs import (
     weights_input,
 )
 from .schema import download_input, engine_input, output, require_option, schema
+from .span_lists import scope_input, segments_input, segments_of, segments_output, written
 from .takes import Takes, as_list, at, for_each_take, take_stage
 from .values import check_values, refusal_of
 
@@ -55,10 +57,13 @@ class VocalSeparate(io.ComfyNode):
                 *overlap_inputs(),
                 *how_to_run(NETWORK_PRECISIONS),
                 weights_input("weights", "separation", "a RoFormer separator"),
+                scope_input(),
+                segments_input("Take the voice out in these spans and no others."),
             ],
             outputs=[
                 output(io.Audio, "background", "The sound without the voice.", per_take=True),
                 output(io.Audio, "voice", "The voice alone.", per_take=True),
+                segments_output(per_take=True),
             ],
             hidden=[io.Hidden.unique_id],
             is_input_list=True,
@@ -83,6 +88,8 @@ class VocalSeparate(io.ComfyNode):
         precision: Any = "auto",
         offload: Any = False,
         weights: Any = BY_ENGINE,
+        scope: Any = SCOPE_NAMES[0],
+        spans: Any = "",
     ) -> io.NodeOutput:
         given = (engine, mode, tta, overlap, batch, precision, offload, download, weights)
         # The core's rule for lists: the shorter ones go on with their last element.
@@ -92,19 +99,25 @@ class VocalSeparate(io.ComfyNode):
         wanted = for_each_take(enabled, len(takes), "enabled")
         progress = comfy_host.progress(cls.hidden.unique_id, "separate")
         separators: dict[_HowToRun, engines.Separator] = {}
-        stems = []
+        stems, lists = [], []
+        texts = for_each_take(spans, len(takes), "spans")
         for take, (sound, on) in enumerate(zip(takes.sounds, wanted, strict=True)):
-            if not on:
+            stage = take_stage(progress, take, len(takes))
+            planned = segments_of(sound, texts[take], at(scope, takes.element(take)), stage) if on else ()
+            lists.append(written(planned))
+            # Without a span to repair there is nothing to separate.
+            if not (treated := treated_spans(planned)):
                 stems.append(Stems(silence_like(sound), sound))
                 continue
             chosen = choices[takes.element(take)]
             if chosen not in separators:
                 separators[chosen] = cls._separator(chosen, progress)
-            made = separators[chosen].separate(sound, take_stage(progress, take, len(takes)))
-            stems.append(engines.check_stems(sound, made, chosen.engine))
+            made = separators[chosen].separate(sound, stage)
+            stems.append(gated(sound, engines.check_stems(sound, made, chosen.engine), treated))
         return io.NodeOutput(
             takes.like_input([parts.background for parts in stems]),
             takes.like_input([parts.voice for parts in stems]),
+            lists,
             ui=notes_ui(progress),
         )
 

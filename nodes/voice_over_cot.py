@@ -8,6 +8,7 @@ from comfy_api.latest import io
 
 from deepsound import engines
 from deepsound.choices import REASONER_PRECISIONS, UNDECIDED, option
+from deepsound.repair.plan import decided, plan_segments
 from deepsound.runtime.execution import Precision
 from deepsound.types import Judgement, Preferences, Verdict
 
@@ -22,6 +23,7 @@ from .schema import (
     schema,
     supported_kwargs,
 )
+from .span_lists import segments_output, shown_segments, written
 from .takes import take_stage
 
 
@@ -81,6 +83,7 @@ class VoiceOverCoT(io.ComfyNode):
                 output(io.String, "inference", "What follows from it.", per_take=True),
                 output(io.String, "conclusion", "The answer.", per_take=True),
                 output(io.String, "raw", "What the model wrote, untouched.", per_take=True),
+                segments_output(per_take=True),
             ],
             hidden=[io.Hidden.unique_id],
             has_intermediate_output=True,
@@ -104,14 +107,19 @@ class VoiceOverCoT(io.ComfyNode):
         preferences = Preferences(trace=whole_trace, published_parser=published_parser)
         reasoner = engines.reasoner(engine, comfy_host.execution(precision, offload, download), preferences)
         sounds, clip = audios_of(audio), clip_of(video, progress)
-        judgements, panels = [], []
+        judgements, panels, lists = [], [], []
+        judge_spans = engines.span_verdicts(reasoner)
         for take, sound in enumerate(sounds):
             stage = take_stage(progress, take, len(sounds))
             judgements.append(reasoner.judge(clip, sound, stage))
-            panels.append(judgement_view.judgement_json(judgements[-1], undecided, sound, stage))
+            verdict = judgements[-1].counts_as_voice_over(undecided)
+            segments = decided(plan_segments(sound, judgements[-1], verdict, judge_spans, stage), undecided == "yes")
+            lists.append(written(segments))
+            panel = judgement_view.judgement_json(judgements[-1], undecided, sound, stage)
+            panels.append({**panel, "segments": shown_segments(segments)})
         comfy_host.show_text("\n".join(_lines(judgements, undecided)), cls.hidden.unique_id)
         panels[0]["notes"] = notes_of(progress)
-        return io.NodeOutput(*_columns(judgements, undecided), ui={"deepsound": panels})
+        return io.NodeOutput(*_columns(judgements, undecided), lists, ui={"deepsound": panels})
 
 
 def _columns(judgements: list[Judgement], undecided: str) -> list[list[Any]]:

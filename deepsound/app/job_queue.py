@@ -189,6 +189,7 @@ class JobQueue:
                 negative_prompt=asked.negative_prompt,
                 seed=asked.seed,
                 duration_s=asked.duration_s,
+                scope=asked.scope,
                 progress=progress,
             )
             write_extras(job.result)

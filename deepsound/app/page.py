@@ -13,7 +13,7 @@ from deepsound.app.endpoint import add_endpoint
 from deepsound.app.job_queue import POLL_S, JobQueue
 from deepsound.app.request import AUTO, LARGEST_SEED, MOST_SECONDS, MOST_WORDS, RunRequest
 from deepsound.app.status_view import StatusView
-from deepsound.choices import MODES, Option
+from deepsound.choices import MODES, SCOPES, Option
 from deepsound.errors import InputError
 from deepsound.fallback import DEFAULT_FALLBACK, FALLBACKS
 from deepsound.presets import DEFAULT_PRESET, PRESETS
@@ -105,11 +105,12 @@ def _controls(gr: Any) -> tuple[list[Any], Any, Any]:
     ]
     mode = gr.Radio(_choices(MODES), value=MODES[0].name, label="Steps", elem_id="ds-mode")
     fallback = gr.Radio(_choices(FALLBACKS), value=DEFAULT_FALLBACK, label="If silence is left", elem_id="ds-fallback")
+    scope = gr.Radio([("the preset's", ""), *_choices(SCOPES)], value="", label="What is repaired", elem_id="ds-scope")
     with gr.Row():
         duration = gr.Number(0, label="Seconds (0: all of it)", minimum=0, maximum=MOST_SECONDS, elem_id="ds-duration")
         seed = gr.Number(42, label="Seed", minimum=0, maximum=LARGEST_SEED, precision=0, elem_id="ds-seed")
     preset = gr.Dropdown(_choices(PRESETS), value=DEFAULT_PRESET, label="Preset", elem_id="ds-preset")
-    return [video, prompt, negative, *menus, mode, fallback, duration, seed, preset], run_button, cancel_button
+    return [video, prompt, negative, *menus, mode, fallback, duration, seed, preset, scope], run_button, cancel_button
 
 
 def _private(listener: Callable[..., Any]) -> dict[str, Any]:

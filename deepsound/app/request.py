@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from deepsound import engines
-from deepsound.choices import MODE_NAMES
+from deepsound.choices import MODE_NAMES, SCOPE_NAMES
 from deepsound.errors import InputError
 from deepsound.fallback import DEFAULT_FALLBACK, FALLBACK_NAMES
 from deepsound.outcome import Fallback, Mode
@@ -33,6 +33,7 @@ class RunRequest:
     duration_s: float | None = None
     seed: int = 42
     preset: str = DEFAULT_PRESET
+    scope: str = ""
 
     @classmethod
     def of(
@@ -47,6 +48,7 @@ class RunRequest:
         duration: object,
         seed: object,
         preset: object = DEFAULT_PRESET,
+        scope: object = "",
     ) -> RunRequest:
         """The settings as the page sends them; a duration of 0 seconds means the whole clip. Raises InputError."""
         return cls(
@@ -60,6 +62,7 @@ class RunRequest:
             duration_s=_seconds(duration),
             seed=_seed(seed),
             preset=_option("The preset", preset, PRESET_NAMES),
+            scope=_option("The scope", scope, ("", *SCOPE_NAMES)),
         )
 
 

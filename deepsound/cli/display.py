@@ -15,6 +15,8 @@ from deepsound.runtime.paths import shown
 from deepsound.runtime.progress import ProgressEvent
 from deepsound.types import Loudness
 
+# A terminal has room for these; the record lists all.
+_MOST_SEGMENTS = 20
 STEP_TITLES = {
     "plan": "0 plan",
     "generate": "1 generate",
@@ -61,6 +63,12 @@ class Display:
             self._console.print(f"{step:<10} {escape(choice.name + why)}")
         if (by := result.outcome.regenerated_by) is not None and by != choices.generator:
             self._console.print(f"{'again by':<10} {escape(f'{by.name} ({by.why})')}", soft_wrap=True)
+        for segment in result.outcome.segments[:_MOST_SEGMENTS]:
+            silent = "" if segment.silence_ratio is None else f", {segment.silence_ratio:.0%} silent"
+            line = f"{segment.span}: {segment.verdict.value}, {segment.action} ({segment.why}{silent})"
+            self._console.print(f"{'span':<10} {escape(line)}", soft_wrap=True)
+        if (more := len(result.outcome.segments) - _MOST_SEGMENTS) > 0:
+            self._console.print(f"{'':<10} and {more} more; the record lists them")
         for name, level in result.loudness.items():
             self._console.print(f"{name:<10} {_describe(level)}")
         for label, path in (

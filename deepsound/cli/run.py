@@ -16,14 +16,16 @@ from deepsound.errors import InputError
 from deepsound.pipeline import Pipeline
 from deepsound.presets import AUTO, DEFAULT_PRESET, preset
 from deepsound.runtime.execution import Execution
-from deepsound.runtime.paths import expand
+from deepsound.runtime.paths import expand, is_file, shown
 from deepsound.runtime.progress import Progress
+from deepsound.segments import MAX_TEXT
 from deepsound.takes import run_takes
 from deepsound.types import Preferences, SeparationSettings
 
 # The judges that have weights, by the catalogue's names for them; the original plans with the first.
 JUDGES = {"videollama2_cot": "videollama2/av_cot", "videollama2_qa": "videollama2/av_qa"}
 PLANNER = JUDGES["videollama2_cot"]
+_LONGEST_PATH = 1000
 
 
 def run(options: argparse.Namespace) -> int:
@@ -126,6 +128,8 @@ def _newer_run_arguments(options: argparse.Namespace) -> dict[str, Any]:
         "container": (options.container, "auto"),
         "length": (options.length, "hold"),
         "output_template": (options.output_template, DEFAULT_TEMPLATE),
+        "scope": (options.scope or "", ""),
+        "spans": (_spans_text(options.spans), ""),
         "overwrite": (not options.no_overwrite, True),
         "step_videos": (options.step_videos, False),
         "stems": (options.stems, False),
@@ -133,6 +137,18 @@ def _newer_run_arguments(options: argparse.Namespace) -> dict[str, Any]:
         "pick": (options.pick, None),
     }
     return {name: value for name, (value, default) in given.items() if value != default}
+
+
+def _spans_text(given: str) -> str:
+    """A span list from the command line: the text of a file where one of that name is there, else the text itself."""
+    path = expand(given) if given and len(given) < _LONGEST_PATH and "\n" not in given else None
+    if path is None or not is_file(path):
+        return given
+    try:
+        with path.open(encoding="utf-8") as file:
+            return file.read(MAX_TEXT + 1)
+    except (OSError, UnicodeError) as error:
+        raise InputError(f"The span list {shown(path)} cannot be read as text ({error}); name another file.") from error
 
 
 def _the_video(options: argparse.Namespace) -> str:

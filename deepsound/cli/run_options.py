@@ -11,6 +11,8 @@ from deepsound.choices import (
     PICKS,
     PRECISIONS,
     REASONER_PRECISIONS,
+    SCOPE_NAMES,
+    SCOPES,
     SEPARATOR_MODE_NAMES,
     SEPARATOR_MODES,
     UNDECIDED,
@@ -74,6 +76,18 @@ def add_step_options(run: argparse.ArgumentParser) -> None:
         choices=FALLBACK_NAMES,
         default=DEFAULT_FALLBACK,
         help=f"if silence is left: {summary_of(FALLBACKS)} (default: %(default)s)",
+    )
+    run.add_argument(
+        "--scope",
+        choices=SCOPE_NAMES,
+        help=f"what is repaired: {summary_of(SCOPES)} (default: the preset's, else {SCOPE_NAMES[0]})",
+    )
+    run.add_argument(
+        "--spans",
+        default="",
+        metavar="FILE|TEXT",
+        help="repair these spans and no others: seconds as in '1.2-3.4, 5-6', or JSON as `segments` of a result is; "
+        "an action may be keep, remove or one of --fallback",
     )
     run.add_argument("--step0_model_dir", metavar="DIR", help="folder of the model that plans (with --plan model)")
     run.add_argument("--step2_model_dir", metavar="DIR", help="folder of the model that judges")

@@ -8,8 +8,10 @@ Each function raises InputError naming the value and what to use instead.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from deepsound.errors import InputError
+from deepsound.types import Span
 
 # CLIP reads 77 tokens, some 300 letters; what is far longer is not a prompt but something that went wrong.
 _LONGEST_PROMPT = 10_000
@@ -71,3 +73,15 @@ def limit_to_scene(requested_s: float, scene_s: float) -> float:
             "ask for less, or for all of it (0 in the node, no --duration on the command line)."
         )
     return min(requested_s, scene_s)
+
+
+def spans_within(what: str, spans: Sequence[Span], duration_s: float) -> tuple[Span, ...]:
+    """`spans` in order of time, cut to the sound's `duration_s`; those beyond its end are left out.
+
+    Raises InputError for one that is negative, reversed, empty or not finite.
+    """
+    for span in spans:
+        if not (math.isfinite(span.start_s) and math.isfinite(span.end_s) and 0 <= span.start_s < span.end_s):
+            raise InputError(f"{what}: expected a start from 0 and an end after it in seconds, got {span}; correct it.")
+    cut = (Span(span.start_s, min(span.end_s, duration_s)) for span in spans if span.start_s < duration_s)
+    return tuple(sorted(cut, key=lambda span: span.start_s))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -14,11 +15,14 @@ if TYPE_CHECKING:
 RAMP_S = 0.02
 
 
-def splice(outside: Audio, inside: Audio, spans: Sequence[Span], ramp_s: float = RAMP_S) -> Audio:
-    """`outside` bit for bit outside `spans`, `inside` within them, with equal-gain ramps inside the spans' edges.
+def splice(
+    outside: Audio, inside: Audio, spans: Sequence[Span], ramp_s: float = RAMP_S, equal_power: bool = False
+) -> Audio:
+    """`outside` bit for bit outside `spans`, `inside` within them, with ramps of `ramp_s` inside the spans' edges.
 
-    Equal gain, since both are versions of one sound (correlated): their sum keeps the level. At the very start and
-    end of the sound there is no ramp. Raises InputError where rate, channels or length differ.
+    Equal gain for two versions of one sound (correlated): their sum keeps the level. `equal_power` for two sounds made
+    from different noise, whose powers add up. At the very start and end of the sound there is no ramp. Raises
+    InputError where rate, channels or length differ.
     """
     import torch
 
@@ -27,8 +31,19 @@ def splice(outside: Audio, inside: Audio, spans: Sequence[Span], ramp_s: float =
     for first, last in sample_ranges(spans, outside):
         gain = _ramp(first, last, outside, ramp_s)
         old, new = outside.waveform[:, first:last], inside.waveform[:, first:last]
-        joined[:, first:last] = torch.where(gain >= 1.0, new, old + gain * (new - old))
+        mixed = _equal_power(old, new, gain) if equal_power else old + gain * (new - old)
+        joined[:, first:last] = torch.where(gain >= 1.0, new, mixed)
     return Audio(joined, outside.sample_rate)
+
+
+def covers(spans: Sequence[Span], audio: Audio) -> bool:
+    """Whether every sample of the sound lies in one of `spans` (ordered, apart)."""
+    reached = 0
+    for first, last in sample_ranges(spans, audio):
+        if first > reached:
+            return False
+        reached = max(reached, last)
+    return reached >= audio.samples
 
 
 def sample_ranges(spans: Sequence[Span], audio: Audio) -> list[tuple[int, int]]:
@@ -36,6 +51,13 @@ def sample_ranges(spans: Sequence[Span], audio: Audio) -> list[tuple[int, int]]:
     ranges = [(round(span.start_s * audio.sample_rate), round(span.end_s * audio.sample_rate)) for span in spans]
     cut = [(max(first, 0), min(last, audio.samples)) for first, last in ranges]
     return [(first, last) for first, last in cut if last > first]
+
+
+def _equal_power(old: torch.Tensor, new: torch.Tensor, gain: torch.Tensor) -> torch.Tensor:
+    import torch
+
+    angle = gain * (math.pi / 2)
+    return torch.cos(angle) * old + torch.sin(angle) * new
 
 
 def _ramp(first: int, last: int, audio: Audio, ramp_s: float) -> torch.Tensor:

@@ -102,6 +102,8 @@ class Result:
             ],
             "voice_spans_s": [[span.start_s, span.end_s] for span in outcome.judgement.voice_spans],
             "people_times_s": list(outcome.judgement.people_times_s),
+            "scope": outcome.scope,
+            "segments": [segment.as_dict() for segment in outcome.segments],
             "silence": None if outcome.silence is None else asdict(outcome.silence),
             "loudness": {name: asdict(level) for name, level in self.loudness.items()},
             "regenerated_by": None if outcome.regenerated_by is None else asdict(outcome.regenerated_by),

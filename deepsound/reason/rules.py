@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from deepsound.engine_protocols import ReasonerBase
@@ -11,7 +12,7 @@ from deepsound.reason.cot import Evidence, write_cot
 from deepsound.reason.person_detection import detect_people
 from deepsound.reason.plan import four_steps
 from deepsound.runtime.progress import Progress
-from deepsound.types import Audio, Judgement, Plan
+from deepsound.types import Audio, Judgement, Plan, Span, Verdict
 
 if TYPE_CHECKING:
     from deepsound.media.clip import Clip
@@ -55,3 +56,22 @@ class RulesReasoner(ReasonerBase):
             evidence.people_times_s,
             raw=thought.tagged(),
         )
+
+    def judge_spans(
+        self, judgement: Judgement, spans: Sequence[Span], duration_s: float
+    ) -> tuple[tuple[Verdict, str], ...]:
+        """The rule on each of `spans` alone: voice-over unless a person is seen in the frames around it."""
+        # Half the distance of two frames to each side, so that every span has at least one.
+        around_s = duration_s / FRAMES.count / 2
+
+        def verdict(span: Span) -> tuple[Verdict, str]:
+            near = [
+                time_s
+                for time_s in judgement.people_times_s
+                if span.start_s - around_s <= time_s <= span.end_s + around_s
+            ]
+            if near:
+                return Verdict.NO, f"a person is seen at {near[0]:.1f} s"
+            return Verdict.YES, "a voice is heard and nobody is seen around it"
+
+        return tuple(map(verdict, spans))

@@ -13,6 +13,8 @@ from .sheet import Sheet
 DESCRIPTIONS: dict[str, Callable[[Sheet], None]] = {
     "offline_draft": embedded.offline_draft,
     "clean_existing_footage": embedded.clean_existing_footage,
+    "repair_segments": embedded.repair_segments,
+    "regenerate_span": published.regenerate_a_span,
     "another_generator": embedded.another_generator,
     "api_automation": embedded.api_automation,
     **{

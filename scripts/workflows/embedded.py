@@ -82,6 +82,35 @@ def clean_existing_footage(sheet: Sheet) -> None:
     compare(sheet, loaded["video"], loaded["audio"], final["audio"], voice=parts["voice"])
 
 
+def repair_segments(sheet: Sheet) -> None:
+    """The voice taken out of its spans alone, with a span list that can be edited."""
+    about(
+        sheet,
+        f"## Repair in segments\n\nTakes the voice-over out where it is, and leaves every other sample of the sound as "
+        f"it was. The judge's list of spans goes through the graph as text.\n\nTo correct it, copy the text below *The "
+        f"spans*, edit it, and paste it into *spans* of the two nodes: times in seconds, and for *action* `keep`, "
+        f"`remove`, `neg`, `rep`, `rm` or `mask`. `1.2-3.4, 5-6` will do too.\n\n{NO_WEIGHTS}",
+    )
+    video, two, three, four, end = map(sheet.group, ("The video", "Judge", "Remove", "Choose", "Save"))
+    loaded = load(video, NARRATED)
+    two.note("`rules` judges each voiced span on its own: a person who is seen then may speak.")
+    verdict = judge(two, loaded["video"], loaded["audio"], "rules", "Which spans hold voice-over?")
+    show(two, verdict["segments"], "The spans")
+    spans = verdict["segments"]
+    parts = separate(three, loaded["audio"], "bs_roformer_tiny", "Remove the voice in its spans", spans=spans)
+    four.note("**rep**: where nothing but voice was there, that span stays as it is.")
+    final = choose(
+        four,
+        "rep",
+        verdict["voice_over"],
+        coarse=loaded["audio"],
+        background=parts["background"],
+        spans=spans,
+    )
+    save(end, loaded["video"], final["audio"], "segments")
+    compare(sheet, loaded["video"], loaded["audio"], final["audio"], voice=parts["voice"])
+
+
 def compare_two_generators(sheet: Sheet) -> None:
     """The same video through two generators, judged, measured and heard side by side."""
     about(

@@ -9,6 +9,7 @@ from .steps import (
     FETCH,
     FOLEYCRAFTER,
     MMAUDIO,
+    NARRATED,
     ROFORMER,
     VIDEOLLAMA,
     about,
@@ -17,6 +18,7 @@ from .steps import (
     judge,
     load,
     mmaudio,
+    regenerate_span,
     save,
     separate,
     show,
@@ -26,13 +28,15 @@ FALLBACKS = {
     "neg": "**neg**: where only silence is left, the sound is generated again, avoiding voices. The second node runs "
     "only then, and does not encode the picture again.",
     "rep": "**rep**: where only silence is left, the coarse sound is kept, voice and all.",
-    "rm": "**rm**: where only silence is left, the video stays silent.",
+    "rm": "**rm**: where only silence is left, the sound fades to silence.",
+    "mask": "**mask**: where only silence is left, those stretches are made anew with the picture hidden, and MMAudio "
+    "continues the sound around them. It samples once and does not encode the picture again.",
 }
 NEEDS = f"{MMAUDIO}\n\n{VIDEOLLAMA}\n\n{ROFORMER}\n\n{ASSEMBLED}\n\n{FETCH}"
 
 
 def deepsound_s4(sheet: Sheet, fallback: str) -> None:
-    """All four steps, with one of the three fallbacks."""
+    """All four steps, with one of the fallbacks."""
     about(
         sheet,
         f"## DeepSound, all four steps\n\nMakes a sound for a video, judges whether somebody speaks who is "
@@ -54,10 +58,19 @@ def deepsound_s4(sheet: Sheet, fallback: str) -> None:
             ]
         }
     verdict = _judge_and_plan(video, two, loaded, coarse["audio"])
+    spans = {}
+    if fallback == "mask":
+        four.note("Made anew only where the background is silent, in the spans that the judge names.")
+        spans = {"spans": verdict["segments"]}
+        again = {
+            "regenerated": regenerate_span(
+                four, "Make the voiced spans anew", loaded["video"], coarse["audio"], verdict["segments"], True
+            )["regenerated"]
+        }
     three.note("Runs only when the verdict is yes. Background and voice add up to the coarse sound.")
-    parts = separate(three, coarse["audio"], "bs_roformer")
+    parts = separate(three, coarse["audio"], "bs_roformer", **spans)
     final = choose(
-        four, fallback, verdict["voice_over"], coarse=coarse["audio"], background=parts["background"], **again
+        four, fallback, verdict["voice_over"], coarse=coarse["audio"], background=parts["background"], **again, **spans
     )
     save(end, loaded["video"], final["audio"], f"s4_{fallback}")
     show(end, final["chosen"], "The final sound is")
@@ -208,3 +221,19 @@ def text_to_sound(sheet: Sheet) -> None:
         duration=8.0,
     )
     end.node("SaveAudio", "Save the sound", audio=sound["audio"], filename_prefix="DeepSound/text")
+
+
+def regenerate_a_span(sheet: Sheet) -> None:
+    """Audio inpainting: a stretch of a video's sound made anew."""
+    about(
+        sheet,
+        f"## Regenerate a stretch\n\nMakes a part of a sound anew and leaves the rest bit for bit as it is: a dog that "
+        f"barks at the wrong moment, a word, a click. MMAudio continues what is around the stretch.\n\nAny sound of "
+        f"the video will do: its own, as here, a generated or a recorded one.\n\n### Needs\n\n{MMAUDIO}\n\n{FETCH}",
+    )
+    video, one, end = sheet.group("The video"), sheet.group("Make a stretch anew"), sheet.group("Save")
+    loaded = load(video, NARRATED)
+    one.note("*spans* are seconds: `1.2-3.4, 5-6: rain`; behind the colon stands what that stretch is to sound like.")
+    made = regenerate_span(one, "Regenerate 2 to 3 s", loaded["video"], loaded["audio"], "2-3: wind over grass", False)
+    save(end, loaded["video"], made["regenerated"], "regenerated")
+    compare(sheet, loaded["video"], loaded["audio"], made["regenerated"])

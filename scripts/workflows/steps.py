@@ -45,13 +45,27 @@ def judge(group: Group, video: Wire, audio: Wire, engine: str, title: str = "Ste
     return group.node("DeepSoundVoiceOverCoT", title, video=video, audio=audio, engine=engine)
 
 
-def separate(group: Group, audio: Wire, engine: str, title: str = "Step 3: remove the voice") -> Node:
-    return group.node("DeepSoundVocalSeparate", title, audio=audio, engine=engine)
+def separate(group: Group, audio: Wire, engine: str, title: str = "Step 3: remove the voice", **inputs: object) -> Node:
+    return group.node("DeepSoundVocalSeparate", title, audio=audio, engine=engine, **inputs)
 
 
 def choose(group: Group, mode: str, voice_over: Wire, **sounds: Wire) -> Node:
     return group.node(
         "DeepSoundSilenceFallback", "Step 4: choose the final sound", mode=mode, voice_over=voice_over, **sounds
+    )
+
+
+def regenerate_span(
+    group: Group, title: str, video: Wire, audio: Wire, spans: Wire | str, hide_picture: bool, **inputs: object
+) -> Node:
+    return group.node(
+        "DeepSoundRegenerateSpan",
+        title,
+        **{"engine": "mmaudio_large_44k_v2", **inputs},
+        video=video,
+        audio=audio,
+        spans=spans,
+        hide_picture=hide_picture,
     )
 
 

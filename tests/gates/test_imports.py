@@ -43,16 +43,20 @@ ALLOWED = {
     "deepsound/selection.py": EVERYONE
     | {"deepsound.media", "deepsound.engines", "deepsound.silence", "deepsound.outcome", "deepsound.presets"}
     | {"deepsound.weights"},
-    "deepsound/outcome.py": {"deepsound.types"},
+    "deepsound/outcome.py": {"deepsound.types", "deepsound.segments"},
     "deepsound/outputs": EVERYONE | {"deepsound.media", "deepsound.weights", "deepsound.outcome", "deepsound.outputs"},
     "deepsound/pipeline.py": EVERYONE
     | {"deepsound.media", "deepsound.engines", "deepsound.silence", "deepsound.outcome", "deepsound.outputs"}
     | {"deepsound.choices", "deepsound.fallback", "deepsound.presets", "deepsound.selection"}
-    | {"deepsound.rank.best_of", "deepsound.pipeline_run"},
+    | {"deepsound.rank.best_of", "deepsound.pipeline_run", "deepsound.repair.plan", "deepsound.segments"},
     "deepsound/pipeline_run.py": EVERYONE
     | {"deepsound.media", "deepsound.engines", "deepsound.silence", "deepsound.outcome"}
-    | {"deepsound.choices", "deepsound.fallback", "deepsound.rank.best_of"},
+    | {"deepsound.choices", "deepsound.fallback", "deepsound.rank.best_of", "deepsound.repair", "deepsound.segments"},
     "deepsound/segments.py": EVERYONE,
+    "deepsound/repair": EVERYONE
+    | {"deepsound.media", "deepsound.separate", "deepsound.silence", "deepsound.segments", "deepsound.fallback"}
+    | {"deepsound.choices", "deepsound.engine_protocols", "deepsound.engines", "deepsound.outcome"}
+    | {"deepsound.repair"},
     "deepsound/compare": EVERYONE | {"deepsound.media", "deepsound.outputs", "deepsound.compare"},
     "deepsound/evaluate": EVERYONE
     | {"deepsound.media", "deepsound.models", "deepsound.weights", "deepsound.engines", "deepsound.silence"}

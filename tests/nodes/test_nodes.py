@@ -213,14 +213,15 @@ def test_the_plan_has_the_four_steps(nodes, video):
 
 def test_separation_goes_item_by_item(nodes):
     batch = {"waveform": torch.tensor([[[0.2] * 8], [[0.4] * 8]]), "sample_rate": 16000}
-    (background,), (voice,) = nodes["DeepSoundVocalSeparate"].execute(batch, "halving", True).args
+    (background,), (voice,), _ = nodes["DeepSoundVocalSeparate"].execute(batch, "halving", True, scope="clip").args
     assert torch.allclose(background["waveform"], batch["waveform"] / 2)
     assert torch.allclose(voice["waveform"] + background["waveform"], batch["waveform"])
 
 
 def test_separation_switched_off_loads_nothing(nodes):
     mix = sound(0.3, -0.3)
-    (background,), (voice,) = nodes["DeepSoundVocalSeparate"].execute(mix, "no such engine", False).args
+    (background,), (voice,), spans = nodes["DeepSoundVocalSeparate"].execute(mix, "no such engine", False).args
+    assert spans == ["[]"]
     assert torch.equal(background["waveform"], mix["waveform"])
     assert voice["waveform"].shape == mix["waveform"].shape and not voice["waveform"].any()
 
@@ -243,7 +244,7 @@ def test_the_fallback_chooses(nodes, voice_over, mode, background, level, is_sil
     (audio,) = output.args[0]
     assert audio["waveform"].max() == pytest.approx(level)
     assert audio["waveform"].shape == COARSE["waveform"].shape
-    assert output.args[1:] == ([is_silent], [chosen])
+    assert output.args[1:3] == ([is_silent], [chosen])
 
 
 @pytest.mark.parametrize(
@@ -373,8 +374,9 @@ def test_a_container_or_codec_not_on_the_menu_is_refused(nodes, video, container
     ],
 )
 def test_the_pipeline_node_takes_all_steps(nodes, video, host, engines, fallback, voice_over, final_is):
-    output = nodes["DeepSoundPipeline"].execute(video, *engines, "s4", fallback, "", "", 3, 0.0)
-    final, coarse, voice, (is_voice_over,), (reasoning,), (result,) = output.args
+    output = nodes["DeepSoundPipeline"].execute(video, *engines, "s4", fallback, "", "", 3, 0.0, scope="clip")
+    final, coarse, voice, (is_voice_over,), (reasoning,), (result,), (segments,) = output.args
+    assert (segments != "[]") == voice_over
     expected = {"coarse": 1.0, "background": 0.5, "silence": 0.0}[final_is] * coarse["waveform"]
     assert torch.allclose(final["waveform"], expected)
     assert voice["waveform"].shape == coarse["waveform"].shape

@@ -19,6 +19,7 @@ NODE_IDS = [
     "DeepSoundVoiceOverCoT",
     "DeepSoundVocalSeparate",
     "DeepSoundSilenceFallback",
+    "DeepSoundRegenerateSpan",
     "DeepSoundMuxVideo",
     "DeepSoundCompare",
     "DeepSoundScore",

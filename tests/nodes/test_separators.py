@@ -36,7 +36,7 @@ def sound(channels: int, samples: int = 44_100, items: int = 1, rate: int = 44_1
     ids=["mono", "batch", "5.1", "one sample", "8 kHz"],
 )
 def test_both_stems_are_like_the_sound_and_add_up_to_it(node, checkpoint, mix):
-    (background,), (voice,) = node.execute(mix, "bs_roformer", True).args
+    (background,), (voice,), _ = node.execute(mix, "bs_roformer", True).args
     for stem in (background, voice):
         assert stem["waveform"].shape == mix["waveform"].shape and stem["sample_rate"] == mix["sample_rate"]
     assert torch.allclose(background["waveform"] + voice["waveform"], mix["waveform"], atol=1e-6)
@@ -45,7 +45,7 @@ def test_both_stems_are_like_the_sound_and_add_up_to_it(node, checkpoint, mix):
 
 def test_switched_off_it_loads_no_network(node, checkpoint):
     mix = sound(2)
-    (background,), (voice,) = node.execute(mix, "bs_roformer", False).args
+    (background,), (voice,), _ = node.execute(mix, "bs_roformer", False).args
     assert torch.equal(background["waveform"], mix["waveform"]) and not voice["waveform"].any()
     assert not model_cache().report()
 

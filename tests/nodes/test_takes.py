@@ -61,14 +61,17 @@ def test_each_take_is_judged_by_itself_and_shown(nodes, video, host):
 
 def test_only_the_takes_whose_verdict_is_yes_are_separated(nodes):
     mix = takes(0.2, 0.4)
-    (background,), (voice,) = nodes["DeepSoundVocalSeparate"].execute([mix], ["halving"], [False, True]).args
+    (background,), (voice,), _ = (
+        nodes["DeepSoundVocalSeparate"].execute([mix], ["halving"], [False, True], scope=["clip"]).args
+    )
     assert levels(background) == [0.2, 0.2] and levels(voice) == [0.0, 0.2]
 
 
 def test_a_list_of_sounds_of_several_lengths_stays_one(nodes):
     """Takes of one batch are alike; a list of AUDIOs may hold any lengths and rates, and comes out as it went in."""
     mix = [takes(0.2, 0.4), takes(0.6, seconds=0.5, rate=8000)]
-    background, voice = nodes["DeepSoundVocalSeparate"].execute(mix, ["halving"], [True]).args
+    background, voice, segments = nodes["DeepSoundVocalSeparate"].execute(mix, ["halving"], [True]).args
+    assert len(segments) == 3
     assert [levels(audio) for audio in background] == [[0.1, 0.2], [0.3]]
     assert [(audio["waveform"].shape, audio["sample_rate"]) for audio in voice] == [
         (audio["waveform"].shape, audio["sample_rate"]) for audio in mix
@@ -80,7 +83,7 @@ def test_the_fallback_is_chosen_for_each_take(nodes):
     coarse, background, again = takes(0.4, 0.5, 0.6), takes(0.4, 0.0, 0.3), takes(0.1, 0.2, 0.3)
     output = node.execute([False, True, True], ["neg"], [coarse], [background], [again])
     assert levels(output.args[0][0]) == [0.4, 0.2, 0.3]
-    assert output.args[1:] == ([False, True, False], ["coarse", "regenerated", "background"])
+    assert output.args[1:3] == ([False, True, False], ["coarse", "regenerated", "background"])
     one = node.execute([False, True, True], ["neg"], [coarse], [background], [takes(0.7)])
     assert levels(one.args[0][0]) == [0.4, 0.7, 0.3], "one regenerated sound stands for every silent take"
 

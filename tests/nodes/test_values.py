@@ -15,10 +15,11 @@ NUMBERS = {
     "DeepSoundFoleyCrafterGenerate": ("duration", "cfg", "temporal_scale", "semantic_scale", "fps"),
     "DeepSoundVocalSeparate": ("overlap",),
     "DeepSoundCompare": ("render_seconds",),
+    "DeepSoundRegenerateSpan": ("duration",),
     "DeepSoundScore": ("duration",),
     "DeepSoundPipeline": ("duration", "cfg"),
 }
-GENERATORS = ("GenerateAudio", "MMAudioGenerate", "FoleyCrafterGenerate", "Pipeline")
+GENERATORS = ("GenerateAudio", "RegenerateSpan", "MMAudioGenerate", "FoleyCrafterGenerate", "Pipeline")
 
 
 def unconnected(node):

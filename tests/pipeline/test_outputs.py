@@ -65,7 +65,9 @@ def test_without_voice_over_there_is_no_step3(make_video, tmp_path):
 
 
 def test_rm_leaves_a_video_without_sound(make_video, tmp_path, tone):
-    result = run(make_video("bang.mp4", audio=tone()), tmp_path / "out", separator="silencing", fallback="rm")
+    result = run(
+        make_video("bang.mp4", audio=tone()), tmp_path / "out", separator="silencing", fallback="rm", scope="clip"
+    )
     assert result.final_audio_path is None
     info = probe(result.final_video_path)
     assert info.audio is None and info.video is not None

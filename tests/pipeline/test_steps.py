@@ -20,8 +20,8 @@ def clip(make_video):
     return Clip.open(make_video())
 
 
-def think(clip, reasoner="yes", separator="halving", generator="noise", **options):
-    return Pipeline(generator, reasoner, separator).think(clip, **options)
+def think(clip, reasoner="yes", separator="halving", generator="noise", scope="clip", **options):
+    return Pipeline(generator, reasoner, separator).think(clip, scope=scope, **options)
 
 
 def step_names(outcome):

@@ -9,8 +9,9 @@ from deepsound.errors import InputError
 from deepsound.generate.draft.mix import render
 from deepsound.generate.draft.motion import Motion
 from deepsound.generate.draft.prompt_parser import palette_for, prompt_notes
-from deepsound.generate.draft.score import FoleyScore
+from deepsound.generate.draft.score import FoleyScore, without_spans
 from deepsound.generate.scene_prompts import scene_notes, whole_prompt
+from deepsound.generate.validation import spans_within
 from deepsound.runtime.progress import Progress
 from deepsound.types import Audio, GenerationRequest
 
@@ -26,6 +27,7 @@ class DraftGenerator(GeneratorBase):
 
     name = "draft"
     ignores = frozenset({"steps", "guidance", "window_s"})
+    avoids_spans = True
     views = (_MOTION,)
 
     def request_notes(self, request: GenerationRequest) -> tuple[str, ...]:
@@ -48,5 +50,6 @@ class DraftGenerator(GeneratorBase):
             raise InputError(f"The duration must be more than 0 seconds, not {requested_s}.")
         track = clip.view(_MOTION, progress.part(0.0, _ANALYSIS_SHARE))
         score = FoleyScore(min(requested_s, clip.duration_s), plan_impacts(track), track.movements, track.cuts_s)
+        score = without_spans(score, spans_within("avoid", request.avoid, score.duration_s))
         palette = palette_for(whole_prompt(request.prompt), request.negative_prompt)
         return render(score, palette, request.seed, progress.part(_ANALYSIS_SHARE, 1.0))

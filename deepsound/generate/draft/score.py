@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from deepsound.types import Span
 
 if TYPE_CHECKING:
     from deepsound.generate.draft.motion import Movement
@@ -42,3 +45,25 @@ class FoleyScore:
             movement.energy > _LEAST_ENERGY or movement.camera_speed > _LEAST_CAMERA_SPEED
             for movement in self.movements
         )
+
+
+def without_spans(score: FoleyScore, spans: Sequence[Span]) -> FoleyScore:
+    """The score as if the picture stood still within `spans`: no impacts, no cuts, no movement there."""
+    if not spans:
+        return score
+
+    def is_within(time_s: float) -> bool:
+        return any(span.start_s <= time_s < span.end_s for span in spans)
+
+    return replace(
+        score,
+        impacts=tuple(impact for impact in score.impacts if not is_within(impact.time_s)),
+        movements=tuple(_at_rest(each) if is_within(each.time_s) else each for each in score.movements),
+        cuts_s=tuple(time_s for time_s in score.cuts_s if not is_within(time_s)),
+    )
+
+
+def _at_rest(movement: Movement) -> Movement:
+    return replace(
+        movement, energy=0.0, top_speed=0.0, area=0.0, drift_x=0.0, drift_y=0.0, steady=1.0, camera_speed=0.0
+    )

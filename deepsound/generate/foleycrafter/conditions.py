@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from deepsound.generate.foleycrafter.avoidance import rows_outside, seen_columns, within_window, without_onsets
 from deepsound.generate.foleycrafter.components import FoleyCrafterComponents, FoleyCrafterStage
 from deepsound.generate.foleycrafter.frame_sampling import WindowFrames, sample_frames
 from deepsound.generate.foleycrafter.preprocess import clip_values, onset_values
@@ -26,10 +27,14 @@ _PICTURES_ON_A_DEVICE = 50
 
 @dataclass(frozen=True, eq=False)
 class WindowConditions:
-    """For one window: `timing` [1024] of +1 and -1, and the mean image embedding `image` [1, width]."""
+    """For one window: `timing` [1024] of +1 and -1, and the mean image embedding `image` [1, width].
+
+    `seen` [1024] is 1 where the picture leads and 0 where it is hidden, by the columns of the sound; None: all is seen.
+    """
 
     timing: Tensor
     image: Tensor
+    seen: Tensor | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,19 +55,25 @@ def encode_conditions(
     with components.stage(progress) as stage:
         tokenizer = components.checkpoint.tokenizer()
         text, negative_text = (_text(stage, tokenizer, words) for words in (request.prompt, request.negative_prompt))
+    hidden = [within_window(request.avoid, span) for span in spans]
+    shown = [
+        rows_outside(clip_rows(request.settings.clip_frames), avoided, span.duration_s)
+        for avoided, span in zip(hidden, spans, strict=True)
+    ]
     with components.stage(progress) as stage:
         part = progress.part(0.2, 0.8)
         images = [
-            _image(stage, frames, request.settings.clip_frames, _part_of(part, number, len(window_frames)))
-            for number, frames in enumerate(window_frames)
+            _image(stage, frames, rows, _part_of(part, number, len(window_frames)))
+            for number, (frames, rows) in enumerate(zip(window_frames, shown, strict=True))
         ]
     with components.stage(progress) as stage:
         part = progress.part(0.8, 1.0)
         timings = [
-            time_condition(_onsets(stage, frames), span.duration_s)[:COLUMNS]
-            for frames, span in part.track(zip(window_frames, spans, strict=True), len(window_frames))
+            without_onsets(time_condition(_onsets(stage, frames), span.duration_s)[:COLUMNS], avoided)
+            for frames, span, avoided in part.track(zip(window_frames, spans, hidden, strict=True), len(window_frames))
         ]
-    return FoleyCrafterConditions(text, negative_text, tuple(map(WindowConditions, timings, images)))
+    leading = map(seen_columns, hidden)
+    return FoleyCrafterConditions(text, negative_text, tuple(map(WindowConditions, timings, images, leading)))
 
 
 def clip_rows(frames: int) -> list[int]:
@@ -82,9 +93,12 @@ def _text(stage: FoleyCrafterStage, tokenizer: Any, words: str) -> Tensor:
     )
 
 
-def _image(stage: FoleyCrafterStage, frames: WindowFrames, count: int, progress: Progress) -> Tensor:
+def _image(stage: FoleyCrafterStage, frames: WindowFrames, shown: Sequence[int], progress: Progress) -> Tensor:
+    """The mean embedding of the frames `shown`; zeros, as for what is unwanted, where none is."""
     stored = frames.rows
-    rows = [stored[row] for row in clip_rows(count)]
+    rows = [stored[row] for row in shown]
+    if not rows:
+        return torch.zeros(1, stage.image_encoder().config.projection_dim)
     distinct = list(dict.fromkeys(rows))
     at_once = _PICTURES_AT_ONCE.get(stage.device.type, _PICTURES_ON_A_DEVICE)
 

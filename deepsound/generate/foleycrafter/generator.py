@@ -24,6 +24,7 @@ class FoleyCrafterGenerator(GeneratorBase):
 
     name = "foleycrafter"
     ignores = frozenset({"window_s"})
+    avoids_spans = True
 
     def __init__(self) -> None:
         self.execution = Execution()

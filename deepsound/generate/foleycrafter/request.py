@@ -14,9 +14,10 @@ from deepsound.generate.validation import (
     limit_to_scene,
     resolve_guidance,
     resolve_steps,
+    spans_within,
     take_seeds,
 )
-from deepsound.types import GenerationRequest
+from deepsound.types import GenerationRequest, Span
 
 STEPS = 25
 GUIDANCE = 7.5
@@ -41,7 +42,7 @@ class FoleyCrafterSettings:
 
 @dataclass(frozen=True)
 class FoleyCrafterRequest:
-    """A request that can be met: `duration_s` of sound for each of `seeds`."""
+    """A request that can be met: `duration_s` of sound for each of `seeds`, the picture hidden within `avoid`."""
 
     prompt: str
     negative_prompt: str
@@ -50,6 +51,7 @@ class FoleyCrafterRequest:
     guidance: float
     seeds: tuple[int, ...]
     settings: FoleyCrafterSettings
+    avoid: tuple[Span, ...] = ()
 
 
 def validate_request(
@@ -63,14 +65,16 @@ def validate_request(
     _check_settings(settings)
     steps = resolve_steps(request.steps, _MOST_STEPS, STEPS)
     guidance = resolve_guidance(request.guidance, GUIDANCE)
+    duration_s = _duration(request.duration_s, scene_s)
     return FoleyCrafterRequest(
         whole_prompt(check_text("prompt", request.prompt, "FoleyCrafter")),
         check_text("negative prompt", request.negative_prompt, "FoleyCrafter"),
-        _duration(request.duration_s, scene_s),
+        duration_s,
         steps,
         guidance,
         take_seeds(request.seed, takes),
         settings,
+        spans_within("avoid", request.avoid, duration_s),
     )
 
 

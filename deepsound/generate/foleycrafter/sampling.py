@@ -96,11 +96,20 @@ def _sample(
         num_inference_steps=request.steps,
         guidance_scale=request.guidance,
         controlnet_conditioning_scale=float(request.settings.temporal_scale),
+        cross_attention_kwargs=_adapter_mask(window, stage),
         output_type="latent",
         return_dict=False,
         callback_on_step_end=report,
     )[0]
     return latents
+
+
+def _adapter_mask(window: WindowConditions, stage: FoleyCrafterStage) -> dict[str, Any] | None:
+    """Where the image tokens count, [1, 1, 32, 128]: a latent that any hidden column falls into is hidden."""
+    if window.seen is None:
+        return None
+    columns = window.seen.to(stage.device, stage.dtype).view(-1, VAE_SCALE_FACTOR).amin(dim=1)
+    return {"ip_adapter_masks": [columns.expand(1, 1, MEL_BINS // VAE_SCALE_FACTOR, -1)]}
 
 
 @contextmanager

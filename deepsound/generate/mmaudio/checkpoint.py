@@ -69,6 +69,18 @@ def autoencoder(path: Path, dtype: torch.dtype) -> MelVae:
     return load_into_meta(lambda: MelVae(config, with_encoder=False), state, dtype, path)
 
 
+def encoder(path: Path, dtype: torch.dtype) -> MelVae:
+    """The whole mel autoencoder in `path`. Raises EngineError for a file that holds its decoder alone."""
+    tensors = _component(read_tensors(path), "vae")
+    config = _read_config(path, vae_weights.config_of, tensors)
+    if not any(name.startswith("encoder.") for name in tensors):
+        raise EngineError(
+            f"{path} holds the autoencoder's decoder alone, and keeping a part of a sound needs its encoder too: get "
+            "the published file with `deepsound models download`, or choose the fallback neg."
+        )
+    return load_into_meta(lambda: MelVae(config), vae_weights.normalise_weights(tensors), dtype, path)
+
+
 def vocoder(path: Path, dtype: torch.dtype) -> BigVgan:
     """The vocoder in `path`, weight norm folded; a `config.json` beside it says what its tensors do not show."""
     tensors = _component(_unwrap(read_tensors(path), "generator"), "vocoder")

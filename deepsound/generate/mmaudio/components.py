@@ -82,18 +82,28 @@ class MMAudioComponents(Components):
 
     # Estimates at 8 s in 16 bit, rounded up.
     working_bytes = MappingProxyType(
-        {"flow": 1 << 30, "autoencoder": 1 << 28, "vocoder": 1 << 30, "clip": 3 << 29, "synchformer": 3 << 29}
+        {
+            "flow": 1 << 30,
+            "autoencoder": 1 << 28,
+            "encoder": 1 << 28,
+            "vocoder": 1 << 30,
+            "clip": 3 << 29,
+            "synchformer": 3 << 29,
+        }
     )
 
     def __init__(self, variant: str, execution: Execution, progress: Progress = Progress()) -> None:
         super().__init__(execution)
         parts, self._files = locate_weights(variant, execution, progress)
+        # One file holds both halves of the autoencoder; generation alone reads only the decoder.
+        self._files["encoder"] = self._files["autoencoder"]
         self.rate = parts.rate
         self.byte_pairs = installed_table() or resolve_or_download(parts.byte_pairs, execution, progress)
         must_be = "" if parts.flow in execution.weights else variant
         self._builders: dict[str, Callable[[Path, torch.dtype], nn.Module]] = {
             "flow": partial(build.flow_network, variant=must_be),
             "autoencoder": build.autoencoder,
+            "encoder": build.encoder,
             "vocoder": build.vocoder,
             "clip": build.clip,
             "synchformer": build.synchformer,
@@ -124,6 +134,9 @@ class MMAudioStage(Stage[MMAudioComponents]):
 
     def autoencoder(self) -> MelVae:
         return cast(MelVae, self.network("autoencoder"))
+
+    def encoder(self) -> MelVae:
+        return cast(MelVae, self.network("encoder"))
 
     def vocoder(self) -> BigVgan:
         return cast(BigVgan, self.network("vocoder"))

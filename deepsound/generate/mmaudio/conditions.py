@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -15,9 +16,11 @@ from deepsound.generate.mmaudio.visual_conditioning import VisualCondition
 from deepsound.media.scene import Scene
 from deepsound.models.mmaudio.conditions import PreprocessedConditions
 from deepsound.models.mmaudio.lengths import LatentRate, clip_frames, sequence_lengths, sync_frames
+from deepsound.models.mmaudio.masking import condition_mask
 from deepsound.models.mmaudio.model import MMAudio
 from deepsound.models.synchformer.preprocess import clip_picture
 from deepsound.runtime.progress import Progress
+from deepsound.types import Span
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,17 +57,25 @@ def encode_conditions(
 
 
 def prepare_conditions(
-    stage: MMAudioStage, features: ConditionFeatures, rate: LatentRate
+    stage: MMAudioStage, features: ConditionFeatures, rate: LatentRate, avoid: Sequence[Span] = ()
 ) -> tuple[PreprocessedConditions, PreprocessedConditions]:
-    """Wanted and unwanted conditions for one sound; the unwanted are the empty ones with the negative prompt's text."""
+    """Wanted and unwanted conditions for one sound; the unwanted are the empty ones with the negative prompt's text.
+
+    What sees or drives a span of `avoid` is replaced by the learned empty features.
+    """
     network: MMAudio = stage.flow()
     lengths = sequence_lengths(features.usable_s, rate)
 
     def to_device(tensor: Tensor | None) -> Tensor | None:
         return None if tensor is None else tensor.to(stage.device, stage.dtype)
 
+    masked = condition_mask([(span.start_s, span.end_s) for span in avoid], lengths, features.usable_s)
     conditions = network.preprocess_conditions(
-        lengths, to_device(features.clip), to_device(features.sync), to_device(features.text)
+        lengths,
+        to_device(features.clip),
+        to_device(features.sync),
+        to_device(features.text),
+        masked=masked if avoid else None,
     )
     return conditions, network.preprocess_conditions(lengths, text=to_device(features.negative_text))
 

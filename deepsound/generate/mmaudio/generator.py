@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from deepsound.engine_protocols import GeneratorBase
 from deepsound.generate.mmaudio.request import MMAudioRequest, validate_request
 from deepsound.generate.mmaudio.visual_conditioning import VisualCondition
+from deepsound.generate.validation import spans_within
 from deepsound.media.scene import Scene
 from deepsound.runtime.execution import Execution
 from deepsound.runtime.memory import retry_on_oom
 from deepsound.runtime.progress import Progress
-from deepsound.types import Audio, GenerationRequest
+from deepsound.types import Audio, GenerationRequest, Span
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,6 +24,8 @@ if TYPE_CHECKING:
 
 class MMAudioGenerator(GeneratorBase):
     """One published variant; files are looked for when it first runs, and nothing is downloaded unasked."""
+
+    avoids_spans = True
 
     def __init__(self, variant: str) -> None:
         self.variant = variant
@@ -61,6 +66,24 @@ class MMAudioGenerator(GeneratorBase):
             progress.say,
         )
 
+    def inpaint(
+        self, clip: Scene, sound: Audio, spans: Sequence[Span], request: GenerationRequest, progress: Progress
+    ) -> Audio:
+        """`sound` with `spans` of it sampled anew and the latents outside held, mono at the variant's rate.
+
+        `request.avoid` hides the picture where it is not to lead. Raises as `generate` does, and EngineError where
+        `sound` has to be encoded and the autoencoder's file holds no encoder.
+        """
+        limit_s = min(clip.duration_s if request.duration_s is None else request.duration_s, sound.duration_s)
+        resolved = validate_request(replace(request, duration_s=limit_s), clip.duration_s, 1)
+        anew = spans_within("spans", spans, resolved.duration_s)
+        return retry_on_oom(
+            lambda execution: self._sounds(VisualCondition(clip), resolved, execution, progress, (sound, anew))[0],
+            self.execution,
+            self.name,
+            progress.say,
+        )
+
     def files(self) -> dict[str, Path]:
         """The weights in use, by what they do. Raises EngineError where one is missing."""
         from deepsound.generate.mmaudio.components import locate_weights
@@ -73,24 +96,34 @@ class MMAudioGenerator(GeneratorBase):
         request: MMAudioRequest,
         execution: Execution,
         progress: Progress,
+        partly: tuple[Audio, tuple[Span, ...]] | None = None,
     ) -> list[Audio]:
+        """The sounds of `request`; `partly` is a sound to keep and the spans of it to make anew."""
         from deepsound.generate.mmaudio.components import MMAudioComponents
         from deepsound.generate.mmaudio.conditions import encode_conditions
+        from deepsound.generate.mmaudio.held_latents import held_latents, remember
         from deepsound.generate.mmaudio.sampling import decode_spectrograms, sample_latents, vocode
         from deepsound.generate.mmaudio.windowed_sounds import windowed_sounds
 
         components = MMAudioComponents(self.variant, execution, progress)
-        if request.is_windowed:
+        hides = partly is not None or bool(request.avoid)
+        if request.is_windowed and not hides:
             return windowed_sounds(components, visual, request, progress)
+        if request.is_windowed:
+            progress.note(f"{self.name} made the sound in one pass: it does not hide or hold spans in windows.")
         if request.schedule.edges_s(request.duration_s):
             progress.note(
                 f"{self.name} made the sound in one pass, so the scene lines' texts were joined and their times not "
                 "used; scenes need a window shorter than the clip."
             )
         features = encode_conditions(components, visual, request, progress.part(0.0, 0.5))
+        held = None if partly is None else held_latents(components, *partly, features.usable_s, progress)
         with components.stage(progress) as stage:
-            latents = sample_latents(stage, features, components.rate, request, progress.part(0.5, 0.8))
+            latents = sample_latents(stage, features, components.rate, request, progress.part(0.5, 0.8), held)
         with components.stage(progress) as stage:
             spectrograms = decode_spectrograms(stage, latents, progress.part(0.8, 0.82))
         with components.stage(progress) as stage:
-            return vocode(stage, spectrograms, request.duration_s, components.rate, progress.part(0.82, 1.0))
+            sounds = vocode(stage, spectrograms, request.duration_s, components.rate, progress.part(0.82, 1.0))
+        for audio, made in zip(sounds, latents, strict=True):
+            remember(components, audio, made)
+        return sounds

@@ -14,10 +14,11 @@ from deepsound.generate.validation import (
     limit_to_scene,
     resolve_guidance,
     resolve_steps,
+    spans_within,
     take_seeds,
 )
 from deepsound.models.mmaudio.lengths import MIN_DURATION
-from deepsound.types import GenerationRequest
+from deepsound.types import GenerationRequest, Span
 
 STEPS = 25
 GUIDANCE = 4.5
@@ -40,6 +41,7 @@ class MMAudioRequest:
     seeds: tuple[int, ...]
     schedule: PromptSchedule
     window_s: float | None = None
+    avoid: tuple[Span, ...] = ()
 
     @property
     def is_windowed(self) -> bool:
@@ -66,6 +68,7 @@ def validate_request(request: GenerationRequest, scene_s: float | None, takes: i
         take_seeds(request.seed, takes),
         schedule,
         request.window_s,
+        spans_within("avoid", request.avoid, duration_s),
     )
 
 

@@ -9,10 +9,13 @@ from torch import Tensor
 from deepsound.generate.mmaudio.components import MMAudioStage
 from deepsound.generate.mmaudio.conditions import ConditionFeatures, prepare_conditions
 from deepsound.generate.mmaudio.cuda_graph import with_cuda_graph
+from deepsound.generate.mmaudio.held_latents import HeldLatents
 from deepsound.generate.mmaudio.request import MMAudioRequest
 from deepsound.media.audio import fit_length
 from deepsound.models.bigvgan.chunks import FRAMES_AT_ONCE, decode
+from deepsound.models.mmaudio.inpainting import inpaint
 from deepsound.models.mmaudio.lengths import LatentRate
+from deepsound.models.mmaudio.masking import latent_mask
 from deepsound.models.mmaudio.sampler import classifier_free_guidance, euler, initial_noise
 from deepsound.runtime.progress import Progress
 from deepsound.types import Audio
@@ -28,10 +31,14 @@ def sample_latents(
     rate: LatentRate,
     request: MMAudioRequest,
     progress: Progress,
+    held: HeldLatents | None = None,
 ) -> list[Tensor]:
-    """Latents [1, latent_dim, length], as the autoencoder takes them, for each seed asked for."""
+    """Latents [1, latent_dim, length], as the autoencoder takes them, for each seed asked for.
+
+    With `held` only its spans are sampled anew, and the latents outside stay at the known ones.
+    """
     network = stage.flow()
-    conditions, empty_conditions = prepare_conditions(stage, features, rate)
+    conditions, empty_conditions = prepare_conditions(stage, features, rate, request.avoid)
     field = with_cuda_graph(
         classifier_free_guidance(network, conditions, empty_conditions, request.guidance), stage.device
     )
@@ -40,7 +47,13 @@ def sample_latents(
     for number, seed in enumerate(request.seeds):
         part = progress.part(number / len(request.seeds), (number + 1) / len(request.seeds))
         noise = initial_noise(shape, seed, stage.dtype, stage.device)
-        state = euler(field, noise, request.steps, partial(_report_step, part, request.steps))
+        report = partial(_report_step, part, request.steps)
+        if held is None:
+            state = euler(field, noise, request.steps, report)
+        else:
+            known = network.normalise(held.latents.to(stage.device, stage.dtype).transpose(1, 2))
+            anew = latent_mask(held.stretches, conditions.latents, rate.sample_rate / rate.samples(1))
+            state = inpaint(field, noise, known, anew, request.steps, report)
         latents.append(network.unnormalise(state).transpose(1, 2))
         part.update(1.0)
     return latents
