@@ -33,8 +33,9 @@ def add_endpoint(gr: Any, runs: JobQueue, given: list[Any]) -> None:
         duration: Any,
         seed: Any,
         preset: Any,
+        scope: Any,
     ) -> dict[str, Any]:
-        asked = prompt, negative_prompt, generator, reasoner, separator, mode, fallback, duration, seed, preset
+        asked = prompt, negative_prompt, generator, reasoner, separator, mode, fallback, duration, seed, preset, scope
         return await record_of(gr, runs, request, video, asked)
 
     run.__annotations__["request"] = gr.Request

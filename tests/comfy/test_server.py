@@ -25,6 +25,7 @@ NODE_IDS = {
     "DeepSoundCompare",
     "DeepSoundScore",
     "DeepSoundBestTake",
+    "DeepSoundRegenerateSpan",
     "DeepSoundPipeline",
 }
 LOAD, GENERATE, AGAIN, JUDGE, SEPARATE, FALLBACK, SAVE = "1", "2", "3", "4", "5", "6", "7"

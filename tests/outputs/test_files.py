@@ -41,7 +41,7 @@ def test_an_unchanged_sound_and_its_pictures_are_one_file_under_both_names(run, 
     [("halving", "neg", "step3"), ("silencing", "neg", "neg"), ("silencing", "rep", "step1")],
 )
 def test_the_final_sound_is_the_file_of_the_step_it_came_from(run, tmp_path, separator, fallback, twin):
-    run("yes", separator, fallback=fallback, pictures=False)
+    run("yes", separator, fallback=fallback, pictures=False, scope="clip")
     assert same(tmp_path / "out", f"bang.{twin}.wav", "bang.wav")
 
 

@@ -14,6 +14,7 @@ from deepsound.reason.person_detection import PeopleSettings, detect_people
 from deepsound.runtime.progress import CancelToken, Progress
 
 cv2 = pytest.importorskip("cv2")
+opencv_4 = pytest.mark.skipif(not hasattr(cv2, "CascadeClassifier"), reason=f"OpenCV {cv2.__version__} has no cascades")
 FACE_PIXELS, FACE_CENTRE = 95, 225  # of the face in the photograph, across
 
 
@@ -101,6 +102,7 @@ def test_nobody_in_the_storm(tornado: Path) -> None:
     assert detect_people(Clip.open(tornado).view(UniformFrames(count=16, long_side=640))) == ()
 
 
+@opencv_4
 def test_a_body_must_be_seen_more_than_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """The detector's own answer is replaced: what is tested is what becomes of it."""
     from deepsound.reason import person_detection as people
@@ -127,6 +129,7 @@ def test_faces_are_found_with_opencv_5_and_without_any(monkeypatch, astronaut, o
     assert notes == ["People are found by their faces alone: bodies are looked for with OpenCV 4, which is not here."]
 
 
+@opencv_4
 def test_missing_cascade_files_say_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(cv2.data, "haarcascades", f"{tmp_path}/")
     with pytest.raises(EngineError, match=r"came without haarcascade_frontalface_default\.xml"):

@@ -71,7 +71,8 @@ def test_no3_a_person_and_no_voice(face_clip, storm) -> None:
 
 def test_sections_are_said_as_they_are_written(storm_clip, storm) -> None:
     said: list[str] = []
-    judgement = RulesReasoner().judge(storm_clip, storm, Progress(on_event=lambda event: said.append(event.text)))
+    progress = Progress(on_event=lambda event: None if event.is_note else said.append(event.text))
+    judgement = RulesReasoner().judge(storm_clip, storm, progress)
     written = [text for text in said if text]
     assert [text.split(">")[0] for text in written] == ["<SUMMARY", "<CAPTION", "<REASONING", "<CONCLUSION"]
     assert judgement.raw == judgement.thought.tagged() == "\n".join(written)
