@@ -35,7 +35,7 @@ from deepsound.reason.videollama2.frames import Frames
 from deepsound.reason.videollama2.inference import NO_SHORTCUTS, InferenceOptimizations, ModelAnswer, Question, ask
 from deepsound.reason.videollama2.speculative import PromptLookup
 from deepsound.runtime.execution import Execution
-from deepsound.runtime.feature_cache import features
+from deepsound.runtime.feature_cache import feature_cache
 from deepsound.runtime.model_cache import model_cache
 from deepsound.runtime.progress import Progress
 from tests.reason.videollama2 import tiny
@@ -76,7 +76,7 @@ def timed(
 def load(folder: Path) -> VideoLLaMA2Components:
     """The networks, in memory and with nothing known of any clip."""
     model_cache().unload()
-    features().clear()
+    feature_cache().clear()
     networks = VideoLLaMA2Components(VideoLLaMA2Checkpoint(folder), Execution(device="cpu", precision="fp32"))
     for role in ("language", "vision", "audio"):
         with networks.use(role, QUIET):  # type: ignore[arg-type]

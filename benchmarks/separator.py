@@ -2,7 +2,7 @@
 
 `python -m benchmarks.separator [--reference DIR] [--depth N] [--seconds S]`.
 
-Times BS-RoFormer at full size on a clip, in clean and published mode, and the small separator on the same stereo clip;
+Times BS-RoFormer at full size on a clip, in both modes, and the small separator on the same stereo clip;
 all with random weights, on which speed does not depend. With `--reference DIR`, the folder of the original's
 separation code (`third_party/MusicSourceSeparationTraining` of a DeepSound-V1 checkout), the original's own demix runs
 in the same call, on the same weights, sound and threads, in a process of its own; what it imports must be installed,
@@ -34,7 +34,7 @@ from deepsound.separate.checkpoints import separation
 from deepsound.separate.roformer import BSRoformerTinySeparator, RoformerSeparator
 from deepsound.types import Audio
 
-TARGETS = {"clean": 0.45, "published": 0.85}
+TARGETS = {"equal_overlap": 0.45, "published": 0.85}
 TINY_TARGET = 4.0
 
 REFERENCE = """
@@ -91,7 +91,7 @@ def tiny_row(mix: np.ndarray, seconds: float) -> dict[str, object]:
         engine.configure(Execution(weights={"bs_roformer_tiny": weights}))
         wall_s, _ = timed(engine, mix)
     return {
-        "name": "bs_roformer_tiny, clean",
+        "name": "bs_roformer_tiny, equal_overlap",
         "wall_s": wall_s,
         "times_real_time": seconds / wall_s,
         "target_times_real_time": TINY_TARGET,
@@ -111,7 +111,7 @@ def full_rows(mix: np.ndarray, depth: int, threads: int, reference: Path | None)
         theirs_s, theirs = reference_seconds(reference, weights, config, mix, threads) if reference else (None, None)
         print("reference", "not measured" if theirs_s is None else f"{theirs_s:.2f} s", flush=True)
         rows: list[dict[str, object]] = [{"name": "reference", "wall_s": theirs_s}]
-        for mode in ("clean", "published"):
+        for mode in ("equal_overlap", "published"):
             engine = RoformerSeparator("bs_roformer", mode)  # type: ignore[arg-type]
             engine.configure(Execution(weights={"bs_roformer/ep_317": weights}))
             wall_s, voice = timed(engine, mix)

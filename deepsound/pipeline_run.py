@@ -15,7 +15,7 @@ from deepsound import choices as tables
 from deepsound import engines
 from deepsound.media.clip import Clip
 from deepsound.outcome import Choices, Fallback, Mode, Outcome, Step, Undecided, WeightsFile
-from deepsound.rank.best_of import BestTake, TakeOptions, best_of
+from deepsound.rank.best_of import PickedTake, TakeOptions, best_of
 from deepsound.repair.steps import RepairSteps, describe
 from deepsound.runtime.execution import Execution
 from deepsound.runtime.progress import Progress, ProgressEvent
@@ -78,10 +78,10 @@ class PipelineRun:
         weights = tuple(chain.from_iterable(self.weights.values()))
         return replace(outcome, steps=tuple(self.steps), weights=weights, notes=tuple(self.notes))
 
-    def _best_take(self, generator: engines.Generator) -> BestTake:
+    def _best_take(self, generator: engines.Generator) -> PickedTake:
         """The coarse sound, best of several where that is asked for."""
 
-        def work(progress: Progress) -> BestTake:
+        def work(progress: Progress) -> PickedTake:
             execution = self.execution.unquantised
             return best_of(
                 lambda request, part: self.generate(generator, request, part),

@@ -11,11 +11,11 @@ from deepsound.media.clip import Clip
 from deepsound.outcome import Choice, Choices
 from deepsound.presets import AUTO, Preset
 from deepsound.runtime.execution import Execution
-from deepsound.runtime.paths import shown
+from deepsound.runtime.paths import escaped
 from deepsound.weights.catalogue import needed_by
 from deepsound.weights.locate import candidates
 from deepsound.weights.missing import MissingWeightsError, missing_weights
-from deepsound.weights.search_paths import Places, default_places
+from deepsound.weights.search_paths import SearchPaths, default_search_paths
 
 # What `auto` takes where the weights are at hand, the best first; DeepSound-V1's own judge and separator lead theirs.
 PREFERRED: dict[engines.Kind, tuple[str, ...]] = {
@@ -49,7 +49,7 @@ def select(clip: Clip, names: tuple[str, str, str], preset: Preset, execution: E
     `names` are generator, reasoner and separator, "auto" where none was named. No network is read to decide. Raises
     MissingWeightsError naming all that a preset's engines lack, EngineError for an explicit path without weights.
     """
-    places = default_places(execution.weights)
+    places = default_search_paths(execution.weights)
     chosen = dict(zip(engines.KINDS, names, strict=True))
     named = {kind: preset.engine(kind) if name == AUTO else name for kind, name in chosen.items()}
     _require_preset(preset, [named[kind] for kind in engines.KINDS if chosen[kind] == AUTO], places, execution)
@@ -67,14 +67,14 @@ def select(clip: Clip, names: tuple[str, str, str], preset: Preset, execution: E
 
 def choose_generator(clip: Clip) -> Choice:
     """`auto` for step 1 without a preset: a clip's own sound where it can be heard, else the best that is at hand."""
-    return _automatic("generator", clip, Preset("", "", ""), default_places())
+    return _automatic("generator", clip, Preset("", "", ""), default_search_paths())
 
 
 def _named(name: str, chosen: str, preset: Preset) -> Choice:
     return Choice(name, f"the preset {preset.name!r}" if chosen == AUTO else "")
 
 
-def _automatic(kind: engines.Kind, clip: Clip, preset: Preset, places: Places) -> Choice:
+def _automatic(kind: engines.Kind, clip: Clip, preset: Preset, places: SearchPaths) -> Choice:
     reason = ""
     if kind == "generator":
         reason, can_be_heard = _own_sound(clip)
@@ -97,18 +97,18 @@ def _own_sound(clip: Clip) -> tuple[str, bool]:
     return "the video has sound of its own; name another generator to replace it", True
 
 
-def best_at_hand(kind: engines.Kind, places: Places) -> str | None:
+def best_at_hand(kind: engines.Kind, places: SearchPaths) -> str | None:
     """The best published engine of a kind whose weights and library are all here; None where there is none."""
     return next((name for name in PREFERRED[kind] if is_at_hand(name, places)), None)
 
 
-def is_at_hand(name: str, places: Places) -> bool:
+def is_at_hand(name: str, places: SearchPaths) -> bool:
     """Whether all weights of an engine are on this machine, and the library it needs; nothing of them is read."""
     library = _LIBRARIES.get(name)
     return (library is None or find_spec(library) is not None) and missing_weights(name, places) is None
 
 
-def _require_preset(preset: Preset, names: Iterable[str], places: Places, execution: Execution) -> None:
+def _require_preset(preset: Preset, names: Iterable[str], places: SearchPaths, execution: Execution) -> None:
     missing = None if execution.download else missing_weights(names, places)
     if missing is not None:
         raise MissingWeightsError(
@@ -124,7 +124,7 @@ def _replaced_sound(clip: Clip, generator: Choice, chosen: str, preset: Preset) 
 
 
 def _better(
-    automatic: Iterable[engines.Kind], made: dict[engines.Kind, Choice], preset: Preset, places: Places
+    automatic: Iterable[engines.Kind], made: dict[engines.Kind, Choice], preset: Preset, places: SearchPaths
 ) -> Iterable[str]:
     """One sentence on the published engines that would do better and are not here: sizes, licences, the command."""
     better = [PREFERRED[kind][0] for kind in automatic if made[kind].name not in ("source", PREFERRED[kind][0])]
@@ -137,7 +137,7 @@ def _better(
         )
 
 
-def _several_files(names: Iterable[str], places: Places) -> Iterable[str]:
+def _several_files(names: Iterable[str], places: SearchPaths) -> Iterable[str]:
     """One sentence for each entry of the catalogue of which this machine has different files: which one is used."""
     entries = {entry.id: entry for name in names for entry in needed_by(name) if entry.id not in places.explicit}
     for entry in entries.values():
@@ -147,6 +147,6 @@ def _several_files(names: Iterable[str], places: Places) -> Iterable[str]:
         if len(found) > 1:
             used, *others = reversed(found.values())
             yield (
-                f"{entry.id} is on this machine in {len(found)} files: {shown(used)} is used, not "
-                f"{', '.join(map(shown, others))}; name one with --weights {entry.id}=PATH."
+                f"{entry.id} is on this machine in {len(found)} files: {escaped(used)} is used, not "
+                f"{', '.join(map(escaped, others))}; name one with --weights {entry.id}=PATH."
             )

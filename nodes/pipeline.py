@@ -20,7 +20,7 @@ from deepsound.runtime.progress import Progress
 
 from . import comfy_host, host_folders
 from .convert import clip_of
-from .pipeline_result import Shown, node_output
+from .pipeline_result import RunDisplay, node_output
 from .requests import request_of, requests_of_takes
 from .run_inputs import (
     BY_ENGINE,
@@ -202,7 +202,7 @@ class PipelineNode(io.ComfyNode):
             runner.think(clip, own, mode, fallback, take_stage(progress, take, takes), scope=scope, spans=spans)
             for take, own in enumerate(requests_of_takes(request, takes))
         ]
-        return node_output(outcomes, clip, Shown(cls.hidden, settings, save), progress)
+        return node_output(outcomes, clip, RunDisplay(cls.hidden, settings, save), progress)
 
 
 def engines_of(preset: str) -> tuple[str, str, str]:

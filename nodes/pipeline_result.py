@@ -27,7 +27,7 @@ _PLAYERS: LastRuns[list[dict[str, Any]]] = LastRuns(host_folders.temp_path)
 
 
 @dataclass(frozen=True)
-class Shown:
+class RunDisplay:
     """Which node shows a run, and how its videos are saved; without `save` they are temporary files."""
 
     hidden: Any
@@ -35,7 +35,7 @@ class Shown:
     save: bool
 
 
-def node_output(outcomes: Sequence[Outcome], clip: Clip, shown: Shown, progress: Progress) -> io.NodeOutput:
+def node_output(outcomes: Sequence[Outcome], clip: Clip, shown: RunDisplay, progress: Progress) -> io.NodeOutput:
     """The outputs of the takes, in the order of the node's schema, and what the page shows of them."""
     finals = [outcome.final or silence_like(outcome.coarse) for outcome in outcomes]
     voices = [outcome.stems.voice if outcome.stems else silence_like(outcome.coarse) for outcome in outcomes]
@@ -62,7 +62,7 @@ def node_output(outcomes: Sequence[Outcome], clip: Clip, shown: Shown, progress:
     )
 
 
-def _videos(finals: Sequence[Audio], clip: Clip, shown: Shown, progress: Progress) -> list[SavedVideo]:
+def _videos(finals: Sequence[Audio], clip: Clip, shown: RunDisplay, progress: Progress) -> list[SavedVideo]:
     metadata = comfy_host.metadata(shown.hidden)
     return save_takes(clip, lambda: finals, shown.settings, metadata, progress, to_output=shown.save)
 
@@ -74,7 +74,7 @@ def _entry(outcome: Outcome, progress: Progress) -> dict[str, Any]:
     return {**view, "segments": shown_segments(outcome.segments), "said": said, "steps": [*taken, *said]}
 
 
-def _players(outcomes: Sequence[Outcome], shown: Shown, progress: Progress) -> list[dict[str, Any]]:
+def _players(outcomes: Sequence[Outcome], shown: RunDisplay, progress: Progress) -> list[dict[str, Any]]:
     """Each take's coarse sound, final sound and removed voice as files for the page to play in turn, equally loud."""
     from deepsound.compare.comparison import compare
     from deepsound.compare.listening import write_listening_files

@@ -85,7 +85,7 @@ def fake_engines(monkeypatch: pytest.MonkeyPatch) -> type:
 @pytest.fixture
 def nothing_at_hand(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No weights of this machine in sight, no network in memory, no features kept."""
-    from deepsound.runtime.feature_cache import features
+    from deepsound.runtime.feature_cache import feature_cache
     from deepsound.runtime.model_cache import model_cache
     from deepsound.weights.search_paths import register_model_folders
 
@@ -93,7 +93,7 @@ def nothing_at_hand(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         monkeypatch.setenv(name, str(tmp_path / "nothing here"))
     monkeypatch.setenv("DEEPSOUND_HOME", str(tmp_path / "home"))
     model_cache().unload()
-    features().clear()
+    feature_cache().clear()
     register_model_folders([])
 
 

@@ -29,7 +29,7 @@ _MAX_QUEUED = 64
 
 
 @dataclass(frozen=True)
-class Shown:
+class PanelUpdate:
     """The page's three panels as HTML; `results` is None where it has not changed.
 
     Of a run that is over, `notice` is its last sentence; of a finished one, `record` is its result.json and `files`
@@ -69,7 +69,7 @@ class JobQueue:
         self._jobs: list[QueuedJob] = []
         self._lock = threading.Lock()
 
-    def follow(self, session: str, given: object, asked: RunRequest) -> Iterator[Shown]:
+    def follow(self, session: str, given: object, asked: RunRequest) -> Iterator[PanelUpdate]:
         """Run on an upload and yield what the page is to show, until the run is done, failed or cancelled."""
         for shown in self.poll(session, given, asked):
             if shown is None:
@@ -77,22 +77,22 @@ class JobQueue:
             else:
                 yield shown
 
-    def poll(self, session: str, given: object, asked: RunRequest) -> Generator[Shown | None, None, None]:
+    def poll(self, session: str, given: object, asked: RunRequest) -> Generator[PanelUpdate | None, None, None]:
         """As follow, without ever waiting: None where nothing has changed and the caller is to ask again later."""
         board = StatusView("Starting.", "running")
-        yield Shown(board.steps_html(), board.thought_html(), "")
+        yield PanelUpdate(board.steps_html(), board.thought_html(), "")
         try:
             upload = self._folder.upload(given)
             self._folder.tenancy.claim(session, upload)
             # The run has the video in its own folder from here on, whatever the page uploads or clears while it waits.
-            with self._enqueued(session) as job, self._folder.new_run(upload, session) as (run_id, source):
+            with self._queue_slot(session) as job, self._folder.new_run(upload, session) as (run_id, source):
                 yield from self._wait(job, board)
                 yield from self._work(job, board, source, asked)
-                yield self._finished(job, board, run_id, source.parent)
+                yield self._finish(job, board, run_id, source.parent)
         except Cancelled:
-            yield self._ended(board, "cancelled", "Cancelled; nothing was left behind.")
+            yield self._end(board, "cancelled", "Cancelled; nothing was left behind.")
         except DeepSoundError as error:
-            yield self._ended(board, "failed", self._folder.without_paths(str(error)))
+            yield self._end(board, "failed", self._folder.without_paths(str(error)))
 
     def leave(self, session: str) -> None:
         """The session's page is closed: its run is stopped, and its files make room when it is needed."""
@@ -122,7 +122,7 @@ class JobQueue:
             time.sleep(POLL_S)
 
     @contextmanager
-    def _enqueued(self, session: str) -> Iterator[QueuedJob]:
+    def _queue_slot(self, session: str) -> Iterator[QueuedJob]:
         """A job, last in line. It is given up on leaving, or by the worker, should that still be at it."""
         self.cancel(session)
         job = QueuedJob(session)
@@ -142,25 +142,25 @@ class JobQueue:
             if job in self._jobs:
                 self._jobs.remove(job)
 
-    def _wait(self, job: QueuedJob, board: StatusView) -> Iterator[Shown | None]:
+    def _wait(self, job: QueuedJob, board: StatusView) -> Iterator[PanelUpdate | None]:
         shown = 0
         while before := self._jobs.index(job):
             job.token.check()
             if before != shown:
                 shown = before
                 board.notice = f"Waiting: {before} run{'s' * (before > 1)} before this one."
-                yield Shown(board.steps_html(), board.thought_html())
+                yield PanelUpdate(board.steps_html(), board.thought_html())
             yield None
         job.token.check()
 
-    def _work(self, job: QueuedJob, board: StatusView, source: Path, asked: RunRequest) -> Iterator[Shown | None]:
+    def _work(self, job: QueuedJob, board: StatusView, source: Path, asked: RunRequest) -> Iterator[PanelUpdate | None]:
         job.worker = threading.Thread(target=self._run, args=(job, source, asked), daemon=True)
         job.worker.start()
         board.notice = "Running."
         is_going_on = True
         while is_going_on:
             changed = False
-            for event in _arrived(job.events):
+            for event in _drain(job.events):
                 changed = True
                 if event is None:
                     is_going_on = False
@@ -168,7 +168,7 @@ class JobQueue:
                     board.take(event)
             if job.token.cancelled and board.notice != "Stopping.":
                 changed, board.notice = True, "Stopping."
-            yield Shown(board.steps_html(), board.thought_html()) if changed else None
+            yield PanelUpdate(board.steps_html(), board.thought_html()) if changed else None
         job.worker.join()
         if job.error is not None:
             raise job.error
@@ -202,7 +202,7 @@ class JobQueue:
             self._dequeue(job)
             job.events.put(None)
 
-    def _finished(self, job: QueuedJob, board: StatusView, run_id: str, folder: Path) -> Shown:
+    def _finish(self, job: QueuedJob, board: StatusView, run_id: str, folder: Path) -> PanelUpdate:
         assert job.result is not None  # noqa: S101 - a run without one has raised its error
         outcome = job.result.outcome
         board.thought = outcome.judgement.thought
@@ -212,7 +212,7 @@ class JobQueue:
             board.take(ProgressEvent("write", None, line, is_note=True))
         board.state = "done"
         board.notice = f"Done in {job.result.total_s:.1f} s; the final sound: {outcome.final_from}."
-        return Shown(
+        return PanelUpdate(
             board.steps_html(),
             board.thought_html(),
             results_html(run_id, folder),
@@ -222,12 +222,12 @@ class JobQueue:
         )
 
     @staticmethod
-    def _ended(board: StatusView, state: str, notice: str) -> Shown:
+    def _end(board: StatusView, state: str, notice: str) -> PanelUpdate:
         board.state, board.notice = state, notice
-        return Shown(board.steps_html(), board.thought_html(), notice=notice)
+        return PanelUpdate(board.steps_html(), board.thought_html(), notice=notice)
 
 
-def _arrived(events: queue.SimpleQueue[ProgressEvent | None]) -> Iterator[ProgressEvent | None]:
+def _drain(events: queue.SimpleQueue[ProgressEvent | None]) -> Iterator[ProgressEvent | None]:
     """What has arrived by now."""
     with suppress(queue.Empty):
         while True:

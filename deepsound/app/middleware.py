@@ -103,7 +103,7 @@ class RequestGuard:
             await _Answer(send).refuse(status, why)
             return
         most = self.max_upload_bytes + _FORM_BYTES if scope["path"] == UPLOAD else _MAX_COMMAND_BYTES
-        counted = _Counted(receive, most)
+        counted = _LimitedBody(receive, most)
         answer = _Answer(send, counted)
         try:
             await self.app(scope, counted, answer)
@@ -119,7 +119,7 @@ class RequestGuard:
         if origin is not None and urlsplit(origin).netloc != host:
             return 403, "Requests from other sites are refused."
         is_foreign = headers.get("sec-fetch-site", "none") not in ("same-origin", "none")
-        if is_foreign and not _is_followed_link(scope, headers):
+        if is_foreign and not _is_navigation(scope, headers):
             return 403, "Requests from other sites are refused."
         if not is_open(scope.get("method", ""), scope["path"], self.for_programs):
             return 404, "There is no such address."
@@ -136,7 +136,7 @@ class RequestGuard:
     async def _read_command(self, receive: Receive) -> tuple[int, str, Receive]:
         """Read a request's JSON and refuse it for any path in it that is not an upload; gives it back to be read."""
         try:
-            body = await _whole(_Counted(receive, _MAX_COMMAND_BYTES))
+            body = await _whole(_LimitedBody(receive, _MAX_COMMAND_BYTES))
             asked = json.loads(body)
         except _TooLargeError:
             return 413, "The request is too large.", receive
@@ -146,7 +146,7 @@ class RequestGuard:
             if (file := self.resolve(item["path"])) is None:
                 return 403, "A path that is not an upload is refused.", receive
             item["path"] = file
-        return 0, "", _replayed(json.dumps(asked).encode(), receive)
+        return 0, "", _replay(json.dumps(asked).encode(), receive)
 
 
 def is_open(method: str, path: str, for_programs: bool = False) -> bool:
@@ -158,7 +158,7 @@ def is_open(method: str, path: str, for_programs: bool = False) -> bool:
     return method == "POST" and (path in _COMMANDS or path == UPLOAD)
 
 
-def _is_followed_link(scope: Scope, headers: dict[str, str]) -> bool:
+def _is_navigation(scope: Scope, headers: dict[str, str]) -> bool:
     """Somebody clicked on a link to the page; it cannot be shown within another site."""
     return scope["method"] == "GET" and scope["path"] == "/" and headers.get("sec-fetch-mode") == "navigate"
 
@@ -187,7 +187,7 @@ def with_paths(value: Any) -> Iterator[dict[str, Any]]:
 class _Answer:
     """Sends an answer, with the headers that keep the page to itself."""
 
-    def __init__(self, send: Send, counted: _Counted | None = None) -> None:
+    def __init__(self, send: Send, counted: _LimitedBody | None = None) -> None:
         self._send = send
         self._counted = counted
         self._has_begun = self._is_refused = False
@@ -223,7 +223,7 @@ def _without(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]
     return [(name, value) for name, value in headers if name.lower() not in ours]
 
 
-class _Counted:
+class _LimitedBody:
     """Passes on what arrives, up to `most` bytes; `is_over` says that there were more."""
 
     def __init__(self, receive: Receive, most: int) -> None:
@@ -249,7 +249,7 @@ async def _whole(receive: Receive) -> bytes:
             return bytes(body)
 
 
-def _replayed(body: bytes, receive: Receive) -> Receive:
+def _replay(body: bytes, receive: Receive) -> Receive:
     given = False
 
     async def replaying() -> Message:

@@ -88,7 +88,7 @@ class StatusView:
 
     def _row(self, name: str, title: str) -> str:
         stage = self._stages.get(name)
-        state = "waiting" if stage is None else "done" if stage.seconds is not None else self._unfinished()
+        state = "waiting" if stage is None else "done" if stage.seconds is not None else self._open_step_state()
         if stage is None and self.state == "done":
             state = "unneeded"
         stage = stage or _Stage()
@@ -99,5 +99,5 @@ class StatusView:
             f'<span class="ds-note">{escape(told)}</span></li>'
         )
 
-    def _unfinished(self) -> str:
+    def _open_step_state(self) -> str:
         return "stopped" if self.state in ("cancelled", "failed") else "active"

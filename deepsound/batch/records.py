@@ -18,7 +18,7 @@ from deepsound.batch.clips import Job
 from deepsound.errors import DeepSoundError, InputError, OutputError
 from deepsound.media.files import atomic_write, check_output_path, output_error
 from deepsound.runtime.json_files import read_json_object
-from deepsound.runtime.paths import exists, shown
+from deepsound.runtime.paths import escaped, exists
 
 SUFFIX = ".batch.json"
 # A record has a few kilobytes; a server's texts may be longer.
@@ -74,7 +74,7 @@ class Record:
         try:
             return cls(**_validate(content))
         except ValueError as error:
-            raise DamagedRecord(f"{shown(path)} is not a clip's record: {error}.") from None
+            raise DamagedRecord(f"{escaped(path)} is not a clip's record: {error}.") from None
 
     @classmethod
     def read(cls, path: Path) -> Record | None:
@@ -125,7 +125,7 @@ def delete_record(path: Path) -> None:
         check_output_path(path)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise OutputError(f"Cannot replace {shown(path)}: {reason}; shorten the video's name.") from error
+        raise OutputError(f"Cannot replace {escaped(path)}: {reason}; shorten the video's name.") from error
 
 
 def check_record_name(path: Path) -> None:
@@ -136,7 +136,7 @@ def check_record_name(path: Path) -> None:
         return
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise OutputError(f"Cannot write {shown(path)}: {reason}; shorten the video's name.") from error
+        raise OutputError(f"Cannot write {escaped(path)}: {reason}; shorten the video's name.") from error
 
 
 def _json_line(content: dict[str, Any]) -> bytes:

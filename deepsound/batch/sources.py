@@ -8,7 +8,7 @@ from deepsound.batch.clips import Skipped, Source
 from deepsound.batch.folder import Folder
 from deepsound.batch.table import Table
 from deepsound.errors import InputError
-from deepsound.runtime.paths import exists, expand, is_dir, shown
+from deepsound.runtime.paths import escaped, exists, expand, is_dir
 
 
 def open_source(path: Path | str, output_dir: Path | str) -> Source:
@@ -38,6 +38,6 @@ def require_clips(source: Source) -> None:
             return
         others += 1
     if isinstance(source, Table):
-        raise InputError(f"{shown(source.path)} has no row below its header; write one for each video.")
+        raise InputError(f"{escaped(source.path)} has no row below its header; write one for each video.")
     found = f"only {others} other file{'s' * (others > 1)}" if others else "nothing"
-    raise InputError(f"{shown(source.path)} holds no video, {found}; expected names such as clip.mp4 or clip.mkv.")
+    raise InputError(f"{escaped(source.path)} holds no video, {found}; expected names such as clip.mp4 or clip.mkv.")

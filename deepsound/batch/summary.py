@@ -17,7 +17,7 @@ from deepsound.batch.worker import fingerprint_of
 from deepsound.errors import InputError, OutputError
 from deepsound.media.files import atomic_write
 from deepsound.runtime.json_files import json_bytes
-from deepsound.runtime.paths import shown
+from deepsound.runtime.paths import escaped
 
 COLUMNS = (
     "clip",
@@ -101,7 +101,7 @@ def read_rows(path: Path | str) -> list[dict[str, str]]:
         with Path(path).open(encoding="utf-8", errors="surrogateescape", newline="") as file:
             return [{name: _from_cell(cell) for name, cell in row.items()} for row in csv.DictReader(file)]
     except (OSError, csv.Error, TypeError) as error:
-        raise InputError(f"{shown(path)} cannot be read as a batch's summary: {error}.") from error
+        raise InputError(f"{escaped(path)} cannot be read as a batch's summary: {error}.") from error
 
 
 def _cell(value: Any) -> Any:
@@ -111,7 +111,7 @@ def _cell(value: Any) -> Any:
     try:
         value.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:
-        value = shown(value)
+        value = escaped(value)
     return f"'{value}" if value.startswith(_FORMULA_STARTS) else value
 
 
@@ -180,7 +180,7 @@ def _row(batch: Batch, job: Job, record: Record) -> dict[str, Any]:
         "clip": job.label,
         "status": record.status,
         "seconds": f"{record.seconds:.3f}",
-        "message": shown(record.message),
+        "message": escaped(record.message),
         "record": path.as_posix(),
-        **{name: shown(value) if isinstance(value, str) else value for name, value in details.items()},
+        **{name: escaped(value) if isinstance(value, str) else value for name, value in details.items()},
     }

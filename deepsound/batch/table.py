@@ -15,7 +15,7 @@ from typing import Any
 from deepsound.batch.clips import Job, Skipped, disambiguate, stem_key
 from deepsound.batch.table_rows import Rows
 from deepsound.errors import InputError
-from deepsound.runtime.paths import expand, shown
+from deepsound.runtime.paths import escaped, expand
 
 # Columns beside `video`: the argument of Pipeline.run each stands for, and how it is read.
 _COLUMNS: dict[str, tuple[str, Callable[[str], Any]]] = {
@@ -106,7 +106,7 @@ class Table:
         known = ["video", *_COLUMNS]
         if "video" not in columns:
             raise InputError(
-                f"{self.path} has no column named video; its columns are: {shown(', '.join(columns)[:200]) or 'none'}."
+                f"{self.path} has no column named video; its columns: {escaped(', '.join(columns)[:200]) or 'none'}."
             )
         meant = [_COLUMNS[column][0] if column in _COLUMNS else column for column in columns]
         for column, meaning in zip(columns, meant, strict=True):

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TextIO
 
 from deepsound.errors import InputError
-from deepsound.runtime.paths import is_file, shown
+from deepsound.runtime.paths import escaped, is_file
 
 # Characters; the longest cell that Python's reader takes is an eighth of it.
 _MAX_LINE = 1 << 20
@@ -26,7 +26,7 @@ class Rows:
     def __init__(self, path: Path) -> None:
         self._path = path
         if not is_file(path):
-            raise InputError(f"{shown(path)} is not a regular file; name a .csv or .tsv file.")
+            raise InputError(f"{escaped(path)} is not a regular file; name a .csv or .tsv file.")
         try:
             self._file = _open(path)
             delimiter = "\t" if path.suffix.lower() == ".tsv" else _delimiter(self._file)
@@ -55,7 +55,7 @@ class Rows:
 
     def _unreadable(self, error: Exception) -> InputError:
         reason = error.strerror if isinstance(error, OSError) else str(error)
-        return InputError(f"{shown(self._path)} cannot be read: {reason}.")
+        return InputError(f"{escaped(self._path)} cannot be read: {reason}.")
 
 
 class _Lines:

@@ -14,7 +14,7 @@ from deepsound.batch.clips import Job
 from deepsound.batch.records import DamagedRecord, Record, check_record_name, delete_record, is_done, record_path
 from deepsound.batch.settings import BatchSettings
 from deepsound.errors import Cancelled, DeepSoundError, EngineError, InputError
-from deepsound.runtime.paths import exists, is_dir, is_file, shown
+from deepsound.runtime.paths import escaped, exists, is_dir, is_file
 from deepsound.runtime.progress import Progress
 
 if TYPE_CHECKING:
@@ -204,4 +204,4 @@ def _details_of_takes(results: Sequence[Result]) -> dict[str, Any]:
 def require_regular(video: Path) -> None:
     """Raise InputError for a pipe or device, which would be waited for without end."""
     if exists(video) and not is_file(video) and not is_dir(video):
-        raise InputError(f"{shown(video)} is a pipe or a device, not a video file; name a file.")
+        raise InputError(f"{escaped(video)} is a pipe or a device, not a video file; name a file.")

@@ -15,7 +15,7 @@ from deepsound.batch.run import Listener, Tally
 from deepsound.batch.summary import Summary
 from deepsound.batch.worker import ClipReport
 from deepsound.cli.display import STEP_TITLES
-from deepsound.runtime.paths import shown
+from deepsound.runtime.paths import escaped
 from deepsound.runtime.progress import ProgressEvent
 
 FAILURES_SHOWN = 20
@@ -111,7 +111,7 @@ def _lines(summary: Summary) -> Iterator[tuple[str, str]]:
 
 def _text(text: str) -> str:
     """Text of a file's name or an error as it may go to a terminal: no markup, no control characters."""
-    return escape(shown(text))
+    return escape(escaped(text))
 
 
 def _clock(seconds: float) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from deepsound.cli.exit_codes import EXIT_CODES, SOME_FAILED
 from deepsound.cli.formatting import print_json
-from deepsound.runtime.paths import shown
+from deepsound.runtime.paths import escaped
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -111,14 +111,14 @@ def _open_display(quiet: bool) -> Iterator[Callbacks]:
 
     console = Console(stderr=True, highlight=False)
     if quiet or not console.is_terminal:
-        yield _Shown(console, None, quiet).as_callbacks(Callbacks)
+        yield _TerminalCallbacks(console, None, quiet).as_callbacks(Callbacks)
         return
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as bars:
-        yield _Shown(console, bars).as_callbacks(Callbacks)
+        yield _TerminalCallbacks(console, bars).as_callbacks(Callbacks)
 
 
-class _Shown:
+class _TerminalCallbacks:
     """Prints what became of each clip; quiet: failures alone."""
 
     def __init__(self, console: Console, bars: Bars | None, quiet: bool = False) -> None:
@@ -156,4 +156,4 @@ def _text(text: str) -> str:
     """Text of a file or a server as it may go to a terminal: no markup, no control characters."""
     from rich.markup import escape
 
-    return escape(shown(text))
+    return escape(escaped(text))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from deepsound.cli.exit_codes import EXIT_CODES
 from deepsound.errors import Cancelled, DeepSoundError, MissingPackage
-from deepsound.runtime.paths import expand, shown
+from deepsound.runtime.paths import escaped, expand
 
 if TYPE_CHECKING:
     from deepsound.compare.record import RecordedRun
@@ -90,7 +90,7 @@ class _Comparisons:
             except DeepSoundError as error:
                 self._failed.append(error)
         if self._missing is not None:
-            names = ", ".join(map(shown, self._without_video))
+            names = ", ".join(map(escaped, self._without_video))
             self._failed.append(MissingPackage(f"Left out: {names}. {self._missing}"))
         if not self._failed:
             return 0

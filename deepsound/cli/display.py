@@ -11,7 +11,7 @@ from rich.progress import BarColumn, TaskID, TaskProgressColumn, TextColumn, Tim
 from rich.progress import Progress as Bars
 
 from deepsound.outputs import Result
-from deepsound.runtime.paths import shown
+from deepsound.runtime.paths import escaped
 from deepsound.runtime.progress import ProgressEvent
 from deepsound.types import Loudness
 
@@ -86,7 +86,7 @@ class Display:
             if path is not None:
                 self._console.print(f"{label:<10} {escape(str(path))}", soft_wrap=True)
         for line in result.mux.lines() if result.mux is not None else ():
-            self._console.print(f"[dim]{escape(shown(line))}[/]", soft_wrap=True)
+            self._console.print(f"[dim]{escape(escaped(line))}[/]", soft_wrap=True)
         self._console.print(f"[bold green]done[/] in {result.total_s:.1f} s")
 
     def compare_takes(self, results: Sequence[Result]) -> None:

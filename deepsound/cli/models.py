@@ -15,7 +15,7 @@ from deepsound.runtime.paths import exists, expand
 
 if TYPE_CHECKING:
     from deepsound.weights.catalogue import Weights
-    from deepsound.weights.search_paths import Places
+    from deepsound.weights.search_paths import SearchPaths
 
 DESCRIPTION = """\
 Weights of published models. They are looked for in: --models, ComfyUI's models folders (COMFYUI_PATH), checkouts of the
@@ -199,11 +199,11 @@ def verify_all(options: argparse.Namespace) -> int:
     from deepsound.cli.display import open_display
     from deepsound.runtime.progress import Progress
     from deepsound.weights.locate import find
-    from deepsound.weights.verify import Checked, verify
+    from deepsound.weights.verify import VerifyResult, verify
 
     places = _places(options)
     entries = [entry for entry in _entries(options.names) if options.names or find(entry, places) is not None]
-    checked: list[Checked] = []
+    checked: list[VerifyResult] = []
     with open_display(options.quiet) as display:
         for entry in entries:
             checked += verify(entry, places, Progress(display.show, stage=entry.id))
@@ -212,7 +212,7 @@ def verify_all(options: argparse.Namespace) -> int:
     else:
         from deepsound.cli import models_tables
 
-        models_tables.show_checked(checked)
+        models_tables.show_verification(checked)
     return EngineError.exit_code if any(one.status in ("damaged", "missing") for one in checked) else 0
 
 
@@ -248,10 +248,10 @@ def _entries(names: list[str]) -> tuple[Weights, ...]:
     return chosen(names) if names else everything()
 
 
-def _places(options: argparse.Namespace) -> Places:
-    from deepsound.weights.search_paths import default_places
+def _places(options: argparse.Namespace) -> SearchPaths:
+    from deepsound.weights.search_paths import default_search_paths
 
-    return default_places(models=[expand(folder) for folder in options.models])
+    return default_search_paths(models=[expand(folder) for folder in options.models])
 
 
 def _text(path: Path | None) -> str | None:

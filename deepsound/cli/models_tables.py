@@ -15,8 +15,8 @@ from deepsound.runtime.paths import is_dir
 from deepsound.weights.catalogue import Weights, needed_by
 from deepsound.weights.locate import target
 from deepsound.weights.memory_estimate import BYTES, footprint
-from deepsound.weights.search_paths import Places
-from deepsound.weights.verify import Checked
+from deepsound.weights.search_paths import SearchPaths
+from deepsound.weights.verify import VerifyResult
 
 _WIDE = 110
 _COLOURS = {"verified": "green", "readable": "green", "damaged": "red", "missing": "yellow"}
@@ -95,7 +95,7 @@ def show_memory(entries: Sequence[Weights]) -> None:
 def show_where(
     entries: Sequence[Weights],
     found: Mapping[str, Sequence[Path]],
-    places: Places,
+    places: SearchPaths,
     only_found: bool,
 ) -> None:
     """The files in use, one to a line so that long paths can be copied; then the folders that were searched."""
@@ -119,7 +119,7 @@ def show_where(
             console.print(f"  {what:<10} {escape(str(folder))}" + ("" if is_dir(folder) else " [dim](not there)[/]"))
 
 
-def show_checked(checked: Sequence[Checked]) -> None:
+def show_verification(checked: Sequence[VerifyResult]) -> None:
     """The outcome for every file."""
     console = Console(soft_wrap=True, highlight=False)
     if not checked:

@@ -16,7 +16,7 @@ from deepsound.errors import InputError
 from deepsound.pipeline import Pipeline
 from deepsound.presets import AUTO, DEFAULT_PRESET, preset
 from deepsound.runtime.execution import Execution
-from deepsound.runtime.paths import expand, is_file, shown
+from deepsound.runtime.paths import escaped, expand, is_file
 from deepsound.runtime.progress import Progress
 from deepsound.segments import MAX_TEXT
 from deepsound.takes import run_takes
@@ -148,7 +148,9 @@ def _spans_text(given: str) -> str:
         with path.open(encoding="utf-8") as file:
             return file.read(MAX_TEXT + 1)
     except (OSError, UnicodeError) as error:
-        raise InputError(f"The span list {shown(path)} cannot be read as text ({error}); name another file.") from error
+        raise InputError(
+            f"The span list {escaped(path)} cannot be read as text ({error}); name another file."
+        ) from error
 
 
 def _the_video(options: argparse.Namespace) -> str:

@@ -22,7 +22,7 @@ from deepsound.selection import PREFERRED, is_at_hand
 from deepsound.takes import MOST_TAKES, take_template
 from deepsound.types import Audio, GenerationRequest
 from deepsound.weights.missing import MissingWeightsError, missing_weights
-from deepsound.weights.search_paths import default_places
+from deepsound.weights.search_paths import default_search_paths
 
 if TYPE_CHECKING:
     from deepsound.generate.mmaudio.visual_conditioning import VisualCondition
@@ -97,7 +97,7 @@ def _generator(options: argparse.Namespace, execution: Execution) -> str:
     """The generator that was named, the preset's, or the best MMAudio at hand."""
     named = options.generator if options.generator != AUTO else preset(options.preset).generator
     if named == AUTO:
-        places = default_places(execution.weights)
+        places = default_search_paths(execution.weights)
         named = next((name for name in MMAUDIO if is_at_hand(name, places)), MMAUDIO[0])
         missing = None if execution.download else missing_weights(named, places)
         if missing is not None:

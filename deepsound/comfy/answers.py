@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from deepsound.runtime.paths import shown
+from deepsound.runtime.paths import escaped
 
 _MAX_FILES = 256
 _MAX_TEXTS, _MAX_TEXT = 256, 100_000
@@ -89,7 +89,7 @@ def refusal(answer: dict[str, Any]) -> str:
 
 def reason(text: Any) -> str:
     """A server's words in a message of ours: on one line, without control characters, no longer than is read."""
-    return shown(" ".join(str(text).split())[:_MAX_REASON])
+    return escaped(" ".join(str(text).split())[:_MAX_REASON])
 
 
 def too_many(files: tuple[ServerFile, ...]) -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 from deepsound.batch.clips import VIDEO_SUFFIXES
 from deepsound.errors import InputError
 from deepsound.runtime.json_files import read_json_object
-from deepsound.runtime.paths import shown
+from deepsound.runtime.paths import escaped
 
 _MAX_BYTES = 16 << 20
 _MAX_TITLE, _MAX_LISTED, _MAX_BRACKETS = 200, 1000, 1000
@@ -43,12 +43,12 @@ class Workflow:
         prompt = read_json_object(Path(path), "a workflow in API format", InputError, _MAX_BYTES)
         if isinstance(prompt.get("nodes"), list):
             raise InputError(
-                f"{shown(path)} is a graph as ComfyUI's page saves it; export it in API format (File > Export "
+                f"{escaped(path)} is a graph as ComfyUI's page saves it; export it in API format (File > Export "
                 "(API)), or take one of workflows/api/."
             )
         if problem := _problem(prompt):
             raise InputError(
-                f"{shown(path)} is no workflow in API format, which has class_type and inputs in each node: {problem}."
+                f"{escaped(path)} is no API-format workflow, which has class_type and inputs in each node: {problem}."
             )
         return cls(prompt)
 
@@ -57,7 +57,7 @@ class Workflow:
         known = self.prompt.get(node, {})
         meta = known.get("_meta")
         title = meta.get("title") if isinstance(meta, dict) else None
-        return shown(str(title or known.get("class_type") or node)[:_MAX_TITLE])
+        return escaped(str(title or known.get("class_type") or node)[:_MAX_TITLE])
 
     def with_inputs(self, values: Mapping[str, Any]) -> Workflow:
         """The same with inputs replaced.
@@ -82,7 +82,7 @@ class Workflow:
             found for found in self._inputs() if _LOADERS.get(self.prompt[found.node]["class_type"]) == found.name
         ]
         if len({json.dumps(self._value(found)) for found in named}) != 1:
-            found_here = shown(", ".join(map(str, named))[:_MAX_LISTED]) or "none"
+            found_here = escaped(", ".join(map(str, named))[:_MAX_LISTED]) or "none"
             raise InputError(
                 f"Which input takes the video is not clear (candidates: {found_here}); name it with "
                 "--video-input NODE.INPUT."
@@ -106,7 +106,7 @@ class Workflow:
                 if place.name == name and self.title(place.node).casefold() == node.casefold()
             ]
         if not found:
-            known = shown(", ".join(map(str, self._inputs()))[:_MAX_LISTED])
+            known = escaped(", ".join(map(str, self._inputs()))[:_MAX_LISTED])
             raise InputError(f"The workflow has no input {address!r} that could be set; it has: {known or 'none'}.")
         return found
 
@@ -136,7 +136,7 @@ def _problem(prompt: dict[str, Any]) -> str:
     if not prompt:
         return "it holds no node"
     for node, body in prompt.items():
-        name = f"node {shown(node[:40])!r}"
+        name = f"node {escaped(node[:40])!r}"
         if not isinstance(body, dict):
             return f"{name} is {_kind(body)}, not an object"
         if not isinstance(body.get("class_type"), str):
@@ -179,4 +179,4 @@ def _as_present(address: str, value: Any, present: Any) -> Any:
         return json.loads(value, parse_constant=_no_constant)
     except (KeyError, ValueError):
         kind = {bool: "true or false", int: "a number", float: "a number"}.get(type(present), "JSON")
-        raise InputError(f"--set {address}: {shown(value[:200])!r} is not {kind}, which this input takes.") from None
+        raise InputError(f"--set {address}: {escaped(value[:200])!r} is not {kind}, which this input takes.") from None

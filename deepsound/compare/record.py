@@ -12,7 +12,7 @@ from deepsound.media.audio import decode_audio
 from deepsound.media.clip import Clip
 from deepsound.outputs.naming import RECORD
 from deepsound.outputs.reading import read_result
-from deepsound.runtime.paths import expand, is_dir, is_file, shown
+from deepsound.runtime.paths import escaped, expand, is_dir, is_file
 from deepsound.runtime.progress import Progress
 from deepsound.types import Audio, Span
 
@@ -37,10 +37,10 @@ def records_in(path: Path | str) -> list[Path]:
     try:
         found = sorted(path for path in place.iterdir() if path.name.endswith(SUFFIX)) if is_dir(place) else []
     except OSError as error:
-        raise InputError(f"The folder {shown(place)} cannot be read: {error.strerror}.") from error
+        raise InputError(f"The folder {escaped(place)} cannot be read: {error.strerror}.") from error
     if not found:
         raise InputError(
-            f"{shown(place)} holds no <name>{SUFFIX}; give the output folder of `deepsound run`, or name the "
+            f"{escaped(place)} holds no <name>{SUFFIX}; give the output folder of `deepsound run`, or name the "
             "sounds with --coarse and --final."
         )
     return found
@@ -55,7 +55,9 @@ def read_record(path: Path, progress: Progress = Progress()) -> RecordedRun:
     record = read_result(path)
     coarse = _sound(path, record, "step1_audio_path", progress)
     if coarse is None:
-        raise InputError(f"{shown(path)} names no coarse sound (step1_audio_path); give the record of `deepsound run`.")
+        raise InputError(
+            f"{escaped(path)} names no coarse sound (step1_audio_path); give the record of `deepsound run`."
+        )
     final = _sound(path, record, "final_audio_path", progress)
     background = _sound(path, record, "step3_audio_path", progress)
     sounds = {"coarse": coarse, "final": Audio(coarse.waveform * 0, coarse.sample_rate) if final is None else final}
@@ -97,7 +99,7 @@ def _file(path: Path, record: dict[str, Any], key: str) -> Path | None:
     file = beside if is_file(beside) else Path(named)
     if not is_file(file):
         raise MediaError(
-            f"{shown(path)} speaks of {shown(named)}, and it is neither there nor beside the record; run the video "
+            f"{escaped(path)} speaks of {escaped(named)}, and it is neither there nor beside the record; run the video "
             "again."
         )
     return file

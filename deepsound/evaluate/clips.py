@@ -59,7 +59,7 @@ class Found:
 
 
 @dataclass
-class _Search:
+class _ClipSearch:
     """What has been found so far; a name that is taken already is a duplicate."""
 
     clean: bool
@@ -88,7 +88,7 @@ def find_clips(place: Path, clean_names: bool = False) -> Found:
     if not exists(place):
         raise InputError(f"{place} does not exist; give a folder of sounds or videos.")
     files = sorted(_visible(place)) if is_dir(place) else [place]
-    search = _Search(clean_names)
+    search = _ClipSearch(clean_names)
     rest = _take_runs(files, search)
     media = [file for file in rest if file.suffix.lower() in SOUNDS | VIDEOS]
     for clip in _by_stem(media, search):
@@ -139,7 +139,7 @@ def _visible(folder: Path) -> list[Path]:
     ]
 
 
-def _take_runs(files: list[Path], search: _Search) -> list[Path]:
+def _take_runs(files: list[Path], search: _ClipSearch) -> list[Path]:
     """Add the clips of runs, and give back the files that belong to none."""
     taken: set[Path] = set()
     present = set(files)
@@ -157,7 +157,7 @@ def _take_runs(files: list[Path], search: _Search) -> list[Path]:
     return [file for file in files if file not in taken]
 
 
-def _add_run(search: _Search, stem: str, record: Path, content: Mapping[str, Any], own: Mapping[str, Path]) -> None:
+def _add_run(search: _ClipSearch, stem: str, record: Path, content: Mapping[str, Any], own: Mapping[str, Path]) -> None:
     final = own.get(".wav") if content.get("final_audio_path") else None
     if final is None:
         said = (
@@ -179,7 +179,7 @@ def _group_of(content: Mapping[str, Any]) -> str:
     return ON_SCREEN if content.get("category") == "No2" else ""
 
 
-def _by_stem(media: list[Path], search: _Search) -> list[ClipFiles]:
+def _by_stem(media: list[Path], search: _ClipSearch) -> list[ClipFiles]:
     """One clip for each sound and each video without one; in one folder a sound goes with the video of its name."""
     places: dict[Path, dict[str, list[Path]]] = {}
     for file in media:

@@ -19,7 +19,7 @@ from deepsound.evaluate.offsets import offset_logits
 from deepsound.evaluate.report import EvaluationReport, Missing, ReferenceReport, SetReport
 from deepsound.evaluate.store import FeatureStore
 from deepsound.evaluate.summary import reference_report, set_report
-from deepsound.runtime.background import run_aside
+from deepsound.runtime.background import run_in_background
 from deepsound.runtime.execution import Execution, torch_device
 from deepsound.runtime.progress import Progress
 from deepsound.weights.search_paths import own_cache
@@ -197,7 +197,7 @@ def _score(
 def _score_of(metric: Metric, material: MetricInputs, progress: Progress) -> MetricScore:
     try:
         # The root of a covariance of 2048 features takes long, and cannot be stopped from within.
-        return run_aside(lambda stop: metric.score(material), progress)
+        return run_in_background(lambda stop: metric.score(material), progress)
     except InputError as error:
         return MetricScore(None, why=str(error))
 

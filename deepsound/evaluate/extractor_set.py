@@ -49,10 +49,10 @@ class ExtractorSet:
         """What fetches the weights that these lack; empty where it is not weights that are lacking."""
         from deepsound.weights.catalogue import weights
         from deepsound.weights.locate import candidates
-        from deepsound.weights.search_paths import default_places
+        from deepsound.weights.search_paths import default_search_paths
 
         named = self.execution.weights
-        places = default_places(named)
+        places = default_search_paths(named)
         ids = dict.fromkeys(id for name in lacking for id in self.needs.get(name, ()) if id not in named)
         missing = [id for id in ids if next(candidates(weights(id), places), None) is None]
         return f"deepsound models download {' '.join(missing)}" if missing else ""

@@ -18,7 +18,7 @@ from deepsound.evaluate.report import Missing
 from deepsound.evaluate.sounds import Levels, Voice, levels_of, voice_of
 from deepsound.media.clip import Clip
 from deepsound.runtime.execution import Execution
-from deepsound.runtime.feature_cache import digest_of, features
+from deepsound.runtime.feature_cache import digest_of, feature_cache
 from deepsound.runtime.progress import Progress
 from deepsound.types import Audio
 
@@ -146,7 +146,7 @@ class _Subjects:
                 made.update(tool.extract(subject, self.tools.execution, self.progress))
             return made[output]
 
-        return {output: features().get((key, output), partial(compute, output)).numpy() for output in tool.outputs}
+        return {output: feature_cache().get((key, output), partial(compute, output)).numpy() for output in tool.outputs}
 
 
 def _score(name: str, subjects: _Subjects) -> float:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from deepsound.errors import OutputError
-from deepsound.runtime.paths import exists, is_dir, is_file, shown
+from deepsound.runtime.paths import escaped, exists, is_dir, is_file
 
 _ADVICE = {
     errno.ENOSPC: "the disk is full; free some space or choose another folder",
@@ -50,14 +50,14 @@ def check_output_path(target: Path) -> None:
     if "\0" in str(target) or not target.name:
         raise OutputError(f"Cannot write {str(target)!r}: this is not a file name; choose another one.")
     if is_dir(target, OutputError):
-        raise OutputError(f"Cannot write {shown(target)}: it is a folder; add a file name.")
+        raise OutputError(f"Cannot write {escaped(target)}: it is a folder; add a file name.")
     if exists(target, OutputError) and not is_file(target, OutputError):
-        raise OutputError(f"Cannot write {shown(target)}: it is a pipe or device, not a file; choose another name.")
+        raise OutputError(f"Cannot write {escaped(target)}: it is a pipe or device, not a file; choose another name.")
 
 
 def output_error(target: Path, error: OSError) -> OutputError:
     """The OutputError that says in plain words why `target` could not be written."""
-    return OutputError(f"Cannot write {shown(target)}: {advice(error)}.")
+    return OutputError(f"Cannot write {escaped(target)}: {advice(error)}.")
 
 
 def advice(error: OSError) -> str:

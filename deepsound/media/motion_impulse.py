@@ -50,7 +50,7 @@ class ImpulseCurve:
 
 
 @dataclass(frozen=True)
-class ImpactRule:
+class ImpulsePeakRule:
     """When an impulse is an impact; tuned on rendered scenes whose impact times are known.
 
     It must be the highest of `alone_frames` on either side and reach `least`, `stand_out` times the usual (the
@@ -68,7 +68,7 @@ class ImpactRule:
     of_momentum: float = 0.5
 
 
-def impact_times_s(curve: ImpulseCurve, rule: ImpactRule = ImpactRule()) -> np.ndarray:
+def impact_times_s(curve: ImpulseCurve, rule: ImpulsePeakRule = ImpulsePeakRule()) -> np.ndarray:
     """Times in seconds at which something visibly hits something, float64 [n]; none in a still picture."""
     import numpy as np
 
@@ -91,7 +91,7 @@ def impact_times_s(curve: ImpulseCurve, rule: ImpactRule = ImpactRule()) -> np.n
 
 
 @dataclass(frozen=True)
-class _Shown:
+class _PreviousFrame:
     gray: np.ndarray
     time_s: float
 
@@ -102,8 +102,8 @@ class _ImpulseCollector:
 
     view: MotionImpulses
     timeline: Timeline
-    _last: _Shown | None = None
-    _repeat: _Shown | None = None
+    _last: _PreviousFrame | None = None
+    _repeat: _PreviousFrame | None = None
     _carried: np.ndarray | None = None
     _rows: list[tuple[float, float, float]] = field(default_factory=list)
 
@@ -115,7 +115,7 @@ class _ImpulseCollector:
         gap_s = 1.0 / self.view.fps - 0.5 / max(self.timeline.fps, self.view.fps) - 1e-6
         if newest is not None and frame.time_s - newest.time_s < gap_s:
             return
-        shown = _Shown(np.asarray(frame.gray(self.view.long_side), np.float32), frame.time_s)
+        shown = _PreviousFrame(np.asarray(frame.gray(self.view.long_side), np.float32), frame.time_s)
         last, repeat = self._last, self._repeat
         if last is None or last.gray.shape != shown.gray.shape:
             self._begin(shown)
@@ -136,10 +136,10 @@ class _ImpulseCollector:
         times_s, impulse, momentum = np.array(self._rows, np.float64).reshape(-1, 3).T
         return ImpulseCurve(times_s, impulse, momentum)
 
-    def _begin(self, shown: _Shown) -> None:
+    def _begin(self, shown: _PreviousFrame) -> None:
         self._last, self._repeat, self._carried = shown, None, None
 
-    def _step(self, before: _Shown, after: _Shown) -> _Shown:
+    def _step(self, before: _PreviousFrame, after: _PreviousFrame) -> _PreviousFrame:
         import numpy as np
 
         flow = lucas_kanade(before.gray, after.gray)
@@ -153,7 +153,7 @@ class _ImpulseCollector:
         if self._carried is not None:
             carried = self._carried
             size = float(np.hypot(*carried).mean())
-            self._rows.append((before.time_s, _lost(carried, momentum), size))
+            self._rows.append((before.time_s, _momentum_loss(carried, momentum), size))
         self._carried = np.stack([warp(part, -course) for part in momentum])
         self._last = after
         return after
@@ -174,7 +174,7 @@ def _momentum(flow: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.stack([blur(part * moving) for part in flow]), course
 
 
-def _lost(carried: np.ndarray, found: np.ndarray) -> float:
+def _momentum_loss(carried: np.ndarray, found: np.ndarray) -> float:
     """The impulse: the geometric mean of all change of momentum and of its loss along its own direction."""
     import numpy as np
 

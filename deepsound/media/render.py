@@ -17,7 +17,7 @@ from deepsound.media.files import atomic_write
 from deepsound.media.inventory import take_inventory
 from deepsound.media.tone_map import tone_map
 from deepsound.runtime.packages import missing_package
-from deepsound.runtime.paths import shown
+from deepsound.runtime.paths import escaped
 from deepsound.runtime.progress import Progress
 
 _FULL_SIZE = 1 << 16
@@ -90,7 +90,7 @@ def _check_whole(rendered: Path, count: int, target: Path) -> None:
     if found < count:
         free = shutil.disk_usage(target.parent).free
         raise OutputError(
-            f"Expected {count} rendered pictures in {shown(target.parent)}, got {found}; {free / 2**20:.0f} MiB are "
+            f"Expected {count} rendered pictures in {escaped(target.parent)}, got {found}; {free / 2**20:.0f} MiB are "
             "free there. Free some space or choose another folder."
         )
 

@@ -23,7 +23,7 @@ from deepsound.media.files import output_error
 from deepsound.outputs.placement import JOURNAL, NEW, folder_lock, undo
 from deepsound.runtime.file_lock import is_locked, try_lock
 from deepsound.runtime.json_files import json_bytes, read_json_object
-from deepsound.runtime.paths import lexists, shown
+from deepsound.runtime.paths import escaped, lexists
 
 _MADE_BY = "deepsound-staging"
 _MARKER_NAME = re.compile(r"[0-9a-f]{16}\.json")
@@ -61,7 +61,7 @@ def make_staging_folder(output_dir: Path) -> StagingFolder:
                     return _make(output_dir, parent)
     except OSError as error:
         raise output_error(parent, error) from error
-    raise OutputError(f"{shown(parent)} vanishes as soon as it is made; choose another output folder.")
+    raise OutputError(f"{escaped(parent)} vanishes as soon as it is made; choose another output folder.")
 
 
 def clear_leftovers(output_dir: Path) -> int:

@@ -11,7 +11,7 @@ from string import Formatter
 
 from deepsound.errors import InputError, OutputError
 from deepsound.media.clip import Clip
-from deepsound.runtime.paths import shown
+from deepsound.runtime.paths import escaped
 
 DEFAULT_TEMPLATE = "{stem}"
 FIELDS = {
@@ -84,7 +84,7 @@ def check_lengths(folder: Path, stem: str, suffixes: Iterable[str]) -> None:
         size = len(os.fsencode(longest)) if longest.isprintable() else len(longest)
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise OutputError(
-            f"{shown(folder)} cannot hold the file {shown(longest)} ({size} bytes: {reason}); shorten the "
+            f"{escaped(folder)} cannot hold the file {escaped(longest)} ({size} bytes: {reason}); shorten the "
             'video\'s name, or give the results another one with an output template, as in "take.{seed}".'
         ) from error
 
@@ -102,7 +102,7 @@ def check_space(folder: Path, clip: Clip) -> None:
         return
     if free < needed / 2:
         raise OutputError(
-            f"{shown(folder)} has {free / 2**20:.0f} MiB left, and the finished video takes about "
+            f"{escaped(folder)} has {free / 2**20:.0f} MiB left, and the finished video takes about "
             f"{needed / 2**20:.0f}; free some space or choose another folder."
         )
 

@@ -21,7 +21,7 @@ from deepsound.media.files import advice, output_error
 from deepsound.outputs.naming import PICTURES, RECORD, SOUNDS, VIDEOS
 from deepsound.runtime.file_lock import try_lock
 from deepsound.runtime.json_files import json_bytes, read_json_object
-from deepsound.runtime.paths import lexists, shown
+from deepsound.runtime.paths import escaped, lexists
 
 JOURNAL = "journal.json"
 NEW, OLD = "new", "old"
@@ -70,7 +70,9 @@ def staged_name(number: int, suffix: str) -> str:
 
 def too_late(folder: Path) -> Cancelled:
     """The Cancelled of a run that was stopped when its files were in place already."""
-    return Cancelled(f"Stopped, but only after this run's files were put in place: {shown(folder)} holds all of them.")
+    return Cancelled(
+        f"Stopped, but only after this run's files were put in place: {escaped(folder)} holds all of them."
+    )
 
 
 def is_there(folder: Path, stem: str, suffix: str) -> bool:
@@ -83,9 +85,9 @@ def is_there(folder: Path, stem: str, suffix: str) -> bool:
     except OSError as error:
         raise output_error(path, error) from error
     if stat.S_ISDIR(mode):
-        raise OutputError(f"Cannot write {shown(path)}: it is a folder; rename it, or choose another output folder.")
+        raise OutputError(f"Cannot write {escaped(path)}: it is a folder; rename it, or choose another output folder.")
     if not (stat.S_ISREG(mode) or stat.S_ISLNK(mode)):
-        raise OutputError(f"Cannot write {shown(path)}: it is a pipe or device; choose another output folder.")
+        raise OutputError(f"Cannot write {escaped(path)}: it is a pipe or device; choose another output folder.")
     return True
 
 
@@ -102,8 +104,8 @@ def undo(staging: Path, folder: Path) -> None:
         _move_back(staging, folder, journal)
     except (OSError, OutputError) as error:
         raise OutputError(
-            f"{shown(folder)} holds a mixture of {shown(journal.stem)}'s earlier files and of a run that was stopped; "
-            f"moving the earlier ones back from {shown(staging / OLD)} failed ({_why(error)})."
+            f"{escaped(folder)} holds a mixture of {escaped(journal.stem)}'s earlier files and a stopped run's; "
+            f"moving the earlier ones back from {escaped(staging / OLD)} failed ({_why(error)})."
         ) from error
 
 
@@ -129,7 +131,7 @@ def folder_lock(folder: Path, check: Callable[[], None] = lambda: None) -> Itera
         while (lock := try_lock(descriptor)) == "held":
             if time.monotonic() > give_up:
                 raise OutputError(
-                    f"Another process has been putting files into {shown(folder)} for {_LOCK_WAIT_S:.0f} s; "
+                    f"Another process has been putting files into {escaped(folder)} for {_LOCK_WAIT_S:.0f} s; "
                     "try again, or choose another output folder."
                 )
             check()
@@ -202,13 +204,13 @@ def _settle(staging: Path, folder: Path, journal: Journal, error: BaseException)
             raise too_late(folder) from error
     except (OSError, OutputError) as second:
         raise OutputError(
-            f"{shown(folder)} holds a mixture of this run's files and earlier ones: putting them in place failed "
+            f"{escaped(folder)} holds a mixture of this run's files and earlier ones: putting them in place failed "
             f"({_why(error)}), and so did moving the earlier ones back ({_why(second)}). The next run into this folder "
-            f"moves them back; they are in {shown(staging / OLD)}."
+            f"moves them back; they are in {escaped(staging / OLD)}."
         ) from error
     if isinstance(error, OSError):
         kept = "the earlier files there are as they were" if journal.old else "nothing was changed there"
-        raise OutputError(f"Cannot write into {shown(folder)}: {_why(error)}; {kept}.") from error
+        raise OutputError(f"Cannot write into {escaped(folder)}: {_why(error)}; {kept}.") from error
     raise error
 
 
@@ -224,7 +226,9 @@ def _read_journal(path: Path) -> Journal:
         isinstance(suffixes, list) and all(isinstance(suffix, str) and suffix in SUFFIXES for suffix in suffixes)
         for suffixes in (new, old)
     ):
-        raise OutputError(f"{shown(path)} is not a journal of this program; remove its folder {shown(path.parent)}.")
+        raise OutputError(
+            f"{escaped(path)} is not a journal of this program; remove its folder {escaped(path.parent)}."
+        )
     return Journal(str(stem), tuple(new or ()), tuple(old or ()))
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from deepsound.errors import InputError
 from deepsound.outputs.record import SCHEMA_VERSION
 from deepsound.runtime.json_files import read_json_object
-from deepsound.runtime.paths import shown
+from deepsound.runtime.paths import escaped
 
 _WHAT = "a result record"
 
@@ -24,15 +24,19 @@ def read_result(path: Path | str) -> dict[str, Any]:
     record = read_json_object(path, _WHAT)
     version = record.get("schema_version", 0)
     if not isinstance(version, int) or isinstance(version, bool) or version < 0:
-        raise InputError(f"{shown(path)}: schema_version is {version!r:.200}, expected a number; run the video again.")
+        raise InputError(
+            f"{escaped(path)}: schema_version is {version!r:.200}, expected a number; run the video again."
+        )
     if version > SCHEMA_VERSION:
         raise InputError(
-            f"{shown(path)} was written by a newer version ({record.get('deepsound_version')!r:.50}, schema {version}; "
+            f"{escaped(path)} is of a newer version ({record.get('deepsound_version')!r:.50}, schema {version}; "
             f"this one reads up to {SCHEMA_VERSION}); upgrade, or run the video again."
         )
     for key, (expected, is_valid) in _KEYS.items():
         if key in record and record[key] is not None and not is_valid(record[key]):
-            raise InputError(f"{shown(path)}: {key} is {record[key]!r:.200}, expected {expected}; run the video again.")
+            raise InputError(
+                f"{escaped(path)}: {key} is {record[key]!r:.200}, expected {expected}; run the video again."
+            )
     return record
 
 

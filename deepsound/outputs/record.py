@@ -11,7 +11,7 @@ from deepsound.errors import EngineError
 from deepsound.media.loudness import Levelling
 from deepsound.media.mux_report import MuxReport
 from deepsound.outcome import Outcome
-from deepsound.runtime.paths import is_dir, is_file, shown
+from deepsound.runtime.paths import escaped, is_dir, is_file
 from deepsound.runtime.progress import Progress
 from deepsound.types import Loudness
 
@@ -136,7 +136,7 @@ def described_weights(outcome: Outcome, progress: Progress) -> list[dict[str, An
                 )
         except OSError as error:
             raise EngineError(
-                f"The weights {shown(used.path)} cannot be read any more ({error.strerror}); put them back, run again."
+                f"The weights {escaped(used.path)} cannot be read any more ({error.strerror}); restore them, run again."
             ) from error
     return described
 

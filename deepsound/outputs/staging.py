@@ -35,7 +35,7 @@ from deepsound.outputs.reading import files_of, read_result
 from deepsound.outputs.record import Result, described_weights, differences, request_of
 from deepsound.outputs.staged_files import StagedFiles, is_same_sound
 from deepsound.runtime.json_files import json_bytes
-from deepsound.runtime.paths import expand, is_same_file, shown
+from deepsound.runtime.paths import escaped, expand, is_same_file
 from deepsound.runtime.progress import Progress
 from deepsound.types import Audio
 
@@ -123,7 +123,7 @@ class OutputStaging:
             return ""
         what = ", ".join(other) or "its record cannot be read"
         return (
-            f"{shown(self._final(RECORD))} is an earlier result ({what}) and will be replaced; "
+            f"{escaped(self._final(RECORD))} is an earlier result ({what}) and will be replaced; "
             'an output template such as "{stem}.{seed}" keeps both.'
         )
 
@@ -156,7 +156,7 @@ class OutputStaging:
         self._write_record(result)
         stage.check()
         self._put_in_place(stage.check)
-        count = f"{len(self._files.paths)} files in {shown(self._output_dir)}"
+        count = f"{len(self._files.paths)} files in {escaped(self._output_dir)}"
         stage.finish(count, time.perf_counter() - began)
         return result
 
@@ -178,7 +178,7 @@ class OutputStaging:
         target = self._final(self._video_suffix)
         if is_same_file(target, self._clip.path, OutputError):
             raise InputError(
-                f"The finished video would replace its own input {shown(target)}; choose another output folder."
+                f"The finished video would replace its own input {escaped(target)}; choose another output folder."
             )
 
     def _check_names(self) -> None:
@@ -196,7 +196,7 @@ class OutputStaging:
         if present and not self._overwrite:
             seed = request_of(self._earlier or {})["seed"]
             raise OutputError(
-                f"{shown(self._final(present[-1]))} exists already"
+                f"{escaped(self._final(present[-1]))} exists already"
                 f"{'' if seed is None else f' (the result of seed {seed})'} and is not to be overwritten; choose "
                 'another output folder, or an output template such as "{stem}.{seed}".'
             )
@@ -237,7 +237,7 @@ class OutputStaging:
         except OSError as error:
             raise output_error(result.result_path, error) from error
         except ValueError as error:
-            raise DeepSoundError(f"The record {shown(result.result_path)} cannot be written: {error}.") from error
+            raise DeepSoundError(f"The record {escaped(result.result_path)} cannot be written: {error}.") from error
 
     def _put_in_place(self, check: Callable[[], None]) -> None:
         replaced = self._of_earlier_run()
@@ -253,7 +253,7 @@ class OutputStaging:
         for suffix in self._files.paths:
             if is_there(self._output_dir, self._stem, suffix):
                 raise OutputError(
-                    f"{shown(self._final(suffix))} has come to exist during the run and is not to be overwritten; "
+                    f"{escaped(self._final(suffix))} has come to exist during the run and is not to be overwritten; "
                     "nothing was changed. Run again with another output template."
                 )
 

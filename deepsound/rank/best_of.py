@@ -47,7 +47,7 @@ class TakeOptions:
 
 
 @dataclass(frozen=True)
-class BestTake:
+class PickedTake:
     """The sound that goes on, the request with its seed, and the ranking of all takes (None for a single one)."""
 
     audio: Audio
@@ -69,12 +69,12 @@ def best_of(
     options: TakeOptions = TakeOptions(),
     execution: Execution = Execution(),
     progress: Progress = Progress(),
-) -> BestTake:
+) -> PickedTake:
     """Make `options.count` takes and pick one; a single take is `make(request)` and is not measured."""
     from deepsound.rank.ranking import rank_takes
 
     if options.count == 1:
-        return BestTake(make(request, progress), request)
+        return PickedTake(make(request, progress), request)
     takes: list[Audio] = []
     requests = [replace(request, seed=request.seed + number) for number in range(options.count)]
     for number, one in enumerate(requests):
@@ -83,12 +83,12 @@ def best_of(
         takes.append(make(one, progress.part(begin, end)))
         if number == 1 and _is_same(*takes):
             progress.note("This generator makes the same sound for every seed, so that one take was made.")
-            return BestTake(takes[0], request)
+            return PickedTake(takes[0], request)
     seeds = [one.seed for one in requests]
     ranking = rank_takes(takes, clip, options.pick, seeds, execution, progress.part(_MAKING_SHARE, 1.0))
     for note in ranking.notes:
         progress.note(note)
-    return BestTake(takes[ranking.best], requests[ranking.best], ranking)
+    return PickedTake(takes[ranking.best], requests[ranking.best], ranking)
 
 
 def _is_same(one: Audio, other: Audio) -> bool:

@@ -14,7 +14,7 @@ _POLL_S = 0.1
 _LEAVE_S = 0.5
 
 
-def run_aside(
+def run_in_background(
     work: Callable[[threading.Event], T],
     progress: Progress,
     fraction: Callable[[], float | None] = lambda: None,

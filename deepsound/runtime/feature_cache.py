@@ -52,7 +52,7 @@ class FeatureCache:
 
 
 @cache
-def features() -> FeatureCache:
+def feature_cache() -> FeatureCache:
     """The process's own cache, shared by all engines."""
     return FeatureCache()
 

@@ -20,7 +20,7 @@ def interruptible(network: nn.Module, check: Callable[[], None]) -> Iterator[Non
 
     Only the thread that asked is stopped: the same network may be running in another one.
     """
-    due = Throttled(check)
+    due = ThrottledCheck(check)
     owner = threading.get_ident()
 
     def before(module: nn.Module, inputs: Any) -> None:
@@ -35,7 +35,7 @@ def interruptible(network: nn.Module, check: Callable[[], None]) -> Iterator[Non
             hook.remove()
 
 
-class Throttled:
+class ThrottledCheck:
     """Calls through to `check`, but not more often than ten times a second."""
 
     def __init__(self, check: Callable[[], None]) -> None:

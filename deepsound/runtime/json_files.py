@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from deepsound.errors import DeepSoundError, InputError
-from deepsound.runtime.paths import exists, is_file, shown
+from deepsound.runtime.paths import escaped, exists, is_file
 
 MAX_BYTES = 64 << 20
 MAX_DEPTH = 100
@@ -34,7 +34,7 @@ def read_json_object(
     """
     if not is_file(path, error):
         reason = "it is not a regular file" if exists(path, error) else "it does not exist"
-        raise error(f"{shown(path)} cannot be read as {what}: {reason}.")
+        raise error(f"{escaped(path)} cannot be read as {what}: {reason}.")
     try:
         with path.open("rb") as file:
             raw = file.read(max_bytes + 1)
@@ -43,13 +43,13 @@ def read_json_object(
         content = json.loads(raw.decode("utf-8"), parse_constant=_refuse_constant)
         _check_values(content)
     except OSError as reason:
-        raise error(f"{shown(path)} cannot be read as {what}: {reason.strerror or reason}.") from reason
+        raise error(f"{escaped(path)} cannot be read as {what}: {reason.strerror or reason}.") from reason
     except RecursionError:
-        raise error(f"{shown(path)} cannot be read as {what}: it is nested too deeply.") from None
+        raise error(f"{escaped(path)} cannot be read as {what}: it is nested too deeply.") from None
     except (ValueError, MemoryError) as reason:
-        raise error(f"{shown(path)} cannot be read as {what}: {str(reason)[:200]}.") from reason
+        raise error(f"{escaped(path)} cannot be read as {what}: {str(reason)[:200]}.") from reason
     if not isinstance(content, dict):
-        raise error(f"{shown(path)} cannot be read as {what}: it holds a {type(content).__name__}, not an object.")
+        raise error(f"{escaped(path)} cannot be read as {what}: it holds a {type(content).__name__}, not an object.")
     return content
 
 

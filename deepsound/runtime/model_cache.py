@@ -95,7 +95,7 @@ class ModelCache:
         entry = self._enter(key)
         try:
             with entry.lock:
-                network = self._built(entry, build)
+                network = self._build(entry, build)
                 self._make_room_on(device, entry.bytes + working_bytes, entry)
                 self.placement.load(network, device, working_bytes)
             yield network
@@ -138,7 +138,7 @@ class ModelCache:
             entry.last_used = time.monotonic()
             return entry
 
-    def _built(self, entry: _Entry, build: Callable[[], nn.Module]) -> nn.Module:
+    def _build(self, entry: _Entry, build: Callable[[], nn.Module]) -> nn.Module:
         if entry.network is None:
             network = build()
             for parameter in network.parameters():

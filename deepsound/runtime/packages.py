@@ -14,9 +14,9 @@ _BUILT_FOR_TORCH = frozenset({"torchaudio", "torchvision"})
 def install_command(*requirements: str) -> str:
     """The command line that installs `requirements` into the Python that runs this; an installed torch stays."""
     wanted = list(requirements)
-    if _BUILT_FOR_TORCH.intersection(requirements) and (torch := _installed("torch")):
+    if _BUILT_FOR_TORCH.intersection(requirements) and (torch := _installed_version("torch")):
         wanted.append(f"torch=={torch.partition('+')[0]}")
-    return " ".join(map(_quoted, (sys.executable or "python", "-m", "pip", "install", *wanted)))
+    return " ".join(map(_shell_quote, (sys.executable or "python", "-m", "pip", "install", *wanted)))
 
 
 def missing_package(why: str, *requirements: str, otherwise: str = "") -> MissingPackage:
@@ -25,13 +25,13 @@ def missing_package(why: str, *requirements: str, otherwise: str = "") -> Missin
     return MissingPackage(f"{why}; {instead}: {install_command(*requirements)}")
 
 
-def _installed(name: str) -> str:
+def _installed_version(name: str) -> str:
     try:
         return version(name)
     except PackageNotFoundError:
         return ""
 
 
-def _quoted(word: str) -> str:
+def _shell_quote(word: str) -> str:
     """Quoted for a shell of Unix and of Windows alike where it holds what these would read as their own."""
     return f'"{word}"' if any(letter in ' <>&|;()$`*?[]!~"' for letter in word) else word

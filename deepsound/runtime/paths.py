@@ -71,11 +71,11 @@ def expand(path: AnyPath, error: type[DeepSoundError] = InputError) -> Path:
         return Path(path).expanduser()
     except RuntimeError:
         raise error(
-            f"{shown(path)} begins with the home folder of a user who does not exist here; write the folder out."
+            f"{escaped(path)} begins with the home folder of a user who does not exist here; write the folder out."
         ) from None
 
 
-def shown(path: Any) -> str:
+def escaped(path: Any) -> str:
     """A path as a message can hold it: whole and on one line, bytes that are no UTF-8 written as `\\xNN`."""
     text = os.fspath(path) if isinstance(path, os.PathLike) else str(path)
     try:
@@ -92,7 +92,7 @@ def _status(path: AnyPath, error: type[DeepSoundError], follow: bool = True) -> 
         if reason.errno in _NOT_THERE:
             return None
         advice = _ADVICE.get(reason.errno or 0, f"{reason.strerror or reason}; check the path")
-        raise error(f"{shown(path)} cannot be reached: {advice}.") from reason
+        raise error(f"{escaped(path)} cannot be reached: {advice}.") from reason
     except ValueError:
         # A null byte or a lone surrogate: no file system has such a name.
         return None

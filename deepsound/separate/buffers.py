@@ -17,15 +17,15 @@ def blocks(waveform: Tensor) -> Iterator[Tensor]:
         yield waveform[:, start : start + _BLOCK]
 
 
-def resampled(parts: Iterable[Tensor], from_hz: int, to_hz: int, length: int) -> Iterator[Tensor]:
+def resample_stream(parts: Iterable[Tensor], from_hz: int, to_hz: int, length: int) -> Iterator[Tensor]:
     """The same sound at `to_hz` (soxr, high quality), in step with it and exactly `length` samples long."""
     if from_hz == to_hz:
-        yield from _cut_or_pad(parts, length)
+        yield from _fit_length(parts, length)
     else:
-        yield from _cut_or_pad(_converted(parts, from_hz, to_hz), length)
+        yield from _fit_length(_resample_blocks(parts, from_hz, to_hz), length)
 
 
-def _converted(parts: Iterable[Tensor], from_hz: int, to_hz: int) -> Iterator[Tensor]:
+def _resample_blocks(parts: Iterable[Tensor], from_hz: int, to_hz: int) -> Iterator[Tensor]:
     import soxr
     import torch
 
@@ -39,7 +39,7 @@ def _converted(parts: Iterable[Tensor], from_hz: int, to_hz: int) -> Iterator[Te
         yield torch.from_numpy(stream.resample_chunk(torch.zeros(0, channels).numpy(), last=True)).T
 
 
-def _cut_or_pad(parts: Iterable[Tensor], length: int) -> Iterator[Tensor]:
+def _fit_length(parts: Iterable[Tensor], length: int) -> Iterator[Tensor]:
     """Cut, or filled up with zeros, to `length` samples."""
     from torch.nn.functional import pad
 
@@ -95,7 +95,7 @@ class SlidingBuffer:
         return torch.cat(parts, dim=1)
 
 
-def mirrored(stretch: Tensor, samples: int) -> Tensor:
+def reflect_pad(stretch: Tensor, samples: int) -> Tensor:
     """`stretch` [channels, n] filled up to `samples` at its end by mirroring, or with zeros where it is too short."""
     from torch.nn.functional import pad
 

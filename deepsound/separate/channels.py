@@ -48,26 +48,26 @@ def _unit(index: int, channels: int, value: float = 1.0) -> tuple[float, ...]:
     return tuple(value if channel == index else 0.0 for channel in range(channels))
 
 
-def _transposed(inputs: Rows, gain: float = 1.0) -> ChannelPass:
+def _transposed_pass(inputs: Rows, gain: float = 1.0) -> ChannelPass:
     """A pass whose output goes back to the channels its input came from, times `gain`."""
     outputs = tuple(tuple(gain * value for value in column) for column in zip(*inputs, strict=True))
     return ChannelPass(inputs, outputs)
 
 
 def _single(pair: tuple[int, ...], channels: int) -> list[ChannelPass]:
-    return [_transposed((_unit(pair[0], channels),))]
+    return [_transposed_pass((_unit(pair[0], channels),))]
 
 
 def _single_of_two(pair: tuple[int, ...], channels: int) -> list[ChannelPass]:
-    return [_transposed((_unit(pair[0], channels),) * 2, gain=0.5)]
+    return [_transposed_pass((_unit(pair[0], channels),) * 2, gain=0.5)]
 
 
 def _pair(pair: tuple[int, ...], channels: int) -> list[ChannelPass]:
-    return [_transposed((_unit(pair[0], channels), _unit(pair[1], channels)))]
+    return [_transposed_pass((_unit(pair[0], channels), _unit(pair[1], channels)))]
 
 
 def _middle_and_side(pair: tuple[int, ...], channels: int) -> list[ChannelPass]:
     left, right = (_unit(index, channels, 0.5) for index in pair)
     middle = tuple(a + b for a, b in zip(left, right, strict=True))
     side = tuple(a - b for a, b in zip(left, right, strict=True))
-    return [_transposed((middle,), gain=2.0), _transposed((side,), gain=2.0)]
+    return [_transposed_pass((middle,), gain=2.0), _transposed_pass((side,), gain=2.0)]

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from deepsound.errors import EngineError
-from deepsound.runtime.paths import is_file, shown
+from deepsound.runtime.paths import escaped, is_file
 from deepsound.weights.formats import read_json, require_regular
 
 SUFFIXES = (".json", ".yaml", ".yml")
@@ -198,7 +198,7 @@ def _loader() -> Any:
 
 def _wrong(path: Path, problem: str) -> EngineError:
     return EngineError(
-        f"The settings {shown(path)} beside the weights cannot be used: {problem}. Correct the file, or get the one "
+        f"The settings {escaped(path)} beside the weights cannot be used: {problem}. Correct the file, or get the one "
         "that is published with the checkpoint."
     )
 
@@ -208,4 +208,4 @@ def _text(value: Any) -> str:
         text = repr(value)
     except (RecursionError, ValueError):
         text = f"a {type(value).__name__}"
-    return shown(text if len(text) <= 80 else text[:77] + "...")
+    return escaped(text if len(text) <= 80 else text[:77] + "...")

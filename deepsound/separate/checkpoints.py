@@ -43,7 +43,7 @@ class Separation:
 @cache
 def separation(name: str) -> Separation:
     """The settings of a separator that this project knows."""
-    return _separation(name, _published()[name])
+    return _separation(name, _published_settings()[name])
 
 
 def shipped_file(name: str) -> Path | None:
@@ -57,7 +57,7 @@ def sources(file: Path) -> tuple[Path, ...]:
     return (file,) if beside is None else (file, beside)
 
 
-def fitted(known: Separation, file: Path) -> Separation:
+def fit_to_checkpoint(known: Separation, file: Path) -> Separation:
     """The settings for what `file` holds, which need not be the published network.
 
     A JSON or YAML file beside it (`NAME.json`, `NAME.yaml`, with the parts of a published configuration) says all of
@@ -68,10 +68,10 @@ def fitted(known: Separation, file: Path) -> Separation:
     from deepsound.weights.formats import MALFORMED
     from deepsound.weights.load import read_tensors
 
-    stated = _stated(known, file)
+    stated = _settings_beside(known, file)
     try:
         tensors = read_tensors(file, _WRAPPERS)
-        found = _recognised(known, tensors, file) if stated is None else _sized(stated, tensors)
+        found = _identify(known, tensors, file) if stated is None else _with_tensor_sizes(stated, tensors)
     except MALFORMED as error:
         raise EngineError(
             f"The weights {file} cannot be used by '{known.name}': {error}. Choose the separator they "
@@ -83,25 +83,25 @@ def fitted(known: Separation, file: Path) -> Separation:
             f"stem {found.voice_stem + 1} as the voice. Put the configuration beside them that is published with them."
         )
     if isinstance(found.network, MelBandRoformerConfig):
-        # For whole hops the same, and clean chunks are of any length.
+        # For whole hops the same, and chunks of equal overlap are of any length.
         found = replace(found, network=replace(found.network, match_input_audio_length=True))
     return found
 
 
-def _sized(known: Separation, tensors: Mapping[str, Any]) -> Separation:
+def _with_tensor_sizes(known: Separation, tensors: Mapping[str, Any]) -> Separation:
     """`known` with the sizes that the tensors show."""
     from deepsound.models.roformer.weights import config_of
 
     return replace(known, network=config_of(tensors, known.network))
 
 
-def _recognised(known: Separation, tensors: Mapping[str, Any], file: Path) -> Separation:
+def _identify(known: Separation, tensors: Mapping[str, Any], file: Path) -> Separation:
     """The settings of the network of this project's list that the tensors are. Raises EngineError if they are none."""
-    sized = _sized(known, tensors)
+    sized = _with_tensor_sizes(known, tensors)
     family = (other for other in map(separation, _names()) if type(other.network) is type(known.network))
     for candidate in (known, *family):
         try:
-            same = _sized(candidate, tensors).network == candidate.network
+            same = _with_tensor_sizes(candidate, tensors).network == candidate.network
         except ValueError:
             continue
         if same:
@@ -151,14 +151,14 @@ def _separation(name: str, data: Mapping[str, Any]) -> Separation:
     )
 
 
-def _stated(known: Separation, file: Path) -> Separation | None:
+def _settings_beside(known: Separation, file: Path) -> Separation | None:
     """What the settings beside `file` say; None where there are none."""
     path = checkpoint_settings.beside(file)
     stated = checkpoint_settings.read(path) if path is not None else None
     if path is None or stated is None:
         return None
     try:
-        separation = _separation(known.name, _merged(known, stated))
+        separation = _separation(known.name, _merge(known, stated))
     except (ValueError, TypeError, InputError) as error:
         raise EngineError(
             f"The settings {path} beside the weights cannot be used: {error}. Correct the file, or get the one that "
@@ -167,10 +167,10 @@ def _stated(known: Separation, file: Path) -> Separation | None:
     return replace(separation, voice_stem=checkpoint_settings.voice_stem(path, stated))
 
 
-def _merged(known: Separation, stated: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+def _merge(known: Separation, stated: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """The published settings of `known`, with what is stated in their place."""
     audio, inference = stated["audio"], stated["inference"]
-    data = _published()[known.name] | {"model": stated["model"]}
+    data = _published_settings()[known.name] | {"model": stated["model"]}
     for name, parts in (
         ("sample_rate", (stated["model"], audio)),
         ("chunk_size", (audio, inference)),
@@ -183,9 +183,9 @@ def _merged(known: Separation, stated: Mapping[str, Mapping[str, Any]]) -> dict[
 
 
 def _names() -> tuple[str, ...]:
-    return tuple(_published())
+    return tuple(_published_settings())
 
 
-def _published() -> dict[str, Any]:
+def _published_settings() -> dict[str, Any]:
     content: dict[str, Any] = json.loads((files("deepsound.separate") / "networks.json").read_text("utf-8"))
     return content

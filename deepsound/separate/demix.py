@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from deepsound.errors import InputError
 from deepsound.runtime.progress import Progress
-from deepsound.separate.buffers import SlidingBuffer, mirrored
-from deepsound.separate.chunking import Chunk, Mode, Plan, clean, published
+from deepsound.separate.buffers import SlidingBuffer, reflect_pad
+from deepsound.separate.chunking import Chunk, ChunkPlan, Mode, current_mode, equal_overlap, published_chunks
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -21,17 +21,17 @@ if TYPE_CHECKING:
 class DemixSettings:
     """Lengths in samples at the network's rate. Raises InputError for those that leave nothing to do.
 
-    In `clean` mode chunks of at most `chunk` samples share `overlap`; in `published` mode they follow each other at
-    `chunk` / `overlaps`. `augment` hears every chunk three times (as it is, channels swapped, upside down) and takes
-    the mean. A network hears no fewer than `shortest` samples, what is shorter is filled up; and no more than `at_once`
-    chunks, which changes nothing but memory (0: a whole batch).
+    In `equal_overlap` mode chunks of at most `chunk` samples share `overlap`; in `published` mode they follow each
+    other at `chunk` / `overlaps`. `augment` is test-time augmentation: the mean of three passes (as it is, channels
+    swapped, inverted). Inputs shorter than `shortest` samples are padded. The network gets at most `at_once` chunks,
+    which changes nothing but memory (0: a whole batch).
     """
 
     chunk: int = 352_800
     overlap: int = 44_100
     overlaps: int = 2
     batch: int = 4
-    mode: Mode = "clean"
+    mode: Mode = "equal_overlap"
     augment: bool = False
     shortest: int = 2048
     at_once: int = 0
@@ -41,14 +41,13 @@ class DemixSettings:
             raise InputError(f"Chunks of {self.chunk} samples cannot share {self.overlap}.")
         if not 1 <= self.overlaps <= self.chunk or self.batch < 1:
             raise InputError(f"{self.overlaps} overlaps and batches of {self.batch} chunks are impossible.")
-        if self.mode not in ("clean", "published"):
-            raise InputError(f"The mode is {self.mode!r}; choose 'clean' or 'published'.")
+        object.__setattr__(self, "mode", current_mode(self.mode))
 
-    def plan(self, samples: int) -> Plan:
+    def plan(self, samples: int) -> ChunkPlan:
         """The chunks of a sound of `samples` samples."""
         if self.mode == "published":
-            return published(samples, self.chunk, self.overlaps, self.batch)
-        return clean(samples, self.chunk, self.overlap, self.batch)
+            return published_chunks(samples, self.chunk, self.overlaps, self.batch)
+        return equal_overlap(samples, self.chunk, self.overlap, self.batch)
 
 
 def demix(mix: Tensor, network: Network, settings: DemixSettings, progress: Progress = Progress()) -> Tensor:
@@ -74,32 +73,32 @@ def stream(
     if not samples:
         return
     plan = settings.plan(samples)
-    tape, sums = SlidingBuffer(parts, samples), OverlapSum(samples, settings.mode == "published")
-    heard = augmented(network) if settings.augment else network
-    together = list(_together(plan, settings.at_once))
+    tape, sums = SlidingBuffer(parts, samples), OverlapAdd(samples, settings.mode == "published")
+    model = with_test_time_augmentation(network) if settings.augment else network
+    together = list(_sub_batches(plan, settings.at_once))
     for chunks in progress.track(together, len(together)):
         # Chunks to come reach back to their start, or mirror the sound's end from as far before it as the border.
         tape.forget(min(chunks[0].start, samples - 1 - plan.border))
-        for chunk, answer in zip(chunks, _answers(chunks, tape, heard, settings), strict=True):
+        for chunk, answer in zip(chunks, _run_network(chunks, tape, model, settings), strict=True):
             yield from sums.finish(chunk.start)
             sums.add(chunk, answer)
     yield from sums.finish(samples)
 
 
-def _together(plan: Plan, at_once: int) -> Iterator[tuple[Chunk, ...]]:
+def _sub_batches(plan: ChunkPlan, at_once: int) -> Iterator[tuple[Chunk, ...]]:
     for batch in plan.batches:
         size = at_once or len(batch)
         for first in range(0, len(batch), size):
             yield batch[first : first + size]
 
 
-def _answers(
+def _run_network(
     chunks: tuple[Chunk, ...], tape: SlidingBuffer, network: Network, settings: DemixSettings
 ) -> Iterable[Tensor]:
-    """The network's answers [channels, samples] to the chunks; silence is answered with silence, unheard."""
+    """The network's answers [channels, samples] to the chunks; silence is answered with silence, without running it."""
     import torch
 
-    stretches = [_heard(chunk, tape, settings) for chunk in chunks]
+    stretches = [_network_input(chunk, tape, settings) for chunk in chunks]
     loud = [index for index, stretch in enumerate(stretches) if bool(stretch.any())]
     answers = [torch.zeros_like(stretch) for stretch in stretches]
     if loud:
@@ -109,17 +108,17 @@ def _answers(
     return [answer[:, : chunk.samples] for chunk, answer in zip(chunks, answers, strict=True)]
 
 
-def _heard(chunk: Chunk, tape: SlidingBuffer, settings: DemixSettings) -> Tensor:
+def _network_input(chunk: Chunk, tape: SlidingBuffer, settings: DemixSettings) -> Tensor:
     from torch.nn.functional import pad
 
     stretch = tape.read(chunk.start, chunk.stop)
-    missing = max(chunk.heard, settings.shortest) - chunk.samples
+    missing = max(chunk.input_samples, settings.shortest) - chunk.samples
     if chunk.filled_by_mirroring:
-        return mirrored(stretch, chunk.samples + missing)
+        return reflect_pad(stretch, chunk.samples + missing)
     return pad(stretch, (0, missing))
 
 
-class OverlapSum:
+class OverlapAdd:
     """Weighted chunks added up where they overlap, divided by their weights, given out from the left.
 
     In the original's way a sample of no weight is 0; otherwise every sample must have some, or RuntimeError.
@@ -160,13 +159,13 @@ class OverlapSum:
         yield torch.where(weight > 0, total / weight, 0.0).cpu()
 
 
-def augmented(network: Network) -> Network:
+def with_test_time_augmentation(network: Network) -> Network:
     """The mean of what `network` answers to a chunk, to its channels swapped and to its negative."""
     import torch
 
     def mean_of_three(chunks: Tensor) -> Tensor:
         plain, upside_down = network(chunks), -network(-chunks)
-        # Equal channels swapped are what was heard already.
+        # Equal channels swapped are the same input.
         swapped = plain if torch.equal(chunks, chunks.flip(1)) else network(chunks.flip(1))
         return (plain + swapped.flip(1) + upside_down) / 3
 

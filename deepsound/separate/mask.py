@@ -24,7 +24,7 @@ class MaskSettings:
     quiet_share: float = 0.1
 
 
-def voice_in(
+def voice_estimate(
     signal: torch.Tensor, voiced: torch.Tensor, sample_rate: int, tolerance: float, settings: MaskSettings
 ) -> torch.Tensor:
     """The part of `signal` [samples] that rises above `tolerance` times its background's power.
@@ -59,14 +59,14 @@ def _background(power: torch.Tensor, unvoiced: torch.Tensor, hop_s: float, setti
         quiet = torch.quantile(power, settings.quiet_share, dim=1, keepdim=True)
         return (quiet / -math.log(1 - settings.quiet_share)).repeat(1, power.shape[1])
     group = max(round(settings.group_s / hop_s), 1)
-    learnt, counts = _grouped(power * unvoiced, group), _grouped(unvoiced[None].float(), group)
+    learnt, counts = _sum_frames(power * unvoiced, group), _sum_frames(unvoiced[None].float(), group)
     times = torch.arange(counts.shape[1]) * group * hop_s
     nearness = torch.exp(-(times[:, None] - times[None, :]).abs() / settings.memory_s)
     mean = (learnt @ nearness) / (counts @ nearness).clamp_min(1e-12)
     return mean.repeat_interleave(group, dim=1)[:, : power.shape[1]]
 
 
-def _grouped(values: torch.Tensor, group: int) -> torch.Tensor:
+def _sum_frames(values: torch.Tensor, group: int) -> torch.Tensor:
     """Sums over runs of `group` frames, [rows, frames] to [rows, runs]."""
     from torch.nn.functional import pad
 

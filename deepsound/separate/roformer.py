@@ -14,10 +14,10 @@ from deepsound.runtime.interruption import interruptible
 from deepsound.runtime.memory import retry_on_oom
 from deepsound.runtime.paths import is_file
 from deepsound.runtime.progress import Progress
-from deepsound.separate.buffers import blocks, resampled
+from deepsound.separate.buffers import blocks, resample_stream
 from deepsound.separate.channels import ChannelPass, channel_passes
-from deepsound.separate.checkpoints import Separation, fitted, load, separation, shipped_file, sources
-from deepsound.separate.chunking import Mode
+from deepsound.separate.checkpoints import Separation, fit_to_checkpoint, load, separation, shipped_file, sources
+from deepsound.separate.chunking import Mode, current_mode
 from deepsound.separate.demix import DemixSettings, stream
 from deepsound.types import Audio, SeparationSettings, Stems
 
@@ -34,14 +34,14 @@ _GATE_FADE_S = 0.02
 class RoformerSeparator:
     """A separator by name; its file is looked for when it first runs, and nothing is downloaded unasked.
 
-    `mode` "published" cuts and fades as the original does, to the sample, "clean" (the default) better and in less
-    than half the work. `augment` takes the mean of three passes at three times the cost. With `gated` nothing is
-    changed where the voice detector hears nobody, and nothing is run where it hears nobody at all.
+    `mode` "published" cuts and fades as the original does, to the sample; "equal_overlap" (the default, "clean" in
+    0.3.0) in less than half the work, with equal chunks. `augment` is test-time augmentation, at three times the cost.
+    `gated` limits separation to voiced spans (voice activity detection); without any the network is not run.
     """
 
-    def __init__(self, name: str, mode: Mode = "clean", augment: bool = False, gated: bool = False) -> None:
+    def __init__(self, name: str, mode: Mode = "equal_overlap", augment: bool = False, gated: bool = False) -> None:
         self.name = name
-        self.mode: Mode = mode
+        self.mode: Mode = current_mode(mode)
         self.augment = augment
         self.gated = gated
         self.overlap_s: float | None = None
@@ -63,13 +63,13 @@ class RoformerSeparator:
         if settings.batch is not None and settings.batch < 1:
             raise InputError(f"The separator's batch is {settings.batch}; expected 1 chunk or more.")
         if settings.mode:
-            self.mode = "published" if mode == "published" else "clean"
+            self.mode = current_mode(mode)
         self.augment = self.augment or settings.augment
         self.overlap_s, self.batch = settings.overlap_s, settings.batch
 
     def files(self) -> dict[str, Path]:
         """The weights in use. Raises EngineError where they are nowhere."""
-        return {"separator": _located(separation(self.name), self.execution)}
+        return {"separator": _locate(separation(self.name), self.execution)}
 
     def separate(self, audio: Audio, progress: Progress) -> Stems:
         """Split `audio` into voice and background = mix - voice, both with its rate, length and channels.
@@ -113,8 +113,8 @@ class RoformerSeparator:
         from deepsound.runtime.model_cache import NetworkKey, model_cache
 
         voice = torch.zeros_like(mix)
-        file = _located(separation(self.name), execution, progress)
-        known = fitted(separation(self.name), file)
+        file = _locate(separation(self.name), execution, progress)
+        known = fit_to_checkpoint(separation(self.name), file)
         device = torch_device(execution)
         dtype = torch_dtype(execution, device)
         settings = self._settings(known, device, execution)
@@ -181,15 +181,15 @@ def _add_voice(
     """Add what one pass finds in `mix` to `voice`, block by block: an hour of sound has no room for copies."""
     rate, samples = network.known.sample_rate, mix.shape[1]
     length = -(-samples * rate // sample_rate)
-    inputs = resampled((channel_pass.downmix(block) for block in blocks(mix)), sample_rate, rate, length)
+    inputs = resample_stream((channel_pass.downmix(block) for block in blocks(mix)), sample_rate, rate, length)
     stem = stream(inputs, length, network, settings, progress)
     done = 0
-    for part in resampled(stem, rate, sample_rate, samples):
+    for part in resample_stream(stem, rate, sample_rate, samples):
         voice[:, done : done + part.shape[1]] += channel_pass.upmix(part)
         done += part.shape[1]
 
 
-def _located(known: Separation, execution: Execution, progress: Progress = Progress()) -> Path:
+def _locate(known: Separation, execution: Execution, progress: Progress = Progress()) -> Path:
     from deepsound.weights.resolve import resolve_or_download
 
     shipped = execution.weights.get(known.name, shipped_file(known.name))
@@ -208,5 +208,5 @@ class BSRoformerTinySeparator(RoformerSeparator):
     Small as it is, it takes faint bits of what is no voice for one, so the voice detector says where it may work.
     """
 
-    def __init__(self, mode: Mode = "clean", augment: bool = False, gated: bool = True) -> None:
+    def __init__(self, mode: Mode = "equal_overlap", augment: bool = False, gated: bool = True) -> None:
         super().__init__("bs_roformer_tiny", mode, augment, gated)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from deepsound.media.vad import VoiceSettings, voice_spans
 from deepsound.runtime.progress import Progress
-from deepsound.separate.mask import MaskSettings, voice_in
+from deepsound.separate.mask import MaskSettings, voice_estimate
 from deepsound.separate.voice_gate import WIDE, gate_of, trapezoid
 from deepsound.types import Audio, Stems
 
@@ -102,7 +102,7 @@ class SpectralSeparator:
         rows = []
         for row in _middle_and_side(audio.waveform[:, begin:end].detach().cpu()):
             progress.check()
-            rows.append(voice_in(row, heard[begin:end], audio.sample_rate, tolerance, self.settings.mask))
+            rows.append(voice_estimate(row, heard[begin:end], audio.sample_rate, tolerance, self.settings.mask))
         shape = trapezoid(begin, end, first, last, self._fade(audio))
         return begin, end, _left_and_right(torch.stack(rows)) * shape
 

@@ -35,7 +35,7 @@ from deepsound.train.voices import MadeUpVoices, SpokenVoices
 
 
 @dataclass(frozen=True)
-class Recipe:
+class TrainingRecipe:
     """How the embedded separator is trained; lengths in seconds."""
 
     network: BSRoformerConfig = BS_ROFORMER_TINY
@@ -55,7 +55,7 @@ class Recipe:
     compiled: bool = False
 
 
-CHECK = Recipe(
+CHECK = TrainingRecipe(
     network=replace(BS_ROFORMER_TINY, dim=16, depth=1, dim_head=8),
     steps=12,
     batch=2,
@@ -74,7 +74,7 @@ CHECK = Recipe(
 class Training:
     """A run in a folder: its network, the running average of its weights, its optimisers and its log."""
 
-    def __init__(self, recipe: Recipe, voices: SpokenVoices | MadeUpVoices, work: Path) -> None:
+    def __init__(self, recipe: TrainingRecipe, voices: SpokenVoices | MadeUpVoices, work: Path) -> None:
         self.recipe, self.work, self.step = recipe, work, 0
         torch.manual_seed(recipe.seed)
         self.network = BSRoformer(recipe.network)
@@ -224,7 +224,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m deepsound.train.separator", description=__doc__)
     parser.add_argument("--speech", type=Path, help="what scripts/render_speech.py rendered")
     parser.add_argument("--work", type=Path, help="folder for backgrounds, checkpoint and log")
-    parser.add_argument("--steps", type=int, default=Recipe.steps)
+    parser.add_argument("--steps", type=int, default=TrainingRecipe.steps)
     parser.add_argument("--compile", action="store_true", help="faster; needs a C++ compiler")
     parser.add_argument("--export", type=Path, help="write the trained weights of the work folder to this file")
     parser.add_argument("--check", action="store_true", help="train a few steps on made-up voices")
@@ -240,7 +240,7 @@ def main(arguments: list[str] | None = None) -> int:
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
     try:
         training = Training(
-            replace(Recipe(), steps=options.steps, compiled=options.compile),
+            replace(TrainingRecipe(), steps=options.steps, compiled=options.compile),
             SpokenVoices(options.speech / "train"),
             options.work,
         )

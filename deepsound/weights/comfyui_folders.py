@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from deepsound.errors import EngineError
-from deepsound.runtime.paths import expand, is_file, shown
+from deepsound.runtime.paths import escaped, expand, is_file
 
 EXTRA = "extra_model_paths.yaml"
 _LONGEST_BYTES = 1_000_000
@@ -89,5 +89,5 @@ def _read(path: Path) -> Mapping[Any, Any]:
 
 def _wrong(path: Path, problem: str) -> EngineError:
     return EngineError(
-        f"ComfyUI's {shown(path)} cannot be used: {problem}. Correct the file, or leave COMFYUI_PATH unset."
+        f"ComfyUI's {escaped(path)} cannot be used: {problem}. Correct the file, or leave COMFYUI_PATH unset."
     )

@@ -45,7 +45,7 @@ def convert(
         raise OutputError(f"{target} exists already; delete it, name another file, or ask for it to be overwritten.")
     from safetensors.torch import save_file
 
-    tensors = _cast(unwrapped(source, read_tensors(source)), precision, source, progress)
+    tensors = _cast(unwrap_tensors(source, read_tensors(source)), precision, source, progress)
     with atomic_write(target) as partial:
         save_file(tensors, partial, metadata={"format": "pt"})
         progress.update(1.0)
@@ -61,7 +61,7 @@ def converted_name(source: Path, precision: str) -> Path:
     return source.with_name(f"{stem}_{precision}.safetensors")
 
 
-def unwrapped(source: Path, content: Mapping[str, Any]) -> dict[str, Tensor]:
+def unwrap_tensors(source: Path, content: Mapping[str, Any]) -> dict[str, Tensor]:
     """The tensors of a file whether or not it wraps them in one dictionary of its own; what is no tensor is left out.
 
     Raises EngineError where there are several such dictionaries, for one cannot be told from the other.
@@ -81,7 +81,7 @@ def unwrapped(source: Path, content: Mapping[str, Any]) -> dict[str, Tensor]:
             f"{source} holds several sets of tensors ({', '.join(sorted(inner))}); only a file with one "
             "network can be converted."
         )
-    return unwrapped(source, next(iter(inner.values())))
+    return unwrap_tensors(source, next(iter(inner.values())))
 
 
 def _cast(tensors: Mapping[str, Tensor], precision: str, source: Path, progress: Progress) -> dict[str, Tensor]:

@@ -13,14 +13,14 @@ from typing import TypeVar
 
 from deepsound.errors import DeepSoundError, EngineError, OutputError
 from deepsound.media.files import output_error
-from deepsound.runtime.background import run_aside
-from deepsound.runtime.paths import exists, is_file, shown
+from deepsound.runtime.background import run_in_background
+from deepsound.runtime.paths import escaped, exists, is_file
 from deepsound.runtime.progress import Progress
 from deepsound.weights.catalogue import HubSource, PublishedFile, Source, Weights
 from deepsound.weights.integrity import mismatch, not_a_checkpoint
 from deepsound.weights.locate import find, origin, target
 from deepsound.weights.remote import Remote, Unavailable, address, is_offline, list_folder, look_up
-from deepsound.weights.search_paths import Places, default_places
+from deepsound.weights.search_paths import SearchPaths, default_search_paths
 from deepsound.weights.transfer import transfer
 
 T = TypeVar("T")
@@ -33,7 +33,7 @@ _TRANSFER_SHARE = 0.95
 
 def download(
     weights: Weights,
-    places: Places | None = None,
+    places: SearchPaths | None = None,
     progress: Progress = Progress(),
     *,
     again: bool = False,
@@ -44,7 +44,7 @@ def download(
     from there. Nothing is under its final name before size, hash and format are verified. Raises EngineError where
     the weights cannot be had (offline, gated, gone, wrong), OutputError where they cannot be written.
     """
-    places = places or default_places()
+    places = places or default_search_paths()
     present = None if again else find(weights, places)
     if present is not None:
         return present
@@ -87,7 +87,7 @@ def _is_done(file: PublishedFile, goal: Path, again: bool) -> bool:
 
 
 def _fetch_from(source: Source, file: PublishedFile, goal: Path, progress: Progress, again: bool) -> None:
-    remote = _asked(source, lambda stop: look_up(source), progress)
+    remote = _query(source, lambda stop: look_up(source), progress)
     expected = replace(
         file,
         bytes=file.bytes if file.bytes is not None else remote.size,
@@ -122,22 +122,22 @@ def _verify(partial: Path, expected: PublishedFile, source: Source, progress: Pr
         )
 
 
-def _asked(source: Source, question: Callable[[threading.Event], T], progress: Progress) -> T:
+def _query(source: Source, question: Callable[[threading.Event], T], progress: Progress) -> T:
     """The answer to a question over the network; Unavailable where there is none."""
     try:
-        return run_aside(question, progress)
+        return run_in_background(question, progress)
     except DeepSoundError:
         raise
     except Exception as error:  # every client and version of huggingface_hub has errors of its own
         raise Unavailable(
-            f"{address(source)} cannot be reached ({type(error).__name__}: {shown(str(error)[:300])}). Check the "
+            f"{address(source)} cannot be reached ({type(error).__name__}: {escaped(str(error)[:300])}). Check the "
             "connection, or set HF_ENDPOINT to a mirror of the hub."
         ) from error
 
 
 def _folder_files(weights: Weights, progress: Progress) -> tuple[PublishedFile, ...]:
     source = weights.sources[0]
-    listed = _asked(source, lambda stop: list_folder(source, stop), progress)
+    listed = _query(source, lambda stop: list_folder(source, stop), progress)
     prefix = source.folder + "/" if source.folder else ""
     files = [
         PublishedFile(path.removeprefix(prefix), (HubSource(source.repo, path, commit),), size, sha256=sha256)

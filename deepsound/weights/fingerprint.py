@@ -21,7 +21,7 @@ def sha256_of(path: Path, progress: Progress = Progress()) -> str:
     Raises OSError where it cannot be read.
     """
     status = path.stat()
-    known, key = _known(), f"{path.resolve()}@{status.st_size}@{status.st_mtime_ns}"
+    known, key = _stored_hashes(), f"{path.resolve()}@{status.st_size}@{status.st_mtime_ns}"
     if key not in known:
         known[key] = _hash(path, status.st_size, progress)
         _remember(known)
@@ -41,7 +41,7 @@ def _memory() -> Path:
     return own_cache() / "hashes.json"
 
 
-def _known() -> dict[str, str]:
+def _stored_hashes() -> dict[str, str]:
     try:
         content = json.loads(_memory().read_text(encoding="utf-8"))
     except (OSError, ValueError):

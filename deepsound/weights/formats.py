@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from deepsound.errors import EngineError
-from deepsound.runtime.paths import shown
+from deepsound.runtime.paths import escaped
 
 Format = Literal["safetensors", "zip", "pickle", "page", "pointer", "text", "empty", "unknown"]
 
@@ -68,7 +68,7 @@ def format_of(path: Path) -> Format:
 def require_regular(path: Path) -> None:
     """Raise EngineError for a named pipe, socket or device, which would be waited for; OSError where nothing is."""
     if not stat.S_ISREG(path.stat().st_mode):
-        raise damaged(path, "it is a folder, a pipe or a device, not a regular file")
+        raise damaged_file(path, "it is a folder, a pipe or a device, not a regular file")
 
 
 def read_json(path: Path) -> Any:
@@ -91,10 +91,10 @@ def read_settings(path: Path, advice: str) -> dict[str, Any]:
         content = read_json(path)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else error
-        raise EngineError(f"{shown(path)} cannot be read as settings ({reason}). {advice}") from error
+        raise EngineError(f"{escaped(path)} cannot be read as settings ({reason}). {advice}") from error
     if not isinstance(content, dict):
         raise EngineError(
-            f"{shown(path)} holds a {type(content).__name__} where settings by name are expected. {advice}"
+            f"{escaped(path)} holds a {type(content).__name__} where settings by name are expected. {advice}"
         )
     return content
 
@@ -108,20 +108,20 @@ def safetensors_header(path: Path) -> dict[str, Any]:
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
         if length > actual - 8:
-            raise damaged(path, f"it is cut off: its header alone has {length} bytes, and the file has {actual}")
+            raise damaged_file(path, f"it is cut off: its header alone has {length} bytes, and the file has {actual}")
         if length > _LONGEST_READ:
-            raise damaged(path, f"its header has {length} bytes; expected at most {_LONGEST_READ}")
+            raise damaged_file(path, f"its header has {length} bytes; expected at most {_LONGEST_READ}")
         try:
             header: dict[str, Any] = json.loads(file.read(length))
             entries = {name: entry for name, entry in header.items() if name != "__metadata__"}
             spans = sorted(_checked_span(name, entry) for name, entry in entries.items())
         except (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError, RecursionError) as error:
-            raise damaged(path, "its header is damaged") from error
+            raise damaged_file(path, "its header is damaged") from error
     if any(begin != end for (begin, _), (_, end) in zip(spans[1:], spans, strict=False)):
-        raise damaged(path, "its header is damaged: its tensors overlap or leave gaps")
+        raise damaged_file(path, "its header is damaged: its tensors overlap or leave gaps")
     expected = 8 + length + max((end for _, end in spans), default=0)
     if actual < expected:
-        raise damaged(path, f"it is cut off: it has {actual} of {expected} bytes")
+        raise damaged_file(path, f"it is cut off: it has {actual} of {expected} bytes")
     return header
 
 
@@ -136,10 +136,10 @@ def _checked_span(name: str, entry: dict[str, Any]) -> tuple[int, int]:
     return begin, end
 
 
-def damaged(path: Path, problem: str) -> EngineError:
+def damaged_file(path: Path, problem: str) -> EngineError:
     """The error for a file that cannot be used as weights."""
     return EngineError(
-        f"The weights {shown(path)} cannot be read: {problem}. Delete the file and get it again, for one with "
+        f"The weights {escaped(path)} cannot be read: {problem}. Delete the file and get it again, for one with "
         "`deepsound models download`."
     )
 

@@ -8,8 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from deepsound.errors import DeepSoundError, EngineError
-from deepsound.runtime.paths import is_dir, shown
-from deepsound.weights.formats import NOT_WEIGHTS, Format, damaged, format_of, require_regular, safetensors_header
+from deepsound.runtime.paths import escaped, is_dir
+from deepsound.weights.formats import (
+    NOT_WEIGHTS,
+    Format,
+    damaged_file,
+    format_of,
+    require_regular,
+    safetensors_header,
+)
 from deepsound.weights.torch_file import read_archive, read_stream
 from deepsound.weights.unpickler import Malformed, RefusedName
 
@@ -53,14 +60,14 @@ def _read_file(path: Path) -> dict[str, Any]:
         if kind in ("zip", "pickle"):
             return _read_torch(path, kind)
     except RefusedName as wanted:
-        raise _refused(path, wanted) from wanted
+        raise _refused_name_error(path, wanted) from wanted
     except (DeepSoundError, OSError):
         raise
     except Malformed as problem:
-        raise damaged(path, f"it is damaged, or no checkpoint: {problem}") from problem
+        raise damaged_file(path, f"it is damaged, or no checkpoint: {problem}") from problem
     except Exception as error:  # readers fail in many ways on what is inside: struct.error, MemoryError, RecursionError
-        raise damaged(path, f"it is cut off or damaged ({_first_line(error)})") from error
-    raise damaged(path, NOT_WEIGHTS[kind])
+        raise damaged_file(path, f"it is cut off or damaged ({_first_line(error)})") from error
+    raise damaged_file(path, NOT_WEIGHTS[kind])
 
 
 def _read_folder(folder: Path) -> dict[str, Any]:
@@ -101,9 +108,9 @@ def _read_torch(path: Path, kind: Format) -> dict[str, Any]:
     return dict(content)
 
 
-def _refused(path: Path, wanted: RefusedName) -> EngineError:
+def _refused_name_error(path: Path, wanted: RefusedName) -> EngineError:
     return EngineError(
-        f"The weights {path} were not loaded: the file wants {shown(str(wanted)[:200])} to be called, and a checkpoint "
+        f"The weights {path} were not loaded: the file wants {escaped(str(wanted)[:200])} to be called, a checkpoint "
         "needs tensors only. It may be harmful. Use a .safetensors file of the same weights from where they are "
         "published, or convert it on a machine that may run it: load it there and save its state_dict alone."
     )
@@ -169,9 +176,9 @@ def _check(expected: Mapping[str, Tensor], given: Mapping[str, Tensor], source: 
 
 
 def _some(items: Iterable[str]) -> str:
-    shown = sorted(items)
-    more = f" and {len(shown) - _NAMED_AT_MOST} more" if len(shown) > _NAMED_AT_MOST else ""
-    return ", ".join(shown[:_NAMED_AT_MOST]) + more
+    names = sorted(items)
+    more = f" and {len(names) - _NAMED_AT_MOST} more" if len(names) > _NAMED_AT_MOST else ""
+    return ", ".join(names[:_NAMED_AT_MOST]) + more
 
 
 def _shape(tensor: Tensor) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from deepsound.errors import EngineError
 from deepsound.runtime.paths import is_dir, is_file
 from deepsound.weights.catalogue import HubSource, PublishedFile, Weights
-from deepsound.weights.search_paths import Places, default_places
+from deepsound.weights.search_paths import SearchPaths, default_search_paths
 
 # Whole files before halved ones, and what can be read without unpickling first.
 SUFFIXES = (".safetensors", ".pth", ".pt", ".ckpt", ".bin")
@@ -16,20 +16,20 @@ PRECISIONS = ("", "_fp32", "_bf16", "_fp16")
 _TAR = ".pth.tar"
 
 
-def find(weights: Weights, places: Places | None = None) -> Path | None:
+def find(weights: Weights, places: SearchPaths | None = None) -> Path | None:
     """The file, or for a folder of files the folder, that holds `weights`; None where there is none.
 
     Searched in this order: the explicit path, the model folders, original projects, our cache, the hub's cache,
     installed packages. Raises EngineError if an explicit path was given and the weights are not there: it is never
     passed over.
     """
-    places = places or default_places()
+    places = places or default_search_paths()
     if weights.id in places.explicit:
         return _explicit(weights, places.explicit[weights.id])
     return next(iter(candidates(weights, places)), None)
 
 
-def candidates(weights: Weights, places: Places) -> Iterator[Path]:
+def candidates(weights: Weights, places: SearchPaths) -> Iterator[Path]:
     """Every place where the weights are, the one that is used first; explicit paths are not among them."""
     seen: set[Path] = set()
     for path in _existing(weights, places):
@@ -38,7 +38,7 @@ def candidates(weights: Weights, places: Places) -> Iterator[Path]:
             yield path
 
 
-def target(weights: Weights, places: Places) -> Path:
+def target(weights: Weights, places: SearchPaths) -> Path:
     """Where a download goes: the file, or the folder."""
     folder = places.downloads / weights.place
     return folder if weights.kind == "folder" else folder / weights.files[0].name
@@ -52,7 +52,7 @@ def origin(weights: Weights) -> str:
     return source.url
 
 
-def _existing(weights: Weights, places: Places) -> Iterator[Path]:
+def _existing(weights: Weights, places: SearchPaths) -> Iterator[Path]:
     for model_folder in places.model_folders:
         yield from _in_root(weights, "models", model_folder)
     for relative in weights.layouts.get("models", ()):

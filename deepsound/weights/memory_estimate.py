@@ -15,8 +15,8 @@ _NF4_BYTES = 0.5 + 1 / 64 + 4 / (64 * 256)
 BYTES: dict[str, Callable[[Weights], float | None]] = {
     "fp32": lambda weights: _plain(weights, 4.0),
     "bf16": lambda weights: _plain(weights, 2.0),
-    "int8": lambda weights: _quantised(weights, 1.0),
-    "nf4": lambda weights: _quantised(weights, _NF4_BYTES),
+    "int8": lambda weights: _quantised_bytes(weights, 1.0),
+    "nf4": lambda weights: _quantised_bytes(weights, _NF4_BYTES),
 }
 
 
@@ -29,7 +29,7 @@ def _plain(weights: Weights, each: float) -> float | None:
     return None if weights.parameters is None else weights.parameters * each
 
 
-def _quantised(weights: Weights, each: float) -> float | None:
+def _quantised_bytes(weights: Weights, each: float) -> float | None:
     if QUANTISED not in weights.parts:
         return None
     layers = weights.parts[QUANTISED]

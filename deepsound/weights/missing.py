@@ -11,7 +11,7 @@ from deepsound.errors import EngineError
 from deepsound.weights.catalogue import Licence, Weights, weights
 from deepsound.weights.catalogue import needed_by as entries_of_engine
 from deepsound.weights.locate import find, origin, target
-from deepsound.weights.search_paths import Places, default_places
+from deepsound.weights.search_paths import SearchPaths, default_search_paths
 
 # What a host's user is told to do, set with `register_download_action`; "" stands for the command line's own advice.
 _registered_action = ""
@@ -33,7 +33,7 @@ class MissingEntry:
     origin: str
 
     @classmethod
-    def of(cls, entry: Weights, places: Places) -> MissingEntry:
+    def of(cls, entry: Weights, places: SearchPaths) -> MissingEntry:
         path = target(entry, places)
         needed = tuple(path.with_name(file.name) for file in entry.files if not file.optional) or (path,)
         return cls(entry.id, entry.what, entry.size, entry.licence, path, needed, origin(entry))
@@ -132,7 +132,7 @@ def register_download_action(sentence: str) -> None:
 
 def missing_weights(
     names: str | Iterable[str],
-    places: Places | None = None,
+    places: SearchPaths | None = None,
     *,
     needed_by: str = "",
 ) -> MissingWeights | None:
@@ -142,7 +142,7 @@ def missing_weights(
     an unknown id, EngineError for an explicit path at which the weights are not.
     """
     names = (names,) if isinstance(names, str) else tuple(names)
-    places = places or default_places()
+    places = places or default_search_paths()
     lacking = [entry for entry in entries_named(names) if find(entry, places) is None]
     if not lacking:
         return None
@@ -151,9 +151,9 @@ def missing_weights(
     return MissingWeights((needed_by,) if needed_by else named, entries, places.downloads)
 
 
-def require(entry: Weights, places: Places | None = None) -> Path:
+def require(entry: Weights, places: SearchPaths | None = None) -> Path:
     """As `find`, but raises MissingWeightsError if there is nothing: what, where to put it, what fetches it."""
-    places = places or default_places()
+    places = places or default_search_paths()
     found = find(entry, places)
     if found is None:
         one = MissingWeights((entry.id,), (MissingEntry.of(entry, places),), places.downloads)

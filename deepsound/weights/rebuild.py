@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from deepsound.weights.unpickler import Maker, Malformed, Recipe, Token
+from deepsound.weights.unpickler import Maker, Malformed, PendingObject, Token
 
 if TYPE_CHECKING:
     import torch
@@ -85,7 +85,7 @@ def names() -> Mapping[str, Any]:
             table[f"{module}.{name}Storage"] = StorageType(getattr(torch, element))
     table |= {f"torch.{name}": getattr(torch, name) for name in _DTYPES if hasattr(torch, name)}
     for module in _NUMPY:
-        table[f"{module}.multiarray._reconstruct"] = Maker(_ArrayRecipe)
+        table[f"{module}.multiarray._reconstruct"] = Maker(_PendingArray)
         table[f"{module}.multiarray.scalar"] = Maker(_scalar)
     return table
 
@@ -157,7 +157,7 @@ def _set(values: Any = ()) -> set[Any]:
     return set(values)
 
 
-class _NumberLayout(Recipe):
+class _NumberLayout(PendingObject):
     """A numpy type of plain numbers, from the arguments and the state that `numpy.dtype` is pickled with."""
 
     def __init__(self, layout: Any, *_: Any) -> None:
@@ -185,7 +185,7 @@ class _NumberLayout(Recipe):
         return np.frombuffer(data, dtype).astype(dtype.newbyteorder("="))
 
 
-class _ArrayRecipe(Recipe):
+class _PendingArray(PendingObject):
     """A numpy array in the making: `numpy.ndarray` itself is never called."""
 
     def __init__(self, kind: Any, *_: Any) -> None:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from deepsound.errors import EngineError
-from deepsound.runtime.paths import shown
+from deepsound.runtime.paths import escaped
 from deepsound.weights.catalogue import HubSource, Source, UrlSource
 
 _SHA256 = re.compile("[0-9a-f]{64}")
@@ -71,7 +71,7 @@ def look_up(source: Source) -> Remote:
     except HfHubHTTPError as error:
         status = getattr(error.response, "status_code", 0)
         if status in (401, 403, 404, 410):
-            raise refused(source, status) from error
+            raise refusal_error(source, status) from error
         raise
     etag = found.etag or ""
     # The hub tags large files by the sha256 of their content, and small ones by git's own hash.
@@ -106,9 +106,9 @@ def _listing(source: HubSource, stop: threading.Event) -> tuple[str, list[Any]]:
 
     url = f"{_endpoint() or constants.ENDPOINT}/api/models/{source.repo}/revision/{quote(source.revision, safe='')}"
     body, began = bytearray(), time.monotonic()
-    with opened(Remote(f"{url}?blobs=true", build_hf_headers()), 0) as answer:
+    with open_range(Remote(f"{url}?blobs=true", build_hf_headers()), 0) as answer:
         if answer.status != 200:
-            raise refused(source, answer.status)
+            raise refusal_error(source, answer.status)
         for chunk in plain_chunks(source, answer):
             body += chunk
             if stop.is_set():
@@ -132,10 +132,10 @@ def _entry(source: HubSource, sibling: Any) -> tuple[str, int | None, str]:
     if not isinstance(path, str):
         raise _bad_listing(source, "an entry has no name")
     if not path.isprintable() or len(path) > _LONGEST_PATH or any(len(part) > 255 for part in path.split("/")):
-        raise _bad_listing(source, f"it names {shown(path[:60])}..., which no file can be called")
+        raise _bad_listing(source, f"it names {escaped(path[:60])}..., which no file can be called")
     size, large = sibling.get("size"), sibling.get("lfs")
     if size is not None and (type(size) is not int or size < 0):
-        raise _bad_listing(source, f"the size of {path} is {shown(repr(size)[:60])}")
+        raise _bad_listing(source, f"the size of {path} is {escaped(repr(size)[:60])}")
     sha256 = large.get("sha256") if isinstance(large, dict) else None
     return path, size, sha256 if isinstance(sha256, str) and _SHA256.fullmatch(sha256) else ""
 
@@ -148,7 +148,7 @@ def _bad_listing(source: HubSource, problem: str) -> Unavailable:
 
 
 @contextmanager
-def opened(remote: Remote, offset: int) -> Iterator[Answer]:
+def open_range(remote: Remote, offset: int) -> Iterator[Answer]:
     """A GET for the bytes from `offset` on, undecoded. Authorisation does not follow a redirect to another host."""
     from huggingface_hub import constants
     from huggingface_hub.utils import get_session
@@ -173,7 +173,7 @@ def plain_chunks(source: Source, answer: Answer) -> Iterator[bytes]:
     encoding = answer.headers.get("content-encoding", "identity")
     if encoding not in ("", "identity"):
         raise Unavailable(
-            f"{address(source)} is sent as {shown(encoding[:40])}; expected it as it is. A proxy may be in between; "
+            f"{address(source)} is sent as {escaped(encoding[:40])}; expected it as it is. A proxy may be in between; "
             "try another network or mirror."
         )
     return answer.chunks()
@@ -183,10 +183,10 @@ def address(source: Source) -> str:
     """A source's address, for a person to read."""
     if isinstance(source, UrlSource):
         return source.url
-    return shown(f"{source.repo}/{source.file}" if source.file else source.repo)
+    return escaped(f"{source.repo}/{source.file}" if source.file else source.repo)
 
 
-def refused(source: Source, status: int) -> Unavailable:
+def refusal_error(source: Source, status: int) -> Unavailable:
     """The error for a source that answered with `status`: what it means and what to do."""
     if status in (401, 403) and isinstance(source, HubSource):
         page = f"{_endpoint() or 'https://huggingface.co'}/{source.repo}"

@@ -11,7 +11,7 @@ from deepsound.weights.catalogue import weights
 from deepsound.weights.locate import find
 from deepsound.weights.missing import MissingWeightsError, missing_weights
 from deepsound.weights.remote import is_offline
-from deepsound.weights.search_paths import default_places
+from deepsound.weights.search_paths import default_search_paths
 
 
 def resolve_or_download(id: str, execution: Execution, progress: Progress = Progress(), needed_by: str = "") -> Path:
@@ -31,7 +31,7 @@ def resolve_all(
     EngineError where one cannot be had.
     """
     ids = tuple(dict.fromkeys(ids))
-    places = default_places(execution.weights)
+    places = default_search_paths(execution.weights)
     missing = missing_weights(ids, places, needed_by=needed_by)
     if missing is not None and not execution.download:
         raise MissingWeightsError(missing)

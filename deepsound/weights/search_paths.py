@@ -16,7 +16,7 @@ from deepsound.weights.comfyui_folders import comfyui_categories
 
 
 @dataclass(frozen=True)
-class Places:
+class SearchPaths:
     """The roots that are searched.
 
     `explicit` are files or folders by catalogue id. `model_folders` are laid out as ComfyUI's `models/`; `categories`
@@ -64,7 +64,7 @@ def registered_folders() -> tuple[Path, ...]:
     return _registered_folders
 
 
-def default_places(explicit: Mapping[str, Path] | None = None, models: Iterable[Path | str] = ()) -> Places:
+def default_search_paths(explicit: Mapping[str, Path] | None = None, models: Iterable[Path | str] = ()) -> SearchPaths:
     """The places of this process and its environment.
 
     Model folders: `models` first, then what the host registered, then `models/` in COMFYUI_PATH, whose
@@ -83,7 +83,7 @@ def default_places(explicit: Mapping[str, Path] | None = None, models: Iterable[
     projects = [
         expand(part, EngineError) for part in os.environ.get("DEEPSOUND_PROJECTS", "").split(os.pathsep) if part
     ]
-    return Places(
+    return SearchPaths(
         explicit={id: Path(path) for id, path in (explicit or {}).items()},
         model_folders=tuple(dict.fromkeys(folders)),
         categories={name: tuple(dict.fromkeys(paths)) for name, paths in categories.items()},

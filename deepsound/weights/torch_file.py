@@ -136,7 +136,7 @@ class _Stream:
         if not isinstance(key, str) or type(elements) is not int or elements < 0:
             raise Malformed("a storage is named in an unknown way")
         itemsize = kind.dtype.itemsize if kind.dtype is not None else 1
-        untyped = self._made(key, elements, itemsize)
+        untyped = self._allocate(key, elements, itemsize)
         if part is not None:
             _, first, count = part
             if not 0 <= first <= first + count <= elements:
@@ -144,7 +144,7 @@ class _Stream:
             untyped = untyped[first * itemsize : (first + count) * itemsize]
         return Storage(untyped, kind.dtype)
 
-    def _made(self, key: str, elements: int, itemsize: int) -> torch.UntypedStorage:
+    def _allocate(self, key: str, elements: int, itemsize: int) -> torch.UntypedStorage:
         import torch
 
         if key not in self._storages:

@@ -11,11 +11,11 @@ from pathlib import Path
 
 from deepsound.errors import DeepSoundError, OutputError
 from deepsound.media.files import output_error
-from deepsound.runtime.background import run_aside
-from deepsound.runtime.paths import exists, is_file, shown
+from deepsound.runtime.background import run_in_background
+from deepsound.runtime.paths import escaped, exists, is_file
 from deepsound.runtime.progress import Progress
 from deepsound.weights.catalogue import Source
-from deepsound.weights.remote import Answer, Remote, Unavailable, address, opened, plain_chunks, refused
+from deepsound.weights.remote import Answer, Remote, Unavailable, address, open_range, plain_chunks, refusal_error
 
 # Attempts in a row that brought nothing; one that brings bytes begins the count anew.
 ATTEMPTS = 5
@@ -39,7 +39,7 @@ def transfer(source: Source, remote: Remote, partial: Path, about_bytes: int | N
     Raises Unavailable where the source refuses or the network keeps breaking, OutputError where the disk fails.
     """
     job = _Transfer(source, remote, partial, about_bytes)
-    run_aside(job.run, progress, job.fraction)
+    run_in_background(job.run, progress, job.fraction)
 
 
 @dataclass
@@ -79,14 +79,14 @@ class _Transfer:
         if offset and offset == self.total:
             return
         try:
-            with opened(self.remote, offset) as answer:
+            with open_range(self.remote, offset) as answer:
                 if offset and answer.status == 416 and self._is_whole(answer, offset):
                     return
                 self._append(answer, self._accept(answer, offset))
         except (DeepSoundError, _Broken):
             raise
         except Exception as error:  # every client and version has errors of its own, and all mean the same here
-            raise _Broken(f"{type(error).__name__}: {shown(str(error)[:300])}") from error
+            raise _Broken(f"{type(error).__name__}: {escaped(str(error)[:300])}") from error
         if not self.stop.is_set() and self.total is not None and self.done != self.total:
             raise _Broken(f"{self.done} of {self.total} bytes came")
 
@@ -103,7 +103,7 @@ class _Transfer:
             self.partial.unlink(missing_ok=True)
             raise _Broken("the server has another file than the one that was begun")
         if answer.status not in (200, 206):
-            raise refused(self.source, answer.status)
+            raise refusal_error(self.source, answer.status)
         if answer.headers.get("content-type", "").startswith("text/html"):
             raise Unavailable(
                 f"{address(self.source)} answered with a web page instead of the file. A login page of "
@@ -113,7 +113,7 @@ class _Transfer:
         stated = answer.headers.get("content-range", "")
         if answer.status == 206 and not stated.startswith(f"bytes {offset}-"):
             raise Unavailable(
-                f"{address(self.source)} sent another part ({shown(stated[:60])}) than the one from byte {offset} on; "
+                f"{address(self.source)} sent another part ({escaped(stated[:60])}) than that from byte {offset} on; "
                 "try another mirror."
             )
         self._check_length(answer, begin)
@@ -124,7 +124,9 @@ class _Transfer:
         if length is None:
             return
         if not length.isascii() or not length.isdigit() or len(length) > 18:
-            raise Unavailable(f"{address(self.source)} states a size of {shown(length[:60])}; expected a whole number.")
+            raise Unavailable(
+                f"{address(self.source)} states a size of {escaped(length[:60])}; expected a whole number."
+            )
         if self.total is None:
             self.total = begin + int(length)
         elif self.total != begin + int(length):
@@ -140,7 +142,7 @@ class _Transfer:
                 file.truncate(offset)
                 file.seek(offset)
                 self.done = offset
-                for chunk in _received(self.source, answer):
+                for chunk in _body_chunks(self.source, answer):
                     if self.stop.is_set():
                         return
                     self._check_room(len(chunk))
@@ -166,11 +168,11 @@ class _Transfer:
         return self.partial.stat().st_size if is_file(self.partial, OutputError) else 0
 
 
-def _received(source: Source, answer: Answer) -> Iterator[bytes]:
+def _body_chunks(source: Source, answer: Answer) -> Iterator[bytes]:
     """The body as it comes; an error of the network is kept apart from one of the disk."""
     try:
         yield from plain_chunks(source, answer)
     except DeepSoundError:
         raise
     except Exception as error:
-        raise _Broken(f"{type(error).__name__}: {shown(str(error)[:300])}") from error
+        raise _Broken(f"{type(error).__name__}: {escaped(str(error)[:300])}") from error

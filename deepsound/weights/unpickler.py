@@ -37,7 +37,7 @@ class Maker:
         self.function = function
 
 
-class Recipe:
+class PendingObject:
     """An object that a later BUILD finishes: `build` takes the pickled state and returns the finished value."""
 
     finished: Any = None
@@ -70,7 +70,7 @@ class Unpickler:
         if not self.stack or (self.marks and len(self.stack) <= self.marks[-1]):
             raise Malformed("the pickle takes more than it has put down")
         value = self.stack.pop()
-        return value.finished if isinstance(value, Recipe) and value.finished is not None else value
+        return value.finished if isinstance(value, PendingObject) and value.finished is not None else value
 
     def push(self, value: Any) -> None:
         self.stack.append(value)
@@ -80,7 +80,7 @@ class Unpickler:
             raise Malformed("the pickle closes what it has not opened")
         begin = self.marks.pop()
         values = [
-            value.finished if isinstance(value, Recipe) and value.finished is not None else value
+            value.finished if isinstance(value, PendingObject) and value.finished is not None else value
             for value in self.stack[begin:]
         ]
         del self.stack[begin:]
@@ -105,9 +105,9 @@ class Unpickler:
         self.push(maker.function(*arguments))
 
     def finish(self, state: Any) -> None:
-        target = self.top((Recipe, OrderedDict))
+        target = self.top((PendingObject, OrderedDict))
         # An OrderedDict's state is a state dict's `_metadata`: versions of modules, of no use here.
-        if isinstance(target, Recipe):
+        if isinstance(target, PendingObject):
             target.finished = self.stack[-1] = target.build(state)
 
     def remember(self, key: int | None) -> None:
@@ -117,7 +117,7 @@ class Unpickler:
         if key not in self.memo:
             raise Malformed("the pickle repeats what it has not said")
         value = self.memo[key]
-        self.push(value.finished if isinstance(value, Recipe) and value.finished is not None else value)
+        self.push(value.finished if isinstance(value, PendingObject) and value.finished is not None else value)
 
 
 def _literal(machine: Unpickler, argument: Any) -> None:
@@ -132,7 +132,7 @@ def _empty(kind: Callable[[], Any]) -> _Step:
     return lambda machine, _: machine.push(kind())
 
 
-def _marked(kind: Callable[[list[Any]], Any]) -> _Step:
+def _collect_marked(kind: Callable[[list[Any]], Any]) -> _Step:
     return lambda machine, _: machine.push(kind(machine.since_mark()))
 
 
@@ -196,7 +196,7 @@ def _stack_global(machine: Unpickler, _: Any) -> None:
     machine.name(f"{module}.{name}")
 
 
-def _ignored(machine: Unpickler, _: Any) -> None:
+def _ignore(machine: Unpickler, _: Any) -> None:
     pass
 
 
@@ -207,7 +207,7 @@ _LITERALS = (
 )
 _STEPS: dict[str, _Step] = {
     **dict.fromkeys(_LITERALS, _literal),
-    **dict.fromkeys(("PROTO", "FRAME"), _ignored),
+    **dict.fromkeys(("PROTO", "FRAME"), _ignore),
     "NONE": _constant(None),
     "NEWTRUE": _constant(True),
     "NEWFALSE": _constant(False),
@@ -215,10 +215,10 @@ _STEPS: dict[str, _Step] = {
     "EMPTY_LIST": _empty(list),
     "EMPTY_DICT": _empty(dict),
     "EMPTY_SET": _empty(set),
-    "LIST": _marked(list),
-    "TUPLE": _marked(tuple),
-    "DICT": _marked(_pairs),
-    "FROZENSET": _marked(frozenset),
+    "LIST": _collect_marked(list),
+    "TUPLE": _collect_marked(tuple),
+    "DICT": _collect_marked(_pairs),
+    "FROZENSET": _collect_marked(frozenset),
     "TUPLE1": _tuple_of(1),
     "TUPLE2": _tuple_of(2),
     "TUPLE3": _tuple_of(3),

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from deepsound.cli.main import main
-from deepsound.runtime.feature_cache import features
+from deepsound.runtime.feature_cache import feature_cache
 from deepsound.runtime.model_cache import model_cache
 from deepsound.types import Audio
 from deepsound.weights.catalogue import needed_by, weights
@@ -26,7 +26,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def in_the_checkout(monkeypatch: pytest.MonkeyPatch, root: Path) -> Iterator[None]:
     pretrained.only_here(monkeypatch, root)
     model_cache().unload()
-    features().clear()
+    feature_cache().clear()
     yield
     model_cache().unload()
 

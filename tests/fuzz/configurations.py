@@ -14,7 +14,7 @@ from deepsound.generate.foleycrafter.checkpoint import FoleyCrafterCheckpoint
 from deepsound.generate.mmaudio import checkpoint as mmaudio
 from deepsound.models.bigvgan.config import BigVganConfig
 from deepsound.reason.videollama2.checkpoint import VideoLLaMA2Checkpoint
-from deepsound.separate.checkpoints import fitted, load, separation
+from deepsound.separate.checkpoints import fit_to_checkpoint, load, separation
 from tests.fuzz.targets import Target
 from tests.separate.small import SMALL, tensors_of, write
 
@@ -60,7 +60,7 @@ def _separator() -> bytes:
 def _read_separator(path: Path) -> None:
     weights = path.with_suffix(".safetensors")
     weights.write_bytes(_separator())
-    found = fitted(separation("bs_roformer"), weights)
+    found = fit_to_checkpoint(separation("bs_roformer"), weights)
     load(found.network, weights, torch.float32)
 
 

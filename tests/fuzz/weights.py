@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 from deepsound.weights.catalogue import weights
 from deepsound.weights.convert import convert
 from deepsound.weights.load import read_tensors
-from deepsound.weights.search_paths import Places
+from deepsound.weights.search_paths import SearchPaths
 from deepsound.weights.verify import verify
 from tests.fuzz.targets import Target
 
@@ -31,7 +31,7 @@ def seeds(folder: Path) -> list[Path]:
 
 
 def read(path: Path) -> None:
-    (found,) = verify(weights(_ID), Places(explicit={_ID: path}))
+    (found,) = verify(weights(_ID), SearchPaths(explicit={_ID: path}))
     assert found.status in ("readable", "damaged") and found.detail
     for value in _tensors(read_tensors(path)):
         value.float().sum()

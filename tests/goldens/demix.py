@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from deepsound.separate.buffers import blocks, resampled
+from deepsound.separate.buffers import blocks, resample_stream
 from deepsound.separate.channels import channel_passes
-from deepsound.separate.chunking import ramp
+from deepsound.separate.chunking import fade_ramp
 from deepsound.separate.demix import DemixSettings, demix, normalisation
 from tests.goldens import roformer
 from tests.goldens.networks import group, tolerance
@@ -55,7 +55,7 @@ def compare_network(golden: dict[str, Any], tensors: dict[str, np.ndarray]) -> I
 
 def compare_resampling(golden: dict[str, Any], tensors: dict[str, np.ndarray]) -> Iterator[Row]:
     wave, expected = group(tensors, "inputs")["wave16k"], group(tensors, "outputs")["wave44k"]
-    parts = list(resampled(blocks(wave[None]), 16000, 44100, -(-len(wave) * 44100 // 16000)))
+    parts = list(resample_stream(blocks(wave[None]), 16000, 44100, -(-len(wave) * 44100 // 16000)))
     yield "wave44k", torch.cat(parts, dim=1)[0], expected, tolerance(expected)
 
 
@@ -113,4 +113,4 @@ def _augmented(mix: Tensor, expected: dict[str, Tensor], case: dict[str, Any]) -
 def _window(name: str) -> Tensor:
     """A chunk's window by its stored name, window_LENGTH_fadeFADE."""
     length, fade = (int(part) for part in name.removeprefix("window_").split("_fade"))
-    return torch.cat((ramp(fade, False), torch.ones(length - 2 * fade), ramp(fade, False).flip(0)))
+    return torch.cat((fade_ramp(fade, False), torch.ones(length - 2 * fade), fade_ramp(fade, False).flip(0)))

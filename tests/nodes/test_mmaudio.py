@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from deepsound.errors import EngineError, InputError
-from deepsound.runtime.feature_cache import features
+from deepsound.runtime.feature_cache import feature_cache
 from deepsound.runtime.model_cache import model_cache
 from tests.generate.mmaudio import tiny
 from tests.nodes.conftest import InterruptedByHost
@@ -39,7 +39,7 @@ def models(host, monkeypatch, tmp_path):
     """Tiny weights in ComfyUI's models folder, and nothing held in memory from other tests."""
     for name in ("HF_HOME", "HF_HUB_CACHE", "DEEPSOUND_HOME", "COMFYUI_PATH"):
         monkeypatch.setenv(name, str(tmp_path / "nothing here"))
-    features().clear()
+    feature_cache().clear()
     return tiny.write_published_16k(host.root / "models")
 
 

@@ -14,24 +14,24 @@ from deepsound.types import GenerationRequest, SeparationSettings
 from deepsound.weights.catalogue import needed_by
 from deepsound.weights.locate import target
 from deepsound.weights.missing import MissingWeightsError
-from deepsound.weights.search_paths import Places, default_places
+from deepsound.weights.search_paths import SearchPaths, default_search_paths
 from tests import fakes
 
 AUTO = ("auto", "auto", "auto")
 
 
 @pytest.fixture
-def own_home(monkeypatch, tmp_path) -> Places:
+def own_home(monkeypatch, tmp_path) -> SearchPaths:
     """A cache of its own, an empty working folder, and weights that would fail to be read."""
     monkeypatch.setenv("DEEPSOUND_HOME", str(tmp_path / "home"))
     monkeypatch.delenv("COMFYUI_PATH", raising=False)
     monkeypatch.setattr("deepsound.weights.search_paths._registered_folders", ())
     (tmp_path / "work").mkdir()
     monkeypatch.chdir(tmp_path / "work")
-    return default_places()
+    return default_search_paths()
 
 
-def put(engine: str, places: Places) -> None:
+def put(engine: str, places: SearchPaths) -> None:
     """Files named as an engine's weights, with nothing in them that could be loaded."""
     for entry in needed_by(engine):
         goal = target(entry, places)

@@ -12,7 +12,7 @@ from deepsound.media.clip import Clip
 from deepsound.rank.figures import TakeFigures
 from deepsound.rank.limits import MOST_TAKES
 from deepsound.rank.ranking import rank_takes, score_of
-from deepsound.runtime.feature_cache import features
+from deepsound.runtime.feature_cache import feature_cache
 from deepsound.runtime.progress import CancelToken, Progress
 from deepsound.types import Audio
 from tests.evaluate import fakes
@@ -26,7 +26,7 @@ SHIFTS_S = (0.35, 0.1, 0.0, -0.2)
 def nothing_of_this_machine(monkeypatch, tmp_path):
     for variable in ("DEEPSOUND_HOME", "HF_HOME", "HF_HUB_CACHE", "TORCH_HOME", "COMFYUI_PATH", "DEEPSOUND_PROJECTS"):
         monkeypatch.setenv(variable, str(tmp_path / "nothing"))
-    features().clear()
+    feature_cache().clear()
 
 
 @pytest.fixture(scope="module")

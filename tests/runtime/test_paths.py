@@ -73,5 +73,5 @@ def test_the_home_of_nobody_is_one_sentence():
 
 
 def test_a_name_that_is_not_utf_8_can_be_shown():
-    assert paths.shown(os.fsdecode(b"caf\xe9\n.mp4")) == r"caf\xe9\n.mp4"
-    assert paths.shown("a\ud800b") == r"a\ud800b"
+    assert paths.escaped(os.fsdecode(b"caf\xe9\n.mp4")) == r"caf\xe9\n.mp4"
+    assert paths.escaped("a\ud800b") == r"a\ud800b"

@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 from deepsound.errors import EngineError
 from deepsound.models.roformer.config import BS_ROFORMER, BS_ROFORMER_TINY
 from deepsound.models.roformer.weights import network
-from deepsound.separate.checkpoints import fitted, separation, shipped_file, sources
+from deepsound.separate.checkpoints import fit_to_checkpoint, separation, shipped_file, sources
 from deepsound.weights.convert import convert
 from tests.separate.small import SMALL, SMALL_MEL, write
 
@@ -65,7 +65,7 @@ def small(tmp_path):
 def test_the_yaml_beside_a_checkpoint_as_published_is_read(small, suffix):
     """It was ignored, and the stem wrong by a factor of five: hop, window, rate and scaling are in it alone."""
     small.with_suffix(suffix).write_text(TUPLE)
-    found = fitted(separation("bs_roformer"), small)
+    found = fit_to_checkpoint(separation("bs_roformer"), small)
     assert found.network.freqs_per_bands == (7, 50, 200) and found.sample_rate == 32000
     assert (found.network.stft_hop_length, found.network.stft_win_length) == (100, 400)
     assert found.network.stft_normalized
@@ -77,7 +77,7 @@ def test_json_goes_before_yaml(small):
     small.with_suffix(".yaml").write_text(TUPLE)
     settings = {**yaml.safe_load(TUPLE.replace("!!python/tuple", "")), "audio": {"sample_rate": 44100}}
     small.with_suffix(".json").write_text(json.dumps(settings))
-    assert fitted(separation("bs_roformer"), small).sample_rate == 44100
+    assert fit_to_checkpoint(separation("bs_roformer"), small).sample_rate == 44100
 
 
 @pytest.mark.parametrize("name", ["bs_roformer", "mel_band_roformer"])
@@ -85,14 +85,17 @@ def test_a_checkpoint_of_unknown_settings_is_refused_and_not_guessed(tmp_path, n
     path = write(tmp_path / "small.ckpt", SMALL if name == "bs_roformer" else SMALL_MEL)
     path.with_suffix(".json").unlink()
     with pytest.raises(EngineError, match=r"small\.ckpt"):
-        fitted(separation(name), path)
+        fit_to_checkpoint(separation(name), path)
 
 
 def test_published_networks_are_known_by_their_tensors(tmp_path):
     shipped = tmp_path / "other_name.safetensors"
     shutil.copyfile(shipped_file("bs_roformer_tiny"), shipped)
-    assert fitted(separation("bs_roformer_tiny"), shipped).network == BS_ROFORMER_TINY
-    assert fitted(separation("bs_roformer"), shipped).network.stft_hop_length == BS_ROFORMER_TINY.stft_hop_length
+    assert fit_to_checkpoint(separation("bs_roformer_tiny"), shipped).network == BS_ROFORMER_TINY
+    assert (
+        fit_to_checkpoint(separation("bs_roformer"), shipped).network.stft_hop_length
+        == BS_ROFORMER_TINY.stft_hop_length
+    )
     with torch.device("meta"):
         published = network(BS_ROFORMER).state_dict()
     state = {key: torch.zeros(1).expand(tensor.shape) for key, tensor in published.items()}
@@ -169,7 +172,7 @@ def test_malformed_settings_are_one_error_that_names_file_and_value(small, suffi
     text = json.dumps(settings) if suffix == ".json" else yaml.safe_dump(settings)
     small.with_suffix(suffix).write_text(text)
     with pytest.raises(EngineError, match=says) as caught:
-        fitted(separation("bs_roformer"), small)
+        fit_to_checkpoint(separation("bs_roformer"), small)
     assert f"small{suffix}" in str(caught.value) and len(str(caught.value)) < 600
 
 
@@ -197,7 +200,7 @@ def test_settings_that_are_nested_cut_off_or_want_code_are_one_error(small, tmp_
     monkeypatch.chdir(tmp_path)
     small.with_suffix(suffix).write_bytes(content)
     with pytest.raises(EngineError, match=rf"small\{suffix}"):
-        fitted(separation("bs_roformer"), small)
+        fit_to_checkpoint(separation("bs_roformer"), small)
     assert not (tmp_path / "it_ran").exists()
 
 
@@ -222,11 +225,11 @@ def test_tensors_that_are_half_a_separator_are_one_error(small, spoil):
     path = small.with_suffix(".safetensors")
     save_file(state, path)
     with pytest.raises(EngineError, match=r"small\.safetensors"):
-        fitted(separation("bs_roformer"), path)
+        fit_to_checkpoint(separation("bs_roformer"), path)
 
 
 def test_settings_go_along_when_a_checkpoint_is_converted(small):
     small.with_suffix(".yaml").write_text(TUPLE)
     target = convert(small, "fp32", small.with_name("other.safetensors"))
     assert target.with_suffix(".yaml").read_text() == TUPLE
-    assert fitted(separation("bs_roformer"), target).sample_rate == 32000
+    assert fit_to_checkpoint(separation("bs_roformer"), target).sample_rate == 32000

@@ -10,9 +10,9 @@ from torch import Tensor
 
 from deepsound.errors import Cancelled, InputError
 from deepsound.runtime.progress import CancelToken, Progress, ProgressEvent
-from deepsound.separate.buffers import SlidingBuffer, blocks, resampled
-from deepsound.separate.chunking import Chunk, clean, published
-from deepsound.separate.demix import DemixSettings, OverlapSum, demix, stream
+from deepsound.separate.buffers import SlidingBuffer, blocks, resample_stream
+from deepsound.separate.chunking import Chunk, equal_overlap, published_chunks
+from deepsound.separate.demix import DemixSettings, OverlapAdd, demix, stream
 
 SMALL = DemixSettings(chunk=1000, overlap=100, batch=4, shortest=1)
 PUBLISHED = DemixSettings(chunk=1000, overlap=0, batch=4, mode="published", shortest=1)
@@ -59,7 +59,7 @@ def test_published_chunks_do_too_but_for_a_first_sample_without_weight(samples: 
 
 @pytest.mark.parametrize("samples", LENGTHS)
 def test_clean_chunks_are_few_equal_and_cover_everything(samples: int) -> None:
-    plan = clean(samples, 1000, 100, 4)
+    plan = equal_overlap(samples, 1000, 100, 4)
     chunks = [chunk for batch in plan.batches for chunk in batch]
     assert len({chunk.samples for chunk in chunks}) == 1
     assert chunks[0].samples <= 1000
@@ -75,13 +75,13 @@ def test_clean_chunks_are_few_equal_and_cover_everything(samples: int) -> None:
 
 @pytest.mark.parametrize(("samples", "evaluated"), [(500, 1), (501, 2), (1000, 2), (1001, 4), (1250, 4), (3333, 8)])
 def test_the_published_chunk_that_changes_nothing_is_not_heard(samples: int, evaluated: int) -> None:
-    assert published(samples, 1000, 2, 4).chunks == evaluated
+    assert published_chunks(samples, 1000, 2, 4).chunks == evaluated
 
 
 def test_ten_seconds_cost_less_than_half_of_the_original() -> None:
-    ten_seconds = clean(441_000, 352_800, 44_100, 4)
+    ten_seconds = equal_overlap(441_000, 352_800, 44_100, 4)
     assert [chunk.samples for batch in ten_seconds.batches for chunk in batch] == [242_550] * 2
-    assert published(441_000, 352_800, 2, 4).chunks == 4
+    assert published_chunks(441_000, 352_800, 2, 4).chunks == 4
 
 
 def test_all_chunks_of_a_clean_plan_fit_one_batch_after_another() -> None:
@@ -192,7 +192,7 @@ def test_it_can_be_cancelled_between_chunks() -> None:
 
 
 def test_a_sample_in_no_chunk_is_an_error_and_no_silence() -> None:
-    sums = OverlapSum(300, may_lack_weight=False)
+    sums = OverlapAdd(300, may_lack_weight=False)
     sums.add(Chunk(0, 100, 100, 0, 0, True), torch.ones(1, 100))
     sums.add(Chunk(200, 300, 100, 0, 0, True), torch.ones(1, 100))
     with pytest.raises(RuntimeError, match="no chunk"):
@@ -225,7 +225,7 @@ def rates() -> Iterator[tuple[int, int]]:
 @pytest.mark.parametrize("samples", [1, 7, 1000, 70_001])
 def test_a_resampled_stream_has_the_length_that_was_asked_for(from_hz: int, to_hz: int, samples: int) -> None:
     length = -(-samples * to_hz // from_hz)
-    parts = list(resampled(blocks(sound(samples)), from_hz, to_hz, length))
+    parts = list(resample_stream(blocks(sound(samples)), from_hz, to_hz, length))
     assert sum(part.shape[1] for part in parts) == length
     if from_hz == to_hz:
         assert torch.equal(torch.cat(parts, dim=1), sound(samples))
@@ -234,6 +234,6 @@ def test_a_resampled_stream_has_the_length_that_was_asked_for(from_hz: int, to_h
 def test_resampling_there_and_back_keeps_the_time() -> None:
     time = torch.arange(48000) / 48000
     tone = torch.sin(2 * torch.pi * 440 * time)[None]
-    there = resampled(blocks(tone), 48000, 44100, 44100)
-    back = torch.cat(list(resampled(there, 44100, 48000, 48000)), dim=1)
+    there = resample_stream(blocks(tone), 48000, 44100, 44100)
+    back = torch.cat(list(resample_stream(there, 44100, 48000, 48000)), dim=1)
     assert torch.allclose(back[:, 200:-200], tone[:, 200:-200], atol=1e-3)

@@ -17,7 +17,7 @@ from deepsound.models.roformer.weights import network
 from deepsound.runtime.execution import Execution
 from deepsound.runtime.model_cache import model_cache
 from deepsound.runtime.progress import CancelToken, Progress, ProgressEvent
-from deepsound.separate.checkpoints import fitted, load, separation
+from deepsound.separate.checkpoints import fit_to_checkpoint, load, separation
 from deepsound.separate.demix import demix
 from deepsound.separate.roformer import (
     BSRoformerTinySeparator,
@@ -63,7 +63,7 @@ def separate(engine: RoformerSeparator, audio: Audio) -> Stems:
     return stems
 
 
-@pytest.mark.parametrize("mode", ["clean", "published"])
+@pytest.mark.parametrize("mode", ["equal_overlap", "published"])
 @pytest.mark.parametrize(
     ("samples", "channels", "rate"),
     [
@@ -107,7 +107,7 @@ def test_a_file_of_any_form_gives_the_network_s_own_answer(checkpoint: Callable[
 
 def test_published_mode_is_the_published_way(checkpoint: Callable[..., Path]) -> None:
     path, audio = checkpoint(), sound(60_000)
-    known = fitted(separation("bs_roformer"), path)
+    known = fit_to_checkpoint(separation("bs_roformer"), path)
     model = load(known.network, path, torch.float32)
     with torch.no_grad():
         expected = demix(audio.waveform, lambda chunks: model(chunks)[:, 0], replace(known.demix, mode="published"))
@@ -252,7 +252,7 @@ def test_both_modes_agree_but_for_the_edges_of_chunks(checkpoint: Callable[..., 
 def test_one_network_in_memory_serves_both_modes(checkpoint: Callable[..., Path]) -> None:
     path, audio = checkpoint(), sound(5000)
     model_cache().unload()
-    for mode in ("clean", "published"):
+    for mode in ("equal_overlap", "published"):
         separate(bs_roformer(path, mode=mode), audio)
     assert len(model_cache().report()) == 1
 

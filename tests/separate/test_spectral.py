@@ -10,7 +10,7 @@ from deepsound import engines
 from deepsound.errors import Cancelled, InputError
 from deepsound.media.vad import voice_spans
 from deepsound.runtime.progress import CancelToken, Progress
-from deepsound.separate.mask import MaskSettings, voice_in
+from deepsound.separate.mask import MaskSettings, voice_estimate
 from deepsound.separate.spectral import SpectralSeparator, SpectralSettings
 from deepsound.types import Audio, Stems
 
@@ -171,7 +171,7 @@ def test_steady_noise_is_background_even_where_a_voice_is_claimed(noise) -> None
     hiss = noise(seconds=4.0, rate=16000, level=0.1).waveform[0]
     claimed = torch.zeros(hiss.shape[0], dtype=torch.bool)
     claimed[24000:40000] = True
-    taken = voice_in(hiss, claimed, 16000, 2.0, MaskSettings())[24000:40000]
+    taken = voice_estimate(hiss, claimed, 16000, 2.0, MaskSettings())[24000:40000]
     assert float(taken.square().mean()) < 0.01 * float(hiss.square().mean())
 
 
@@ -180,5 +180,5 @@ def test_a_new_tone_is_taken_and_the_old_one_left() -> None:
     at = torch.arange(64000) / 16000
     old, new = torch.sin(2 * torch.pi * 1000 * at), torch.sin(2 * torch.pi * 3000 * at)
     claimed = (at > 1.5) & (at < 2.5)
-    taken = voice_in(old + new * claimed, claimed, 16000, 2.0, MaskSettings())[26000:38000]
+    taken = voice_estimate(old + new * claimed, claimed, 16000, 2.0, MaskSettings())[26000:38000]
     assert torch.allclose(taken, new[26000:38000], atol=0.05)

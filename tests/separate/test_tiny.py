@@ -12,7 +12,7 @@ import torch
 from deepsound.models.roformer.config import BS_ROFORMER_TINY
 from deepsound.runtime.model_cache import model_cache
 from deepsound.runtime.progress import Progress
-from deepsound.separate.checkpoints import fitted, separation, shipped_file
+from deepsound.separate.checkpoints import fit_to_checkpoint, separation, shipped_file
 from deepsound.separate.roformer import BSRoformerTinySeparator
 from deepsound.train.losses import si_sdr
 from deepsound.train.report import residual
@@ -50,7 +50,7 @@ def test_it_ships_within_eight_megabytes_and_is_the_network_that_is_trained() ->
     assert file.stat().st_size <= 8_000_000
     known = separation("bs_roformer_tiny")
     assert known.network == BS_ROFORMER_TINY
-    assert fitted(known, file).network == BS_ROFORMER_TINY
+    assert fit_to_checkpoint(known, file).network == BS_ROFORMER_TINY
     assert (Path(file).parent / "README.md").is_file()
 
 

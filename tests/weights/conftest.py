@@ -4,7 +4,7 @@ import pytest
 
 from deepsound.weights import search_paths as places
 from deepsound.weights import transfer
-from deepsound.weights.search_paths import Places
+from deepsound.weights.search_paths import SearchPaths
 from tests.weights.hub import serving
 
 VARIABLES = (
@@ -37,9 +37,9 @@ def bare_machine(monkeypatch, tmp_path):
 
 
 @pytest.fixture
-def own(tmp_path) -> Places:
+def own(tmp_path) -> SearchPaths:
     """Places of which none is there yet but may be written to."""
-    return Places(cache=tmp_path / "own", hub_cache=tmp_path / "hub", torch_hub=tmp_path / "torch")
+    return SearchPaths(cache=tmp_path / "own", hub_cache=tmp_path / "hub", torch_hub=tmp_path / "torch")
 
 
 @pytest.fixture

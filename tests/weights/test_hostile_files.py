@@ -14,7 +14,7 @@ from deepsound.reason.videollama2.checkpoint import VideoLLaMA2Checkpoint
 from deepsound.weights.catalogue import weights
 from deepsound.weights.convert import convert
 from deepsound.weights.load import read_tensors
-from deepsound.weights.search_paths import Places
+from deepsound.weights.search_paths import SearchPaths
 from deepsound.weights.verify import verify
 from tests.weights.conftest import put
 from tests.weights.pickles import PROTO, archive, name, refused, stream, value
@@ -70,7 +70,7 @@ GOOD = {"dtype": "F32", "shape": [4], "data_offsets": [0, 16]}
 def test_safetensors_headers_that_lie_are_one_error(tmp_path, content):
     path = put(tmp_path / "w.safetensors", content)
     refused(path)
-    (one,) = verify(weights(VAE), Places(explicit={VAE: path}))
+    (one,) = verify(weights(VAE), SearchPaths(explicit={VAE: path}))
     assert one.status == "damaged" and "w.safetensors" in one.detail
 
 
@@ -119,7 +119,7 @@ def test_verify_reports_deep_json_and_goes_on(tmp_path):
     for file, content in (("config.json", b"[" * 200_000), ("model.safetensors.index.json", b'{"a":' * 90_000)):
         put(tmp_path / file, content)
     save_file({"a": torch.ones(1)}, tmp_path / "model.safetensors")
-    found = verify(weights("videollama2/av_cot"), Places(explicit={"videollama2/av_cot": tmp_path}))
+    found = verify(weights("videollama2/av_cot"), SearchPaths(explicit={"videollama2/av_cot": tmp_path}))
     assert [(one.path.name, one.status) for one in found] == [
         ("config.json", "damaged"),
         ("model.safetensors", "readable"),
@@ -130,7 +130,7 @@ def test_verify_reports_deep_json_and_goes_on(tmp_path):
 @pytest.mark.parametrize("wrapped", [archive, stream])
 def test_verify_and_convert_are_as_safe_as_loading(tmp_path, wrapped):
     path = wrapped(tmp_path / "w.pth", PROTO + name("posix.system") + value(("touch it_ran",)) + b"R.")
-    (one,) = verify(weights(VAE), Places(explicit={VAE: path}))
+    (one,) = verify(weights(VAE), SearchPaths(explicit={VAE: path}))
     assert one.status == "damaged" and "posix.system" in one.detail
     with pytest.raises(EngineError, match=r"posix\.system"):
         convert(path, "bf16")

@@ -10,7 +10,7 @@ from deepsound.runtime import cache_folder
 from deepsound.weights.catalogue import everything, weights
 from deepsound.weights.locate import PRECISIONS, SUFFIXES, candidates, find, target
 from deepsound.weights.missing import require
-from deepsound.weights.search_paths import Places, default_places, register_model_folders
+from deepsound.weights.search_paths import SearchPaths, default_search_paths, register_model_folders
 from tests.weights.conftest import put
 
 DEEPSOUND_V1 = "pretrained/v2a/mmaudio"
@@ -18,8 +18,8 @@ APPLE = "apple_DFN5B-CLIP-ViT-H-14-384"
 
 
 @pytest.fixture
-def all_places(tmp_path) -> Places:
-    return Places(
+def all_places(tmp_path) -> SearchPaths:
+    return SearchPaths(
         model_folders=(tmp_path / "models", tmp_path / "more"),
         projects=(tmp_path / "project",),
         categories={"mmaudio": (tmp_path / "extra",), "sd1_tokenizer": (tmp_path / "core" / "sd1_tokenizer",)},
@@ -93,7 +93,7 @@ def test_what_a_download_leaves_is_found(entry, own):
     if entry.kind != "folder":
         put(goal)
     assert find(entry, own) == goal
-    in_comfyui = Places(model_folders=(own.cache,))
+    in_comfyui = SearchPaths(model_folders=(own.cache,))
     assert find(entry, in_comfyui) == goal == target(entry, in_comfyui)
 
 
@@ -116,7 +116,7 @@ def test_the_order_is_explicit_models_projects_own_hub(all_places, tmp_path):
         path.unlink()
     named = put(tmp_path / "elsewhere" / "anything.ckpt")
     put(in_order[0])
-    assert find(entry, Places(explicit={entry.id: named}, model_folders=all_places.model_folders)) == named
+    assert find(entry, SearchPaths(explicit={entry.id: named}, model_folders=all_places.model_folders)) == named
 
 
 def test_whole_files_go_before_halved_ones(all_places, tmp_path):
@@ -148,7 +148,7 @@ def test_the_revision_that_is_asked_for_goes_before_newer_snapshots(all_places, 
 )
 def test_an_explicit_folder_holds_the_file_somewhere(tmp_path, relative):
     path = put(tmp_path / "given" / relative)
-    assert find(weights("mmaudio/vae_44k"), Places(explicit={"mmaudio/vae_44k": tmp_path / "given"})) == path
+    assert find(weights("mmaudio/vae_44k"), SearchPaths(explicit={"mmaudio/vae_44k": tmp_path / "given"})) == path
 
 
 @pytest.mark.parametrize(
@@ -162,7 +162,7 @@ def test_an_explicit_folder_holds_the_file_somewhere(tmp_path, relative):
 def test_an_explicit_path_is_never_passed_over(tmp_path, all_places, id, relative, says):
     (tmp_path / "empty").mkdir()
     put(tmp_path / "models" / "mmaudio" / "v1-44.pth")
-    given = Places(explicit={id: tmp_path / relative}, model_folders=all_places.model_folders)
+    given = SearchPaths(explicit={id: tmp_path / relative}, model_folders=all_places.model_folders)
     with pytest.raises(EngineError, match=says) as caught:
         find(weights(id), given)
     assert str(tmp_path / relative) in str(caught.value)
@@ -187,7 +187,7 @@ def test_places_come_from_the_environment_and_the_host(monkeypatch, tmp_path):
     monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
     register_model_folders([tmp_path / "host"], {"mmaudio": [tmp_path / "disk2"]})
-    found = default_places({"clip/bpe": "merges.txt"}, models=[tmp_path / "named"])
+    found = default_search_paths({"clip/bpe": "merges.txt"}, models=[tmp_path / "named"])
     assert found.model_folders == (tmp_path / "named", tmp_path / "host", tmp_path / "ComfyUI" / "models")
     core = tmp_path / "ComfyUI" / "comfy" / "sd1_tokenizer"
     assert found.categories == {"mmaudio": (tmp_path / "disk2",), "sd1_tokenizer": (core,)}
@@ -195,7 +195,7 @@ def test_places_come_from_the_environment_and_the_host(monkeypatch, tmp_path):
     assert (found.cache, found.hub_cache) == (tmp_path / "own", tmp_path / "hf" / "hub")
     assert found.torch_hub == tmp_path / "torch" / "hub" and found.explicit == {"clip/bpe": Path("merges.txt")}
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "elsewhere"))
-    assert default_places().hub_cache == tmp_path / "elsewhere"
+    assert default_search_paths().hub_cache == tmp_path / "elsewhere"
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from deepsound.weights.catalogue import needed_by, weights
 from deepsound.weights.locate import target
 from deepsound.weights.missing import MissingWeightsError, missing_weights, register_download_action
 from deepsound.weights.resolve import resolve_all, resolve_or_download
-from deepsound.weights.search_paths import default_places
+from deepsound.weights.search_paths import default_search_paths
 from tests.weights.conftest import put
 
 LARGE = "mmaudio_large_44k_v2"
@@ -91,5 +91,5 @@ def test_offline_no_download_is_begun_and_everything_is_named(monkeypatch):
 
 
 def test_what_is_at_hand_is_resolved(tmp_path):
-    path = put(target(weights("mmaudio/vae_44k"), default_places()))
+    path = put(target(weights("mmaudio/vae_44k"), default_search_paths()))
     assert resolve_or_download("mmaudio/vae_44k", Execution(device="cpu")) == path

@@ -13,7 +13,7 @@ from deepsound.runtime.progress import CancelToken, Progress
 from deepsound.weights.catalogue import PublishedFile, UrlSource, weights
 from deepsound.weights.convert import convert, converted_name
 from deepsound.weights.memory_estimate import footprint
-from deepsound.weights.search_paths import Places
+from deepsound.weights.search_paths import SearchPaths
 from deepsound.weights.verify import verify
 from tests.weights.conftest import put
 
@@ -25,7 +25,7 @@ VAE = "mmaudio/vae_44k"
 def checked(path, **stated):
     published = PublishedFile(path.name, (UrlSource("https://example.org/w"),), **stated)
     entry = replace(weights(VAE), files=(published,), editions=())
-    (one,) = verify(entry, Places(explicit={VAE: path}))
+    (one,) = verify(entry, SearchPaths(explicit={VAE: path}))
     assert one.path == path
     return one.status, one.detail
 
@@ -65,12 +65,12 @@ def test_a_known_edition_is_compared_with_its_own_hash(tmp_path):
     path = put(tmp_path / "v1-44_fp16.safetensors", DATA)
     edition = PublishedFile(path.name, (UrlSource("https://example.org/w"),), sha256=HASHES["sha256"])
     entry = replace(weights(VAE), editions=(edition,))
-    assert verify(entry, Places(explicit={VAE: path}))[0].status == "verified"
+    assert verify(entry, SearchPaths(explicit={VAE: path}))[0].status == "verified"
 
 
 def test_what_is_not_there_is_missing(own):
     assert [one.status for one in verify(weights(VAE), own)] == ["missing"]
-    (one,) = verify(weights(VAE), Places(explicit={VAE: own.cache / "gone.pth"}))
+    (one,) = verify(weights(VAE), SearchPaths(explicit={VAE: own.cache / "gone.pth"}))
     assert one.status == "missing" and "gone.pth" in one.detail
 
 
@@ -79,12 +79,12 @@ def test_every_file_of_a_folder_and_every_companion_is_checked(tmp_path):
     put(folder / "config.json", b"{}")
     put(folder / "model-00001-of-00002.safetensors", DATA)
     put(folder / "model-00002-of-00002.safetensors", DATA[:300])
-    found = verify(weights("videollama2/av_cot"), Places(explicit={"videollama2/av_cot": folder}))
+    found = verify(weights("videollama2/av_cot"), SearchPaths(explicit={"videollama2/av_cot": folder}))
     assert [one.status for one in found] == ["readable", "readable", "damaged"]
     torch.save({"generator": {"a": torch.ones(2)}}, put(tmp_path / "v" / "bigvgan_generator.pt"))
     put(tmp_path / "v" / "config.json", b"{ not json")
     entry = replace(weights("bigvgan/v2_44k"), editions=())
-    found = verify(entry, Places(explicit={entry.id: tmp_path / "v"}))
+    found = verify(entry, SearchPaths(explicit={entry.id: tmp_path / "v"}))
     assert [(one.path.name, one.status) for one in found] == [
         ("bigvgan_generator.pt", "damaged"),
         ("config.json", "damaged"),
@@ -96,7 +96,7 @@ def test_verifying_can_be_cancelled(tmp_path):
     token.cancel()
     entry = replace(weights(VAE), files=(PublishedFile("w.safetensors", (), md5="0" * 32),))
     with pytest.raises(Cancelled):
-        verify(entry, Places(explicit={VAE: put(tmp_path / "w.safetensors", DATA)}), Progress(check=token.check))
+        verify(entry, SearchPaths(explicit={VAE: put(tmp_path / "w.safetensors", DATA)}), Progress(check=token.check))
 
 
 TENSORS = {"a": torch.linspace(-1, 1, 50), "steps": torch.arange(4), "half": torch.ones(3, dtype=torch.float16)}

@@ -24,7 +24,7 @@ from deepsound.weights.fingerprint import sha256_of
 from deepsound.weights.load import read_tensors
 from deepsound.weights.missing import missing_weights
 from deepsound.weights.resolve import resolve_or_download
-from deepsound.weights.search_paths import default_places
+from deepsound.weights.search_paths import default_search_paths
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -64,7 +64,7 @@ class Network:
         if execution.download:
             return None
         try:
-            missing = missing_weights(self.needs, default_places(execution.weights))
+            missing = missing_weights(self.needs, default_search_paths(execution.weights))
         except EngineError as error:
             return str(error)
         return None if missing is None else missing.message()

@@ -65,7 +65,7 @@ def _inverse_search(was: np.ndarray, now: np.ndarray, guess: np.ndarray | None, 
     flow = np.zeros((height, width, 2), np.float32) if guess is None else guess
     for first, second in reversed(levels[min(finest, len(levels) - 1) :]):
         flow = _scaled(flow, first.shape[1], first.shape[0])
-        search = _Search(first, second)
+        search = _PatchSearch(first, second)
         flow = _mixed(search, _patch_shifts(search, flow), first.shape)
     return _scaled(flow, width, height)
 
@@ -78,7 +78,7 @@ def _scaled(flow: np.ndarray, width: int, height: int) -> np.ndarray:
     return resize(flow, width, height) * factors
 
 
-def _patch_shifts(search: _Search, flow: np.ndarray) -> np.ndarray:
+def _patch_shifts(search: _PatchSearch, flow: np.ndarray) -> np.ndarray:
     """Each patch's shift, float32 [rows, columns, 2], found from where `flow` puts its middle."""
     tops, lefts = _corners(flow.shape[0]), _corners(flow.shape[1])
     best = flow[tops[:, None] + PATCH // 2, lefts + PATCH // 2].reshape(-1, 2).astype(np.float32)
@@ -91,7 +91,7 @@ def _patch_shifts(search: _Search, flow: np.ndarray) -> np.ndarray:
     return best.reshape(len(tops), len(lefts), 2)
 
 
-def _descend(search: _Search, best: np.ndarray, cost: np.ndarray) -> None:
+def _descend(search: _PatchSearch, best: np.ndarray, cost: np.ndarray) -> None:
     """Gauss-Newton steps, in place, for each patch for as long as they explain it better."""
     begin, active = best.copy(), np.arange(len(best))
     residual = search.residual(active, best)
@@ -107,7 +107,7 @@ def _descend(search: _Search, best: np.ndarray, cost: np.ndarray) -> None:
 
 
 def _from_neighbours(
-    search: _Search, best: np.ndarray, cost: np.ndarray, shape: tuple[int, int]
+    search: _PatchSearch, best: np.ndarray, cost: np.ndarray, shape: tuple[int, int]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Each patch's shift, or that of a patch beside it where it explains the patch better."""
     padded = np.pad(best.reshape(*shape, 2), ((1, 1), (1, 1), (0, 0)), mode="edge")
@@ -120,7 +120,7 @@ def _from_neighbours(
     return best, cost
 
 
-class _Search:
+class _PatchSearch:
     """The first picture's patches, with what a Gauss-Newton step needs of them, looked up in the second picture."""
 
     def __init__(self, first: np.ndarray, second: np.ndarray) -> None:
@@ -159,7 +159,7 @@ class _Search:
         return np.stack([yy * x + xy * y, xx * y + xy * x], axis=1).astype(np.float32)
 
 
-def _mixed(search: _Search, shifts: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+def _mixed(search: _PatchSearch, shifts: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """A shift for each pixel: the mean of the patches over it, weighted by how well each explains that pixel."""
     flat = shifts.reshape(-1, 2)
     weight = 1 / np.maximum(np.abs(search.residual(np.arange(len(flat)), flat)), 1)

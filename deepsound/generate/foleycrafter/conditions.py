@@ -17,7 +17,7 @@ from deepsound.generate.foleycrafter.request import FRAMES, FoleyCrafterRequest
 from deepsound.generate.foleycrafter.windows import windows
 from deepsound.media.scene import Scene
 from deepsound.models.foleycrafter.timing import COLUMNS, time_condition
-from deepsound.runtime.feature_cache import features
+from deepsound.runtime.feature_cache import feature_cache
 from deepsound.runtime.progress import Progress
 
 # A processor gains nothing by more than a few; as published, all at once.
@@ -129,7 +129,7 @@ def _onsets(stage: FoleyCrafterStage, frames: WindowFrames) -> Tensor:
 
 
 def _from_cache(stage: FoleyCrafterStage, role: str, content: Hashable, encode: Callable[[], Tensor]) -> Tensor:
-    return features().get((stage.components.key(role), stage.device.type, content), encode)
+    return feature_cache().get((stage.components.key(role), stage.device.type, content), encode)
 
 
 def _part_of(progress: Progress, number: int, count: int) -> Progress:

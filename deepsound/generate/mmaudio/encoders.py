@@ -11,7 +11,7 @@ from deepsound.generate.mmaudio.components import MMAudioStage
 from deepsound.generate.mmaudio.frame_sampling import TickedFrames
 from deepsound.generate.mmaudio.tokenizer import tokenizer
 from deepsound.models.synchformer.preprocess import clip_values, sync_values
-from deepsound.runtime.feature_cache import digest_of, features
+from deepsound.runtime.feature_cache import digest_of, feature_cache
 from deepsound.runtime.progress import Progress
 
 # As published: so many frames, and so many segments, at once. A processor gains nothing by more than a few.
@@ -59,7 +59,7 @@ def text_features(stage: MMAudioStage, text: str) -> Tensor:
 
 
 def _from_cache(stage: MMAudioStage, role: str, content: tuple[Hashable, ...], encode: Callable[[], Tensor]) -> Tensor:
-    return features().get((stage.components.key(role), stage.device.type, *content), encode)
+    return feature_cache().get((stage.components.key(role), stage.device.type, *content), encode)
 
 
 def _encode_pictures(stage: MMAudioStage, pictures: Tensor) -> Tensor:

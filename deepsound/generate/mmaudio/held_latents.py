@@ -13,7 +13,7 @@ from deepsound.media.audio import fit_length, resample, to_mono
 from deepsound.models.mel import MEL_16K, MEL_44K, MelSpectrogram
 from deepsound.models.mmaudio.lengths import LATENTS_16K, LatentRate
 from deepsound.models.mmaudio.masking import TimeRange
-from deepsound.runtime.feature_cache import digest_of, features
+from deepsound.runtime.feature_cache import digest_of, feature_cache
 from deepsound.runtime.progress import Progress
 from deepsound.types import Audio, Span
 
@@ -28,7 +28,7 @@ class HeldLatents:
 
 def remember(components: MMAudioComponents, audio: Audio, latents: Tensor) -> None:
     """Keep the latents a sound was decoded from, so that regenerating a span of it encodes nothing."""
-    features().get(_key(components, audio, latents.shape[-1]), lambda: latents)
+    feature_cache().get(_key(components, audio, latents.shape[-1]), lambda: latents)
 
 
 def held_latents(
@@ -40,7 +40,7 @@ def held_latents(
     """
     sound, length = _at_rate(audio, components.rate), components.rate.latents(usable_s)
     with components.stage(progress) as stage:
-        latents = features().get(
+        latents = feature_cache().get(
             _key(components, sound, length), lambda: _encoded(stage, sound, components.rate, length)
         )
     return HeldLatents(latents, tuple((span.start_s, span.end_s) for span in spans))

@@ -18,7 +18,7 @@ from deepsound.models.videollama2.encoders import AudioEncoder, VisionEncoder
 from deepsound.models.videollama2.language import LanguageModel
 from deepsound.reason.videollama2.decoding import GenerationSettings
 from deepsound.reason.videollama2.tokenizer import QwenTokenizer, load_tokenizer
-from deepsound.runtime.paths import is_dir, is_file, shown
+from deepsound.runtime.paths import escaped, is_dir, is_file
 from deepsound.weights.formats import MALFORMED, read_settings
 from deepsound.weights.load import load_into_meta, read_tensors
 
@@ -130,7 +130,7 @@ class VideoLLaMA2Checkpoint:
                 f"The weight_map in {self.folder / _INDEX} is not files by tensor; expected names of files. {_AGAIN}"
             )
         listed = set(index.values())
-        missing = sorted(shown(name) for name in listed if not is_file(self.folder / name, EngineError))
+        missing = sorted(escaped(name) for name in listed if not is_file(self.folder / name, EngineError))
         if missing:
             raise EngineError(
                 f"The folder {self.folder} lacks {', '.join(missing[:5])} of its {len(listed)} files of weights. "

@@ -17,7 +17,7 @@ from deepsound.reason.videollama2.frames import Frames, pixel_values
 from deepsound.reason.videollama2.prefix_cache import PrefixCache, prefix_cache_of
 from deepsound.reason.videollama2.sound import FILTERBANK_FRAMES, MEL_BINS
 from deepsound.reason.videollama2.tokenizer import TextStreamer
-from deepsound.runtime.feature_cache import features
+from deepsound.runtime.feature_cache import feature_cache
 from deepsound.runtime.progress import Progress
 
 # The longest question's tokens, with room to spare: every question about a clip fits behind what another left.
@@ -177,7 +177,7 @@ def _video_tokens(
 
     if not shortcuts.reuse:
         return encode()
-    return features().get((components.key("vision"), components.device.type, frames.digest()), encode)
+    return feature_cache().get((components.key("vision"), components.device.type, frames.digest()), encode)
 
 
 def _pixels(components: VideoLLaMA2Components, frames: Frames, start: int) -> Tensor:

@@ -21,7 +21,7 @@ from deepsound.generate.mmaudio.visual_conditioning import VisualCondition
 from deepsound.media.clip import Clip
 from deepsound.media.sequence import ImageSequence
 from deepsound.runtime.execution import Execution
-from deepsound.runtime.feature_cache import features
+from deepsound.runtime.feature_cache import feature_cache
 from deepsound.runtime.model_cache import model_cache
 from deepsound.runtime.progress import CancelToken, Progress
 from deepsound.types import Audio, GenerationRequest
@@ -83,7 +83,7 @@ def test_files_that_other_packs_keep_give_44100_hz(repackaged: Path, clip: Clip)
 def test_same_seed_same_samples_and_another_seed_others(small: MMAudioGenerator, clip: Clip) -> None:
     first = small.generate(clip, FEW, QUIET)
     model_cache().unload()
-    features().clear()
+    feature_cache().clear()
     assert same(first, small.generate(clip, FEW, QUIET))
     assert not same(first, small.generate(clip, GenerationRequest(steps=2, seed=8), QUIET))
 
@@ -191,7 +191,7 @@ def test_offload_holds_one_stage_at_a_time_and_sounds_the_same(published: Path, 
     register_model_folders([published])
     kept = engine("small_16k").generate(clip, FEW, QUIET)
     model_cache().unload()
-    features().clear()
+    feature_cache().clear()
     seen: list[set[str]] = []
     progress = Progress(on_event=lambda event: seen.append({row.key.name for row in model_cache().report()}))
     assert same(kept, engine("small_16k", offload=True).generate(clip, FEW, progress))
@@ -219,7 +219,7 @@ def test_it_stops_within_every_stage(small: MMAudioGenerator, clip: Clip) -> Non
             if len(seen) > limit:
                 token.cancel()
 
-        features().clear()
+        feature_cache().clear()
         with pytest.raises(Cancelled):
             small.generate(Clip.open(clip.path), FEW, Progress(on_event=listen, check=token.check))
 

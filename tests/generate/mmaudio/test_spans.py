@@ -18,7 +18,7 @@ from deepsound.models.mmaudio.lengths import LATENTS_16K
 from deepsound.models.mmaudio.masking import latent_mask
 from deepsound.models.vae import weights as vae_weights
 from deepsound.runtime.execution import Execution
-from deepsound.runtime.feature_cache import features
+from deepsound.runtime.feature_cache import feature_cache
 from deepsound.runtime.model_cache import model_cache
 from deepsound.runtime.progress import Progress
 from deepsound.types import Audio, GenerationRequest, Span
@@ -54,7 +54,7 @@ def clip(path: Path) -> Clip:
 def nothing_held(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, published: Path) -> None:
     for name in ("HF_HOME", "HF_HUB_CACHE", "DEEPSOUND_HOME", "COMFYUI_PATH"):
         monkeypatch.setenv(name, str(tmp_path / "nothing here"))
-    features().clear()
+    feature_cache().clear()
     register_model_folders([published])
 
 
@@ -180,7 +180,7 @@ def test_a_file_without_the_encoder_says_so(small, clip, published, tmp_path):
     engine = engines.generator("mmaudio_small_16k", Execution(device="cpu", weights={"mmaudio/vae_16k": half}))
     coarse = engine.generate(clip, FEW, QUIET)
     assert engine.inpaint(clip, coarse, SPANS, HIDDEN, QUIET).samples == coarse.samples
-    features().clear()
+    feature_cache().clear()
     with pytest.raises(EngineError, match="holds the autoencoder's decoder alone"):
         engine.inpaint(clip, coarse, SPANS, HIDDEN, QUIET)
 

@@ -23,7 +23,7 @@ from deepsound.media.clip import Clip
 from deepsound.media.sequence import ImageSequence
 from deepsound.models.mmaudio.model import MMAudio
 from deepsound.runtime.execution import Execution
-from deepsound.runtime.feature_cache import features
+from deepsound.runtime.feature_cache import feature_cache
 from deepsound.runtime.model_cache import model_cache
 from deepsound.runtime.progress import CancelToken, Progress
 from deepsound.types import Audio, GenerationRequest
@@ -46,7 +46,7 @@ def small(published: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> M
     for name in ("HF_HOME", "HF_HUB_CACHE", "DEEPSOUND_HOME", "COMFYUI_PATH"):
         monkeypatch.setenv(name, str(tmp_path / "nothing here"))
     model_cache().unload()
-    features().clear()
+    feature_cache().clear()
     register_model_folders([published])
     made = engines.generator("mmaudio_small_16k", Execution(device="cpu"))
     assert isinstance(made, MMAudioGenerator)

@@ -22,7 +22,7 @@ from deepsound.reason.videollama2.inference import NO_SHORTCUTS, InferenceOptimi
 from deepsound.reason.videollama2.prefix_cache import prefix_cache_of
 from deepsound.reason.videollama2.tokenizer import load_tokenizer
 from deepsound.runtime.execution import Execution
-from deepsound.runtime.feature_cache import features
+from deepsound.runtime.feature_cache import feature_cache
 from deepsound.runtime.model_cache import model_cache
 from deepsound.runtime.progress import Progress
 from tests.reason.videollama2 import tiny
@@ -42,7 +42,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> VideoLLaMA2Checkpoin
 @pytest.fixture
 def networks(checkpoint: VideoLLaMA2Checkpoint) -> VideoLLaMA2Components:
     model_cache().unload()
-    features().clear()
+    feature_cache().clear()
     return VideoLLaMA2Components(checkpoint, Execution(device="cpu"))
 
 
