@@ -263,7 +263,7 @@ def require_avoiding(engine: object, name: str) -> None:
         )
 
 
-def regenerated(
+def regenerate(
     engine: Generator, clip: Clip, sound: Audio, spans: Sequence[Span], request: GenerationRequest, progress: Progress
 ) -> Audio:
     """A sound of the clip that is new within `spans`: `sound` continued where the generator can, else another one."""

@@ -23,7 +23,7 @@ from deepsound.pipeline_run import PipelineRun
 from deepsound.presets import DEFAULT_PRESET
 from deepsound.presets import preset as preset_row
 from deepsound.rank.best_of import TakeOptions
-from deepsound.repair.plan import given_segments
+from deepsound.repair.plan import parse_user_segments
 from deepsound.runtime.execution import Execution
 from deepsound.runtime.progress import Progress
 from deepsound.selection import Selection, choose_generator, select
@@ -126,7 +126,7 @@ class Pipeline:
         window_s = self._preset.window_s if window_s is None else window_s
         request = GenerationRequest(prompt, negative_prompt, seed, steps=steps, guidance=guidance, window_s=window_s)
         self._check_options(mode, fallback, scope)
-        given_segments(spans, clip.duration_s)
+        parse_user_segments(spans, clip.duration_s)
         selection = self._choose(clip)
         choices = selection.choices
         staging = OutputStaging(
@@ -196,7 +196,7 @@ class Pipeline:
             self._undecided,
             progress,
             scope=scope or self._preset.scope or tables.SCOPE_NAMES[0],
-            given=given_segments(spans, clip.duration_s),
+            given=parse_user_segments(spans, clip.duration_s),
             separation=self._separation,
             takes=takes,
             replaces_negative_prompt=self._preset.replaces_negative_prompt,

@@ -66,10 +66,10 @@ class PipelineRun:
         for note in self.clip.notes:
             self.progress.note(note)
         self.note_unused(generator, self.request)
-        plan = self.timed("plan", lambda p: reasoner.plan(self.clip, p), lambda plan: f"{len(plan.steps)} steps")
+        plan = self.run_step("plan", lambda p: reasoner.plan(self.clip, p), lambda plan: f"{len(plan.steps)} steps")
         asked, best = self.request, self._best_take(generator)
         self.request, coarse = best.request, best.audio
-        judgement = self.timed("judge", lambda p: reasoner.judge(self.clip, coarse, p), self._describe_judgement)
+        judgement = self.run_step("judge", lambda p: reasoner.judge(self.clip, coarse, p), self._describe_judgement)
         self.note_weights(self.choices.reasoner.name, reasoner)
         outcome = Outcome(self.choices, asked, mode, fallback, plan, coarse, judgement, self.undecided)
         outcome = replace(outcome, takes=tuple(best.ranking.records()) if best.ranking is not None else ())
@@ -92,7 +92,7 @@ class PipelineRun:
                 progress,
             )
 
-        return self.timed("generate", work, lambda best: ", ".join(filter(None, (describe(best.audio), best.note))))
+        return self.run_step("generate", work, lambda best: ", ".join(filter(None, (describe(best.audio), best.note))))
 
     def _adjust(self, generator: engines.Generator) -> None:
         """Give a generator its settings, and say whose are not used."""
@@ -127,7 +127,7 @@ class PipelineRun:
         if used := engines.files(engine):
             self.weights[name] = tuple(WeightsFile(name, role, path) for role, path in used.items())
 
-    def timed(self, name: str, work: Callable[[Progress], T], describe: Callable[[T], str]) -> T:
+    def run_step(self, name: str, work: Callable[[Progress], T], describe: Callable[[T], str]) -> T:
         stage = self.progress.at(name)
         began = time.perf_counter()
         made = work(stage)

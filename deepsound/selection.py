@@ -54,7 +54,7 @@ def select(clip: Clip, names: tuple[str, str, str], preset: Preset, execution: E
     named = {kind: preset.engine(kind) if name == AUTO else name for kind, name in chosen.items()}
     _require_preset(preset, [named[kind] for kind in engines.KINDS if chosen[kind] == AUTO], places, execution)
     made = {
-        kind: _automatic(kind, clip, preset, places) if name == AUTO else _named(name, chosen[kind], preset)
+        kind: _automatic(kind, clip, preset, places) if name == AUTO else _explicit_choice(name, chosen[kind], preset)
         for kind, name in named.items()
     }
     notes = (
@@ -70,7 +70,7 @@ def choose_generator(clip: Clip) -> Choice:
     return _automatic("generator", clip, Preset("", "", ""), default_search_paths())
 
 
-def _named(name: str, chosen: str, preset: Preset) -> Choice:
+def _explicit_choice(name: str, chosen: str, preset: Preset) -> Choice:
     return Choice(name, f"the preset {preset.name!r}" if chosen == AUTO else "")
 
 

@@ -30,14 +30,14 @@ MORE_AUDIO = ("audio_2", "audio_3", "audio_4")
 
 
 @dataclass(frozen=True)
-class _Ranked:
+class _RankingFiles:
     """A ranking, and a file to play of each take."""
 
     ranking: Ranking
     files: tuple[Path, ...]
 
 
-_LAST_RUNS: LastRuns[_Ranked] = LastRuns(host_folders.temp_path)
+_LAST_RUNS: LastRuns[_RankingFiles] = LastRuns(host_folders.temp_path)
 
 
 class BestTake(io.ComfyNode):
@@ -123,9 +123,9 @@ class BestTake(io.ComfyNode):
         execution = comfy_host.execution("fp32", at(offload, 0), at(download, 0))
         check_pick(pick, clip, execution)
 
-        def make(place: Place) -> _Ranked:
+        def make(place: Place) -> _RankingFiles:
             ranking = rank_takes(sounds, clip, pick, execution=execution, progress=progress)
-            return _Ranked(ranking, tuple(_written(sound, place, progress) for sound in sounds))
+            return _RankingFiles(ranking, tuple(_write_take(sound, place, progress) for sound in sounds))
 
         key = content_key({str(number): sound for number, sound in enumerate(sounds)}, clip, pick)
         ranked = _LAST_RUNS.result(comfy_host.node_key(cls.hidden), comfy_host.prompt_id(), key, make)
@@ -133,7 +133,7 @@ class BestTake(io.ComfyNode):
         chosen = choose - 1 if choose else ranking.best
         table = ranking.table(chosen)
         comfy_host.show_text(table, cls.hidden.unique_id)
-        shown = {**_shown(ranked, chosen), "starred": bool(choose), "notes": notes_of(progress, ranking.notes)}
+        shown = {**_panel_data(ranked, chosen), "starred": bool(choose), "notes": notes_of(progress, ranking.notes)}
         return io.NodeOutput(
             to_comfy(sounds[chosen]),
             chosen,
@@ -156,7 +156,7 @@ def _check_choice(choose: Any, count: int) -> None:
         raise InputError(f"choose: expected 0 (the best) or a take from 1 to {count}, got {choose!r}; set it to 0.")
 
 
-def _written(sound: Audio, place: Place, progress: Progress) -> Path:
+def _write_take(sound: Audio, place: Place, progress: Progress) -> Path:
     from deepsound.media.wav import write_wav
 
     progress.check()
@@ -165,7 +165,7 @@ def _written(sound: Audio, place: Place, progress: Progress) -> Path:
     return path
 
 
-def _shown(ranked: _Ranked, chosen: int) -> dict[str, Any]:
+def _panel_data(ranked: _RankingFiles, chosen: int) -> dict[str, Any]:
     """What the panel needs: each take's figures and where its sound is."""
     takes: Sequence[dict[str, Any]] = ranked.ranking.records(chosen)
     places = [{"filename": file.name, "subfolder": "", "type": "temp"} for file in ranked.files]

@@ -69,13 +69,13 @@ def progress(node_id: str | None, stage: str = "", in_panel: bool = False) -> Pr
     from comfy.model_management import throw_exception_if_processing_interrupted
     from comfy.utils import ProgressBar
 
-    def show_written(text: str, line: str) -> None:
+    def send_partial_text(text: str, line: str) -> None:
         send_event("reasons", node_id, text=text, status=line)
 
     listener = NodeListener(
         ProgressBar(BAR_STEPS, node_id=node_id),
         lambda text: show_text(text, node_id),
-        show_written if in_panel else None,
+        send_partial_text if in_panel else None,
     )
     return Progress(on_event=listener, check=throw_exception_if_processing_interrupted, stage=stage)
 

@@ -15,7 +15,14 @@ from . import comfy_host
 from .convert import clip_of
 from .notes import notes_ui
 from .requests import request_of, requests_of_takes
-from .run_inputs import BY_ENGINE, generator_weights, how_to_run, optional_takes_input, sampling_inputs, weights_input
+from .run_inputs import (
+    BY_ENGINE,
+    execution_inputs,
+    generator_weights,
+    optional_takes_input,
+    sampling_inputs,
+    weights_input,
+)
 from .schema import download_input, engine_input, output, prompt_inputs, schema
 from .span_lists import avoid_input, spans_to_avoid
 from .takes import batch_of, take_stage
@@ -39,7 +46,7 @@ class GenerateAudio(io.ComfyNode):
                 download_input(optional=True),
                 optional_takes_input(),
                 *sampling_inputs(),
-                *how_to_run(NETWORK_PRECISIONS),
+                *execution_inputs(NETWORK_PRECISIONS),
                 weights_input("weights", "mmaudio", "MMAudio"),
                 avoid_input(),
             ],

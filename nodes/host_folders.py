@@ -55,7 +55,7 @@ def input_path(name: str) -> Path:
     if not _is_name(name):
         raise InputError(f"The file name {_short(name)} is not usable; choose a video from the list or upload one.")
     relative, folder = folder_paths.annotated_filepath(name)
-    path = _confined(Path(folder or folder_paths.get_input_directory()), relative.strip())
+    path = _resolve_inside(Path(folder or folder_paths.get_input_directory()), relative.strip())
     if _is_file(path):
         return path
     if folder is None and (clip := demo_clips.find(relative.strip())) is not None:
@@ -84,7 +84,7 @@ def output_target(prefix: str, extension: str, width: int, height: int) -> Targe
     root = folder_paths.get_output_directory()
     folder, stem, counter, subfolder, _ = folder_paths.get_save_image_path(prefix, root, width, height)
     name = f"{stem}_{counter:05}_{extension}"
-    return Target(_confined(Path(root), str(Path(folder, name))), name, subfolder)
+    return Target(_resolve_inside(Path(root), str(Path(folder, name))), name, subfolder)
 
 
 def check_prefix(prefix: str) -> None:
@@ -165,7 +165,7 @@ def _core_tokenizer() -> list[Path]:
     return [Path(folder, "sd1_tokenizer") for folder in getattr(comfy, "__path__", ())]
 
 
-def _confined(folder: Path, relative: str) -> Path:
+def _resolve_inside(folder: Path, relative: str) -> Path:
     """`relative` inside `folder`, links followed; InputError when that is somewhere else."""
     try:
         root = folder.resolve()

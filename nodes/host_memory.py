@@ -65,10 +65,10 @@ class ComfyPlacement:
         # The patcher writes `device` on what it is given, which some networks have as a property of their own.
         holder = nn.ModuleList([network])
         patcher = ModelPatcher(holder, load_device=device, offload_device=unet_offload_device())
-        patcher.add_callback(CallbacksMP.ON_DETACH, lambda *_: self._detached(network))
+        patcher.add_callback(CallbacksMP.ON_DETACH, lambda *_: self._on_detach(network))
         return patcher
 
-    def _detached(self, network: Any) -> None:
+    def _on_detach(self, network: Any) -> None:
         if self._making_room:
             return
         patcher = self._patchers.pop(id(network), None)

@@ -43,7 +43,7 @@ def weights_input(input_id: str, folder: str, used_by: str) -> io.Combo.Input:
     )
 
 
-def how_to_run(precisions: tuple[str, ...]) -> list[io.Input]:
+def execution_inputs(precisions: tuple[str, ...]) -> list[io.Input]:
     """Precision and offload, both optional."""
     return [precision_input(precisions, optional=True), offload_input(optional=True)]
 

@@ -78,16 +78,16 @@ def save_takes(
     for sound in sounds():
         sound = clip.audio(progress) if sound is None else sound
         if sound is not None:
-            sound = mixed_down(sound, settings.downmix)
+            sound = apply_downmix(sound, settings.downmix)
             check_channels("audio", sound.channels, None)
         ready.append(sound)
     return [
-        _saved(clip, sound, settings, metadata, plan, take_stage(progress, take, len(ready)), to_output)
+        _save_one(clip, sound, settings, metadata, plan, take_stage(progress, take, len(ready)), to_output)
         for take, sound in enumerate(ready)
     ]
 
 
-def _saved(
+def _save_one(
     clip: Clip,
     sound: Audio | None,
     settings: SaveSettings,
@@ -123,7 +123,7 @@ def shown_files(saved: Sequence[SavedVideo]) -> dict[str, Any]:
     return {"images": files, "animated": (True,), "deepsound": [{"note": "\n\n".join(file.note for file in saved)}]}
 
 
-def mixed_down(sound: Audio, downmix: str) -> Audio:
+def apply_downmix(sound: Audio, downmix: str) -> Audio:
     """The sound with the menu's mix of its channels, whose speakers are the usual ones of their number if not known."""
     import av
     import torch

@@ -12,7 +12,7 @@ from deepsound.choices import SCOPE_NAMES
 from deepsound.errors import InputError
 from deepsound.fallback import FALLBACKS, NEG_PROMPT, FallbackMode, FinalSound, fallback_mode
 from deepsound.media.splice import covers
-from deepsound.repair.render import conformed, repaired, treated_spans, with_actions
+from deepsound.repair.render import apply_actions, match_format, treated_spans, with_actions
 from deepsound.segments import Segment
 from deepsound.silence import measure_residue
 from deepsound.types import Audio, Span
@@ -21,7 +21,7 @@ from . import comfy_host
 from .convert import silence_like
 from .notes import notes_ui
 from .schema import option_input, output, schema
-from .span_lists import scope_input, segments_input, segments_of, segments_output, written
+from .span_lists import scope_input, segments_input, segments_json, segments_of, segments_output
 from .takes import Takes, as_list, at, for_each_take, take_stage
 
 # What is to be connected for a mode that generates again, by whether it holds the rest of the sound.
@@ -87,11 +87,11 @@ class SilenceFallback(io.ComfyNode):
     ) -> list[str]:
         if not any(as_list(voice_over)):
             return []
-        if not _arrived(background):
+        if not _has_value(background):
             return ["background"]
-        if _arrived(regenerated) or not cls._is_linked("regenerated"):
+        if _has_value(regenerated) or not cls._is_linked("regenerated"):
             return []
-        takes = cls._takes(voice_over, mode, coarse if _arrived(coarse) else background, background, scope, spans)
+        takes = cls._takes(voice_over, mode, coarse if _has_value(coarse) else background, background, scope, spans)
         return ["regenerated"] if any(take.needs_regenerated for take in takes) else []
 
     @classmethod
@@ -120,12 +120,14 @@ class SilenceFallback(io.ComfyNode):
             Takes(coarse, "coarse").like_input(sounds, progress),
             [take.silent for take in takes],
             [final.source for final in chosen],
-            [written(take.segments) for take in takes],
+            [segments_json(take.segments) for take in takes],
             ui=notes_ui(progress),
         )
 
     @classmethod
-    def _takes(cls, voice_over: Any, mode: Any, coarse: Any, background: Any, scope: Any, spans: Any) -> list[_Take]:
+    def _takes(
+        cls, voice_over: Any, mode: Any, coarse: Any, background: Any, scope: Any, spans: Any
+    ) -> list[_TakeState]:
         """The takes as they stand before the fallback; of those with voice-over the background is measured."""
         given = Takes(coarse, "coarse")
         verdicts = for_each_take(voice_over, len(given), "voice_over")
@@ -142,10 +144,10 @@ class SilenceFallback(io.ComfyNode):
             if verdict and rest is not None:
                 stage = take_stage(progress, number, len(given))
                 found = segments_of(sound, texts[number], at(scope, element), stage)
-                left_over = rest if covers(treated_spans(found), sound) else conformed(rest, sound)
+                left_over = rest if covers(treated_spans(found), sound) else match_format(rest, sound)
                 segments, quiet = with_actions(found, sound, left_over, row, measure_residue, stage)
                 silent = quiet.is_silent
-            takes.append(_Take(sound, bool(verdict), rest, silent, row, segments))
+            takes.append(_TakeState(sound, bool(verdict), rest, silent, row, segments))
         return takes
 
     @classmethod
@@ -156,7 +158,7 @@ class SilenceFallback(io.ComfyNode):
 
 
 @dataclass(frozen=True)
-class _Take:
+class _TakeState:
     """One take before the fallback: its verdict, what is left of it without the voice, and whether that is silent."""
 
     coarse: Audio
@@ -179,7 +181,7 @@ class _Take:
         return any(kind(row) and row.name in actions for row in FALLBACKS)
 
 
-def _arrived(value: Any) -> bool:
+def _has_value(value: Any) -> bool:
     """Whether an input has come: one that is unconnected or still to be made is None, or a list of it."""
     return any(item is not None for item in as_list(value))
 
@@ -189,7 +191,7 @@ def _for_takes(value: Any, count: int, what: str, may_be_one: bool = False) -> l
 
     Raises InputError for another number of them; a single sound stands for all only where it `may_be_one`.
     """
-    if not _arrived(value):
+    if not _has_value(value):
         if not may_be_one:
             raise InputError(f"{what}: no sound arrived (NoneType); connect a node that makes sound.")
         return [None] * count
@@ -201,7 +203,7 @@ def _for_takes(value: Any, count: int, what: str, may_be_one: bool = False) -> l
     )
 
 
-def _chosen(take: _Take, regenerated: Audio | None) -> FinalSound:
+def _chosen(take: _TakeState, regenerated: Audio | None) -> FinalSound:
     if not take.voice_over or take.background is None:
         return FinalSound(take.coarse, "coarse")
 
@@ -214,7 +216,7 @@ def _chosen(take: _Take, regenerated: Audio | None) -> FinalSound:
         return regenerated
 
     background = take.background
-    made = repaired(take.coarse, conformed(background, take.coarse), take.segments, regenerate)
+    made = apply_actions(take.coarse, match_format(background, take.coarse), take.segments, regenerate)
     # A background of another form is given on as it came where it is all there is.
     is_all = made.source == "background" and covers(treated_spans(take.segments), take.coarse)
     return FinalSound(background if is_all else made.final, made.source)

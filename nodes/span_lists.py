@@ -8,7 +8,7 @@ from typing import Any
 from comfy_api.latest import io
 
 from deepsound.choices import SCOPE_NAMES, SCOPES, lines_of, option
-from deepsound.repair.plan import decided, given_segments, plan_segments
+from deepsound.repair.plan import parse_user_segments, plan_segments, resolve_undecided
 from deepsound.repair.render import treated_spans
 from deepsound.runtime.progress import Progress
 from deepsound.segments import Segment, dump_segments
@@ -59,9 +59,9 @@ def segments_output(per_take: bool = False) -> io.Output:
 
 def segments_of(audio: Audio, text: str, scope: str, progress: Progress) -> tuple[Segment, ...]:
     """What is to be repaired of `audio`: the spans of `text`, or with an empty one the voiced spans or the whole."""
-    given = given_segments(text, audio.duration_s)
+    given = parse_user_segments(text, audio.duration_s)
     if given is not None:
-        return decided(given, False)
+        return resolve_undecided(given, False)
     if not option("scope", scope, SCOPES).by_span:
         return (Segment(Span(0.0, audio.duration_s), Verdict.YES, "", "the scope is the clip"),)
     return plan_segments(audio, Judgement(Verdict.YES), True, progress=progress)
@@ -69,14 +69,14 @@ def segments_of(audio: Audio, text: str, scope: str, progress: Progress) -> tupl
 
 def spans_to_avoid(text: str, duration_s: float) -> tuple[Span, ...]:
     """The spans of a list that are not to be kept as they are."""
-    return treated_spans(decided(given_segments(text, duration_s) or (), False))
+    return treated_spans(resolve_undecided(parse_user_segments(text, duration_s) or (), False))
 
 
-def shown_segments(segments: Iterable[Segment]) -> list[dict[str, Any]]:
+def segment_rows(segments: Iterable[Segment]) -> list[dict[str, Any]]:
     """The segments for the panel, as plain JSON."""
     return [segment.as_dict() for segment in segments]
 
 
-def written(segments: Iterable[Segment]) -> str:
+def segments_json(segments: Iterable[Segment]) -> str:
     """The segments as the output's JSON."""
     return dump_segments(segments)

@@ -87,7 +87,7 @@ def batch_of(sounds: Sequence[Audio], progress: Progress = Progress()) -> dict[s
         f"The takes differ in rate, length or channels: as one batch all have {rate} Hz, {channels} "
         f"channel{'s' * (channels > 1)} and {samples / rate:.2f} s, shorter ones end in silence."
     )
-    return to_comfy(*(_lengthened(sound, samples) for sound in matched))
+    return to_comfy(*(_pad_to(sound, samples) for sound in matched))
 
 
 def _with(sound: Audio, rate: int, channels: int) -> Audio:
@@ -101,7 +101,7 @@ def _with(sound: Audio, rate: int, channels: int) -> Audio:
     return Audio(waveform.expand(channels, -1).contiguous(), rate)
 
 
-def _lengthened(sound: Audio, samples: int) -> Audio:
+def _pad_to(sound: Audio, samples: int) -> Audio:
     from torch.nn.functional import pad
 
     return Audio(pad(sound.waveform, (0, samples - sound.samples)), sound.sample_rate)

@@ -47,7 +47,7 @@ class LastRuns(Generic[T]):
         last = self._runs.get(node)
         found = last.results.get(key) if last is not None else None
         if found is None or not all(map(is_file, found[1])):
-            found = self._made(make)
+            found = self._make(make)
         current = last if last is not None and last.prompt == prompt else _Run[T](prompt)
         current.results[key] = found
         if last is not None and current is not last:
@@ -58,7 +58,7 @@ class LastRuns(Generic[T]):
             self._remove(self._runs.popitem(last=False)[1].files())
         return found[0]
 
-    def _made(self, make: Callable[[Place], T]) -> tuple[T, list[Path]]:
+    def _make(self, make: Callable[[Place], T]) -> tuple[T, list[Path]]:
         files: list[Path] = []
 
         def place(suffix: str) -> Path:

@@ -8,7 +8,7 @@ from comfy_api.latest import io
 
 from deepsound import engines
 from deepsound.choices import NETWORK_PRECISIONS, SCOPE_NAMES, SEPARATOR_MODE_NAMES
-from deepsound.repair.render import gated, treated_spans
+from deepsound.repair.render import gate_stems, treated_spans
 from deepsound.runtime.execution import Precision
 from deepsound.runtime.progress import Progress
 from deepsound.types import Stems
@@ -18,7 +18,7 @@ from .convert import silence_like
 from .notes import notes_ui
 from .run_inputs import (
     BY_ENGINE,
-    how_to_run,
+    execution_inputs,
     overlap_inputs,
     separation_of,
     separator_mode_input,
@@ -27,7 +27,7 @@ from .run_inputs import (
     weights_input,
 )
 from .schema import download_input, engine_input, output, require_option, schema
-from .span_lists import scope_input, segments_input, segments_of, segments_output, written
+from .span_lists import scope_input, segments_input, segments_json, segments_of, segments_output
 from .takes import Takes, as_list, at, for_each_take, take_stage
 from .values import check_values, refusal_of
 
@@ -55,7 +55,7 @@ class VocalSeparate(io.ComfyNode):
                 separator_mode_input("mode"),
                 tta_input(),
                 *overlap_inputs(),
-                *how_to_run(NETWORK_PRECISIONS),
+                *execution_inputs(NETWORK_PRECISIONS),
                 weights_input("weights", "separation", "a RoFormer separator"),
                 scope_input(),
                 segments_input("Take the voice out in these spans and no others."),
@@ -95,16 +95,16 @@ class VocalSeparate(io.ComfyNode):
         # The core's rule for lists: the shorter ones go on with their last element.
         count = max(len(as_list(value)) for value in (audio, *given))
         takes = Takes([at(audio, index) for index in range(count)])
-        choices = [_HowToRun(*(at(value, index) for value in given)) for index in range(count)]
+        choices = [_EngineSetup(*(at(value, index) for value in given)) for index in range(count)]
         wanted = for_each_take(enabled, len(takes), "enabled")
         progress = comfy_host.progress(cls.hidden.unique_id, "separate")
-        separators: dict[_HowToRun, engines.Separator] = {}
+        separators: dict[_EngineSetup, engines.Separator] = {}
         stems, lists = [], []
         texts = for_each_take(spans, len(takes), "spans")
         for take, (sound, on) in enumerate(zip(takes.sounds, wanted, strict=True)):
             stage = take_stage(progress, take, len(takes))
             planned = segments_of(sound, texts[take], at(scope, takes.element(take)), stage) if on else ()
-            lists.append(written(planned))
+            lists.append(segments_json(planned))
             # Without a span to repair there is nothing to separate.
             if not (treated := treated_spans(planned)):
                 stems.append(Stems(silence_like(sound), sound))
@@ -113,7 +113,7 @@ class VocalSeparate(io.ComfyNode):
             if chosen not in separators:
                 separators[chosen] = cls._separator(chosen, progress)
             made = separators[chosen].separate(sound, stage)
-            stems.append(gated(sound, engines.check_stems(sound, made, chosen.engine), treated))
+            stems.append(gate_stems(sound, engines.check_stems(sound, made, chosen.engine), treated))
         return io.NodeOutput(
             takes.like_input([parts.background for parts in stems]),
             takes.like_input([parts.voice for parts in stems]),
@@ -122,7 +122,7 @@ class VocalSeparate(io.ComfyNode):
         )
 
     @classmethod
-    def _separator(cls, chosen: _HowToRun, progress: Progress) -> engines.Separator:
+    def _separator(cls, chosen: _EngineSetup, progress: Progress) -> engines.Separator:
         check_values(cls, overlap=chosen.overlap, batch=chosen.batch)
         require_option("mode", chosen.mode, SEPARATOR_MODE_NAMES)
         # What is as the node opens is the engine's own choice, which is noted for no engine.
@@ -136,7 +136,7 @@ class VocalSeparate(io.ComfyNode):
         return separator
 
 
-class _HowToRun(NamedTuple):
+class _EngineSetup(NamedTuple):
     """An engine and how it is run, as the inputs say."""
 
     engine: str

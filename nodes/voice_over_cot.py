@@ -8,7 +8,7 @@ from comfy_api.latest import io
 
 from deepsound import engines
 from deepsound.choices import REASONER_PRECISIONS, UNDECIDED, option
-from deepsound.repair.plan import decided, plan_segments
+from deepsound.repair.plan import plan_segments, resolve_undecided
 from deepsound.runtime.execution import Precision
 from deepsound.types import Judgement, Preferences, Verdict
 
@@ -23,7 +23,7 @@ from .schema import (
     schema,
     supported_kwargs,
 )
-from .span_lists import segments_output, shown_segments, written
+from .span_lists import segment_rows, segments_json, segments_output
 from .takes import take_stage
 
 
@@ -113,10 +113,12 @@ class VoiceOverCoT(io.ComfyNode):
             stage = take_stage(progress, take, len(sounds))
             judgements.append(reasoner.judge(clip, sound, stage))
             verdict = judgements[-1].counts_as_voice_over(undecided)
-            segments = decided(plan_segments(sound, judgements[-1], verdict, judge_spans, stage), undecided == "yes")
-            lists.append(written(segments))
+            segments = resolve_undecided(
+                plan_segments(sound, judgements[-1], verdict, judge_spans, stage), undecided == "yes"
+            )
+            lists.append(segments_json(segments))
             panel = judgement_view.judgement_json(judgements[-1], undecided, sound, stage)
-            panels.append({**panel, "segments": shown_segments(segments)})
+            panels.append({**panel, "segments": segment_rows(segments)})
         comfy_host.show_text("\n".join(_lines(judgements, undecided)), cls.hidden.unique_id)
         panels[0]["notes"] = notes_of(progress)
         return io.NodeOutput(*_columns(judgements, undecided), lists, ui={"deepsound": panels})

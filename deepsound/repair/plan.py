@@ -65,7 +65,7 @@ def plan_segments(
     return tuple(Segment(span, judgement.verdict, "", why) for span in spans)
 
 
-def given_segments(text: str, duration_s: float) -> tuple[Segment, ...] | None:
+def parse_user_segments(text: str, duration_s: float) -> tuple[Segment, ...] | None:
     """A person's span list for a clip of `duration_s` seconds, or None for an empty text, which means: find them.
 
     A list of no spans (`[]`) is one: nothing is repaired. Raises InputError as `parse_segments` does, and for an action
@@ -90,7 +90,7 @@ def is_treated(segment: Segment, undecided_is_voice: bool) -> bool:
     return segment.verdict is Verdict.YES or (segment.verdict is Verdict.UNDECIDED and undecided_is_voice)
 
 
-def decided(segments: Sequence[Segment], undecided_is_voice: bool) -> tuple[Segment, ...]:
+def resolve_undecided(segments: Sequence[Segment], undecided_is_voice: bool) -> tuple[Segment, ...]:
     """The segments with "keep" where nothing is to be done."""
     return tuple(
         segment if is_treated(segment, undecided_is_voice) else replace(segment, action=KEEP) for segment in segments

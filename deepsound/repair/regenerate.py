@@ -10,7 +10,7 @@ from deepsound import engines
 from deepsound.engine_protocols import SupportsInpainting
 from deepsound.media.splice import splice
 from deepsound.repair.plan import KEEP
-from deepsound.repair.render import conformed
+from deepsound.repair.render import match_format
 from deepsound.runtime.progress import Progress
 from deepsound.segments import Segment
 from deepsound.types import Audio, GenerationRequest, Span
@@ -46,7 +46,7 @@ def regenerate_segments(
         part = progress.part(number / len(groups), (number + 1) / len(groups))
         avoid = (*request.avoid, *spans) if hide_picture else request.avoid
         asked = replace(request, prompt=prompt, avoid=avoid)
-        made = engines.require_sound(engines.regenerated(engine, clip, sound, spans, asked, part), name)
+        made = engines.require_sound(engines.regenerate(engine, clip, sound, spans, asked, part), name)
         continues = isinstance(engine, SupportsInpainting)
-        final = splice(final, conformed(made, sound), spans, equal_power=not continues)
+        final = splice(final, match_format(made, sound), spans, equal_power=not continues)
     return final

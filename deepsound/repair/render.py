@@ -23,7 +23,7 @@ MIXED = "mixed"
 
 
 @dataclass(frozen=True)
-class Repaired:
+class RepairResult:
     """The final sound (None: dropped), where it is from (as Outcome.final_from), and what was done in each segment."""
 
     final: Audio | None
@@ -36,7 +36,7 @@ def treated_spans(segments: Sequence[Segment]) -> tuple[Span, ...]:
     return tuple(segment.span for segment in segments if segment.action != KEEP)
 
 
-def gated(coarse: Audio, stems: Stems, spans: Sequence[Span]) -> Stems:
+def gate_stems(coarse: Audio, stems: Stems, spans: Sequence[Span]) -> Stems:
     """`stems` within `spans`; outside the background is the coarse sound bit for bit, and the voice is silence."""
     if covers(spans, coarse):
         return stems
@@ -64,7 +64,7 @@ def with_actions(
             decided.append(segment)
             continue
         core = _core(segment.span, coarse.duration_s)
-        quiet = measure(cut(coarse, core), cut(background, core))
+        quiet = measure(slice_audio(coarse, core), slice_audio(background, core))
         found.append(quiet)
         action = fallback if quiet.is_silent else REMOVE
         decided.append(replace(segment, action=action, silence_ratio=quiet.ratio))
@@ -73,7 +73,7 @@ def with_actions(
     return tuple(decided), Silence(bool(found) and all(quiet.is_silent for quiet in found), ratio, frames)
 
 
-def cut(audio: Audio, span: Span) -> Audio:
+def slice_audio(audio: Audio, span: Span) -> Audio:
     """The stretch `span` of a sound, as a view of its samples."""
     first, last = (round(time_s * audio.sample_rate) for time_s in (span.start_s, span.end_s))
     return replace(audio, waveform=audio.waveform[:, max(first, 0) : max(last, 0)])
@@ -87,7 +87,9 @@ def _core(span: Span, duration_s: float) -> Span:
     return Span(start_s, span.end_s - PAD_S if span.end_s < duration_s else span.end_s)
 
 
-def repaired(coarse: Audio, background: Audio, segments: Sequence[Segment], regenerate: Regenerate) -> Repaired:
+def apply_actions(
+    coarse: Audio, background: Audio, segments: Sequence[Segment], regenerate: Regenerate
+) -> RepairResult:
     """The coarse sound, in each segment with what its action makes of it; `background` is the separated sound.
 
     Every mode is carried out once for all of its spans. A sound of another generation is joined at equal power, a
@@ -101,11 +103,11 @@ def repaired(coarse: Audio, background: Audio, segments: Sequence[Segment], rege
         if mode is not None:
             made = mode.rule(coarse, partial(regenerate, mode, spans))
         if covers(spans, coarse):
-            return Repaired(made.audio, made.source, tuple(segments))
+            return RepairResult(made.audio, made.source, tuple(segments))
         sources.add(made.source)
-        filling = silence_of(coarse) if made.audio is None else conformed(made.audio, coarse)
+        filling = silence_of(coarse) if made.audio is None else match_format(made.audio, coarse)
         final = splice(final, filling, spans, equal_power=mode is not None and mode.regenerates and not mode.masks)
-    return Repaired(final, _source(sources), tuple(segments))
+    return RepairResult(final, _source(sources), tuple(segments))
 
 
 def _by_action(segments: Sequence[Segment]) -> dict[str, tuple[Span, ...]]:
@@ -122,7 +124,7 @@ def _by_action(segments: Sequence[Segment]) -> dict[str, tuple[Span, ...]]:
     return {action: tuple(spans) for action, spans in found.items()}
 
 
-def conformed(audio: Audio, like: Audio) -> Audio:
+def match_format(audio: Audio, like: Audio) -> Audio:
     """`audio` at the rate, with the channels and of the length of `like`."""
     fitted = fit_length(resample(audio, like.sample_rate), like.samples)
     if fitted.channels == like.channels:

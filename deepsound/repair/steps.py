@@ -12,8 +12,8 @@ from deepsound import engines, silence
 from deepsound.fallback import FALLBACKS, NEG_PROMPT, FallbackMode, without_voice
 from deepsound.media.splice import covers, splice
 from deepsound.outcome import Choice, Choices, Fallback, Mode, Outcome
-from deepsound.repair.plan import REMOVE, decided, plan_segments, voiced_spans
-from deepsound.repair.render import conformed, gated, repaired, treated_spans, with_actions
+from deepsound.repair.plan import REMOVE, plan_segments, resolve_undecided, voiced_spans
+from deepsound.repair.render import apply_actions, gate_stems, match_format, treated_spans, with_actions
 from deepsound.runtime.execution import Execution
 from deepsound.runtime.progress import Progress
 from deepsound.segments import Segment
@@ -42,7 +42,7 @@ class Run(Protocol):
     separation: SeparationSettings
     replaces_negative_prompt: bool
 
-    def timed(self, name: str, work: Callable[[Progress], T], describe: Callable[[T], str]) -> T: ...
+    def run_step(self, name: str, work: Callable[[Progress], T], describe: Callable[[T], str]) -> T: ...
 
     def generate(
         self, generator: engines.Generator, request: GenerationRequest, progress: Progress, name: str = ""
@@ -72,7 +72,7 @@ class RepairSteps:
         """What is to be repaired: the given spans, the whole clip, or the voiced spans with a verdict on each."""
         coarse, undecided_is_voice = outcome.coarse, outcome.undecided == "yes"
         if self._run.given is not None:
-            return decided(self._run.given, undecided_is_voice)
+            return resolve_undecided(self._run.given, undecided_is_voice)
         if not tables.option("scope", self._run.scope, tables.SCOPES).by_span:
             whole = Segment(Span(0.0, coarse.duration_s), outcome.judgement.verdict, "", "the scope is the clip")
             return (whole,) if outcome.verdict_is_voice_over else ()
@@ -83,7 +83,7 @@ class RepairSteps:
             engines.span_verdicts(reasoner),
             self._run.progress.at("judge"),
         )
-        return decided(found, undecided_is_voice)
+        return resolve_undecided(found, undecided_is_voice)
 
     def take(self, outcome: Outcome) -> Outcome:
         """The outcome with its final sound; without a segment to repair that is the coarse one."""
@@ -95,21 +95,23 @@ class RepairSteps:
         for note in engines.separation_notes(separator, name, self._run.separation):
             self._run.progress.note(note)
         self._run.note_weights(name, separator)
-        stems = self._run.timed(
+        stems = self._run.run_step(
             "remove",
             lambda p: engines.check_stems(coarse, separator.separate(coarse, p), name),
             lambda _: "voice removed" if covers(spans, coarse) else f"voice removed in {_total(spans)}",
         )
-        outcome = replace(outcome, stems=gated(coarse, stems, spans))
+        outcome = replace(outcome, stems=gate_stems(coarse, stems, spans))
         if not tables.option("mode", outcome.mode, tables.MODES).falls_back:
             removed = tuple(replace(each, action=each.action or REMOVE) for each in outcome.segments)
-            return self._rendered(replace(outcome, segments=removed), stems)
-        segments, quiet = self._run.timed(
-            "silence", lambda p: self._measured(outcome, stems, p), lambda found: _describe_silence(*found)
+            return self._render(replace(outcome, segments=removed), stems)
+        segments, quiet = self._run.run_step(
+            "silence", lambda p: self._measure_silence(outcome, stems, p), lambda found: _describe_silence(*found)
         )
-        return self._rendered(replace(outcome, segments=segments, silence=quiet), stems)
+        return self._render(replace(outcome, segments=segments, silence=quiet), stems)
 
-    def _measured(self, outcome: Outcome, stems: Stems, progress: Progress) -> tuple[tuple[Segment, ...], Silence]:
+    def _measure_silence(
+        self, outcome: Outcome, stems: Stems, progress: Progress
+    ) -> tuple[tuple[Segment, ...], Silence]:
         """By the published rule alone where the published settings are asked for, else against the removed voice."""
         quietly = Progress(check=progress.check)
 
@@ -120,15 +122,15 @@ class RepairSteps:
 
         return with_actions(outcome.segments, outcome.coarse, stems.background, outcome.fallback, measure, progress)
 
-    def _rendered(self, outcome: Outcome, stems: Stems) -> Outcome:
+    def _render(self, outcome: Outcome, stems: Stems) -> Outcome:
         """The final sound by the segments' actions; `stems` are those of the whole sound."""
         again: list[tuple[Audio, Choice]] = []
 
         def regenerate(mode: FallbackMode, spans: tuple[Span, ...]) -> Audio:
-            again.append(self._masked(outcome, spans) if mode.masks else self._without_voice())
+            again.append(self._regenerate_masked(outcome, spans) if mode.masks else self._without_voice())
             return again[-1][0]
 
-        made = repaired(outcome.coarse, stems.background, outcome.segments, regenerate)
+        made = apply_actions(outcome.coarse, stems.background, outcome.segments, regenerate)
         self._note_kept(outcome)
         audio, by = again[-1] if again else (None, None)
         # Where nothing but the removal was done, the background is the final sound.
@@ -161,18 +163,18 @@ class RepairSteps:
             generator = engines.generator(by.name, run.execution.unquantised)
             run.progress.note(f"Nothing audible is left without the voice, and {by.why}: {by.name!r} made the sound.")
             run.note_unused(generator, request)
-        return run.timed("generate again", lambda p: run.generate(generator, request, p, by.name), describe), by
+        return run.run_step("generate again", lambda p: run.generate(generator, request, p, by.name), describe), by
 
-    def _masked(self, outcome: Outcome, spans: tuple[Span, ...]) -> tuple[Audio, Choice]:
+    def _regenerate_masked(self, outcome: Outcome, spans: tuple[Span, ...]) -> tuple[Audio, Choice]:
         """The coarse sound with `spans` made anew from a picture that is hidden there; of a whole clip, its voices."""
         run, coarse, by = self._run, outcome.coarse, self._run.choices.generator
         if covers(spans, coarse):
             spans = voiced_spans(coarse, outcome.judgement.voice_spans, run.progress) or spans
         request = replace(run.request, avoid=(*run.request.avoid, *spans))
-        work = partial(engines.regenerated, self._generator, run.clip, coarse, spans, request)
-        made = run.timed("generate again", lambda p: engines.require_sound(work(p), by.name), describe)
+        work = partial(engines.regenerate, self._generator, run.clip, coarse, spans, request)
+        made = run.run_step("generate again", lambda p: engines.require_sound(work(p), by.name), describe)
         run.note_weights(by.name, self._generator)
-        return splice(coarse, conformed(made, coarse), spans), by
+        return splice(coarse, match_format(made, coarse), spans), by
 
 
 def describe(audio: Audio) -> str:

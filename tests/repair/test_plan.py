@@ -5,7 +5,7 @@ import torch
 
 from deepsound.errors import EngineError
 from deepsound.repair import plan
-from deepsound.repair.plan import decided, plan_segments, voiced_spans
+from deepsound.repair.plan import plan_segments, resolve_undecided, voiced_spans
 from deepsound.runtime.progress import Progress
 from deepsound.segments import Segment
 from deepsound.types import Audio, Judgement, Span, Verdict
@@ -57,7 +57,7 @@ def test_a_voice_over_that_nobody_locates_is_the_whole_clip(detector):
 def test_without_voice_over_nothing_is_detected_and_what_was_heard_is_kept(detector):
     detector[:] = [AssertionError("the detector must not run")]
     judgement = Judgement(Verdict.NO, voice_spans=(Span(1.0, 2.0),))
-    segments = decided(plan_segments(SOUND, judgement, False), False)
+    segments = resolve_undecided(plan_segments(SOUND, judgement, False), False)
     assert [(each.span, each.action) for each in segments] == [(Span(0.85, 2.15), "keep")]
 
 
@@ -67,7 +67,7 @@ def test_a_reasoner_that_judges_spans_has_the_say_on_each(detector):
     def verdicts(judgement, spans, duration_s):
         return [(Verdict.NO if span.start_s < 4 else Verdict.YES, "seen or not") for span in spans]
 
-    segments = decided(plan_segments(SOUND, judgement, False, verdicts), False)
+    segments = resolve_undecided(plan_segments(SOUND, judgement, False, verdicts), False)
     assert [(each.verdict, each.action) for each in segments] == [(Verdict.NO, "keep"), (Verdict.YES, "")]
 
 
@@ -83,7 +83,7 @@ def test_a_reasoner_that_judges_spans_has_the_say_on_each(detector):
     ],
 )
 def test_an_action_wins_over_the_verdict(segment, undecided_is_voice, action):
-    assert decided((segment,), undecided_is_voice)[0].action == action
+    assert resolve_undecided((segment,), undecided_is_voice)[0].action == action
 
 
 def test_an_empty_sound_has_no_segment(detector):

@@ -5,7 +5,7 @@ import torch
 
 from deepsound.errors import InputError
 from deepsound.fallback import FALLBACKS
-from deepsound.repair.render import conformed, gated, repaired, treated_spans, with_actions
+from deepsound.repair.render import apply_actions, gate_stems, match_format, treated_spans, with_actions
 from deepsound.segments import Segment
 from deepsound.silence import measure
 from deepsound.types import Audio, Silence, Span, Stems, Verdict
@@ -42,19 +42,19 @@ def inside(span: Span) -> slice:
 
 
 def test_no_segment_is_the_coarse_sound_bit_for_bit():
-    made = repaired(COARSE, BACKGROUND, (), never)
+    made = apply_actions(COARSE, BACKGROUND, (), never)
     assert torch.equal(made.final.waveform, COARSE.waveform)
     assert made.source == "coarse"
 
 
 def test_one_segment_of_everything_is_the_whole_clips_result():
-    made = repaired(COARSE, BACKGROUND, (Segment(WHOLE, action="remove"),), never)
+    made = apply_actions(COARSE, BACKGROUND, (Segment(WHOLE, action="remove"),), never)
     assert made.final is BACKGROUND and made.source == "background"
 
 
 @pytest.mark.parametrize("row", FALLBACKS, ids=lambda row: row.name)
 def test_a_fallback_for_everything_is_the_whole_clips_result(row):
-    made = repaired(COARSE, BACKGROUND, (Segment(WHOLE, action=row.name),), lambda mode, spans: AGAIN)
+    made = apply_actions(COARSE, BACKGROUND, (Segment(WHOLE, action=row.name),), lambda mode, spans: AGAIN)
     published = row.rule(COARSE, lambda: AGAIN)
     assert made.final is published.audio and made.source == published.source
 
@@ -62,7 +62,7 @@ def test_a_fallback_for_everything_is_the_whole_clips_result(row):
 @pytest.mark.parametrize("action", ["remove", *(row.name for row in FALLBACKS)])
 def test_outside_its_span_no_action_changes_a_sample(action):
     span = Span(1.0, 2.0)
-    made = repaired(COARSE, BACKGROUND, (Segment(span, action=action),), lambda mode, spans: AGAIN)
+    made = apply_actions(COARSE, BACKGROUND, (Segment(span, action=action),), lambda mode, spans: AGAIN)
     away = outside(span)
     assert torch.equal(made.final.waveform[:, away], COARSE.waveform[:, away])
 
@@ -77,7 +77,7 @@ def test_every_span_holds_what_its_action_makes():
         return AGAIN if mode.name == "neg" else noise(3)
 
     segments = tuple(Segment(span, action=action) for action, span in spans.items())
-    final = repaired(COARSE, BACKGROUND, segments, regenerate).final.waveform
+    final = apply_actions(COARSE, BACKGROUND, segments, regenerate).final.waveform
     expected = {
         "keep": COARSE.waveform,
         "remove": BACKGROUND.waveform,
@@ -104,7 +104,7 @@ def test_spans_of_one_mode_are_generated_once_and_touching_ones_are_one():
         Segment(Span(1.0, 1.5), action="neg"),
         Segment(Span(2.0, 2.5), action="neg"),
     )
-    made = repaired(COARSE, BACKGROUND, segments, regenerate)
+    made = apply_actions(COARSE, BACKGROUND, segments, regenerate)
     assert asked == [(Span(0.5, 1.5), Span(2.0, 2.5))]
     across = slice(round(0.9 * RATE), round(1.1 * RATE))
     assert torch.equal(made.final.waveform[:, across], AGAIN.waveform[:, across])
@@ -119,7 +119,7 @@ def test_no_joint_steps_farther_than_twice_its_neighbours(action):
 
     coarse = tone(0.5, 0.0)
     segments = tuple(Segment(span, action=action) for span in (Span(0.3, 0.9), Span(1.5, 1.6), Span(3.2, 4.0)))
-    made = repaired(coarse, tone(0.4, 1.0), segments, lambda mode, spans: tone(0.45, 2.0))
+    made = apply_actions(coarse, tone(0.4, 1.0), segments, lambda mode, spans: tone(0.45, 2.0))
     steps = made.final.waveform.diff().abs()[0]
     # The steepest step of a tone of 0.5 is 0.0432; nowhere is one more than twice that.
     assert float(steps.max()) < 2 * 0.0432
@@ -128,12 +128,12 @@ def test_no_joint_steps_farther_than_twice_its_neighbours(action):
 def test_the_gated_background_is_exact_outside_and_both_stems_add_up():
     stems = Stems(Audio(COARSE.waveform - BACKGROUND.waveform, RATE), BACKGROUND)
     span = Span(1.0, 2.0)
-    gate = gated(COARSE, stems, (span,))
+    gate = gate_stems(COARSE, stems, (span,))
     away = outside(span)
     assert torch.equal(gate.background.waveform[:, away], COARSE.waveform[:, away])
     assert not bool(gate.voice.waveform[:, away].any())
     torch.testing.assert_close(gate.voice.waveform + gate.background.waveform, COARSE.waveform, rtol=0, atol=2**-24)
-    assert gated(COARSE, stems, (WHOLE,)) is stems
+    assert gate_stems(COARSE, stems, (WHOLE,)) is stems
 
 
 def published(coarse: Audio, background: Audio) -> Silence:
@@ -182,22 +182,22 @@ def test_one_span_of_everything_is_as_silent_as_the_whole_clip(level):
 )
 def test_where_the_final_sound_is_from(actions, source):
     segments = [Segment(Span(number + 0.1, number + 0.6), action=action) for number, action in enumerate(actions)]
-    assert repaired(COARSE, BACKGROUND, segments, lambda mode, spans: AGAIN).source == source
+    assert apply_actions(COARSE, BACKGROUND, segments, lambda mode, spans: AGAIN).source == source
 
 
 def test_a_regenerated_sound_of_another_form_is_brought_to_the_coarse_ones():
     other = Audio(torch.randn(1, 44_100 * 3, generator=torch.Generator().manual_seed(5)) * 0.1, 44_100)
-    made = conformed(other, COARSE)
+    made = match_format(other, COARSE)
     assert (made.sample_rate, made.channels, made.samples) == (RATE, 2, 4 * RATE)
-    repaired(COARSE, BACKGROUND, (Segment(Span(1, 2), action="neg"),), lambda mode, spans: other)
+    apply_actions(COARSE, BACKGROUND, (Segment(Span(1, 2), action="neg"),), lambda mode, spans: other)
 
 
 def test_an_action_that_is_no_fallback_names_the_choices():
     with pytest.raises(InputError, match=r"action is 'louder'; choose one of: neg"):
-        repaired(COARSE, BACKGROUND, (Segment(Span(1, 2), action="louder"),), never)
+        apply_actions(COARSE, BACKGROUND, (Segment(Span(1, 2), action="louder"),), never)
 
 
 def test_ten_thousand_spans_are_repaired():
     segments = [Segment(Span(at / 2500, at / 2500 + 0.0002), Verdict.YES, "remove") for at in range(10_000)]
-    made = repaired(COARSE, BACKGROUND, segments, never)
+    made = apply_actions(COARSE, BACKGROUND, segments, never)
     assert len(treated_spans(made.segments)) == 10_000
