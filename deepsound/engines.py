@@ -6,6 +6,7 @@ Third parties add theirs through the entry points `deepsound.generators`, `deeps
 from __future__ import annotations
 
 from dataclasses import dataclass
+from difflib import get_close_matches
 from importlib import import_module
 from typing import Literal, cast
 
@@ -231,7 +232,9 @@ def require(kind: Kind, name: str) -> EngineInfo:
     name = ALIASES.get((kind, name), name)
     info = next((info for info in available(kind) if info.name == name), None)
     if info is None:
-        raise InputError(f"Unknown {kind} '{name}'. Choose one of: {', '.join(names(kind))}.")
+        near = get_close_matches(name, names(kind), n=1)
+        asked = f"Did you mean {near[0]}? " if near else ""
+        raise InputError(f"Unknown {kind} '{name}'. {asked}Choose one of: {', '.join(names(kind))}.")
     return info
 
 

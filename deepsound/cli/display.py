@@ -51,6 +51,21 @@ class Display:
     def note(self, text: str) -> None:
         self._console.print(f"[yellow]note[/] {escape(text)}", soft_wrap=True)
 
+    def name_clip(self, video: str, number: int, count: int) -> None:
+        """The clip whose steps follow, where there are several."""
+        if count > 1:
+            self._console.print(f"\n[bold]{number}/{count} {escape(shown(video))}[/]", soft_wrap=True)
+
+    def fail(self, video: str, error: Exception) -> None:
+        """A clip of several that could not be done; the next one follows."""
+        self._close_bar()
+        self._console.print(f"[red]failed[/] {escape(shown(video))}: {escape(str(error))}", soft_wrap=True)
+
+    def tally(self, count: int, failed: int) -> None:
+        """How many of several clips are done, and how many are not."""
+        if count > 1:
+            self._console.print(f"\n{count - failed} of {count} done" + (f", {failed} failed" if failed else ""))
+
     def summarise(self, result: Result) -> None:
         """The choices made, the loudness, where the files are, and what became of the picture and its tracks."""
         choices = result.outcome.choices

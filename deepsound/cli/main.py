@@ -14,6 +14,7 @@ from deepsound.cli.compare import add_compare
 from deepsound.cli.evaluate import add_evaluate
 from deepsound.cli.exit_codes import EXIT_CODES
 from deepsound.cli.models import add_models
+from deepsound.cli.parser import SuggestingParser
 from deepsound.cli.process import (
     any_text_on_standard_streams,
     discard_stdout,
@@ -70,13 +71,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def build_parser() -> argparse.ArgumentParser:
     """The whole command line's parser."""
-    parser = argparse.ArgumentParser(
+    parser: argparse.ArgumentParser = SuggestingParser(
         prog="deepsound",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog=EXIT_CODES,
         description="Sound for silent video, without the voices nobody asked for (DeepSound-V1, arXiv 2503.22208).",
     )
-    parser.add_argument("--version", action="version", version=f"deepsound {__version__}")
+    parser.add_argument("-V", "--version", action="version", version=f"deepsound {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_run(commands)
     _add_engines(commands)
@@ -91,9 +92,11 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def _with_command(given: list[str]) -> list[str]:
-    """The original's command lines name no command: `-i video.mp4 --mode s4` means `run`."""
-    asks_top_level = {"-h", "--help", "--version"}
-    if given and given[0].startswith("-") and given[0] not in asks_top_level:
+    """The original's command lines name no command: `-i video.mp4 --mode s4` is `run`; no word at all is `--help`."""
+    asks_top_level = {"-h", "--help", "-V", "--version"}
+    if not given:
+        return ["--help"]
+    if given[0].startswith("-") and given[0] not in asks_top_level:
         return ["run", *given]
     return given
 
@@ -107,7 +110,12 @@ def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         epilog=EXIT_CODES,
     )
     run.set_defaults(command=_run)
-    run.add_argument("video", nargs="?", help="the video file; of a picture (.png, .jpg, ...) step 1 alone makes sound")
+    run.add_argument(
+        "video",
+        nargs="*",
+        help="the video files, or patterns such as 'clips/*.mp4'; of a picture (.png, .jpg, ...) step 1 alone makes "
+        "sound",
+    )
     run.add_argument("-i", "--video_input", "--video-input", dest="video_input", help="the video file, as a flag")
     run.add_argument(
         "--text_only",

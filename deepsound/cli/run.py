@@ -1,4 +1,4 @@
-"""`deepsound run`: one video through the steps, with progress, Ctrl-C and a summary."""
+"""`deepsound run`: videos through the steps, with progress, Ctrl-C and a summary."""
 
 from __future__ import annotations
 
@@ -7,12 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from deepsound import engines
+from deepsound.cli.clips import named_videos
 from deepsound.cli.display import Display, open_display
+from deepsound.cli.exit_codes import SOME_FAILED
 from deepsound.cli.formatting import print_json
 from deepsound.cli.run_options import DEFAULT_TEMPLATE
 from deepsound.cli.signals import cancel_on_signal
 from deepsound.cli.without_video import generate, has_no_video
-from deepsound.errors import InputError
+from deepsound.errors import EngineError, InputError, MediaError
+from deepsound.outputs import Result
 from deepsound.pipeline import Pipeline
 from deepsound.presets import AUTO, DEFAULT_PRESET, preset
 from deepsound.runtime.execution import Execution
@@ -32,26 +35,45 @@ def run(options: argparse.Namespace) -> int:
     """Run the pipeline as `options` say. Raises a DeepSoundError; cancelled within a second of Ctrl-C."""
     if has_no_video(options):
         return _generate_alone(options)
-    video = _the_video(options)
+    videos = named_videos(options)
+    results: list[Result] = []
+    failed = 0
     with cancel_on_signal() as token, open_display(quiet=options.quiet) as display:
         _mention_unused_folders(options, display)
         progress = Progress(on_event=display.show, check=token.check)
-        arguments = run_arguments(options)
-        results = run_takes(
-            Pipeline(**pipeline_arguments(options)),
-            video,
-            options.output_dir,
-            arguments.pop("takes", 1),
-            progress=progress,
-            pictures=options.pictures,
-            done=display.summarise,
-            **arguments,
-        )
-        display.compare_takes(results)
+        pipeline = Pipeline(**pipeline_arguments(options))
+        for number, video in enumerate(videos, 1):
+            display.name_clip(video, number, len(videos))
+            try:
+                results += _run_one(pipeline, video, options, display, progress)
+            except (InputError, MediaError, EngineError) as error:
+                if len(videos) == 1:
+                    raise
+                failed += 1
+                display.fail(video, error)
+        display.tally(len(videos), failed)
     if options.json:
         records = [result.to_json() for result in results]
-        print_json(records[0] if len(records) == 1 else records)
-    return 0
+        print_json(records[0] if len(records) == len(videos) == 1 else records)
+    return SOME_FAILED if failed else 0
+
+
+def _run_one(
+    pipeline: Pipeline, video: str, options: argparse.Namespace, display: Display, progress: Progress
+) -> tuple[Result, ...]:
+    arguments = run_arguments(options)
+    results = run_takes(
+        pipeline,
+        video,
+        options.output_dir,
+        arguments.pop("takes", 1),
+        progress=progress,
+        pictures=options.pictures,
+        done=display.summarise,
+        **arguments,
+    )
+    display.compare_takes(results)
+    return results
 
 
 def _generate_alone(options: argparse.Namespace) -> int:
@@ -151,14 +173,6 @@ def _spans_text(given: str) -> str:
         raise InputError(
             f"The span list {escaped(path)} cannot be read as text ({error}); name another file."
         ) from error
-
-
-def _the_video(options: argparse.Namespace) -> str:
-    given = [name for name in (options.video, options.video_input) if name is not None]
-    if len(given) != 1:
-        problem = "No video was named" if not given else f"Two videos were named ({given[0]} and {given[1]})"
-        raise InputError(f"{problem}; give one, as in: deepsound run clip.mp4")
-    return str(given[0])
 
 
 def execution_of(options: argparse.Namespace) -> Execution:

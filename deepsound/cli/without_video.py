@@ -37,9 +37,16 @@ NOTE = (
 
 
 def has_no_video(options: argparse.Namespace) -> bool:
-    """Whether the flags ask for a sound of words alone, or of one picture."""
-    video = options.video or options.video_input
-    return bool(options.text_only or (video is not None and str(video).lower().endswith(PICTURES)))
+    """Whether the flags ask for a sound of words alone, or of one picture. Raises InputError for several pictures."""
+    named = _named(options)
+    pictures = [name for name in named if name.lower().endswith(PICTURES)]
+    if pictures and len(named) > 1:
+        raise InputError(f"{pictures[0]} is a picture, and {len(named)} files were named; give each picture a run.")
+    return bool(options.text_only or pictures)
+
+
+def _named(options: argparse.Namespace) -> list[str]:
+    return [*map(str, options.video), *([] if options.video_input is None else [options.video_input])]
 
 
 def generate(
@@ -85,12 +92,12 @@ def generate(
 
 
 def _picture(options: argparse.Namespace) -> Path | None:
-    video = options.video or options.video_input
+    video = next(iter(_named(options)), None)
     if options.text_only and video is not None:
         raise InputError(f"--text_only makes sound of words alone, and {video} was named; leave one of them out.")
     if options.text_only and not options.prompt.strip():
         raise InputError("--text_only needs words; say with --prompt what it should sound like.")
-    return None if options.text_only else expand(video)
+    return None if options.text_only or video is None else expand(video)
 
 
 def _generator(options: argparse.Namespace, execution: Execution) -> str:

@@ -84,8 +84,9 @@ def test_a_file_says_by_its_tensors_which_variant_it_is(variant: str) -> None:
     found = config_of(published)
     assert [name for name in VARIANTS if VARIANTS[name].flow == found] == [variant]
     # Every tensor of that configuration has the published shape, so that no size was taken from anywhere else.
-    assert {name: tensor.shape for name, tensor in on_meta(found).state_dict().items()} == {
-        name: tensor.shape for name, tensor in published.items() if name in on_meta(found).state_dict()
+    built = on_meta(found).state_dict()
+    assert {name: tensor.shape for name, tensor in built.items()} == {
+        name: tensor.shape for name, tensor in published.items() if name in built
     }
     last = f"fused_blocks.{found.fused_depth - 1}."
     fewer = {name: tensor for name, tensor in published.items() if not name.startswith(last)}

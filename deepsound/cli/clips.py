@@ -1,0 +1,59 @@
+"""Videos named on the command line: files, patterns such as "clips/*.mp4", and -i."""
+
+from __future__ import annotations
+
+import argparse
+from glob import glob, has_magic
+from pathlib import Path
+
+from deepsound.errors import InputError
+from deepsound.outputs.naming import fields_of
+from deepsound.runtime.paths import exists, is_dir, shown
+
+# Beyond it a run's memory of finished clips and its summary are of no use to anybody; `batch` keeps neither.
+MOST_CLIPS = 1000
+
+
+def named_videos(options: argparse.Namespace) -> tuple[str, ...]:
+    """Every video that the arguments name, patterns expanded in the order of their names, each file once.
+
+    Raises InputError where none is named, a pattern matches nothing, or two videos would leave files of one name.
+    """
+    given = [*options.video, *([] if options.video_input is None else [options.video_input])]
+    if not given:
+        raise InputError("No video was named; give one, as in: deepsound run clip.mp4")
+    found = {Path(name).absolute(): name for text in given for name in _matches(text)}
+    if len(found) > MOST_CLIPS:
+        raise InputError(
+            f"{len(found)} videos were named, and one run takes at most {MOST_CLIPS}; `deepsound batch FOLDER` does "
+            "any number and goes on where it stopped."
+        )
+    _check_names(list(found), options.output_template)
+    return tuple(found.values())
+
+
+def _matches(text: str) -> list[str]:
+    """The files of a pattern; the text itself where it is none, or is the name of a file."""
+    if not has_magic(text) or exists(text):
+        return [text]
+    matches = sorted(name for name in glob(text, recursive=True) if not is_dir(name))  # noqa: PTH207 - absolute patterns
+    if not matches:
+        raise InputError(f"Nothing matches {text!r}; expected a video or a pattern such as 'clips/*.mp4'.")
+    return matches
+
+
+def _check_names(videos: list[Path], template: str) -> None:
+    fields = fields_of(template)
+    seen: dict[tuple[str, str], Path] = {}
+    for video in videos if "stem" in fields else ():
+        name = video.stem.casefold(), video.suffix.casefold() if "ext" in fields else ""
+        if (other := seen.setdefault(name, video)) != video:
+            raise InputError(
+                f"{shown(other)} and {shown(video)} would leave files of the same name in one folder; run them apart, "
+                'into folders of their own (-o), or name files by `--output-template "{stem}.{ext}"`.'
+            )
+    if len(videos) > 1 and "stem" not in fields:
+        raise InputError(
+            f"The output template {template!r} gives every one of {len(videos)} videos the same name; put {{stem}} "
+            "into it."
+        )
