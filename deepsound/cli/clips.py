@@ -8,7 +8,7 @@ from pathlib import Path
 
 from deepsound.errors import InputError
 from deepsound.outputs.naming import fields_of
-from deepsound.runtime.paths import exists, is_dir, shown
+from deepsound.runtime.paths import escaped, exists, is_dir
 
 # Beyond it a run's memory of finished clips and its summary are of no use to anybody; `batch` keeps neither.
 MOST_CLIPS = 1000
@@ -49,8 +49,8 @@ def _check_names(videos: list[Path], template: str) -> None:
         name = video.stem.casefold(), video.suffix.casefold() if "ext" in fields else ""
         if (other := seen.setdefault(name, video)) != video:
             raise InputError(
-                f"{shown(other)} and {shown(video)} would leave files of the same name in one folder; run them apart, "
-                'into folders of their own (-o), or name files by `--output-template "{stem}.{ext}"`.'
+                f"{escaped(other)} and {escaped(video)} would leave files of the same name in one folder; run them "
+                'apart, into folders of their own (-o), or name files by `--output-template "{stem}.{ext}"`.'
             )
     if len(videos) > 1 and "stem" not in fields:
         raise InputError(

@@ -54,12 +54,12 @@ class Display:
     def name_clip(self, video: str, number: int, count: int) -> None:
         """The clip whose steps follow, where there are several."""
         if count > 1:
-            self._console.print(f"\n[bold]{number}/{count} {escape(shown(video))}[/]", soft_wrap=True)
+            self._console.print(f"\n[bold]{number}/{count} {escape(escaped(video))}[/]", soft_wrap=True)
 
     def fail(self, video: str, error: Exception) -> None:
         """A clip of several that could not be done; the next one follows."""
         self._close_bar()
-        self._console.print(f"[red]failed[/] {escape(shown(video))}: {escape(str(error))}", soft_wrap=True)
+        self._console.print(f"[red]failed[/] {escape(escaped(video))}: {escape(str(error))}", soft_wrap=True)
 
     def tally(self, count: int, failed: int) -> None:
         """How many of several clips are done, and how many are not."""

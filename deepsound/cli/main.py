@@ -11,6 +11,8 @@ from deepsound.cli.app import add_app
 from deepsound.cli.batch import add_batch
 from deepsound.cli.comfy import add_comfy
 from deepsound.cli.compare import add_compare
+from deepsound.cli.completion import add_completion, complete
+from deepsound.cli.doctor import add_doctor
 from deepsound.cli.evaluate import add_evaluate
 from deepsound.cli.exit_codes import EXIT_CODES
 from deepsound.cli.models import add_models
@@ -53,7 +55,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
         with any_text_on_standard_streams():
-            options = build_parser().parse_args(_with_command(given))
+            parser = build_parser()
+            complete(parser)
+            options = parser.parse_args(_with_command(given))
             code = int(options.command(options))
             flush_stdout()
     except DeepSoundError as error:
@@ -88,6 +92,8 @@ def build_parser() -> argparse.ArgumentParser:
     add_comfy(commands)
     add_execution_options(add_reproduce(commands))
     add_compare(commands)
+    add_doctor(commands)
+    add_completion(commands)
     return parser
 
 

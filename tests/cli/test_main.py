@@ -95,7 +95,7 @@ def test_quiet_prints_nothing(clip, tmp_path, capfd):
     ("arguments", "status", "message"),
     [
         (["run"], 2, "No video was named"),
-        (["run", "a.mp4", "-i", "b.mp4"], 2, "Two videos were named"),
+        (["run", "a.mp4", "-i", "b/a.mov"], 2, "would leave files of the same name"),
         (["run", "missing.mp4"], 3, "missing.mp4"),
         (["run", "CLIP", "--step1_mode", "nonsense"], 2, "Unknown generator 'nonsense'"),
         (["run", "CLIP", "--start", "99"], 2, "past the end"),

@@ -1,0 +1,227 @@
+"""`deepsound doctor`: what this installation has and lacks, as one page for a bug report; no network is asked."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Literal
+
+from deepsound import __version__
+from deepsound.cli.exit_codes import EXIT_CODES
+from deepsound.cli.formatting import print_json
+from deepsound.errors import DeepSoundError, EngineError
+
+Status = Literal["ok", "note", "wrong"]
+NEEDED = (
+    *("torch", "av", "filelock", "huggingface_hub", "numpy", "pillow", "pyloudnorm", "pyyaml", "rich", "safetensors"),
+    *("scipy", "silero-vad", "soxr"),
+)
+OPTIONAL = (
+    *(
+        "torchaudio",
+        "torchvision",
+        "transformers",
+        "diffusers",
+        "bitsandbytes",
+        "flash-attn",
+        "moviepy",
+        "opencv-python-headless",
+    ),
+    *("opencv-python", "gradio", "ray", "hear21passt"),
+)
+VARIABLES = (
+    *("DEEPSOUND_HOME", "DEEPSOUND_MEMORY_GB", "DEEPSOUND_CPU_PRECISION", "DEEPSOUND_PROJECTS", "COMFYUI_PATH"),
+    *("HF_HOME", "HF_HUB_CACHE", "HF_HUB_OFFLINE", "HF_ENDPOINT", "TORCH_HOME", "CUDA_VISIBLE_DEVICES"),
+)
+# torchvision's releases are numbered beside torch's: 0.26 belongs to 2.11.
+_TORCHVISION_BEHIND = 15
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the page: its section, what was looked at, whether it is well, and what was found."""
+
+    section: str
+    name: str
+    status: Status
+    found: str
+
+
+def add_doctor(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add `doctor` to the command line."""
+    doctor = commands.add_parser(
+        "doctor",
+        help="what this installation has and lacks, to read or to paste into a bug report",
+        description="What this installation has and lacks. Nothing is downloaded and no network is asked; folders are "
+        "shown without the name of their user.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=EXIT_CODES,
+    )
+    doctor.add_argument("--paths", action="store_true", help="show folders in full")
+    doctor.add_argument("--json", action="store_true", help="print the findings as JSON")
+    doctor.set_defaults(command=show)
+
+
+def show(options: argparse.Namespace) -> int:
+    """Print every finding; 4 where one of them is wrong."""
+    findings = tuple(examine(options.paths))
+    if options.json:
+        print_json([asdict(finding) for finding in findings])
+    else:
+        _print(findings)
+    return EngineError.exit_code if any(finding.status == "wrong" for finding in findings) else 0
+
+
+def examine(full_paths: bool = False) -> Iterator[Finding]:
+    """Look at everything, one finding at a time; folders below the user's home are shortened unless `full_paths`."""
+    yield Finding("machine", "deepsound", "ok", __version__)
+    yield Finding("machine", "python", "ok", f"{platform.python_version()}, {platform.system()} {platform.machine()}")
+    yield from _packages()
+    yield from _torch()
+    yield from _folders(full_paths)
+    yield from _engines()
+    for name in VARIABLES:
+        if (value := os.environ.get(name)) is not None:
+            yield Finding("environment", name, "ok", value if full_paths else _without_home(value))
+
+
+def _packages() -> Iterator[Finding]:
+    for name in NEEDED:
+        found = _version(name)
+        yield Finding("packages", name, "ok" if found else "wrong", found or "missing: reinstall deepsound")
+    for name in OPTIONAL:
+        if found := _version(name):
+            yield Finding("packages", name, "ok", found)
+    absent = [name for name in OPTIONAL if not _version(name)]
+    yield Finding("packages", "not installed", "ok", f"{', '.join(absent) or 'nothing'} (optional)")
+    yield from _matching_set()
+
+
+def _matching_set() -> Iterator[Finding]:
+    """torch, torchaudio and torchvision are built for each other; a mixture fails on import."""
+    torch, audio, vision = (_release(name) for name in ("torch", "torchaudio", "torchvision"))
+    if torch is None:
+        return
+    wrong = []
+    if vision is not None and torch[0] == 2 and vision != (0, torch[1] + _TORCHVISION_BEHIND):
+        wrong.append(f"torchvision {vision[0]}.{vision[1]}")
+    # From 2.9 on torchaudio is maintained alone and its releases go with several of torch's.
+    if audio is not None and audio != torch and min(audio, torch) < (2, 9):
+        wrong.append(f"torchaudio {audio[0]}.{audio[1]}")
+    found = (
+        f"{' and '.join(wrong)} beside torch {torch[0]}.{torch[1]}; install one matching set" if wrong else "matches"
+    )
+    yield Finding("packages", "torch's set", "wrong" if wrong else "ok", found)
+
+
+def _torch() -> Iterator[Finding]:
+    try:
+        import torch
+    # Whatever a broken installation raises is what this page is for.
+    except Exception as error:
+        yield Finding("devices", "torch", "wrong", f"cannot be imported: {type(error).__name__}: {error}")
+        return
+    from deepsound.runtime.cpu_precision import cpu_is_fast_in_bf16
+
+    kind = "bf16" if cpu_is_fast_in_bf16() else "fp32"
+    yield Finding("devices", "cpu", "ok", f"{torch.get_num_threads()} threads, `--precision auto` is {kind}")
+    for index in range(torch.cuda.device_count()):
+        properties = torch.cuda.get_device_properties(index)
+        yield Finding("devices", f"cuda:{index}", "ok", f"{properties.name}, {properties.total_memory / 2**30:.1f} GiB")
+    if torch.backends.mps.is_available():
+        yield Finding("devices", "mps", "ok", "Apple GPU")
+    if not torch.cuda.is_available() and not torch.backends.mps.is_available():
+        yield Finding("devices", "GPU", "note", "none that torch can use")
+
+
+def _folders(full_paths: bool) -> Iterator[Finding]:
+    from deepsound.runtime.cache_folder import own_cache
+    from deepsound.weights.search_paths import default_search_paths
+
+    try:
+        places, cache = default_search_paths(), own_cache()
+    except DeepSoundError as error:
+        yield Finding("folders", "weights", "wrong", str(error))
+        return
+    folders = {"cache": cache, "downloads go to": places.downloads, "working folder": Path.cwd()}
+    for name, folder in folders.items():
+        where = str(folder) if full_paths else _without_home(str(folder))
+        yield Finding("folders", name, "ok", f"{where}, {_free(folder)}")
+    for folder in places.model_folders:
+        where = str(folder) if full_paths else _without_home(str(folder))
+        yield Finding("folders", "ComfyUI's models", "ok", where)
+    if not places.model_folders:
+        yield Finding("folders", "ComfyUI", "note", "not named; COMFYUI_PATH names it for the command line")
+
+
+def _engines() -> Iterator[Finding]:
+    from deepsound import engines
+    from deepsound.selection import is_at_hand
+    from deepsound.weights.catalogue import engines as with_weights
+    from deepsound.weights.missing import missing_weights
+    from deepsound.weights.search_paths import default_search_paths
+
+    needing = set(with_weights())
+    try:
+        places = default_search_paths()
+        for info in (info for kind in engines.KINDS for info in engines.available(kind)):
+            if info.name not in needing:
+                yield Finding("engines", info.name, "ok", f"ready ({info.origin})")
+            elif is_at_hand(info.name, places):
+                yield Finding("engines", info.name, "ok", "ready, its weights are here")
+            else:
+                missing = missing_weights(info.name, places)
+                lack = "a package it needs" if missing is None else f"weights, {missing.size_text}"
+                yield Finding("engines", info.name, "note", f"lacks {lack}")
+    except DeepSoundError as error:
+        yield Finding("engines", "weights", "wrong", str(error))
+
+
+def _print(findings: Iterable[Finding]) -> None:
+    """Plain lines: they are pasted elsewhere, and read in narrow terminals."""
+    section = ""
+    for finding in findings:
+        if finding.section != section:
+            section = finding.section
+            print(f"\n{section}" if section != "machine" else section)
+        mark = {"ok": " ", "note": "-", "wrong": "!"}[finding.status]
+        print(f"{mark} {finding.name:<24} {finding.found}")
+    sys.stdout.flush()
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return ""
+
+
+def _release(name: str) -> tuple[int, int] | None:
+    try:
+        major, minor = _version(name).split("+")[0].split(".")[:2]
+        return int(major), int(minor)
+    except ValueError:
+        return None
+
+
+def _free(folder: Path) -> str:
+    """What is free on the disk of a folder, or of its first ancestor that is there."""
+    for place in (folder, *folder.parents):
+        try:
+            return f"{shutil.disk_usage(place).free / 1e9:.1f} GB free"
+        except OSError:
+            continue
+    return "the disk cannot be asked"
+
+
+def _without_home(text: str) -> str:
+    """A folder without its user's name, wherever in it the home folder stands."""
+    home = os.path.expanduser("~")  # noqa: PTH111 - a user without a home is "~" here, and no error
+    return text.replace(home, "~") if home not in ("~", "/", "") else text
