@@ -17,6 +17,7 @@ from deepsound import __version__
 from deepsound.cli.exit_codes import EXIT_CODES
 from deepsound.cli.formatting import print_json
 from deepsound.errors import DeepSoundError, EngineError
+from deepsound.runtime.paths import expand
 
 Status = Literal["ok", "note", "wrong"]
 NEEDED = (
@@ -223,5 +224,8 @@ def _free(folder: Path) -> str:
 
 def _without_home(text: str) -> str:
     """A folder without its user's name, wherever in it the home folder stands."""
-    home = os.path.expanduser("~")  # noqa: PTH111 - a user without a home is "~" here, and no error
+    try:
+        home = str(expand("~"))
+    except DeepSoundError:
+        return text
     return text.replace(home, "~") if home not in ("~", "/", "") else text
