@@ -1,29 +1,46 @@
-"""Person detection: OpenCV 4's cascades and HOG where installed, else BlazeFace.
+"""Person detection: faces by BlazeFace, bodies by BlazePose's detector, confirmed in two frames.
 
-OpenCV 5 dropped both detectors, and other node packs bring it. There, and without OpenCV, faces are found by BlazeFace
-(`deepsound.models.blazeface`, weights in the package), and bodies without a face are not, which is said.
-
-One cascade alone sees faces in grass and gravel. A face found in the whole picture is therefore looked at again, cut
-out and brought to one size, by cascades that were trained apart; a body must be seen clearly and more than once.
+Both networks are `torch` modules of this package with weights in it (`deepsound.models.blazeface`, `blazepose`), so
+that a verdict does not depend on which OpenCV is installed, if any. What one look finds is cut out and looked at
+again, and a clip has a person in it only if one is seen in two of its frames: single false sightings decide nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import Literal
 
-from deepsound.errors import EngineError
+import numpy as np
+
 from deepsound.media.views import Still
-from deepsound.reason.face_network import Box, FaceNetwork, Kind, PeopleSettings, PersonDetection
-from deepsound.runtime.packages import install_command
-from deepsound.runtime.paths import is_file
+from deepsound.reason.body_network import BodyNetwork, Circle
+from deepsound.reason.face_network import Box, FaceNetwork
 from deepsound.runtime.progress import Progress
 
-if TYPE_CHECKING:
-    import numpy as np
+Kind = Literal["face", "body"]
 
-INSTALL = "Install OpenCV 4 with: " + install_command("opencv-python-headless>=4.8,<5")
+
+@dataclass(frozen=True)
+class PersonDetection:
+    """A person in the frame at `time_s`: a 'face' or a 'body', its `box` (left, top, width, height in pixels of the
+    still) and the detector's `score`, 0 to 1."""
+
+    time_s: float
+    kind: Kind
+    box: Box
+    score: float
+
+
+@dataclass(frozen=True)
+class PeopleSettings:
+    """Least scores, 0 to 1, at first sight and at the second look at the cut-out; `frames` that must show somebody."""
+
+    face: float = 0.6
+    face_again: float = 0.5
+    body: float = 0.6
+    body_again: float = 0.65
+    frames: int = 2
 
 
 def detect_people(
@@ -33,153 +50,40 @@ def detect_people(
 ) -> tuple[PersonDetection, ...]:
     """Every person seen in `stills` (images uint8 [height, width, 3]), in order of time.
 
-    A note says where bodies cannot be looked for. Raises EngineError when OpenCV 4 came without its cascade files.
+    Empty when fewer than `settings.frames` of the frames show somebody; of a single frame, that one decides.
     """
     settings = settings or PeopleSettings()
-    detectors: _Detectors | FaceNetwork
-    if (cv2 := _opencv_4()) is not None:
-        detectors = _Detectors(settings, cv2)
-    else:
-        progress.note("People are found by their faces alone: bodies are looked for with OpenCV 4, which is not here.")
-        detectors = FaceNetwork(settings)
-    faces: list[PersonDetection] = []
-    bodies: list[PersonDetection] = []
+    faces = FaceNetwork(settings.face, settings.face_again)
+    bodies = BodyNetwork(settings.body, settings.body_again)
+    found: list[PersonDetection] = []
+    before: Still | None = None
+    seen: list[PersonDetection] = []
     for still in progress.track(stills, len(stills)):
-        found = list(detectors.look(still))
-        faces += [sighting for sighting in found if sighting.kind == "face"]
-        bodies += [sighting for sighting in found if sighting.kind == "body"]
-    if len({body.time_s for body in bodies}) < detectors.settings.body_frames:
-        bodies = []
-    return tuple(sorted(faces + bodies, key=lambda sighting: sighting.time_s))
+        if before is None or not np.array_equal(before.image, still.image):  # a still picture is looked at once
+            seen = list(_look(still, faces, bodies))
+        found += [replace(person, time_s=still.time_s) for person in seen]
+        before = still
+    least = min(settings.frames, len({still.time_s for still in stills}))
+    if len({person.time_s for person in found}) < least:
+        return ()
+    return tuple(sorted(found, key=lambda person: person.time_s))
 
 
-class _Detectors:
-    """OpenCV's detectors, loaded per use: they are cheap to load and not safe to share between threads."""
+def _look(still: Still, faces: FaceNetwork, bodies: BodyNetwork) -> Iterator[PersonDetection]:
+    """The people of one frame; bodies only where no face says already that somebody is there."""
+    import torch
 
-    def __init__(self, settings: PeopleSettings, cv2: Any) -> None:
-        self.settings = settings
-        self._cv2 = cv2
-        self._frontal = self._cascade("haarcascade_frontalface_default")
-        self._alt = self._cascade("haarcascade_frontalface_alt")
-        self._alt2 = self._cascade("haarcascade_frontalface_alt2")
-        self._profile = self._cascade("haarcascade_profileface")
-        self._hog = self._cv2.HOGDescriptor()
-        self._hog.setSVMDetector(self._cv2.HOGDescriptor.getDefaultPeopleDetector())
-
-    def look(self, still: Still) -> Iterator[PersonDetection]:
+    picture = torch.from_numpy(still.image.copy()).float().permute(2, 0, 1)
+    seen = [PersonDetection(still.time_s, "face", box, score) for box, score in faces.look(picture)]
+    if not seen:
         height, width = still.image.shape[:2]
-        scale = self.settings.long_side / max(height, width)
-        size = max(round(width * scale), 1), max(round(height * scale), 1)
-        smooth = self._cv2.INTER_AREA if scale < 1 else self._cv2.INTER_LINEAR
-        picture = self._cv2.resize(
-            self._cv2.cvtColor(still.image, self._cv2.COLOR_RGB2GRAY), size, interpolation=smooth
-        )
-        for kind, box, score in (*self._faces(picture), *self._bodies(picture)):
-            left, top, wide, high = (round(value / scale) for value in box)
-            yield PersonDetection(still.time_s, kind, (left, top, wide, high), score)
-
-    def _faces(self, picture: np.ndarray) -> Iterator[tuple[Kind, Box, float]]:
-        smallest = self.settings.smallest_face
-        frontal = [box for box, _ in self._detect(self._alt2, picture, smallest, neighbours=2, step=1.15)]
-        sideways = self._sideways(picture, smallest)
-        taken: list[Box] = []
-        for box in frontal + sideways:
-            score = self._second_look(picture, box, sideways=box in sideways)
-            if score > 0 and not any(_overlap(box, other) for other in taken):
-                taken.append(box)
-                yield "face", box, score
-
-    def _sideways(self, picture: np.ndarray, smallest: int) -> list[Box]:
-        """Profiles, searched in a smaller picture and in coarser steps: this cascade is the slowest of all."""
-        scale = self.settings.profile_scale
-        small = self._cv2.resize(picture, None, fx=scale, fy=scale, interpolation=self._cv2.INTER_AREA)
-        return [
-            _box([value / scale for value in box])
-            for box, score in self._detect_both_ways(small, smallest, neighbours=3, step=1.2)
-            if score >= self.settings.profile
-        ]
-
-    def _second_look(self, picture: np.ndarray, box: Box, sideways: bool) -> float:
-        """How far the least sure of the cascades lies above its threshold on the cut-out; 0 when one disagrees."""
-        face = self._cut_out(picture, box)
-        smallest = self.settings.looked_at_size * 5 // 8
-        frontal = min(
-            _best(self._detect(self._frontal, face, smallest, 2, 1.05)) - self.settings.frontal,
-            _best(self._detect(self._alt, face, smallest, 2, 1.05)) - self.settings.frontal_alt,
-        )
-        if frontal > 0 or not sideways:
-            return max(frontal, 0.0)
-        return max(_best(self._detect_both_ways(face, smallest, 2)) - self.settings.profile, 0.0)
-
-    def _cut_out(self, picture: np.ndarray, box: Box) -> np.ndarray:
-        left, top, wide, high = box
-        margin = wide * 3 // 10
-        part = picture[max(top - margin, 0) : top + high + margin, max(left - margin, 0) : left + wide + margin]
-        scale = self.settings.looked_at_size / wide
-        smooth = self._cv2.INTER_AREA if scale < 1 else self._cv2.INTER_CUBIC
-        resized: np.ndarray = self._cv2.resize(part, None, fx=scale, fy=scale, interpolation=smooth)
-        return resized
-
-    def _detect(
-        self, cascade: Any, picture: np.ndarray, smallest: int, neighbours: int, step: float = 1.1
-    ) -> list[tuple[Box, float]]:
-        boxes, _, scores = cascade.detectMultiScale3(
-            picture, step, neighbours, 0, (smallest, smallest), outputRejectLevels=True
-        )
-        return [(_box(box), float(score)) for box, score in zip(boxes, scores, strict=True)]
-
-    def _detect_both_ways(
-        self, picture: np.ndarray, smallest: int, neighbours: int, step: float = 1.1
-    ) -> list[tuple[Box, float]]:
-        """The profile cascade knows faces that look to the left only, so it is shown the mirror image too."""
-        mirrored = self._detect(self._profile, self._cv2.flip(picture, 1), smallest, neighbours, step)
-        width = picture.shape[1]
-        return self._detect(self._profile, picture, smallest, neighbours, step) + [
-            ((width - left - wide, top, wide, high), score) for (left, top, wide, high), score in mirrored
-        ]
-
-    def _bodies(self, picture: np.ndarray) -> Iterator[tuple[Kind, Box, float]]:
-        if picture.shape[0] < 128 or picture.shape[1] < 64:  # HOG's own window
-            return
-        boxes, scores = self._hog.detectMultiScale(picture, hitThreshold=0, winStride=(8, 8), scale=1.1)
-        for box, score in zip(boxes, scores, strict=True):
-            if float(score) >= self.settings.body:
-                yield "body", _box(box), float(score)
-
-    def _cascade(self, name: str) -> Any:
-        path = Path(self._cv2.data.haarcascades) / f"{name}.xml"
-        cascade = self._cv2.CascadeClassifier(str(path)) if is_file(path, EngineError) else None
-        if cascade is None or cascade.empty():
-            raise EngineError(
-                f"OpenCV {self._cv2.__version__} came without {path.name}, which the person detector "
-                f"needs (looked in {path.parent}). {INSTALL}"
-            )
-        return cascade
+        for circle, score in bodies.look(picture):
+            seen.append(PersonDetection(still.time_s, "body", _box_around(circle, width, height), score))
+    yield from seen
 
 
-def _opencv_4() -> Any | None:
-    """OpenCV, if it has the cascade and HOG detectors; version 5 dropped them."""
-    try:
-        import cv2
-    except ImportError:
-        return None
-    return cv2 if {"CascadeClassifier", "HOGDescriptor", "data"} <= set(dir(cv2)) else None
-
-
-def _best(found: list[tuple[Box, float]]) -> float:
-    return max((score for _, score in found), default=float("-inf"))
-
-
-def _box(box: Sequence[Any]) -> Box:
-    left, top, wide, high = (int(value) for value in box)
-    return left, top, wide, high
-
-
-def _overlap(one: Box, other: Box) -> bool:
-    """Whether the centre of one box lies in the other: the same face seen by two cascades."""
-
-    def holds(outer: Box, inner: Box) -> bool:
-        x, y = inner[0] + inner[2] / 2, inner[1] + inner[3] / 2
-        return outer[0] <= x <= outer[0] + outer[2] and outer[1] <= y <= outer[1] + outer[3]
-
-    return holds(one, other) or holds(other, one)
+def _box_around(circle: Circle, width: int, height: int) -> Box:
+    """The part of the circle's square that is in the picture."""
+    x, y, radius = circle
+    left, top = max(round(x - radius), 0), max(round(y - radius), 0)
+    return left, top, min(round(x + radius), width) - left, min(round(y + radius), height) - top

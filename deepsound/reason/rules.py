@@ -35,7 +35,7 @@ class RulesReasoner(ReasonerBase):
     def judge(self, clip: Clip, audio: Audio, progress: Progress) -> Judgement:
         """Look at 16 frames, listen to the whole of `audio`, and apply the rule to the whole clip.
 
-        Raises InputError for NaN samples, EngineError when OpenCV 4 or silero-vad is missing.
+        Raises InputError for NaN samples, EngineError when silero-vad is missing.
         """
         stills = clip.view(FRAMES, progress.part(0.0, 0.3))
         times_s = {sighting.time_s for sighting in detect_people(stills, progress.part(0.3, 0.8))}

@@ -26,7 +26,7 @@ def test_a_demo_clip_runs_without_opencv(tmp_path):
 
 def test_opencv_is_imported_in_one_place_for_each_use():
     """Everything else calls `deepsound.media.pixels`; a line here is a promise of a path without OpenCV beside it."""
-    allowed = {"generate/draft/dense_flow.py", "reason/person_detection.py"}
+    allowed = {"generate/draft/dense_flow.py"}
     package = ROOT / "deepsound"
     found = {
         path.relative_to(package).as_posix()

@@ -1,10 +1,10 @@
-"""Converts BlazeFace's weights from mediapipe's wheel.
+"""Converts the weights of BlazeFace and of the BlazePose detector from mediapipe's wheel.
 
-`python scripts/convert_blazeface.py WHEEL OUT.safetensors`.
+`python scripts/convert_mediapipe.py face|body WHEEL OUT.safetensors`.
 
 WHEEL is mediapipe-0.10.21-*.whl (Apache-2.0), or a .tflite file out of it; reading it needs `pip install tflite`. The
 file is checked by its SHA-256, its sparse tensors are filled in, and the result is half precision in the names of
-`deepsound.models.blazeface.model`.
+`deepsound.models.blazeface.model` and `deepsound.models.blazepose.model`.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import sys
 import zipfile
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
@@ -21,28 +22,49 @@ import torch
 from safetensors.torch import save_file
 
 from deepsound.models.blazeface.model import BlazeFace
-
-MEMBER = "mediapipe/modules/face_detection/face_detection_full_range_sparse.tflite"
-SHA256 = "2c3728e6da56f21e21a320433396fb06d40d9088f2247c05e5635a688d45dfe1"
+from deepsound.models.blazepose.model import BlazePoseDetector
 
 
-def main(source: str, target: str) -> None:
-    path = Path(source)
-    content = path.read_bytes() if path.suffix == ".tflite" else zipfile.ZipFile(path).read(MEMBER)
+@dataclass(frozen=True)
+class Source:
+    """A network's file in the wheel."""
+
+    member: str
+    sha256: str
+    network: type[BlazeFace] | type[BlazePoseDetector]
+
+
+SOURCES = {
+    "face": Source(
+        "mediapipe/modules/face_detection/face_detection_full_range_sparse.tflite",
+        "2c3728e6da56f21e21a320433396fb06d40d9088f2247c05e5635a688d45dfe1",
+        BlazeFace,
+    ),
+    "body": Source(
+        "mediapipe/modules/pose_detection/pose_detection.tflite",
+        "9ba9dd3d42efaaba86b4ff0122b06f29c4122e756b329d89dca1e297fd8f866c",
+        BlazePoseDetector,
+    ),
+}
+
+
+def main(kind: str, source: str, target: str) -> None:
+    wanted, path = SOURCES[kind], Path(source)
+    content = path.read_bytes() if path.suffix == ".tflite" else zipfile.ZipFile(path).read(wanted.member)
     found = hashlib.sha256(content).hexdigest()
-    if found != SHA256:
-        raise SystemExit(f"{MEMBER} has the SHA-256 {found}; expected {SHA256}, of mediapipe 0.10.21.")
-    network = BlazeFace().eval()
-    layers = convolutions(content)
-    modules = in_graph_order(network)
-    for (weight, bias), module in zip(layers, modules, strict=True):
+    if found != wanted.sha256:
+        raise SystemExit(f"{wanted.member} has the SHA-256 {found}; expected {wanted.sha256}, of mediapipe 0.10.21.")
+    network = wanted.network().eval()
+    modules = face_order(network) if isinstance(network, BlazeFace) else body_order(network)
+    for (weight, bias), module in zip(convolutions(content), modules, strict=True):
         module.weight.data = torch.from_numpy(weight).reshape(module.weight.shape)
         module.bias.data = torch.from_numpy(bias)  # type: ignore[union-attr]
     state = {name: tensor.half().contiguous() for name, tensor in network.state_dict().items()}
-    save_file(state, target, {"source": f"mediapipe 0.10.21, {MEMBER}", "sha256": SHA256, "licence": "Apache-2.0"})
+    about = {"source": f"mediapipe 0.10.21, {wanted.member}", "sha256": wanted.sha256, "licence": "Apache-2.0"}
+    save_file(state, target, about)
 
 
-def in_graph_order(network: BlazeFace) -> list[torch.nn.Conv2d]:
+def face_order(network: BlazeFace) -> list[torch.nn.Conv2d]:
     """The network's convolutions in the order in which the graph runs them: a skip follows its level."""
     order: list[torch.nn.Module] = [network.stem]
     for level, blocks in enumerate(network.down):
@@ -50,6 +72,20 @@ def in_graph_order(network: BlazeFace) -> list[torch.nn.Conv2d]:
         if 1 <= level <= 3:
             order.append(network.skips[level - 1])
     order += [*network.up, network.scores, network.boxes]
+    return in_parts(order)
+
+
+def body_order(network: BlazePoseDetector) -> list[torch.nn.Conv2d]:
+    """The same: a skip leaves after its block's expansion."""
+    order: list[torch.nn.Module] = [network.stem, network.stem_depthwise, network.stem_project]
+    skips = {4: network.skips[0], 10: network.skips[1]}
+    for number, block in enumerate(network.down):
+        order += [block.expand, *([skips[number]] if number in skips else []), block.depthwise, block.project]
+    order += [network.top, network.top_depthwise, *network.up]
+    return in_parts([*order, *network.heads])
+
+
+def in_parts(order: list[torch.nn.Module]) -> list[torch.nn.Conv2d]:
     return [module for part in order for module in part.modules() if isinstance(module, torch.nn.Conv2d)]
 
 

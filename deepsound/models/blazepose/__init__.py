@@ -1,0 +1,1 @@
+"""BlazePose detector: the network alone."""
