@@ -60,7 +60,7 @@ def _smaller(frame: np.ndarray, size: tuple[int, int], scale: float) -> np.ndarr
         return picture
     rows, columns = ((np.arange(new) + 0.5) * old / new - 0.5 for new, old in zip(size[::-1], frame.shape, strict=True))
     ys, xs = np.meshgrid(rows, columns, indexing="ij")
-    return sample(picture, xs, ys)
+    return sample(picture, xs, ys, exact=True)
 
 
 def _expansion(picture: np.ndarray, settings: FarnebackSettings) -> np.ndarray:
@@ -86,7 +86,7 @@ def _equations(one: np.ndarray, other: np.ndarray, flow: np.ndarray) -> np.ndarr
     ys, xs = np.mgrid[:height, :width].astype(np.float32)
     to_x, to_y = xs + flow[..., 0], ys + flow[..., 1]
     inside = (to_x >= 0) & (to_x < width - 1) & (to_y >= 0) & (to_y < height - 1)
-    found = np.where(inside[..., None], sample(other, to_x, to_y), 0)
+    found = np.where(inside[..., None], sample(other, to_x, to_y, exact=True), 0)
     quadratic = np.where(inside[..., None], (one[..., 2:] + found[..., 2:]) / 2, one[..., 2:])
     xx, yy, xy = quadratic[..., 0], quadratic[..., 1], quadratic[..., 2] / 2
     x = (one[..., 0] - found[..., 0]) / 2 + xx * flow[..., 0] + xy * flow[..., 1]

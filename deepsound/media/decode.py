@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from av.video.reformatter import VideoReformatter
 
 
+# AVCOL_SPC_UNSPECIFIED.
+_UNSPECIFIED_COLORS = 2
+
+
 class DecodedFrame:
     """One displayed frame (see media.views.Frame); pictures are scaled on request and cached per size."""
 
@@ -90,10 +94,19 @@ class Scaler:
         return max(1, round(frame.width * self._sample_aspect)), frame.height
 
     def _scaled(self, frame: av.VideoFrame, width: int, height: int, pixel_format: str) -> np.ndarray:
+        import av
         from av.video.reformatter import VideoReformatter
 
         context = self._contexts.setdefault((pixel_format, width, height), VideoReformatter())
-        return context.reformat(frame, width, height, pixel_format, interpolation="AREA").to_ndarray()
+        try:
+            return context.reformat(frame, width, height, pixel_format, interpolation="AREA").to_ndarray()
+        except av.FFmpegError:
+            # A damaged header names a matrix of colours that nobody knows; players take the usual one.
+            frame.colorspace = _UNSPECIFIED_COLORS
+        try:
+            return context.reformat(frame, width, height, pixel_format, interpolation="AREA").to_ndarray()
+        except av.FFmpegError as error:
+            raise MediaError(f"A frame of {frame.width}x{frame.height} pixels cannot be converted: {error}.") from error
 
 
 def _pad_to_size(picture: np.ndarray, width: int, height: int) -> np.ndarray:

@@ -1,7 +1,8 @@
 """Image operations on numpy arrays: resizing, blurs, gradients, warps, labels. OpenCV's results without OpenCV.
 
 Pictures are [h, w] or [h, w, channels]. Blurs and gradients mirror the picture at its border without repeating the
-border itself; uint8 pictures are rounded to uint8 again.
+border itself; uint8 pictures are rounded to uint8 again. Blurs and `sample`, which cost most, are OpenCV's own where it
+is at hand.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from functools import lru_cache
 
 import numpy as np
 from scipy import ndimage
+
+from deepsound.media.opencv import find_opencv
 
 # Luma of BT.601 in units of 2**-15, as OpenCV and most decoders round it.
 _LUMA, _LUMA_BITS = np.array([9798, 19235, 3735], np.int32), 15
@@ -31,12 +34,18 @@ def resize(picture: np.ndarray, width: int, height: int) -> np.ndarray:
 
 def box_blur(picture: np.ndarray, side: int) -> np.ndarray:
     """The mean over `side` x `side` pixels around each pixel."""
+    picture = _uint8_or_float32(picture)
+    if (cv2 := find_opencv("blur")) is not None:
+        return np.asarray(cv2.blur(picture, (side, side)))
     size = (side, side, 1)[: picture.ndim]
     return _like(picture, ndimage.uniform_filter(picture.astype(np.float32), size, mode="mirror"))
 
 
 def gaussian_blur(picture: np.ndarray, sigma: float) -> np.ndarray:
     """A Gaussian blur of `sigma` pixels, cut off at three sigma for uint8 and at four for float32."""
+    picture = _uint8_or_float32(picture)
+    if (cv2 := find_opencv("GaussianBlur")) is not None:
+        return np.asarray(cv2.GaussianBlur(picture, (0, 0), sigma))
     radius = round(sigma * (3 if picture.dtype == np.uint8 else 4))
     kernel = np.exp(-0.5 * (np.arange(-radius, radius + 1) / sigma) ** 2)
     blurred = picture.astype(np.float32)
@@ -68,8 +77,15 @@ def label(mask: np.ndarray) -> tuple[int, np.ndarray]:
     return count + 1, labels
 
 
-def sample(picture: np.ndarray, xs: np.ndarray, ys: np.ndarray) -> np.ndarray:
-    """`picture` at the positions (`xs`, `ys`), in pixels; bilinear, its border repeated outside."""
+def sample(picture: np.ndarray, xs: np.ndarray, ys: np.ndarray, exact: bool = False) -> np.ndarray:
+    """`picture` at the positions (`xs`, `ys`), in pixels; bilinear, its border repeated outside.
+
+    OpenCV's rounds positions to 1/32 pixel, unless they are to be `exact`.
+    """
+    picture = _uint8_or_float32(picture)
+    if not exact and (cv2 := find_opencv("remap")) is not None:
+        xs, ys = (np.asarray(part, np.float32) for part in (xs, ys))
+        return np.asarray(cv2.remap(picture, xs, ys, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
     height, width = picture.shape[:2]
     xs, ys = np.clip(xs, 0, width - 1, dtype=np.float32), np.clip(ys, 0, height - 1, dtype=np.float32)
     left, top = xs.astype(np.intp), ys.astype(np.intp)
@@ -100,6 +116,10 @@ def structure(picture: np.ndarray, window: int) -> tuple[np.ndarray, np.ndarray,
     spread = np.hypot(half, xy)
     angle = np.arctan2(xy, half) / 2
     return middle + spread, middle - spread, np.stack([np.cos(angle), np.sin(angle)], axis=-1)
+
+
+def _uint8_or_float32(picture: np.ndarray) -> np.ndarray:
+    return picture if picture.dtype == np.uint8 else picture.astype(np.float32, copy=False)
 
 
 def _like(picture: np.ndarray, values: np.ndarray) -> np.ndarray:

@@ -140,12 +140,11 @@ def test_ctrl_c_ends_the_run_cleanly(make_video, tmp_path, number):
         if "0 plan" in line:
             break
     process.send_signal(number)
-    asked = time.monotonic()
-    rest = process.stderr.read()
-    assert process.wait(timeout=30) == 130
+    # The limit is for a process that hangs; that steps stop within a second is counted by their own tests.
+    rest = process.communicate(timeout=120)[1]
+    assert process.returncode == 130
     assert "deepsound: Cancelled" in rest
     assert list((tmp_path / "out").iterdir()) == []
-    assert time.monotonic() - asked < 5  # a dead process would hang here; the second's promise is measured elsewhere
 
 
 def test_engines_are_listed_as_a_table_and_as_json(capsys):

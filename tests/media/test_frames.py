@@ -180,3 +180,11 @@ def test_a_change_of_pixel_format_is_decoded(tmp_path: Path) -> None:
     pictures = [frame.rgb(FULL) for frame in clip.frames()]
     assert len(pictures) == 20 and clip.notes == ()
     assert all(picture[:, :28].mean() < 40 and picture[:, 36:].mean() > 215 for picture in pictures)
+
+
+def test_a_matrix_of_colours_that_nobody_knows_is_taken_for_the_usual_one(tmp_path: Path) -> None:
+    """A damaged MPEG-2 header ended in swscale's raw OSError."""
+    clip = Clip.open(changing_size(tmp_path / "plain.webm", then=(64, 48)))
+    usual, strange = (next(iter(clip.frames())) for _ in range(2))
+    strange._frame.colorspace = 123
+    assert np.array_equal(strange.rgb(FULL), usual.rgb(FULL))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
 
@@ -22,6 +24,13 @@ def picture() -> np.ndarray:
 @pytest.fixture(scope="module")
 def small(picture: np.ndarray) -> np.ndarray:
     return cv2.resize(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), (160, 90), interpolation=cv2.INTER_AREA)
+
+
+@pytest.fixture(params=[False, True], ids=["numpy", "opencv"])
+def either_side(request, monkeypatch) -> None:
+    """What is compared with OpenCV, computed without it and through it."""
+    if not request.param:
+        monkeypatch.setitem(sys.modules, "cv2", None)
 
 
 def apart(one: np.ndarray, other: np.ndarray) -> float:
@@ -46,7 +55,7 @@ def test_resizing_differs_by_one_rounding_at_most(picture, size):
     assert apart(pixels.resize(plane, *size), cv2.resize(plane, size, interpolation=interpolation)) <= 1
 
 
-def test_blurs_and_gradients_are_the_same(small):
+def test_blurs_and_gradients_are_the_same(small, either_side):
     for kind in kinds(small):
         assert apart(pixels.box_blur(kind, 5), cv2.blur(kind, (5, 5))) <= FLOAT_ROUNDING
     for sigma in (1.0, 2.0):
@@ -66,7 +75,7 @@ def test_masks_grow_and_are_labelled_alike(small):
     assert count == expected == len(pairs)
 
 
-def test_sampling_differs_by_opencvs_rounding_of_places(small):
+def test_sampling_differs_by_opencvs_rounding_of_places(small, either_side):
     """OpenCV rounds a place to 1/32 pixel: up to 1/64 of the steepest step along each axis, and a rounding."""
     ys, xs = np.mgrid[:90, :160].astype(np.float32)
     xs, ys = (part + np.random.default_rng(1).normal(0, 4, part.shape).astype(np.float32) for part in (xs, ys))
@@ -76,7 +85,7 @@ def test_sampling_differs_by_opencvs_rounding_of_places(small):
         assert apart(pixels.sample(kind, xs, ys), expected) <= 1 + 2 * steepest / 64
 
 
-def test_structure_is_opencvs_up_to_its_scale(small):
+def test_structure_is_opencvs_up_to_its_scale(small, either_side):
     larger, smaller, across = pixels.structure(small, 11)
     eigen = cv2.cornerEigenValsAndVecs(small, 11, 3)
     scale = float(larger.max() / eigen[..., 0].max())
@@ -88,3 +97,23 @@ def test_structure_is_opencvs_up_to_its_scale(small):
 def test_differences_do_not_wrap():
     one, other = np.array([[10, 200]], np.uint8), np.array([[20, 0]], np.uint8)
     assert pixels.absdiff(one, other).tolist() == [[10, 200]]
+
+
+def test_blurs_and_warps_are_opencvs_where_it_is_at_hand(small, monkeypatch):
+    """They were scipy's everywhere for a while, which made draft's motion analysis with OpenCV slower by half."""
+    used = []
+    for name in ("blur", "GaussianBlur", "remap"):
+        monkeypatch.setattr(cv2, name, lambda *words, _name=name, **_: used.append(_name) or words[0])
+    ys, xs = np.mgrid[:90, :160].astype(np.float32)
+    pixels.box_blur(small, 5)
+    pixels.gaussian_blur(small, 1.0)
+    pixels.sample(small, xs, ys)
+    assert used == ["blur", "GaussianBlur", "remap"]
+
+
+def test_other_number_types_become_float32_on_either_side(small, either_side):
+    ys, xs = np.mgrid[:90, :160]
+    doubles = small.astype(np.float64)
+    made = pixels.box_blur(doubles, 3), pixels.gaussian_blur(doubles, 1.0), pixels.sample(doubles, xs, ys)
+    assert [picture.dtype for picture in made] == [np.float32] * 3
+    assert np.array_equal(made[2], small)

@@ -3,6 +3,7 @@
 import json
 import os
 import struct
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -135,3 +136,18 @@ def test_verify_and_convert_are_as_safe_as_loading(tmp_path, wrapped):
     with pytest.raises(EngineError, match=r"posix\.system"):
         convert(path, "bf16")
     assert not Path("it_ran").exists() and list(tmp_path.glob("*.safetensors")) == []
+
+
+def test_control_characters_of_a_file_stay_out_of_the_message(tmp_path):
+    """The name of a record that is missing came into the message as it was, a NUL or an escape sequence for one."""
+    path = tmp_path / "w.pth"
+    good = tmp_path / "good.pth"
+    torch.save({"a": torch.zeros(4)}, good)
+    pickled = zipfile.ZipFile(good).read("good/data.pkl")
+    assert b"X\x01\x00\x00\x000" in pickled
+    with zipfile.ZipFile(path, "w") as whole:
+        whole.writestr("w/data.pkl", pickled.replace(b"X\x01\x00\x00\x000", b"X\x01\x00\x00\x00\x1b"))
+        whole.writestr("w/version", "3")
+    with pytest.raises(EngineError, match="lacks the record") as raised:
+        read_tensors(path)
+    assert str(raised.value).isprintable()

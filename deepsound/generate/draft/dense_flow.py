@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from deepsound.errors import EngineError
+from deepsound.media.opencv import find_opencv
 from deepsound.media.pixels import resize, sobel
 
 PATCH, STRIDE = 8, 4
@@ -21,6 +22,7 @@ FARTHEST_PIXELS = 8.0
 # Less texture than this cannot be followed in that direction (Tikhonov's term, per pixel, in squared levels).
 DAMPING = 1.0
 LEAST_SIDE = 12
+_DIS = "DISOpticalFlow"
 
 
 class DenseFlow:
@@ -42,15 +44,16 @@ class DenseFlow:
         return _inverse_search(was, now, guess, finest=1 if self._fine else 2)
 
 
+def has_opencv_flow() -> bool:
+    """Whether flow is measured by OpenCV, not by this module."""
+    return find_opencv(_DIS) is not None
+
+
 def _opencv_dis(fine: bool) -> Any | None:
-    try:
-        import cv2
-    except (ImportError, AttributeError):  # a build for another numpy ends in either
+    cv2 = find_opencv(_DIS)
+    if cv2 is None:
         return None
-    maker = getattr(cv2, "DISOpticalFlow", None)
-    if maker is None:
-        return None
-    dis = maker.create(cv2.DISOPTICAL_FLOW_PRESET_FAST if fine else cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
+    dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST if fine else cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
     if fine:
         dis.setFinestScale(1)
     return dis

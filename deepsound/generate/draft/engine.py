@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from deepsound.engine_protocols import GeneratorBase
 from deepsound.errors import InputError
+from deepsound.generate.draft.dense_flow import has_opencv_flow
 from deepsound.generate.draft.mix import render
 from deepsound.generate.draft.motion import Motion
 from deepsound.generate.draft.prompt_parser import palette_for, prompt_notes
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
 
 _MOTION = Motion()
 _ANALYSIS_SHARE = 0.7
+_OWN_FLOW = (
+    "draft measures motion without OpenCV: that takes about three times as long, and misses about one impact in 60 "
+    "that is found with it. Any version of opencv-python-headless serves."
+)
 
 
 class DraftGenerator(GeneratorBase):
@@ -31,10 +36,11 @@ class DraftGenerator(GeneratorBase):
     views = (_MOTION,)
 
     def request_notes(self, request: GenerationRequest) -> tuple[str, ...]:
-        """Which words of the prompts the draft follows and which it does not know, and other settings it ignores."""
+        """Which words of the prompts it follows and does not know, other settings it ignores, and a slower flow."""
         scenes = scene_notes(self.name, request.prompt)
         prompt = whole_prompt(request.prompt)
-        return (*scenes, *prompt_notes(prompt, request.negative_prompt), *super().request_notes(request))
+        own_flow = () if has_opencv_flow() else (_OWN_FLOW,)
+        return (*scenes, *prompt_notes(prompt, request.negative_prompt), *own_flow, *super().request_notes(request))
 
     def generate(self, clip: Clip, request: GenerationRequest, progress: Progress) -> Audio:
         """Stereo sound at 44100 Hz as long as the clip, or as `request.duration_s` if that is less.
