@@ -139,8 +139,8 @@ def _checked_span(name: str, entry: dict[str, Any]) -> tuple[int, int]:
 def damaged_file(path: Path, problem: str) -> EngineError:
     """The error for a file that cannot be used as weights."""
     return EngineError(
-        f"The weights {escaped(path)} cannot be read: {escaped(problem)}. Delete the file and get it again, for one with "
-        "`deepsound models download`."
+        f"The weights {escaped(path)} cannot be read: {escaped(problem)}. Delete the file and get it again, for one "
+        "with `deepsound models download`."
     )
 
 
