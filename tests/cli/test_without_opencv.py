@@ -26,15 +26,9 @@ def test_a_demo_clip_runs_without_opencv(tmp_path):
     assert sum("without OpenCV" in note for note in result["notes"]) == 1 and "without OpenCV" in done.stderr
 
 
-<<<<<<< HEAD
-def test_opencv_is_imported_in_one_place_for_each_use():
-    """Everything else calls `deepsound.media.pixels`; a line here is a promise of a path without OpenCV beside it."""
-    allowed = {"generate/draft/dense_flow.py"}
-=======
 def test_opencv_is_imported_in_one_place():
     """Whatever uses it asks `find_opencv`, and has a path without it."""
     allowed = {"media/opencv.py"}
->>>>>>> c24a19c (Blurs, warps and flow are OpenCV's where it is at hand; draft says where it is not; a damaged colour tag and a record's odd name are no raw errors)
     package = ROOT / "deepsound"
     found = {
         path.relative_to(package).as_posix()
