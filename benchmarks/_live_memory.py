@@ -36,9 +36,9 @@ class LiveBytes(TorchDispatchMode):
         self._seen.add(key)
         self.now += size
         self.peak = max(self.peak, self.now)
-        weakref.finalize(storage, self._freed, key, size)
+        weakref.finalize(storage, self._release, key, size)
 
-    def _freed(self, key: int, size: int) -> None:
+    def _release(self, key: int, size: int) -> None:
         self._seen.discard(key)
         self.now -= size
 
@@ -57,11 +57,11 @@ def working_bytes(build: Callable[[], nn.Module], run: Callable[[Any], object], 
     """
     with torch.device("meta"):
         network = build().to(dtype).eval().requires_grad_(False)
-        fused = mock.patch("torch.nn.functional.scaled_dot_product_attention", _attended)
+        fused = mock.patch("torch.nn.functional.scaled_dot_product_attention", _attention_output)
         with torch.no_grad(), fused, LiveBytes() as live:
             run(network)
     return live.peak
 
 
-def _attended(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, **_: Any) -> torch.Tensor:
+def _attention_output(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, **_: Any) -> torch.Tensor:
     return query.new_empty(*query.shape[:-1], value.shape[-1])

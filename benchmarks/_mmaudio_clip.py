@@ -45,14 +45,14 @@ def seconds(
     vae, vocoder = (VAE_16K, BIGVGAN_16K) if rate is LATENTS_16K else (VAE_44K, BIGVGAN_V2_44K)
     lengths = sequence_lengths(duration_s, rate)
 
-    def placed(network: nn.Module) -> Any:
+    def on_device(network: nn.Module) -> Any:
         for tensor in [*network.parameters()]:
             tensor.data.normal_(0.0, 0.02)
         return network.to(device, dtype).eval().requires_grad_(False)
 
-    clip, sync = placed(CLIP(DFN5B_VIT_H_14_384)), placed(Synchformer(SYNCHFORMER))
-    network, autoencoder = placed(MMAudio(flow)), placed(MelVae(vae, with_encoder=False))
-    waveforms = placed(BigVgan(vocoder))
+    clip, sync = on_device(CLIP(DFN5B_VIT_H_14_384)), on_device(Synchformer(SYNCHFORMER))
+    network, autoencoder = on_device(MMAudio(flow)), on_device(MelVae(vae, with_encoder=False))
+    waveforms = on_device(BigVgan(vocoder))
     pictures = torch.rand(lengths.clip, 3, 384, 384, device=device, dtype=dtype)
     video = torch.rand(1, lengths.sync + 8, 3, 224, 224, device=device, dtype=dtype)
     words = torch.zeros(1, flow.text_seq_len, dtype=torch.long, device=device)
@@ -67,21 +67,21 @@ def seconds(
 
     def run() -> dict[str, float]:
         taken: dict[str, float] = {}
-        seen = _timed(
+        seen = _time_stage(
             taken, "CLIP", device, lambda: torch.cat([clip.encode_image(part) for part in pictures.split(40)])[None]
         )
-        heard = _timed(taken, "Synchformer", device, lambda: sync(video))
-        said = _timed(taken, "text", device, lambda: clip.encode_text(words))
-        made = _timed(taken, "sampling", device, lambda: latents(seen, heard, said))
-        mel = _timed(taken, "autoencoder", device, lambda: autoencoder.decode(made))
-        _timed(taken, "vocoder", device, lambda: decode(waveforms, mel, FRAMES_AT_ONCE))
+        heard = _time_stage(taken, "Synchformer", device, lambda: sync(video))
+        said = _time_stage(taken, "text", device, lambda: clip.encode_text(words))
+        made = _time_stage(taken, "sampling", device, lambda: latents(seen, heard, said))
+        mel = _time_stage(taken, "autoencoder", device, lambda: autoencoder.decode(made))
+        _time_stage(taken, "vocoder", device, lambda: decode(waveforms, mel, FRAMES_AT_ONCE))
         return taken | {"all": sum(taken.values())}
 
     run()
     return run()
 
 
-def _timed(taken: dict[str, float], name: str, device: torch.device, work: Callable[[], Tensor]) -> Tensor:
+def _time_stage(taken: dict[str, float], name: str, device: torch.device, work: Callable[[], Tensor]) -> Tensor:
     began_s = time.perf_counter()
     made = work()
     if device.type == "cuda":

@@ -24,7 +24,7 @@ from deepsound.models.synchformer.model import Synchformer
 from deepsound.models.vae.config import VAE_16K, VAE_44K
 from deepsound.models.vae.model import MelVae
 
-# As the engine has them on a card: pictures (and more segments than 8 s have), and mel frames, at a time.
+# As the engine has them on a GPU: pictures (and more segments than 8 s have), and mel frames, at a time.
 PICTURES_AT_ONCE, FRAMES_AT_ONCE = 40, 2048
 CARD_BYTES = 6 << 30
 
@@ -70,7 +70,7 @@ def stages(variant: Variant, dtype: torch.dtype) -> dict[str, Stage]:
 
 
 def table(names: tuple[str, ...] = tuple(VARIANTS)) -> list[dict[str, Any]]:
-    """A row per variant and dtype; peaks are of weights and working memory together, on a card, for 8 s."""
+    """A row per variant and dtype; peaks are of weights and working memory together, on a GPU, for 8 s."""
     rows = []
     for name in names:
         for dtype in (torch.float32, torch.bfloat16):
@@ -102,7 +102,7 @@ def combined_taps(variant: str) -> int:
 def print_table(rows: list[dict[str, Any]]) -> None:
     names = list(rows[0]["stages"])
     print(
-        "\nMemory on a card for 8 s in MB, weights + work (work counted on the meta device, as PyTorch's own kernels "
+        "\nMemory on a GPU for 8 s in MB, weights + work (work counted on the meta device, as PyTorch's own kernels "
         "would hold it)"
     )
     print(f"{'':<23}" + "".join(f"{name:>14}" for name in names) + f"{'offload':>10}{'all held':>10}")
@@ -121,5 +121,5 @@ def print_table(rows: list[dict[str, Any]]) -> None:
     verdict = "fits" if largest["peak_with_offload"] < CARD_BYTES else "does not fit"
     print(
         f"large_44k_v2 in bfloat16 with offload: {largest['peak_with_offload'] / 1e6:.0f} MB, which {verdict} a "
-        f"card of 6 GB on paper"
+        f"GPU of 6 GB on paper"
     )

@@ -54,7 +54,7 @@ def use_reference(folder: Path) -> None:
         ) from error
 
 
-def drawn(network: nn.Module) -> nn.Module:
+def with_random_weights(network: nn.Module) -> nn.Module:
     generator = torch.Generator().manual_seed(0)
     for parameter in network.parameters():
         parameter.data.normal_(0.0, 0.02, generator=generator)
@@ -73,11 +73,11 @@ def guided_pair(variant: str, compare: bool) -> Pair:
     clip, sync = noise(1, lengths.clip, config.clip_dim), noise(1, lengths.sync, config.sync_dim)
     original = None
     if not compare:
-        reference = drawn(MMAudio(config))
+        reference = with_random_weights(MMAudio(config))
     else:
         from mmaudio.model.networks import get_my_mmaudio
 
-        reference = drawn(get_my_mmaudio(variant))
+        reference = with_random_weights(get_my_mmaudio(variant))
         reference.update_seq_lengths(lengths.latent, lengths.clip, lengths.sync)
         known, empty = reference.preprocess_conditions(clip, sync, text), reference.get_empty_conditions(1)
 
@@ -100,9 +100,9 @@ def vocoder(name: str, frames: int, compare: bool) -> Pair:
     config = BIGVGAN_16K if name == "16k" else BIGVGAN_V2_44K
     mel, original = noise(1, config.num_mels, frames), None
     if not compare:
-        reference = drawn(BigVgan(config))
+        reference = with_random_weights(BigVgan(config))
     else:
-        reference = drawn(_original_vocoder(name, config))
+        reference = with_random_weights(_original_vocoder(name, config))
 
         def original() -> Tensor:
             return reference(mel)
@@ -131,11 +131,11 @@ def autoencoder(name: str, compare: bool) -> Pair:
     config, frames = (VAE_16K, 250) if name == "16k" else (VAE_44K, 345)
     latents, original = noise(1, config.latent_channels, frames), None
     if not compare:
-        published = drawn(MelVae(config)).state_dict()
+        published = with_random_weights(MelVae(config)).state_dict()
     else:
         from mmaudio.ext.autoencoder.vae import get_my_vae
 
-        reference = drawn(get_my_vae(name))
+        reference = with_random_weights(get_my_vae(name))
         published = {key: tensor.clone() for key, tensor in reference.state_dict().items()}
         reference.remove_weight_norm()
 

@@ -59,11 +59,11 @@ def main() -> None:
     parser.add_argument("--write", nargs=2, metavar=("ID", "WEIGHTS"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.write:
-        made_up_weights(PARTS[options.write[0]], Path(options.write[1]))
+        write_random_weights(PARTS[options.write[0]], Path(options.write[1]))
         return
     if options.one:
         torch.set_num_threads(options.threads)
-        print(json.dumps(measured(options.one[0], Path(options.one[1]))))
+        print(json.dumps(measure_extractor(options.one[0], Path(options.one[1]))))
         return
     machine = {
         "processor": platform.processor() or platform.machine(),
@@ -99,7 +99,7 @@ def tool_of(name: str) -> Any:
     return offset_scorer() if name == OFFSET_SCORER.name else extractor(name)
 
 
-def measured(name: str, weights: Path) -> dict[str, float]:
+def measure_extractor(name: str, weights: Path) -> dict[str, float]:
     """Wall and processor seconds of one clip."""
     tool = tool_of(name)
     execution = Execution(weights={tool.needs[0]: weights})
@@ -124,7 +124,7 @@ def job(tool: Any, execution: Execution, folder: Path) -> Callable[[], object]:
     return lambda: tool.extract(sound, execution, QUIET)
 
 
-def made_up_weights(parts: Sequence[Callable[[], nn.Module]], path: Path) -> None:
+def write_random_weights(parts: Sequence[Callable[[], nn.Module]], path: Path) -> None:
     state: dict[str, Tensor] = {}
     for build in parts:
         with torch.device("meta"):

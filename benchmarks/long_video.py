@@ -1,4 +1,4 @@
-"""Benchmark of peak memory on long videos: draft, rules, separator and mux on clips of two lengths.
+"""Benchmark of peak memory on long videos: draft, rules, separator and mux.
 
 `python -m benchmarks.long_video [--size 1920x1080] [--minutes 10,60] [--budget-mb 2000]`.
 

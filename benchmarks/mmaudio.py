@@ -51,16 +51,16 @@ NEEDED_BYTES = {"guided pair large_44k_v2, 8 s": 12e9}
 
 
 @torch.inference_mode()
-def compared(build: Build, turns: int, limit: float | None, reference: bool) -> dict[str, Any]:
+def compare_case(build: Build, turns: int, limit: float | None, reference: bool) -> dict[str, Any]:
     """One case as a row of results."""
     pair = build(reference)
     product, product_flops = plain_product(CPU, torch.float32)
     ways: dict[str, Callable[[], object]] = {"ours": pair.ours, "product": product}
-    got, flops_done = counted(pair.ours)
+    got, flops_done = count_flops(pair.ours)
     row: dict[str, Any] = {"limit": limit, "flops_done": flops_done}
     if pair.original is not None:
         ways["original"] = pair.original
-        expected, row["flops_original"] = counted(pair.original)
+        expected, row["flops_original"] = count_flops(pair.original)
         row |= {"largest": float(expected.abs().max()), "error": float((got - expected).abs().max())}
     product()
     times = side_by_side(ways, turns, CPU)
@@ -82,7 +82,7 @@ def free_bytes() -> float:
     return float(rows["MemAvailable"].split()[0]) * 1024 if "MemAvailable" in rows else float("inf")
 
 
-def counted(run: Callable[[], Tensor]) -> tuple[Tensor, float]:
+def count_flops(run: Callable[[], Tensor]) -> tuple[Tensor, float]:
     """What `run` gives and its FLOPs, a multiplication and an addition being two; it is warm afterwards."""
     with FlopCounterMode(display=False) as counter:
         made = run()
@@ -97,7 +97,7 @@ def line(name: str, row: dict[str, Any]) -> str:
     text = f"{name:<31} ours {spread('ours'):<41}"
     if "ratio" not in row:
         return f"{text} utilisation {row['utilisation_done']:.0%}"
-    limit = "" if row["limit"] is None else f" (at most {row['limit']}: {'met' if met(row) else 'MISSED'})"
+    limit = "" if row["limit"] is None else f" (at most {row['limit']}: {'met' if meets_target(row) else 'MISSED'})"
     return (
         f"{text} original {spread('original'):<41}\n{'':<31} ratio {row['ratio']:.3f}, by processor time "
         f"{row['ratio_cpu']:.3f}{limit}; largest error {row['error']:.1e} of {row['largest']:.1e};\n{'':<31} "
@@ -106,7 +106,7 @@ def line(name: str, row: dict[str, Any]) -> str:
     )
 
 
-def met(row: dict[str, Any]) -> bool:
+def meets_target(row: dict[str, Any]) -> bool:
     return bool(row["ratio"] <= row["limit"])
 
 
@@ -165,7 +165,7 @@ def main() -> None:
             print(f"{name:<31} not measured: {NEEDED_BYTES[name] / 1e9:.0f} GB of memory are not free")
             results["cases"][name] = "not measured"
             continue
-        results["cases"][name] = compared(*case, asked.reference is not None)
+        results["cases"][name] = compare_case(*case, asked.reference is not None)
         print(line(name, results["cases"][name]), flush=True)
     if not asked.only:
         results["memory"] = _mmaudio_memory.table()

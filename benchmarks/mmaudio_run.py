@@ -119,7 +119,7 @@ def _child(options: argparse.Namespace) -> None:
     def watch(event: ProgressEvent) -> None:
         held.append(sum(row.bytes for row in model_cache().report()))
 
-    def timed(request: GenerationRequest) -> float:
+    def time_run(request: GenerationRequest) -> float:
         began = time.perf_counter()
         audio = engine.generate(Clip.open(options.clip), request, Progress(on_event=watch))
         if audio.samples != round(float(options.seconds) * audio.sample_rate):
@@ -128,9 +128,9 @@ def _child(options: argparse.Namespace) -> None:
 
     seconds = float(options.seconds)
     times = {
-        "first_s": timed(GenerationRequest(seed=1, duration_s=seconds)),
-        "again_s": timed(GenerationRequest(seed=2, duration_s=seconds)),
-        "neg_s": timed(GenerationRequest(seed=1, negative_prompt="human voice", duration_s=seconds)),
+        "first_s": time_run(GenerationRequest(seed=1, duration_s=seconds)),
+        "again_s": time_run(GenerationRequest(seed=2, duration_s=seconds)),
+        "neg_s": time_run(GenerationRequest(seed=1, negative_prompt="human voice", duration_s=seconds)),
     }
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
     print(json.dumps({**times, "peak_bytes": peak, "weights_bytes": max(held)}))

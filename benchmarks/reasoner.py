@@ -64,7 +64,7 @@ def question(seed: int, tokens: int) -> Question:
     return Question("Does the audio contain voice-over?", sound, most_tokens=tokens)
 
 
-def timed(
+def time_call(
     networks: VideoLLaMA2Components, asked: Question, shortcuts: InferenceOptimizations
 ) -> tuple[float, ModelAnswer]:
     shown = frames(0)
@@ -92,8 +92,8 @@ def judgements(folder: Path, repeats: int, names: Sequence[str]) -> Row:
         firsts, seconds = [], []
         for _ in range(repeats):
             networks = load(folder)
-            firsts.append(timed(networks, question(1, 200), shortcuts))
-            seconds.append(timed(networks, question(2, 200), shortcuts))
+            firsts.append(time_call(networks, question(1, 200), shortcuts))
+            seconds.append(time_call(networks, question(2, 200), shortcuts))
         first_s, second_s = (min(seconds_of for seconds_of, _ in part) for part in (firsts, seconds))
         first, second = firsts[0][1], seconds[0][1]
         row[name] = {
@@ -112,8 +112,8 @@ def judgements(folder: Path, repeats: int, names: Sequence[str]) -> Row:
 def identical(folder: Path, tokens: int) -> bool:
     """Whether a random model's second answer has the same ids with every shortcut on and with every one off."""
     networks = load(folder)
-    first, second = (timed(networks, question(seed, tokens), InferenceOptimizations())[1].ids for seed in (1, 2))
-    return second == timed(networks, question(2, tokens), NO_SHORTCUTS)[1].ids != first
+    first, second = (time_call(networks, question(seed, tokens), InferenceOptimizations())[1].ids for seed in (1, 2))
+    return second == time_call(networks, question(2, tokens), NO_SHORTCUTS)[1].ids != first
 
 
 @torch.inference_mode()

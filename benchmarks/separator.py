@@ -89,7 +89,7 @@ def tiny_row(mix: np.ndarray, seconds: float) -> dict[str, object]:
         weights = random_weights(separation("bs_roformer_tiny").network, Path(folder) / "tiny.ckpt")
         engine = BSRoformerTinySeparator(gated=False)
         engine.configure(Execution(weights={"bs_roformer_tiny": weights}))
-        wall_s, _ = timed(engine, mix)
+        wall_s, _ = time_separation(engine, mix)
     return {
         "name": "bs_roformer_tiny, equal_overlap",
         "wall_s": wall_s,
@@ -114,7 +114,7 @@ def full_rows(mix: np.ndarray, depth: int, threads: int, reference: Path | None)
         for mode in ("equal_overlap", "published"):
             engine = RoformerSeparator("bs_roformer", mode)  # type: ignore[arg-type]
             engine.configure(Execution(weights={"bs_roformer/ep_317": weights}))
-            wall_s, voice = timed(engine, mix)
+            wall_s, voice = time_separation(engine, mix)
             row: dict[str, object] = {
                 "name": f"bs_roformer, {mode}",
                 "wall_s": wall_s,
@@ -136,7 +136,7 @@ def full_rows(mix: np.ndarray, depth: int, threads: int, reference: Path | None)
         return rows
 
 
-def timed(engine: RoformerSeparator, mix: np.ndarray) -> tuple[float, np.ndarray]:
+def time_separation(engine: RoformerSeparator, mix: np.ndarray) -> tuple[float, np.ndarray]:
     """Seconds of one separation, and the voice; the network is loaded and warm before."""
     audio = Audio.from_numpy(mix, 44100)
     engine.separate(Audio.from_numpy(mix[:, :22050], 44100), Progress())

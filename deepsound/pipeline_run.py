@@ -1,4 +1,4 @@
-"""One pass through the four steps of DeepSound-V1: what each made, how long it took, what is to be said.
+"""One run of DeepSound-V1's four steps: results, times and notes of each.
 
 arXiv 2503.22208, Figure 2.
 """

@@ -1,4 +1,4 @@
-"""Presets: DeepSound-V1 as published, this project's best, or the embedded engines alone, each as one row."""
+"""Presets as rows of a table: DeepSound-V1 as published, this project's best, embedded only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Engine selection: `auto` by the weights at hand, with its reason, and what would be better and is missing."""
+"""Engine selection: `auto` by the weights on disk, with reasons and what would be better."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Takes: one video run several times from seeds in a row, each with its own files and its own verdict."""
+"""Takes: one video run from consecutive seeds, each with its own files and verdict."""
 
 from __future__ import annotations
 

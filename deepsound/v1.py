@@ -1,4 +1,4 @@
-"""The Python interface of DeepSound-V1's own program: its names, its arguments, the keys of its results.
+"""Compatibility API of DeepSound-V1's program: its names, arguments and result keys.
 
 A script written for it runs after changing its imports alone:
 

@@ -1,4 +1,4 @@
-"""DeepSoundBestTake: ranks several takes of a video's sound and passes on the best, or the one a person stars."""
+"""DeepSoundBestTake: ranks takes of a video's sound, passes on the best or the starred one."""
 
 from __future__ import annotations
 

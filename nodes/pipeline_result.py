@@ -1,4 +1,4 @@
-"""What the Pipeline node gives and shows of its runs: sounds, videos, verdicts, steps, and a player."""
+"""Outputs and page view of the Pipeline node: sounds, videos, verdicts, steps, player."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Optional inputs that say how a node runs its engine: weights of one's own, precision, sampling, separation."""
+"""Optional execution inputs of nodes: weights, precision, sampling, separation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Saved videos: picture and sound of each take in a numbered file of ComfyUI's output folder."""
+"""Saves videos: picture and sound of each take in a numbered file of the output folder."""
 
 from __future__ import annotations
 

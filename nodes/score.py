@@ -101,6 +101,6 @@ class ScoreNode(io.ComfyNode):
             loudness.true_peak_dbtp if loudness else None,
             levels.silence_ratio if levels else None,
             found.scores.get("KL_PANNs"),
-            voice.heard if voice else None,
+            voice.has_voice if voice else None,
             ui={"text": [text]},
         )

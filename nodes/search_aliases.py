@@ -1,4 +1,4 @@
-"""Words under which the node search finds each node: everyday English and Chinese, beside the schema's own."""
+"""Search aliases of the nodes: everyday English and Chinese words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Span lists on the nodes: the inputs `scope` and `spans`, the output `segments`, and what they mean for a sound."""
+"""Span lists on nodes: the inputs `scope` and `spans`, the output `segments`."""
 
 from __future__ import annotations
 

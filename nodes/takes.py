@@ -1,4 +1,4 @@
-"""Several takes of one video through the chain: AUDIO batches and lists of them, take by take."""
+"""Takes on nodes: AUDIO batches and lists of them, processed take by take."""
 
 from __future__ import annotations
 

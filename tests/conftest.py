@@ -1,4 +1,4 @@
-"""Clips and sounds that tests make for themselves, the storm clips, and how tests share a machine's cores."""
+"""Fixtures: generated clips and sounds, the storm clips, sharing of the machine's cores."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Engines whose behaviour a test decides, registered by name through the `fake_engines` fixture."""
+"""Fake engines whose behaviour a test decides, registered by the fixture `fake_engines`."""
 
 from __future__ import annotations
 

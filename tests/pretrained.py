@@ -1,4 +1,4 @@
-"""The folder `pretrained/` of DeepSound-V1's MODELS.md in miniature, and the hub's cache as its programs fill it."""
+"""Miniature of DeepSound-V1's folder `pretrained/` and of the hub's cache."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Child processes of the tests: they obey Ctrl-C even where the tests themselves run in the background."""
+"""Child processes of the tests, which obey Ctrl-C even in the background."""
 
 from __future__ import annotations
 

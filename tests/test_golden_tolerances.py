@@ -1,4 +1,4 @@
-"""Log-mel goldens pass on every processor's arithmetic, and fail for a wrong window, hop, table or floor."""
+"""Tests of golden tolerances: any processor passes, wrong windows and tables fail."""
 
 from functools import partial
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The endpoint `/run` for programs: gradio_client sends a video and settings, and gets the record and its files."""
+"""API endpoint `/run` of the page (gradio_client): a video in, record and files out."""
 
 from __future__ import annotations
 

@@ -88,19 +88,19 @@ class Tally:
 class Listener:
     """No-op base for batch callbacks."""
 
-    def counted(self, tally: Tally) -> None:
+    def on_count(self, tally: Tally) -> None:
         """The clips were counted; work begins."""
 
-    def refused(self, refused: Skipped) -> None:
+    def on_skip(self, refused: Skipped) -> None:
         """A file or row is no clip."""
 
-    def reported(self, report: ClipReport, tally: Tally) -> None:
+    def on_report(self, report: ClipReport, tally: Tally) -> None:
         """A clip ended, or was done before."""
 
-    def damaged(self, job: Job, why: str) -> None:
+    def on_damaged_record(self, job: Job, why: str) -> None:
         """A clip's record is not right, so the clip is done again."""
 
-    def trying_again(self, count: int) -> None:
+    def on_retry(self, count: int) -> None:
         """The first round is over; `count` clips that failed are tried again."""
 
 
@@ -126,17 +126,17 @@ class Batch:
         require_clips(self.source)
         require_writable(self.output_dir)
         self.tally.total = self.shard.count_of(self.source)
-        self.listener.counted(self.tally)
+        self.listener.on_count(self.tally)
         self._round(progress, again=False)
         if self.tally.failed:
-            self.listener.trying_again(self.tally.failed)
+            self.listener.on_retry(self.tally.failed)
             self._round(progress, again=True)
         return self.tally
 
     def _round(self, progress: Progress, again: bool) -> None:
         for report in self.workers.work(self._pending(progress, again), progress):
             self.tally.note(report, again)
-            self.listener.reported(report, self.tally)
+            self.listener.on_report(report, self.tally)
             self._abort_on_systemic_failure(report)
             if report.is_disk_full:
                 raise OutputError(self._full_disk(report))
@@ -159,12 +159,12 @@ class Batch:
             if isinstance(entry, Job):
                 if not again:
                     self._clear_leftovers(entry)
-                if not self._passed_over(entry, again):
+                if not self._should_skip(entry, again):
                     self.tally.work_began_s = self.tally.work_began_s or time.monotonic()
                     yield entry
             elif not again:
                 self.tally.refused += 1
-                self.listener.refused(entry)
+                self.listener.on_skip(entry)
 
     def _clear_leftovers(self, job: Job) -> None:
         """Remove what a killed run left in the clip's folder; clips of one folder follow each other."""
@@ -175,12 +175,12 @@ class Batch:
             with suppress(DeepSoundError):
                 clear_leftovers(folder)
 
-    def _passed_over(self, job: Job, again: bool) -> bool:
+    def _should_skip(self, job: Job, again: bool) -> bool:
         if not self._is_done(job, again):
             return False
         if not again:
             self.tally.already += 1
-            self.listener.reported(ClipReport(job, "already"), self.tally)
+            self.listener.on_report(ClipReport(job, "already"), self.tally)
         return True
 
     def _is_done(self, job: Job, again: bool) -> bool:
@@ -190,7 +190,7 @@ class Batch:
             return bool(fingerprint) and is_done(record_path(self.output_dir, job), fingerprint)
         except DamagedRecord as error:
             if not again:
-                self.listener.damaged(job, str(error))
+                self.listener.on_damaged_record(job, str(error))
             return False
         except DeepSoundError:
             return False

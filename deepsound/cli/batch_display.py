@@ -29,17 +29,17 @@ class BatchDisplay(Listener):
         self._task: TaskID | None = None
         self._clip = ""
 
-    def counted(self, tally: Tally) -> None:
+    def on_count(self, tally: Tally) -> None:
         if self._bars is not None:
             self._task = self._bars.add_task("clips", total=tally.total, left="", now="")
         else:
             self._note(f"{tally.total} clips")
 
-    def refused(self, refused: Skipped) -> None:
+    def on_skip(self, refused: Skipped) -> None:
         if refused.is_loss:
             self._console.print(f"[red]refused[/] {_text(refused.label)}: {_text(refused.why)}", soft_wrap=True)
 
-    def reported(self, report: ClipReport, tally: Tally) -> None:
+    def on_report(self, report: ClipReport, tally: Tally) -> None:
         seen = tally.done + tally.already + tally.failed
         left = "" if tally.eta_s is None else f"{_clock(tally.eta_s)} left"
         label = _text(report.job.label)
@@ -50,10 +50,10 @@ class BatchDisplay(Listener):
         if self._bars is not None and self._task is not None:
             self._bars.update(self._task, completed=seen, left=left, now=label)
 
-    def damaged(self, job: Job, why: str) -> None:
+    def on_damaged_record(self, job: Job, why: str) -> None:
         self._console.print(f"[yellow]redone[/]  {_text(job.label)}: {_text(why)}", soft_wrap=True)
 
-    def trying_again(self, count: int) -> None:
+    def on_retry(self, count: int) -> None:
         self._note(f"{count} failed; trying them once more")
 
     def stage(self, event: ProgressEvent) -> None:

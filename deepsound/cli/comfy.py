@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress as Bars
     from rich.progress import TaskID
 
-    from deepsound.comfy import Submitted
+    from deepsound.comfy import SubmissionResult
     from deepsound.comfy.submission import Callbacks
 
 DESCRIPTION = """\
@@ -128,7 +128,7 @@ class _TerminalCallbacks:
     def as_callbacks(self, kind: Any) -> Any:
         return kind(self.ended, self.trouble, self.progress)
 
-    def ended(self, submitted: Submitted) -> None:
+    def ended(self, submitted: SubmissionResult) -> None:
         label = _text(submitted.label)
         if submitted.status == "failed":
             self._console.print(f"[red]failed[/] {label}: {_text(submitted.message)}", soft_wrap=True)

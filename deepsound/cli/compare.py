@@ -111,13 +111,13 @@ class _Comparisons:
         except OSError as error:
             raise output_error(folder, error) from error
         picture, video = (folder / f"{run.stem}.compare{suffix}" for suffix in (".png", ".mp4"))
-        with _timed(progress.at("still"), picture) as stage:
+        with _report_time(progress.at("still"), picture) as stage:
             comparison = compare(run.sounds, run.clip, run.spans, stage)
             write_png(still(comparison, options.width, options.title, stage), picture)
         if options.still_only:
             return
         try:
-            with _timed(progress.at("video"), video) as stage:
+            with _report_time(progress.at("video"), video) as stage:
                 render_side_by_side(comparison, video, options.seconds, stage)
         except MissingPackage as error:
             self._missing = error
@@ -142,10 +142,10 @@ def _inputs(options: argparse.Namespace, progress: Progress) -> Iterator[Callabl
         return
     for path in records_in(options.result):
         folder = expand(options.out) if options.out else path.parent
-        yield partial(_recorded, path, folder, progress)
+        yield partial(_from_record, path, folder, progress)
 
 
-def _recorded(path: Path, folder: Path, progress: Progress) -> tuple[RecordedRun, Path]:
+def _from_record(path: Path, folder: Path, progress: Progress) -> tuple[RecordedRun, Path]:
     from deepsound.compare.record import read_record
 
     return read_record(path, progress), folder
@@ -165,7 +165,7 @@ def _named_files(options: argparse.Namespace, progress: Progress) -> RecordedRun
 
 
 @contextmanager
-def _timed(stage: Progress, path: Path) -> Iterator[Progress]:
+def _report_time(stage: Progress, path: Path) -> Iterator[Progress]:
     """Tell of `path` and how long it took, once it is there."""
     began = time.perf_counter()
     yield stage

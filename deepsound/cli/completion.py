@@ -1,4 +1,4 @@
-"""`deepsound completion`: what a shell needs to complete commands, options and engine names (argcomplete)."""
+"""`deepsound completion`: shell completion of commands, options and engines (argcomplete)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`deepsound doctor`: what this installation has and lacks, as one page for a bug report; no network is asked."""
+"""`deepsound doctor`: report on the installation for bug reports, made without a network."""
 
 from __future__ import annotations
 

@@ -92,7 +92,7 @@ def _reproduce(options: argparse.Namespace) -> int:
             return SOME_FAILED if failed else 0
         rows, judges, left_out = _tables(options, progress.part(0.6, 0.95))
         _figures(options, progress.part(0.95, 1.0))
-    notes = as_markdown(left_out, _how(options))
+    notes = as_markdown(left_out, _protocol_summary(options))
     _write(Path(expand(options.out)), rows, judges, left_out, notes)
     if options.json:
         print_json({**as_json(rows, judges), "omissions": list(left_out)})
@@ -149,7 +149,7 @@ def _figures(options: argparse.Namespace, progress: Progress) -> None:
             write_figure(figure, folder / FOLDER / name, progress)
 
 
-def _how(options: argparse.Namespace) -> dict[str, object]:
+def _protocol_summary(options: argparse.Namespace) -> dict[str, object]:
     from deepsound.reproduce.settings import DURATIONS_S
 
     seconds = DURATIONS_S[options.protocol]

@@ -1,4 +1,4 @@
-"""`deepsound run --text_only` and `deepsound run PICTURE`: step 1 alone, where there is no video to judge by."""
+"""`deepsound run --text_only` and `deepsound run PICTURE`: step 1 alone, without a video."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def generate(
             "weights": weights,
             "notes": list(notes),
         }
-        records.append(_written(expand(options.output_dir, OutputError), stem, sound, record, options.no_overwrite))
+        records.append(_write_files(expand(options.output_dir, OutputError), stem, sound, record, options.no_overwrite))
         display.note(f"{records[-1]['final_audio_path']}: {sound.duration_s:.2f} s, seed {own.seed}")
     return records
 
@@ -135,7 +135,7 @@ def _condition(picture: Path | None) -> VisualCondition:
     return VisualCondition(still=torch.from_numpy(pixels).permute(2, 0, 1).contiguous())
 
 
-def _written(folder: Path, stem: str, sound: Audio, record: dict[str, Any], keep: bool) -> dict[str, Any]:
+def _write_files(folder: Path, stem: str, sound: Audio, record: dict[str, Any], keep: bool) -> dict[str, Any]:
     path, about = folder / f"{stem}.wav", folder / f"{stem}.result.json"
     if keep and (is_file(path, OutputError) or is_file(about, OutputError)):
         raise OutputError(

@@ -72,9 +72,9 @@ class ServerPool:
                 if in_a_row >= TROUBLES_ALLOWED_IN_A_ROW:
                     self._working.discard(server.url)
                     self._tell(f"{server.url} failed {in_a_row} times in a row and is left out from here on")
-                self._put_back(server, task, trouble)
+                self._requeue(server, task, trouble)
             finally:
-                await self._finished()
+                await self._finish()
             if server.url not in self._working:
                 return
             if in_a_row:
@@ -100,7 +100,7 @@ class ServerPool:
     def _may_try(self, server: Server, task: Task) -> bool:
         return server.url not in task.tried or self._working <= task.tried
 
-    def _put_back(self, server: Server, task: Task, trouble: ServerError) -> None:
+    def _requeue(self, server: Server, task: Task, trouble: ServerError) -> None:
         task.tried.add(server.url)
         task.troubles.append(str(trouble))
         if len(task.troubles) > len(self._servers):
@@ -108,7 +108,7 @@ class ServerPool:
         else:
             self._waiting.append(task)
 
-    async def _finished(self) -> None:
+    async def _finish(self) -> None:
         async with self._changed:
             self._in_work -= 1
             self._changed.notify_all()

@@ -56,7 +56,7 @@ _STOP_S = 0.9
 
 
 @dataclass(frozen=True)
-class Submitted:
+class SubmissionResult:
     """What came of a clip: done on which server with which files and texts, or why not; `troubles` on the way."""
 
     label: str
@@ -73,7 +73,7 @@ class Submitted:
 class Callbacks:
     """Callbacks: a clip ended, a server failed, a node progressed (server, clip, node, 0..1)."""
 
-    ended: Callable[[Submitted], None] = lambda submitted: None
+    ended: Callable[[SubmissionResult], None] = lambda submitted: None
     trouble: Callable[[str], None] = lambda text: None
     progress: Callable[[str, str, str, float | None], None] = lambda server, clip, node, fraction: None
 
@@ -87,7 +87,7 @@ def submit(
     video_input: str | None = None,
     progress: Progress = Progress(),
     callbacks: Callbacks = Callbacks(),
-) -> list[Submitted]:
+) -> list[SubmissionResult]:
     """Run a workflow in API format on a clip, or on every clip of a folder or table, and fetch what it makes.
 
     `inputs` replaces inputs by name, node.name or title.name; `video_input` says where the video goes when that is not
@@ -99,7 +99,7 @@ def submit(
     require_clips(source)
     require_writable(submission.output_dir)
     servers = list(dict.fromkeys(Server(url).url for url in servers))
-    return asyncio.run(_watched(submission.run(source, servers), progress.check))
+    return asyncio.run(_cancellable(submission.run(source, servers), progress.check))
 
 
 @dataclass
@@ -111,7 +111,7 @@ class Submission:
     output_dir: Path
     callbacks: Callbacks
     check: Callable[[], None] = lambda: None
-    results: list[Submitted] = field(default_factory=list)
+    results: list[SubmissionResult] = field(default_factory=list)
 
     @classmethod
     def prepare(
@@ -126,14 +126,14 @@ class Submission:
         workflow = Workflow.load(path).with_inputs(inputs)
         return cls(workflow, workflow.video_inputs(video_input), output_dir, callbacks, check)
 
-    async def run(self, source: Source, servers: Sequence[str]) -> list[Submitted]:
+    async def run(self, source: Source, servers: Sequence[str]) -> list[SubmissionResult]:
         """Every clip on one of the servers."""
         jobs = self._jobs(source)
         async with contextlib.AsyncExitStack() as stack:
             opened = [await stack.enter_async_context(Server(url)) for url in servers]
             await ServerPool(opened, jobs, self._do, self._give_up, self.callbacks.trouble).run()
         for job in jobs:
-            self._end(Submitted(job.label, "failed", message="no server is left"))
+            self._end(SubmissionResult(job.label, "failed", message="no server is left"))
         return self.results
 
     def _jobs(self, source: Source) -> Iterator[Job]:
@@ -141,9 +141,9 @@ class Submission:
             self.check()
             if isinstance(entry, Skipped):
                 if entry.is_loss:
-                    self._end(Submitted(entry.label, "failed", message=entry.why))
+                    self._end(SubmissionResult(entry.label, "failed", message=entry.why))
             elif self._is_done(entry):
-                self._end(Submitted(entry.label, "already"))
+                self._end(SubmissionResult(entry.label, "already"))
             else:
                 yield entry
 
@@ -178,11 +178,15 @@ class Submission:
             if disk_is_full(error):
                 raise OutputError(f"{message_of(error)} The same command goes on from there.") from error
             self._end(
-                Submitted(job.label, "failed", server.url, message=message_of(error), troubles=tuple(task.troubles))
+                SubmissionResult(
+                    job.label, "failed", server.url, message=message_of(error), troubles=tuple(task.troubles)
+                )
             )
             return
         self._end(
-            Submitted(job.label, "done", server.url, seconds, "", tuple(targets), made.texts, tuple(task.troubles))
+            SubmissionResult(
+                job.label, "done", server.url, seconds, "", tuple(targets), made.texts, tuple(task.troubles)
+            )
         )
 
     async def _fetch(self, server: Server, made: OutputFiles, folder: Path, video: Path) -> list[Path]:
@@ -213,9 +217,9 @@ class Submission:
 
     def _give_up(self, task: Task) -> None:
         troubles = tuple(task.troubles)
-        self._end(Submitted(task.job.label, "failed", message=troubles[-1], troubles=troubles))
+        self._end(SubmissionResult(task.job.label, "failed", message=troubles[-1], troubles=troubles))
 
-    def _end(self, submitted: Submitted) -> None:
+    def _end(self, submitted: SubmissionResult) -> None:
         self.results.append(submitted)
         self.callbacks.ended(submitted)
 
@@ -252,7 +256,7 @@ def _targets(folder: Path, video: Path, names: list[str]) -> list[Path]:
     return targets
 
 
-async def _watched(work: Awaitable[list[Submitted]], check: Callable[[], None]) -> list[Submitted]:
+async def _cancellable(work: Awaitable[list[SubmissionResult]], check: Callable[[], None]) -> list[SubmissionResult]:
     """The work's result; what `check` raises stops it, runs on servers included, within a second."""
     task = asyncio.ensure_future(work)
     try:

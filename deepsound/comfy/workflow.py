@@ -68,7 +68,7 @@ class Workflow:
         """
         prompt = copy.deepcopy(self.prompt)
         for address, value in values.items():
-            for found in self._addressed(address):
+            for found in self._resolve_address(address):
                 inputs = prompt[found.node]["inputs"]
                 inputs[found.name] = _as_present(address, value, inputs[found.name])
         return Workflow(prompt)
@@ -76,7 +76,7 @@ class Workflow:
     def video_inputs(self, address: str | None = None) -> list[Input]:
         """Where the video's name goes: at `address`, or at the one file name of a video. InputError if not clear."""
         if address is not None:
-            return self._addressed(address)
+            return self._resolve_address(address)
         named = [found for found in self._inputs() if _is_video(self._value(found))]
         named = named or [
             found for found in self._inputs() if _LOADERS.get(self.prompt[found.node]["class_type"]) == found.name
@@ -96,7 +96,7 @@ class Workflow:
             prompt[place.node]["inputs"][place.name] = name
         return prompt
 
-    def _addressed(self, address: str) -> list[Input]:
+    def _resolve_address(self, address: str) -> list[Input]:
         node, dot, name = address.rpartition(".")
         found = [place for place in self._inputs() if place.name == name and (not dot or place.node == node)]
         if dot and not found:

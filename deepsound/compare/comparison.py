@@ -24,7 +24,7 @@ class ComparedTrack:
 
     name: str
     audio: Audio
-    heard: Audio
+    playback: Audio
     level: MatchedLevel
 
     @property
@@ -71,7 +71,8 @@ class Comparison:
         if clip is not None:
             clip = Clip.open(clip.path, clip.start_s, min(seconds, clip.duration_s))
         tracks = tuple(
-            replace(track, audio=_cut(track.audio, seconds), heard=_cut(track.heard, seconds)) for track in self.tracks
+            replace(track, audio=_trim(track.audio, seconds), playback=_trim(track.playback, seconds))
+            for track in self.tracks
         )
         return Comparison(tracks, clip, tuple(_within(self.spans, seconds)), seconds)
 
@@ -119,5 +120,5 @@ def _within(spans: Sequence[Span], duration_s: float) -> list[Span]:
     return [span for span in cut if span.duration_s > 0]
 
 
-def _cut(audio: Audio, seconds: float) -> Audio:
+def _trim(audio: Audio, seconds: float) -> Audio:
     return Audio(audio.waveform[:, : max(1, round(seconds * audio.sample_rate))], audio.sample_rate)

@@ -97,10 +97,10 @@ def _picture(level: np.ndarray, top_db: float, place: Place) -> str | None:
 
 
 def _sound(track: ComparedTrack, place: Place, progress: Progress) -> str | None:
-    if not track.heard.samples:
+    if not track.playback.samples:
         return None
     path = place(".flac")
-    write_flac(_apply_gain(track.heard, track.level.gain_db, progress), path, progress)
+    write_flac(_apply_gain(track.playback, track.level.gain_db, progress), path, progress)
     return path.name
 
 

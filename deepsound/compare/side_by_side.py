@@ -76,7 +76,7 @@ def _turn(track: ComparedTrack, samples: int, progress: Progress) -> torch.Tenso
     """One track's samples [2, samples], faded at both ends so that the cut to the next does not click."""
     import torch
 
-    sound = fit_length(resample(track.heard, _RATE, progress), samples).waveform
+    sound = fit_length(resample(track.playback, _RATE, progress), samples).waveform
     sound = sound.expand(2, -1) * 10 ** (track.level.gain_db / 20)
     fade = torch.linspace(0, 1, min(round(_FADE_S * _RATE), samples))
     sound[:, : len(fade)] *= fade
@@ -93,7 +93,7 @@ class _VideoLayout:
     def column_width(self) -> int:
         return (WIDTH - 2 * _EDGE - (self.columns - 1) * _BETWEEN) // self.columns
 
-    def left(self, column: int) -> int:
+    def column_left(self, column: int) -> int:
         return _EDGE + column * (self.column_width + _BETWEEN)
 
     @property
@@ -120,7 +120,7 @@ class _FramePainter:
         width = _VideoLayout(columns, 0).column_width
         self._layout = _VideoLayout(columns, _picture_height(comparison, width))
         lit = _still_parts(comparison, self._layout, self._progress)
-        self._turns = [self._lit_for(turn, lit) for turn in range(columns)]
+        self._turns = [self._highlight(turn, lit) for turn in range(columns)]
         self._turn = -1
         self._frames: FramesInOrder | None = None
 
@@ -129,14 +129,14 @@ class _FramePainter:
         turn, index = divmod(round(time_s * float(self._fps)), self._count)
         turn = min(turn, len(self._turns) - 1)
         if turn != self._turn:
-            self._turn, self._frames = turn, self._opened()
+            self._turn, self._frames = turn, self._open_frames()
         frame = self._turns[turn].copy()
         shown_s = index / float(self._fps)
         self._put_pictures(frame, shown_s)
         self._put_play_heads(frame, shown_s)
         return frame
 
-    def _lit_for(self, turn: int, lit: np.ndarray) -> np.ndarray:
+    def _highlight(self, turn: int, lit: np.ndarray) -> np.ndarray:
         """The still parts with every column but the one that is heard in the dark, and what is heard in words."""
         from PIL.Image import fromarray
         from PIL.ImageDraw import Draw
@@ -156,10 +156,10 @@ class _FramePainter:
         return np.asarray(picture)
 
     def _column(self, pixels: np.ndarray, column: int) -> np.ndarray:
-        left = self._layout.left(column)
+        left = self._layout.column_left(column)
         return pixels[: self._layout.mel_top + _MEL + _AXIS, left : left + self._layout.column_width]
 
-    def _opened(self) -> FramesInOrder | None:
+    def _open_frames(self) -> FramesInOrder | None:
         clip = self._comparison.clip
         if clip is None:
             return None
@@ -201,7 +201,7 @@ def _still_parts(comparison: Comparison, layout: _VideoLayout, progress: Progres
     levels = drawing.mel_levels(comparison, width, progress)
     top_db, scale = drawing.common_top_db(levels), drawing.full_scale(comparison)
     for column, (track, level) in enumerate(zip(comparison.tracks, levels, strict=True)):
-        part = slice(layout.left(column), layout.left(column) + width)
+        part = slice(layout.column_left(column), layout.column_left(column) + width)
         pixels[layout.wave_top : layout.wave_top + _WAVE, part] = drawing.waveform(
             track, COLOURS[track.name], width, _WAVE, duration_s, scale, comparison.spans, progress
         )
@@ -209,7 +209,7 @@ def _still_parts(comparison: Comparison, layout: _VideoLayout, progress: Progres
     picture = fromarray(pixels)
     draw = Draw(picture)
     for column, track in enumerate(comparison.tracks):
-        left = layout.left(column)
+        left = layout.column_left(column)
         draw.rounded_rectangle([(left, 20), (left + 4, 48)], 2, fill=COLOURS[track.name])
         write(draw, (left + 14, 34), track.title, 22, INK, width=width - 130)
         write(draw, (left + width, 35), track.facts[0], 14, FAINT, "rm")

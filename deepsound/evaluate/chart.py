@@ -109,11 +109,11 @@ def _draw(image: np.ndarray, panel: _Panel, left: int, top: int, width: int) -> 
         y = top + _TITLE + number * (_BAR + _GAP)
         length = max(round(longest * abs(bar.value) / greatest), 1)
         image[y : y + _BAR, start : start + length] = bar.colour
-        _write(image, left, y + _BAR - 6, _fitting(bar.label, start - left - _GAP), _DIM)
+        _write(image, left, y + _BAR - 6, _fit_text(bar.label, start - left - _GAP), _DIM)
         _write(image, start + length + _GAP, y + _BAR - 6, bar.text, _TEXT)
 
 
-def _fitting(label: str, width: int) -> str:
+def _fit_text(label: str, width: int) -> str:
     shown = label
     while shown and _text_width(label) > width:
         shown = shown[:-1]

@@ -49,7 +49,7 @@ class ClipFiles:
 
 
 @dataclass(frozen=True)
-class Found:
+class ClipListing:
     """The clips of one folder by name, in order; `ignored` are files that are no media by their suffix."""
 
     place: Path
@@ -79,7 +79,7 @@ class _ClipSearch:
             self.clips[name] = replace(clip, name=name)
 
 
-def find_clips(place: Path, clean_names: bool = False) -> Found:
+def find_clips(place: Path, clean_names: bool = False) -> ClipListing:
     """The clips in a folder and those below it, or the one in a file; hidden files are passed over.
 
     A sound beside a video of the same name is that video's sound. A `<stem>.result.json` says that its files are a
@@ -89,11 +89,11 @@ def find_clips(place: Path, clean_names: bool = False) -> Found:
         raise InputError(f"{place} does not exist; give a folder of sounds or videos.")
     files = sorted(_visible(place)) if is_dir(place) else [place]
     search = _ClipSearch(clean_names)
-    rest = _take_runs(files, search)
+    rest = _collect_runs(files, search)
     media = [file for file in rest if file.suffix.lower() in SOUNDS | VIDEOS]
     for clip in _by_stem(media, search):
         search.add(clip)
-    return Found(
+    return ClipListing(
         place, dict(sorted(search.clips.items())), tuple(search.problems), tuple(sorted(set(rest) - set(media)))
     )
 
@@ -120,7 +120,7 @@ def read_groups(table: Path) -> dict[str, str]:
     return {_stem(row[name_column] or ""): (row[group_column] or "").strip() for row in rows}
 
 
-def with_groups(found: Found, groups: Mapping[str, str]) -> Found:
+def with_groups(found: ClipListing, groups: Mapping[str, str]) -> ClipListing:
     """The same clips with the groups that a table gives them, in place of what runs said."""
     clips = {name: replace(clip, group=groups.get(name, clip.group)) for name, clip in found.clips.items()}
     return replace(found, clips=clips)
@@ -139,7 +139,7 @@ def _visible(folder: Path) -> list[Path]:
     ]
 
 
-def _take_runs(files: list[Path], search: _ClipSearch) -> list[Path]:
+def _collect_runs(files: list[Path], search: _ClipSearch) -> list[Path]:
     """Add the clips of runs, and give back the files that belong to none."""
     taken: set[Path] = set()
     present = set(files)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from deepsound.errors import InputError
-from deepsound.evaluate.clips import ClipFiles, Found, Problem, find_clips, with_groups
+from deepsound.evaluate.clips import ClipFiles, ClipListing, Problem, find_clips, with_groups
 from deepsound.evaluate.extraction import ExtractedFeatures, extract
 from deepsound.evaluate.extractor_set import LEVELS, VOICE, ExtractorSet
 from deepsound.evaluate.extractors import DURATION_S
@@ -60,8 +60,8 @@ class EvaluationSettings:
 class Sets:
     """What is measured: predictions by their set's name, and what they are compared with under the name it is given."""
 
-    predicted: Mapping[str, Found]
-    reference: Found | None = None
+    predicted: Mapping[str, ClipListing]
+    reference: ClipListing | None = None
     reference_name: str = ""
 
 
@@ -80,7 +80,7 @@ def find_sets(
     """
     against = None if reference is None else _some_clips(find_clips(reference, settings.clean_names))
     earlier = {} if before is None else _some_clips(find_clips(before, settings.clean_names)).clips
-    sets: dict[str, Found] = {}
+    sets: dict[str, ClipListing] = {}
     for place in predicted:
         found = with_groups(_some_clips(find_clips(place, settings.clean_names)), groups or {})
         clips = {
@@ -92,7 +92,7 @@ def find_sets(
         name = place.name if place.name and place.name not in sets else str(place)
         sets[name] = replace(found, clips=clips)
         if settings.also_before and any(clip.before for clip in clips.values()):
-            sets[f"{name} (before)"] = Found(place, _clips_before(clips))
+            sets[f"{name} (before)"] = ClipListing(place, _clips_before(clips))
     if settings.also_before and not any(clip.before for found in sets.values() for clip in found.clips.values()):
         raise InputError(
             "No sound from before the voice was removed is known: these folders are not a run's own. Name "
@@ -142,7 +142,7 @@ def _files_by_extractor(sets: Sets, settings: EvaluationSettings, tools: Extract
     clips = [clip for found in sets.predicted.values() for clip in found.clips.values()]
     references = list(sets.reference.clips.values()) if sets.reference is not None else []
     for metric in (METRICS[name] for name in settings.measured_names if name in METRICS):
-        if _why_not(metric, sets, tools):
+        if _reason_unavailable(metric, sets, tools):
             continue
         seen = [clip for clip in clips if clip.video is not None] if metric.needs == "video" else clips
         for name in metric.extractors:
@@ -154,9 +154,9 @@ def _files_by_extractor(sets: Sets, settings: EvaluationSettings, tools: Extract
     return wanted
 
 
-def _why_not(metric: Metric, sets: Sets, tools: ExtractorSet) -> str:
+def _reason_unavailable(metric: Metric, sets: Sets, tools: ExtractorSet) -> str:
     """Why a metric cannot be had for any set; empty where it can."""
-    if absent := tools.why_absent(metric.extractors):
+    if absent := tools.absence_reason(metric.extractors):
         return absent
     if metric.needs == "reference" and sets.reference is None:
         return "there is no reference set; name one with --gt"
@@ -179,7 +179,7 @@ def _score(
     chosen = [
         METRICS[name]
         for name in settings.measured_names
-        if name in METRICS and not _why_not(METRICS[name], sets, tools)
+        if name in METRICS and not _reason_unavailable(METRICS[name], sets, tools)
     ]
     reference = sets.reference.clips if sets.reference is not None else {}
     for number, (name, found) in enumerate(sets.predicted.items()):
@@ -238,7 +238,7 @@ def _missing(
     missing = []
     for name in settings.measured_names:
         needed = METRICS[name].extractors if name in METRICS else (name,)
-        why = _why_not(METRICS[name], sets, tools) if name in METRICS else tools.why_absent(needed)
+        why = _reason_unavailable(METRICS[name], sets, tools) if name in METRICS else tools.absence_reason(needed)
         why = why or " ".join(features.failed[one] for one in needed if one in features.failed)
         if why:
             lacking = [one for one in needed if one in tools.absent or one in features.failed]
@@ -250,7 +250,7 @@ def _unique(problems: Sequence[Problem]) -> tuple[Problem, ...]:
     return tuple(dict.fromkeys(problems))
 
 
-def _some_clips(found: Found) -> Found:
+def _some_clips(found: ClipListing) -> ClipListing:
     if not found.clips:
         listed = "".join(f" {problem.file.name}: {problem.what}." for problem in found.problems[:3])
         raise InputError(
@@ -259,7 +259,7 @@ def _some_clips(found: Found) -> Found:
     return found
 
 
-def _require_common(what: str, given: Mapping[str, object], sets: Mapping[str, Found]) -> None:
+def _require_common(what: str, given: Mapping[str, object], sets: Mapping[str, ClipListing]) -> None:
     """Raise InputError where what belongs to the clips has none of their names: it would be passed over in silence."""
     if given and not any(found.clips.keys() & given.keys() for found in sets.values()):
         clip = next(name for found in sets.values() for name in found.clips)
@@ -269,7 +269,7 @@ def _require_common(what: str, given: Mapping[str, object], sets: Mapping[str, F
         )
 
 
-def _picture(clip: ClipFiles, reference: Found | None) -> Path | None:
+def _picture(clip: ClipFiles, reference: ClipListing | None) -> Path | None:
     theirs = reference.clips.get(clip.name) if reference is not None else None
     return theirs.video if theirs is not None and theirs.video is not None else clip.video
 

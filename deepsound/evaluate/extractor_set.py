@@ -41,7 +41,7 @@ class ExtractorSet:
                     tools.extractors[name] = tool
         return tools
 
-    def why_absent(self, names: Iterable[str]) -> str:
+    def absence_reason(self, names: Iterable[str]) -> str:
         """Why not all of these can run; empty where they can."""
         return " ".join(dict.fromkeys(self.absent[name] for name in names if name in self.absent))
 

@@ -1,4 +1,4 @@
-"""Farneback's dense optical flow (two-frame motion from polynomial expansion, SCIA 2003), as OpenCV computes it."""
+"""Farneback's dense optical flow (polynomial expansion, SCIA 2003), as OpenCV computes it."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def farneback_flow(before: np.ndarray, after: np.ndarray, settings: FarnebackSet
             flow = resize(flow, *size) / np.float32(settings.scale)
         one, other = (_expansion(_smaller(frame, size, scale), settings) for frame in (before, after))
         for _ in range(settings.iterations):
-            flow = _solved(_equations(one, other, flow), settings.window)
+            flow = _solve_displacement(_equations(one, other, flow), settings.window)
     return flow
 
 
@@ -91,12 +91,12 @@ def _equations(one: np.ndarray, other: np.ndarray, flow: np.ndarray) -> np.ndarr
     xx, yy, xy = quadratic[..., 0], quadratic[..., 1], quadratic[..., 2] / 2
     x = (one[..., 0] - found[..., 0]) / 2 + xx * flow[..., 0] + xy * flow[..., 1]
     y = (one[..., 1] - found[..., 1]) / 2 + xy * flow[..., 0] + yy * flow[..., 1]
-    trust = np.outer(_trust(height), _trust(width))
+    trust = np.outer(_confidence(height), _confidence(width))
     xx, yy, xy, x, y = (part * trust for part in (xx, yy, xy, x, y))
     return np.stack([xx**2 + xy**2, (xx + yy) * xy, yy**2 + xy**2, xx * x + xy * y, xy * x + yy * y], axis=-1)
 
 
-def _trust(side: int) -> np.ndarray:
+def _confidence(side: int) -> np.ndarray:
     factors = np.ones(side, np.float32)
     count = min(len(_BORDER), side)
     factors[:count] *= _BORDER[:count]
@@ -104,7 +104,7 @@ def _trust(side: int) -> np.ndarray:
     return factors
 
 
-def _solved(equations: np.ndarray, window: int) -> np.ndarray:
+def _solve_displacement(equations: np.ndarray, window: int) -> np.ndarray:
     """The displacement that fits the equations around each pixel best."""
     mean = ndimage.uniform_filter(equations.astype(np.float64), (window, window, 1), mode="nearest")
     xx, xy, yy, x, y = np.moveaxis(mean, -1, 0)

@@ -14,7 +14,7 @@ _CLEAN_UPS = {30: slice(10, 28), 20: slice(0, 18), 21: slice(1, 19), 18: slice(0
 
 
 @dataclass(frozen=True)
-class Paired(Generic[T]):
+class ClipPairs(Generic[T]):
     """The pairs by name in the predictions' order, and the names that only one side has, sorted."""
 
     pairs: Mapping[str, tuple[T, T]]
@@ -22,9 +22,9 @@ class Paired(Generic[T]):
     only_reference: tuple[str, ...]
 
 
-def pair(predicted: Mapping[str, T], reference: Mapping[str, T]) -> Paired[T]:
+def pair(predicted: Mapping[str, T], reference: Mapping[str, T]) -> ClipPairs[T]:
     """(predicted, reference) for every name that both have."""
-    return Paired(
+    return ClipPairs(
         {name: (predicted[name], reference[name]) for name in predicted if name in reference},
         tuple(sorted(predicted.keys() - reference.keys())),
         tuple(sorted(reference.keys() - predicted.keys())),

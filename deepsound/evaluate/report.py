@@ -30,7 +30,7 @@ class VoiceRate:
         known = list(voices)
         return cls(
             len(known),
-            sum(voice.heard for voice in known),
+            sum(voice.has_voice for voice in known),
             sum(voice.voice_s for voice in known),
             sum(voice.duration_s for voice in known),
         )

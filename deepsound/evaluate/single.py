@@ -44,7 +44,7 @@ class ClipScore:
         for name, value in self.scores.items():
             yield f"{name}: {value:.3g} ({METRICS[name].meaning}; {METRICS[name].better} is better)"
         if self.voice is not None:
-            yield (f"voice: {self.voice.rate:.0%} of the time" if self.voice.heard else "voice: none is heard")
+            yield (f"voice: {self.voice.rate:.0%} of the time" if self.voice.has_voice else "voice: none is heard")
         if self.levels is not None:
             yield _levels_line(self.levels)
         for one in self.missing:
@@ -134,7 +134,7 @@ class _Subjects:
 
     def of(self, name: str, subject: Audio | Clip | None) -> dict[str, np.ndarray]:
         """An extractor's outputs for a sound or clip."""
-        if absent := self.tools.why_absent([name]):
+        if absent := self.tools.absence_reason([name]):
             raise _Absent(absent, self.tools.fetch_command([name]))
         assert subject is not None  # noqa: S101 - asked for only where it is there
         tool = self.tools.extractors[name]
@@ -165,7 +165,7 @@ def _desync(subjects: _Subjects) -> float:
     import torch
 
     tools = subjects.tools
-    if absent := tools.why_absent(METRICS["DeSync"].extractors):
+    if absent := tools.absence_reason(METRICS["DeSync"].extractors):
         raise _Absent(absent, tools.fetch_command(METRICS["DeSync"].extractors))
     assert tools.scorer is not None  # noqa: S101 - it is there, or absent
     video, audio = (

@@ -39,7 +39,7 @@ class Voice:
     duration_s: float
 
     @property
-    def heard(self) -> bool:
+    def has_voice(self) -> bool:
         return self.voice_s > 0
 
     @property

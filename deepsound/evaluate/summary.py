@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from deepsound.evaluate.clips import ON_SCREEN, VOICE_OVER, ClipFiles, Found
+from deepsound.evaluate.clips import ON_SCREEN, VOICE_OVER, ClipFiles, ClipListing
 from deepsound.evaluate.extraction import ExtractedFeatures
 from deepsound.evaluate.metrics import MetricInputs, MetricScore, by_clip
 from deepsound.evaluate.pairing import pair
@@ -16,7 +16,7 @@ from deepsound.runtime.feature_cache import digest_of
 BEFORE, AFTER = "before", "after"
 
 
-def set_report(name: str, found: Found, material: MetricInputs, scores: Mapping[str, MetricScore]) -> SetReport:
+def set_report(name: str, found: ClipListing, material: MetricInputs, scores: Mapping[str, MetricScore]) -> SetReport:
     """What one set's features say, beside the scores that have been made of them."""
     features, clips = material.features, found.clips
     paired = pair(clips, material.reference)
@@ -35,7 +35,7 @@ def set_report(name: str, found: Found, material: MetricInputs, scores: Mapping[
     )
 
 
-def reference_report(found: Found, name: str, features: ExtractedFeatures) -> ReferenceReport:
+def reference_report(found: ClipListing, name: str, features: ExtractedFeatures) -> ReferenceReport:
     """What was compared with; its fingerprint is of its clips' names and contents."""
     clips = sorted(found.clips.items())
     contents = (part for clip, files in clips for part in (clip, features.digests.get(files.sound, "unread")))

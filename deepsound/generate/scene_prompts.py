@@ -35,13 +35,13 @@ class PromptSchedule:
     @property
     def whole(self) -> str:
         """One prompt for an engine that takes one: the common text and each different scene's, by commas."""
-        return _joined([self.common, *dict.fromkeys(scene.text for scene in self.scenes)])
+        return _join_texts([self.common, *dict.fromkeys(scene.text for scene in self.scenes)])
 
     def text_over(self, span: Span) -> str:
         """The prompt of a stretch: the common text and that of the scene which covers most of it, if any does."""
         covered = [(_overlap_s(scene.span, span), -scene.span.start_s, scene.text) for scene in self.scenes]
         most = max(covered, default=(0.0, 0.0, ""))
-        return _joined([self.common, most[2] if most[0] > 0 else ""])
+        return _join_texts([self.common, most[2] if most[0] > 0 else ""])
 
     def edges_s(self, duration_s: float) -> tuple[float, ...]:
         """Where a scene begins or ends within the clip, in order."""
@@ -71,7 +71,7 @@ def parse_schedule(prompt: str, duration_s: float | None = None) -> PromptSchedu
             scenes.append(_scene(line.strip(), found, duration_s))
     if len(scenes) > MAX_SCENES:
         raise InputError(f"The prompt has {len(scenes):,} scene lines; expected at most {MAX_SCENES:,}.")
-    return PromptSchedule(_joined(common), _in_order(scenes))
+    return PromptSchedule(_join_texts(common), _in_order(scenes))
 
 
 def whole_prompt(prompt: str) -> str:
@@ -129,5 +129,5 @@ def _overlap_s(one: Span, other: Span) -> float:
     return max(0.0, min(one.end_s, other.end_s) - max(one.start_s, other.start_s))
 
 
-def _joined(texts: Sequence[str]) -> str:
+def _join_texts(texts: Sequence[str]) -> str:
     return ", ".join(text for text in texts if text)

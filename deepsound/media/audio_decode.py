@@ -51,7 +51,7 @@ class SoundDecoder:
         Places only tell where a piece goes: a hole in the time stamps costs nothing here, however long it is.
         """
         position: int | None = None
-        for stamp, piece in self._decoded(first):
+        for stamp, piece in self._decode_pieces(first):
             position = self._place(position, stamp)
             at = position - first
             position += piece.shape[1]
@@ -73,7 +73,7 @@ class SoundDecoder:
             return 0 if rounded else round(stamp)
         return position if abs(stamp - position) < _GAP_S * self._rate else round(stamp)
 
-    def _decoded(self, first: int) -> Iterator[tuple[Fraction | None, np.ndarray]]:
+    def _decode_pieces(self, first: int) -> Iterator[tuple[Fraction | None, np.ndarray]]:
         """Pieces with their time stamps in samples from the timeline's zero (None where the container has none)."""
         import av
 

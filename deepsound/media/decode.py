@@ -69,7 +69,7 @@ class Scaler:
 
     def check(self, frame: av.VideoFrame, time_s: float) -> None:
         """Note a frame whose size is not the first one's; the first such frame alone is noted."""
-        size = self._displayed(frame)
+        size = self._displayed_size(frame)
         if size != self._size and not self._is_noted:
             self._is_noted = True
             (old_width, old_height), (width, height) = self._size, size
@@ -80,20 +80,20 @@ class Scaler:
 
     def picture(self, frame: av.VideoFrame, pixel_format: str, long_side: int) -> np.ndarray:
         width, height = fitted_size(*self._size, long_side)
-        own_width, own_height = self._displayed(frame)
+        own_width, own_height = self._displayed_size(frame)
         scale = min(width / own_width, height / own_height)
         # A pixel of difference is rounding, not another shape.
         inner_width, inner_height = max(1, round(own_width * scale)), max(1, round(own_height * scale))
         fills = abs(inner_width - width) <= 1 and abs(inner_height - height) <= 1
-        scaled = self._scaled(frame, *((width, height) if fills else (inner_width, inner_height)), pixel_format)
+        scaled = self._scale(frame, *((width, height) if fills else (inner_width, inner_height)), pixel_format)
         if self._orientation is None:
             self._orientation = orientation_of(frame)
         return self._orientation.apply(scaled if fills else _pad_to_size(scaled, width, height))
 
-    def _displayed(self, frame: av.VideoFrame) -> tuple[int, int]:
+    def _displayed_size(self, frame: av.VideoFrame) -> tuple[int, int]:
         return max(1, round(frame.width * self._sample_aspect)), frame.height
 
-    def _scaled(self, frame: av.VideoFrame, width: int, height: int, pixel_format: str) -> np.ndarray:
+    def _scale(self, frame: av.VideoFrame, width: int, height: int, pixel_format: str) -> np.ndarray:
         import av
         from av.video.reformatter import VideoReformatter
 
@@ -168,7 +168,7 @@ def _frames_from(info: MediaInfo, start_s: float) -> Iterator[tuple[float, av.Vi
     """Frames with their times in seconds from the first shown one, beginning at or before `start_s`."""
     if start_s > 0:
         late = True
-        for index, (time_s, frame) in enumerate(_decoded(info, start_s)):
+        for index, (time_s, frame) in enumerate(_decode_frames(info, start_s)):
             if index == 0 and time_s > start_s:
                 # The container has no usable index: read it from its start instead.
                 break
@@ -176,10 +176,10 @@ def _frames_from(info: MediaInfo, start_s: float) -> Iterator[tuple[float, av.Vi
             yield time_s, frame
         if not late:
             return
-    yield from _decoded(info, None)
+    yield from _decode_frames(info, None)
 
 
-def _decoded(info: MediaInfo, seek_s: float | None) -> Iterator[tuple[float, av.VideoFrame]]:
+def _decode_frames(info: MediaInfo, seek_s: float | None) -> Iterator[tuple[float, av.VideoFrame]]:
     import av
 
     video = need_video(info)

@@ -32,7 +32,7 @@ def show_for(path: Path, duration_s: float) -> None:
     """
     with path.open("r+b") as file:
         boxes = list(_boxes(file, 0, file.seek(0, 2), ()))
-        movie = _Timed(file, next(box for box in boxes if box.path == (b"moov", b"mvhd")), _MOVIE_DURATION)
+        movie = _DurationBox(file, next(box for box in boxes if box.path == (b"moov", b"mvhd")), _MOVIE_DURATION)
         duration = round(duration_s * movie.timescale)
         track: list[_Box] = []
         for box in boxes:
@@ -41,7 +41,7 @@ def show_for(path: Path, duration_s: float) -> None:
             track.append(box)
             if box.path[-1] == b"hdlr" and _bytes(file, box.start + 8) == b"vide":
                 _set_duration(file, track, duration)
-        headers = [_Timed(file, box, _TRACK_DURATION) for box in boxes if box.path[-1] == b"tkhd"]
+        headers = [_DurationBox(file, box, _TRACK_DURATION) for box in boxes if box.path[-1] == b"tkhd"]
         movie.duration = max(header.duration for header in headers)
 
 
@@ -58,7 +58,7 @@ def movie_header(path: Path) -> bytes:
     return b""
 
 
-class _Timed:
+class _DurationBox:
     """A header box whose duration has 32 bits in version 0 and 64 in version 1."""
 
     def __init__(self, file: BinaryIO, box: _Box, places: tuple[int, int]) -> None:
@@ -83,7 +83,7 @@ class _Timed:
 
 def _set_duration(file: BinaryIO, track: list[_Box], duration: int) -> None:
     """Set the last edit so that all edits together last `duration`, and the track's header to match."""
-    header = _Timed(file, next(box for box in track if box.path[-1] == b"tkhd"), _TRACK_DURATION)
+    header = _DurationBox(file, next(box for box in track if box.path[-1] == b"tkhd"), _TRACK_DURATION)
     edits = next((box for box in track if box.path[-1] == b"elst"), None)
     if edits is None:
         return

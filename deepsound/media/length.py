@@ -88,13 +88,13 @@ def cut_short(container: av.container.InputContainer, picture: Length, sound: Le
         return ()
     for name, length in (("picture", picture), ("sound", sound)):
         if length.duration_s and length.stated_s and length.duration_s < length.stated_s - _ROUNDED_S:
-            return (_promised(f" of {name}", length.stated_s, length.duration_s),)
+            return (_shortfall_text(f" of {name}", length.stated_s, length.duration_s),)
     if picture.stated_s or sound.stated_s or not there_s or there_s > stated_s - _ROUNDED_S:
         return ()
-    return (_promised("", stated_s, there_s),)
+    return (_shortfall_text("", stated_s, there_s),)
 
 
-def _promised(what: str, stated_s: float, there_s: float) -> str:
+def _shortfall_text(what: str, stated_s: float, there_s: float) -> str:
     return (
         f"The file promises {stated_s:.2f} s{what} but holds {there_s:.2f} s: it is cut short, perhaps a download that "
         "stopped. What is there is used."

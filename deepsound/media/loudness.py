@@ -113,7 +113,7 @@ def limit_to_loudness(
     gain_db = target_lufs - level.integrated_lufs
     if level.true_peak_dbtp + gain_db <= true_peak_ceiling_dbtp - _PEAK_MARGIN_DB:
         return _amplify(audio, gain_db), Levelling(target_lufs, target_lufs, gain_db, 0.0)
-    return _limited_to(audio, target_lufs, true_peak_ceiling_dbtp, level, progress)
+    return _limit_to_target(audio, target_lufs, true_peak_ceiling_dbtp, level, progress)
 
 
 def _check_target(target_lufs: float, ceiling_dbtp: float) -> None:
@@ -128,7 +128,7 @@ def is_inaudible(level: Loudness) -> bool:
     return level.integrated_lufs < INAUDIBLE_LUFS
 
 
-def _limited_to(
+def _limit_to_target(
     audio: Audio, target_lufs: float, ceiling_dbtp: float, level: Loudness, progress: Progress
 ) -> tuple[Audio, Levelling]:
     """Raise the gain before the limiter until its output is at the target, or its peaks are turned down too far."""

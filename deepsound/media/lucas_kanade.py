@@ -1,4 +1,4 @@
-"""Dense optical flow by pyramidal Lucas-Kanade (IJCAI 1981; Bouguet 2001), in NumPy and SciPy alone.
+"""Pyramidal Lucas-Kanade optical flow, dense (IJCAI 1981; Bouguet 2001), in NumPy and SciPy.
 
 Meant for pictures of about 100 pixels: displacements of up to about 12 pixels are followed. OpenCV is not needed, so
 that what is built on it is the same on every machine.
@@ -30,7 +30,7 @@ def lucas_kanade(before: np.ndarray, after: np.ndarray) -> np.ndarray:
             flow = np.zeros((2, height, width), np.float32)
         else:
             flow = 2.0 * flow.repeat(2, axis=1).repeat(2, axis=2)[:, :height, :width]
-        flow = _refined(one, other, flow)
+        flow = _refine(one, other, flow)
     assert flow is not None  # noqa: S101 - a pyramid has a level
     return flow.astype(np.float32)
 
@@ -53,7 +53,7 @@ def _pyramid(picture: np.ndarray) -> list[np.ndarray]:
     return levels
 
 
-def _refined(before: np.ndarray, after: np.ndarray, flow: np.ndarray) -> np.ndarray:
+def _refine(before: np.ndarray, after: np.ndarray, flow: np.ndarray) -> np.ndarray:
     """`flow` after a few Gauss-Newton steps of the brightness constancy in each window."""
     import numpy as np
     from scipy.ndimage import uniform_filter

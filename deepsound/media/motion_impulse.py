@@ -1,4 +1,4 @@
-"""Motion impulses: sudden losses of momentum in a clip's optical flow, the visible mark of an impact.
+"""Motion impulses: sudden losses of momentum in the optical flow, which mark impacts.
 
 The flow's momentum (blurred velocity) is carried along with what moves; what of it is gone one frame later is the
 impulse. A ball in free fall keeps its momentum, one that bounces loses all of it and more.

@@ -57,7 +57,7 @@ def expected_losses(source: Inventory, container: Container, replaced: int | Non
         if track.index in (source.picture, replaced) or goes_elsewhere:
             continue
         if why := _track_obstacle(track, container):
-            items.append(ReportItem(_named(track), "lost", why))
+            items.append(ReportItem(_label(track), "lost", why))
     if source.chapters and "chapters" not in container.keeps:
         items.append(ReportItem("chapters", "lost", _cannot(container)))
     return tuple(items)
@@ -83,18 +83,18 @@ class _Tracks:
                 yield from self._changes(track, self._picture)
             elif track.index == self._replaced:
                 gone = ("replaced", "by the new sound") if self._has_sound else ("lost", "the new video has no sound")
-                yield ReportItem(_named(track), *gone)  # type: ignore[arg-type]
+                yield ReportItem(_label(track), *gone)  # type: ignore[arg-type]
             elif not _is_chapter_text(track, self._source) and not _is_timecode(track, self._source):
                 yield from self._one(track)
 
     def _one(self, track: StreamEntry) -> Iterator[ReportItem]:
         found = next((other for other in self._left if _is_the_same(track, other)), None)
         if found is None:
-            yield ReportItem(_named(track), "lost", _track_obstacle(track, self._container) or "it was not copied")
+            yield ReportItem(_label(track), "lost", _track_obstacle(track, self._container) or "it was not copied")
             return
         self._left.remove(found)
         was_default = "default" in track.flags and "default" not in found.flags and track.kind == "audio"
-        yield ReportItem(_named(track), "kept", "no longer the default" if was_default else "")
+        yield ReportItem(_label(track), "kept", "no longer the default" if was_default else "")
         yield from self._changes(track, found)
 
     def _changes(self, track: StreamEntry, found: StreamEntry | None) -> Iterator[ReportItem]:
@@ -106,7 +106,7 @@ class _Tracks:
             ("dispositions", _flags(track), _flags(found) or ""),
         ):
             if before and before != after:
-                yield ReportItem(f"{what} of {_named(track)}", "lost", f"{before}; {self._container.name} drops it")
+                yield ReportItem(f"{what} of {_label(track)}", "lost", f"{before}; {self._container.name} drops it")
 
 
 def _is_the_same(track: StreamEntry, other: StreamEntry) -> bool:
@@ -119,7 +119,7 @@ def _flags(track: StreamEntry) -> str:
     return ", ".join(sorted(track.flags - {"default", "attached_pic"}))
 
 
-def _named(track: StreamEntry) -> str:
+def _label(track: StreamEntry) -> str:
     if track.is_cover:
         return "cover picture"
     if track.kind == "attachment":

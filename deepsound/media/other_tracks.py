@@ -55,7 +55,7 @@ class OtherTracks:
                 continue
         if self._pairs:
             self._seek()
-            self._coming = self._timed(packets(self._source, *(self._source.streams[index] for index in self._pairs)))
+            self._coming = self._retime(packets(self._source, *(self._source.streams[index] for index in self._pairs)))
             self._next = next(self._coming, None)
 
     def until(self, time_s: float) -> Iterator[av.Packet]:
@@ -113,7 +113,7 @@ class OtherTracks:
                 self._files.close()
                 self._source = self._files.enter_context(open_input(self._clip.path))
 
-    def _timed(self, coming: Iterator[av.Packet]) -> Iterator[av.Packet]:
+    def _retime(self, coming: Iterator[av.Packet]) -> Iterator[av.Packet]:
         """Packets of the window, with times from its start, now of the output's tracks."""
         for packet in coming:
             stream = packet.stream

@@ -136,12 +136,12 @@ class PictureWindow:
             if dts >= end and not to_end:
                 break
             past_end = packet.is_discard and pts >= zero if to_end else pts >= end
-            waiting.append(self._timed(packet))
+            waiting.append(self._retime(packet))
             if not past_end:
                 yield from waiting
                 waiting.clear()
 
-    def _timed(self, packet: av.Packet) -> av.Packet:
+    def _retime(self, packet: av.Packet) -> av.Packet:
         """The packet with times from the window's start, where the frame on display then begins."""
         lead_in = self.lead_in
         if packet.pts == lead_in.shown:

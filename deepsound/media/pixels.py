@@ -1,4 +1,4 @@
-"""Image operations on numpy arrays: resizing, blurs, gradients, warps, labels. OpenCV's results without OpenCV.
+"""Image operations on NumPy arrays (resize, blurs, gradients, warps, labels), as OpenCV's.
 
 Pictures are [h, w] or [h, w, channels]. Blurs and gradients mirror the picture at its border without repeating the
 border itself; uint8 pictures are rounded to uint8 again. Blurs and `sample`, which cost most, are OpenCV's own where it

@@ -1,4 +1,4 @@
-"""Best of N within a run: several takes of one request are made and the best of them goes on."""
+"""Best-of-N generation within a run: several takes of a request, the best is passed on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Measurements of takes against their clip: level, voice, sync and meaning, each network run once per picture."""
+"""Measurements of takes for ranking: level, voice, sync and meaning, with cached networks."""
 
 from __future__ import annotations
 
@@ -100,13 +100,13 @@ class TakeMeter:
         sync = impact_sync(sound, impacts_s, self.clip.timeline.fps)
         return TakeFigures(level.integrated_lufs, _is_silent(level), voice, sync, self._av_align(sound))
 
-    def why_absent(self, metric: str) -> str:
+    def absence_reason(self, metric: str) -> str:
         """Why IB or DeSync cannot be measured of this clip here, with the command that changes it; "" where it can."""
         if metric == "DeSync" and self.clip.duration_s < SHORTEST_FOR_DESYNC_S:
             return f"DeSync needs {SHORTEST_FOR_DESYNC_S} s of picture and the clip lasts {self.clip.duration_s:.2f} s."
         tools = self._tools(metric)
         lacking = METRICS[metric].extractors
-        return " ".join(filter(None, (tools.why_absent(lacking), tools.fetch_command(lacking))))
+        return " ".join(filter(None, (tools.absence_reason(lacking), tools.fetch_command(lacking))))
 
     def _tools(self, metric: str) -> ExtractorSet:
         duration_s = min(DURATION_S, max(math.floor(self.clip.duration_s * 100) / 100, 0.01))
@@ -125,7 +125,7 @@ class TakeMeter:
 
     def _scores(self, metric: str, sounds: Sequence[Audio], progress: Progress) -> list[float | None]:
         """IB or DeSync of all takes or of none: takes are compared by the same measure."""
-        if self.why_absent(metric) or not sounds:
+        if self.absence_reason(metric) or not sounds:
             return [None] * len(sounds)
         tools = self._tools(metric)
 

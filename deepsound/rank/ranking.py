@@ -1,4 +1,4 @@
-"""The order of takes: audible before silent, voice-free before voiced, then sync, then meaning.
+"""Ranking of takes: audible before silent, voice-free first, then sync, then meaning.
 
 Each criterion is a number from 0 to 1 that depends on its take alone, never on the others: a worse take that is added
 changes nothing about who wins. A coarser criterion outweighs all that come after it, by the weights in `WEIGHTS`.
@@ -96,7 +96,7 @@ def rank_takes(
 def check_pick(pick: str, clip: Clip, execution: Execution = Execution()) -> None:
     """Raise InputError for an unknown `pick`, and EngineError for "ib" where ImageBind is not at hand."""
     option("pick", pick, PICKS)
-    if pick == "ib" and (absent := TakeMeter(clip, execution, wanted="IB").why_absent("IB")):
+    if pick == "ib" and (absent := TakeMeter(clip, execution, wanted="IB").absence_reason("IB")):
         raise EngineError(f"Takes cannot be picked by ImageBind: {absent}")
 
 

@@ -1,4 +1,4 @@
-"""Person detection: faces by BlazeFace, bodies by BlazePose's detector, confirmed in two frames.
+"""Person detection: BlazeFace faces and BlazePose bodies, confirmed in two frames.
 
 Both networks are `torch` modules of this package with weights in it (`deepsound.models.blazeface`, `blazepose`), so
 that a verdict does not depend on which OpenCV is installed, if any. What one look finds is cut out and looked at

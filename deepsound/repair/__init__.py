@@ -1,1 +1,1 @@
-"""Step 3 and 4 span by span: what is repaired, how, and what stays (arXiv 2503.22208, sections 3.2.3 and 4.4)."""
+"""Steps 3 and 4 span by span (arXiv 2503.22208, sections 3.2.3 and 4.4)."""

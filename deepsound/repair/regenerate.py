@@ -1,4 +1,4 @@
-"""Makes spans of a sound anew with any generator: audio inpainting for its own sake, and what the mode `mask` does."""
+"""Audio inpainting of spans with any generator; also what the fallback mode `mask` does."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Repairs a sound in its segments: removal, silence and fallback per span, and the rest bit for bit what it was."""
+"""Renders a repair by segments: removal, silence or fallback; the rest stays bit for bit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Steps 3 and 4 of a run: what is repaired, its removal, silence and fallback, with the engines of the run."""
+"""Steps 3 and 4 of a run by segments: plan, removal, silence rule and fallback."""
 
 from __future__ import annotations
 

@@ -62,7 +62,7 @@ def draw(figure: Figure, progress: Progress = Progress()) -> Image:
     from PIL.ImageDraw import Draw
 
     width = _WIDTH - _LEFT - _RIGHT
-    lines = _wrapped(figure.reasoning, _WIDTH - 2 * _RIGHT)
+    lines = _wrap_text(figure.reasoning, _WIDTH - 2 * _RIGHT)
     top = _HEAD + _FILM + _GAP
     height = top + len(figure.sounds) * (_MEL + _GAP) + _AXIS + len(lines) * _LINE + 2 * _GAP
     picture = new("RGB", (_WIDTH, height), BACKGROUND)
@@ -115,7 +115,7 @@ def _put_lines(pen: ImageDraw, lines: list[str], top: int) -> None:
         write(pen, (_RIGHT, top + number * _LINE + _LINE / 2), line, _SIZE, FAINT)
 
 
-def _wrapped(text: str, width: float) -> list[str]:
+def _wrap_text(text: str, width: float) -> list[str]:
     """The text in lines of at most `width` pixels; a word longer than that has a line of its own."""
     typeface = font(_SIZE)
     lines = []

@@ -1,4 +1,4 @@
-"""What a reproduction's numbers leave out: weights that are missing, clips without a partner, too few clips."""
+"""Omissions of a reproduction: missing weights, clips without a partner, too few clips."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The project's own cache folder: DEEPSOUND_HOME, else `deepsound` in the platform's cache folder."""
+"""The project's cache folder: DEEPSOUND_HOME, else `deepsound` in the platform's cache."""
 
 from __future__ import annotations
 

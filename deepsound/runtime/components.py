@@ -1,4 +1,4 @@
-"""A model's networks, each loaded on first use within a stage and released at the stage's end."""
+"""Components and stages: networks are loaded on first use, released at the stage's end."""
 
 from __future__ import annotations
 

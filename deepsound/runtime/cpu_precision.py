@@ -1,4 +1,4 @@
-"""Whether this CPU is fast in bfloat16: by its instructions and one small measurement, kept in the cache."""
+"""Detects whether this CPU is fast in bfloat16: instruction set and one cached measurement."""
 
 from __future__ import annotations
 

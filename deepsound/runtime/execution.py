@@ -1,4 +1,4 @@
-"""How networks are run: on which device, in which precision, and from which files."""
+"""Execution settings of networks: device, precision, offload, files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What networks made of a clip or a text, kept by content: another seed or prompt does not pay for it again."""
+"""Content-keyed LRU cache of encoder outputs, shared by runs of the process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A lock on an open file that the system lets go of when its process ends, however it ends."""
+"""Advisory lock on an open file; the system releases it when the process ends."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stopping a network in the middle of its forward pass: on a slow machine one pass takes far longer than a second."""
+"""Cancels a network within its forward pass, by hooks before each of its modules."""
 
 from __future__ import annotations
 

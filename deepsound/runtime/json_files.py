@@ -1,4 +1,4 @@
-"""JSON files that anybody may have written: read within bounds, written so that any file name fits in."""
+"""Bounded reader of untrusted JSON files, and a writer that takes any file name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Running out of memory: telling it apart from other errors, and trying once more with less of it."""
+"""Out-of-memory handling: detects the error and retries once with offload."""
 
 from __future__ import annotations
 

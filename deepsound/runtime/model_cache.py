@@ -1,4 +1,4 @@
-"""The one place that holds networks in memory, for every engine and node of the process.
+"""LRU cache of loaded networks, shared by every engine and node of the process.
 
 A network is built once, however many ask for it at the same time, and kept until the budget needs its room (least
 recently used first), until it is unloaded, or until the host takes it away. Networks in use are never dropped.

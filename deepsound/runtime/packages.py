@@ -1,4 +1,4 @@
-"""Optional Python packages: the error for a missing one, with the pip command of the running interpreter."""
+"""Optional packages: the error for a missing one, with the interpreter's pip command."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Path queries whose system errors are the library's own: what a path is, what a folder holds, `~`.
+"""Path queries that raise the library's errors: existence, kind, contents, `~`.
 
 `pathlib` answers False for what is not there and raises (or, since Python 3.14, hides) everything else: a folder
 without search permission, a name too long, a dead network share. Here everything else is one sentence.

@@ -1,4 +1,4 @@
-"""Where networks are while they run: the seam between residency and the machine, or a host with a memory of its own."""
+"""Device placement of networks: the interface between model cache and machine or host."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The one seam for progress and cancellation: engines report and ask here, whoever started the run listens.
+"""Progress and cancellation: engines report and check here, the caller listens.
 
 Hosts pass `on_event` to show progress and `check` to stop: `check` raises to end the run, either Cancelled or the
 host's own interruption. Every engine calls `check()` (or `update()`, which does) at least once a second.

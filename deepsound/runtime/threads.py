@@ -1,4 +1,4 @@
-"""How many processor threads torch uses, for the few places where its own choice is wrong."""
+"""Torch thread count: one thread where torch's own choice is slow."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Step 3: voice and background."""
+"""Step 3: separators, which split a sound into voice and background."""

@@ -1,4 +1,4 @@
-"""Sound as it flows through a separator: blocks at another rate, and a window on the stretch at hand."""
+"""Streaming audio buffers: block-wise resampling, sliding window, reflect padding."""
 
 from __future__ import annotations
 

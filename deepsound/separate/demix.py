@@ -1,4 +1,4 @@
-"""Runs a separator over a sound of any length in memory that does not grow with it."""
+"""Streaming overlap-add inference of a separator, in bounded memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much of each frequency is background, learnt from the frames in which no voice is heard."""
+"""Time-frequency mask of a voice; background power comes from frames without it."""
 
 from __future__ import annotations
 

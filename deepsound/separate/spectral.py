@@ -1,4 +1,4 @@
-"""Step 3's embedded separator: where a voice is heard, whatever rises above the background next to it is the voice.
+"""The embedded separator `spectral`: spectral subtraction gated by voice activity detection.
 
 Stereo is treated as middle and side, so that a voice in the middle leaves the side untouched; other layouts channel
 by channel. Outside the voiced spans not one sample changes.

@@ -1,4 +1,4 @@
-"""Where a separator may change anything at all: in the stretches in which a voice is heard, and nowhere else."""
+"""VAD gate: limits separation to voiced spans (voice activity detection), with fades."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Procedural backgrounds for the separator to keep: scenes, engines, noise, music-like chords, signals and animals.
+"""Procedural background sounds: scenes, engines, noise, chords, signals and animals.
 
 Everything is mono float32 at 44100 Hz with an RMS of 0.1, made from a random generator alone.
 """
@@ -37,10 +37,10 @@ def background(duration_s: float, rng: Rng) -> np.ndarray:
     kinds, weights = zip(*KINDS, strict=True)
     kind: Callable[[float, Rng], np.ndarray] = kinds[rng.choice(len(kinds), p=np.array(weights) / sum(weights))]
     made = kind(duration_s, rng).astype(np.float32)
-    return levelled(made, 0.1)
+    return scale_to_rms(made, 0.1)
 
 
-def levelled(samples: np.ndarray, rms: float) -> np.ndarray:
+def scale_to_rms(samples: np.ndarray, rms: float) -> np.ndarray:
     """`samples` at that RMS; silence stays silence."""
     present = float(np.sqrt(np.mean(np.square(samples, dtype=np.float64))))
     return samples * np.float32(rms / present) if present > 1e-7 else samples
@@ -59,7 +59,7 @@ def scene(duration_s: float, rng: Rng) -> np.ndarray:
             block = next(layer)[0, : samples - filled]
             bed[filled : filled + len(block)] += block
             filled += len(block)
-    return levelled(bed, 0.1) + float(rng.choice((0.0, 0.5, 1.0, 2.0))) * hits(duration_s, rng)
+    return scale_to_rms(bed, 0.1) + float(rng.choice((0.0, 0.5, 1.0, 2.0))) * hits(duration_s, rng)
 
 
 def hits(duration_s: float, rng: Rng) -> np.ndarray:
@@ -71,13 +71,13 @@ def hits(duration_s: float, rng: Rng) -> np.ndarray:
         _add(out, hit_wave(impact, materials, SAMPLE_RATE, rng), time_s)
     if rng.random() < 0.6:
         out += signal.oaconvolve(out, room_response(SAMPLE_RATE, rng)[0])[: len(out)].astype(np.float32)
-    return levelled(out, 0.1)
+    return scale_to_rms(out, 0.1)
 
 
 def noise(duration_s: float, rng: Rng) -> np.ndarray:
     """Noise of a random colour that comes and goes, slowly or in beats."""
     white = rng.standard_normal(_samples(duration_s)).astype(np.float32)
-    out = coloured(white, rng, bumps=int(rng.integers(1, 5)), depth_db=rng.uniform(3, 18))
+    out = apply_random_equaliser(white, rng, bumps=int(rng.integers(1, 5)), depth_db=rng.uniform(3, 18))
     if rng.random() < 0.6:
         out *= _swell(duration_s, rng.choice((0.08, 0.2, 0.6, 2.0)), rng.uniform(3, 20), rng)
     return out
@@ -90,7 +90,7 @@ def engine(duration_s: float, rng: Rng) -> np.ndarray:
     slope_db, partials = rng.uniform(-9, -2), int(rng.integers(6, 40))
     out = _harmonic(turns_hz, partials, slope_db, rng)
     out *= 1 + 0.5 * _curve(duration_s, rng.uniform(0.05, 0.5), rng)
-    return levelled(out, 0.1) + rng.uniform(0.1, 1.0) * levelled(noise(duration_s, rng), 0.1)
+    return scale_to_rms(out, 0.1) + rng.uniform(0.1, 1.0) * scale_to_rms(noise(duration_s, rng), 0.1)
 
 
 def music(duration_s: float, rng: Rng) -> np.ndarray:
@@ -138,13 +138,13 @@ def animals(duration_s: float, rng: Rng) -> np.ndarray:
         hz = centre_hz * rng.uniform(0.8, 1.25) * (1 + bend * time + trill)
         call = _harmonic(hz, partials, -8, rng) + roughness * rng.standard_normal(len(time)) * 0.3
         _add(out, call * np.sin(np.pi * time) ** 2, time_s)
-    return out + 0.02 * levelled(noise(duration_s, rng), 0.1)
+    return out + 0.02 * scale_to_rms(noise(duration_s, rng), 0.1)
 
 
 KINDS = ((scene, 5.0), (noise, 2.5), (engine, 1.5), (music, 2.5), (hits, 1.5), (signals, 1.0), (animals, 1.0))
 
 
-def coloured(samples: np.ndarray, rng: Rng, bumps: int, depth_db: float) -> np.ndarray:
+def apply_random_equaliser(samples: np.ndarray, rng: Rng, bumps: int, depth_db: float) -> np.ndarray:
     """`samples` through a random smooth equaliser: a tilt and `bumps` hills or valleys of up to `depth_db`."""
     size = fft.next_fast_len(len(samples), real=True)
     return np.asarray(fft.irfft(fft.rfft(samples, size) * equaliser(size, rng, bumps, depth_db), size)[: len(samples)])

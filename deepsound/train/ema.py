@@ -1,4 +1,4 @@
-"""Power-function averages of weights, and any other average made of their checkpoints afterwards.
+"""Power-function EMA of weights and post-hoc EMA synthesis (EDM2, arXiv 2312.02696).
 
 Karras et al., arXiv 2312.02696, section 3 and appendix C; MMAudio trains with two of them (sigma_rel 0.05 and 0.1,
 nitrous-ema's step-size correction) and publishes weights made at 0.05.

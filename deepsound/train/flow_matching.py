@@ -1,4 +1,4 @@
-"""MMAudio's flow-matching loss with condition dropping (hkchengrex/MMAudio, `runner.py` and `flow_matching.py`).
+"""MMAudio's flow-matching loss with condition dropping (hkchengrex/MMAudio, `runner.py`).
 
 The paper's eq. 2 writes a plain regression; what MMAudio is trained on is the velocity between noise and latents.
 """
@@ -94,9 +94,9 @@ def flow_matching_loss(
     keep_text = batch.has_text.bool() & (draws.drop_text >= settings.drop_probability)
     conditions = network.preprocess_conditions(
         batch.lengths,
-        clip=_kept(batch.clip, keep_video, network.empty_clip_feat),
-        sync=_kept(batch.sync, keep_video, network.empty_sync_feat),
-        text=_kept(batch.text, keep_text, network.empty_string_feat),
+        clip=_drop_conditions(batch.clip, keep_video, network.empty_clip_feat),
+        sync=_drop_conditions(batch.sync, keep_video, network.empty_sync_feat),
+        text=_drop_conditions(batch.text, keep_text, network.empty_string_feat),
         batch=len(batch.mean),
     )
     velocity = network(noisy, draws.time, conditions)
@@ -104,5 +104,5 @@ def flow_matching_loss(
     return (velocity - target).square().mean(dim=(1, 2))
 
 
-def _kept(features: Tensor, keep: Tensor, empty: Tensor) -> Tensor:
+def _drop_conditions(features: Tensor, keep: Tensor, empty: Tensor) -> Tensor:
     return torch.where(keep[:, None, None], features, empty.to(features.dtype))

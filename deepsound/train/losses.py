@@ -1,4 +1,4 @@
-"""What the separator is trained on and measured by. Waveforms are [B, channels, samples]."""
+"""Training losses and metrics of the separator, SI-SDR among them; [B, channels, samples]."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Examples to learn from: a mix and the voice in it, drawn from a seed, the step and the place in the batch."""
+"""Training examples of the separator: seeded mixes of voices and backgrounds."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from deepsound.runtime.paths import exists
-from deepsound.train.backgrounds import Rng, background, coloured, levelled
-from deepsound.train.voices import MadeUpVoices, SpokenVoices, active_rms, fill, in_place
+from deepsound.train.backgrounds import Rng, apply_random_equaliser, background, scale_to_rms
+from deepsound.train.voices import SpokenVoices, SyntheticVoices, active_rms, fill, in_place
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,11 @@ class BackgroundLibrary:
             piece = self._piece(int(rng.integers(self.pieces)))
             start = rng.integers(len(piece) - samples + 1)
             part = piece[start : start + samples].astype(np.float32)
-            part = coloured(part, rng, bumps=2, depth_db=8).astype(np.float32) if rng.random() < 0.6 else part
+            part = (
+                apply_random_equaliser(part, rng, bumps=2, depth_db=8).astype(np.float32)
+                if rng.random() < 0.6
+                else part
+            )
             out += part * np.float32(1.0 if index == 0 else 10 ** (rng.uniform(-18, 0) / 20))
         return out
 
@@ -57,7 +61,7 @@ class BackgroundLibrary:
 class Examples:
     """Draws examples of `samples` samples; equal arguments give equal samples."""
 
-    voices: SpokenVoices | MadeUpVoices
+    voices: SpokenVoices | SyntheticVoices
     backgrounds: BackgroundLibrary
     samples: int
     seed: int
@@ -89,5 +93,5 @@ class Examples:
         voice = in_place(fill(self.samples, self.voices, rng), rng)
         if rng.random() < self.recipe.two_voices:
             second = in_place(fill(self.samples, self.voices, rng), rng)
-            voice = levelled(voice, 0.1) + levelled(second, 0.1) * np.float32(10 ** (rng.uniform(-10, 0) / 20))
+            voice = scale_to_rms(voice, 0.1) + scale_to_rms(second, 0.1) * np.float32(10 ** (rng.uniform(-10, 0) / 20))
         return voice

@@ -1,4 +1,4 @@
-"""How well a separator does on what it was not trained on: `python -m deepsound.train.report --speech FOLDER ...`.
+"""Held-out evaluation of a separator: `python -m deepsound.train.report --speech FOLDER`.
 
 Held-out voices and synthesisers, and real recorded names of channels (Debian's alsa-utils), over backgrounds of a seed
 of their own and, where a file is given, over a real recording; and how much it takes from sound without any voice.
@@ -95,15 +95,17 @@ def cases(speech: Path, recording: Path | None, count: int, seconds: float = 6.0
         rng = np.random.default_rng([SEED, 1, number])
         bed = background(seconds, rng)
         voice = in_place(_all_through(held_out, samples, rng), rng)
-        yield _mixed("held-out synthetic voice, synthetic background", bed, voice, LEVELS_DB[number % 4])
+        yield _mix_case("held-out synthetic voice, synthetic background", bed, voice, LEVELS_DB[number % 4])
         nobody = np.zeros(samples, np.float32)
         yield Case("no voice, synthetic background", _at(background(seconds, rng), -23.0), nobody)
         name = "recorded voice, synthetic background"
-        yield _mixed(name, background(seconds, rng), _recorded_names(samples, rng), LEVELS_DB[number % 4])
+        yield _mix_case(name, background(seconds, rng), _recorded_names(samples, rng), LEVELS_DB[number % 4])
         if real is not None and number < count // 2:
             start = int(rng.integers(len(real) - samples + 1))
             bed = real[start : start + samples]
-            yield _mixed("recorded voice, real background", bed, _recorded_names(samples, rng), LEVELS_DB[number % 4])
+            yield _mix_case(
+                "recorded voice, real background", bed, _recorded_names(samples, rng), LEVELS_DB[number % 4]
+            )
             yield Case("no voice, real background", _at(bed, -23.0), nobody)
 
 
@@ -154,7 +156,7 @@ def _means(scores: list[Score]) -> dict[str, object]:
     return {"cases": len(scores), **{name: value for name, value in measures.items() if value is not None}}
 
 
-def _mixed(of: str, bed: np.ndarray, voice: np.ndarray, voice_db: float) -> Case:
+def _mix_case(of: str, bed: np.ndarray, voice: np.ndarray, voice_db: float) -> Case:
     """The voice where it speaks that far above the background where it sounds, the mix at -23 dBFS."""
     gain = 10 ** (voice_db / 20) * active_rms(bed) / max(active_rms(voice), 1e-6)
     voice = voice * np.float32(gain)

@@ -1,4 +1,4 @@
-"""Trains the embedded separator: `python -m deepsound.train.separator --speech FOLDER --work FOLDER`.
+"""Training loop of the embedded separator: `python -m deepsound.train.separator`.
 
 Speech comes from scripts/render_speech.py; backgrounds are rendered into the work folder as they are first needed.
 A run that was stopped goes on where its last checkpoint was. `--check` trains a few steps of a smaller network on
@@ -31,7 +31,7 @@ from deepsound.runtime.paths import exists
 from deepsound.train.backgrounds import SAMPLE_RATE
 from deepsound.train.losses import separation_loss, si_sdr
 from deepsound.train.mixing import BackgroundLibrary, Examples
-from deepsound.train.voices import MadeUpVoices, SpokenVoices
+from deepsound.train.voices import SpokenVoices, SyntheticVoices
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ CHECK = TrainingRecipe(
 class Training:
     """A run in a folder: its network, the running average of its weights, its optimisers and its log."""
 
-    def __init__(self, recipe: TrainingRecipe, voices: SpokenVoices | MadeUpVoices, work: Path) -> None:
+    def __init__(self, recipe: TrainingRecipe, voices: SpokenVoices | SyntheticVoices, work: Path) -> None:
         self.recipe, self.work, self.step = recipe, work, 0
         torch.manual_seed(recipe.seed)
         self.network = BSRoformer(recipe.network)
@@ -211,7 +211,7 @@ def export(checkpoint: Path, target: Path) -> None:
 def check() -> int:
     """A few steps on made-up voices: 0 if the loss on the same examples is lower afterwards."""
     with tempfile.TemporaryDirectory() as folder:
-        training = Training(CHECK, MadeUpVoices(), Path(folder))
+        training = Training(CHECK, SyntheticVoices(), Path(folder))
         before = training.validate()["validation_loss"]
         for _ in training.run():
             pass

@@ -1,4 +1,4 @@
-"""Voices for the separator to find: rendered speech at other pitches, in other rooms, from other microphones."""
+"""Training voices of the separator: rendered speech with pitch, room and microphone changes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from scipy import fft, signal
 from scipy.io import wavfile
 
 from deepsound.errors import InputError
-from deepsound.train.backgrounds import SAMPLE_RATE, Rng, equaliser, levelled
+from deepsound.train.backgrounds import SAMPLE_RATE, Rng, equaliser, scale_to_rms
 
 _SPEED = (0.82, 1.22)
 
@@ -40,7 +40,7 @@ class SpokenVoices:
         return load(files[rng.integers(len(files))], rng.uniform(*_SPEED), rng)
 
 
-class MadeUpVoices:
+class SyntheticVoices:
     """Vowel-like babble without any files: for trying the recipe, not for training."""
 
     def speak(self, rng: Rng) -> np.ndarray:
@@ -82,12 +82,12 @@ def with_air(samples: np.ndarray, top_hz: float, rng: Rng) -> np.ndarray:
     """
     below = signal.butter(2, (0.55 * top_hz, 0.9 * top_hz), "bandpass", fs=SAMPLE_RATE, output="sos")
     above = signal.butter(4, (0.93 * top_hz, min(2.2 * top_hz, 20_000)), "bandpass", fs=SAMPLE_RATE, output="sos")
-    loudness = np.sqrt(np.maximum(_smoothed(np.square(signal.sosfilt(below, samples)), 220), 0))
+    loudness = np.sqrt(np.maximum(_smooth(np.square(signal.sosfilt(below, samples)), 220), 0))
     hiss = signal.sosfilt(above, rng.standard_normal(len(samples)))
     return np.asarray(samples + rng.uniform(0.2, 1.2) * loudness * hiss, np.float32)
 
 
-def _smoothed(values: np.ndarray, half: int) -> np.ndarray:
+def _smooth(values: np.ndarray, half: int) -> np.ndarray:
     sums = np.cumsum(np.pad(values, (half + 1, half), mode="edge"))
     return (sums[2 * half + 1 :] - sums[: -2 * half - 1]) / (2 * half + 1)
 
@@ -113,12 +113,12 @@ def room(rng: Rng) -> np.ndarray:
     tail = rng.standard_normal(samples) * 10 ** (-3 * time_s / reverberation_s)
     tail[: round(rng.uniform(0.002, 0.02) * SAMPLE_RATE)] = 0
     tail = signal.lfilter([1.0], [1.0, -rng.uniform(0, 0.7)], tail)
-    response = levelled(tail, 1.0) * 10 ** (rng.uniform(-22, -3) / 20) / np.sqrt(samples)
+    response = scale_to_rms(tail, 1.0) * 10 ** (rng.uniform(-22, -3) / 20) / np.sqrt(samples)
     response[0] = 1.0
     return response.astype(np.float32)
 
 
-def fill(samples: int, voices: SpokenVoices | MadeUpVoices, rng: Rng) -> np.ndarray:
+def fill(samples: int, voices: SpokenVoices | SyntheticVoices, rng: Rng) -> np.ndarray:
     """`samples` of speech, mono float32: all through, or with pauses before and after."""
     utterance = voices.speak(rng)
     if len(utterance) >= samples and rng.random() < 0.7:

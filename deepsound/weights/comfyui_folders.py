@@ -1,4 +1,4 @@
-"""A ComfyUI installation's model folders: `models/`, `extra_model_paths.yaml` and the core's CLIP tokenizer."""
+"""Model folders of ComfyUI: `models/`, `extra_model_paths.yaml`, the core's CLIP tokenizer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A server of the page as `deepsound app` starts it, and what a test without a browser needs of it."""
+"""Fixtures: the page's server as `deepsound app` starts it."""
 
 from __future__ import annotations
 

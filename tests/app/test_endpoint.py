@@ -1,4 +1,4 @@
-"""Programs reach the page with gradio_client where `--api` lets them in, and with the page's own guards."""
+"""Tests of the API endpoint with gradio_client: open with `--api`, guarded otherwise."""
 
 import json
 import shutil

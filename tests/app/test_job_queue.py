@@ -1,4 +1,4 @@
-"""JobQueue from the page: one at a time, in line, cancelled, and what they show; without a browser."""
+"""Tests of the page's job queue: order, cancellation and panels, without a browser."""
 
 import json
 import threading

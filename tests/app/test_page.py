@@ -1,4 +1,4 @@
-"""The page in a headless browser: upload, run, look, listen, cancel; and nothing leaves this machine."""
+"""Tests of the page in a headless browser: upload, run, play, cancel, no outside requests."""
 
 from __future__ import annotations
 

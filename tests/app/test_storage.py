@@ -1,4 +1,4 @@
-"""The page's one folder: nothing that is asked for leads out of it, and every name in it is our own."""
+"""Tests of the page's storage: no path leads out of its folder, names are generated."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""Uploads and results belong to a session until it is done with them, within a disk budget; a full house is said."""
+"""Tests of session ownership and eviction within the disk budget."""
 
 import os
 import time

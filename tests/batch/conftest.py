@@ -14,16 +14,16 @@ class Heard(Listener):
     def __init__(self):
         self.reports, self.refusals, self.again, self.damages = [], [], [], []
 
-    def refused(self, refused):
+    def on_skip(self, refused):
         self.refusals.append(refused)
 
-    def reported(self, report, tally):
+    def on_report(self, report, tally):
         self.reports.append((report.job.label, report.status))
 
-    def damaged(self, job, why):
+    def on_damaged_record(self, job, why):
         self.damages.append((job.label, why))
 
-    def trying_again(self, count):
+    def on_retry(self, count):
         self.again.append(count)
 
 

@@ -1,4 +1,4 @@
-"""Damaged records, hostile names and tables, full disks: each costs its own clip at most, and is named."""
+"""Tests of batches on damaged records, hostile names and full disks."""
 
 import csv
 import errno

@@ -80,7 +80,7 @@ def stops_when_asked(workers, settings, folder, out):
     token = CancelToken()
 
     class Stop(Heard):
-        def reported(self, report, tally):
+        def on_report(self, report, tally):
             token.cancel()
 
     with pytest.raises(Cancelled):

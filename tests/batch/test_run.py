@@ -1,4 +1,4 @@
-"""A batch from its listing to its summary: done once, resumed, retried, stopped, on a full disk."""
+"""Tests of a batch from listing to summary: resumed, retried, stopped, on a full disk."""
 
 import csv
 import json

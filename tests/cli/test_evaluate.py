@@ -1,4 +1,4 @@
-"""The command line on networks in miniature, of the published files' form: sounds and pictures in, numbers out."""
+"""Tests of `deepsound evaluate` on miniature networks: sounds and pictures in, numbers out."""
 
 import csv
 import json

@@ -1,4 +1,4 @@
-"""`deepsound run --generator mmaudio_...` on tiny weights, from the command line to the finished video."""
+"""Tests of `deepsound run --generator mmaudio_...` on tiny weights, end to end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run did not use, replaced or could not have is said on the command line and in the record."""
+"""Tests of notes: what a run ignored, replaced or lacked is printed and recorded."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""What the command line says of misspelt options, commands and values, and of the videos it was given."""
+"""Tests of messages for misspelt options, commands and values, and for wrong videos."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The command line as a process: streams of any encoding, closed or full, signals while it starts, no user name."""
+"""Tests of the command line as a process: stream encodings, closed streams, signals."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Every engine runs from the folder `pretrained/` of DeepSound-V1's MODELS.md, as it is, and from ComfyUI's folders."""
+"""Tests of DeepSound-V1's folder `pretrained/` and ComfyUI's folders with every engine."""
 
 from __future__ import annotations
 

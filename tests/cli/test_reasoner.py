@@ -1,4 +1,4 @@
-"""`deepsound run --reasoner cot|qa` on a tiny model with a script of its own, from the flags to the record."""
+"""Tests of `deepsound run --reasoner` on a tiny scripted model, from flags to record."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Flags beyond 0.3.0: track and downmix, container, length, names, no overwriting; losses and notes are printed."""
+"""Tests of flags added since 0.3.0: track, downmix, container, length, names, overwriting."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""`deepsound run --separator NAME` on small checkpoints that are real files, by the flag and from a models folder."""
+"""Tests of `deepsound run --separator` on small checkpoints that are real files."""
 
 from __future__ import annotations
 

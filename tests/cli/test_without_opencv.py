@@ -1,4 +1,4 @@
-"""The command line on a machine without OpenCV, which is an option since other packs bring versions of their own."""
+"""Tests of the command line on a machine without OpenCV, which is optional."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Makes tornado.mp4, the storm clip of the tests: `python -m tests.clips.make_tornado [TARGET]`.
+"""Makes tornado.mp4, the storm clip: `python -m tests.clips.make_tornado [TARGET]`.
 
 A funnel under drifting clouds, 480x360 at 30 fps, H.264: 300 shown frames behind an edit list that hides the first 42,
 as files cut by copying have them. Wind in stereo, AAC at 44100 Hz. No voice, no person, no impact. Numpy alone paints

@@ -1,4 +1,4 @@
-"""Real ComfyUI servers, one for each core found, with this pack and nothing else in a folder of their own."""
+"""Fixtures: real ComfyUI servers, one per core found, with this pack alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""ComfyUI's page in a headless browser: opening a workflow, running it, and what is to be seen of it."""
+"""Driver of ComfyUI's page in a headless browser: opens and runs workflows."""
 
 from __future__ import annotations
 

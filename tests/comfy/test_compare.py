@@ -1,4 +1,4 @@
-"""The node Compare in a real ComfyUI: over HTTP, and on the page, where its tracks are seen, played and switched."""
+"""Tests of the node Compare in a real ComfyUI, over HTTP and on the page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""FoleyCrafter in a real ComfyUI, on tiny weights: sound where diffusers is installed, else what to install."""
+"""Tests of FoleyCrafter in a real ComfyUI, on tiny weights."""
 
 import subprocess
 import time

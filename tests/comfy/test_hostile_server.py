@@ -1,4 +1,4 @@
-"""Hostile servers and malformed workflow files: bounded, never followed elsewhere, one sentence each."""
+"""Tests of hostile servers and malformed workflow files: bounded, one-sentence errors."""
 
 # ruff: noqa: F811 - fixtures of another module
 

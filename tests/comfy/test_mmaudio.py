@@ -1,4 +1,4 @@
-"""MMAudio inside a real ComfyUI, on tiny weights in its models folder: sound, batches, memory, cancelling, errors."""
+"""Tests of MMAudio in a real ComfyUI on tiny weights: batches, memory, cancellation, errors."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""The Pipeline alone on ComfyUI's page: two nodes from a video to its finished one, judged, saved and played."""
+"""Tests of the node Pipeline on ComfyUI's page: judged, saved and played."""
 
 from __future__ import annotations
 

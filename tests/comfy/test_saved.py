@@ -1,4 +1,4 @@
-"""Workflows that 0.3.0 saved run as programs send them; `saved/` holds them as that version shipped them."""
+"""Tests that workflows saved by 0.3.0 run over the API."""
 
 from __future__ import annotations
 

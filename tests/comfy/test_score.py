@@ -1,4 +1,4 @@
-"""The node Score in a real ComfyUI: it ends a graph, measures what needs no weights, and names what does."""
+"""Tests of the node Score in a real ComfyUI."""
 
 import html
 

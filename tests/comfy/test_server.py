@@ -1,4 +1,4 @@
-"""The pack inside a real ComfyUI: what a person would do through the page, done over HTTP and the websocket."""
+"""Tests of the pack inside a real ComfyUI, over HTTP and the websocket."""
 
 import copy
 import json

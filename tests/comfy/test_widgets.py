@@ -1,4 +1,4 @@
-"""The pack's own widgets on ComfyUI's page: the reasoning panel, the handles of a part, messages, cancelling."""
+"""Tests of the pack's widgets on ComfyUI's page: reasoning panel, trim handles, messages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The shipped workflows on ComfyUI's page: each opens whole, its nodes do not overlap, the draft runs from a click.
+"""Tests of the shipped workflows on ComfyUI's page: complete, no overlaps, the draft runs.
 
 Another front end than the core's own is tested by unpacking the package comfyui-frontend-package and naming its folder:
 `COMFYUI_ARGUMENTS="--front-end-root UNPACKED/comfyui_frontend_package/static" scripts/test tests/comfy`.

@@ -1,4 +1,4 @@
-"""What users of a version depend on, as data: `python tests/compat/snapshot.py > tests/compat/VERSION.json`.
+"""Snapshot of a version's public surface: `python tests/compat/snapshot.py > VERSION.json`.
 
 Runs on any version from 0.3.0 on: flags of the command line, keys of a run's record, names in the modules that
 docs/plugins.md shows, engine names, environment variables, and the fingerprints by which a batch goes on.

@@ -1,4 +1,4 @@
-"""What users of 0.3.0 depend on is still there: node contracts, flags, record keys, imports, names, fingerprints."""
+"""Tests of compatibility with 0.3.0: nodes, flags, record keys, imports, fingerprints."""
 
 import json
 import warnings
@@ -64,6 +64,13 @@ def test_the_settings_of_a_batch_can_be_imported_by_their_earlier_name():
 
     with pytest.warns(DeprecationWarning, match="BatchSettings"):
         assert settings.Settings is settings.BatchSettings
+
+
+def test_the_result_of_a_submission_can_be_imported_by_its_earlier_name():
+    from deepsound import comfy
+
+    with pytest.warns(DeprecationWarning, match="SubmissionResult"):
+        assert comfy.Submitted is comfy.SubmissionResult
 
 
 def test_engines_and_variables_keep_their_names():

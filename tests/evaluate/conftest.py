@@ -1,3 +1,5 @@
+"""Fixtures: fake extractors and miniature networks of the evaluation."""
+
 import pytest
 
 from tests.evaluate import fakes as fake_networks

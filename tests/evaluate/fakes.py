@@ -1,4 +1,4 @@
-"""Extractors that are quick and count what they are asked: their numbers are drawn by the content they see."""
+"""Fake extractors: quick, deterministic by content, counting their calls."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whole evaluations on quick networks: what is computed, what is kept, what is left out, and that all of it is told."""
+"""Tests of whole evaluations on fake extractors: computed, cached, omitted, reported."""
 
 import json
 

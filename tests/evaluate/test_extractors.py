@@ -1,4 +1,4 @@
-"""The extractors on tiny networks that lie on the disk as the published ones do; what precedes them at full size."""
+"""Tests of the extractors on tiny networks saved in the published layout."""
 
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
+"""Tests of Farneback's optical flow against OpenCV's and known shifts."""
+
 from __future__ import annotations
 
 import numpy as np

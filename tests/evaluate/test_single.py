@@ -1,4 +1,4 @@
-"""One clip's score: the library's call on networks in miniature, and the card around it."""
+"""Tests of a clip's score: the library's call on miniature networks, and the node Score."""
 
 import numpy as np
 import pytest
@@ -39,7 +39,7 @@ def test_everything_that_one_clip_has_is_scored_and_looked_at_once(weights, vide
     clip, sound, other = Clip.open(video), noise(5.0, 16000), noise(5.0, 16000, seed=1)
     first = score_clip(sound, clip, other, execution)
     assert set(first.scores) == {"IB", "DeSync", "KL_PANNs", "KL_PaSST"} and not first.missing
-    assert first.voice.duration_s == 5.0 and not first.voice.heard
+    assert first.voice.duration_s == 5.0 and not first.voice.has_voice
     assert first.levels.loudness.integrated_lufs == pytest.approx(-17.3, abs=1.5)
     text = "\n".join(first.lines())
     assert all(word in text for word in ("IB", "DeSync", "voice: none", "LUFS")) and "missing" not in text
@@ -101,7 +101,7 @@ def test_the_card_scores_picture_and_reference_with_comfyui_s_weights(nodes, hos
     text, ib, desync, _, _, _, _, kl, _ = output.args
     assert -100 <= ib <= 100 and 0 <= desync <= 2 and kl > 0 and "missing" not in text
     assert host.memory.current_loaded_models, "the networks are in the host's memory management"
-    assert host.bars, "the card's bar moved"
+    assert host.bars, "the node's bar moved"
 
 
 def test_a_batch_of_sounds_is_refused(nodes):  # noqa: F811

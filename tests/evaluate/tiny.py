@@ -1,4 +1,4 @@
-"""The metrics' networks in miniature: seeded, written to disk as the published files are, wrappers and extras and all.
+"""Miniature metric networks, seeded and written in the published layout.
 
 Only widths and depths are small: sounds, pictures and everything before the networks are of full size.
 """

@@ -1,4 +1,4 @@
-"""The documents for contributors: every path in them exists, every name is in the file that they give for it."""
+"""Tests of the contributors' documents: every path exists, every name is where they say."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The example clips are what their README says, and their scripts still paint and sound the same way."""
+"""Tests of the example clips against their README and the scripts that make them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the README says is so: its commands parse, its links lead somewhere, its tables are complete."""
+"""Tests of the README: commands parse, links resolve, tables are complete."""
 
 import contextlib
 import io

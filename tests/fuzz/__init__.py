@@ -1,4 +1,4 @@
-"""Fuzzing of everything that reads files from outside: mutated inputs must end well or in a DeepSoundError.
+"""Fuzzing of everything that reads files from outside.
 
 `python -m tests.fuzz media --count 100000` runs a long round, `--seed` another one, and a failing input is kept for
 `--repeat`. A round fails on any other exception, on a crash of the process, on a case of more than 20 seconds, and on

@@ -1,4 +1,4 @@
-"""`python -m tests.fuzz NAME …`: a round of fuzzing, a line per failure, exit status 1 where there was one."""
+"""Fuzzing from the command line: `python -m tests.fuzz NAME …`, one round."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fuzzing target: media files of every container, read as a run reads them and copied into mp4 or mkv."""
+"""Fuzzing target: media files of every container."""
 
 from __future__ import annotations
 

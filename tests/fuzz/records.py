@@ -1,4 +1,4 @@
-"""Fuzzing target: records of finished runs, read as compare and evaluate read them, and journals of stopped runs."""
+"""Fuzzing target: records of finished runs and journals of stopped ones."""
 
 from __future__ import annotations
 

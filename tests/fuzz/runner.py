@@ -1,4 +1,4 @@
-"""Runs mutated inputs in forked processes and finds crashes, hangs, too much memory and raw exceptions."""
+"""Fuzzing runner: forked processes; finds crashes, hangs, memory growth, raw exceptions."""
 
 from __future__ import annotations
 

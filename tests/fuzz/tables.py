@@ -1,4 +1,4 @@
-"""Fuzzing target: tables of clips, as `deepsound batch` and `deepsound comfy submit` read them."""
+"""Fuzzing target: tables of clips."""
 
 from __future__ import annotations
 

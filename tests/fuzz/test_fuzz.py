@@ -1,4 +1,4 @@
-"""A quick seeded round of fuzzing for each kind of input, and that the frame finds what it looks for."""
+"""A quick seeded round of fuzzing for each kind of input."""
 
 from __future__ import annotations
 

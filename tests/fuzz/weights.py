@@ -1,4 +1,4 @@
-"""Fuzzing target: checkpoints in every format, read, checked and converted as `deepsound models` does."""
+"""Fuzzing target: checkpoints in every format."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fuzzing target: workflow files in API format, as `deepsound comfy submit` reads and fills them."""
+"""Fuzzing target: workflow files in API format."""
 
 from __future__ import annotations
 

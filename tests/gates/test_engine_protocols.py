@@ -1,4 +1,4 @@
-"""What engines can do is found by protocols, never by looking for an attribute; the form of 0.3.0 still works."""
+"""Gate: engine capabilities are found by protocols, never by attribute look-up."""
 
 import ast
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Install commands name real packages and the Python that runs, and are written in one place."""
+"""Gate: install commands name real packages and the running Python, in one place."""
 
 import ast
 import sys

@@ -1,4 +1,4 @@
-"""What a path is, is looked up in one module, which turns the system's errors into the library's."""
+"""Gate: path queries stand in one module, which raises the library's errors."""
 
 import ast
 from pathlib import Path

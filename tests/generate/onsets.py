@@ -1,4 +1,4 @@
-"""An onset detector that knows nothing of how the sound was made: spectral flux with an adaptive threshold.
+"""Independent onset detector of the tests: spectral flux with an adaptive threshold.
 
 The flux is the summed rise over 11.6 ms of log-compressed magnitudes in 40 bands a fifth of an octave wide (after
 Dixon, "Onset detection revisited", DAFx 2006). An onset is a peak of the flux that exceeds the median around it by a

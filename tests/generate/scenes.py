@@ -1,4 +1,4 @@
-"""Rendered scenes whose impact times are known exactly: the ground truth that timing is judged by.
+"""Rendered scenes with exactly known impact times.
 
 Every scene is a function of time sampled at the frame times, drawn anti-aliased at sub-pixel positions; units are
 picture heights and seconds, so that a scene looks the same at every size.

@@ -1,4 +1,4 @@
-"""Prompts per scene: read, refused with a clear word, joined for engines that have one prompt."""
+"""Tests of prompts per scene: parsed, refused, joined for engines with one prompt."""
 
 import pytest
 

@@ -1,3 +1,5 @@
+"""Tests of the generator `source`, which passes on a clip's own sound."""
+
 from __future__ import annotations
 
 import numpy as np

@@ -1,4 +1,4 @@
-"""The vocoders against the originals: waveform, stages, an activation taken apart, and folded weights."""
+"""Golden: BigVGAN vocoders against the originals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""CLIP's image features and per-token text features against open_clip's, with every block on the way."""
+"""Golden: CLIP's image and per-token text features against open_clip's."""
 
 from __future__ import annotations
 

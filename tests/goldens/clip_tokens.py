@@ -1,4 +1,4 @@
-"""Token ids of the real tokenizer; they need the byte-pair table, which is not part of this repository."""
+"""Golden: token ids of CLIP's real tokenizer."""
 
 from __future__ import annotations
 

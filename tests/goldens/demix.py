@@ -1,4 +1,4 @@
-"""Chunked separation against the original's, sample by sample: a formula in the network's place, and a real one."""
+"""Golden: chunked overlap-add separation against the original's, sample by sample."""
 
 from __future__ import annotations
 

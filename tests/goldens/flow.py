@@ -1,4 +1,4 @@
-"""MMAudio's flow network against the original: conditions, every block, velocities, guidance, tables."""
+"""Golden: MMAudio's flow network against the original."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The onset detector against the original: narrow with stored weights, and full-size with weights made by a formula."""
+"""Golden: FoleyCrafter's onset detector against the original."""
 
 from __future__ import annotations
 

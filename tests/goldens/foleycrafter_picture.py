@@ -1,4 +1,4 @@
-"""What stands before and behind FoleyCrafter's networks: frames, time conditions, the spectrogram's picture."""
+"""Golden: FoleyCrafter's preprocessing, time conditions and spectrogram images."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""FoleyCrafter's vocoder against the original: weight norm folded, stages, waveform, 16-bit samples."""
+"""Golden: FoleyCrafter's HiFi-GAN vocoder against the original."""
 
 from __future__ import annotations
 

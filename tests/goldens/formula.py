@@ -1,4 +1,4 @@
-"""Weights and sounds that need no file: a hash of a rank and an index, as the goldens that use it state."""
+"""Weights and sounds by formula, a hash of rank and index, which need no file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The whole VideoLLaMA2 against the original, from its complete published keys: embeddings, logits, greedy answers."""
+"""Golden: the whole VideoLLaMA2 against the original, from its published keys."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Log-magnitude spectrograms compared where their arithmetic happens, so that every processor's result is judged alike.
+"""Comparison of log-magnitude spectrograms that holds on every processor.
 
 A transform in float32 is off by a share of a frame's largest magnitude, whatever the bin: sums in another order differ
 by up to ARITHMETIC of it. The logarithm of a bin that is `c` times the largest is therefore off by ARITHMETIC / c: at a

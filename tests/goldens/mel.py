@@ -1,4 +1,4 @@
-"""The mel converter against the original's: filter bank, window, magnitudes and log-mel spectrograms."""
+"""Golden: the log-mel front end against the original's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The metrics' formulas against the published benchmark's: every number in `expected` has a name that says what of."""
+"""Golden: the metrics' formulas against av-benchmark's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the metrics hear and tell: VGGish's front end, and Synchformer's head at full size with weights by a formula."""
+"""Golden: VGGish's front end and Synchformer's offset head at full size."""
 
 from __future__ import annotations
 

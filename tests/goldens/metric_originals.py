@@ -1,4 +1,4 @@
-"""The metrics' networks and what precedes them against the originals', at small sizes, weights and inputs by formula.
+"""Golden: the metrics' networks and preprocessing against the originals', small sizes.
 
 The stored numbers were computed by the code that each file names; only every so many of them are kept.
 """

@@ -1,4 +1,4 @@
-"""MMAudio's training against the original Runner: loss, gradients, optimiser steps, averages, learning rates."""
+"""Golden: MMAudio's training against the original Runner."""
 
 from __future__ import annotations
 

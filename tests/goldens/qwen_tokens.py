@@ -1,4 +1,4 @@
-"""The real Qwen tokenizer, from the byte-pair table inside an installed dashscope; it is not part of this repository.
+"""Golden: Qwen's real tokenizer, its table read from an installed dashscope.
 
 The table is written out as a checkpoint has it and read by the project's own loader.
 """

@@ -1,4 +1,4 @@
-"""What VideoLLaMA2 is shown and hears, against the original's preprocessing: stretches, filterbanks, frames."""
+"""Golden: VideoLLaMA2's audio and frame preprocessing against the original's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""BS-RoFormer and Mel-Band RoFormer against the original: features, every transformer, masks, stems, band tables."""
+"""Golden: BS-RoFormer and Mel-Band RoFormer against the original."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""MMAudio's sampler against the original: states, guidance, times; and the lengths and noise it starts from."""
+"""Golden: MMAudio's Euler sampler and classifier-free guidance against the original."""
 
 from __future__ import annotations
 

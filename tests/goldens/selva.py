@@ -1,4 +1,4 @@
-"""SelVA's text-steered video encoder against the original's: text, cross blocks of one segment, and the features."""
+"""Golden: SelVA's text-steered video encoder against the original's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""DeepSound-V1's eq. 5 on BS-RoFormer against the original: stems, both parts of the loss, and gradient norms."""
+"""Golden: DeepSound-V1's loss (equation 5) on BS-RoFormer against the original."""
 
 from __future__ import annotations
 

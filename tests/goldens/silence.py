@@ -1,4 +1,4 @@
-"""The silence rule against the original's (librosa 0.11): frame RMS, levels, ratio and verdict."""
+"""Golden: the silence rule against the original's (librosa 0.11)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The STC connector v3.5 against the original: tokens, stages, and the first block taken apart."""
+"""Golden: the STC connector v3.5 against the original."""
 
 from __future__ import annotations
 

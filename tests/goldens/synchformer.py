@@ -1,4 +1,4 @@
-"""Synchformer's visual encoder against the original's: one segment taken apart, and the features of a whole video."""
+"""Golden: Synchformer's visual encoder against the original's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The mel autoencoder against the original's: both directions, every block, and the normalised weights."""
+"""Golden: MMAudio's mel VAE against the original's."""
 
 from __future__ import annotations
 

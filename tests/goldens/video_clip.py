@@ -1,4 +1,4 @@
-"""Frames of a real video, decoded, chosen and resized; without the video, the choice alone by its stored times."""
+"""Golden: frames of a real video, decoded, sampled and resized."""
 
 from __future__ import annotations
 

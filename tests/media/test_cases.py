@@ -1,4 +1,4 @@
-"""Small files on which reading went wrong (tests/media/cases), and paths that are no ordinary file's."""
+"""Regression tests of media reading on small files (tests/media/cases)."""
 
 from __future__ import annotations
 

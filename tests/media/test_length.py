@@ -1,4 +1,4 @@
-"""How long picture and sound last, and what is said where a file holds less than it promises."""
+"""Tests of picture and sound length, and of files that hold less than they state."""
 
 from __future__ import annotations
 

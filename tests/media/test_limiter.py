@@ -1,4 +1,4 @@
-"""The true-peak limiter, measured by meters that are not its own, and the loudness targets it serves."""
+"""Tests of the true-peak limiter by independent meters, and of loudness targets."""
 
 from __future__ import annotations
 

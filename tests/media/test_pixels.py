@@ -1,4 +1,4 @@
-"""Image operations do what OpenCV's do; the tolerance of each is one rounding, or OpenCV's own coarseness."""
+"""Tests of the image operations against OpenCV's, to one rounding."""
 
 from __future__ import annotations
 

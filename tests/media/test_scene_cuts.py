@@ -1,4 +1,4 @@
-"""Scene cuts at the frames where they are, none in motion, noise or stills, and as PySceneDetect finds them."""
+"""Tests of scene-cut detection: real cuts found, none in motion, noise or stills."""
 
 import importlib.util
 from collections.abc import Callable

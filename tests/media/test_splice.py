@@ -1,4 +1,4 @@
-"""Joining two versions of a sound at spans: exact outside, no clicks, exact at the edges of the sound."""
+"""Tests of splicing: exact outside the spans, no clicks, exact at the edges."""
 
 import pytest
 import torch

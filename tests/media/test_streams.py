@@ -1,4 +1,4 @@
-"""Which tracks of a file are used, which are left out and said so, and how another one is chosen."""
+"""Tests of track selection: used, left out with a reason, chosen."""
 
 from __future__ import annotations
 

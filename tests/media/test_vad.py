@@ -1,3 +1,5 @@
+"""Tests of voice activity detection on speech, noise and silence."""
+
 from __future__ import annotations
 
 import shutil

@@ -1,4 +1,4 @@
-"""The vocoders: published keys in every form, both forms of the activation against it written out, settings files."""
+"""Tests of BigVGAN: published keys, both forms of the activation, settings files."""
 
 from __future__ import annotations
 

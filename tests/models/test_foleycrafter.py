@@ -1,4 +1,4 @@
-"""FoleyCrafter's networks: published keys at full size, what loading does to files, single parts at their edges."""
+"""Tests of FoleyCrafter's networks: published keys at full size, loading, edge cases."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The metrics' networks: published keys at full size, sizes told by tensors, and what sets each of them apart."""
+"""Tests of the metrics' networks: published keys, sizes detected from tensors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""MMAudio's flow network and sampler: published keys, guidance as one batch, what is computed only once."""
+"""Tests of MMAudio's flow network and sampler: published keys, batched guidance."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the flow network's weights lie in memory: other than published, the same numbers, the same results."""
+"""Tests of the flow network's weight layout in memory: same numbers, same results."""
 
 from __future__ import annotations
 

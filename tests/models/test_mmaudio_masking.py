@@ -1,4 +1,4 @@
-"""Masked conditions and inpainting of MMAudio's flow: which rows, and what stays what it was."""
+"""Tests of MMAudio's condition masks and inpainting."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""Windows whose velocities are averaged: equal to one pass where they agree, and without gaps."""
+"""Tests of MultiDiffusion windows: equal to one pass where they agree, no gaps."""
 
 import pytest
 import torch

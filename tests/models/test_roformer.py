@@ -1,4 +1,4 @@
-"""BS-RoFormer and Mel-Band RoFormer: the published keys at full size, sizes told by tensors, and how they behave."""
+"""Tests of the RoFormer networks: published keys, sizes detected from tensors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""SelVA's video encoder: published keys at full size, text that matters, segments that do not lean on each other."""
+"""Tests of SelVA's video encoder: published keys, text steering, segment independence."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The mel autoencoder: published keys at full size, weights normalised exactly once, lengths and clamps."""
+"""Tests of the mel VAE: published keys, weights normalised once, lengths."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""VideoLLaMA2: the published keys at full size, which of them are optional, sizes told by tensors, the cache."""
+"""Tests of VideoLLaMA2: published keys, sizes detected from tensors, the KV cache."""
 
 from __future__ import annotations
 

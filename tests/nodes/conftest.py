@@ -1,4 +1,4 @@
-"""The pack's nodes on a machine without ComfyUI: a recorder stands in for `comfy_api.latest`, fakes for the engines."""
+"""Fixtures: the pack's nodes without ComfyUI, with fakes of `comfy_api.latest` and engines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A stand-in for ComfyUI's memory management: patchers are loaded, counted, and detached when others need the room."""
+"""Fake of ComfyUI's memory management: patchers loaded, counted and detached."""
 
 from __future__ import annotations
 

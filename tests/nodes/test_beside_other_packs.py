@@ -1,4 +1,4 @@
-"""The pack beside others: it loads without OpenCV or with any, and its requirements push nobody's packages about."""
+"""Tests of the pack beside others: any OpenCV or none, no pinned packages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Best Take: batches, lists and several sockets of takes; the star overrules; every take can be played."""
+"""Tests of the node Best Take: batches, lists, sockets, the star, playback."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""Every surface offers exactly what the tables of choices have: a row that one of them forgets is named here."""
+"""Gate: every surface offers exactly the rows of the tables of choices."""
 
 import argparse
 import ast

@@ -1,4 +1,4 @@
-"""The pack's own clips are there on the first run: in the input folder, and in LoadVideo's menu in any case."""
+"""Tests of the demo clips: in the input folder and LoadVideo's menu from the first run."""
 
 import asyncio
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The node FoleyCrafter Generate on tiny weights in ComfyUI's models folder, in ComfyUI's memory."""
+"""Tests of the node FoleyCrafter Generate on tiny weights, in ComfyUI's memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""English, which the schemas themselves are, and the translations beside them say the same things, key by key."""
+"""Tests of the locales: schemas and translations agree key by key."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The MMAudio node on tiny networks: what can be connected, ComfyUI's folders, ComfyUI's memory."""
+"""Tests of the node MMAudio Generate on tiny networks: inputs, folders, memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a node tells of its work: stage, share and time left, at a rate a page can follow, and a panel's own text."""
+"""Tests of node progress: stage, share, time left, at a bounded rate."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What each node does with its inputs: one call into the library, and one clear error for bad ones."""
+"""Tests of each node: one call into the library, clear errors for bad inputs."""
 
 import os
 import shutil

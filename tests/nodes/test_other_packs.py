@@ -1,4 +1,4 @@
-"""What other packs deliver as AUDIO, IMAGE and VIDEO is taken by what it can do, not by its exact type."""
+"""Tests of AUDIO, IMAGE and VIDEO from other packs, taken by what they can do."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The two nodes of the published reasoner, on a tiny model that lies in ComfyUI's models folder."""
+"""Tests of the reasoner nodes on a tiny model in ComfyUI's models folder."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""The nodes' contract with workflows that people have saved: ids, inputs and outputs must not change."""
+"""Tests of the nodes' schemas: ids, inputs and outputs stay as saved workflows need."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Several takes of one video through steps 2 to 4 and the mux: one verdict, choice and video for each."""
+"""Tests of several takes of one video through steps 2 to 4 and the mux."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The temporary folder does not grow with the number of runs: a node's newest files replace its older ones."""
+"""Tests of temporary files: a node's newest run replaces its older files."""
 
 from types import SimpleNamespace
 

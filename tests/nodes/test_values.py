@@ -1,4 +1,4 @@
-"""Values of no use are refused in one sentence before any work: NaN, lone surrogates, prefixes of 2,000 folders."""
+"""Tests of bad input values: NaN, lone surrogates, long prefixes, before any work."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""The shipped workflows: what their descriptions draw, in step with the nodes, and the same in both formats."""
+"""Tests of the shipped workflows: in step with the nodes, equal in both formats."""
 
 import json
 import os

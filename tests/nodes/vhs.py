@@ -1,4 +1,4 @@
-"""VideoHelperSuite's lazy AUDIO: its real code where a checkout is found, and a stand-in of its type."""
+"""VideoHelperSuite's lazy AUDIO, real where a checkout is found, else a stand-in."""
 
 from __future__ import annotations
 

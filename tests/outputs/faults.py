@@ -1,4 +1,4 @@
-"""Injects a failure or a kill at each system call that writes, while one run replaces another's files.
+"""Fault injection: an error or a kill at each system call that writes.
 
 Run as a program, since an audit hook stays for the rest of a process; prints one JSON line with what was found.
 """

@@ -1,4 +1,4 @@
-"""Equal sounds and pictures are one file under each of their names; pictures belong to the run they show."""
+"""Tests of staged files: equal sounds and pictures are one linked file."""
 
 import errno
 import json

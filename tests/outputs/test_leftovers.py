@@ -1,4 +1,4 @@
-"""Only staging folders with this project's marker, where they were made, are removed, and at once when unused."""
+"""Tests of leftovers: only marked and unused staging folders are removed."""
 
 import json
 import os

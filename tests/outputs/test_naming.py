@@ -1,4 +1,4 @@
-"""Names of a run's files: templates are checked before any work, and so is what the file system takes."""
+"""Tests of output names: templates and file system limits, before any work."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""All or nothing: whatever fails, is interrupted or killed, a folder holds all earlier or all new files."""
+"""Tests of atomic placement: all earlier or all new files after any fault."""
 
 import json
 import subprocess

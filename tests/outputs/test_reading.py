@@ -1,4 +1,4 @@
-"""Result records are read by one reader: newer ones are refused, older ones taken, malformed ones are one sentence."""
+"""Tests of the record reader: newer refused, older read, malformed a clear error."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Engines by preset and by what is at hand: every combination, with reasons, and nothing read to decide."""
+"""Tests of engine selection by preset and weights on disk, in every combination."""
 
 import itertools
 

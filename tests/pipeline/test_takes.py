@@ -1,4 +1,4 @@
-"""Takes of a video: seeds in a row, numbered names, a verdict each; on the command line and in a batch."""
+"""Tests of takes: consecutive seeds, numbered names, a verdict each."""
 
 import json
 

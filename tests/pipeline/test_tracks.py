@@ -1,4 +1,4 @@
-"""A run's sound track: which one is taken, and that what cannot be written is refused before any work."""
+"""Tests of a run's sound track: selection, and refusal before any work."""
 
 from __future__ import annotations
 

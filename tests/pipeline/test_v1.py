@@ -1,4 +1,4 @@
-"""A script for DeepSound-V1 runs after changing its imports, on tiny checkpoints in its own folders."""
+"""Tests of `deepsound.v1`: a DeepSound-V1 script runs after changing its imports."""
 
 import json
 import subprocess

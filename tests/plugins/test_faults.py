@@ -1,4 +1,4 @@
-"""Plug-ins that are broken in every way one can be: the error names them, and the other engines are unharmed."""
+"""Tests of broken plug-ins: the error names them, other engines are unharmed."""
 
 import sys
 import textwrap

@@ -1,4 +1,4 @@
-"""Best of N as a step of a run: one take is what it was, several leave one result and their figures."""
+"""Tests of best of N in a run: one take unchanged, several ranked."""
 
 import json
 

@@ -1,3 +1,5 @@
+"""Tests of person detection with each detector."""
+
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence

@@ -1,3 +1,5 @@
+"""Tests of the embedded reasoner `rules`."""
+
 from __future__ import annotations
 
 from pathlib import Path

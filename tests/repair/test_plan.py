@@ -1,4 +1,4 @@
-"""Which spans are repaired: who found them, which verdict they have, and what a person's list says."""
+"""Tests of repair plans: sources of spans, verdicts, and span lists of users."""
 
 import pytest
 import torch

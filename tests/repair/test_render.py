@@ -1,4 +1,4 @@
-"""Repair span by span: exact outside, the published result where everything is one span, no clicks at joints."""
+"""Tests of repair rendering: exact outside spans, as published for one span, no clicks."""
 
 import pytest
 import torch

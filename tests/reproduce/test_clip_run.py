@@ -1,4 +1,4 @@
-"""Every system's sound of a clip follows from one coarse sound, and a finished clip is never made again."""
+"""Tests of a clip's systems: from one coarse sound, finished clips skipped."""
 
 import contextlib
 import json

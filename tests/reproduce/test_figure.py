@@ -1,9 +1,9 @@
-"""The paper's Figure 6 of a clip that was made: PNG and PDF, with what cannot be drawn named."""
+"""Tests of the paper's Figure 6 of a finished clip, as PNG and PDF."""
 
 import pytest
 
 from deepsound.errors import InputError
-from deepsound.reproduce.figure import _wrapped, draw, figure_of, write_figure
+from deepsound.reproduce.figure import _wrap_text, draw, figure_of, write_figure
 from deepsound.reproduce.run import records_of, run_clips
 from deepsound.reproduce.settings import ReproductionSettings
 
@@ -48,5 +48,5 @@ def test_a_clip_without_ground_truth_is_named(made, tmp_path):
 
 def test_long_reasoning_is_wrapped_and_loses_no_word():
     text = "word " * 400 + "\n" + "x" * 500
-    lines = _wrapped(text, 600)
+    lines = _wrap_text(text, 600)
     assert " ".join(lines).split() == text.split() and len(lines) > 5

@@ -1,4 +1,4 @@
-"""What a reproduction leaves out is said once: weights, clips without a partner, too few clips."""
+"""Tests of a reproduction's omissions: weights, partners, too few clips."""
 
 from dataclasses import replace
 from pathlib import Path

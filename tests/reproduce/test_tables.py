@@ -1,4 +1,4 @@
-"""Tables 1 to 3: the published numbers stand beside the measured ones, and a row can be recomputed by hand."""
+"""Tests of Tables 1 to 3: published beside measured numbers, rows recomputed."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""What `auto` precision means on a CPU: decided by instructions and a measurement, kept, settled by a variable."""
+"""Tests of `auto` precision on a CPU: instructions, cached measurement, variable."""
 
 import json
 

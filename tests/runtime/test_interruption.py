@@ -1,4 +1,4 @@
-"""Interruption inside a network, kept features, running out of memory, devices and precisions."""
+"""Tests of interruption, feature cache, out of memory, devices and precisions."""
 
 from __future__ import annotations
 

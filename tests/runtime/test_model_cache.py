@@ -1,4 +1,4 @@
-"""The shared cache of networks: built once, least recently used out first, never dropped while in use."""
+"""Tests of the model cache: built once, LRU eviction, never dropped in use."""
 
 from __future__ import annotations
 

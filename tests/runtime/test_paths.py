@@ -1,4 +1,4 @@
-"""A path that the system does not let one look at is one sentence of the library's, not a bare OSError."""
+"""Tests of path queries: unreachable paths raise the library's errors."""
 
 import errno
 import os

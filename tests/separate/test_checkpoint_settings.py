@@ -1,4 +1,4 @@
-"""Settings beside a separator's checkpoint: read as published, JSON or YAML, and checked before anything is built."""
+"""Tests of separators' settings files: JSON or YAML as published, checked first."""
 
 import json
 import shutil

@@ -1,4 +1,4 @@
-"""Chunks, windows, streaming, progress and cancellation, with formulas in the network's place."""
+"""Tests of chunking, overlap-add, streaming, progress and cancellation."""
 
 from __future__ import annotations
 

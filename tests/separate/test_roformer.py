@@ -1,4 +1,4 @@
-"""The separators with a network on sounds of every kind, from tiny checkpoints that are real files."""
+"""Tests of the RoFormer separators on tiny checkpoints that are real files."""
 
 from __future__ import annotations
 

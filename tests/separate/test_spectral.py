@@ -1,3 +1,5 @@
+"""Tests of the embedded separator `spectral`."""
+
 from __future__ import annotations
 
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""The embedded small separator, with the weights that ship: real recorded names of channels, and sound without any."""
+"""Tests of the embedded separator `bs_roformer_tiny` with its shipped weights."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""MMAudio's training loss: what is dropped teaches the empty features, one generator decides everything."""
+"""Tests of MMAudio's training loss: condition dropping, one seeded generator."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""The embedded separator's training: its data is what it says and comes from a seed, its loop learns and resumes."""
+"""Tests of the embedded separator's training: seeded data, learning, resuming."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from deepsound.train import backgrounds, report
 from deepsound.train.losses import separation_loss, si_sdr
 from deepsound.train.mixing import BackgroundLibrary, Examples, MixRecipe
 from deepsound.train.separator import CHECK, Training, check, export, main
-from deepsound.train.voices import MadeUpVoices, SpokenVoices, active_rms, fill, in_place, load
+from deepsound.train.voices import SpokenVoices, SyntheticVoices, active_rms, fill, in_place, load
 
 RATE = 44100
 SCRIPT = Path(__file__).parents[2] / "scripts" / "render_speech.py"
@@ -44,7 +44,7 @@ def speech(tmp_path: Path) -> Path:
 
 
 def examples(library: BackgroundLibrary, **recipe: float) -> Examples:
-    return Examples(MadeUpVoices(), library, RATE, seed=5, recipe=MixRecipe(**recipe))  # type: ignore[arg-type]
+    return Examples(SyntheticVoices(), library, RATE, seed=5, recipe=MixRecipe(**recipe))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("kind", [kind for kind, _ in backgrounds.KINDS])
@@ -100,7 +100,7 @@ def test_recorded_speech_is_brought_to_the_rate_and_gets_air(speech: Path) -> No
 
 def test_voices_in_rooms_stay_as_long_as_they_were() -> None:
     rng = np.random.default_rng(2)
-    voice = fill(RATE, MadeUpVoices(), rng)
+    voice = fill(RATE, SyntheticVoices(), rng)
     placed = in_place(voice, rng)
     assert placed.shape == voice.shape == (RATE,)
     assert np.isfinite(placed).all()
@@ -134,13 +134,13 @@ def test_the_check_passes() -> None:
 
 def test_a_stopped_run_goes_on_as_if_it_had_not_been(tmp_path: Path) -> None:
     recipe = replace(CHECK, steps=4, save_every=2, validate_every=4, example_s=0.5)
-    whole = Training(recipe, MadeUpVoices(), tmp_path / "whole")
+    whole = Training(recipe, SyntheticVoices(), tmp_path / "whole")
     losses = list(whole.run())
-    stopped = Training(recipe, MadeUpVoices(), tmp_path / "stopped")
+    stopped = Training(recipe, SyntheticVoices(), tmp_path / "stopped")
     run = stopped.run()
     assert [next(run), next(run)] == losses[:2]
     stopped.save()
-    resumed = Training(recipe, MadeUpVoices(), tmp_path / "stopped")
+    resumed = Training(recipe, SyntheticVoices(), tmp_path / "stopped")
     resumed.resume()
     assert resumed.step == 2
     assert list(resumed.run()) == pytest.approx(losses[2:], abs=1e-5)
@@ -150,7 +150,7 @@ def test_a_stopped_run_goes_on_as_if_it_had_not_been(tmp_path: Path) -> None:
 
 
 def test_what_is_exported_is_half_as_large_but_for_the_rotation(tmp_path: Path) -> None:
-    training = Training(replace(CHECK, steps=1, example_s=0.5, validate_every=99), MadeUpVoices(), tmp_path)
+    training = Training(replace(CHECK, steps=1, example_s=0.5, validate_every=99), SyntheticVoices(), tmp_path)
     training.learn()
     training.save()
     export(tmp_path / "checkpoint.pt", tmp_path / "out.safetensors")

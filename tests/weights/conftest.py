@@ -1,3 +1,5 @@
+"""Fixtures: a catalogue entry, search paths and files of weights."""
+
 from pathlib import Path
 
 import pytest

@@ -1,4 +1,4 @@
-"""A hub for tests: on the loopback, it redirects to a "CDN" on another host name, tags, resumes, cuts and refuses."""
+"""Hub server for tests: redirects, tags, range requests, cuts and refusals."""
 
 from __future__ import annotations
 

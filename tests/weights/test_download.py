@@ -1,4 +1,4 @@
-"""Downloads against a hub on the loopback: whole, cut, wrong, refused, offline, cancelled, and on a full disk."""
+"""Tests of downloads against a local hub: cut, wrong, refused, offline, cancelled."""
 
 import hashlib
 import os

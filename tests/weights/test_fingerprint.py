@@ -1,4 +1,4 @@
-"""Hashes of weights for a run's record: right, read once, and no hindrance where nothing can be kept."""
+"""Tests of weight hashes: right, cached, harmless where no cache can be written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files that lie about what they are: headers, indexes, pipes; each is one EngineError that names the file."""
+"""Tests of malformed weight files: one EngineError that names the file."""
 
 import json
 import os

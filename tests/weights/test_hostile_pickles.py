@@ -1,4 +1,4 @@
-"""Pickles made to harm: they call, lie about sizes or are nonsense; each is one EngineError that names the file."""
+"""Tests of malicious pickles: one EngineError that names the file."""
 
 import random
 import struct

@@ -1,4 +1,4 @@
-"""Downloads from a hostile or broken mirror: never more than was stated, never decoded, always an end, one error."""
+"""Tests of hostile mirrors: bounded, never decoded, always an end, one error."""
 
 import gzip
 import itertools

@@ -1,4 +1,4 @@
-"""Reading checkpoints: every format, every way a file can be wrong, and filling networks without copies."""
+"""Tests of checkpoint loading: formats, damage, filling networks without copies."""
 
 import json
 import os

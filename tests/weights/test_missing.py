@@ -1,4 +1,4 @@
-"""What an engine lacks is one answer: all files, the whole size, every licence, where to put them, one action."""
+"""Tests of missing weights: files, size, licences, places and one action."""
 
 import json
 

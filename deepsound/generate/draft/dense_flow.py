@@ -1,4 +1,4 @@
-"""Dense optical flow by dense inverse search (DIS, arXiv 1603.03590): OpenCV's where it is at hand, else numpy.
+"""Dense inverse search optical flow (DIS, arXiv 1603.03590): OpenCV's, else NumPy's.
 
 Both work coarse to fine on overlapping 8 x 8 patches, each moved by inverse-compositional Gauss-Newton steps, and mix
 the patches' shifts by how well they explain each pixel. OpenCV's fine one alone refines the result variationally.
@@ -67,13 +67,13 @@ def _inverse_search(was: np.ndarray, now: np.ndarray, guess: np.ndarray | None, 
         levels.append((resize(levels[-1][0], *size), resize(levels[-1][1], *size)))
     flow = np.zeros((height, width, 2), np.float32) if guess is None else guess
     for first, second in reversed(levels[min(finest, len(levels) - 1) :]):
-        flow = _scaled(flow, first.shape[1], first.shape[0])
+        flow = _resize_flow(flow, first.shape[1], first.shape[0])
         search = _PatchSearch(first, second)
-        flow = _mixed(search, _patch_shifts(search, flow), first.shape)
-    return _scaled(flow, width, height)
+        flow = _densify(search, _patch_shifts(search, flow), first.shape)
+    return _resize_flow(flow, width, height)
 
 
-def _scaled(flow: np.ndarray, width: int, height: int) -> np.ndarray:
+def _resize_flow(flow: np.ndarray, width: int, height: int) -> np.ndarray:
     """A flow for the same pictures in another size."""
     if flow.shape[:2] == (height, width):
         return flow
@@ -86,7 +86,7 @@ def _patch_shifts(search: _PatchSearch, flow: np.ndarray) -> np.ndarray:
     tops, lefts = _corners(flow.shape[0]), _corners(flow.shape[1])
     best = flow[tops[:, None] + PATCH // 2, lefts + PATCH // 2].reshape(-1, 2).astype(np.float32)
     every = np.arange(len(best))
-    cost = _squared(search.residual(every, best))
+    cost = _squared_norm(search.residual(every, best))
     for turn in range(ROUNDS):
         if turn:
             best, cost = _from_neighbours(search, best, cost, (len(tops), len(lefts)))
@@ -101,7 +101,7 @@ def _descend(search: _PatchSearch, best: np.ndarray, cost: np.ndarray) -> None:
     for _ in range(STEPS):
         trial = best[active] - search.step(active, residual)
         residual = search.residual(active, trial)
-        trial_cost = _squared(residual)
+        trial_cost = _squared_norm(residual)
         better = (trial_cost < cost[active]) & (np.abs(trial - begin[active]).max(axis=1) < FARTHEST_PIXELS)
         active, residual = active[better], residual[better]
         best[active], cost[active] = trial[better], trial_cost[better]
@@ -117,7 +117,7 @@ def _from_neighbours(
     every = np.arange(len(best))
     for down, across in ((0, 1), (2, 1), (1, 0), (1, 2)):
         theirs = padded[down : down + shape[0], across : across + shape[1]].reshape(-1, 2)
-        their_cost = _squared(search.residual(every, theirs))
+        their_cost = _squared_norm(search.residual(every, theirs))
         better = their_cost < cost
         best, cost = np.where(better[:, None], theirs, best), np.where(better, their_cost, cost)
     return best, cost
@@ -132,8 +132,8 @@ class _PatchSearch:
         self._top, self._left = (part.astype(np.float32) for part in np.divmod(self.inside[:, 0], width))
         self.template = first.ravel()[self.inside]
         self._mean = self.template.mean(axis=1, keepdims=True)
-        self._x, self._y = (_centred((part / 8).ravel()[self.inside]) for part in sobel(first))
-        xx, yy = (_squared(part) + DAMPING * PATCH**2 for part in (self._x, self._y))
+        self._x, self._y = (_remove_mean((part / 8).ravel()[self.inside]) for part in sobel(first))
+        xx, yy = (_squared_norm(part) + DAMPING * PATCH**2 for part in (self._x, self._y))
         xy = np.einsum("pi,pi->p", self._x, self._y)
         self._inverse = np.stack([yy, -xy, xx]) / (xx * yy - xy * xy)
         self._border = border = PATCH + 1
@@ -162,7 +162,7 @@ class _PatchSearch:
         return np.stack([yy * x + xy * y, xx * y + xy * x], axis=1).astype(np.float32)
 
 
-def _mixed(search: _PatchSearch, shifts: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+def _densify(search: _PatchSearch, shifts: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """A shift for each pixel: the mean of the patches over it, weighted by how well each explains that pixel."""
     flat = shifts.reshape(-1, 2)
     weight = 1 / np.maximum(np.abs(search.residual(np.arange(len(flat)), flat)), 1)
@@ -172,11 +172,11 @@ def _mixed(search: _PatchSearch, shifts: np.ndarray, shape: tuple[int, ...]) -> 
     return np.stack(parts, axis=1).reshape(*shape, 2).astype(np.float32)
 
 
-def _centred(patches: np.ndarray) -> np.ndarray:
+def _remove_mean(patches: np.ndarray) -> np.ndarray:
     return patches - patches.mean(axis=1, keepdims=True)
 
 
-def _squared(patches: np.ndarray) -> np.ndarray:
+def _squared_norm(patches: np.ndarray) -> np.ndarray:
     """The sum of squares of each patch."""
     return np.einsum("pi,pi->p", patches, patches)
 

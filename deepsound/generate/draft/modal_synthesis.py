@@ -76,7 +76,7 @@ MATERIALS = {
 def hit_wave(impact: Impact, materials: tuple[str, ...], sample_rate: int, rng: np.random.Generator) -> np.ndarray:
     """One hit as mono float32 [samples] that begins with its onset; its peak is 0.5 for a `strength` of 1."""
     strength = min(max(impact.strength, 0.0), 1.0)
-    waves = [_struck(MATERIALS[name], strength, impact.size, sample_rate, rng) for name in materials]
+    waves = [_hit(MATERIALS[name], strength, impact.size, sample_rate, rng) for name in materials]
     mixed = np.zeros(max(map(len, waves)), np.float32)
     for index, wave in enumerate(waves):
         mixed[: len(wave)] += wave * _SECOND_MATERIAL_GAIN**index
@@ -99,7 +99,7 @@ def room_response(sample_rate: int, rng: np.random.Generator) -> np.ndarray:
     return response.astype(np.float32)
 
 
-def _struck(material: Material, strength: float, size: float, rate: int, rng: np.random.Generator) -> np.ndarray:
+def _hit(material: Material, strength: float, size: float, rate: int, rng: np.random.Generator) -> np.ndarray:
     pitch = (_USUAL_SIZE / max(size, 1e-4)) ** _PITCH_PER_SIZE
     pitch = min(max(pitch, 0.6), 1.7) * rng.uniform(0.985, 1.015)
     ringing = _partials(material, pitch, strength, rate, rng)

@@ -1,4 +1,4 @@
-"""Spans in which the picture does not lead FoleyCrafter: no onsets, no image tokens, frames left out of the mean."""
+"""Masked picture conditions of FoleyCrafter: spans without onsets and image tokens."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def without_onsets(timing: Tensor, spans: Sequence[Span]) -> Tensor:
     return torch.where(_columns(spans, COLUMNS_PER_SECOND), torch.full_like(timing, -1.0), timing)
 
 
-def seen_columns(spans: Sequence[Span]) -> Tensor | None:
+def visible_columns(spans: Sequence[Span]) -> Tensor | None:
     """[1024], 0 in the columns of the sound within `spans` and 1 elsewhere; None without any."""
     return (~_columns(spans, COLUMNS / LONGEST_S)).float() if spans else None
 

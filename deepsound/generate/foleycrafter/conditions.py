@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from deepsound.generate.foleycrafter.avoidance import rows_outside, seen_columns, within_window, without_onsets
+from deepsound.generate.foleycrafter.avoidance import rows_outside, visible_columns, within_window, without_onsets
 from deepsound.generate.foleycrafter.components import FoleyCrafterComponents, FoleyCrafterStage
 from deepsound.generate.foleycrafter.frame_sampling import WindowFrames, sample_frames
 from deepsound.generate.foleycrafter.preprocess import clip_values, onset_values
@@ -72,7 +72,7 @@ def encode_conditions(
             without_onsets(time_condition(_onsets(stage, frames), span.duration_s)[:COLUMNS], avoided)
             for frames, span, avoided in part.track(zip(window_frames, spans, hidden, strict=True), len(window_frames))
         ]
-    leading = map(seen_columns, hidden)
+    leading = map(visible_columns, hidden)
     return FoleyCrafterConditions(text, negative_text, tuple(map(WindowConditions, timings, images, leading)))
 
 

@@ -78,7 +78,7 @@ class SampledFrames:
 
     def start(self, timeline: Timeline) -> _FrameSampler:
         spans = windows(min(self.until_s, timeline.duration_s))
-        counts = self.counts or tuple(_expected(span, timeline.fps) for span in spans)
+        counts = self.counts or tuple(_expected_frames(span, timeline.fps) for span in spans)
         return _FrameSampler([_WindowSampler(span, count) for span, count in zip(spans, counts, strict=True)])
 
 
@@ -92,7 +92,7 @@ def sample_frames(scene: Scene, duration_s: float, progress: Progress) -> tuple[
     return windows_frames
 
 
-def _expected(span: Span, fps: float) -> int:
+def _expected_frames(span: Span, fps: float) -> int:
     first = math.floor(span.start_s * fps + _ROUNDING)
     return max(1, math.ceil(span.end_s * fps - _ROUNDING) - first)
 

@@ -101,7 +101,7 @@ class MMAudioGenerator(GeneratorBase):
         """The sounds of `request`; `partly` is a sound to keep and the spans of it to make anew."""
         from deepsound.generate.mmaudio.components import MMAudioComponents
         from deepsound.generate.mmaudio.conditions import encode_conditions
-        from deepsound.generate.mmaudio.held_latents import held_latents, remember
+        from deepsound.generate.mmaudio.known_latents import cache_latents, encode_known_latents
         from deepsound.generate.mmaudio.sampling import decode_spectrograms, sample_latents, vocode
         from deepsound.generate.mmaudio.windowed_sounds import windowed_sounds
 
@@ -117,7 +117,7 @@ class MMAudioGenerator(GeneratorBase):
                 "used; scenes need a window shorter than the clip."
             )
         features = encode_conditions(components, visual, request, progress.part(0.0, 0.5))
-        held = None if partly is None else held_latents(components, *partly, features.usable_s, progress)
+        held = None if partly is None else encode_known_latents(components, *partly, features.usable_s, progress)
         with components.stage(progress) as stage:
             latents = sample_latents(stage, features, components.rate, request, progress.part(0.5, 0.8), held)
         with components.stage(progress) as stage:
@@ -125,5 +125,5 @@ class MMAudioGenerator(GeneratorBase):
         with components.stage(progress) as stage:
             sounds = vocode(stage, spectrograms, request.duration_s, components.rate, progress.part(0.82, 1.0))
         for audio, made in zip(sounds, latents, strict=True):
-            remember(components, audio, made)
+            cache_latents(components, audio, made)
         return sounds

@@ -9,7 +9,7 @@ from torch import Tensor
 from deepsound.generate.mmaudio.components import MMAudioStage
 from deepsound.generate.mmaudio.conditions import ConditionFeatures, prepare_conditions
 from deepsound.generate.mmaudio.cuda_graph import with_cuda_graph
-from deepsound.generate.mmaudio.held_latents import HeldLatents
+from deepsound.generate.mmaudio.known_latents import KnownLatents
 from deepsound.generate.mmaudio.request import MMAudioRequest
 from deepsound.media.audio import fit_length
 from deepsound.models.bigvgan.chunks import FRAMES_AT_ONCE, decode
@@ -31,7 +31,7 @@ def sample_latents(
     rate: LatentRate,
     request: MMAudioRequest,
     progress: Progress,
-    held: HeldLatents | None = None,
+    held: KnownLatents | None = None,
 ) -> list[Tensor]:
     """Latents [1, latent_dim, length], as the autoencoder takes them, for each seed asked for.
 

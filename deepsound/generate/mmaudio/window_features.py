@@ -1,4 +1,4 @@
-"""Encoder outputs for the windows of a long sound, in chunks of eight seconds that windows share."""
+"""Encoder outputs for the windows of a long sound, in shared chunks of eight seconds."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _SYNC_CHUNK = 25
 
 
 @dataclass(frozen=True, eq=False)
-class Look:
+class SceneFrames:
     """What is seen of a scene: frames at 8 and 25 a second, and the times in seconds at which a new scene begins."""
 
     clip: TickedFrames
@@ -41,7 +41,7 @@ def cuts_view() -> SceneCuts:
     return SceneCuts(above_s=WindowPlan().longest_single_s)
 
 
-def look(scene: Scene, duration_s: float, progress: Progress) -> Look:
+def sample_scene(scene: Scene, duration_s: float, progress: Progress) -> SceneFrames:
     """One decoding pass for all three."""
     until_s = math.inf if duration_s >= scene.duration_s else duration_s
     clip_ticks, sync_ticks = clip_view(until_s, hold_last=True), sync_view(until_s, hold_last=True)
@@ -49,15 +49,17 @@ def look(scene: Scene, duration_s: float, progress: Progress) -> Look:
     is_default = until_s == math.inf and scene.duration_s > default.above_s
     cuts = default if is_default else SceneCuts(until_s=until_s)
     scene.expect(clip_ticks, sync_ticks, cuts)
-    return Look(scene.view(clip_ticks, progress), scene.view(sync_ticks, progress), tuple(scene.view(cuts, progress)))
+    return SceneFrames(
+        scene.view(clip_ticks, progress), scene.view(sync_ticks, progress), tuple(scene.view(cuts, progress))
+    )
 
 
 class WindowFeatures:
     """Encoded pictures and texts for each window; `encode` fills the store, the rest reads from it."""
 
-    def __init__(self, sections: Sequence[Section], seen: Look | None, store: TensorStore) -> None:
+    def __init__(self, sections: Sequence[Section], seen: SceneFrames | None, store: TensorStore) -> None:
         self._sections = sections
-        self._look = seen
+        self._frames = seen
         self._store = store
         self._has_clip = False
         self._has_sync = False
@@ -70,9 +72,9 @@ class WindowFeatures:
         with components.stage(progress) as stage:
             for text in (*texts, negative_prompt):
                 self._store.get(("text", text), lambda text=text: encoders.text_features(stage, text))  # type: ignore[misc]
-            if self._look is not None and not visual.masked:
-                frames = self._look.clip
-                self._each(
+            if self._frames is not None and not visual.masked:
+                frames = self._frames.clip
+                self._encode_chunks(
                     self._clip_chunks(),
                     progress.part(0.0, 0.6),
                     lambda ticks: encoders.clip_features(stage, frames.between(*ticks), Progress(check=progress.check)),
@@ -81,10 +83,10 @@ class WindowFeatures:
             elif visual.still is not None and not visual.masked:
                 picture = clip_picture(visual.still)
                 self._store.get(("still",), lambda: encoders.still_features(stage, picture))
-        if self._look is not None:
-            sync = self._look.sync
+        if self._frames is not None:
+            sync = self._frames.sync
             with components.stage(progress) as stage:
-                self._each(
+                self._encode_chunks(
                     self._sync_chunks(),
                     progress.part(0.6, 1.0),
                     lambda ticks: encoders.sync_features(stage, sync.between(*ticks), Progress(check=progress.check)),
@@ -93,7 +95,7 @@ class WindowFeatures:
 
     def text(self, text: str) -> Tensor:
         """[1, tokens, width] of a prompt."""
-        return self._loaded(("text", text))
+        return self._load(("text", text))
 
     def clip(self, window: ConditionWindow) -> Tensor | None:
         """[1, frames, width] of a window's pictures; None where nothing is seen."""
@@ -103,7 +105,7 @@ class WindowFeatures:
             return None if still is None else still["tensor"].expand(-1, end - begin, -1)
         parts = []
         for first in range(begin // _CLIP_CHUNK * _CLIP_CHUNK, end, _CLIP_CHUNK):
-            chunk = self._loaded(("clip", first, min(first + _CLIP_CHUNK, self._clip_end())))
+            chunk = self._load(("clip", first, min(first + _CLIP_CHUNK, self._clip_end())))
             parts.append(chunk[:, max(begin - first, 0) : end - first])
         return torch.cat(parts, dim=1)
 
@@ -114,17 +116,17 @@ class WindowFeatures:
         begin = (window.sync[0] - section.first_tick) // FRAMES_BETWEEN_SEGMENTS
         count = window.lengths.sync // FEATURES_PER_SEGMENT
         if not self._on_grid(section, window):
-            return self._loaded(("sync", *_ticks_of(window.sync[0], count)))
+            return self._load(("sync", *_ticks_of(window.sync[0], count)))
         parts = []
         for ticks, first in self._section_chunks(section):
             until = (ticks[1] - ticks[0] - FRAMES_PER_SEGMENT) // FRAMES_BETWEEN_SEGMENTS + 1 + first
             if first < begin + count and until > begin:
-                chunk = self._loaded(("sync", *ticks))
+                chunk = self._load(("sync", *ticks))
                 low, high = max(begin - first, 0), begin + count - first
                 parts.append(chunk[:, low * FEATURES_PER_SEGMENT : high * FEATURES_PER_SEGMENT])
         return torch.cat(parts, dim=1)
 
-    def _each(
+    def _encode_chunks(
         self,
         chunks: list[tuple[str, tuple[int, int]]],
         progress: Progress,
@@ -133,7 +135,7 @@ class WindowFeatures:
         for kind, ticks in progress.track(chunks, len(chunks)):
             self._store.get((kind, *ticks), lambda ticks=ticks: encode(ticks))  # type: ignore[misc]
 
-    def _loaded(self, key: tuple[object, ...]) -> Tensor:
+    def _load(self, key: tuple[object, ...]) -> Tensor:
         found = self._store.load(key)
         if found is None:
             raise RuntimeError(f"the features {key} are not in the store")

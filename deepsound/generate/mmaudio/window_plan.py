@@ -1,4 +1,4 @@
-"""Windows over a long clip in MMAudio's own units: latents, CLIP frames and Synchformer segments.
+"""Window plans of a long clip: latents, CLIP frames and Synchformer segments.
 
 Between two cuts lies a section, whose windows overlap and are sampled together; sections share nothing but the noise.
 """

@@ -58,13 +58,13 @@ def sample_latents(stage: MMAudioStage, run: LongRun, seed: int, progress: Progr
         part = progress.part(section.start / run.latents, section.stop / run.latents)
         key = ("latents", seed, number)
         if run.store.load(key) is None:
-            sampled = _sampled(stage, run, (seed, number), noise[:, section.start : section.stop], part)
+            sampled = _sample(stage, run, (seed, number), noise[:, section.start : section.stop], part)
             run.store.save(key, {"tensor": network.unnormalise(sampled)})
             run.store.drop(("state", seed, number))
         part.update(1.0)
 
 
-def _sampled(stage: MMAudioStage, run: LongRun, which: tuple[int, int], noise: Tensor, progress: Progress) -> Tensor:
+def _sample(stage: MMAudioStage, run: LongRun, which: tuple[int, int], noise: Tensor, progress: Progress) -> Tensor:
     section, steps = run.sections[which[1]], run.request.steps
     fields = _WindowFields(stage, run, section)
     saved_at = time.monotonic()
@@ -101,25 +101,25 @@ class _WindowFields:
         """The field of a window."""
         if index in self._held:
             return self._held[index]
-        made = self._made(self._section.windows[index])
+        made = self._build_field(self._section.windows[index])
         if len(self._held) < _CONDITIONS_HELD:
             self._held[index] = made
         return made
 
-    def _made(self, window: ConditionWindow) -> Field:
+    def _build_field(self, window: ConditionWindow) -> Field:
         features, lengths, request = self._run.features, window.lengths, self._run.request
         wanted = self._network.preprocess_conditions(
             lengths,
-            self._here(features.clip(window)),
-            self._here(features.sync(self._section, window)),
-            self._here(features.text(window.text)),
+            self._to_device(features.clip(window)),
+            self._to_device(features.sync(self._section, window)),
+            self._to_device(features.text(window.text)),
         )
         if lengths not in self._empty:
-            negative = self._here(features.text(request.negative_prompt))
+            negative = self._to_device(features.text(request.negative_prompt))
             self._empty = {lengths: self._network.preprocess_conditions(lengths, text=negative)}
         return classifier_free_guidance(self._network, wanted, self._empty[lengths], request.guidance)
 
-    def _here(self, tensor: Tensor | None) -> Tensor | None:
+    def _to_device(self, tensor: Tensor | None) -> Tensor | None:
         return None if tensor is None else tensor.to(self._stage.device, self._stage.dtype)
 
 
@@ -158,7 +158,7 @@ def decode_waveform(stage: MMAudioStage, run: LongRun, seed: int, samples: int, 
             last = min(first + _PIECE_FRAMES, frames)
             piece = run.store.get(
                 ("sound", seed, number, first),
-                lambda mel=mel, first=first, last=last: _vocoded(stage, mel, first, last, progress),  # type: ignore[misc]
+                lambda mel=mel, first=first, last=last: _vocode_range(stage, mel, first, last, progress),  # type: ignore[misc]
             )
             _place(sound, piece[0], origin + first * per_frame, cut, run.rate.sample_rate)
             if not run.store.survives:
@@ -167,7 +167,7 @@ def decode_waveform(stage: MMAudioStage, run: LongRun, seed: int, samples: int, 
     return sound
 
 
-def _vocoded(stage: MMAudioStage, mel: Tensor, first: int, last: int, progress: Progress) -> Tensor:
+def _vocode_range(stage: MMAudioStage, mel: Tensor, first: int, last: int, progress: Progress) -> Tensor:
     """[1, 1, samples] of mel frames [first, last), each with the frames around it that the vocoder needs."""
     begin, end = max(0, first - _MARGIN_FRAMES), min(mel.shape[-1], last + _MARGIN_FRAMES)
     vocoder = stage.vocoder()

@@ -6,7 +6,7 @@ from deepsound.generate.mmaudio.components import MMAudioComponents
 from deepsound.generate.mmaudio.frame_sampling import usable_duration_s
 from deepsound.generate.mmaudio.request import MMAudioRequest
 from deepsound.generate.mmaudio.visual_conditioning import VisualCondition
-from deepsound.generate.mmaudio.window_features import Look, WindowFeatures, look
+from deepsound.generate.mmaudio.window_features import SceneFrames, WindowFeatures, sample_scene
 from deepsound.generate.mmaudio.window_plan import Section, plan_sections, settings_for
 from deepsound.generate.mmaudio.windowed_sampling import LongRun, decode_spectrograms, decode_waveform, sample_latents
 from deepsound.media.windows import WindowPlan
@@ -25,19 +25,21 @@ def windowed_sounds(
     """One sound for each seed, exactly as long as was requested."""
     seen, usable_s = None, request.duration_s
     if visual.scene is not None:
-        seen = look(visual.scene, request.duration_s, progress.part(0.0, 0.1))
+        seen = sample_scene(visual.scene, request.duration_s, progress.part(0.0, 0.1))
         usable_s = usable_duration_s(request.duration_s, len(seen.clip.rows), len(seen.sync.rows))
     plan = settings_for(request.window_s) or WindowPlan()
     cuts_s = seen.cuts_s if seen else ()
     sections = plan_sections(usable_s, cuts_s, request.schedule, components.rate, plan)
-    _say_plan(sections, progress)
+    _report_plan(sections, progress)
     store = _store(components, visual, request, seen, sections)
     features = WindowFeatures(sections, seen, store)
     features.encode(components, visual, request.negative_prompt, progress.part(0.1, 0.4))
-    return _made(components, LongRun(sections, features, components.rate, request, store), progress.part(0.4, 1.0))
+    return _sample_and_decode(
+        components, LongRun(sections, features, components.rate, request, store), progress.part(0.4, 1.0)
+    )
 
 
-def _made(components: MMAudioComponents, run: LongRun, progress: Progress) -> list[Audio]:
+def _sample_and_decode(components: MMAudioComponents, run: LongRun, progress: Progress) -> list[Audio]:
     request, count = run.request, len(run.request.seeds)
     with components.stage(progress) as stage:
         for take, seed in enumerate(request.seeds):
@@ -54,7 +56,7 @@ def _made(components: MMAudioComponents, run: LongRun, progress: Progress) -> li
     return sounds
 
 
-def _say_plan(sections: tuple[Section, ...], progress: Progress) -> None:
+def _report_plan(sections: tuple[Section, ...], progress: Progress) -> None:
     windows = [window for section in sections for window in section.windows]
     progress.say(f"Sampled in {len(windows)} windows; {len(sections) - 1} of their edges are at scene cuts.")
 
@@ -63,7 +65,7 @@ def _store(
     components: MMAudioComponents,
     visual: VisualCondition,
     request: MMAudioRequest,
-    seen: Look | None,
+    seen: SceneFrames | None,
     sections: tuple[Section, ...],
 ) -> TensorStore:
     """Memory, or for a long sound a folder that is named by everything its samples depend on."""

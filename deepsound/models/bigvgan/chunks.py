@@ -53,10 +53,10 @@ def decode(
     first, later = steps[:_TOGETHER_STEPS], steps[_TOGETHER_STEPS:]
     audio = mel.new_empty(mel.shape[0], 1, frames * hop)
     for together in _split(SampleRange(0, frames), PARTS_TOGETHER * frames_at_once):
-        needed = input_ranges(steps, _scaled(together, hop), frames)
+        needed = input_ranges(steps, _scale_range(together, hop), frames)
         first_output = _run_steps(first, SignalChunk(mel.transpose(1, 2), 0), needed[: _TOGETHER_STEPS + 1])
         for part in _split(together, frames_at_once):
-            samples = _scaled(part, hop)
+            samples = _scale_range(part, hop)
             output = _run_steps(later, first_output, input_ranges(steps, samples, frames)[_TOGETHER_STEPS:])
             audio[..., samples.start : samples.stop] = output.signal.transpose(1, 2)
             if on_chunk is not None:
@@ -69,7 +69,7 @@ def _split(span: SampleRange, size: int) -> Iterator[SampleRange]:
         yield SampleRange(start, min(start + size, span.stop))
 
 
-def _scaled(span: SampleRange, rate: int) -> SampleRange:
+def _scale_range(span: SampleRange, rate: int) -> SampleRange:
     return SampleRange(span.start * rate, span.stop * rate)
 
 

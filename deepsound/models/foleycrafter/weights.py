@@ -54,7 +54,7 @@ def onset_config_of(state: Mapping[str, Tensor]) -> OnsetConfig:
 
 def autoencoder_state(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """An autoencoder's tensors under the names of today's diffusers, whichever it was saved with."""
-    return {_renamed(name): tensor for name, tensor in state.items()}
+    return {_rename_key(name): tensor for name, tensor in state.items()}
 
 
 def encoder_state(state: Mapping[str, Tensor], network: nn.Module) -> dict[str, Tensor]:
@@ -69,7 +69,7 @@ def encoder_state(state: Mapping[str, Tensor], network: nn.Module) -> dict[str, 
     return {prefix + name.removeprefix(_TEXT): tensor for name, tensor in kept.items()}
 
 
-def _renamed(name: str) -> str:
+def _rename_key(name: str) -> str:
     before, attention, part = name.partition(".mid_block.attentions.")
     if not attention:
         return name

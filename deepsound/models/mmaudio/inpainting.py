@@ -1,4 +1,4 @@
-"""Audio inpainting: resamples a stretch of latents while the rest is held (RePaint).
+"""Audio inpainting: known latents are restored at every step (RePaint, arXiv 2201.09865).
 
 At every Euler step the latents outside the stretch are put where the straight path from the seed's noise to the known
 latents has them, as RePaint (arXiv 2201.09865) does for diffusion; the network continues its neighbourhood.

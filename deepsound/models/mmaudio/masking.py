@@ -51,7 +51,7 @@ def condition_mask(time_ranges: Iterable[TimeRange], lengths: SequenceLengths, d
     clip, sync = torch.zeros(lengths.clip, dtype=torch.bool), torch.zeros(lengths.sync, dtype=torch.bool)
     for start_s, end_s in time_ranges:
         clip |= _between(torch.arange(lengths.clip) / CLIP_FPS, 1 / CLIP_FPS, start_s, end_s)
-        sync |= _between(*_seen_by_sync(lengths.sync), start_s, end_s)
+        sync |= _between(*_sync_receptive_field(lengths.sync), start_s, end_s)
         step_s = duration_s / max(lengths.sync, 1)
         sync |= _between(torch.arange(lengths.sync) * step_s, step_s, start_s, end_s)
     return ConditionMask(dilate(clip, CLIP_REACH), dilate(sync, SYNC_REACH))
@@ -73,7 +73,7 @@ def dilate(mask: Tensor, rows: int) -> Tensor:
     return F.max_pool1d(mask.float()[None], 2 * rows + 1, stride=1, padding=rows)[0].bool()
 
 
-def _seen_by_sync(features: int) -> tuple[Tensor, float]:
+def _sync_receptive_field(features: int) -> tuple[Tensor, float]:
     """Start of what each feature sees in seconds, and how long that is."""
     index = torch.arange(features)
     segment, place = index // FEATURES_PER_SEGMENT, index % FEATURES_PER_SEGMENT

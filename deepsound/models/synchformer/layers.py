@@ -34,7 +34,7 @@ class DividedAttention(nn.Module):
         of_patches = F.scaled_dot_product_attention(
             self._lines(query[:, :, 1:]), self._lines_after_class(key), self._lines_after_class(value)
         )
-        attended = torch.cat((of_class, self._joined(of_patches, tokens.shape[0])), dim=2)
+        attended = torch.cat((of_class, self._merge_lines(of_patches, tokens.shape[0])), dim=2)
         return self.proj(attended.transpose(1, 2).flatten(2))
 
     def _lines(self, patches: Tensor) -> Tensor:
@@ -48,7 +48,7 @@ class DividedAttention(nn.Module):
         class_token = tokens[:, :, :1].repeat_interleave(lines.shape[0] // tokens.shape[0], dim=0)
         return torch.cat((class_token, lines), dim=2)
 
-    def _joined(self, lines: Tensor, batch: int) -> Tensor:
+    def _merge_lines(self, lines: Tensor, batch: int) -> Tensor:
         """Undoes `_lines`: [B, heads, time * place, -1]."""
         grid = lines.unflatten(0, (batch, -1))
         grid = grid.permute(0, 2, 3, 1, 4) if self.axis == "time" else grid.permute(0, 2, 1, 3, 4)

@@ -17,14 +17,14 @@ SYNC_SIZE = 224
 
 def clip_picture(picture: Tensor) -> Tensor:
     """A picture uint8 [3, height, width] as [3, 384, 384]; its aspect is not kept."""
-    return _resized(picture, CLIP_SIZE, CLIP_SIZE)
+    return _resize(picture, CLIP_SIZE, CLIP_SIZE)
 
 
 def sync_picture(picture: Tensor) -> Tensor:
     """The middle of a picture uint8 [3, height, width] as [3, 224, 224], its shorter side as a whole."""
     height, width = picture.shape[-2:]
     short = min(height, width)
-    resized = _resized(picture, SYNC_SIZE * height // short, SYNC_SIZE * width // short)
+    resized = _resize(picture, SYNC_SIZE * height // short, SYNC_SIZE * width // short)
     top, left = (round((side - SYNC_SIZE) / 2) for side in resized.shape[-2:])
     return resized[..., top : top + SYNC_SIZE, left : left + SYNC_SIZE]
 
@@ -39,7 +39,7 @@ def sync_values(pictures: Tensor) -> Tensor:
     return (pictures / 255 - 0.5) / 0.5
 
 
-def _resized(picture: Tensor, height: int, width: int) -> Tensor:
+def _resize(picture: Tensor, height: int, width: int) -> Tensor:
     if picture.dtype != torch.uint8:
         raise TypeError(f"Pictures are resized as uint8, not as {picture.dtype}.")
     batch = picture.cpu().unsqueeze(0)

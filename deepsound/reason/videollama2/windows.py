@@ -1,4 +1,4 @@
-"""Verdicts window by window on long clips: the model takes 16 frames and 16 s of sound at a time."""
+"""Window-by-window verdicts on long clips; the model takes 16 frames and 16 s of sound."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def judge_windows(clip: Clip, audio: Audio, judge_one: JudgeOne, progress: Progr
     for number, span in enumerate(spans):
         progress.say(f"{span} of {audio.duration_s:.0f} s:")
         part = progress.part(number / len(spans), (number + 1) / len(spans))
-        judgements.append(judge_one(clip.between(span.start_s, span.end_s), _cut(audio, span), part))
+        judgements.append(judge_one(clip.between(span.start_s, span.end_s), _slice_audio(audio, span), part))
     return combine(spans, judgements)
 
 
@@ -57,6 +57,6 @@ def combine(spans: Sequence[Span], judgements: Sequence[Judgement]) -> Judgement
     return Judgement(verdict, deciding.category, deciding.thought, raw=raw, windows=windows)
 
 
-def _cut(audio: Audio, span: Span) -> Audio:
+def _slice_audio(audio: Audio, span: Span) -> Audio:
     first, last = round(span.start_s * audio.sample_rate), round(span.end_s * audio.sample_rate)
     return Audio(audio.waveform[:, first:last], audio.sample_rate, audio.layout)

@@ -1,4 +1,4 @@
-"""Engines whose answers are known, found by the pack as any third party's would be: through entry points."""
+"""Plug-in package with fake engines, found through entry points like a third party's."""
 
 import time
 

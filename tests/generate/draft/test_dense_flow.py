@@ -1,4 +1,4 @@
-"""Dense flow with OpenCV and without: known shifts are found, and draft's impacts are where they were."""
+"""Tests of DIS optical flow with OpenCV and without: known shifts, unchanged impacts."""
 
 from __future__ import annotations
 

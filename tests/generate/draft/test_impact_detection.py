@@ -1,4 +1,4 @@
-"""Hits are heard when things hit things: rendered scenes with known impact times, through H.264 and the whole engine.
+"""Tests of impact detection on rendered scenes with known impact times.
 
 The targets: onsets, found by a detector that sees only the waveform, lie within 40 ms of at least 90 % of the known
 impacts, and at most 10 % of the onsets have no impact; motion without impacts gets none. The looks' seeds are other

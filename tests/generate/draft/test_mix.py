@@ -1,4 +1,4 @@
-"""The draft generator's sound, judged by measuring it: when, how loud, where and how much alike it is."""
+"""Tests of the draft's mixdown by measurement: timing, loudness, panning, correlation."""
 
 from __future__ import annotations
 

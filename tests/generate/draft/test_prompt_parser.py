@@ -1,3 +1,5 @@
+"""Tests of the draft's prompt parser."""
+
 from __future__ import annotations
 
 import pytest

@@ -1,4 +1,4 @@
-"""FoleyCrafter on tiny networks that lie on the disk as the published ones do, and a clip to hear."""
+"""Fixtures: FoleyCrafter on tiny networks in the published layout, and a clip."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Spans that FoleyCrafter is to avoid: by its time condition, its image tokens, and the frames it is shown."""
+"""Tests of FoleyCrafter's avoided spans: time condition, image tokens, frames."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ def test_avoided_spans_have_no_onset_no_image_tokens_and_no_frame_in_the_mean():
     timing = avoidance.without_onsets(torch.ones(1024), spans)
     # 102.4 columns a second, as published: 51.2 and 819.2 to 1024.
     assert (timing == -1).nonzero()[:, 0].tolist() == [*range(52), *range(819, 1024)]
-    seen = avoidance.seen_columns(spans)
+    seen = avoidance.visible_columns(spans)
     # The sound has 100 columns a second.
     assert (seen == 0).nonzero()[:, 0].tolist() == [*range(50), *range(800, 1000)]
-    assert avoidance.seen_columns(()) is None
+    assert avoidance.visible_columns(()) is None
     # 150 frames over 10 s, 15 a second: frame 7 ends at 0.53 s and frame 119 at 8.0 s.
     assert avoidance.rows_outside(range(150), spans, 10.0) == list(range(8, 120))
 

@@ -1,4 +1,4 @@
-"""The whole FoleyCrafter engine on tiny networks that lie on the disk as the published ones do."""
+"""Tests of the FoleyCrafter generator on tiny networks in the published layout."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""FoleyCrafter in miniature: seeded networks written to disk as the real files and folders are.
+"""Miniature FoleyCrafter: seeded networks in the published layout.
 
 Every file has the published form (names, wrappers, weight norm, older names of tensors); only widths and depths are
 small. Sizes of pictures are the real ones: 150 frames of 112 and 224 pixels, a spectrogram of 256 x 1024.

@@ -1,4 +1,4 @@
-"""Replayed steps: the same states as plain ones, whatever a recorder does; the GPU's own recorder is not run here."""
+"""Tests of CUDA graph replay: same states as plain steps, with a stand-in for the recorder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tick rule on clips, the pictures it keeps, and what a 25 fps clip needs to be heard to its end."""
+"""Tests of frame sampling by ticks, on clips of several rates."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""MMAudio in spans, on tiny networks: the picture hidden there, and the sound around them held."""
+"""Tests of MMAudio's inpainting on tiny networks: picture masked, surroundings kept."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import torch
 
 from deepsound import engines
 from deepsound.errors import EngineError, InputError
-from deepsound.generate.mmaudio import encoders, held_latents, sampling
+from deepsound.generate.mmaudio import encoders, known_latents, sampling
 from deepsound.generate.mmaudio.visual_conditioning import VisualCondition
 from deepsound.media.clip import Clip
 from deepsound.models.mmaudio.lengths import LATENTS_16K
@@ -82,7 +82,7 @@ def sampled(monkeypatch: pytest.MonkeyPatch) -> list[torch.Tensor]:
 def encoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What the encoders were really run on, by name."""
     runs: list[str] = []
-    for module, name in ((encoders, "_encode_pictures"), (encoders, "_encode_segments"), (held_latents, "_encoded")):
+    for module, name in ((encoders, "_encode_pictures"), (encoders, "_encode_segments"), (known_latents, "_encode")):
         original = getattr(module, name)
 
         def counted(*arguments: object, name: str = name, original=original) -> object:
@@ -159,7 +159,7 @@ def test_a_sound_from_elsewhere_is_encoded_once(small, clip, sampled, encoded):
     foreign = Audio(torch.randn(2, 88_200, generator=torch.Generator().manual_seed(1)) * 0.1, 44_100)
     one = small.inpaint(clip, foreign, SPANS, HIDDEN, QUIET)
     other = small.inpaint(clip, foreign, SPANS, replace(HIDDEN, seed=8), QUIET)
-    assert encoded.count("_encoded") == 1
+    assert encoded.count("_encode") == 1
     assert not same(one, other)
     away = outside()
     assert torch.equal(sampled[0][:, :, away], sampled[1][:, :, away])

@@ -1,4 +1,4 @@
-"""Reading CLIP's byte-pair table, in both forms it is found in, and what is said when it cannot be."""
+"""Tests of reading CLIP's byte-pair table in both its forms."""
 
 from __future__ import annotations
 

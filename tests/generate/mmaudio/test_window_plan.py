@@ -1,4 +1,4 @@
-"""Windows in MMAudio's units: every latent covered, features that exist, sections that end at cuts."""
+"""Tests of window plans: every latent covered, sections end at scene cuts."""
 
 from itertools import pairwise
 

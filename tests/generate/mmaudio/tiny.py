@@ -1,4 +1,4 @@
-"""MMAudio in miniature: seeded networks written to disk as the real files are, wrappers, extra keys and all.
+"""Miniature MMAudio: seeded networks in the published layout.
 
 Every file has the published form (names, nesting, weight norm, what is ignored); only widths and depths are small, so
 the whole engine runs in seconds.

@@ -1,4 +1,4 @@
-"""What saves work changes no answer: the same ids with every shortcut on and off, alone and together."""
+"""Tests of the inference optimizations: the same token ids with each on and off."""
 
 from __future__ import annotations
 

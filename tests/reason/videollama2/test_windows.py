@@ -1,4 +1,4 @@
-"""Long clips are judged window by window, each with its own frames and sound, and one verdict comes of them."""
+"""Tests of window-by-window judging of long clips."""
 
 from itertools import pairwise
 

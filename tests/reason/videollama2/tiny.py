@@ -1,4 +1,4 @@
-"""VideoLLaMA2 in miniature: seeded networks and a small tokenizer, written to disk as the published folders are.
+"""Miniature VideoLLaMA2: seeded networks and a small tokenizer in the published layout.
 
 Two shards with their index, settings, generation settings and tokenizer files; keys, copies of shared tables and what
 nobody loads included. A checkpoint is random, so that everything it reads matters, or scripted, so that it answers a

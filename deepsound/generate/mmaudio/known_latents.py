@@ -1,4 +1,4 @@
-"""Latents of a sound that is to stay: from memory by its content, else from the autoencoder's encoder."""
+"""Known latents for audio inpainting: cached by content, else encoded by the VAE."""
 
 from __future__ import annotations
 
@@ -19,31 +19,31 @@ from deepsound.types import Audio, Span
 
 
 @dataclass(frozen=True, eq=False)
-class HeldLatents:
+class KnownLatents:
     """`latents` [1, latent_dim, length] as the autoencoder takes them; outside `stretches` the sound stays at them."""
 
     latents: Tensor
     stretches: tuple[TimeRange, ...]
 
 
-def remember(components: MMAudioComponents, audio: Audio, latents: Tensor) -> None:
+def cache_latents(components: MMAudioComponents, audio: Audio, latents: Tensor) -> None:
     """Keep the latents a sound was decoded from, so that regenerating a span of it encodes nothing."""
     feature_cache().get(_key(components, audio, latents.shape[-1]), lambda: latents)
 
 
-def held_latents(
+def encode_known_latents(
     components: MMAudioComponents, audio: Audio, spans: Sequence[Span], usable_s: float, progress: Progress
-) -> HeldLatents:
+) -> KnownLatents:
     """The latents of `audio`, any sound of the clip, for `usable_s` seconds; new ones are made within `spans`.
 
     Raises EngineError where they have to be encoded and the autoencoder's file holds no encoder.
     """
-    sound, length = _at_rate(audio, components.rate), components.rate.latents(usable_s)
+    sound, length = _resample_mono(audio, components.rate), components.rate.latents(usable_s)
     with components.stage(progress) as stage:
         latents = feature_cache().get(
-            _key(components, sound, length), lambda: _encoded(stage, sound, components.rate, length)
+            _key(components, sound, length), lambda: _encode(stage, sound, components.rate, length)
         )
-    return HeldLatents(latents, tuple((span.start_s, span.end_s) for span in spans))
+    return KnownLatents(latents, tuple((span.start_s, span.end_s) for span in spans))
 
 
 def _key(components: MMAudioComponents, audio: Audio, length: int) -> Hashable:
@@ -51,11 +51,11 @@ def _key(components: MMAudioComponents, audio: Audio, length: int) -> Hashable:
     return (components.key("autoencoder"), components.device.type, "latents", length, audio.sample_rate, content)
 
 
-def _at_rate(audio: Audio, rate: LatentRate) -> Audio:
+def _resample_mono(audio: Audio, rate: LatentRate) -> Audio:
     return resample(to_mono(audio), rate.sample_rate)
 
 
-def _encoded(stage: MMAudioStage, audio: Audio, rate: LatentRate, length: int) -> Tensor:
+def _encode(stage: MMAudioStage, audio: Audio, rate: LatentRate, length: int) -> Tensor:
     network = stage.encoder()
     spectrogram = MelSpectrogram(MEL_16K if rate == LATENTS_16K else MEL_44K).to(stage.device)
     waveform = fit_length(audio, rate.samples(length)).waveform.to(stage.device)
