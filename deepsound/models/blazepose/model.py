@@ -57,7 +57,7 @@ class InvertedResidual(nn.Module):
         return x + y if self.is_residual else y
 
 
-class SeparableConv(nn.Module):
+class PoseSeparableConv(nn.Module):
     """A 3 x 3 depthwise convolution without activation, then a 1 x 1 one."""
 
     def __init__(self, inputs: int, outputs: int, stride: int = 1) -> None:
@@ -70,13 +70,13 @@ class SeparableConv(nn.Module):
         return mixed
 
 
-class UpBlock(nn.Module):
+class PoseUpBlock(nn.Module):
     """A level on the way up: twice the size, the way down's features added, two residual convolutions."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
         self.lateral = nn.Conv2d(inputs, outputs, 1)
-        self.blocks = nn.ModuleList([SeparableConv(outputs, outputs) for _ in range(2)])
+        self.blocks = nn.ModuleList([PoseSeparableConv(outputs, outputs) for _ in range(2)])
 
     def forward(self, x: Tensor, skip: Tensor) -> Tensor:
         raised = functional.interpolate(x, scale_factor=2, mode="bilinear")
@@ -91,8 +91,8 @@ class DetectionHead(nn.Module):
 
     def __init__(self, channels: int, anchors: int) -> None:
         super().__init__()
-        self.scores = SeparableConv(channels, anchors, stride=2)
-        self.boxes = SeparableConv(channels, anchors * VALUES, stride=2)
+        self.scores = PoseSeparableConv(channels, anchors, stride=2)
+        self.boxes = PoseSeparableConv(channels, anchors * VALUES, stride=2)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         spread = depth_to_space(x)
@@ -114,9 +114,9 @@ class BlazePoseDetector(nn.Module):
         self.stem, self.stem_depthwise = nn.Conv2d(3, 24, 3, 2, 1), _depthwise(24)
         self.stem_project = nn.Conv2d(24, 16, 1)
         self.down = nn.ModuleList([InvertedResidual(*block) for block in _BLOCKS])
-        self.skips = nn.ModuleList([SeparableConv(*channels) for channels in _SKIPS.values()])
+        self.skips = nn.ModuleList([PoseSeparableConv(*channels) for channels in _SKIPS.values()])
         self.top, self.top_depthwise = nn.Conv2d(192, 1152, 1), _depthwise(1152)
-        self.up = nn.ModuleList([UpBlock(1152, 192), UpBlock(192, 96)])
+        self.up = nn.ModuleList([PoseUpBlock(1152, 192), PoseUpBlock(192, 96)])
         self.heads = nn.ModuleList(
             [
                 DetectionHead(channels // 4, anchors)
