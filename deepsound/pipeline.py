@@ -125,16 +125,16 @@ class Pipeline:
         )
         window_s = self._preset.window_s if window_s is None else window_s
         request = GenerationRequest(prompt, negative_prompt, seed, steps=steps, guidance=guidance, window_s=window_s)
-        self._check_options(mode, fallback, scope)
+        self.check_options(mode, fallback, scope)
         parse_user_segments(spans, clip.duration_s)
-        selection = self._choose(clip)
+        selection = self.select(clip)
         choices = selection.choices
         staging = OutputStaging(
             clip,
             Path(output_dir),
             write_video,
             template=output_template,
-            values=_template_values(clip, choices, request, mode, fallback),
+            values=template_values(clip, choices, request, mode, fallback),
             overwrite=overwrite,
             pictures=pictures,
             video_suffix=plan.container.suffix,
@@ -163,11 +163,12 @@ class Pipeline:
         spans: str = "",
     ) -> Outcome:
         """The same steps in memory: nothing is written."""
-        self._check_options(mode, fallback, scope)
-        return self._all_steps(clip, self._choose(clip), request, mode, fallback, progress, scope, spans, takes=takes)
+        self.check_options(mode, fallback, scope)
+        return self._all_steps(clip, self.select(clip), request, mode, fallback, progress, scope, spans, takes=takes)
 
     @staticmethod
-    def _check_options(mode: Mode, fallback: Fallback, scope: str) -> None:
+    def check_options(mode: Mode, fallback: Fallback, scope: str) -> None:
+        """Raise InputError for a mode, fallback or scope that does not exist."""
         tables.option("mode", mode, tables.MODES)
         if scope:
             tables.option("scope", scope, tables.SCOPES)
@@ -206,16 +207,18 @@ class Pipeline:
             run.progress.note(note)
         return run.all_steps(mode, fallback)
 
-    def _choose(self, clip: Clip) -> Selection:
+    def select(self, clip: Clip) -> Selection:
+        """The engines a run on `clip` would take, and what is said of them. Raises what `selection.select` raises."""
         if self._names[0] == "source":
             # What cannot be written in the end is refused before the plan; `auto` reads the sound at once.
             clip.check_audio()
         return select(clip, self._names, self._preset, self._execution)
 
 
-def _template_values(
+def template_values(
     clip: Clip, choices: Choices, request: GenerationRequest, mode: Mode, fallback: Fallback
 ) -> dict[str, str | int]:
+    """The fields of the output template that are known before the work, without the video's own."""
     return {
         "seed": request.seed,
         "generator": choices.generator.name,

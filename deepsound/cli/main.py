@@ -129,6 +129,12 @@ def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         action="store_true",
         help="no video: step 1 makes --duration seconds of sound of --prompt alone (with mmaudio_*)",
     )
+    run.add_argument(
+        "--dry_run",
+        "--dry-run",
+        action="store_true",
+        help="say which engines, weights, memory and files the run would take, and do nothing",
+    )
     add_step_options(run)
     add_generation_options(run)
     add_execution_options(run)

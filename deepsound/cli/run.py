@@ -9,6 +9,7 @@ from typing import Any
 from deepsound import engines
 from deepsound.cli.clips import named_videos
 from deepsound.cli.display import Display, open_display
+from deepsound.cli.dry_run import show as show_dry_run
 from deepsound.cli.exit_codes import SOME_FAILED
 from deepsound.cli.formatting import print_json
 from deepsound.cli.run_options import DEFAULT_TEMPLATE
@@ -34,8 +35,13 @@ _LONGEST_PATH = 1000
 def run(options: argparse.Namespace) -> int:
     """Run the pipeline as `options` say. Raises a DeepSoundError; cancelled within a second of Ctrl-C."""
     if has_no_video(options):
+        if options.dry_run:
+            raise InputError("--dry-run says what a run on a video would do; name a video, or leave the flag out.")
         return _generate_alone(options)
     videos = named_videos(options)
+    if options.dry_run:
+        pipeline, arguments = Pipeline(**pipeline_arguments(options)), run_arguments(options)
+        return show_dry_run(pipeline, videos, options, {**arguments, "explicit": dict(execution_of(options).weights)})
     results: list[Result] = []
     failed = 0
     with cancel_on_signal() as token, open_display(quiet=options.quiet) as display:

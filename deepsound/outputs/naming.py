@@ -11,7 +11,7 @@ from string import Formatter
 
 from deepsound.errors import InputError, OutputError
 from deepsound.media.clip import Clip
-from deepsound.runtime.paths import escaped
+from deepsound.runtime.paths import escaped, lexists
 
 DEFAULT_TEMPLATE = "{stem}"
 FIELDS = {
@@ -97,7 +97,7 @@ def check_space(folder: Path, clip: Clip) -> None:
     share = min(1.0, clip.duration_s / max(clip.info.duration_s or 0.0, clip.duration_s, 1e-9))
     try:
         needed = clip.path.stat().st_size * share
-        free = shutil.disk_usage(folder).free
+        free = shutil.disk_usage(next(place for place in (folder, *folder.parents) if lexists(place))).free
     except OSError:
         return
     if free < needed / 2:

@@ -111,6 +111,18 @@ class OutputStaging:
         if stopped is not None and stopped is not error:
             raise stopped
 
+    def check(self) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
+        """The checks before a run's work, with nothing written: its possible files, and those that are there already.
+
+        Raises what entering the context raises for them.
+        """
+        self._check_target()
+        self._check_names()
+        final = tuple(map(self._final, self._suffixes()))
+        return final, tuple(
+            path for path in final if is_there(self._output_dir, self._stem, path.name[len(self._stem) :])
+        )
+
     @property
     def note(self) -> str:
         """What a person must know before the work: which earlier result of another request this run replaces."""
@@ -183,10 +195,7 @@ class OutputStaging:
 
     def _check_names(self) -> None:
         """Refuse before the work what could not be written after it, and remember an earlier result of the name."""
-        suffixes = (*SOUNDS, RECORD, *([self._video_suffix] if self._write_video else []))
-        suffixes += PICTURES if self._pictures else ()
-        suffixes += (VOICE,) if self._stems else ()
-        suffixes += tuple(step + self._video_suffix for step in STEPS) if self._step_videos else ()
+        suffixes = self._suffixes()
         check_lengths(self._output_dir, self._stem, suffixes)
         present = [suffix for suffix in suffixes if is_there(self._output_dir, self._stem, suffix)]
         try:
@@ -202,6 +211,12 @@ class OutputStaging:
             )
         if self._write_video:
             check_space(self._output_dir, self._clip)
+
+    def _suffixes(self) -> tuple[str, ...]:
+        suffixes = (*SOUNDS, RECORD, *([self._video_suffix] if self._write_video else []))
+        suffixes += PICTURES if self._pictures else ()
+        suffixes += (VOICE,) if self._stems else ()
+        return suffixes + (tuple(step + self._video_suffix for step in STEPS) if self._step_videos else ())
 
     def _result(self, outcome: Outcome, sound: FinalLevels, weights: list[dict[str, Any]]) -> Result:
         def final_name(suffix: str) -> Path | None:

@@ -1,0 +1,59 @@
+"""`deepsound run --dry-run`: what the run would do, before anything is loaded or written."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from deepsound.cli.formatting import print_json
+from deepsound.dry_run import DryRun, dry_run
+from deepsound.pipeline import Pipeline
+from deepsound.runtime.paths import escaped
+
+
+def show(pipeline: Pipeline, videos: tuple[str, ...], options: argparse.Namespace, arguments: dict[str, Any]) -> int:
+    """Print what `pipeline` would do with each video. Raises what the run would raise before its work."""
+    explicit = arguments.pop("explicit", None)
+    runs = [
+        dry_run(pipeline, video, options.output_dir, explicit=explicit, pictures=options.pictures, **arguments)
+        for video in videos
+    ]
+    if options.json:
+        records = [run.to_json() for run in runs]
+        print_json(records[0] if len(records) == 1 else records)
+        return 0
+    for run in runs:
+        print("\n".join(_lines(run)))
+    return 0
+
+
+def _lines(run: DryRun) -> list[str]:
+    choices = run.choices
+    engines = (("generator", choices.generator), ("reasoner", choices.reasoner), ("separator", choices.separator))
+    return [
+        f"{'clip':<10} {escaped(run.video)}, {run.duration_s:.2f} s",
+        *(f"{step:<10} {choice.name}{f' ({choice.why})' if choice.why else ''}" for step, choice in engines),
+        *_weights(run),
+        *(f"{'file':<10} {escaped(path)}{_mark(run, path)}" for path in run.files),
+        *(f"{'perhaps':<10} {escaped(path)}{_mark(run, path)}" for path in run.perhaps),
+        *(f"{'note':<10} {note}" for note in run.notes),
+        f"{'time':<10} not known before the work; `README` and `benchmarks/` have what was measured",
+        "Nothing was loaded, downloaded or written.",
+    ]
+
+
+def _weights(run: DryRun) -> list[str]:
+    if not run.weights:
+        return [f"{'weights':<10} none: these engines are in the package"]
+    lines = []
+    for entry in run.weights:
+        size = "size not stated" if entry.bytes is None else f"{entry.bytes / 1e9:.2f} GB"
+        where = f"MISSING, {size}, {entry.licence}" if entry.path is None else escaped(entry.path)
+        lines.append(f"{'weights':<10} {entry.id}: {where}")
+    sizes = " or ".join(f"{size / 1e9:.1f} GB in {precision}" for precision, size in run.memory.items())
+    return [*lines, f"{'memory':<10} {sizes} for all weights at once; --offload holds one network at a time"]
+
+
+def _mark(run: DryRun, path: Path) -> str:
+    return " (replaces what is there)" if path in run.replaced else ""

@@ -1,0 +1,145 @@
+"""Dry run: what a run would do, with which engines, weights, memory and files; nothing is loaded or written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from deepsound.fallback import DEFAULT_FALLBACK
+from deepsound.media.clip import Clip
+from deepsound.media.formats import AUTO
+from deepsound.media.length_policy import DEFAULT_LENGTH, sounding_clip
+from deepsound.media.mux_plan import MuxPlan, plan_mux
+from deepsound.outcome import Choices, Fallback, Mode
+from deepsound.outputs import OutputStaging
+from deepsound.outputs.naming import DEFAULT_TEMPLATE
+from deepsound.pipeline import Pipeline, template_values
+from deepsound.repair.plan import parse_user_segments
+from deepsound.types import GenerationRequest
+from deepsound.weights.catalogue import needed_by
+from deepsound.weights.locate import find
+from deepsound.weights.memory_estimate import footprint
+from deepsound.weights.search_paths import SearchPaths, default_search_paths
+
+# Files of steps that a run may not need: which of them it leaves is known when it has judged.
+_OF_STEPS = (".step3.", ".neg.", ".voice.")
+
+
+@dataclass(frozen=True)
+class NeededWeights:
+    """One entry of the catalogue that a run's engines need: where it is (None: missing), bytes to fetch, licence."""
+
+    id: str
+    path: Path | None
+    bytes: int | None
+    licence: str
+    memory: dict[str, int | None]
+
+
+@dataclass(frozen=True)
+class DryRun:
+    """What a run would do.
+
+    `duration_s` seconds of `video` get their sound. `files` will be left, `perhaps` only where a step needs them, and
+    `replaced` are of either kind and there already.
+    """
+
+    video: Path
+    duration_s: float
+    choices: Choices
+    notes: tuple[str, ...]
+    weights: tuple[NeededWeights, ...]
+    files: tuple[Path, ...]
+    perhaps: tuple[Path, ...]
+    replaced: tuple[Path, ...]
+
+    @property
+    def memory(self) -> dict[str, int]:
+        """Bytes that the weights of all engines take together by precision, as far as the catalogue states them."""
+        return _sum(entry.memory for entry in self.weights)
+
+    def to_json(self) -> dict[str, Any]:
+        """The same as plain JSON values."""
+        return {
+            "dry_run": True,
+            **asdict(self),
+            "video": str(self.video),
+            "weights": [{**asdict(one), "path": None if one.path is None else str(one.path)} for one in self.weights],
+            **{name: list(map(str, getattr(self, name))) for name in ("files", "perhaps", "replaced")},
+            "memory": self.memory,
+        }
+
+
+def dry_run(
+    pipeline: Pipeline,
+    video: str | Path,
+    output_dir: str | Path = "outputs",
+    *,
+    explicit: dict[str, Path] | None = None,
+    mode: Mode = "s4",
+    fallback: Fallback = DEFAULT_FALLBACK,
+    scope: str = "",
+    spans: str = "",
+    seed: int = 42,
+    start_s: float = 0.0,
+    duration_s: float | None = None,
+    write_video: bool = True,
+    container: str = AUTO,
+    length: str = DEFAULT_LENGTH,
+    audio_track: int | None = None,
+    downmix: str | None = None,
+    output_template: str = DEFAULT_TEMPLATE,
+    overwrite: bool = True,
+    pictures: bool = False,
+    step_videos: bool = False,
+    stems: bool = False,
+    **unused: object,
+) -> DryRun:
+    """What `Pipeline.run` with these arguments would do, after the same checks. Raises what it raises before its work.
+
+    `explicit` are weights named by id. Arguments that change neither engines nor files (prompts, takes) are accepted
+    and not used.
+    """
+    clip = Clip.open(video, start_s, duration_s, audio_track, downmix)
+    _, said = sounding_clip(clip, length)
+    plan = plan_mux(clip, container) if write_video or step_videos else MuxPlan()
+    pipeline.check_options(mode, fallback, scope)
+    parse_user_segments(spans, clip.duration_s)
+    selection = pipeline.select(clip)
+    staging = OutputStaging(
+        clip,
+        Path(output_dir),
+        write_video,
+        template=output_template,
+        values=template_values(clip, selection.choices, GenerationRequest(seed=seed), mode, fallback),
+        overwrite=overwrite,
+        pictures=pictures,
+        video_suffix=plan.container.suffix,
+        step_videos=step_videos,
+        stems=stems,
+    )
+    final, replaced = staging.check()
+    notes = (*selection.notes, *plan.lines(), *filter(None, (said, staging.note)))
+    perhaps = tuple(path for path in final if any(step in path.name[len(clip.path.stem) :] for step in _OF_STEPS))
+    files = tuple(path for path in final if path not in perhaps)
+    weights = _weights(selection.choices, default_search_paths(explicit))
+    return DryRun(clip.path, clip.duration_s, selection.choices, notes, weights, files, perhaps, replaced)
+
+
+def _weights(choices: Choices, places: SearchPaths) -> tuple[NeededWeights, ...]:
+    names = (choices.generator.name, choices.reasoner.name, choices.separator.name)
+    entries = {entry.id: entry for name in names for entry in needed_by(name)}
+    return tuple(
+        NeededWeights(entry.id, find(entry, places), entry.size, str(entry.licence), footprint(entry))
+        for entry in entries.values()
+    )
+
+
+def _sum(footprints: Iterable[dict[str, int | None]]) -> dict[str, int]:
+    total = {"fp32": 0, "bf16": 0}
+    for one in footprints:
+        for precision in total:
+            total[precision] += one[precision] or 0
+    return total
