@@ -26,7 +26,7 @@ def test_it_writes_nothing_and_names_what_the_run_then_leaves(clip, tmp_path, ca
     left = {str(path) for path in out.iterdir()}
     assert set(said["files"]) <= left <= {*said["files"], *said["perhaps"]}
     record = json.loads((out / "clip.42.result.json").read_text())
-    assert said["choices"]["generator"]["name"] == record["generator"] == "source"
+    assert said["engines"]["generator"]["name"] == record["engines"]["generator"]["name"]
     assert set(dry(capsys, *arguments)["replaced"]) == left
 
 
@@ -48,10 +48,12 @@ def test_missing_weights_are_named_with_their_sizes_and_licences(clip, tmp_path,
     ],
 )
 def test_what_the_run_would_refuse_the_dry_run_refuses(clip, tmp_path, capsys, arguments, status, problem):
-    (tmp_path / "clip.wav").write_bytes(b"earlier")
-    assert main(["run", str(clip), *arguments, "--dry-run", "-o", str(tmp_path)]) == status
+    earlier = tmp_path / "out" / "clip.wav"
+    earlier.parent.mkdir()
+    earlier.write_bytes(b"earlier")
+    assert main(["run", str(clip), *arguments, "--dry-run", "-o", str(earlier.parent)]) == status
     assert problem in capsys.readouterr().err
-    assert (tmp_path / "clip.wav").read_bytes() == b"earlier"
+    assert earlier.read_bytes() == b"earlier"
 
 
 def test_words_alone_have_nothing_to_plan(capsys):

@@ -65,6 +65,12 @@ ALLOWED = {
     "deepsound/batch": EVERYONE
     | {"deepsound.media", "deepsound.weights", "deepsound.outputs", "deepsound.pipeline", "deepsound.takes"}
     | {"deepsound.batch"},
+    "deepsound/dry_run.py": EVERYONE
+    | {
+        *("deepsound.media", "deepsound.outputs", "deepsound.outcome", "deepsound.pipeline", "deepsound.fallback"),
+        *("deepsound.repair.plan", "deepsound.weights.catalogue", "deepsound.weights.locate"),
+        *("deepsound.weights.memory_estimate", "deepsound.weights.search_paths"),
+    },
     "deepsound/takes.py": EVERYONE | {"deepsound.outputs", "deepsound.pipeline", "deepsound.rank.limits"},
     "deepsound/reproduce": EVERYONE
     | {"deepsound.media", "deepsound.engines", "deepsound.silence", "deepsound.contracts", "deepsound.fallback"}

@@ -33,7 +33,7 @@ def test_a_record_of_0_3_0_is_read(tmp_path):
 @pytest.mark.parametrize("reader", [read_result, read_record])
 def test_a_record_of_a_newer_version_is_refused(tmp_path, reader):
     newer = {"schema_version": SCHEMA_VERSION + 1, "deepsound_version": "9.1", "step1_audio_path": "a.step1.wav"}
-    with pytest.raises(InputError, match=r"written by a newer version \('9.1', schema 2; this one reads up to 1\)"):
+    with pytest.raises(InputError, match=r"is of a newer version \('9.1', schema 2; this one reads up to 1\)"):
         reader(written(tmp_path, json.dumps(newer)))
 
 
