@@ -116,3 +116,9 @@ def test_sizes_that_no_tensor_shows_are_not_compared(tmp_path, family):
 
 def test_an_empty_folder_fails(tmp_path):
     assert failures(tmp_path)[0].problem == "no golden files here"
+
+
+def test_every_golden_says_what_it_was_made_with():
+    lacking = [path for path in sorted(STORED.rglob("*.json")) if not json.loads(path.read_text()).get("made_with")]
+    assert len(list(STORED.rglob("*.json"))) > 50
+    assert not lacking
