@@ -162,6 +162,13 @@ class SupportsSettings(Protocol[SettingsT]):
     def adjust(self, settings: SettingsT, /) -> None: ...
 
 
+@runtime_checkable
+class SupportsSettingsInUse(Protocol):
+    """An engine that says what it works with, its own defaults filled in, as plain data for the record of a run."""
+
+    def settings_in_use(self) -> Mapping[str, object]: ...
+
+
 class EngineBase:
     """Defaults for any engine: no views, no weights, and the execution kept where its methods find it."""
 
@@ -275,6 +282,11 @@ def regenerate(
 def request_notes(engine: object, request: GenerationRequest) -> tuple[str, ...]:
     """What a generator will not use of a request, one sentence each; nothing where it does not say."""
     return tuple(engine.request_notes(request)) if isinstance(engine, SupportsRequestNotes) else ()
+
+
+def settings_in_use(engine: object) -> dict[str, object]:
+    """What an engine works with beside the request, as plain data; nothing where it does not say."""
+    return dict(engine.settings_in_use()) if isinstance(engine, SupportsSettingsInUse) else {}
 
 
 def require_takes(engine: object, name: str) -> SupportsTakes[Any]:

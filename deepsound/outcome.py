@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +60,8 @@ class Outcome:
     background, regenerated, removed, or mixed where segments differ. `segments` say what was done where, in the whole
     clip or, with the `scope` "segments", in each voiced span. `regenerated_by` is the engine that generated
     again. `notes` say in sentences what of the request was not used, replaced or could not be had. `takes` are the
-    records of several ranked takes, of which `coarse` is the chosen one; empty for a single take.
+    records of several ranked takes, of which `coarse` is the chosen one; empty for a single take. `engine_settings` are
+    what the engines that ran work with beside the request, by engine.
     """
 
     choices: Choices
@@ -82,6 +84,8 @@ class Outcome:
     takes: tuple[dict[str, Any], ...] = ()
     scope: str = "segments"
     segments: tuple[Segment, ...] = ()
+    preset: str = ""
+    engine_settings: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
 
     @property
     def is_voice_over(self) -> bool:

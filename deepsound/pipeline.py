@@ -200,7 +200,7 @@ class Pipeline:
             given=parse_user_segments(spans, clip.duration_s),
             separation=self._separation,
             takes=takes,
-            replaces_negative_prompt=self._preset.replaces_negative_prompt,
+            preset=self._preset,
             generator_settings=self._generator_settings,
         )
         for note in (*selection.notes, *notes):

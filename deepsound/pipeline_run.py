@@ -15,6 +15,7 @@ from deepsound import choices as tables
 from deepsound import engines
 from deepsound.media.clip import Clip
 from deepsound.outcome import Choices, Fallback, Mode, Outcome, Step, Undecided, WeightsFile
+from deepsound.presets import PRESETS, Preset
 from deepsound.rank.best_of import PickedTake, TakeOptions, best_of
 from deepsound.repair.steps import RepairSteps, describe
 from deepsound.runtime.execution import Execution
@@ -39,8 +40,9 @@ class PipelineRun:
     steps: list[Step] = field(default_factory=list)
     weights: dict[str, tuple[WeightsFile, ...]] = field(default_factory=dict)
     notes: dict[str, None] = field(default_factory=dict)
+    engine_settings: dict[str, dict[str, object]] = field(default_factory=dict)
     separation: SeparationSettings = SeparationSettings()
-    replaces_negative_prompt: bool = False
+    preset: Preset = PRESETS[0]
     takes: TakeOptions = TakeOptions()
     generator_settings: Mapping[str, object] = field(default_factory=dict)
     scope: str = tables.SCOPE_NAMES[0]
@@ -70,13 +72,20 @@ class PipelineRun:
         asked, best = self.request, self._best_take(generator)
         self.request, coarse = best.request, best.audio
         judgement = self.run_step("judge", lambda p: reasoner.judge(self.clip, coarse, p), self._describe_judgement)
-        self.note_weights(self.choices.reasoner.name, reasoner)
+        self.note_use(self.choices.reasoner.name, reasoner)
         outcome = Outcome(self.choices, asked, mode, fallback, plan, coarse, judgement, self.undecided)
         outcome = replace(outcome, takes=tuple(best.ranking.records()) if best.ranking is not None else ())
         outcome = replace(outcome, scope=self.scope, segments=repair.segments(outcome, reasoner))
         outcome = repair.take(outcome)
         weights = tuple(chain.from_iterable(self.weights.values()))
-        return replace(outcome, steps=tuple(self.steps), weights=weights, notes=tuple(self.notes))
+        return replace(
+            outcome,
+            steps=tuple(self.steps),
+            weights=weights,
+            notes=tuple(self.notes),
+            preset=self.preset.name,
+            engine_settings=self.engine_settings,
+        )
 
     def _best_take(self, generator: engines.Generator) -> PickedTake:
         """The coarse sound, best of several where that is asked for."""
@@ -112,7 +121,7 @@ class PipelineRun:
     ) -> Audio:
         name = name or self.choices.generator.name
         audio = generator.generate(self.clip, request, progress)
-        self.note_weights(name, generator)
+        self.note_use(name, generator)
         return engines.require_sound(audio, name)
 
     def _describe_judgement(self, judgement: Judgement) -> str:
@@ -123,7 +132,10 @@ class PipelineRun:
         }
         return answer[judgement.verdict] + (f" ({judgement.category})" if judgement.category else "")
 
-    def note_weights(self, name: str, engine: object) -> None:
+    def note_use(self, name: str, engine: object) -> None:
+        """Keep what an engine that ran has read and worked with."""
+        if settings := engines.settings_in_use(engine):
+            self.engine_settings[name] = settings
         if used := engines.files(engine):
             self.weights[name] = tuple(WeightsFile(name, role, path) for role, path in used.items())
 

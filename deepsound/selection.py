@@ -97,6 +97,23 @@ def _own_sound(clip: Clip) -> tuple[str, bool]:
     return "the video has sound of its own; name another generator to replace it", True
 
 
+def choose_regenerator(refused: str, preset: Preset, execution: Execution) -> Choice:
+    """What makes the sound of the fallback `neg` in place of the generator `refused`, which cannot avoid voices.
+
+    The preset's generator or the best one whose weights are on this machine, else the embedded one, which is always at
+    hand and knows no voices. No network is read to decide.
+    """
+    places = default_search_paths(execution.weights)
+    why = f"{refused!r} cannot generate again without voices"
+    own = preset.engine("generator")
+    if preset.embedded_only:
+        return Choice(EMBEDDED["generator"], why)
+    at_hand = own if own not in (AUTO, refused) and is_at_hand(own, places) else best_at_hand("generator", places)
+    if at_hand in (None, refused):
+        return Choice(EMBEDDED["generator"], why)
+    return Choice(str(at_hand), f"{why}; its published weights are on this machine")
+
+
 def best_at_hand(kind: engines.Kind, places: SearchPaths) -> str | None:
     """The best published engine of a kind whose weights and library are all here; None where there is none."""
     return next((name for name in PREFERRED[kind] if is_at_hand(name, places)), None)

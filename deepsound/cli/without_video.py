@@ -83,6 +83,7 @@ def generate(
             "picture": None if picture is None else str(picture),
             "generator": name,
             "request": asdict(own),
+            "engine_settings": {name: engines.settings_in_use(engine)},
             "weights": weights,
             "notes": list(notes),
         }

@@ -82,6 +82,8 @@ class Result:
             "postp_mode": outcome.fallback,
             "final_from": outcome.final_from,
             "engines": asdict(outcome.choices),
+            "preset": outcome.preset,
+            "engine_settings": {name: dict(used) for name, used in outcome.engine_settings.items()},
             "weights": self.weights,
             "request": asdict(outcome.request),
             "plan": list(outcome.plan.steps),

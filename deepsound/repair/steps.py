@@ -9,23 +9,23 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from deepsound import choices as tables
 from deepsound import engines, silence
+from deepsound.errors import Cancelled, DeepSoundError
 from deepsound.fallback import FALLBACKS, NEG_PROMPT, FallbackMode, without_voice
 from deepsound.media.splice import covers, splice
 from deepsound.outcome import Choice, Choices, Fallback, Mode, Outcome
+from deepsound.presets import Preset
 from deepsound.repair.plan import REMOVE, plan_segments, resolve_undecided, voiced_spans
 from deepsound.repair.render import apply_actions, gate_stems, match_format, treated_spans, with_actions
 from deepsound.runtime.execution import Execution
 from deepsound.runtime.progress import Progress
 from deepsound.segments import Segment
+from deepsound.selection import EMBEDDED, choose_regenerator
 from deepsound.types import Audio, GenerationRequest, Preferences, SeparationSettings, Silence, Span, Stems
 
 if TYPE_CHECKING:
     from deepsound.media.clip import Clip
 
 T = TypeVar("T")
-
-# Generates again where the run's own generator cannot avoid voices: it is always at hand, and knows no voices.
-REGENERATOR = "draft"
 
 
 class Run(Protocol):
@@ -40,7 +40,7 @@ class Run(Protocol):
     scope: str
     given: tuple[Segment, ...] | None
     separation: SeparationSettings
-    replaces_negative_prompt: bool
+    preset: Preset
 
     def run_step(self, name: str, work: Callable[[Progress], T], describe: Callable[[T], str]) -> T: ...
 
@@ -48,7 +48,7 @@ class Run(Protocol):
         self, generator: engines.Generator, request: GenerationRequest, progress: Progress, name: str = ""
     ) -> Audio: ...
 
-    def note_weights(self, name: str, engine: object) -> None: ...
+    def note_use(self, name: str, engine: object) -> None: ...
 
     def note_unused(self, generator: engines.Generator, request: GenerationRequest) -> None: ...
 
@@ -94,12 +94,12 @@ class RepairSteps:
         separator = engines.separator(name, self._run.execution.unquantised, self._run.separation)
         for note in engines.separation_notes(separator, name, self._run.separation):
             self._run.progress.note(note)
-        self._run.note_weights(name, separator)
         stems = self._run.run_step(
             "remove",
             lambda p: engines.check_stems(coarse, separator.separate(coarse, p), name),
             lambda _: "voice removed" if covers(spans, coarse) else f"voice removed in {_total(spans)}",
         )
+        self._run.note_use(name, separator)
         outcome = replace(outcome, stems=gate_stems(coarse, stems, spans))
         if not tables.option("mode", outcome.mode, tables.MODES).falls_back:
             removed = tuple(replace(each, action=each.action or REMOVE) for each in outcome.segments)
@@ -155,15 +155,27 @@ class RepairSteps:
         """The sound of a second request without voices, and the engine that made it."""
         run, generator, by = self._run, self._generator, self._run.choices.generator
         own = run.request.negative_prompt
-        request = replace(run.request, negative_prompt=without_voice(own, run.replaces_negative_prompt))
-        if run.replaces_negative_prompt and own.strip():
+        request = replace(run.request, negative_prompt=without_voice(own, run.preset.replaces_negative_prompt))
+        if run.preset.replaces_negative_prompt and own.strip():
             run.progress.note(f"Generated again with the negative prompt {NEG_PROMPT!r} in place of {own!r}.")
         if not engines.uses_negative_prompt(generator):
-            by = Choice(REGENERATOR, f"{by.name!r} cannot generate again without voices")
-            generator = engines.generator(by.name, run.execution.unquantised)
-            run.progress.note(f"Nothing audible is left without the voice, and {by.why}: {by.name!r} made the sound.")
-            run.note_unused(generator, request)
+            by = choose_regenerator(by.name, run.preset, run.execution)
+            return self._by_another(by, request)
         return run.run_step("generate again", lambda p: run.generate(generator, request, p, by.name), describe), by
+
+    def _by_another(self, by: Choice, request: GenerationRequest) -> tuple[Audio, Choice]:
+        """The sound of a generator that was not chosen for the run; of the embedded one where that cannot make it."""
+        run, generator = self._run, engines.generator(by.name, self._run.execution.unquantised)
+        run.note_unused(generator, request)
+        try:
+            made = run.run_step("generate again", lambda p: run.generate(generator, request, p, by.name), describe)
+        except DeepSoundError as error:
+            if isinstance(error, Cancelled) or by.name == EMBEDDED["generator"]:
+                raise
+            failed = f"{by.why}, but {by.name!r} failed ({str(error).rstrip('.')})"
+            return self._by_another(Choice(EMBEDDED["generator"], failed), request)
+        run.progress.note(f"Nothing audible is left without the voice, and {by.why}: {by.name!r} made the sound.")
+        return made, by
 
     def _regenerate_masked(self, outcome: Outcome, spans: tuple[Span, ...]) -> tuple[Audio, Choice]:
         """The coarse sound with `spans` made anew from a picture that is hidden there; of a whole clip, its voices."""
@@ -173,7 +185,7 @@ class RepairSteps:
         request = replace(run.request, avoid=(*run.request.avoid, *spans))
         work = partial(engines.regenerate, self._generator, run.clip, coarse, spans, request)
         made = run.run_step("generate again", lambda p: engines.require_sound(work(p), by.name), describe)
-        run.note_weights(by.name, self._generator)
+        run.note_use(by.name, self._generator)
         return splice(coarse, match_format(made, coarse), spans), by
 
 

@@ -47,6 +47,7 @@ class RoformerSeparator:
         self.overlap_s: float | None = None
         self.batch: int | None = None
         self.execution = Execution()
+        self._fitted: Separation | None = None
 
     def configure(self, execution: Execution) -> None:
         """Say how the network is to be run, and from which file."""
@@ -66,6 +67,18 @@ class RoformerSeparator:
             self.mode = current_mode(mode)
         self.augment = self.augment or settings.augment
         self.overlap_s, self.batch = settings.overlap_s, settings.batch
+
+    def settings_in_use(self) -> dict[str, object]:
+        """Mode, augmentation, overlap in seconds (None: the published cutting's own) and batch, defaults filled in."""
+        known = self._fitted or separation(self.name)
+        overlap_s = known.demix.overlap / known.sample_rate if self.overlap_s is None else self.overlap_s
+        is_published = self.mode == "published"
+        return {
+            "mode": "published" if is_published else SEPARATOR_MODE_NAMES[0],
+            "tta": self.augment,
+            "overlap_s": None if is_published else overlap_s,
+            "batch": self.batch or known.demix.batch,
+        }
 
     def files(self) -> dict[str, Path]:
         """The weights in use. Raises EngineError where they are nowhere."""
@@ -114,7 +127,7 @@ class RoformerSeparator:
 
         voice = torch.zeros_like(mix)
         file = _locate(separation(self.name), execution, progress)
-        known = fit_to_checkpoint(separation(self.name), file)
+        known = self._fitted = fit_to_checkpoint(separation(self.name), file)
         device = torch_device(execution)
         dtype = torch_dtype(execution, device)
         settings = self._settings(known, device, execution)

@@ -51,12 +51,13 @@ ALLOWED = {
     | {"deepsound.rank.best_of", "deepsound.pipeline_run", "deepsound.repair.plan", "deepsound.segments"},
     "deepsound/pipeline_run.py": EVERYONE
     | {"deepsound.media", "deepsound.engines", "deepsound.silence", "deepsound.outcome"}
-    | {"deepsound.choices", "deepsound.fallback", "deepsound.rank.best_of", "deepsound.repair", "deepsound.segments"},
+    | {"deepsound.choices", "deepsound.fallback", "deepsound.presets", "deepsound.rank.best_of", "deepsound.repair"}
+    | {"deepsound.segments"},
     "deepsound/segments.py": EVERYONE,
     "deepsound/repair": EVERYONE
     | {"deepsound.media", "deepsound.separate", "deepsound.silence", "deepsound.segments", "deepsound.fallback"}
     | {"deepsound.choices", "deepsound.engine_protocols", "deepsound.engines", "deepsound.outcome"}
-    | {"deepsound.repair"},
+    | {"deepsound.presets", "deepsound.selection", "deepsound.repair"},
     "deepsound/compare": EVERYONE | {"deepsound.media", "deepsound.outputs", "deepsound.compare"},
     "deepsound/evaluate": EVERYONE
     | {"deepsound.media", "deepsound.models", "deepsound.weights", "deepsound.engines", "deepsound.silence"}
@@ -74,7 +75,8 @@ ALLOWED = {
     "deepsound/takes.py": EVERYONE | {"deepsound.outputs", "deepsound.pipeline", "deepsound.rank.limits"},
     "deepsound/reproduce": EVERYONE
     | {"deepsound.media", "deepsound.engines", "deepsound.silence", "deepsound.contracts", "deepsound.fallback"}
-    | {"deepsound.batch", "deepsound.compare", "deepsound.evaluate", "deepsound.weights", "deepsound.reproduce"},
+    | {"deepsound.batch", "deepsound.compare", "deepsound.evaluate", "deepsound.weights", "deepsound.reproduce"}
+    | {"deepsound.presets", "deepsound.selection"},
     "deepsound/comfy": EVERYONE | {"deepsound.media", "deepsound.batch", "deepsound.comfy"},
     "deepsound/train": EVERYONE
     | {"deepsound.media", "deepsound.models", "deepsound.weights", "deepsound.generate", "deepsound.reason"}

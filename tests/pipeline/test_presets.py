@@ -9,7 +9,7 @@ from deepsound.errors import EngineError, InputError
 from deepsound.media.clip import Clip
 from deepsound.presets import PRESETS, preset
 from deepsound.runtime.execution import Execution
-from deepsound.selection import EMBEDDED, PREFERRED, select
+from deepsound.selection import EMBEDDED, PREFERRED, choose_regenerator, select
 from deepsound.types import GenerationRequest, SeparationSettings
 from deepsound.weights.catalogue import needed_by
 from deepsound.weights.locate import target
@@ -223,3 +223,47 @@ def test_settings_reach_the_generator_that_they_are_for_and_others_say_so(make_v
     own = Pipeline("noise", "no", "halving", generator_settings={"noise": "mine", "foleycrafter": "theirs"})
     assert own.think(clip).notes == ("The settings for foleycrafter are not used: the generator is noise.",)
     assert given == ["mine"]
+
+
+@pytest.mark.parametrize(
+    ("name", "here", "expected"),
+    [
+        ("auto", ("mmaudio_small_16k", "mmaudio_medium_44k"), "mmaudio_medium_44k"),
+        ("published", ("mmaudio_large_44k_v2", "mmaudio_medium_44k"), "mmaudio_medium_44k"),
+        ("published", ("mmaudio_large_44k_v2",), "mmaudio_large_44k_v2"),
+        ("embedded", ("mmaudio_large_44k_v2",), "draft"),
+        ("auto", (), "draft"),
+    ],
+)
+def test_neg_after_a_sound_that_cannot_be_made_again_takes_the_best_generator_at_hand(own_home, name, here, expected):
+    """0.3.0's successor always took `draft`, whatever published weights were there."""
+    for engine in here:
+        put(engine, own_home)
+    choice = choose_regenerator("source", preset(name), Execution())
+    assert choice.name == expected and "'source' cannot generate again without voices" in choice.why
+    assert ("its published weights are on this machine" in choice.why) == (expected != "draft")
+
+
+def test_the_generator_that_neg_takes_instead_avoids_voices_and_is_named(make_video, tone, monkeypatch):
+    monkeypatch.setitem(PREFERRED, "generator", ("noise",))
+    outcome = Pipeline("source", "yes", "silencing").think(Clip.open(make_video(audio=tone())))
+    assert outcome.regenerated_by.name == "noise" and outcome.final_from == "regenerated"
+    assert [request.negative_prompt for request in fakes.Generator.requests] == ["human voice"]
+    assert any(note.endswith("'noise' made the sound.") for note in outcome.notes)
+
+
+def test_where_that_generator_fails_the_embedded_one_makes_the_sound(own_home, make_video, tone):
+    put("mmaudio_small_16k", own_home)
+    outcome = Pipeline("source", "yes", "silencing").think(Clip.open(make_video(audio=tone())))
+    assert outcome.regenerated_by.name == "draft"
+    assert any("'mmaudio_small_16k' failed (" in note and "'draft' made" in note for note in outcome.notes)
+
+
+def test_the_record_says_the_preset_and_what_the_engines_worked_with(make_video):
+    pipeline = Pipeline("noise", "yes", "bs_roformer_tiny", separation=SeparationSettings(overlap_s=0.5))
+    outcome = pipeline.think(Clip.open(make_video()))
+    assert outcome.preset == "auto"
+    used = outcome.engine_settings["bs_roformer_tiny"]
+    assert (used["mode"], used["tta"], used["overlap_s"]) == ("equal_overlap", False, 0.5) and used["batch"] >= 1
+    published = engines.separator("bs_roformer", settings=SeparationSettings("published", True, None, 2))
+    assert engines.settings_in_use(published) == {"mode": "published", "tta": True, "overlap_s": None, "batch": 2}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from deepsound.engine_protocols import GeneratorBase
@@ -44,6 +45,10 @@ class FoleyCrafterGenerator(GeneratorBase):
     def adjust(self, settings: FoleyCrafterSettings) -> None:
         """Say how much the picture leads; without it, as published."""
         self.settings = settings
+
+    def settings_in_use(self) -> dict[str, object]:
+        """Both scales and the number of frames that CLIP sees."""
+        return asdict(self.settings)
 
     def generate(self, clip: Scene, request: GenerationRequest, progress: Progress) -> Audio:
         """Mono sound at 16 kHz, exactly as long as the clip or `request.duration_s`.
