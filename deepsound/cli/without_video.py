@@ -62,7 +62,13 @@ def generate(
         raise InputError(f"The number of takes is {options.takes}; expected 1 to {MOST_TAKES}.")
     name = _generator(options, execution)
     request = GenerationRequest(
-        options.prompt, options.negative_prompt, options.seed, options.duration, options.steps, options.guidance
+        options.prompt,
+        options.negative_prompt,
+        options.seed,
+        options.duration,
+        options.steps,
+        options.guidance,
+        options.window,
     )
     engine = engines.generator(name, execution.unquantised)
     notes = (NOTE, *engines.request_notes(engine, request))

@@ -46,15 +46,14 @@ def run(clip: Path, out: Path, *flags: str | Path) -> int:
 
 
 def test_a_run_from_files_to_the_finished_video(clip: Path, models: Path, tmp_path: Path) -> None:
-    assert (
-        run(clip, tmp_path / "out", "--models", models, "--prompt", "rain", "--cfg", "3", "--temporal_scale=0.5") == 0
-    )
+    flags = ["--prompt", "rain", "--cfg", "3", "--seed", "5", "--temporal_scale", "0.5"]
+    assert run(clip, tmp_path / "out", "--models", models, *flags) == 0
     sound = Clip.open(tmp_path / "out" / "clip.mp4").audio()
     assert sound is not None
     assert (sound.sample_rate, sound.samples) == (16000, 19200)
     record = json.loads((tmp_path / "out" / "clip.result.json").read_text())
     assert record["engines"]["generator"]["name"] == "foleycrafter"
-    assert (record["request"]["steps"], record["request"]["guidance"], record["request"]["seed"]) == (1, 3.0, 42)
+    assert (record["request"]["steps"], record["request"]["guidance"], record["request"]["seed"]) == (1, 3.0, 5)
     used_settings = record["engine_settings"]["foleycrafter"]
     assert used_settings == {"temporal_scale": 0.5, "semantic_scale": 1.0, "clip_frames": 150}
     used = {row["role"]: row for row in record["weights"]}
