@@ -97,6 +97,18 @@ def _own_sound(clip: Clip) -> tuple[str, bool]:
     return "the video has sound of its own; name another generator to replace it", True
 
 
+def choose_engine(kind: engines.Kind, preset: Preset, execution: Execution) -> str:
+    """The engine of a kind for many clips: the preset's, else the best whose weights are here, else the embedded one.
+
+    A clip's own sound is never chosen.
+    """
+    named = preset.engine(kind)
+    if named != AUTO:
+        return named
+    at_hand = None if preset.embedded_only else best_at_hand(kind, default_search_paths(execution.weights))
+    return at_hand or EMBEDDED[kind]
+
+
 def choose_regenerator(refused: str, preset: Preset, execution: Execution) -> Choice:
     """What makes the sound of the fallback `neg` in place of the generator `refused`, which cannot avoid voices.
 

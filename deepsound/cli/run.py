@@ -93,7 +93,7 @@ def _generate_alone(options: argparse.Namespace) -> int:
 
 def pipeline_arguments(options: argparse.Namespace) -> dict[str, Any]:
     """What Pipeline is made with, as the flags say; those that 0.3.0 did not have only where they were given."""
-    separation = SeparationSettings(options.separator_mode or "", options.tta, options.overlap, options.separator_batch)
+    separation = separation_of(options)
     given = {
         "preset": (options.preset, DEFAULT_PRESET),
         "separation": (separation, SeparationSettings()),
@@ -108,6 +108,11 @@ def pipeline_arguments(options: argparse.Namespace) -> dict[str, Any]:
         "preferences": _preferences(options),
         **{name: value for name, (value, default) in given.items() if value != default},
     }
+
+
+def separation_of(options: argparse.Namespace) -> SeparationSettings:
+    """How the separator cuts and hears, where the flags say so."""
+    return SeparationSettings(options.separator_mode or "", options.tta, options.overlap, options.separator_batch)
 
 
 def _generator_settings(options: argparse.Namespace) -> dict[str, object]:

@@ -115,10 +115,11 @@ def add_step_options(run: argparse.ArgumentParser) -> None:
         action="store_true",
         help="read the model's answer by the original's own rule",
     )
-    _add_separation_options(run)
+    add_separation_options(run)
 
 
-def _add_separation_options(run: argparse.ArgumentParser) -> None:
+def add_separation_options(run: argparse.ArgumentParser) -> None:
+    """Add how the separator cuts a sound into chunks and hears them."""
     run.add_argument(
         "--separator_mode",
         "--separator-mode",

@@ -6,7 +6,7 @@ import contextlib
 import json
 import os
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,19 +29,28 @@ SETS = "sets"
 
 @dataclass(frozen=True)
 class ClipEngines:
-    """The engines of a reproduction, made once and used for every clip."""
+    """The engines of a reproduction, made once and used for every clip.
+
+    `regenerator` generates again without voices: the generator itself where it can (`avoids_voices`).
+    """
 
     generator: engines.Generator
+    regenerator: engines.Generator
+    avoids_voices: bool
     judges: dict[str, engines.Reasoner]
     separator: engines.Separator
 
     @classmethod
     def of(cls, settings: ReproductionSettings) -> ClipEngines:
         execution = settings.execution
+        generator = engines.generator(settings.generator, execution.unquantised)
+        avoids = engines.uses_negative_prompt(generator)
         return cls(
-            engines.generator(settings.generator, execution.unquantised),
+            generator,
+            generator if avoids else engines.generator(settings.regenerator, execution.unquantised),
+            avoids,
             {name: engines.reasoner(name, execution, settings.preferences) for name in settings.all_judges},
-            engines.separator(settings.separator, execution.unquantised),
+            engines.separator(settings.separator, execution.unquantised, settings.separation),
         )
 
 
@@ -69,6 +78,9 @@ def run_clip(
     """Make every system's sound of one clip below `folder` and return the clip's record, written last."""
     clip = Clip.open(video, duration_s=settings.duration_s)
     sounds, judgements = _sounds(clip, settings, own, progress)
+    path = record_path(folder, video.stem)
+    # An earlier record must not stand over sounds of other settings, should this be stopped between them.
+    path.unlink(missing_ok=True)
     record: dict[str, Any] = {
         "clip": video.stem,
         "video": str(video),
@@ -78,9 +90,9 @@ def run_clip(
         "is_voice_over": sounds.is_voice_over,
         "is_silent_after_removal": sounds.silence.is_silent if sounds.silence else None,
         "energy": _energies(sounds, own, judgements, settings, progress),
+        "regenerated_by": settings.generator if own.avoids_voices else settings.regenerator,
         "systems": _write_systems(sounds, folder, video.stem),
     }
-    path = record_path(folder, video.stem)
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_write(path) as partial:
         partial.write_text(json.dumps(record, indent=1), encoding="utf-8")
@@ -97,22 +109,22 @@ def _sounds(
     negative = GenerationRequest(
         "", NEG_PROMPT, settings.seed, steps=settings.steps, guidance=settings.guidance, window_s=0.0
     )
-    coarse = _generate(own, clip, plain, settings, progress.part(0.0, 0.3))
-    avoided = _generate(own, clip, negative, settings, progress.part(0.3, 0.6))
+
+    def avoided(part: Progress) -> Audio:
+        made = own.regenerator.generate(clip, negative, part)
+        return engines.require_sound(made, settings.generator if own.avoids_voices else settings.regenerator)
+
+    coarse = engines.require_sound(own.generator.generate(clip, plain, progress.part(0.0, 0.3)), settings.generator)
+    again = avoided(progress.part(0.3, 0.6)) if own.avoids_voices else None
     judgements = {name: judge.judge(clip, coarse, progress.part(0.6, 0.8)) for name, judge in judges}
     judgement = judgements[settings.reasoner]
-    sounds = ClipSounds(coarse, avoided, judgement, _counts(judgement, settings))
+    sounds = ClipSounds(coarse, again, judgement, _counts(judgement, settings), avoids_voices=own.avoids_voices)
     if not sounds.is_voice_over:
         return sounds, judgements
     stems = _separate(own, coarse, settings, progress.part(0.8, 0.95))
     quiet = silence.measure(stems.background, progress=progress.part(0.95, 1.0))
-    return ClipSounds(coarse, avoided, judgement, True, stems, quiet), judgements
-
-
-def _generate(
-    own: ClipEngines, clip: Clip, request: GenerationRequest, settings: ReproductionSettings, progress: Progress
-) -> Audio:
-    return engines.require_sound(own.generator.generate(clip, request, progress), settings.generator)
+    again = avoided(Progress(check=progress.check)) if again is None and quiet.is_silent else again
+    return replace(sounds, negative=again, stems=stems, silence=quiet), judgements
 
 
 def _separate(own: ClipEngines, mix: Audio, settings: ReproductionSettings, progress: Progress):  # type: ignore[no-untyped-def]

@@ -27,7 +27,8 @@ def _weights(reports: Iterable[EvaluationReport]) -> Iterable[str]:
         for missing in report.missing:
             metrics.setdefault((missing.why, missing.fetch), {})[missing.metric] = None
     for (why, fetch), names in metrics.items():
-        yield f"Not measured: {', '.join(names)}: {why}" + (f" (`{fetch}`)." if fetch else ".")
+        how = f" (`{fetch}`)" if fetch and fetch not in why else ""
+        yield f"Not measured: {', '.join(names)}: {why.rstrip('.')}{how}."
 
 
 def _partners(clips: Sequence[str], reference: Sequence[str]) -> Iterable[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +13,7 @@ from deepsound.batch.run import Workers
 from deepsound.batch.sources import open_source, require_clips
 from deepsound.batch.worker import ClipReport
 from deepsound.errors import Cancelled, DeepSoundError, InputError
-from deepsound.reproduce.clip_run import ClipEngines, is_done, run_clip
+from deepsound.reproduce.clip_run import RECORDS, ClipEngines, is_done, run_clip
 from deepsound.reproduce.settings import ReproductionSettings
 from deepsound.runtime.json_files import read_json_object
 from deepsound.runtime.progress import Progress
@@ -121,10 +121,17 @@ def run_clips(
     return tally
 
 
-def records_of(folder: Path, fingerprint: str) -> dict[str, dict[str, Any]]:
-    """The finished clips' records by name, of these settings alone."""
+def videos_of(clips: Path, folder: Path) -> dict[str, Path]:
+    """The videos in a folder or table by their names; results go below `folder`."""
+    return {job.video.stem: job.video for job in open_source(clips, folder).entries() if isinstance(job, Job)}
+
+
+def records_of(folder: Path, fingerprint: str, names: Container[str] | None = None) -> dict[str, dict[str, Any]]:
+    """The finished clips' records by name, of these settings alone, and of the clips `names` alone (None: of all)."""
     found: dict[str, dict[str, Any]] = {}
-    for path in sorted((folder / "clips").glob("*.json")):
+    for path in sorted((folder / RECORDS).glob("*.json")):
+        if names is not None and path.stem not in names:
+            continue
         record = read_json_object(path, "a clip's record")
         if record.get("fingerprint") == fingerprint:
             found[path.stem] = record

@@ -12,16 +12,18 @@ from deepsound.types import Audio, Judgement, Silence, Stems
 class ClipSounds:
     """What the steps made of one clip: every system's sound follows from these.
 
-    `negative` is generated with the published negative prompt in place of the user's; `stems` and `silence` exist where
-    the coarse sound is judged voice-over.
+    `negative` is generated with the published negative prompt in place of the user's; where `avoids_voices` is false,
+    by another generator, and only for a clip that falls back (else None), since this one would make the same sound
+    again. `stems` and `silence` exist where the coarse sound is judged voice-over.
     """
 
     coarse: Audio
-    negative: Audio
+    negative: Audio | None
     judgement: Judgement
     is_voice_over: bool
     stems: Stems | None = None
     silence: Silence | None = None
+    avoids_voices: bool = True
 
     @property
     def without_voice(self) -> Audio:
@@ -62,7 +64,7 @@ def _without_voice_over(sounds: ClipSounds) -> str:
 
 SYSTEMS = (
     System("direct", "Direct", lambda sounds: "coarse"),
-    System("direct_neg", "Direct-neg", lambda sounds: "negative"),
+    System("direct_neg", "Direct-neg", lambda sounds: "negative" if sounds.avoids_voices else ""),
     System("s3", "Ours-s3", _after_removal("background")),
     System("s4_rm", "Ours-s4-rm", _without_voice_over),
     System("s4_rep", "Ours-s4-rep", _after_removal("coarse")),

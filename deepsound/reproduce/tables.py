@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from deepsound.errors import InputError
-from deepsound.evaluate.evaluation import EvaluationSettings, evaluate, find_sets
+from deepsound.evaluate.evaluation import EvaluationSettings, Sets, evaluate, find_sets
 from deepsound.evaluate.report import EVERYONE, EvaluationReport, SetReport
 from deepsound.evaluate.summary import AFTER
 from deepsound.reproduce.systems import SYSTEMS
@@ -74,17 +74,25 @@ def system_rows(
     references: Mapping[str, Path],
     settings: EvaluationSettings,
     execution: Execution,
+    records: Mapping[str, Mapping[str, Any]],
     progress: Progress = Progress(),
 ) -> tuple[list[SystemRow], dict[str, EvaluationReport]]:
-    """The rows of every system against every reference (`original`, `voice-free`), and the reports behind them."""
+    """The rows of every system against every reference (`original`, `voice-free`), and the reports behind them.
+
+    The clips are those of `records` alone, whatever else lies in the folder; where the reference has no pictures, they
+    are the clips' own. The metrics' networks run in fp32, as in `deepsound evaluate`.
+    """
     places = {system.name: folder / "sets" / system.name for system in SYSTEMS}
-    present = {name: place for name, place in places.items() if any(place.glob("*.wav"))}
+    present = {
+        name: place for name, place in places.items() if any((place / f"{stem}.wav").is_file() for stem in records)
+    }
     if not present:
         raise InputError(f"No finished clips of {generator} lie below {folder}; run the clips first.")
     rows, reports = [], {}
+    execution = replace(execution, precision="fp32", offload=False)
     for number, (reference, place) in enumerate(references.items()):
         part = progress.part(number / len(references), (number + 1) / len(references))
-        sets = find_sets(list(present.values()), place, reference, settings=settings)
+        sets = _of_records(find_sets(list(present.values()), place, reference, settings=settings), records)
         report = evaluate(sets, settings, execution, progress=part)
         reports[reference] = report
         by_place = {one.place: one for one in report.sets}
@@ -94,6 +102,23 @@ def system_rows(
             if system.name in present
         ]
     return rows, reports
+
+
+def _of_records(sets: Sets, records: Mapping[str, Mapping[str, Any]]) -> Sets:
+    """`sets` with the clips that have a record, each with the picture that its sound was made for."""
+    videos = {name: Path(record["video"]) for name, record in records.items()}
+    predicted = {
+        name: replace(
+            found,
+            clips={
+                stem: replace(clip, video=clip.video or videos[stem])
+                for stem, clip in found.clips.items()
+                if stem in videos
+            },
+        )
+        for name, found in sets.predicted.items()
+    }
+    return replace(sets, predicted=predicted)
 
 
 def _row(generator: str, seed: int, system: str, label: str, reference: str, measured: SetReport) -> SystemRow:

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import csv
 import json
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from deepsound import engines, silence
 from deepsound.contracts import check_stems
-from deepsound.errors import Cancelled, DeepSoundError
+from deepsound.errors import Cancelled, DeepSoundError, InputError
 from deepsound.evaluate.clips import ClipFiles, find_clips
 from deepsound.media.audio import decode_audio
 from deepsound.media.clip import Clip
@@ -30,19 +33,24 @@ _COLUMNS = ("clip", "verdict", "category", "changed", "silent_after_removal", "v
 
 
 def make_vo_free(
-    reference: Path, folder: Path, settings: ReproductionSettings, progress: Progress = Progress()
+    reference: Path,
+    folder: Path,
+    settings: ReproductionSettings,
+    videos: Mapping[str, Path] = MappingProxyType({}),
+    progress: Progress = Progress(),
 ) -> list[dict[str, Any]]:
     """Write `folder`/vo_free/NAME.wav for every clip of the ground truth, and vo_free.csv; returns the list's rows.
 
-    The judge looks at the reference's picture where it has one and hears its own sound. What is done is left as it is;
-    a bad clip is a row with its problem.
+    The judge hears the reference's sound and looks at its picture, or where it has none at the clip of that name in
+    `videos`. What is done is left as it is; a bad clip, or one without any picture, is a row with its problem.
     """
     reasoner = engines.reasoner(settings.reasoner, settings.execution, settings.preferences)
-    separator = engines.separator(settings.separator, settings.execution.unquantised)
+    separator = engines.separator(settings.separator, settings.execution.unquantised, settings.separation)
     rows = []
     clips = list(find_clips(reference).clips.values())
     for index, clip in enumerate(clips):
         part = progress.part(index / len(clips), (index + 1) / len(clips))
+        clip = replace(clip, video=clip.video or videos.get(clip.name))
         try:
             rows.append(_one(clip, folder, settings, reasoner, separator, part))
         except Cancelled:
@@ -50,6 +58,7 @@ def make_vo_free(
         except DeepSoundError as error:
             rows.append({"clip": clip.name, "verdict": "", "changed": "", "problem": str(error)})
         part.update(1.0)
+    folder.mkdir(parents=True, exist_ok=True)
     with atomic_write(folder / LIST) as partial, partial.open("w", encoding="utf-8", newline="") as file:
         table = csv.DictWriter(file, _COLUMNS, restval="", extrasaction="ignore")
         table.writeheader()
@@ -66,15 +75,15 @@ def _one(
     progress: Progress,
 ) -> dict[str, Any]:
     target, note = folder / SOUNDS / f"{clip.name}.wav", folder / SOUNDS / f"{clip.name}.json"
-    fingerprint = f"{settings.reasoner}|{settings.separator}|{settings.undecided}|{settings.duration_s}"
+    fingerprint = settings.reference_fingerprint()
     if is_file(target) and is_file(note):
         known = read_json_object(note, "a VO-Free record")
         if known.get("fingerprint") == fingerprint:
             return known
+    if clip.video is None:
+        raise InputError(f"{clip.sound} has no picture to judge by, and no video has its name; add one.")
     audio = decode_audio(clip.sound)
-    judgement = reasoner.judge(
-        Clip.open(clip.video or clip.sound, duration_s=settings.duration_s), audio, progress.part(0.0, 0.5)
-    )
+    judgement = reasoner.judge(Clip.open(clip.video, duration_s=settings.duration_s), audio, progress.part(0.0, 0.5))
     voiced = judgement.verdict is Verdict.YES or (
         judgement.verdict is Verdict.UNDECIDED and settings.undecided == "yes"
     )
@@ -85,6 +94,8 @@ def _one(
         )
         final, silent = stems.background, silence.measure(stems.background).is_silent
     target.parent.mkdir(parents=True, exist_ok=True)
+    # An earlier note must not stand over another sound, should this be stopped between them.
+    note.unlink(missing_ok=True)
     write_wav(final, target)
     row = {
         "clip": clip.name,

@@ -1,13 +1,8 @@
 """Tests of Tables 1 to 3: published beside measured numbers, rows recomputed."""
 
-import json
-
 import pytest
 
-from deepsound.cli.main import main
-from deepsound.media.wav import read_wav
 from deepsound.reproduce.tables import COLUMNS, SystemRow, judge_rows, markdown, published, published_scores
-from deepsound.silence import measure
 
 
 def record(verdicts: dict[str, str], voice: float | None = None, mix: float = 1.0) -> dict:
@@ -58,56 +53,3 @@ def test_what_was_not_measured_is_said_beside_what_was_published():
     text = markdown([row], [])
     assert "not measured (60.6)" in text
     assert "| 50.0% | 25.0% |" in text
-
-
-@pytest.mark.slow
-def test_one_command_makes_the_tables_on_embedded_engines_and_says_what_separate_commands_say(
-    make_video, tone, noise, tmp_path, capsys
-):
-    for name, sound in (("beep", tone(1.0)), ("hiss", noise(1.0))):
-        make_video(f"clips/{name}.mp4", seconds=1.0, audio=sound)
-    arguments = [
-        "reproduce",
-        str(tmp_path / "clips"),
-        "--gt",
-        str(tmp_path / "clips"),
-        "--out",
-        str(tmp_path / "out"),
-        "--generators",
-        "draft,source",
-        "--only",
-        "voice,levels",
-        "--json",
-    ]
-    assert main(arguments) == 0
-    tables = json.loads(capsys.readouterr().out)
-    assert len(tables["systems"]) == 2 * 6 * 2
-    assert {row["reference"] for row in tables["systems"]} == {"original", "voice-free"}
-    by_hand = [read_wav(path) for path in sorted((tmp_path / "out/source/seed_42/sets/direct").glob("*.wav"))]
-    assert len(by_hand) == 2 and not any(measure(sound).is_silent for sound in by_hand)
-    assert (
-        main(
-            [
-                "evaluate",
-                str(tmp_path / "out/source/seed_42/sets/direct"),
-                "--gt",
-                str(tmp_path / "clips"),
-                "--only",
-                "voice,levels",
-                "--json",
-            ]
-        )
-        == 0
-    )
-    alone = json.loads(capsys.readouterr().out)
-    row = next(
-        each
-        for each in tables["systems"]
-        if (each["generator"], each["system"], each["reference"]) == ("source", "direct", "original")
-    )
-    voice = alone["sets"][0]["voice"]["after"]["all"]
-    assert (row["ih_vid"], row["ih_dur"]) == (voice["share_of_clips"], voice["share_of_time"])
-    listed = (tmp_path / "out" / "vo_free.csv").read_text().splitlines()
-    assert len(listed) == 3 and listed[0].startswith("clip,verdict,category,changed")
-    assert main([*arguments[:-1], "--quiet"]) == 0
-    assert json.loads((tmp_path / "out" / "tables.json").read_text())["systems"] == tables["systems"]
