@@ -209,7 +209,7 @@ def test_settings_of_a_separator_reach_its_chunks():
     made = engines.separator("bs_roformer", settings=SeparationSettings("published", True, None, 2))
     assert (made.mode, made.augment, made.batch, made.overlap_s) == ("published", True, 2, None)
     made = engines.separator("bs_roformer_tiny", settings=SeparationSettings(overlap_s=0.5))
-    assert (made.mode, made.augment, made.gated, made.overlap_s) == ("clean", False, True, 0.5)
+    assert (made.mode, made.augment, made.gated, made.overlap_s) == ("equal_overlap", False, True, 0.5)
 
 
 def test_settings_reach_the_generator_that_they_are_for_and_others_say_so(make_video, monkeypatch):
