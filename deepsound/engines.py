@@ -146,6 +146,14 @@ PUBLISHED = (
     ),
     EngineInfo(
         "generator",
+        "selva",
+        "SelVA: only the sound that the prompt names, 16 kHz; needs transformers",
+        "deepsound.generate.mmaudio.generator:MMAudioGenerator",
+        "published",
+        ("selva",),
+    ),
+    EngineInfo(
+        "generator",
         "foleycrafter",
         "FoleyCrafter: 16 kHz, timed by the onsets it sees; needs diffusers",
         "deepsound.generate.foleycrafter.generator:FoleyCrafterGenerator",

@@ -32,7 +32,12 @@ PREFERRED: dict[engines.Kind, tuple[str, ...]] = {
 }
 EMBEDDED: dict[engines.Kind, str] = {"generator": "draft", "reasoner": "rules", "separator": "bs_roformer_tiny"}
 # The libraries without which the weights are of no use.
-_LIBRARIES = {"foleycrafter": "diffusers", "videollama2_cot": "transformers", "videollama2_qa": "transformers"}
+_LIBRARIES = {
+    "foleycrafter": "diffusers",
+    "selva": "transformers",
+    "videollama2_cot": "transformers",
+    "videollama2_qa": "transformers",
+}
 
 
 @dataclass(frozen=True)

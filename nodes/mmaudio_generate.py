@@ -9,6 +9,7 @@ from comfy_api.latest import io
 
 from deepsound import engines
 from deepsound.choices import NETWORK_PRECISIONS
+from deepsound.generate.mmaudio.request import flow_weights_id
 from deepsound.runtime.execution import Precision
 
 from . import comfy_host, host_folders
@@ -32,7 +33,7 @@ from .schema import (
 from .span_lists import avoid_input, spans_to_avoid
 from .values import check_values, refusal_of
 
-ENGINES = tuple(info.name for info in engines.PUBLISHED if info.name.startswith("mmaudio_"))
+ENGINES = tuple(info.name for info in engines.PUBLISHED if flow_weights_id(info.name))
 BY_VARIANT = "by variant"
 
 
@@ -45,8 +46,9 @@ class MMAudioGenerate(io.ComfyNode):
             "DeepSoundMMAudioGenerate",
             "MMAudio Generate (DeepSound)",
             description="Step 1: MMAudio makes sound for a video, for images, for one picture, or for words alone. It "
-            "may still hold voices; the next steps see to that.",
-            search_aliases=["sound effects", "video to audio", "v2a", "text to audio", "MMAudio"],
+            "may still hold voices; the next steps see to that. The variant selva makes only the sound that the prompt "
+            "names.",
+            search_aliases=["sound effects", "video to audio", "v2a", "text to audio", "MMAudio", "SelVA"],
             inputs=[
                 *picture_inputs(
                     "The video to make sound for. Without video and images the prompt alone leads.",
@@ -129,9 +131,7 @@ class MMAudioGenerate(io.ComfyNode):
         request = request_of(cls, prompt, negative_prompt, seed, duration, steps, cfg, window)
         progress = comfy_host.progress(cls.hidden.unique_id, "generate")
         files = (
-            {}
-            if weights == BY_VARIANT
-            else {variant.replace("mmaudio_", "mmaudio/"): host_folders.weight_file("mmaudio", weights)}
+            {} if weights == BY_VARIANT else {flow_weights_id(variant): host_folders.weight_file("mmaudio", weights)}
         )
         engine = engines.generator(variant, comfy_host.execution(precision, offload, download, files))
         sight = sight_of(video, images, fps, mask_away_clip, progress)

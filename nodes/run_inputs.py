@@ -9,6 +9,7 @@ from typing import Any
 from comfy_api.latest import io
 
 from deepsound.choices import SEPARATOR_MODES, names_of
+from deepsound.generate.mmaudio.request import flow_weights_id
 from deepsound.runtime.progress import Progress
 from deepsound.types import SeparationSettings
 
@@ -23,7 +24,6 @@ _SEPARATOR_FILES = {
     "mel_band_roformer_viperx": "mel_band_roformer/ep_3005",
     "bs_roformer_tiny": "bs_roformer_tiny",
 }
-_MMAUDIO = "mmaudio_"
 
 
 def advanced(kind: Any) -> dict[str, Any]:
@@ -132,10 +132,11 @@ def generator_weights(engine: str, chosen: str, progress: Progress) -> dict[str,
     """The chosen file of the mmaudio folder by catalogue id; for another engine nothing, and a note."""
     if chosen == BY_ENGINE:
         return {}
-    if not engine.startswith(_MMAUDIO):
+    network = flow_weights_id(engine)
+    if not network:
         progress.note(f"The weights {chosen} are for MMAudio; {engine} does not use them.")
         return {}
-    return {engine.replace(_MMAUDIO, "mmaudio/"): host_folders.weight_file("mmaudio", chosen)}
+    return {network: host_folders.weight_file("mmaudio", chosen)}
 
 
 def separator_weights(engine: str, chosen: str, progress: Progress) -> dict[str, Path]:

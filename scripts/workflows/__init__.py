@@ -28,6 +28,8 @@ DESCRIPTIONS: dict[str, Callable[[Sheet], None]] = {
     "compare_two_generators": embedded.compare_two_generators,
     "best_of_four": embedded.best_of_four,
     "several_takes": published.several_takes,
+    "only_the_drums": published.only_the_drums,
+    "only_the_drums_s4": published.only_the_drums_s4,
     "text_to_sound": published.text_to_sound,
 }
 

@@ -11,6 +11,7 @@ from .steps import (
     MMAUDIO,
     NARRATED,
     ROFORMER,
+    SELVA,
     VIDEOLLAMA,
     about,
     choose,
@@ -170,6 +171,43 @@ def direct_v2a(sheet: Sheet) -> None:
     one.note("MMAudio was trained on 8 seconds; much longer sounds lose quality.")
     coarse = mmaudio(one, "Generate", loaded["video"])
     save(end, loaded["video"], coarse["audio"], "direct")
+
+
+def only_the_drums(sheet: Sheet) -> None:
+    """SelVA alone: only the sound that the prompt names."""
+    about(
+        sheet,
+        f"## Only the drums\n\nSelVA makes the sound that the prompt names and leaves out what else is seen: the "
+        f"drums, not the singer beside them. The prompt steers what is looked at, so *another prompt* on the same "
+        f"video does not encode the picture again.\n\n### Needs\n\n{SELVA}\n\n{FETCH}",
+    )
+    video, one, end = sheet.group("The video"), sheet.group("Only what the prompt names"), sheet.group("Save")
+    loaded = load(video)
+    one.note("Name one thing that is seen: *drums*, *footsteps on gravel*, *the engine*. Without words all is open.")
+    made = mmaudio(one, "Only the drums", loaded["video"], variant="selva", prompt="drums", negative_prompt=AVOIDED)
+    save(end, loaded["video"], made["audio"], "drums")
+
+
+def only_the_drums_s4(sheet: Sheet) -> None:
+    """The four steps with SelVA in step 1: the judge listens whether a voice came along."""
+    about(
+        sheet,
+        f"## Only the drums, judged\n\nThe four steps with SelVA in step 1. The prompt keeps most voices out from the "
+        f"start; the judge listens whether one came along, and only then it is removed.\n\n{FALLBACKS['rep']}\n\n"
+        f"### Needs\n\n{SELVA}\n\n{VIDEOLLAMA}\n\n{ROFORMER}\n\n{ASSEMBLED}\n\n{FETCH}",
+    )
+    video, one, two, three, four, end = map(
+        sheet.group, ("The video", "Step 1: generate", "Step 2: judge", "Step 3: remove", "Step 4: fall back", "Save")
+    )
+    loaded = load(video)
+    one.note("Name one thing that is seen: *drums*, *footsteps on gravel*, *the engine*.")
+    coarse = mmaudio(one, "Step 1: only the drums", loaded["video"], variant="selva", prompt="drums")
+    verdict = _judge_and_plan(video, two, loaded, coarse["audio"])
+    parts = separate(three, coarse["audio"], "bs_roformer")
+    final = choose(four, "rep", verdict["voice_over"], coarse=coarse["audio"], background=parts["background"])
+    save(end, loaded["video"], final["audio"], "drums_s4")
+    show(end, final["chosen"], "The final sound is")
+    compare(sheet, loaded["video"], coarse["audio"], final["audio"])
 
 
 def several_takes(sheet: Sheet) -> None:

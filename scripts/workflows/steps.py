@@ -20,6 +20,11 @@ FOLEYCRAFTER = (
     "**FoleyCrafter**: 9.4 GB and more, 16 kHz. No licence is stated for its weights (its code is "
     "Apache-2.0) nor for Auffusion and the image encoder it stands on. Needs `pip install diffusers`."
 )
+SELVA = (
+    "**SelVA** weights: 7.2 GB with Apple's CLIP (Apple's research licence) and MMAudio's autoencoder and vocoder "
+    "(CC-BY-NC 4.0); FLAN-T5 is Apache-2.0. No licence is stated for SelVA's own files: treat them as not for "
+    "commercial use; CLIP's table of words is MIT. Needs `pip install transformers`."
+)
 FETCH = (
     "Nothing is downloaded unasked: switch *download* on once on each node that needs weights. Files you have in "
     "`models/` are found there."
@@ -38,7 +43,7 @@ def load(group: Group, file: str = SILENT, title: str = "Load the video") -> Nod
 
 
 def mmaudio(group: Group, title: str, video: Wire, **inputs: object) -> Node:
-    return group.node("DeepSoundMMAudioGenerate", title, video=video, variant="mmaudio_large_44k_v2", **inputs)
+    return group.node("DeepSoundMMAudioGenerate", title, video=video, **{"variant": "mmaudio_large_44k_v2", **inputs})
 
 
 def judge(group: Group, video: Wire, audio: Wire, engine: str, title: str = "Step 2: is there voice-over?") -> Node:

@@ -190,3 +190,12 @@ def test_every_node_runs_its_networks_in_comfyui_s_memory(nodes, models, video, 
     audio = nodes[node_id].execute(*common, *more, "", "", 7, 0.0).args[0]
     assert audio["waveform"].shape == (1, 1, 19200)
     assert len(host.memory.current_loaded_models) == 5
+
+
+def test_selva_is_a_variant_and_reads_its_own_folder(nodes, host, video, models):
+    tiny.write_selva(host.root / "models")
+    first = sound(nodes["DeepSoundMMAudioGenerate"], variant="selva", video=video, prompt="drums")
+    assert first["waveform"].shape == (1, 1, 19200) and first["sample_rate"] == 16000
+    assert "clip_text" in held() and "clip" not in held()
+    other = sound(nodes["DeepSoundMMAudioGenerate"], variant="selva", video=video, prompt="rain")
+    assert not torch.equal(first["waveform"], other["waveform"])

@@ -18,6 +18,7 @@ from deepsound.models.clip.model import CLIP
 from deepsound.models.mmaudio import weights as flow_weights
 from deepsound.models.mmaudio.config import VARIANTS, FlowConfig
 from deepsound.models.mmaudio.model import MMAudio
+from deepsound.models.synchformer import text_steered
 from deepsound.models.synchformer import weights as sync_weights
 from deepsound.models.synchformer.model import Synchformer
 from deepsound.models.vae import weights as vae_weights
@@ -29,7 +30,7 @@ from deepsound.weights.load import load_into_meta, read_tensors
 T = TypeVar("T")
 
 # What is published beside a network's weights and says what its tensors do not show.
-_SETTINGS = {"vocoder": "config.json", "clip": "open_clip_config.json"}
+_SETTINGS = {"vocoder": "config.json", "clip": "open_clip_config.json", "text_encoder": "config.json"}
 # ComfyUI core's own file holds autoencoder and vocoder together, under these prefixes.
 _COMBINED_PREFIXES = {"vae": "vae.", "vocoder": "vocoder."}
 
@@ -95,12 +96,15 @@ def vocoder(path: Path, dtype: torch.dtype) -> BigVgan:
     return load_into_meta(lambda: BigVgan(config), folded, dtype, path)
 
 
-def clip(path: Path, dtype: torch.dtype) -> CLIP:
-    """CLIP's two towers in `path`; an `open_clip_config.json` beside it says how widths are parted into heads."""
+def clip(path: Path, dtype: torch.dtype, images: bool = True) -> CLIP:
+    """CLIP in `path`; an `open_clip_config.json` beside it says how widths are parted into heads.
+
+    Without `images` the text tower alone is held in memory.
+    """
     tensors = read_tensors(path)
     settings = _read_settings("clip", path).get("model_cfg")
     config = _read_config(path, clip_weights.config_of, tensors, settings)
-    return load_into_meta(lambda: CLIP(config), clip_weights.state_dict(tensors), dtype, path)
+    return load_into_meta(lambda: CLIP(config, images), clip_weights.state_dict(tensors, images), dtype, path)
 
 
 def synchformer(path: Path, dtype: torch.dtype) -> Synchformer:
@@ -108,6 +112,14 @@ def synchformer(path: Path, dtype: torch.dtype) -> Synchformer:
     tensors = read_tensors(path)
     config = _read_config(path, sync_weights.config_of, tensors)
     return load_into_meta(lambda: Synchformer(config), sync_weights.state_dict(tensors), dtype, path)
+
+
+def steered_synchformer(path: Path, dtype: torch.dtype) -> text_steered.TextSteeredSynchformer:
+    """SelVA's text-steered Synchformer in `path`."""
+    tensors = read_tensors(path)
+    config = _read_config(path, text_steered.config_of, tensors)
+    state = text_steered.state_dict(tensors)
+    return load_into_meta(lambda: text_steered.TextSteeredSynchformer(config), state, dtype, path)
 
 
 def _require_variant(path: Path, config: FlowConfig, variant: str) -> None:

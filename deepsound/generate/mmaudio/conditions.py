@@ -44,15 +44,20 @@ def encode_conditions(
     clip_ticks, sync_ticks = None, None
     usable_s = request.duration_s
     if visual.scene is not None:
-        clip_ticks, sync_ticks = _sample_frames(visual.scene, request.duration_s, progress.part(0.0, 0.2))
-        usable_s = usable_duration_s(request.duration_s, len(clip_ticks.rows), len(sync_ticks.rows))
+        clip_ticks, sync_ticks = _sample_frames(
+            visual.scene, request.duration_s, components.is_steered, progress.part(0.0, 0.2)
+        )
+        seen = None if clip_ticks is None else len(clip_ticks.rows)
+        usable_s = usable_duration_s(request.duration_s, seen, len(sync_ticks.rows))
     with components.stage(progress) as stage:
         visual_features = _visual_features(stage, visual, clip_ticks, usable_s, progress.part(0.2, 0.7))
         texts = {text: encoders.text_features(stage, text) for text in (request.prompt, request.negative_prompt)}
+        states = encoders.steering(stage, request.prompt)
     sync = None
     if sync_ticks is not None:
         with components.stage(progress) as stage:
-            sync = encoders.sync_features(stage, sync_ticks.first(sync_frames(usable_s)), progress.part(0.7, 1.0))
+            frames = sync_ticks.first(sync_frames(usable_s))
+            sync = encoders.sync_features(stage, frames, progress.part(0.7, 1.0), states)
     return ConditionFeatures(visual_features, sync, texts[request.prompt], texts[request.negative_prompt], usable_s)
 
 
@@ -80,11 +85,14 @@ def prepare_conditions(
     return conditions, network.preprocess_conditions(lengths, text=to_device(features.negative_text))
 
 
-def _sample_frames(scene: Scene, duration_s: float, progress: Progress) -> tuple[TickedFrames, TickedFrames]:
+def _sample_frames(
+    scene: Scene, duration_s: float, steered: bool, progress: Progress
+) -> tuple[TickedFrames | None, TickedFrames]:
+    """The frames of CLIP and Synchformer; where a text steers the sync features, CLIP looks at nothing."""
     until_s = math.inf if duration_s >= scene.duration_s else duration_s
-    clip_ticks, sync_ticks = clip_view(until_s, hold_last=True), sync_view(until_s, hold_last=True)
-    scene.expect(clip_ticks, sync_ticks)
-    return scene.view(clip_ticks, progress), scene.view(sync_ticks, progress)
+    clip_ticks, sync_ticks = clip_view(until_s, hold_last=True), sync_view(until_s, hold_last=True, squeezed=steered)
+    scene.expect(*(() if steered else (clip_ticks,)), sync_ticks)
+    return None if steered else scene.view(clip_ticks, progress), scene.view(sync_ticks, progress)
 
 
 def _visual_features(

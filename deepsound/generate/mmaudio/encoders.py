@@ -9,6 +9,7 @@ from torch import Tensor
 
 from deepsound.generate.mmaudio.components import MMAudioStage
 from deepsound.generate.mmaudio.frame_sampling import TickedFrames
+from deepsound.generate.mmaudio.steered_sync import steered_features, steering_states
 from deepsound.generate.mmaudio.tokenizer import tokenizer
 from deepsound.models.synchformer.preprocess import clip_values, sync_values
 from deepsound.runtime.feature_cache import digest_of, feature_cache
@@ -40,8 +41,17 @@ def still_features(stage: MMAudioStage, picture: Tensor) -> Tensor:
     return _from_cache(stage, "clip", ("picture", content), lambda: _encode_pictures(stage, picture[None]).unsqueeze(0))
 
 
-def sync_features(stage: MMAudioStage, frames: TickedFrames, progress: Progress) -> Tensor:
-    """Synchformer's features [1, 8 per segment, width] of the pictures at each tick."""
+def steering(stage: MMAudioStage, text: str) -> Tensor | None:
+    """What steers the sync features of a prompt, states [1, tokens, width]; None for a variant that nothing steers."""
+    return steering_states(stage, text) if stage.components.is_steered else None
+
+
+def sync_features(
+    stage: MMAudioStage, frames: TickedFrames, progress: Progress, states: Tensor | None = None
+) -> Tensor:
+    """Synchformer's features [1, 8 per segment, width] of the pictures at each tick, steered by a text's `states`."""
+    if states is not None:
+        return steered_features(stage, frames, states, progress)
     return _from_cache(
         stage,
         "synchformer",

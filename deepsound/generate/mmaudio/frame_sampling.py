@@ -15,7 +15,7 @@ from torch import Tensor
 
 from deepsound.media.picture_store import PictureStore
 from deepsound.media.views import Frame, Timeline
-from deepsound.models.synchformer.preprocess import clip_picture, sync_picture
+from deepsound.models.synchformer.preprocess import clip_picture, squeezed_sync_picture, sync_picture
 from deepsound.runtime.feature_cache import digest_of
 
 CLIP_FPS = 8
@@ -114,17 +114,20 @@ def clip_view(until_s: float = math.inf, hold_last: bool = False) -> FramesPerTi
     return FramesPerTick(CLIP_FPS, clip_picture, until_s, hold_last)
 
 
-def sync_view(until_s: float = math.inf, hold_last: bool = False) -> FramesPerTick:
-    """The frames for Synchformer's features: 25 a second, 224 x 224 pixels."""
-    return FramesPerTick(SYNC_FPS, sync_picture, until_s, hold_last)
+def sync_view(until_s: float = math.inf, hold_last: bool = False, squeezed: bool = False) -> FramesPerTick:
+    """The frames for Synchformer's features: 25 a second, 224 x 224 pixels; `squeezed` as SelVA, else cropped."""
+    return FramesPerTick(SYNC_FPS, squeezed_sync_picture if squeezed else sync_picture, until_s, hold_last)
 
 
-def usable_duration_s(requested_s: float, clip_ticks: int, sync_ticks: int) -> float:
+def usable_duration_s(requested_s: float, clip_ticks: int | None, sync_ticks: int) -> float:
     """How many seconds can be generated when so many ticks found a frame: never more than was requested.
+
+    `clip_ticks` is None where CLIP looks at nothing.
 
     Of them int(8 * seconds) CLIP frames and int(25 * seconds) sync frames are used, see `TickedFrames.first`.
     """
-    return min(requested_s, clip_ticks / CLIP_FPS, sync_ticks / SYNC_FPS)
+    clip_s = math.inf if clip_ticks is None else clip_ticks / CLIP_FPS
+    return min(requested_s, clip_s, sync_ticks / SYNC_FPS)
 
 
 class _TickCollector:

@@ -1,4 +1,4 @@
-"""The generators `mmaudio_*` (arXiv 2412.15322): audio for video, images or text alone."""
+"""The generators `mmaudio_*` (arXiv 2412.15322) and `selva` (arXiv 2512.02650): audio for video, images or text."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from deepsound.engine_protocols import GeneratorBase
-from deepsound.generate.mmaudio.request import MMAudioRequest, validate_request
+from deepsound.generate.mmaudio.request import SELVA, MMAudioRequest, engine_name, validate_request
 from deepsound.generate.mmaudio.visual_conditioning import VisualCondition
 from deepsound.generate.validation import spans_within
 from deepsound.media.scene import Scene
@@ -29,7 +29,9 @@ class MMAudioGenerator(GeneratorBase):
 
     def __init__(self, variant: str) -> None:
         self.variant = variant
-        self.name = f"mmaudio_{variant}"
+        # SelVA is MMAudio's small_16k with sync features that the prompt steers, and without CLIP's picture features.
+        self._is_steered = variant == SELVA
+        self.name = engine_name(variant)
         self.execution = Execution()
 
     @property
@@ -38,7 +40,8 @@ class MMAudioGenerator(GeneratorBase):
         from deepsound.generate.mmaudio.frame_sampling import clip_view, sync_view
         from deepsound.generate.mmaudio.window_features import cuts_view
 
-        return clip_view(hold_last=True), sync_view(hold_last=True), cuts_view()
+        pictures = () if self._is_steered else (clip_view(hold_last=True),)
+        return *pictures, sync_view(hold_last=True, squeezed=self._is_steered), cuts_view()
 
     def request_notes(self, request: GenerationRequest) -> tuple[str, ...]:
         """What of `request` plays no part: below a guidance strength of 1 that is the negative prompt."""
@@ -59,6 +62,9 @@ class MMAudioGenerator(GeneratorBase):
         What the conditions cost is paid once. Raises as `generate` does.
         """
         resolved = validate_request(request, visual.scene_s, count)
+        if self._is_steered and visual.still is not None:
+            progress.note("selva does not look at a still picture: nothing moves in it, so the words alone lead.")
+            visual = replace(visual, still=None)
         return retry_on_oom(
             lambda execution: self._sounds(visual, resolved, execution, progress),
             self.execution,

@@ -25,8 +25,22 @@ GUIDANCE = 4.5
 # What the networks were trained on, and what is generated where nothing says how long.
 TRAINED_S = 8.0
 
+SELVA = "selva"
+
 _MOST_STEPS = 1000
 _LONGEST_SCHEDULE = 1_000_000
+
+
+def engine_name(variant: str) -> str:
+    """The engine of a variant."""
+    return variant if variant == SELVA else f"mmaudio_{variant}"
+
+
+def flow_weights_id(engine: str) -> str:
+    """The catalogue id of an engine's flow network; "" for an engine that is not of this family."""
+    if engine == SELVA:
+        return "selva/small_16k"
+    return engine.replace("mmaudio_", "mmaudio/") if engine.startswith("mmaudio_") else ""
 
 
 @dataclass(frozen=True)

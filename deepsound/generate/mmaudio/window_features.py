@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from deepsound.generate.mmaudio import encoders
-from deepsound.generate.mmaudio.components import MMAudioComponents
+from deepsound.generate.mmaudio.components import MMAudioComponents, MMAudioStage
 from deepsound.generate.mmaudio.frame_sampling import TickedFrames, clip_view, sync_view
 from deepsound.generate.mmaudio.visual_conditioning import VisualCondition
 from deepsound.generate.mmaudio.window_plan import ConditionWindow, Section
@@ -29,9 +30,12 @@ _SYNC_CHUNK = 25
 
 @dataclass(frozen=True, eq=False)
 class SceneFrames:
-    """What is seen of a scene: frames at 8 and 25 a second, and the times in seconds at which a new scene begins."""
+    """What is seen of a scene: frames at 8 and 25 a second, and the times in seconds at which a new scene begins.
 
-    clip: TickedFrames
+    `clip` is None where CLIP looks at nothing.
+    """
+
+    clip: TickedFrames | None
     sync: TickedFrames
     cuts_s: tuple[float, ...]
 
@@ -41,17 +45,16 @@ def cuts_view() -> SceneCuts:
     return SceneCuts(above_s=WindowPlan().longest_single_s)
 
 
-def sample_scene(scene: Scene, duration_s: float, progress: Progress) -> SceneFrames:
-    """One decoding pass for all three."""
+def sample_scene(scene: Scene, duration_s: float, steered: bool, progress: Progress) -> SceneFrames:
+    """One decoding pass for all; where a text steers the sync features, CLIP looks at nothing."""
     until_s = math.inf if duration_s >= scene.duration_s else duration_s
-    clip_ticks, sync_ticks = clip_view(until_s, hold_last=True), sync_view(until_s, hold_last=True)
+    clip_ticks, sync_ticks = clip_view(until_s, hold_last=True), sync_view(until_s, hold_last=True, squeezed=steered)
     default = cuts_view()
     is_default = until_s == math.inf and scene.duration_s > default.above_s
     cuts = default if is_default else SceneCuts(until_s=until_s)
-    scene.expect(clip_ticks, sync_ticks, cuts)
-    return SceneFrames(
-        scene.view(clip_ticks, progress), scene.view(sync_ticks, progress), tuple(scene.view(cuts, progress))
-    )
+    scene.expect(*(() if steered else (clip_ticks,)), sync_ticks, cuts)
+    clip = None if steered else scene.view(clip_ticks, progress)
+    return SceneFrames(clip, scene.view(sync_ticks, progress), tuple(scene.view(cuts, progress)))
 
 
 class WindowFeatures:
@@ -63,6 +66,7 @@ class WindowFeatures:
         self._store = store
         self._has_clip = False
         self._has_sync = False
+        self._steering: dict[str, Tensor | None] = {}
 
     def encode(
         self, components: MMAudioComponents, visual: VisualCondition, negative_prompt: str, progress: Progress
@@ -72,8 +76,10 @@ class WindowFeatures:
         with components.stage(progress) as stage:
             for text in (*texts, negative_prompt):
                 self._store.get(("text", text), lambda text=text: encoders.text_features(stage, text))  # type: ignore[misc]
-            if self._frames is not None and not visual.masked:
-                frames = self._frames.clip
+            if components.is_steered:
+                self._steering = {text: encoders.steering(stage, text) for text in texts}
+            frames = None if self._frames is None or visual.masked else self._frames.clip
+            if frames is not None:
                 self._encode_chunks(
                     self._clip_chunks(),
                     progress.part(0.0, 0.6),
@@ -84,14 +90,23 @@ class WindowFeatures:
                 picture = clip_picture(visual.still)
                 self._store.get(("still",), lambda: encoders.still_features(stage, picture))
         if self._frames is not None:
-            sync = self._frames.sync
             with components.stage(progress) as stage:
-                self._encode_chunks(
-                    self._sync_chunks(),
-                    progress.part(0.6, 1.0),
-                    lambda ticks: encoders.sync_features(stage, sync.between(*ticks), Progress(check=progress.check)),
-                )
+                self._encode_sync(stage, self._frames.sync, progress.part(0.6, 1.0))
             self._has_sync = True
+
+    def _encode_sync(self, stage: MMAudioStage, frames: TickedFrames, progress: Progress) -> None:
+        """Each chunk of segments, once for each text that steers a window in it."""
+        quietly = Progress(check=progress.check)
+        keys = [key for key in self._sync_keys() if self._store.load(key) is None]
+        for key in progress.track(keys, len(keys)):
+            first, last = key[1], key[2]
+            states = self._steering.get(key[3]) if len(key) > 3 else None
+            self._store.get(
+                key,
+                lambda first=first, last=last, states=states: encoders.sync_features(  # type: ignore[misc]
+                    stage, frames.between(first, last), quietly, states
+                ),
+            )
 
     def text(self, text: str) -> Tensor:
         """[1, tokens, width] of a prompt."""
@@ -116,12 +131,11 @@ class WindowFeatures:
         begin = (window.sync[0] - section.first_tick) // FRAMES_BETWEEN_SEGMENTS
         count = window.lengths.sync // FEATURES_PER_SEGMENT
         if not self._on_grid(section, window):
-            return self._load(("sync", *_ticks_of(window.sync[0], count)))
+            return self._load(self._sync_key(_ticks_of(window.sync[0], count), window.text))
         parts = []
-        for ticks, first in self._section_chunks(section):
-            until = (ticks[1] - ticks[0] - FRAMES_PER_SEGMENT) // FRAMES_BETWEEN_SEGMENTS + 1 + first
+        for ticks, first, until in self._section_chunks(section):
             if first < begin + count and until > begin:
-                chunk = self._load(("sync", *ticks))
+                chunk = self._load(self._sync_key(ticks, window.text))
                 low, high = max(begin - first, 0), begin + count - first
                 parts.append(chunk[:, low * FEATURES_PER_SEGMENT : high * FEATURES_PER_SEGMENT])
         return torch.cat(parts, dim=1)
@@ -148,17 +162,30 @@ class WindowFeatures:
         end = self._clip_end()
         return [("clip", (first, min(first + _CLIP_CHUNK, end))) for first in range(0, end, _CLIP_CHUNK)]
 
-    def _sync_chunks(self) -> list[tuple[str, tuple[int, int]]]:
-        found: dict[tuple[int, int], None] = {}
-        for section in self._sections:
-            found |= {ticks: None for ticks, _ in self._section_chunks(section)}
-            for window in section.windows:
-                if not self._on_grid(section, window):
-                    found[_ticks_of(window.sync[0], window.lengths.sync // FEATURES_PER_SEGMENT)] = None
-        return [("sync", ticks) for ticks in found]
+    def _sync_key(self, ticks: tuple[int, int], text: str) -> tuple[Any, ...]:
+        """The store's key of a chunk of segments; a text that steers them is part of it."""
+        return ("sync", *ticks, text) if self._steering else ("sync", *ticks)
 
-    def _section_chunks(self, section: Section) -> Iterator[tuple[tuple[int, int], int]]:
-        """Ranges of frames that hold 25 segments each, and the number of the first of these in the section."""
+    def _sync_keys(self) -> list[tuple[Any, ...]]:
+        """The keys of all chunks that windows need; those of one chunk with different texts one after the other."""
+        found: dict[tuple[int, int], dict[str, None]] = {}
+        for section in self._sections:
+            for window in section.windows:
+                for ticks in self._chunks_of(section, window):
+                    found.setdefault(ticks, {})[window.text] = None
+        return list(dict.fromkeys(self._sync_key(ticks, text) for ticks, texts in found.items() for text in texts))
+
+    def _chunks_of(self, section: Section, window: ConditionWindow) -> list[tuple[int, int]]:
+        count = window.lengths.sync // FEATURES_PER_SEGMENT
+        if not self._on_grid(section, window):
+            return [_ticks_of(window.sync[0], count)]
+        begin = (window.sync[0] - section.first_tick) // FRAMES_BETWEEN_SEGMENTS
+        return [
+            ticks for ticks, first, until in self._section_chunks(section) if first < begin + count and until > begin
+        ]
+
+    def _section_chunks(self, section: Section) -> Iterator[tuple[tuple[int, int], int, int]]:
+        """Ranges of frames of 25 segments each, and the section's numbers of the first segment and past the last."""
         origin = section.first_tick
         ends = [
             (window.sync[0] - origin) // FRAMES_BETWEEN_SEGMENTS + window.lengths.sync // FEATURES_PER_SEGMENT
@@ -168,7 +195,8 @@ class WindowFeatures:
         last = max(ends, default=0)
         for first in range(0, last, _SYNC_CHUNK):
             start = origin + first * FRAMES_BETWEEN_SEGMENTS
-            yield _ticks_of(start, min(_SYNC_CHUNK, last - first)), first
+            until = min(first + _SYNC_CHUNK, last)
+            yield _ticks_of(start, until - first), first, until
 
     def _on_grid(self, section: Section, window: ConditionWindow) -> bool:
         beyond = window.sync[0] - section.first_tick

@@ -25,8 +25,9 @@ def windowed_sounds(
     """One sound for each seed, exactly as long as was requested."""
     seen, usable_s = None, request.duration_s
     if visual.scene is not None:
-        seen = sample_scene(visual.scene, request.duration_s, progress.part(0.0, 0.1))
-        usable_s = usable_duration_s(request.duration_s, len(seen.clip.rows), len(seen.sync.rows))
+        seen = sample_scene(visual.scene, request.duration_s, components.is_steered, progress.part(0.0, 0.1))
+        clip_ticks = None if seen.clip is None else len(seen.clip.rows)
+        usable_s = usable_duration_s(request.duration_s, clip_ticks, len(seen.sync.rows))
     plan = settings_for(request.window_s) or WindowPlan()
     cuts_s = seen.cuts_s if seen else ()
     sections = plan_sections(usable_s, cuts_s, request.schedule, components.rate, plan)
@@ -71,8 +72,9 @@ def _store(
     """Memory, or for a long sound a folder that is named by everything its samples depend on."""
     if request.duration_s <= SPILL_ABOVE_S:
         return TensorStore()
-    pictures = (seen.clip.digest(), seen.sync.digest()) if seen else ()
+    looked_at = (seen.clip, seen.sync) if seen else ()
+    pictures = [frames.digest() for frames in looked_at if frames is not None]
     still = "" if visual.still is None else digest_of(visual.still.numpy().tobytes())
-    networks = [repr(components.key(role)) for role in ("flow", "autoencoder", "vocoder", "clip", "synchformer")]
+    networks = [repr(components.key(role)) for role in components.roles]
     placed = (str(components.device.type), str(components.dtype), str(visual.masked), still)
     return DiskTensorStore(digest_of(*pictures, *placed, *networks, repr(request), repr(sections)))

@@ -45,14 +45,16 @@ class VisionTower(nn.Module):
 class CLIP(nn.Module):
     """Image features for whole frames and text features for every token.
 
-    `text_projection` and `logit_scale` are in the published file and part of its contract; nothing here uses them.
+    Without `images` it is the text tower alone. `text_projection` and `logit_scale` are in the published file and
+    part of its contract; nothing here uses them.
     """
 
-    def __init__(self, config: ClipConfig = DFN5B_VIT_H_14_384) -> None:
+    def __init__(self, config: ClipConfig = DFN5B_VIT_H_14_384, images: bool = True) -> None:
         super().__init__()
         self.config = config
         text = config.text
-        self.visual = VisionTower(config)
+        if images:
+            self.visual = VisionTower(config)
         self.transformer = ClipTransformer(text.width, text.layers, text.heads, text.mlp_ratio, config.quick_gelu)
         self.token_embedding = nn.Embedding(text.vocab_size, text.width)
         self.positional_embedding = nn.Parameter(torch.zeros(text.context_length, text.width))

@@ -11,12 +11,12 @@ from torch import Tensor
 from deepsound.models.clip.config import DFN5B_VIT_H_14_384, ClipConfig
 
 
-def state_dict(published: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors that `CLIP.load_state_dict` takes, all of them and strictly.
+def state_dict(published: Mapping[str, Tensor], images: bool = True) -> dict[str, Tensor]:
+    """The tensors that `CLIP.load_state_dict` takes, all of them and strictly; without `images` the text tower's.
 
     `logit_scale` has shape [] or [1], depending on the open_clip version that wrote the file; both are taken.
     """
-    tensors = dict(published)
+    tensors = {name: tensor for name, tensor in published.items() if images or not name.startswith("visual.")}
     if "logit_scale" in tensors:
         tensors["logit_scale"] = tensors["logit_scale"].reshape(())
     return tensors

@@ -29,6 +29,11 @@ def sync_picture(picture: Tensor) -> Tensor:
     return resized[..., top : top + SYNC_SIZE, left : left + SYNC_SIZE]
 
 
+def squeezed_sync_picture(picture: Tensor) -> Tensor:
+    """A picture uint8 [3, height, width] as [3, 224, 224], all of it, as SelVA: its aspect is not kept."""
+    return _resized(picture, SYNC_SIZE, SYNC_SIZE)
+
+
 def clip_values(pictures: Tensor) -> Tensor:
     """uint8 as float32 in [0, 1], which is what `models.clip` takes."""
     return pictures / 255

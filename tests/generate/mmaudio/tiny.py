@@ -23,6 +23,7 @@ from deepsound.models.mmaudio.config import VARIANTS, FlowConfig
 from deepsound.models.mmaudio.model import MMAudio
 from deepsound.models.synchformer.config import SYNCHFORMER, SynchformerConfig
 from deepsound.models.synchformer.model import Synchformer
+from deepsound.models.synchformer.text_steered import TextSteeredConfig, TextSteeredSynchformer
 from deepsound.models.vae.config import VAE_16K, VAE_44K, VaeConfig
 from deepsound.models.vae.model import MelVae
 
@@ -67,6 +68,13 @@ PUBLISHED = {
     "synchformer": "mmaudio/synchformer_state_dict.pth",
     "clip": "mmaudio/DFN5B-CLIP-ViT-H-14-384/open_clip_pytorch_model.bin",
 }
+SELVA = {
+    "flow": "selva/generator_small_16k_sup_5.pth",
+    "vae": "mmaudio/v1-16.pth",
+    "vocoder": "mmaudio/best_netG.pt",
+    "synchformer": "selva/video_enc_sup_5.pth",
+    "clip": "mmaudio/DFN5B-CLIP-ViT-H-14-384/open_clip_pytorch_model.bin",
+}
 REPACKAGED = {
     "flow": "mmaudio/mmaudio_large_44k_v2_fp16.safetensors",
     "vae": "mmaudio/mmaudio_vae_44k_fp16.safetensors",
@@ -100,6 +108,42 @@ def write_repackaged_44k(models: Path) -> Path:
     write_settings(sizes.clip, files["clip"])
     write_byte_pairs(models / "mmaudio" / "merges.txt")
     return models
+
+
+def write_selva(models: Path) -> Path:
+    """The files of SelVA below `models`, each in its published form; returns `models`."""
+    files, sizes = {role: models / name for role, name in SELVA.items()}, TINY_16K
+    save_pickled(flow_state(sizes.flow, seed=11), files["flow"])
+    save_pickled(vae_state(sizes.vae, seed=2), files["vae"])
+    save_pickled({"generator": vocoder_state(sizes.vocoder, seed=3)}, files["vocoder"])
+    steered = seeded(TextSteeredSynchformer(TextSteeredConfig(trunk=sizes.synchformer, text_width=16)), 12, scale=0.2)
+    save_pickled({**steered.state_dict(), "spectral.window": torch.zeros(2)}, files["synchformer"])
+    save_pickled(seeded(CLIP(sizes.clip), 5).state_dict(), files["clip"])
+    write_settings(sizes.clip, files["clip"])
+    write_byte_pairs(models / "mmaudio" / "merges.txt")
+    write_flan_t5(models / "selva" / "flan-t5-base")
+    return models
+
+
+def write_flan_t5(folder: Path) -> Path:
+    """A T5 with its decoder, its settings and a tokenizer of a few words, as a published folder holds them."""
+    import transformers
+    from tokenizers import Tokenizer, models, pre_tokenizers, processors
+
+    folder.mkdir(parents=True)
+    words = ["<pad>", "</s>", "<unk>", "rain", "drums", "wind", "the", "only"]
+    tokenizer = Tokenizer(models.WordLevel({word: index for index, word in enumerate(words)}, unk_token=words[2]))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    tokenizer.post_processor = processors.TemplateProcessing(single="$A </s>", special_tokens=[("</s>", 1)])
+    tokenizer.enable_padding(length=16)
+    tokenizer.save(str(folder / "tokenizer.json"))
+    sizes = {"d_model": 16, "d_kv": 8, "d_ff": 32, "num_layers": 2, "num_heads": 2, "vocab_size": len(words)}
+    config = transformers.T5Config(**sizes, feed_forward_proj="gated-gelu", tie_word_embeddings=False)
+    network = seeded(transformers.T5ForConditionalGeneration(config), 13, scale=0.3)
+    (folder / "config.json").write_text(json.dumps({**config.to_dict(), "auto_map": {"AutoModel": "evil.Model"}}))
+    kept = {name: tensor.clone() for name, tensor in network.state_dict().items() if "embed_tokens" not in name}
+    save_file(kept, folder / "model.safetensors")
+    return folder
 
 
 def flow_state(config: FlowConfig, seed: int) -> dict[str, Tensor]:
