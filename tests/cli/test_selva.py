@@ -1,4 +1,4 @@
-"""`deepsound run --generator selva` on tiny weights, from the command line to the finished video."""
+"""`deepsound run --generator selva` on tiny weights, up to the finished video."""
 
 from __future__ import annotations
 

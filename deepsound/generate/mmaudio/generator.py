@@ -1,4 +1,7 @@
-"""The generators `mmaudio_*` (arXiv 2412.15322) and `selva` (arXiv 2512.02650): audio for video, images or text."""
+"""The generators `mmaudio_*` and `selva`: audio for video, images or text alone.
+
+arXiv 2412.15322 (MMAudio), 2512.02650 (SelVA).
+"""
 
 from __future__ import annotations
 

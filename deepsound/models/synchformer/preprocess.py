@@ -31,7 +31,7 @@ def sync_picture(picture: Tensor) -> Tensor:
 
 def squeezed_sync_picture(picture: Tensor) -> Tensor:
     """A picture uint8 [3, height, width] as [3, 224, 224], all of it, as SelVA: its aspect is not kept."""
-    return _resized(picture, SYNC_SIZE, SYNC_SIZE)
+    return _resize(picture, SYNC_SIZE, SYNC_SIZE)
 
 
 def clip_values(pictures: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""SelVA's engine on tiny networks that lie on the disk as the published ones do: what the prompt steers and costs."""
+"""The engine `selva` on tiny networks: what the prompt steers, and what it costs."""
 
 from __future__ import annotations
 
