@@ -43,6 +43,15 @@ class DecodedFrame:
         """The upright picture's luma, uint8 [height, width], scaled likewise."""
         return self._picture("gray", long_side)
 
+    @property
+    def native(self) -> av.VideoFrame:
+        """The frame as the decoder gave it."""
+        return self._frame
+
+    def with_native(self, frame: av.VideoFrame) -> DecodedFrame:
+        """A frame of the same time and place whose picture is that of `frame`."""
+        return DecodedFrame(frame, self.time_s, self._scaler)
+
     def _picture(self, pixel_format: str, long_side: int) -> np.ndarray:
         key = (pixel_format, long_side)
         if key not in self._pictures:

@@ -173,6 +173,8 @@ def _traits(source: Inventory, output: Inventory, container: Container, rendered
             yield ReportItem(name, "changed", f"{value} became {after}")
         elif name == "HDR" and rendered:
             yield ReportItem(name, "changed", f"{value} was tone mapped to SDR")
+        elif name == "interlacing" and rendered:
+            yield ReportItem(name, "changed", "deinterlaced")
         else:
             yield ReportItem(name, "lost", "" if holds_trait(container, name, value) else _cannot(container))
 

@@ -13,6 +13,7 @@ import numpy as np
 from deepsound.errors import MissingPackage, OutputError
 from deepsound.media.clip import Clip
 from deepsound.media.decode import DecodedFrame
+from deepsound.media.deinterlace import deinterlace
 from deepsound.media.files import atomic_write
 from deepsound.media.inventory import take_inventory
 from deepsound.media.tone_map import tone_map
@@ -27,20 +28,24 @@ def render(clip: Clip, output_path: Path | str, progress: Progress = Progress())
     """Write the clip's window as a silent H.264 mp4 at its mean frame rate; odd sizes gain a row or column.
 
     Varying frame rates become constant: each frame is the one on display at its time. Frames of another size are fitted
-    into the first one's, and the progress is given a note of it. Raises MissingPackage without
-    MoviePy, OutputError when the file cannot be written.
+    into the first one's, HDR is tone mapped and interlaced frames are deinterlaced; the progress is given a note of
+    each. Raises MissingPackage without MoviePy, OutputError when the file cannot be written.
     """
     need_moviepy(
         "This video's picture must be encoded again, which needs MoviePy", "choose .mp4 or .mov for the output"
     )
     known = len(clip.notes)
-    in_order = FramesInOrder(clip.frames(Progress(check=progress.check)))
+    traits = take_inventory(clip.path).traits
+    frames = clip.frames(Progress(check=progress.check))
+    in_order = FramesInOrder(deinterlace(frames) if "interlacing" in traits else frames)
     count = max(1, round(clip.duration_s * float(clip.video.fps)))
-    transfer = take_inventory(clip.path).traits.get("HDR", "")
+    transfer = traits.get("HDR", "")
     picture_at = (lambda time_s: tone_map(in_order.at(time_s), transfer)) if transfer else in_order.at
     write_h264(picture_at, count, clip.video.fps, output_path, progress)
     if transfer:
         progress.note(f"The picture's HDR ({transfer}) was tone mapped to SDR, since it had to be encoded again.")
+    if "interlacing" in traits:
+        progress.note("The picture's interlaced frames were deinterlaced (bwdif), since it had to be encoded again.")
     for note in clip.notes[known:]:
         progress.note(note)
 

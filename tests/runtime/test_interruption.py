@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from itertools import pairwise
 
 import pytest
 import torch
@@ -48,6 +49,23 @@ def test_a_network_stops_between_its_modules(unthrottled: None) -> None:
         layers(torch.ones(1))
     assert [layer.runs for layer in layers] == [1, 1, 0]
     assert layers(torch.ones(1)) == 1  # the hooks are gone
+
+
+def test_checks_lie_at_most_a_tenth_of_a_second_and_one_module_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a clock of the test's own: each module takes 30 ms, and the longest time without a check is counted."""
+    clock_s, checked_s = [0.0], []
+    monkeypatch.setattr("deepsound.runtime.interruption.time.monotonic", lambda: clock_s[0])
+
+    class Working(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            clock_s[0] += 0.03
+            return x
+
+    layers = nn.Sequential(*(Working() for _ in range(200)))
+    with interruptible(layers, lambda: checked_s.append(clock_s[0])):
+        layers(torch.ones(1))
+    gaps = [later - earlier for earlier, later in pairwise([*checked_s, clock_s[0]])]
+    assert len(checked_s) > 40 and max(gaps) < 0.1 + 2 * 0.03
 
 
 def test_only_the_thread_that_asked_is_stopped(unthrottled: None) -> None:
