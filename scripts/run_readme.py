@@ -52,9 +52,10 @@ def promised(arguments: list[str]) -> set[int] | None:
 
 
 def prepare(folder: Path) -> None:
-    """What the lines name: clip.mp4, clips/, reference/ and the workflows."""
+    """What the lines name: clips, clips/, reference/ and the workflows."""
     clip = ROOT / "demo" / "silent_impacts.mp4"
-    shutil.copy(clip, folder / "clip.mp4")
+    for name in ("clip.mp4", "one.mp4", "two.mov"):
+        shutil.copy(clip, folder / name)
     for name in ("clips", "reference"):
         (folder / name).mkdir()
     shutil.copy(clip, folder / "clips" / "first.mp4")

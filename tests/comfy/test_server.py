@@ -183,18 +183,16 @@ def test_cancel_ends_a_run_that_would_not_end(server, put, where):
     prompt = s4(server, 10, put("a.mp4"), generator="endless")
     if where == "pipeline":
         prompt = pipeline(server, 10, put("a.mp4"), generator="endless")
-    reports = []
+    asked = []
 
     def interrupt(kind, data):
-        if kind == "progress":
-            reports.append(data)
-            if len(reports) == 1:
-                server.ask("/interrupt", {})
+        if kind == "progress" and not asked:
+            asked.append(data)
+            server.ask("/interrupt", {})
 
     run = server.run(prompt, interrupt)
+    # The generator would go through its 1200 steps and succeed; it asks after each whether to go on.
     assert run.ending == "execution_interrupted"
-    # It asks after each of its 1200 steps of 50 ms whether to go on.
-    assert reports[-1]["value"] < reports[-1]["max"]
     assert not list((server.base / "output" / "test").glob(f"{server.core.name}_10*"))
 
 
