@@ -46,6 +46,8 @@ def no_weights_of_the_machine(request: pytest.FixtureRequest, monkeypatch: pytes
 def pytest_configure(config: pytest.Config) -> None:
     """A worker among several is one thread: two that each use every core wait for each other."""
     # What `auto` precision means must not depend on the machine: exactness is tested in float32.
+    # Settings of whoever runs the tests are not the tests'.
+    os.environ["DEEPSOUND_CONFIG"] = "none"
     os.environ.setdefault("DEEPSOUND_CPU_PRECISION", "fp32")
     if "PYTEST_XDIST_WORKER" in os.environ:
         import torch

@@ -12,6 +12,7 @@ from deepsound.cli.batch import add_batch
 from deepsound.cli.comfy import add_comfy
 from deepsound.cli.compare import add_compare
 from deepsound.cli.completion import add_completion, complete
+from deepsound.cli.config import Setting, add_config, configure
 from deepsound.cli.doctor import add_doctor
 from deepsound.cli.evaluate import add_evaluate
 from deepsound.cli.exit_codes import EXIT_CODES
@@ -35,6 +36,7 @@ from deepsound.cli.run_options import (
 from deepsound.cli.signals import exit_on_signals
 from deepsound.errors import Cancelled, DeepSoundError
 
+_TOP_LEVEL = {"-h", "--help", "-V", "--version"}
 RUN_DESCRIPTION = """\
 A video goes in, the finished video comes out: plan, generate (step 1), judge whether there is voice-over (step 2),
 remove it (step 3), fall back if silence is left (step 4). Files are left in the output folder as <stem>.step1.wav,
@@ -57,7 +59,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with any_text_on_standard_streams():
             parser = build_parser()
             complete(parser)
+            configured = _configured(parser, given)
             options = parser.parse_args(_with_command(given))
+            _mention_settings(configured, given, options)
             code = int(options.command(options))
             flush_stdout()
     except DeepSoundError as error:
@@ -92,17 +96,32 @@ def build_parser() -> argparse.ArgumentParser:
     add_comfy(commands)
     add_execution_options(add_reproduce(commands))
     add_compare(commands)
+    add_config(commands, build_parser)
     add_doctor(commands)
     add_completion(commands)
     return parser
 
 
+def _configured(parser: argparse.ArgumentParser, given: list[str]) -> list[Setting]:
+    """The settings of files and the environment, made defaults; none for what only informs and must always answer."""
+    return [] if not given or given[0] in {*_TOP_LEVEL, "config", "doctor", "completion"} else configure(parser)
+
+
+def _mention_settings(settings: list[Setting], given: list[str], options: argparse.Namespace) -> None:
+    """Say which settings a command took from files: nobody has to guess why a run differs from its command line."""
+    command = _with_command(given)[0]
+    used = [setting for setting in settings if setting.command == command]
+    if used and not getattr(options, "quiet", False):
+        for source in dict.fromkeys(setting.source for setting in used):
+            names = ", ".join(setting.name for setting in used if setting.source == source)
+            tell(f"{names} as set in {source}, where no flag says otherwise")
+
+
 def _with_command(given: list[str]) -> list[str]:
     """The original's command lines name no command: `-i video.mp4 --mode s4` is `run`; no word at all is `--help`."""
-    asks_top_level = {"-h", "--help", "-V", "--version"}
     if not given:
         return ["--help"]
-    if given[0].startswith("-") and given[0] not in asks_top_level:
+    if given[0].startswith("-") and given[0] not in _TOP_LEVEL:
         return ["run", *given]
     return given
 

@@ -1,0 +1,213 @@
+"""Configuration files of the command line, and the environment: the defaults that flags beat.
+
+The user's config.toml comes first, then the project's deepsound.toml, then the environment. A file has option names as the long flags have them, with underscores: at the top for every command that knows them, in
+a table such as [run] for one. The environment has DEEPSOUND_GENERATOR for --generator, and so on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from deepsound.cli.exit_codes import EXIT_CODES
+from deepsound.cli.formatting import print_json
+from deepsound.cli.parser import did_you_mean
+from deepsound.errors import InputError
+from deepsound.runtime.packages import missing_package
+from deepsound.runtime.paths import escaped, expand, is_file
+
+PROJECT_FILE = "deepsound.toml"
+PREFIX = "DEEPSOUND_"
+# Names the user's file; "none" reads no file at all.
+VARIABLE = "DEEPSOUND_CONFIG"
+_MOST_BYTES = 1 << 20
+# What is asked of one run and is no habit.
+_NEVER = {"help", "version", "command", "video_input", "dry_run", "paths"}
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One option of one command: its value and where that comes from."""
+
+    command: str
+    name: str
+    value: Any
+    source: str
+
+
+def add_config(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser], build_parser: Callable[[], argparse.ArgumentParser]
+) -> None:
+    """Add `config` to the command line whose parser `build_parser` builds."""
+    config = commands.add_parser("config", help="settings from files and the environment, with the source of each")
+    actions = config.add_subparsers(required=True, metavar="ACTION")
+    shown = actions.add_parser(
+        "show",
+        help="every setting that is not the default, and where it comes from",
+        description=f"Later ones win: {user_file_text()}, {PROJECT_FILE} in the working folder, {PREFIX}<OPTION> in "
+        "the environment, flags.",
+        epilog=EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    shown.add_argument("--json", action="store_true", help="print the settings as JSON")
+    shown.set_defaults(command=partial(show, build_parser))
+
+
+def show(build_parser: Callable[[], argparse.ArgumentParser], options: argparse.Namespace) -> int:
+    """Print the settings that files and the environment make. Raises InputError for one that cannot be."""
+    settings = configure(build_parser())
+    if options.json:
+        print_json([setting.__dict__ for setting in settings])
+    for setting in settings if not options.json else ():
+        print(f"{setting.command} {setting.name} = {setting.value!r}  ({setting.source})")
+    if not settings and not options.json:
+        print(f"Nothing is set; {user_file_text()} and {PROJECT_FILE} are where settings go.")
+    return 0
+
+
+def configure(parser: argparse.ArgumentParser) -> list[Setting]:
+    """Make what files and the environment say the defaults of `parser`'s commands, and return what was set.
+
+    Raises InputError for a file that cannot be read and for a setting that no command knows.
+    """
+    commands = dict(_commands(parser))
+    made: dict[tuple[str, str], Setting] = {}
+    for path in _files():
+        for setting in _settings(_read(path), commands, escaped(path)):
+            made[setting.command, setting.name] = setting
+    for setting in _from_environment(commands):
+        made[setting.command, setting.name] = setting
+    for setting in made.values():
+        commands[setting.command].set_defaults(**{setting.name: setting.value})
+    return list(made.values())
+
+
+def user_file_text() -> str:
+    """The user's file for a person to read."""
+    return "%APPDATA%\\deepsound\\config.toml" if sys.platform == "win32" else "~/.config/deepsound/config.toml"
+
+
+def _files() -> Iterator[Path]:
+    named = os.environ.get(VARIABLE, "")
+    if named.lower() == "none":
+        return
+    if named:
+        if not is_file(expand(named)):
+            raise InputError(f"{VARIABLE} names {named}, which is not a file; correct it, or set it to none.")
+        yield expand(named)
+    else:
+        base = os.environ.get("APPDATA" if sys.platform == "win32" else "XDG_CONFIG_HOME") or "~/.config"
+        user = Path(base) / "deepsound" / "config.toml"
+        try:
+            user = expand(user)
+        except InputError:
+            user = Path()
+        if is_file(user):
+            yield user
+    if is_file(PROJECT_FILE):
+        yield Path(PROJECT_FILE)
+
+
+def _read(path: Path) -> Mapping[str, Any]:
+    try:
+        import tomllib
+    except ImportError:
+        try:
+            import tomli as tomllib  # type: ignore[no-redef, import-not-found, unused-ignore]
+        except ImportError:
+            raise missing_package(f"{escaped(path)} is TOML, which Python 3.10 reads with tomli", "tomli") from None
+    try:
+        with path.open("rb") as file:
+            content = file.read(_MOST_BYTES + 1)
+        if len(content) > _MOST_BYTES:
+            raise ValueError("it is larger than 1 MiB")
+        return tomllib.loads(content.decode("utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise InputError(f"{escaped(path)} cannot be read as settings: {str(error)[:200]}.") from error
+
+
+def _settings(
+    content: Mapping[str, Any], commands: Mapping[str, argparse.ArgumentParser], source: str
+) -> Iterator[Setting]:
+    for name, value in content.items():
+        if isinstance(value, Mapping):
+            if name not in commands:
+                raise InputError(f"{source}: there is no command [{name}]{did_you_mean(name, commands)}")
+            for option, inner in value.items():
+                yield _setting(name, commands[name], option, inner, source)
+            continue
+        knowing = [command for command, parser in commands.items() if name in _options(parser)]
+        if not knowing:
+            known = {option for parser in commands.values() for option in _options(parser)}
+            raise InputError(f"{source}: no command has the option {name!r}{did_you_mean(name, known)}")
+        for command in knowing:
+            yield _setting(command, commands[command], name, value, source)
+
+
+def _from_environment(commands: Mapping[str, argparse.ArgumentParser]) -> Iterator[Setting]:
+    for command, parser in commands.items():
+        for name in _options(parser):
+            variable = PREFIX + name.upper()
+            if (value := os.environ.get(variable)) is not None:
+                yield _setting(command, parser, name, value, variable)
+
+
+def _setting(command: str, parser: argparse.ArgumentParser, name: str, value: Any, source: str) -> Setting:
+    options = _options(parser)
+    if name == "download" and source == PROJECT_FILE:
+        raise InputError(
+            f"{source}: a folder's own settings cannot ask for downloads; put it into {user_file_text()}, or give "
+            "--download."
+        )
+    if name not in options:
+        raise InputError(f"{source}: {command} has no option {name!r}{did_you_mean(name, options)}")
+    return Setting(command, name, _checked(options[name], value, f"{source}: {command} {name}"), source)
+
+
+def _checked(action: argparse.Action, value: Any, what: str) -> Any:
+    """A value as the flag would give it. Raises InputError for one that the flag would refuse."""
+    if action.nargs == 0:
+        if str(value).lower() not in ("true", "false", "1", "0"):
+            raise InputError(f"{what} is {value!r}; expected true or false.")
+        return str(value).lower() in ("true", "1")
+    if isinstance(action, argparse._AppendAction):
+        values = value if isinstance(value, list) else [value]
+        return [_converted(action, one, what) for one in values]
+    return _converted(action, value, what)
+
+
+def _converted(action: argparse.Action, value: Any, what: str) -> Any:
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise InputError(f"{what} is {value!r}; expected text or a number.")
+    try:
+        converted = action.type(str(value)) if callable(action.type) else str(value)
+    except (ValueError, TypeError, argparse.ArgumentTypeError):
+        raise InputError(f"{what} is {value!r}, which --{action.dest} does not take.") from None
+    if action.choices is not None and converted not in action.choices:
+        near = did_you_mean(str(value), map(str, action.choices))
+        raise InputError(f"{what} is {value!r}; expected one of: {', '.join(map(str, action.choices))}{near}")
+    return converted
+
+
+def _options(parser: argparse.ArgumentParser) -> dict[str, argparse.Action]:
+    """The options of a command that can be set, by name."""
+    # --full_precision is a constant that another option takes.
+    constants = (argparse._StoreTrueAction, argparse._StoreAction, argparse._AppendAction)
+    return {
+        action.dest: action
+        for action in parser._actions
+        if action.option_strings and action.dest not in _NEVER and isinstance(action, constants)
+    }
+
+
+def _commands(parser: argparse.ArgumentParser) -> Iterator[tuple[str, argparse.ArgumentParser]]:
+    """The commands that have options of their own, by name; those with commands below them have none."""
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            yield from action.choices.items()

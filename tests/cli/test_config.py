@@ -1,0 +1,106 @@
+"""Settings of the command line from files and the environment."""
+
+import json
+
+import pytest
+
+from deepsound.cli.config import configure
+from deepsound.cli.main import build_parser, main
+from deepsound.errors import InputError
+
+pytest.importorskip("tomllib", reason="Python 3.10 reads TOML with tomli")
+
+
+@pytest.fixture
+def user(monkeypatch, tmp_path):
+    """The user's file, in a working folder without a project's."""
+    file = tmp_path / "config.toml"
+    file.write_text("")
+    monkeypatch.setenv("DEEPSOUND_CONFIG", str(file))
+    monkeypatch.chdir(tmp_path)
+    return file
+
+
+def parsed(*arguments):
+    parser = build_parser()
+    configure(parser)
+    return parser.parse_args(arguments)
+
+
+def test_later_sources_win_and_flags_win_over_all(user, monkeypatch):
+    user.write_text('seed = 1\nprompt = "rain"\ntakes = 2\n[run]\nloudness = -16')
+    (user.parent / "deepsound.toml").write_text('[run]\nprompt = "wind"\ntakes = 3')
+    monkeypatch.setenv("DEEPSOUND_TAKES", "4")
+    run, batch = parsed("run", "a.mp4"), parsed("batch", "clips", "--out", "o")
+    assert (run.seed, run.prompt, run.takes, run.loudness) == (1, "wind", 4, -16.0)
+    assert (batch.seed, batch.prompt, batch.takes, batch.loudness) == (1, "rain", 4, None)
+    assert parsed("run", "a.mp4", "--takes", "9").takes == 9
+
+
+def test_switches_and_lists(user):
+    user.write_text('pictures = true\nmodels = ["a", "b"]')
+    run = parsed("run", "a.mp4", "--models", "c")
+    assert run.pictures is True and run.models == ["a", "b", "c"]
+    assert parsed("run", "a.mp4").models == ["a", "b"]
+
+
+def test_every_setting_is_shown_with_its_source(user, monkeypatch, capsys):
+    user.write_text("[run]\nseed = 3")
+    monkeypatch.setenv("DEEPSOUND_FALLBACK", "rep")
+    assert main(["config", "show", "--json"]) == 0
+    settings = {f"{one['command']} {one['name']}": one for one in json.loads(capsys.readouterr().out)}
+    assert settings["run seed"]["source"] == str(user)
+    assert settings["batch fallback"] == {
+        "command": "batch",
+        "name": "fallback",
+        "value": "rep",
+        "source": "DEEPSOUND_FALLBACK",
+    }
+
+
+def test_a_command_says_which_settings_it_took_from_where(user, capsys):
+    user.write_text('[run]\ngenerator = "draft"')
+    assert main(["run", "gone.mp4"]) == 3
+    assert f"generator as set in {user}, where no flag says otherwise" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ('generatr = "draft"', "no command has the option 'generatr'; did you mean generator?"),
+        ("[rnu]", r"no command \[rnu\]; did you mean run?"),
+        ('[run]\nmode = "s5"', "expected one of: s4, s3"),
+        ("seed = [1]", "expected text or a number"),
+        ('seed = "many"', "which --seed does not take"),
+        ("pictures = 3", "expected true or false"),
+        ("seed = ", "cannot be read as settings"),
+        ("a = " + "[" * 5000, "cannot be read as settings"),
+        ("command = 1", "no command has the option 'command'"),
+    ],
+)
+def test_a_setting_that_cannot_be_is_refused_by_name(user, text, problem):
+    user.write_text(text)
+    with pytest.raises(InputError, match=problem):
+        configure(build_parser())
+
+
+def test_a_folder_s_own_settings_cannot_ask_for_downloads(user):
+    user.write_text("download = true")
+    assert parsed("run", "a.mp4").download is True
+    (user.parent / "deepsound.toml").write_text("download = true")
+    with pytest.raises(InputError, match="cannot ask for downloads"):
+        configure(build_parser())
+
+
+def test_a_file_that_is_named_and_not_there_is_an_error_and_none_reads_none(user, monkeypatch):
+    monkeypatch.setenv("DEEPSOUND_CONFIG", "gone.toml")
+    with pytest.raises(InputError, match="which is not a file"):
+        configure(build_parser())
+    (user.parent / "deepsound.toml").write_text("seed = 5")
+    monkeypatch.setenv("DEEPSOUND_CONFIG", "none")
+    assert configure(build_parser()) == []
+
+
+def test_doctor_answers_whatever_the_settings_are(user, capsys):
+    user.write_text("nonsense")
+    assert main(["doctor"]) == 0
