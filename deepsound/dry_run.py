@@ -1,4 +1,4 @@
-"""Dry run: what a run would do, with which engines, weights, memory and files; nothing is loaded or written."""
+"""Dry run: the engines, weights, memory and files of a run; nothing is loaded or written."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""Configuration files of the command line, and the environment: the defaults that flags beat.
+"""Configuration files and environment of the command line: the defaults that flags beat.
 
-The user's config.toml comes first, then the project's deepsound.toml, then the environment. A file has option names as the long flags have them, with underscores: at the top for every command that knows them, in
-a table such as [run] for one. The environment has DEEPSOUND_GENERATOR for --generator, and so on.
+The user's config.toml comes first, then the project's deepsound.toml, then the environment; later ones win. A file has
+option names as the long flags have them, with underscores: at the top for every command that knows them, in a table
+such as [run] for one. The environment has DEEPSOUND_GENERATOR for --generator, and so on.
 """
 
 from __future__ import annotations

@@ -86,7 +86,7 @@ class PoseUpBlock(nn.Module):
         return x
 
 
-class DetectionHead(nn.Module):
+class PoseDetectionHead(nn.Module):
     """Scores and boxes of one level's anchors."""
 
     def __init__(self, channels: int, anchors: int) -> None:
@@ -119,7 +119,7 @@ class BlazePoseDetector(nn.Module):
         self.up = nn.ModuleList([PoseUpBlock(1152, 192), PoseUpBlock(192, 96)])
         self.heads = nn.ModuleList(
             [
-                DetectionHead(channels // 4, anchors)
+                PoseDetectionHead(channels // 4, anchors)
                 for channels, (_, anchors) in zip((96, 192, 1152), HEADS, strict=True)
             ]
         )
