@@ -1,4 +1,4 @@
-"""Deinterlacing by FFmpeg's motion-adaptive filter bwdif (Bob Weaver), one frame for each interlaced frame."""
+"""Deinterlacing by FFmpeg's motion-adaptive filter bwdif: a frame for each frame."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The report of a reproduction: VO-Free set, Tables 1 to 3, how they were measured and what they leave out."""
+"""The report of a reproduction: VO-Free set, Tables 1 to 3, and what they leave out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The VO-Free set: changed where the judge hears a voice-over, listed, resumed, never judged twice."""
+"""The VO-Free set: changed where the judge hears a voice-over, listed, resumed, judged once."""
 
 import csv
 

@@ -1,4 +1,4 @@
-"""`deepsound reproduce` on clips whose voices are known: its numbers are the separate commands', and right."""
+"""`deepsound reproduce` on clips of known voices: its numbers are the separate commands'."""
 
 import csv
 import json
