@@ -128,7 +128,7 @@ def _text_rows(text: str) -> list[Any]:
         found = _RANGE.match(part)
         if not found:
             raise InputError(
-                f"'{part.strip()[:60]}' is no stretch of time; expected START-END in seconds, e.g. 1.2-3.4."
+                f"expected START-END in seconds, e.g. 1.2-3.4, got '{part.strip()[:60]}'; correct the span list."
             )
         rows.append({"start_s": found[1], "end_s": found[2], "prompt": found[3] or ""})
     return rows

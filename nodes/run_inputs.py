@@ -101,7 +101,7 @@ def tta_input() -> io.Boolean.Input:
 
 
 def overlap_inputs() -> list[io.Input]:
-    """What neighbouring chunks of a separator share, and how many are heard at once; 0 leaves both to the engine."""
+    """What neighbouring chunks of a separator share, how many run at once; 0 leaves both to the engine."""
     return [
         io.Float.Input(
             "overlap",
@@ -117,7 +117,7 @@ def overlap_inputs() -> list[io.Input]:
             default=0,
             min=0,
             max=64,
-            tooltip="Chunks heard together; 0 leaves it to the engine. In published mode the fades depend on it.",
+            tooltip="Chunks processed at once; 0 leaves it to the engine. In published mode the fades depend on it.",
             **advanced(io.Int.Input),
         ),
     ]

@@ -69,7 +69,7 @@ class RunRequest:
 def _words(what: str, value: object) -> str:
     text = "" if value is None else value
     if not isinstance(text, str) or len(text) > MOST_WORDS:
-        raise InputError(f"{what} must be text of at most {MOST_WORDS} characters.")
+        raise InputError(f"{what}: expected text of at most {MOST_WORDS} characters; shorten it.")
     return " ".join(text.split())
 
 
@@ -79,7 +79,7 @@ def _engine(kind: engines.Kind, value: object) -> str:
 
 def _option(what: str, value: object, options: tuple[str, ...]) -> str:
     if not isinstance(value, str) or value not in options:
-        raise InputError(f"{what} is not on the menu; choose one of: {', '.join(options)}.")
+        raise InputError(f"{what}: expected one of {', '.join(options)}, got {str(value)[:60]!r}; choose one of them.")
     return value
 
 
@@ -93,7 +93,7 @@ def _seconds(value: object) -> float | None:
 def _seed(value: object) -> int:
     number = _number("The seed", value)
     if not number.is_integer() or not 0 <= number <= LARGEST_SEED:
-        raise InputError(f"The seed must be a whole number from 0 to {LARGEST_SEED}.")
+        raise InputError(f"The seed: expected a whole number from 0 to {LARGEST_SEED}, got {number:g}; choose another.")
     return int(number)
 
 
@@ -103,5 +103,5 @@ def _number(what: str, value: Any) -> float:
     except (TypeError, ValueError, OverflowError):
         number = math.nan
     if not math.isfinite(number):
-        raise InputError(f"{what} must be a number.")
+        raise InputError(f"{what}: expected a number, got {str(value)[:60]!r}; enter one.")
     return number

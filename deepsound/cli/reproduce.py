@@ -41,7 +41,7 @@ def _reproduce(options: argparse.Namespace) -> int:
         failed = _run_clips(options, whole, progress.part(0.0, 0.6))
         if options.shard != "1/1":
             _say(options, f"Shard {options.shard} is done; run without --shard for the tables.")
-            return _ended(options, failed)
+            return _exit_code(options, failed)
         report = whole.report(names_in(options.only), _without_text(progress.part(0.6, 0.95)))
         whole.write(report)
         whole.draw(figures, progress.part(0.95, 1.0))
@@ -49,7 +49,7 @@ def _reproduce(options: argparse.Namespace) -> int:
         print_json(report.to_json())
     elif not options.quiet:
         print(report.to_markdown(), end="")
-    return _ended(options, failed)
+    return _exit_code(options, failed)
 
 
 def _run_clips(options: argparse.Namespace, whole: Reproduction, progress: Progress) -> dict[str, str]:
@@ -89,7 +89,7 @@ def _ray_workers(options: argparse.Namespace) -> MakeWorkers | None:
     return lambda work, folder: RayWorkers(work, folder, options.ray or None, options.workers)
 
 
-def _ended(options: argparse.Namespace, failed: dict[str, str]) -> int:
+def _exit_code(options: argparse.Namespace, failed: dict[str, str]) -> int:
     for name, why in failed.items():
         _say(options, f"{name}: {why}", always=True)
     return SOME_FAILED if failed else 0

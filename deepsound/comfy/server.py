@@ -67,9 +67,9 @@ class Server:
             parts = urlsplit(url if "://" in url else f"http://{url}")
             _ = parts.port
         except ValueError as error:
-            raise InputError(f"{url!r} is no server's address ({error}); give one as in {DEFAULT_SERVER}.") from None
+            raise InputError(f"{url!r} is not a server's address ({error}); give one as in {DEFAULT_SERVER}.") from None
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-            raise InputError(f"{url!r} is no server's address; give one as in {DEFAULT_SERVER}.")
+            raise InputError(f"{url!r} is not a server's address; give one as in {DEFAULT_SERVER}.")
         self.url = parts.geturl().rstrip("/")
         self._session: Any = None
 
@@ -142,7 +142,7 @@ class Server:
         answer = await self._ask("POST", "/prompt", json={"prompt": prompt, "client_id": client})
         prompt_id = answer.get("prompt_id")
         if not answers.is_id(prompt_id):
-            raise ServerError(f"{self.url} queued the workflow under no name that could be asked for")
+            raise ServerError(f"{self.url} queued the workflow under an unusable id")
         if answer.get("node_errors"):
             # Where one output of several is refused, the server runs the others and calls that a success.
             await self._withdraw(str(prompt_id))
@@ -220,7 +220,7 @@ async def _refuse_redirect(*what: Any) -> None:
 async def _blocks(answer: Any, url: str) -> AsyncIterator[bytes]:
     """The bytes of an answer as they come. Raises ServerError for a packed one, which may be of any size inside."""
     if answer.headers.get("Content-Encoding", "identity").lower() != "identity":
-        raise ServerError(f"{url} packs its answer, which was not asked for")
+        raise ServerError(f"{url} compressed its answer although no compression was requested")
     async for block in answer.content.iter_chunked(_BLOCK):
         yield block
 

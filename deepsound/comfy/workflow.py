@@ -48,7 +48,7 @@ class Workflow:
             )
         if problem := _problem(prompt):
             raise InputError(
-                f"{escaped(path)} is no API-format workflow, which has class_type and inputs in each node: {problem}."
+                f"{escaped(path)} is no workflow in API format, with class_type and inputs in each node: {problem}."
             )
         return cls(prompt)
 

@@ -107,7 +107,7 @@ def _identify(known: Separation, tensors: Mapping[str, Any], file: Path) -> Sepa
         if same:
             return replace(candidate, name=known.name, weights=known.weights)
     raise EngineError(
-        f"The weights {file} are of no network this project knows (dim {sized.network.dim}, depth "
+        f"The weights {file} match no network this project knows (dim {sized.network.dim}, depth "
         f"{sized.network.depth}), and their tensors do not show hop, rate and stems. Put the configuration that is "
         f"published with them beside them, as {file.with_suffix('.yaml').name}."
     )

@@ -10,6 +10,7 @@ from deepsound.errors import InputError
 from deepsound.runtime.progress import Progress
 from deepsound.separate.buffers import SlidingBuffer, reflect_pad
 from deepsound.separate.chunking import Chunk, ChunkPlan, Mode, current_mode, equal_overlap, published_chunks
+from deepsound.separate.overlap_add import OverlapAdd
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -38,9 +39,14 @@ class DemixSettings:
 
     def __post_init__(self) -> None:
         if not 0 <= self.overlap < self.chunk:
-            raise InputError(f"Chunks of {self.chunk} samples cannot share {self.overlap}.")
+            raise InputError(
+                f"overlap: expected 0 to {self.chunk - 1} samples for chunks of {self.chunk}, got {self.overlap}."
+            )
         if not 1 <= self.overlaps <= self.chunk or self.batch < 1:
-            raise InputError(f"{self.overlaps} overlaps and batches of {self.batch} chunks are impossible.")
+            raise InputError(
+                f"overlaps, batch: expected 1 to {self.chunk} and at least 1, got {self.overlaps} and "
+                f"{self.batch}; correct them."
+            )
         object.__setattr__(self, "mode", current_mode(self.mode))
 
     def plan(self, samples: int) -> ChunkPlan:
@@ -116,47 +122,6 @@ def _network_input(chunk: Chunk, tape: SlidingBuffer, settings: DemixSettings) -
     if chunk.filled_by_mirroring:
         return reflect_pad(stretch, chunk.samples + missing)
     return pad(stretch, (0, missing))
-
-
-class OverlapAdd:
-    """Weighted chunks added up where they overlap, divided by their weights, given out from the left.
-
-    In the original's way a sample of no weight is 0; otherwise every sample must have some, or RuntimeError.
-    """
-
-    def __init__(self, samples: int, may_lack_weight: bool) -> None:
-        self._samples, self._may_lack_weight = samples, may_lack_weight
-        self._begin = 0
-        self._sum: Tensor | None = None
-        self._weight: Tensor | None = None
-
-    def add(self, chunk: Chunk, answer: Tensor) -> None:
-        """Add a chunk's answer [channels, chunk.samples]; what lies outside the sound is dropped."""
-        from torch.nn.functional import pad
-
-        inside = slice(max(-chunk.start, 0), min(chunk.stop, self._samples) - chunk.start)
-        begin, end = chunk.start + inside.start, chunk.start + inside.stop
-        weights = chunk.window()[inside].to(answer.device)
-        if self._sum is None or self._weight is None:
-            self._sum, self._weight = answer[:, :0], weights[:0]
-        missing = max(end - self._begin - self._sum.shape[1], 0)
-        self._sum, self._weight = pad(self._sum, (0, missing)), pad(self._weight, (0, missing))
-        self._sum[:, begin - self._begin : end - self._begin] += answer[:, inside] * weights
-        self._weight[begin - self._begin : end - self._begin] += weights
-
-    def finish(self, before: int) -> Iterator[Tensor]:
-        """The samples before `before` that have not been given out yet, [channels, n] on the CPU, if there are any."""
-        import torch
-
-        count = before - self._begin
-        if self._sum is None or self._weight is None or count <= 0:
-            return
-        total, weight = self._sum[:, :count], self._weight[:count]
-        self._begin += total.shape[1]
-        self._sum, self._weight = self._sum[:, count:], self._weight[count:]
-        if not self._may_lack_weight and not bool((weight > 0).all()):
-            raise RuntimeError("a sample lies in no chunk")
-        yield torch.where(weight > 0, total / weight, 0.0).cpu()
 
 
 def with_test_time_augmentation(network: Network) -> Network:

@@ -161,7 +161,7 @@ def test_too_little_is_looked_at(execution: Execution, footage: Clip, noise: Cal
         extractor("synchformer_video", 0.5).extract(footage, execution, QUIET)
     with pytest.raises(InputError, match=r"7\.90 s, where 8 s are looked at"):
         extractor("synchformer_audio").extract(noise(7.9, 16000), execution, QUIET)
-    with pytest.raises(InputError, match="looks at Clip, not at Audio"):
+    with pytest.raises(InputError, match="expected Clip, got Audio"):
         extractor("synchformer_video").extract(noise(8.0, 16000), execution, QUIET)
 
 

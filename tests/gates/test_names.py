@@ -16,7 +16,7 @@ TERMS = {
     "speculative decoding": {"deepsound/reason/videollama2/speculative.py"},
     "KV cache": {"deepsound/models/videollama2/cache.py", "deepsound/reason/videollama2/prefix_cache.py"},
     "optical flow": {"deepsound/generate/draft/optical_flow.py"},
-    "overlap-add": {"deepsound/separate/chunking.py", "deepsound/separate/demix.py"},
+    "overlap-add": {"deepsound/separate/overlap_add.py", "deepsound/separate/demix.py"},
     "CUDA graph": {"deepsound/generate/mmaudio/cuda_graph.py"},
     "classifier-free guidance": {"deepsound/models/mmaudio/sampler.py"},
     "voice activity detection": {"deepsound/media/vad.py", "deepsound/separate/voice_gate.py"},

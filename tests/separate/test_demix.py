@@ -12,7 +12,8 @@ from deepsound.errors import Cancelled, InputError
 from deepsound.runtime.progress import CancelToken, Progress, ProgressEvent
 from deepsound.separate.buffers import SlidingBuffer, blocks, resample_stream
 from deepsound.separate.chunking import Chunk, equal_overlap, published_chunks
-from deepsound.separate.demix import DemixSettings, OverlapAdd, demix, stream
+from deepsound.separate.demix import DemixSettings, demix, stream
+from deepsound.separate.overlap_add import OverlapAdd
 
 SMALL = DemixSettings(chunk=1000, overlap=100, batch=4, shortest=1)
 PUBLISHED = DemixSettings(chunk=1000, overlap=0, batch=4, mode="published", shortest=1)

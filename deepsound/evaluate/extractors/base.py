@@ -178,7 +178,9 @@ class NetworkExtractor(Network):
     def _require_input_kind(self, subject: Audio | Clip) -> Audio | Clip:
         wanted = Audio if self.input_kind == "audio" else Clip
         if not isinstance(subject, wanted):
-            raise InputError(f"{self.name} looks at {wanted.__name__}, not at {type(subject).__name__}.")
+            raise InputError(
+                f"{self.name}: expected {wanted.__name__}, got {type(subject).__name__}; choose another extractor."
+            )
         return subject
 
 
