@@ -5,12 +5,13 @@ Third parties add theirs through the entry points `deepsound.generators`, `deeps
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from importlib import import_module
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
 from deepsound import contracts, plugins
+from deepsound.combinations import Combination, combination, combined_name
 from deepsound.engine_protocols import (
     Generator,
     Reasoner,
@@ -76,7 +77,7 @@ class EngineInfo:
     summary: str
     target: str
     origin: str = "embedded"
-    arguments: tuple[str, ...] = ()
+    arguments: tuple[Any, ...] = ()
 
 
 EMBEDDED = (
@@ -176,16 +177,34 @@ PUBLISHED = (
     ),
 )
 
+# Combinations that menus offer; any other one is named as they are.
+COMBINED = (
+    EngineInfo(
+        "reasoner",
+        "rules+videollama2_cot",
+        "two judges: what both say; undecided where they disagree",
+        "deepsound.reason.vote:VoteReasoner",
+        "combined",
+    ),
+    EngineInfo(
+        "separator",
+        "bs_roformer+mel_band_roformer",
+        "the mean of the voices that two published networks find",
+        "deepsound.separate.ensemble:EnsembleSeparator",
+        "combined",
+    ),
+)
+
 # What the original project's command line calls them.
 ALIASES: dict[tuple[Kind, str], str] = {("reasoner", "cot"): "videollama2_cot", ("reasoner", "qa"): "videollama2_qa"}
 
 
 def available(kind: Kind) -> tuple[EngineInfo, ...]:
-    """The engines of one kind: embedded ones, published ones, then installed plug-ins; nothing is imported.
+    """The engines of one kind: embedded, published, combined, then installed plug-ins; nothing is imported.
 
     A plug-in whose name is taken is offered as `package:name`.
     """
-    listed = {info.name: info for info in EMBEDDED + PUBLISHED if info.kind == kind}
+    listed = {info.name: info for info in EMBEDDED + PUBLISHED + COMBINED if info.kind == kind}
     for plugin in plugins.find(f"deepsound.{kind}s"):
         name = plugin.name if plugin.name not in listed else f"{plugin.package}:{plugin.name}"
         listed[name] = EngineInfo(kind, name, plugin.summary, plugin.target, plugin.origin)
@@ -232,13 +251,22 @@ def separator(
 
 def separation_notes(engine: object, name: str, settings: SeparationSettings) -> tuple[str, ...]:
     """What of `settings` a separator will not use: one sentence, or nothing."""
+    members = getattr(engine, "members", None)
+    if isinstance(members, dict):
+        return tuple(note for member, one in members.items() for note in separation_notes(one, member, settings))
     if settings == SeparationSettings() or isinstance(engine, SupportsSeparationSettings):
         return ()
     return (f"{name} does not use the separator's settings (mode, augmentation, overlap, batch).",)
 
 
 def require(kind: Kind, name: str) -> EngineInfo:
-    """The engine of that name, not yet imported. Raises InputError for an unknown one."""
+    """The engine of that name, or a combination `a+b`, not yet imported. Raises InputError for an unknown one."""
+    combined = combination(kind, name)
+    if combined is not None:
+        members = tuple(require(kind, member).name for member in combined.members)
+        target = next(info.target for info in COMBINED if info.kind == kind)
+        joined = combined_name(kind, Combination(combined.rule, members))
+        return EngineInfo(kind, joined, f"{combined.rule} of {', '.join(members)}", target, "combined")
     name = ALIASES.get((kind, name), name)
     info = next((info for info in available(kind) if info.name == name), None)
     if info is None:
@@ -261,10 +289,21 @@ def check_stems(mix: Audio, stems: object, engine: str) -> Stems:
 def _build(kind: Kind, name: str, execution: Execution) -> object:
     """The engine of that name; one that runs networks has `configure`, and is told how before anything else."""
     info = require(kind, name)
+    if info.origin == "combined":
+        return _combine(info, execution)
     engine = _own(info) if info.origin in OWN else plugins.build(kind, info.name, info.target, info.origin)
     if isinstance(engine, SupportsExecution):
         engine.configure(execution)
     return engine
+
+
+def _combine(info: EngineInfo, execution: Execution) -> object:
+    """The members of a combination, each told how to run, behind one engine."""
+    combined = combination(info.kind, info.name)
+    if combined is None:
+        raise EngineError(f"expected a combination such as a+b, got {info.name!r}; name two engines joined by '+'.")
+    members = {member: _build(info.kind, member, execution) for member in combined.members}
+    return _own(replace(info, arguments=(members, combined.rule)))
 
 
 def _own(info: EngineInfo) -> object:

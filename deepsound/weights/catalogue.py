@@ -128,8 +128,9 @@ def engines() -> tuple[str, ...]:
 
 
 def needed_by(engine: str) -> tuple[Weights, ...]:
-    """What an engine needs, largest network first; empty for an engine that needs nothing."""
-    needed = [entry for entry in everything() if engine in entry.engines]
+    """What an engine, or all of a combination `a+b`, needs, largest network first; empty where nothing is needed."""
+    members = {member.strip().rpartition(":")[2] for member in engine.split("+")}
+    needed = [entry for entry in everything() if members.intersection(entry.engines)]
     return tuple(sorted(needed, key=lambda entry: -(entry.parameters or 0)))
 
 

@@ -26,7 +26,8 @@ ALLOWED = {
     | {"deepsound.engine_protocols", "deepsound.media", "deepsound.models", "deepsound.weights", "deepsound.reason"},
     "deepsound/separate": EVERYONE
     | {"deepsound.choices", "deepsound.engine_protocols", "deepsound.media", "deepsound.models", "deepsound.weights"}
-    | {"deepsound.separate"},
+    | {"deepsound.separate", "deepsound.contracts"},
+    "deepsound/combinations.py": {"deepsound.errors"},
     "deepsound/contracts.py": {
         "deepsound.errors",
         "deepsound.types",
@@ -38,7 +39,8 @@ ALLOWED = {
     "deepsound/fallback.py": {"deepsound.errors", "deepsound.types", "deepsound.choices"},
     "deepsound/plugins.py": EVERYONE | {"deepsound.media", "deepsound.contracts", "deepsound.engine_protocols"},
     "deepsound/engines.py": EVERYONE
-    | {"deepsound.media", "deepsound.contracts", "deepsound.engine_protocols", "deepsound.plugins"},
+    | {"deepsound.media", "deepsound.contracts", "deepsound.engine_protocols", "deepsound.plugins"}
+    | {"deepsound.combinations"},
     "deepsound/presets.py": {"deepsound.types", "deepsound.choices"},
     "deepsound/selection.py": EVERYONE
     | {"deepsound.media", "deepsound.engines", "deepsound.silence", "deepsound.outcome", "deepsound.presets"}

@@ -1,0 +1,76 @@
+"""Ensemble of separators: the mean or median of their voice estimates, sample by sample."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from deepsound.contracts import check_stems
+from deepsound.engine_protocols import (
+    Separator,
+    SupportsExecution,
+    SupportsSeparationSettings,
+    files,
+)
+from deepsound.runtime.execution import Execution
+from deepsound.runtime.progress import Progress
+from deepsound.types import Audio, SeparationSettings, Stems
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class EnsembleSeparator:
+    """Separators by name that hear the same sound one after the other; `rule` is "mean" or "median"."""
+
+    def __init__(self, members: Mapping[str, Separator], rule: str = "mean") -> None:
+        self.members = dict(members)
+        self.rule = rule
+
+    def configure(self, execution: Execution) -> None:
+        """Say how all networks are to be run, and from which files."""
+        for member in self.members.values():
+            if isinstance(member, SupportsExecution):
+                member.configure(execution)
+
+    def cut(self, settings: SeparationSettings) -> None:
+        """Say how sounds are cut and heard; members without such a choice are not asked."""
+        for member in self.members.values():
+            if isinstance(member, SupportsSeparationSettings):
+                member.cut(settings)
+
+    def files(self) -> dict[str, Path]:
+        """The weights of all members, by member and role."""
+        return {
+            f"{name}: {role}": path for name, member in self.members.items() for role, path in files(member).items()
+        }
+
+    def separate(self, audio: Audio, progress: Progress) -> Stems:
+        """Voice, the mean or median of the members' estimates, and background = mix - voice.
+
+        Raises what a member raises, and EngineError naming one whose stems are not shaped like the mix.
+        """
+        total: Tensor | None = None
+        voices: list[Tensor] = []
+        for index, (name, member) in enumerate(self.members.items()):
+            part = progress.part(index / len(self.members), (index + 1) / len(self.members))
+            voice = check_stems(audio, member.separate(audio, part), f"The separator '{name}'").voice.waveform.cpu()
+            if self.rule == "median":
+                voices.append(voice)
+            else:
+                total = voice.clone() if total is None else total.add_(voice)
+        made = _median(voices) if total is None else total.div_(len(self.members))
+        return Stems(
+            Audio(made, audio.sample_rate, audio.layout),
+            Audio(audio.waveform.detach().cpu() - made, audio.sample_rate, audio.layout),
+        )
+
+
+def _median(voices: list[Tensor]) -> Tensor:
+    """The middle value of each sample, the mean of the middle two where their number is even."""
+    import torch
+
+    ordered = torch.stack(voices).sort(dim=0).values
+    middle = len(voices) // 2
+    return ordered[middle] if len(voices) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
