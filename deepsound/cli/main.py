@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from deepsound import __version__
 from deepsound.cli.app import add_app
 from deepsound.cli.batch import add_batch
+from deepsound.cli.calibrate import add_calibrate
 from deepsound.cli.comfy import add_comfy
 from deepsound.cli.compare import add_compare
 from deepsound.cli.completion import add_completion, complete
@@ -96,6 +97,7 @@ def build_parser() -> argparse.ArgumentParser:
     add_comfy(commands)
     add_execution_options(add_reproduce(commands))
     add_compare(commands)
+    add_execution_options(add_calibrate(commands))
     add_config(commands, build_parser)
     add_doctor(commands)
     add_completion(commands)

@@ -23,7 +23,9 @@ _FONT_PIXELS = 14
 
 
 @dataclass(frozen=True)
-class _Bar:
+class Bar:
+    """A bar with its label, the text behind it and its colour."""
+
     label: str
     value: float
     text: str
@@ -31,11 +33,11 @@ class _Bar:
 
 
 @dataclass(frozen=True)
-class _Panel:
+class Panel:
     """Bars below a title; `full` is the value of a bar as long as can be, the greatest of them by default."""
 
     title: str
-    bars: tuple[_Bar, ...]
+    bars: tuple[Bar, ...]
     full: float | None = None
 
     @property
@@ -45,14 +47,18 @@ class _Panel:
 
 def chart(report: EvaluationReport) -> np.ndarray:
     """The report's scores and voice rates, uint8 [height, width, 3]; two panels in a row."""
+    return draw_panels(_heading(report), [*_metric_panels(report), *_voice_panels(report)])
+
+
+def draw_panels(heading: str, panels: Sequence[Panel]) -> np.ndarray:
+    """Panels of bars below a heading, uint8 [height, width, 3]; two in a row."""
     import numpy as np
 
-    panels = [*_metric_panels(report), *_voice_panels(report)]
     rows = [panels[first : first + 2] for first in range(0, len(panels), 2)]
     heights = [max(panel.height for panel in row) for row in rows]
     top = _TITLE + _MARGIN
     image = np.full((top + sum(heights) + _MARGIN, _WIDTH, 3), _BACKGROUND, np.uint8)
-    _write(image, _MARGIN, _MARGIN + 10, _heading(report), _DIM)
+    _write(image, _MARGIN, _MARGIN + 10, heading, _DIM)
     for row, height in zip(rows, heights, strict=True):
         for column, panel in enumerate(row):
             _draw(image, panel, _MARGIN + column * (_WIDTH // 2), top, _WIDTH // 2 - 2 * _MARGIN)
@@ -66,27 +72,27 @@ def _heading(report: EvaluationReport) -> str:
     return f"reference: {report.reference.name}, {report.reference.clips} clips, {report.reference.fingerprint}"
 
 
-def _metric_panels(report: EvaluationReport) -> Iterator[_Panel]:
+def _metric_panels(report: EvaluationReport) -> Iterator[Panel]:
     arrows = {"lower": "lower is better", "higher": "higher is better"}
     for name, metric in METRICS.items():
         found = [
             (index, one.name, one.scores[name].value) for index, one in enumerate(report.sets) if name in one.scores
         ]
         bars = tuple(
-            _Bar(label, value, f"{value:.4g}", _SETS[index % len(_SETS)])
+            Bar(label, value, f"{value:.4g}", _SETS[index % len(_SETS)])
             for index, label, value in found
             if value is not None
         )
         if bars:
-            yield _Panel(f"{name}  ({arrows[metric.better]})", bars)
+            yield Panel(f"{name}  ({arrows[metric.better]})", bars)
 
 
-def _voice_panels(report: EvaluationReport) -> Iterator[_Panel]:
+def _voice_panels(report: EvaluationReport) -> Iterator[Panel]:
     """The share of clips with a voice, group by group, what was before in another colour."""
     for index, one in enumerate(report.sets):
         groups = dict.fromkeys(group for rates in one.voice.values() for group in rates)
         bars = tuple(
-            _Bar(
+            Bar(
                 f"{group} {moment}",
                 share,
                 f"{share:.0%} of {rates[group].clips}",
@@ -97,10 +103,10 @@ def _voice_panels(report: EvaluationReport) -> Iterator[_Panel]:
             if group in rates and (share := rates[group].of_clips) is not None
         )
         if bars:
-            yield _Panel(f"clips with a voice: {one.name}", bars, full=1.0)
+            yield Panel(f"clips with a voice: {one.name}", bars, full=1.0)
 
 
-def _draw(image: np.ndarray, panel: _Panel, left: int, top: int, width: int) -> None:
+def _draw(image: np.ndarray, panel: Panel, left: int, top: int, width: int) -> None:
     _write(image, left, top + 18, panel.title, _TEXT)
     start = left + round(_LABEL_SHARE * width)
     longest = width - (start - left) - _VALUE

@@ -27,6 +27,8 @@ ALLOWED = {
     "deepsound/separate": EVERYONE
     | {"deepsound.choices", "deepsound.engine_protocols", "deepsound.media", "deepsound.models", "deepsound.weights"}
     | {"deepsound.separate", "deepsound.contracts"},
+    "deepsound/calibrate": EVERYONE
+    | {"deepsound.media", "deepsound.engine_protocols", "deepsound.evaluate.chart", "deepsound.calibrate"},
     "deepsound/combinations.py": {"deepsound.errors"},
     "deepsound/contracts.py": {
         "deepsound.errors",
