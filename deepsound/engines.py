@@ -84,7 +84,7 @@ EMBEDDED = (
     EngineInfo(
         "generator",
         "draft",
-        "procedural foley: impacts, scrapes, whooshes and beds driven by what moves",
+        "foley of recordings and synthesis: impacts, events, scrapes, whooshes and beds by words and by what moves",
         "deepsound.generate.draft:DraftGenerator",
     ),
     EngineInfo(

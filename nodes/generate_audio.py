@@ -10,9 +10,11 @@ from comfy_api.latest import io
 from deepsound import engines
 from deepsound.choices import NETWORK_PRECISIONS
 from deepsound.runtime.execution import Precision
+from deepsound.runtime.progress import Progress
 
 from . import comfy_host
 from .convert import clip_of
+from .host_folders import input_folder
 from .notes import notes_ui
 from .requests import request_of, requests_of_takes
 from .run_inputs import (
@@ -23,7 +25,7 @@ from .run_inputs import (
     sampling_inputs,
     weights_input,
 )
-from .schema import download_input, engine_input, output, prompt_inputs, schema
+from .schema import download_input, engine_input, output, prompt_inputs, schema, supported_kwargs
 from .span_lists import avoid_input, spans_to_avoid
 from .takes import batch_of, take_stage
 from .values import check_values, refusal_of
@@ -49,6 +51,14 @@ class GenerateAudio(io.ComfyNode):
                 *execution_inputs(NETWORK_PRECISIONS),
                 weights_input("weights", "mmaudio", "MMAudio"),
                 avoid_input(),
+                io.String.Input(
+                    "sounds",
+                    default="",
+                    optional=True,
+                    tooltip="For the engine draft: a folder of WAV and FLAC files in ComfyUI's input folder. The names "
+                    "of its folders, or the tags of its sounds.csv, are words that play them.",
+                    **supported_kwargs(io.String.Input, advanced=True),
+                ),
             ],
             outputs=[output(io.Audio, "audio", "The coarse audio, one sound for each take.")],
             hidden=[io.Hidden.unique_id],
@@ -81,13 +91,15 @@ class GenerateAudio(io.ComfyNode):
         offload: bool = False,
         weights: str = BY_ENGINE,
         avoid: str = "",
+        sounds: str = "",
     ) -> io.NodeOutput:
         request = request_of(cls, prompt, negative_prompt, seed, duration, steps or None, cfg or None)
         check_values(cls, takes=takes)
         progress = comfy_host.progress(cls.hidden.unique_id, "generate")
         files = generator_weights(engine, weights, progress)
         generator = engines.generator(engine, comfy_host.execution(precision, offload, download, files))
-        clip, sounds = clip_of(video, progress), []
+        _use_sounds(generator, engine, sounds, progress)
+        clip, made_sounds = clip_of(video, progress), []
         request = replace(request, avoid=spans_to_avoid(avoid, duration or clip.duration_s))
         if request.avoid:
             engines.require_avoiding(generator, engine)
@@ -95,5 +107,17 @@ class GenerateAudio(io.ComfyNode):
             progress.note(note)
         for take, own in enumerate(requests_of_takes(request, takes)):
             made = generator.generate(clip, own, take_stage(progress, take, takes))
-            sounds.append(engines.require_sound(made, engine))
-        return io.NodeOutput(batch_of(sounds, progress), ui=notes_ui(progress))
+            made_sounds.append(engines.require_sound(made, engine))
+        return io.NodeOutput(batch_of(made_sounds, progress), ui=notes_ui(progress))
+
+
+def _use_sounds(generator: engines.Generator, engine: str, folder: str, progress: Progress) -> None:
+    """Give `draft` a folder of the user's own sounds; another engine says that it does not use them."""
+    if not folder.strip():
+        return
+    if engine != "draft":
+        progress.note(f"{engine} does not use the folder of sounds; draft does.")
+        return
+    from deepsound.generate.draft.user_sounds import DraftSettings
+
+    engines.require_settings(generator, engine).adjust(DraftSettings(str(input_folder(folder))))

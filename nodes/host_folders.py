@@ -66,6 +66,18 @@ def input_path(name: str) -> Path:
     )
 
 
+def input_folder(name: str) -> Path:
+    """The folder `name` inside ComfyUI's input folder. Raises InputError when it is not there, or leads out of it."""
+    import folder_paths
+
+    if not _is_name(name):
+        raise InputError(f"The folder name {_short(name)} is not usable; name a folder inside ComfyUI's input folder.")
+    path = _resolve_inside(Path(folder_paths.get_input_directory()), name.strip())
+    if not is_dir(path):
+        raise InputError(f"The folder {_short(name.strip())} is not in ComfyUI's input folder; put it there.")
+    return path
+
+
 def offer_demo_clips() -> None:
     """Put the pack's clips into the input folder once, where core nodes and previews find them too."""
     import folder_paths

@@ -116,12 +116,14 @@ def separation_of(options: argparse.Namespace) -> SeparationSettings:
 
 
 def _generator_settings(options: argparse.Namespace) -> dict[str, object]:
-    """Settings of single generators by their names: FoleyCrafter's two scales."""
+    """Settings of single generators by their names: FoleyCrafter's two scales, the draft's folder of sounds."""
+    from deepsound.generate.draft.user_sounds import DraftSettings
     from deepsound.generate.foleycrafter.request import FoleyCrafterSettings
 
+    settings: dict[str, object] = {"draft": DraftSettings(options.sounds)} if options.sounds else {}
     scales = {"temporal_scale": options.temporal_scale, "semantic_scale": options.semantic_scale}
     given = {name: value for name, value in scales.items() if value is not None}
-    return {"foleycrafter": FoleyCrafterSettings(**given)} if given else {}
+    return settings | ({"foleycrafter": FoleyCrafterSettings(**given)} if given else {})
 
 
 def _preferences(options: argparse.Namespace) -> Preferences:

@@ -209,6 +209,13 @@ def add_generation_options(run: argparse.ArgumentParser) -> None:
         help="MMAudio makes a long sound in overlapping windows of this length, 2 to 60; 0: in one pass; another "
         "window is another sound (default: auto, 8 above 12 s)",
     )
+    run.add_argument(
+        "--sounds",
+        default="",
+        metavar="FOLDER",
+        help="your own WAV and FLAC files for the generator draft: a folder's name, or the column tags of its "
+        "sounds.csv, is the word in the prompt that plays them",
+    )
     for scale, help, published in (
         ("temporal", "how strictly FoleyCrafter follows the times of seen onsets", 0.2),
         ("semantic", "how much what the picture shows leads FoleyCrafter", 1),

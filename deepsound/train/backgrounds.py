@@ -11,11 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import fft, signal
 
+from deepsound.generate.draft.bed_table import BEDS
 from deepsound.generate.draft.modal_synthesis import MATERIALS, hit_wave, room_response
 from deepsound.generate.draft.noise import smooth_walk
 from deepsound.generate.draft.prompt_parser import Palette
 from deepsound.generate.draft.score import FoleyScore, Impact
-from deepsound.generate.draft.textures import BEDS, texture_layers
+from deepsound.generate.draft.textures import texture_layers
 
 SAMPLE_RATE = 44_100
 Rng = np.random.Generator

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import soxr
@@ -14,9 +15,10 @@ from scipy import signal
 
 from deepsound.generate.draft.modal_synthesis import hit_wave, room_response
 from deepsound.generate.draft.noise import BLOCK
-from deepsound.generate.draft.prompt_parser import Palette
+from deepsound.generate.draft.prompt_parser import NEUTRAL_MATERIAL, Palette
+from deepsound.generate.draft.recorded_layers import NO_RECORDINGS, RecordedLayers
 from deepsound.generate.draft.score import FoleyScore
-from deepsound.generate.draft.textures import is_audible, pan_mono, texture_layers
+from deepsound.generate.draft.textures import is_audible, pan_mono, recorded_bed_layers, texture_layers
 from deepsound.media.loudness import measure, true_peak_dbtp
 from deepsound.runtime.progress import Progress
 from deepsound.types import Audio
@@ -36,16 +38,20 @@ _LIMITER_HALF_STEPS = 8
 _LIMITER_MARGIN_DB = 0.3
 _FADE_S = 0.005
 _LOWEST_HZ = 20.0
+# A material that is named beside a recorded hit colours it.
+_UNDER_RECORDED_HITS = 0.45
 
 
-def render(score: FoleyScore, palette: Palette, seed: int, progress: Progress) -> Audio:
+def render(
+    score: FoleyScore, palette: Palette, seed: int, progress: Progress, recorded: RecordedLayers = NO_RECORDINGS
+) -> Audio:
     """The score as sound: float32 [2, round(duration_s * 44100)], near -23 LUFS, true peak at most -1 dBTP.
 
-    Where there is nothing to hear it stays as quiet as an empty room, and a note says so. The same score, palette and
-    seed give the same samples.
+    Where there is nothing to hear it stays as quiet as an empty room, and a note says so. The same score, palette,
+    recordings and seed give the same samples.
     """
-    track = compose(score, palette, seed, progress.part(0.0, 0.7))
-    if is_audible(score, palette):
+    track = compose(score, palette, seed, progress.part(0.0, 0.7), recorded)
+    if recorded != NO_RECORDINGS or is_audible(score, palette):
         _level(track, progress.part(0.7, 0.95))
     else:
         progress.note(_silence_note(score))
@@ -53,13 +59,19 @@ def render(score: FoleyScore, palette: Palette, seed: int, progress: Progress) -
     return _under_ceiling(track, progress.part(0.95, 1.0))
 
 
-def compose(score: FoleyScore, palette: Palette, seed: int, progress: Progress) -> np.ndarray:
-    """The score's hits, room and textures on one track, float32 [2, samples], before it is brought to its level."""
+def compose(
+    score: FoleyScore, palette: Palette, seed: int, progress: Progress, recorded: RecordedLayers = NO_RECORDINGS
+) -> np.ndarray:
+    """The score's hits, recordings, room and textures as one track, float32 [2, samples], before it is levelled."""
     seed %= 1 << 64
     track = np.zeros((2, round(score.duration_s * SAMPLE_RATE)), np.float32)
-    _add_impacts(track, score, palette, seed, progress.part(0.0, 0.5))
+    if not recorded.hits or palette.materials != (NEUTRAL_MATERIAL,):
+        _add_impacts(track, score, palette, seed, progress.part(0.0, 0.4))
+    if recorded.hits:
+        track *= np.float32(_UNDER_RECORDED_HITS)
+    _add_recorded(track, score, palette, seed, recorded, progress.part(0.4, 0.5))
     _add_room(track, np.random.default_rng([seed, 5]), progress.part(0.5, 0.7))
-    _add_textures(track, score, palette, seed, progress.part(0.7, 1.0))
+    _add_textures(track, score, palette, seed, recorded, progress.part(0.7, 1.0))
     _remove_dc(track, progress)
     return track
 
@@ -90,6 +102,16 @@ def _add_impacts(track: np.ndarray, score: FoleyScore, palette: Palette, seed: i
             track[:, at : at + len(wave)] += pan_mono(wave, impact.x)
 
 
+def _add_recorded(
+    track: np.ndarray, score: FoleyScore, palette: Palette, seed: int, recorded: RecordedLayers, progress: Progress
+) -> None:
+    shown = replace(score, impacts=score.impacts if palette.impacts else ())
+    for placed in recorded.placed(shown, palette.distant, seed, progress):
+        if 0 <= placed.at < track.shape[1]:
+            wave = placed.wave[:, : track.shape[1] - placed.at]
+            track[:, placed.at : placed.at + wave.shape[1]] += wave
+
+
 def _add_room(track: np.ndarray, rng: np.random.Generator, progress: Progress) -> None:
     """Let a small room answer what is on the track so far."""
     response = room_response(SAMPLE_RATE, rng)
@@ -103,8 +125,11 @@ def _add_room(track: np.ndarray, rng: np.random.Generator, progress: Progress) -
         ringing = reverb[:, length:].astype(np.float32)
 
 
-def _add_textures(track: np.ndarray, score: FoleyScore, palette: Palette, seed: int, progress: Progress) -> None:
-    layers = texture_layers(score, palette, SAMPLE_RATE, seed)
+def _add_textures(
+    track: np.ndarray, score: FoleyScore, palette: Palette, seed: int, recorded: RecordedLayers, progress: Progress
+) -> None:
+    layers = texture_layers(score, palette, SAMPLE_RATE, seed, recorded.replaced)
+    layers += recorded_bed_layers(recorded.bed_layers(score, seed), score, palette, SAMPLE_RATE)
     for block in _blocks(track, progress):
         for layer in layers:
             block += next(layer)[:, : block.shape[1]]

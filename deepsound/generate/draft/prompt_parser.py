@@ -1,12 +1,16 @@
-"""Prompt parser of the draft: words to materials, background beds and layers.
+"""Prompt parser of the draft: words to recordings, materials, background beds and layers.
 
-A word that is not in the tables changes nothing, which `prompt_notes` says, and no word leads to a voice.
+A word that is not in the tables changes nothing, which `prompt_notes` says, and no word leads to a voice. The words of
+`vocabulary` join the tables here; a user's own sounds (`own`) come before all of them.
 """
 
 from __future__ import annotations
 
-import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+
+from deepsound.generate.draft.recordings import NAMES, Recording
+from deepsound.generate.draft.vocabulary import BACKGROUND, entry_of, split_words, vocabulary
 
 NEUTRAL_MATERIAL = "neutral"
 
@@ -50,35 +54,50 @@ _LAYER_WORDS = {
 
 
 # Words that carry no sound: an unknown one among them is not worth a note.
-_FILLER = (
+FILLER = (
     "a an the and or of on in at with by to from for over under into onto as is are be it its no not without sound "
-    "sounds noise audio video very some far near high quality"
+    "sounds noise audio video very some near high quality 的 和 在 与 声 声音 了 着 一 个 只"
 )
-# What the draft never makes, so that ruling it out needs no word in the tables.
-_NEVER_MADE = "human voice voices speech speaking talk talking man woman child people narrator narration vocals singing"
-_MOST_LISTED = 8
+# Words of distance, for recordings.
+FAR = frozenset(["far", "distant", "distance", "faraway", "remote", "远", "远处", "远方", "遥远"])
+_MOST_SOUNDS = 4
 KNOWN_WORDS_COMMAND = "deepsound engines draft"
 
 
 def known_words() -> dict[str, dict[str, tuple[str, ...]]]:
     """Every word that changes what `draft` makes: by kind (materials, beds, layers) and by name of what it leads to."""
     tables = {"materials": _MATERIAL_WORDS, "beds": _BED_WORDS, "layers": _LAYER_WORDS}
-    return {kind: {name: tuple(words.split()) for name, words in table.items()} for kind, table in tables.items()}
+    known = {kind: {name: tuple(words.split()) for name, words in table.items()} for kind, table in tables.items()}
+    found: dict[str, tuple[str, ...]] = {}
+    for word, entry in vocabulary().items():
+        if not entry.nearest and entry.sound in NAMES:
+            found[entry.sound] = (*found.get(entry.sound, ()), word)
+    return {"recordings": found, **known}
 
 
 def _by_word(table: dict[str, str]) -> dict[str, str]:
-    return {word: name for name, words in table.items() for word in words.split()}
+    """Names by word: those of the vocabulary too, where the table has the name and not the word."""
+    own = {word: name for name, words in table.items() for word in words.split()}
+    return {word: entry.sound for word, entry in vocabulary().items() if entry.sound in table} | own
 
 
-_MATERIALS, _BEDS, _LAYERS = _by_word(_MATERIAL_WORDS), _by_word(_BED_WORDS), _by_word(_LAYER_WORDS)
+_MATERIALS, _BEDS, LAYERS = _by_word(_MATERIAL_WORDS), _by_word(_BED_WORDS), _by_word(_LAYER_WORDS)
+LAYERS |= {word: "beds" for word, entry in vocabulary().items() if entry.sound == BACKGROUND}
+_TABLES = (_MATERIALS, _BEDS, LAYERS)
+# Words of these tables mean what they stand for, whatever the vocabulary has for the nearest.
+TABLE_WORDS = {
+    word for table in (_MATERIAL_WORDS, _BED_WORDS, _LAYER_WORDS) for words in table.values() for word in words.split()
+}
+Own = Mapping[str, Recording]
+NO_SOUNDS: Own = {}
 
 
 @dataclass(frozen=True)
 class Palette:
-    """What to make sound from: names of materials (the first leads) and of beds, and which layers are wanted.
+    """What to make sound from: names of materials (the first leads), beds and recordings, and the layers wanted.
 
     Without beds and with `may_add_bed`, steady motion brings its own. `scrapes_named` tells that the prompt asks for
-    scrapes, which otherwise stay faint.
+    scrapes, which otherwise stay faint, `distant` that recordings sound from afar.
     """
 
     materials: tuple[str, ...] = (NEUTRAL_MATERIAL,)
@@ -88,94 +107,64 @@ class Palette:
     scrapes: bool = True
     scrapes_named: bool = False
     may_add_bed: bool = True
+    sounds: tuple[str, ...] = ()
+    distant: bool = False
 
 
-def palette_for(prompt: str, negative_prompt: str = "") -> Palette:
-    """The palette that a prompt asks for, less what the negative prompt names: at most two materials and beds."""
-    requested, excluded = _words(prompt), _words(negative_prompt)
-    refused_layers = set(_names_in_order(excluded, _LAYERS))
+def palette_for(prompt: str, negative_prompt: str = "", own: Own = NO_SOUNDS) -> Palette:
+    """The palette that a prompt asks for, less what the negative prompt names.
+
+    At most two materials, two beds and four recordings, of the package and of the user's `own` by their tags.
+    """
+    requested, excluded = words_of(prompt, own), words_of(negative_prompt, own)
+    refused_layers = set(_names_in_order(excluded, LAYERS))
     refused_materials, refused_beds = set(_names_in_order(excluded, _MATERIALS)), set(_names_in_order(excluded, _BEDS))
     materials = [name for name in _names_in_order(requested, _MATERIALS) if name not in refused_materials]
     beds = [name for name in _names_in_order(requested, _BEDS) if name not in refused_beds]
     no_beds = "beds" in refused_layers
+    refused_sounds = set(sounds_in_order(excluded, own))
+    sounds = [name for name in sounds_in_order(requested, own) if name not in refused_sounds]
     return Palette(
         materials=tuple(materials[:2]) or (NEUTRAL_MATERIAL,),
         beds=() if no_beds else tuple(beds[:2]),
         impacts="impacts" not in refused_layers,
         whooshes="whooshes" not in refused_layers,
         scrapes="scrapes" not in refused_layers,
-        scrapes_named="scrapes" in _names_in_order(requested, _LAYERS),
+        scrapes_named="scrapes" in _names_in_order(requested, LAYERS),
         may_add_bed=not no_beds and "wind" not in refused_beds,
+        sounds=tuple(sounds[:_MOST_SOUNDS]),
+        distant=bool(FAR & set(requested)),
     )
 
 
-@dataclass(frozen=True)
-class PromptReading:
-    """How a prompt was read, word by word: what is followed, what was left out of it, and what is not known."""
-
-    used: tuple[str, ...] = ()
-    left_out: tuple[str, ...] = ()
-    unknown: tuple[str, ...] = ()
-
-
-def read_prompt(prompt: str, negative_prompt: str = "") -> PromptReading:
-    """How `palette_for` reads the prompt; known words beyond two of a kind, or ruled out, are left out."""
-    palette = palette_for(prompt, negative_prompt)
-    followed = {*palette.materials, *palette.beds, *_LAYERS.values()}
-    used: list[str] = []
-    left_out: list[str] = []
-    unknown: list[str] = []
-    for word in dict.fromkeys(_words(prompt)):
-        names = _names_of(word, (_MATERIALS, _BEDS, _LAYERS))
-        if names:
-            (used if names & followed else left_out).append(word)
-        elif word not in _FILLER.split():
-            unknown.append(word)
-    return PromptReading(tuple(used), tuple(left_out), tuple(unknown))
+def sounds_in_order(words: list[str], own: Own) -> list[str]:
+    """Recordings that the words stand for, each once: the user's by their tags, else the package's."""
+    found = []
+    for word in words:
+        tag = next((form for form in _forms(word) if form in own), None)
+        entry = entry_of(word)
+        if tag is not None:
+            found.append(tag)
+        elif entry is not None and entry.sound in NAMES:
+            found.append(entry.sound)
+    return list(dict.fromkeys(found))
 
 
-def prompt_notes(prompt: str, negative_prompt: str = "") -> tuple[str, ...]:
-    """What `draft` follows in the two prompts and what it does not know, in at most two sentences."""
-    reading = read_prompt(prompt, negative_prompt)
-    parts = [
-        f"{what}: {_quote_list(words)}"
-        for what, words in (
-            ("used", reading.used),
-            ("left out (two materials and two backgrounds at most)", reading.left_out),
-            ("did not know", reading.unknown),
-        )
-        if words
-    ]
-    notes = [f"draft {'; '.join(parts)}."] if parts else []
-    ignored = read_prompt(negative_prompt).unknown
-    ignored = tuple(word for word in ignored if word not in _NEVER_MADE.split())
-    if ignored:
-        notes.append(f"In the negative prompt, draft did not know: {_quote_list(ignored)}.")
-    if reading.unknown or ignored:
-        notes[-1] += f" Known words: `{KNOWN_WORDS_COMMAND}`."
-    return tuple(notes)
+def words_of(text: str, own: Own = NO_SOUNDS) -> list[str]:
+    """The words of a text in any script, without digits; Chinese is cut into known words."""
+    return split_words(text, frozenset(own))
 
 
-def _quote_list(words: tuple[str, ...]) -> str:
-    more = len(words) - _MOST_LISTED
-    shown = ", ".join(word[:40] for word in words[:_MOST_LISTED])
-    return f"{shown} and {more} more" if more > 0 else shown
+def _forms(word: str) -> tuple[str, str, str]:
+    return word, word.removesuffix("s"), word.removesuffix("es")
 
 
-def _words(text: str) -> list[str]:
-    """The words of a text in any script, without digits; scripts without spaces give one word a run."""
-    return re.findall(r"[^\W\d_]+", text.lower())
-
-
-def _names_of(word: str, tables: tuple[dict[str, str], ...]) -> set[str]:
+def names_of(word: str) -> set[str]:
     """What a word stands for in any of the tables; plurals count as their singular."""
-    forms = (word, word.removesuffix("s"), word.removesuffix("es"))
-    return {table[form] for table in tables for form in forms if form in table}
+    return {table[form] for table in _TABLES for form in _forms(word) if form in table}
 
 
 def _names_in_order(words: list[str], table: dict[str, str]) -> list[str]:
     """The names that the words stand for, in the prompt's order, each once; plurals count as their singular."""
-    found = (
-        table.get(word) or table.get(word.removesuffix("s")) or table.get(word.removesuffix("es")) for word in words
-    )
+    found = (next((table[form] for form in _forms(word) if form in table), None) for word in words)
     return list(dict.fromkeys(name for name in found if name is not None))

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
+from deepsound.generate.draft.bed_table import BEDS, Bed
 from deepsound.generate.draft.curves import MotionCurves, motion_curves
 from deepsound.generate.draft.noise import BLOCK, Band, Curve, hills, noise_blocks, smooth_walk
 from deepsound.generate.draft.prompt_parser import Palette
+from deepsound.generate.draft.scene_gate import scene_gate
 from deepsound.generate.draft.score import FoleyScore
 
 _BED_FRAME = 1 << 14
@@ -36,109 +37,48 @@ _CALL_S = 0.35
 _PAN_WIDTH = 0.85
 
 
-@dataclass(frozen=True)
-class Bed:
-    """A background: `bands` of noise, `crackles` made of single grains, and the partials of something that turns.
-
-    `hum_hz` is the turning's frequency, which rises with the motion by up to `hum_rise` of itself; `calls_per_s`
-    trills around `call_hz` come from small animals.
-    """
-
-    bands: tuple[Band, ...]
-    crackles: tuple[Band, ...] = ()
-    crackles_per_s: float = 400.0
-    hum_hz: float = 0.0
-    hum_gains_db: tuple[float, ...] = ()
-    hum_rise: float = 0.0
-    call_hz: float = 0.0
-    calls_per_s: float = 0.0
-    call_gain_db: float = 0.0
-
-
-BEDS = {
-    "room": Bed((Band(90, 1.0, 0), Band(400, 1.2, -10, 1.5, 4), Band(2500, 1.2, -24))),
-    "air": Bed(
-        (
-            Band(110, 0.9, 0, 2, 2.5),
-            Band(420, 0.8, -4, 3, 1.9),
-            Band(1500, 1.0, -12, 4, 1.6),
-            Band(5000, 0.9, -22, 3, 2.2),
-        )
-    ),
-    "wind": Bed(
-        (
-            Band(120, 0.9, 0, 3, 3.1),
-            Band(330, 0.5, -4, 5, 2.3),
-            Band(620, 0.45, -8, 6, 1.9),
-            Band(1300, 0.8, -14, 5, 1.7),
-            Band(4500, 0.9, -24, 4, 2.0),
-        )
-    ),
-    "rain": Bed(
-        (Band(5200, 1.0, -2, 1, 4), Band(900, 1.2, -12, 1, 5), Band(160, 0.9, -16)),
-        (Band(3800, 0.7, -3), Band(1800, 0.5, -10)),
-        2500,
-    ),
-    "stream": Bed(
-        (Band(700, 0.7, -3, 2, 0.9), Band(2200, 0.8, -6, 2, 0.7), Band(200, 0.8, -10, 2, 1.5)),
-        (Band(1100, 0.35, -5, 2, 0.8), Band(2600, 0.4, -10, 2, 0.6)),
-        900,
-    ),
-    "sea": Bed(
-        (Band(300, 1.0, 0, 6, 3.4), Band(1200, 1.0, -5, 7, 3.4), Band(4200, 0.9, -11, 8, 3.4), Band(80, 0.8, -6, 2, 4))
-    ),
-    "fire": Bed(
-        (Band(130, 0.9, 0, 2, 1.2), Band(500, 0.9, -9, 2, 0.8)),
-        (Band(2600, 0.9, -10, 2, 0.9), Band(5200, 0.7, -14, 2, 0.7)),
-        220,
-    ),
-    "engine": Bed(
-        (Band(160, 0.9, -6, 1, 0.8), Band(900, 1.0, -14, 1, 0.9)),
-        hum_hz=42,
-        hum_gains_db=(-4, 0, -3, -6, -5, -9, -11, -13, -15, -18),
-        hum_rise=0.5,
-    ),
-    "machine": Bed(
-        (Band(350, 1.0, -4, 1, 3), Band(1800, 1.0, -12, 1, 3)),
-        hum_hz=50,
-        hum_gains_db=(-14, -4, -18, -9, -22, -14, -24, -17),
-        hum_rise=0.05,
-    ),
-    "city": Bed(
-        (
-            Band(95, 0.9, 0, 3, 4.5),
-            Band(350, 0.9, -7, 3, 3.7),
-            Band(1100, 0.9, -14, 4, 3.1),
-            Band(3500, 0.9, -25, 3, 3.3),
-        )
-    ),
-    "forest": Bed(
-        (Band(240, 1.1, -6, 3, 3), Band(2400, 0.9, -12, 4, 2.3), Band(6500, 0.7, -14, 4, 1.9)),
-        call_hz=3600,
-        calls_per_s=0.7,
-        call_gain_db=-6,
-    ),
-    "night": Bed(
-        (Band(150, 1.0, -3, 2, 4), Band(1500, 1.2, -16, 2, 4)), call_hz=4700, calls_per_s=1.4, call_gain_db=-5
-    ),
-}
-
 _WHOOSH_BANDS = (Band(620, 0.8, 0), Band(1700, 0.8, -6))
 _SCRAPE_BANDS = (Band(1400, 0.6, 0), Band(3600, 0.7, -4), Band(500, 0.5, -8))
 
 
-def texture_layers(score: FoleyScore, palette: Palette, sample_rate: int, seed: int) -> list[Iterator[np.ndarray]]:
-    """Endless layers of float32 [2, BLOCK] blocks, to be added up: the palette's beds, whooshes and scrapes."""
+def texture_layers(
+    score: FoleyScore, palette: Palette, sample_rate: int, seed: int, replaced: frozenset[str] = frozenset()
+) -> list[Iterator[np.ndarray]]:
+    """Endless layers of float32 [2, BLOCK] blocks, to be added up: the palette's beds, whooshes and scrapes.
+
+    Beds in `replaced` are left out. No bed goes on across a hard cut: another stretch of it begins there.
+    """
     curves = motion_curves(score, _LEAST_SCRAPE_S[palette.scrapes_named])
     layers = []
     for index, (name, level) in enumerate(_bed_levels(score, palette, curves)):
-        rng = np.random.default_rng([seed, 1, index])
-        layers += _bed_layers(BEDS[name], level, curves, score.duration_s, sample_rate, rng)
+        if name in replaced:
+            continue
+        for part in range(2 if score.cuts_s else 1):
+            rng = np.random.default_rng([seed, 1, index, part] if part else [seed, 1, index])
+            made = _bed_layers(BEDS[name], level, curves, score.duration_s, sample_rate, rng)
+            layers += [_in_scenes(layer, score, part, sample_rate) for layer in made] if score.cuts_s else made
     if palette.whooshes and curves.rush.values.any():
         layers.append(_whooshes(curves, sample_rate, np.random.default_rng([seed, 2])))
     if palette.scrapes and curves.drag.values.any():
         layers.append(_scrapes(palette, curves, score.duration_s, sample_rate, np.random.default_rng([seed, 3])))
     return layers
+
+
+def recorded_bed_layers(
+    beds: Iterable[Iterator[np.ndarray]], score: FoleyScore, palette: Palette, sample_rate: int
+) -> list[Iterator[np.ndarray]]:
+    """Recorded beds of unit power at the level of the synthesised ones, rising with the motion as these do."""
+    curves = motion_curves(score, _LEAST_SCRAPE_S[palette.scrapes_named])
+    rise = _bed_rise(palette, curves)
+    return [
+        _apply_level(bed, Curve(_amplitude(_NAMED_BED_DB + index * _SECOND_BED_DB) * rise), sample_rate)
+        for index, bed in enumerate(beds)
+    ]
+
+
+def _in_scenes(blocks: Iterator[np.ndarray], score: FoleyScore, part: int, sample_rate: int) -> Iterator[np.ndarray]:
+    for times_s, block in zip(_block_times_s(sample_rate), blocks, strict=False):
+        yield block * scene_gate(score.cuts_s, times_s, odd=bool(part))
 
 
 def pan_gains(x: np.ndarray | float) -> np.ndarray:
@@ -154,8 +94,7 @@ def pan_mono(mono: np.ndarray, x: float) -> np.ndarray:
 
 def _bed_levels(score: FoleyScore, palette: Palette, curves: MotionCurves) -> list[tuple[str, Curve]]:
     """The beds with their levels over time: those named, else air for steady motion over a quiet room."""
-    ducked_db = _UNDER_HITS_DB * curves.busy.values if palette.impacts else 0.0
-    rise = 10 ** ((_BED_RISE_DB * curves.activity.values + ducked_db) / 20)
+    rise = _bed_rise(palette, curves)
     if palette.beds:
         return [
             (name, Curve(_amplitude(_NAMED_BED_DB + index * _SECOND_BED_DB) * rise))
@@ -168,6 +107,12 @@ def _bed_levels(score: FoleyScore, palette: Palette, curves: MotionCurves) -> li
         # Motion that neither hits nor flows is not left without a sound.
         levels.append(("air", Curve(_amplitude(_GROUND_DB) * rise)))
     return levels
+
+
+def _bed_rise(palette: Palette, curves: MotionCurves) -> np.ndarray:
+    """How much louder beds get with motion, and how much softer around hits."""
+    ducked_db = _UNDER_HITS_DB * curves.busy.values if palette.impacts else 0.0
+    return np.asarray(10 ** ((_BED_RISE_DB * curves.activity.values + ducked_db) / 20))
 
 
 def is_audible(score: FoleyScore, palette: Palette) -> bool:

@@ -15,12 +15,12 @@ from scipy import signal
 
 from deepsound import engines
 from deepsound.errors import Cancelled, InputError
+from deepsound.generate.draft.bed_table import BEDS
 from deepsound.generate.draft.mix import CEILING_DBTP, SAMPLE_RATE, TARGET_LUFS, compose, render
 from deepsound.generate.draft.modal_synthesis import MATERIALS, hit_wave
 from deepsound.generate.draft.noise import BLOCK
 from deepsound.generate.draft.prompt_parser import Palette, palette_for
 from deepsound.generate.draft.score import FoleyScore, Impact
-from deepsound.generate.draft.textures import BEDS
 from deepsound.media.clip import Clip
 from deepsound.media.loudness import measure
 from deepsound.media.vad import voice_spans

@@ -1,0 +1,142 @@
+"""Recorded hits and events of the draft: when they sound, and each as it sounds there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import signal
+
+from deepsound.generate.draft.recordings import SAMPLE_RATE, Recording, load_take
+from deepsound.generate.draft.score import FoleyScore
+from deepsound.generate.draft.textures import pan_gains
+
+_HIT_PEAK, _EVENT_PEAK = 0.5, 0.32
+_LEVEL_RANGE_DB = 14.0
+# Neighbours differ by at least one of these steps of pitch, so that no two hits in a row are equal.
+_PITCHES = 2.0 ** (np.array([-1.6, -0.8, 0.0, 0.8, 1.6]) / 12)
+_EARLIEST_S, _FIRST_SHARE = 0.6, 0.15
+_FADE_S = 0.012
+_LOOP_FADE_S = 0.02
+_DISTANT_HZ, _DISTANT_DB, _DISTANT_TAIL_S = 1800.0, -8.0, 1.1
+
+
+@dataclass(frozen=True)
+class Occurrence:
+    """One sounding of a recording: when, how hard (0 to 1), and where from 0 (left) to 1 (right)."""
+
+    time_s: float
+    strength: float
+    x: float
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A stretch of sound float32 [2, samples] that begins at sample `at`."""
+
+    at: int
+    wave: np.ndarray
+
+
+def occurrences(recording: Recording, is_hit: bool, score: FoleyScore, rng: np.random.Generator) -> list[Occurrence]:
+    """When a recording sounds: a hit on every impact that is seen, else again and again from the beginning on."""
+    if is_hit and score.impacts:
+        return [Occurrence(impact.time_s, impact.strength, impact.x) for impact in score.impacts]
+    found = []
+    time_s = min(_EARLIEST_S, _FIRST_SHARE * score.duration_s) * rng.uniform(0.6, 1.0)
+    steady = 0.04 if is_hit or recording.lasts_s else 0.3
+    while time_s < score.duration_s:
+        found.append(Occurrence(time_s, rng.uniform(0.75, 1.0), _place(score, time_s, rng)))
+        time_s += recording.every_s * rng.uniform(1 - steady, 1 + steady)
+    return found
+
+
+def _place(score: FoleyScore, time_s: float, rng: np.random.Generator) -> float:
+    """Where something moves at that time; without motion, somewhere near the middle."""
+    near = min(score.movements, key=lambda movement: abs(movement.time_s - time_s), default=None)
+    if near is not None and near.energy > 0 and np.isfinite(near.x):
+        return float(np.clip(near.x, 0, 1))
+    return float(rng.uniform(0.35, 0.65))
+
+
+def placed_waves(
+    recording: Recording,
+    takes: Sequence[np.ndarray],
+    times: Sequence[Occurrence],
+    distant: bool,
+    rng: np.random.Generator,
+) -> Iterator[Placed]:
+    """Each occurrence as it sounds, none equal to the one before it."""
+    before = -1
+    for occurrence in times:
+        pitch = int(rng.choice([number for number in range(len(_PITCHES)) if number != before]))
+        before = pitch
+        wave = takes[int(rng.integers(len(takes)))]
+        wave = _lasting(wave, recording)
+        wave = _played_at(wave, recording.speed * float(_PITCHES[pitch]) * rng.uniform(0.99, 1.01))
+        is_hit = recording.role_of(wave.shape[1]) == "hit"
+        level_db = recording.gain_db + _LEVEL_RANGE_DB * (occurrence.strength - 1)
+        wave = wave * np.float32((_HIT_PEAK if is_hit else _EVENT_PEAK) * 10 ** (level_db / 20))
+        if distant:
+            wave = far_away(wave, rng)
+        yield Placed(round(occurrence.time_s * SAMPLE_RATE), _panned(wave, occurrence.x, recording.passes_by))
+
+
+def _lasting(wave: np.ndarray, recording: Recording) -> np.ndarray:
+    """The sound with its loop repeated until it lasts as long as it is to."""
+    samples = round(recording.lasts_s * SAMPLE_RATE)
+    if samples <= wave.shape[1]:
+        return wave
+    begin, end = (round(time * SAMPLE_RATE) for time in recording.loop_s or (0.0, wave.shape[1] / SAMPLE_RATE))
+    loop = wave[:, begin : min(end, wave.shape[1])]
+    fade = min(round(_LOOP_FADE_S * SAMPLE_RATE), loop.shape[1] // 4)
+    if loop.shape[1] - fade < 1:
+        return wave
+    rise = np.linspace(0, 1, fade, dtype=np.float32)
+    seam = loop.copy()
+    seam[:, :fade] = loop[:, :fade] * rise + loop[:, loop.shape[1] - fade :] * (1 - rise)
+    body = seam[:, : loop.shape[1] - fade]
+    head = wave[:, : begin + loop.shape[1] - fade]
+    repeats = -(-(samples - head.shape[1]) // body.shape[1])
+    return np.concatenate([head, np.tile(body, max(repeats, 0))], axis=1)[:, :samples]
+
+
+def _played_at(wave: np.ndarray, speed: float) -> np.ndarray:
+    """The sound `speed` times as fast, and as much higher, with its end faded out."""
+    length = max(int((wave.shape[1] - 1) / speed), 1)
+    positions = np.arange(length) * speed
+    below = positions.astype(np.int64)
+    share = (positions - below).astype(np.float32)
+    after = np.minimum(below + 1, wave.shape[1] - 1)
+    played = wave[:, below] * (1 - share) + wave[:, after] * share
+    fade = min(round(_FADE_S * SAMPLE_RATE), length // 2)
+    if fade:
+        played[:, length - fade :] *= np.linspace(1, 0, fade, dtype=np.float32)
+    return np.asarray(played, np.float32)
+
+
+def far_away(wave: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """The sound from afar: duller, quieter, and answered by a wide space."""
+    sections = signal.butter(2, _DISTANT_HZ, fs=SAMPLE_RATE, output="sos")
+    dull = signal.sosfilt(sections, wave, axis=1)
+    length = round(_DISTANT_TAIL_S * SAMPLE_RATE)
+    decay = 10 ** (-3 * np.arange(length) / length)
+    tail = signal.sosfilt(sections, rng.standard_normal((2, length)) * decay, axis=1)
+    tail *= 0.9 / np.sqrt(np.square(tail).sum(axis=1, keepdims=True))
+    wet = signal.oaconvolve(dull, tail, axes=1)
+    wet[:, : dull.shape[1]] += dull
+    return np.asarray(wet * 10 ** (_DISTANT_DB / 20), np.float32)
+
+
+def _panned(wave: np.ndarray, x: float, passes_by: bool) -> np.ndarray:
+    """Stereo as it is, turned to where it is seen; what passes by goes from one side to the other."""
+    where = np.linspace(0.05, 0.95, wave.shape[1]) if passes_by else np.full(1, x)
+    if passes_by and x > 0.5:
+        where = where[::-1]
+    return np.asarray(wave * pan_gains(where) * np.float32(np.sqrt(2)), np.float32)
+
+
+def usable_takes(recording: Recording) -> list[np.ndarray]:
+    """The takes that can be read; an empty list when none can."""
+    return [take for take in map(load_take, recording.paths) if take is not None]
