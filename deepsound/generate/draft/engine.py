@@ -1,4 +1,4 @@
-"""The generator `draft`: motion analysis, impact selection, recordings, materials, synthesis."""
+"""The generator `draft`: motion analysis, impact selection, recordings, synthesis."""
 
 from __future__ import annotations
 

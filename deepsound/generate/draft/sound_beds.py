@@ -1,4 +1,4 @@
-"""Recorded beds of the draft: stretches of a recording, joined without a seam, parted at hard cuts."""
+"""Recorded beds of the draft: stretches of a recording, joined, and parted at hard cuts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Recorded sounds: chosen by words, placed where things hit or again and again, never twice the same in a row."""
+"""Recorded sounds: chosen by words, placed on impacts or again and again, never equal."""
 
 from __future__ import annotations
 

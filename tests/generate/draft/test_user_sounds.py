@@ -1,4 +1,4 @@
-"""A user's own sounds: by folder name, by a table of tags, and all the ways in which a folder can be bad."""
+"""A user's own sounds, by folder name and by a table of tags, and bad folders."""
 
 from __future__ import annotations
 
