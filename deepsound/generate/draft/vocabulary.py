@@ -1,7 +1,7 @@
 """Vocabulary of the draft: English and Chinese words by what is made for them.
 
-Each row of `vocabulary.csv` has a category (after AudioSet's ontology, Gemmeke et al. 2017), words of both languages and the name of a
-recording, material, bed or layer; `nearest` marks rows whose own sound the draft does not have.
+Each row of `vocabulary.csv` has a category (after AudioSet's ontology, Gemmeke et al. 2017), words of both languages
+and the name of a recording, material, bed or layer; `nearest` marks rows whose own sound the draft does not have.
 """
 
 from __future__ import annotations
