@@ -1,0 +1,19 @@
+"""Prints pyproject.toml's lower bounds as constraints for pip: each dependency's oldest series."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+BOUND = re.compile(r'^\s*"([A-Za-z0-9_.-]+)>=([0-9.]+)",?$')
+
+
+def lower_bounds(pyproject: str) -> list[str]:
+    """A line `name==1.2.*` for each of the package's own dependencies, extras left out."""
+    block = re.search(r"^dependencies = \[\n(.*?)^\]", pyproject, re.M | re.S)
+    found = [BOUND.match(line) for line in block[1].splitlines()] if block else []
+    return [f"{match[1]}=={match[2]}.*" for match in found if match]
+
+
+if __name__ == "__main__":
+    print("\n".join(lower_bounds((Path(__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8"))))
