@@ -8,6 +8,7 @@ from functools import partial
 
 from deepsound.fallback import FallbackMode, FinalSound, fallback_mode
 from deepsound.media.audio import fit_length, resample
+from deepsound.media.loudness import measure, normalise
 from deepsound.media.splice import covers, splice
 from deepsound.repair.plan import KEEP, REMOVE
 from deepsound.runtime.progress import Progress
@@ -125,12 +126,15 @@ def _by_action(segments: Sequence[Segment]) -> dict[str, tuple[Span, ...]]:
 
 
 def match_format(audio: Audio, like: Audio) -> Audio:
-    """`audio` at the rate, with the channels and of the length of `like`."""
+    """`audio` at the rate, with the channels and of the length of `like`, as loud in these channels as in its own."""
     fitted = fit_length(resample(audio, like.sample_rate), like.samples)
     if fitted.channels == like.channels:
         return replace(fitted, layout=like.layout)
     mono = fitted.waveform.mean(dim=0, keepdim=True)
-    return Audio(mono.repeat(like.channels, 1), like.sample_rate, like.layout)
+    mixed = Audio(mono.repeat(like.channels, 1), like.sample_rate, like.layout)
+    # A wide stereo sound loses 3 dB and more as the mean of its channels.
+    loudness = measure(fitted).integrated_lufs
+    return mixed if loudness is None else normalise(mixed, loudness)
 
 
 def silence_of(audio: Audio) -> Audio:

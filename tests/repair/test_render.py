@@ -5,6 +5,7 @@ import torch
 
 from deepsound.errors import InputError
 from deepsound.fallback import FALLBACKS
+from deepsound.media.loudness import measure as loudness
 from deepsound.repair.render import apply_actions, gate_stems, match_format, treated_spans, with_actions
 from deepsound.segments import Segment
 from deepsound.silence import measure
@@ -190,6 +191,15 @@ def test_a_regenerated_sound_of_another_form_is_brought_to_the_coarse_ones():
     made = match_format(other, COARSE)
     assert (made.sample_rate, made.channels, made.samples) == (RATE, 2, 4 * RATE)
     apply_actions(COARSE, BACKGROUND, (Segment(Span(1, 2), action="neg"),), lambda mode, spans: other)
+
+
+@pytest.mark.parametrize(("channels", "others"), [(2, 1), (1, 2), (2, 6)])
+def test_a_regenerated_sound_is_as_loud_in_the_coarse_ones_channels(channels, others):
+    """A draft of -23 LUFS came out at -27 in a clip with mono sound."""
+    made, coarse = noise(5, 0.08, channels), noise(6, 0.1, others)
+    fitted = match_format(made, coarse)
+    assert fitted.channels == others
+    assert loudness(fitted).integrated_lufs == pytest.approx(loudness(made).integrated_lufs, abs=0.1)
 
 
 def test_an_action_that_is_no_fallback_names_the_choices():
