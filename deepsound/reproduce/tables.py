@@ -16,6 +16,7 @@ from deepsound.evaluate.report import EVERYONE, EvaluationReport, SetReport
 from deepsound.evaluate.summary import AFTER
 from deepsound.reproduce.systems import SYSTEMS
 from deepsound.runtime.execution import Execution
+from deepsound.runtime.paths import is_file
 from deepsound.runtime.progress import Progress
 
 COLUMNS = ("FD_PaSST", "FD_PANNs", "FD_VGG", "KL_PANNs", "KL_PaSST", "IS", "IB", "DeSync")
@@ -83,9 +84,7 @@ def system_rows(
     are the clips' own. The metrics' networks run in fp32, as in `deepsound evaluate`.
     """
     places = {system.name: folder / "sets" / system.name for system in SYSTEMS}
-    present = {
-        name: place for name, place in places.items() if any((place / f"{stem}.wav").is_file() for stem in records)
-    }
+    present = {name: place for name, place in places.items() if any(is_file(place / f"{stem}.wav") for stem in records)}
     if not present:
         raise InputError(f"No finished clips of {generator} lie below {folder}; run the clips first.")
     rows, reports = [], {}

@@ -19,7 +19,7 @@ OURS = re.compile(
 )
 # What a person makes, or what lies in somebody else's folders.
 ELSEWHERE = re.compile(
-    r"^(clips|outputs|reference|shots|\.venv|workflows/api)$|^summary|VERSION|^NAME\b|\.safetensors$"
+    r"^(clips|outputs|reference|shots|\.venv|workflows/api|deepsound\.toml)$|^summary|VERSION|^NAME\b|\.safetensors$"
 )
 
 
