@@ -1,4 +1,4 @@
-"""Combined engines: names such as `a+b` and `median:a+b+c`, taken apart into a rule and members."""
+"""Combined engines: parses names such as `a+b` and `median:a+b+c` into rule and members."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Several reasoners as one: agreement, any or all of their verdicts, and what they differ in."""
+"""Voting reasoner: agreement, any or all of several verdicts, and where they differ."""
 
 from __future__ import annotations
 

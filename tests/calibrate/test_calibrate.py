@@ -1,4 +1,4 @@
-"""Calibration of judges: kappa by hand, labels, the report's figures, and the command on real files."""
+"""Tests of judge calibration: kappa by hand, labels, report and command."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Judges together: the table of rules, what a disagreement says, and the name on the command line."""
+"""Tests of voting reasoners: the table of rules, disagreements, the command line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ensembles of separators: `a+b` and `median:a+b+c`, by name and through the pipeline's own functions."""
+"""Tests of separator ensembles, `a+b` and `median:a+b+c`, by name and in the pipeline."""
 
 from __future__ import annotations
 
