@@ -16,7 +16,7 @@ from deepsound.rank.limits import MOST_TAKES
 from . import comfy_host, host_folders
 from .compare import content_key
 from .convert import clip_of, to_comfy
-from .notes import notes_of
+from .notes import run_summary
 from .schema import download_input, offload_input, option_input, output, schema
 from .takes import Takes, at
 from .temp_files import LastRuns, Place
@@ -133,7 +133,7 @@ class BestTake(io.ComfyNode):
         chosen = choose - 1 if choose else ranking.best
         table = ranking.table(chosen)
         comfy_host.show_text(table, cls.hidden.unique_id)
-        shown = {**_panel_data(ranked, chosen), "starred": bool(choose), "notes": notes_of(progress, ranking.notes)}
+        shown = {**_panel_data(ranked, chosen), "starred": bool(choose), **run_summary(progress, ranking.notes)}
         return io.NodeOutput(
             to_comfy(sounds[chosen]),
             chosen,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import html
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -111,13 +110,11 @@ def nothing() -> Any:
 
 
 def show_text(text: str, node_id: str | None) -> None:
-    """Show `text` under a node while it runs; where nobody listens, nothing happens.
+    """Show `text` in a node's status line while it runs; where nobody listens, nothing happens.
 
-    The page would take it as markup, so it is escaped: an engine's words must not become elements of the page.
+    Not the core's own progress text: front ends differ in whether they show it, and none takes the last one away.
     """
-    server = _server()
-    if server is not None and node_id is not None:
-        server.send_progress_text(html.escape(_unicode(text), quote=False), node_id)
+    send_event("status", node_id, text=_unicode(text))
 
 
 def send_event(event: str, node_id: str | None, **data: Any) -> None:

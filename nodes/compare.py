@@ -11,6 +11,7 @@ from deepsound.errors import DeepSoundError
 
 from . import comfy_host, host_folders
 from .convert import audio_of, clip_of
+from .notes import run_summary
 from .schema import output, schema, seconds_input
 from .temp_files import LastRuns, Place
 from .values import check_text, check_values, refusal_of
@@ -117,8 +118,9 @@ class Compare(io.ComfyNode):
         shown = _LAST_RUNS.result(comfy_host.node_key(cls.hidden), comfy_host.prompt_id(), key, make)
         for note in shown.notes:
             comfy_host.show_text(note, cls.hidden.unique_id)
+        described = {**shown.description, "result": run_summary(progress)["result"]}
         rendered = comfy_host.nothing() if shown.video is None else InputImpl.VideoFromFile(str(shown.video))
-        return io.NodeOutput(_image(shown.still), rendered, ui={"deepsound": [shown.description]})
+        return io.NodeOutput(_image(shown.still), rendered, ui={"deepsound": [described]})
 
 
 def content_key(sounds: dict[str, Audio], clip: Clip | None, *choices: object) -> str:

@@ -13,6 +13,7 @@ from deepsound.types import Preferences
 
 from . import comfy_host
 from .convert import clip_of
+from .notes import notes_ui
 from .schema import engine_input, network_inputs, output, schema
 
 
@@ -55,4 +56,5 @@ class CoTPlan(io.ComfyNode):
         progress = comfy_host.progress(cls.hidden.unique_id, "plan")
         reasoner = engines.reasoner(engine, comfy_host.execution(precision, offload, download), Preferences(ask_model))
         plan = reasoner.plan(clip_of(video, progress), progress)
-        return io.NodeOutput("\n".join(plan.steps))
+        text = "\n".join(plan.steps)
+        return io.NodeOutput(text, ui=notes_ui(progress, text=text))

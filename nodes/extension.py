@@ -13,6 +13,7 @@ from .cot_plan import CoTPlan
 from .foleycrafter_generate import FoleyCrafterGenerate
 from .generate_audio import GenerateAudio
 from .load_video import LoadVideo
+from .mix_master import MixMaster
 from .mmaudio_generate import MMAudioGenerate
 from .mux_video import MuxVideo
 from .pipeline import PipelineNode
@@ -35,6 +36,7 @@ NODES: list[type[io.ComfyNode]] = [
     VocalSeparate,
     SilenceFallback,
     RegenerateSpan,
+    MixMaster,
     MuxVideo,
     Compare,
     ScoreNode,

@@ -98,4 +98,4 @@ class MuxVideo(io.ComfyNode):
             comfy_host.metadata(cls.hidden),
             progress,
         )
-        return io.NodeOutput([file.video for file in saved], ui=shown_files(saved))
+        return io.NodeOutput([file.video for file in saved], ui=shown_files(saved, progress))

@@ -20,7 +20,8 @@ class NodeListener:
     """Turns events into the node's messages: the bar when it visibly moves, the line at most twice a second.
 
     `show_text` writes below the node. With `show_written` what an engine writes goes there instead, as the whole text
-    so far and the line beside it, for a panel that shows both. `notes` are the sentences that belong to the result.
+    so far and the line beside it, for a panel that shows both. `notes` are the sentences that belong to the result,
+    `results` a line for each finished stage.
     """
 
     def __init__(
@@ -32,11 +33,12 @@ class NodeListener:
     ) -> None:
         self._bar, self._show_text, self._show_written, self._clock = bar, show_text, show_written, clock
         self.notes: list[str] = []
+        self.results: list[str] = []
         self._notes: list[str] = []
         self._written: list[str] = []
         self._stage: str | None = None
         self._fraction: float | None = None
-        self._began_s = self._shown_s = clock()
+        self._created_s = self._began_s = self._shown_s = clock()
         self._bar_step = -1
 
     def __call__(self, event: ProgressEvent) -> None:
@@ -66,7 +68,8 @@ class NodeListener:
             self.notes.append(event.text)
             self._notes.append(f"note: {event.text}")
         elif event.seconds is not None:
-            self._notes.append(f"{event.stage}: {event.text} ({event.seconds:.1f} s)")
+            self.results.append(f"{event.stage}: {event.text} ({event.seconds:.1f} s)")
+            self._notes.append(self.results[-1])
         else:
             self._written.append(event.text.rstrip())
 
@@ -79,6 +82,11 @@ class NodeListener:
         else:
             rows = [*self._notes, *self._written, line]
         self._show_text("\n".join(row for row in rows if row))
+
+    @property
+    def seconds(self) -> float:
+        """How long the node has been running."""
+        return self._clock() - self._created_s
 
     def line(self) -> str:
         """Such as "generate · 45% · 12 s left"; the time left only once it can be estimated."""

@@ -1,4 +1,4 @@
-"""Notes of a node's run: what was ignored, lost or chosen, shown during and after it."""
+"""Result line and notes of a node's run: what came out, what was ignored, lost or chosen."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from .node_progress import NodeListener
 
 _MOST = 12
 _LONGEST = 600
+_MOST_LINES = 24
 
 
 def notes_of(progress: Progress, more: Iterable[str] = ()) -> list[str]:
@@ -25,7 +26,14 @@ def notes_of(progress: Progress, more: Iterable[str] = ()) -> list[str]:
     return unique if beyond <= 0 else [*unique[:_MOST], f"And {beyond} more."]
 
 
-def notes_ui(progress: Progress, more: Iterable[str] = ()) -> dict[str, Any] | None:
-    """The same as the `ui` of a node's output; None where there are none."""
-    shown = notes_of(progress, more)
-    return {"deepsound": [{"notes": shown}]} if shown else None
+def run_summary(progress: Progress, more: Iterable[str] = (), text: str = "") -> dict[str, Any]:
+    """What the page keeps on the node after a run: its notes, its time in seconds, and a line for each result."""
+    listener = progress.on_event
+    seconds, results = (listener.seconds, listener.results) if isinstance(listener, NodeListener) else (0.0, [])
+    lines = [line[:_LONGEST] for line in [*text.splitlines(), *results][:_MOST_LINES]]
+    return {"notes": notes_of(progress, more), "result": {"seconds": round(seconds, 2), "lines": lines}}
+
+
+def notes_ui(progress: Progress, more: Iterable[str] = (), text: str = "") -> dict[str, Any]:
+    """The same as the `ui` of a node's output."""
+    return {"deepsound": [run_summary(progress, more, text)]}

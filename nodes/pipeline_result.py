@@ -14,7 +14,7 @@ from deepsound.types import Audio
 
 from . import comfy_host, host_folders, judgement_view
 from .convert import silence_like
-from .notes import notes_of
+from .notes import run_summary
 from .save_video import SavedVideo, SaveSettings, save_takes
 from .span_lists import segment_rows, segments_json
 from .takes import batch_of
@@ -47,7 +47,7 @@ def node_output(outcomes: Sequence[Outcome], clip: Clip, shown: RunDisplay, prog
         {**entry, "note": video.note if shown.save else "", "player": player}
         for entry, video, player in zip(entries, videos, players, strict=True)
     ]
-    rows[0]["notes"] = notes_of(progress, [note for outcome in outcomes for note in outcome.notes])
+    rows[0].update(run_summary(progress, [note for outcome in outcomes for note in outcome.notes]))
     kind = io.FolderType.output if shown.save else io.FolderType.temp
     files = [ui.SavedResult(video.target.name, video.target.subfolder, kind) for video in videos]
     return io.NodeOutput(

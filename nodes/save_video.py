@@ -16,6 +16,7 @@ from deepsound.types import Audio
 
 from . import host_folders
 from .convert import owning
+from .notes import run_summary
 from .schema import DOWNMIXES, require_option
 from .takes import take_stage
 
@@ -117,10 +118,11 @@ def _save_one(
     return SavedVideo(video if to_output else owning(video, target.path), target, _note(target, muxed))
 
 
-def shown_files(saved: Sequence[SavedVideo]) -> dict[str, Any]:
+def shown_files(saved: Sequence[SavedVideo], progress: Progress) -> dict[str, Any]:
     """The `ui` of a node's output: the files for the page's player, and the note below it."""
     files = [ui.SavedResult(file.target.name, file.target.subfolder, io.FolderType.output) for file in saved]
-    return {"images": files, "animated": (True,), "deepsound": [{"note": "\n\n".join(file.note for file in saved)}]}
+    note = "\n\n".join(file.note for file in saved)
+    return {"images": files, "animated": (True,), "deepsound": [{"note": note, **run_summary(progress)}]}
 
 
 def apply_downmix(sound: Audio, downmix: str) -> Audio:

@@ -8,6 +8,7 @@ from comfy_api.latest import io
 
 from . import comfy_host
 from .convert import audio_of, clip_of
+from .notes import notes_ui
 from .schema import download_input, offload_input, output, schema, seconds_input
 from .values import check_values, refusal_of
 
@@ -102,5 +103,5 @@ class ScoreNode(io.ComfyNode):
             levels.silence_ratio if levels else None,
             found.scores.get("KL_PANNs"),
             voice.has_voice if voice else None,
-            ui={"text": [text]},
+            ui={"text": [text], **notes_ui(progress, text=text)},
         )

@@ -65,6 +65,18 @@ EVERYDAY: dict[str, tuple[str, ...]] = {
         "声音",
     ),
     "DeepSoundSilenceFallback": ("silence", "choose audio", "静音", "静音检测", "选择声音"),
+    "DeepSoundMixMaster": (
+        "sound design",
+        "louder",
+        "background sound",
+        "混音",
+        "母带",
+        "响度",
+        "闪避",
+        "淡入淡出",
+        "保留原声",
+        "声音",
+    ),
     "DeepSoundMuxVideo": (
         "add sound to video",
         "dub",

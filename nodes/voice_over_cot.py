@@ -14,7 +14,7 @@ from deepsound.types import Judgement, Preferences, Verdict
 
 from . import comfy_host, judgement_view
 from .convert import audios_of, clip_of
-from .notes import notes_of
+from .notes import run_summary
 from .schema import (
     engine_input,
     network_inputs,
@@ -120,7 +120,7 @@ class VoiceOverCoT(io.ComfyNode):
             panel = judgement_view.judgement_json(judgements[-1], undecided, sound, stage)
             panels.append({**panel, "segments": segment_rows(segments)})
         comfy_host.show_text("\n".join(_lines(judgements, undecided)), cls.hidden.unique_id)
-        panels[0]["notes"] = notes_of(progress)
+        panels[0].update(run_summary(progress))
         return io.NodeOutput(*_columns(judgements, undecided), lists, ui={"deepsound": panels})
 
 

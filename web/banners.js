@@ -2,7 +2,7 @@
 import { addElement, element, keepWheel } from "./dom.js";
 
 const LINE = 17;
-const PADDING = 14;
+const PADDING = 30; // Of the text and, above and below it, of the page around each widget.
 const MOST_LINES = 7;
 const CHARACTERS_A_PIXEL = 0.16;
 
@@ -36,8 +36,8 @@ export class Banner {
 }
 
 // The height in pixels of `text` on a node of that width, as far as it can be told without drawing it.
-export function heightOf(text, width) {
+export function heightOf(text, width, most = MOST_LINES) {
   const perLine = Math.max(20, width * CHARACTERS_A_PIXEL);
   const lines = String(text).split("\n").reduce((sum, line) => sum + Math.max(1, Math.ceil(line.length / perLine)), 0);
-  return PADDING + LINE * Math.min(lines, MOST_LINES);
+  return PADDING + LINE * Math.min(lines, most);
 }

@@ -6,9 +6,12 @@ import { TakesPanel } from "./best_take.js";
 import { addElement, after, element, keepWheel, leavePreviewsOut } from "./dom.js";
 import { Recall, isNode } from "./history.js";
 import { hideErrors, showError, showRefusals } from "./node_errors.js";
+import { addMeters } from "./meters.js";
 import { NodeNotes } from "./node_notes.js";
 import { ReasonsPanel } from "./panel.js";
 import { withAddedInputs, withoutSaving } from "./saved_values.js";
+import { Replays } from "./replays.js";
+import { StatusLine } from "./status.js";
 import { shownOf } from "./takes.js";
 import { textsOf } from "./texts.js";
 import { TrimBar } from "./trim.js";
@@ -20,15 +23,17 @@ const TAKES_HEIGHT = 150;
 const LOOK_EVERY_MS = 200;
 
 const panels = new Map();
-const notes = new Map();
+const summaries = new Map();
 const bars = new Map();
 const rankings = new Map();
 const recall = new Recall({ app, api, isEmpty: (panel) => panel.state === "empty",
   show: (node, panel, shown) => panel.show(shown) });
 const rankingRecall = new Recall({ app, api, isEmpty: (panel) => panel.state === "empty",
   show: (node, panel, shown) => panel.show(shown) });
-const noteRecall = new Recall({ app, api, isEmpty: (shown) => !shown.text,
-  show: (node, shown, output) => shown.show(node, output) });
+const replays = new Replays(app, api, (node) => summaries.has(node));
+const summaryRecall = new Recall({ app, api, isEmpty: (summary) => summary.isEmpty,
+  show: (node, summary, output) => summary.show(output),
+  replay: (node, output) => replays.add(node, output) });
 
 const texts = () => textsOf(app.extensionManager?.setting?.get("Comfy.Locale"));
 const widgetOf = (node, name) => node.widgets?.find((widget) => widget.name === name);
@@ -141,36 +146,50 @@ function addNote(node) {
   note.className = "deepsound-note";
   keepWheel(note);
   addElement(node, "deepsound_note", note, () => Math.max(NOTE_HEIGHT, heightOf(note.textContent, node.size[0])));
-  after(node, "onExecuted", (output) => {
-    const told = shownOf(output)?.note;
-    if (!told) return;
-    note.textContent = told;
+  after(node, "onDeepSoundShown", ({ note: saved }) => {
+    if (!saved) return;
+    note.textContent = saved;
     node.setSize?.([node.size[0], Math.max(node.computeSize()[1], node.size[1])]);
   });
 }
 
-// Every node has notes; Compare shows its own inside its view.
-function addNotes(node) {
+// Every node has a status line and notes; Compare shows its own notes inside its view.
+function addSummary(node) {
   const shown = new NodeNotes();
-  notes.set(node, shown);
-  after(node, "onRemoved", () => notes.delete(node));
+  const status = new StatusLine(node, texts());
+  const summary = {
+    status, isEmpty: true,
+    show(described) {
+      summary.isEmpty = false;
+      status.finish(described.result);
+      if (node.comfyClass !== "DeepSoundCompare") shown.show(node, described);
+      node.onDeepSoundShown?.(described);
+    },
+  };
+  summaries.set(node, summary);
+  after(node, "onRemoved", () => summaries.delete(node));
   after(node, "onExecuted", (output) => {
     const described = shownOf(output) ?? {};
-    shown.show(node, described);
-    noteRecall.keep(node, described);
+    summary.show(described);
+    summaryRecall.keep(node, described);
   });
 }
 
 const WIDGETS = { DeepSoundVoiceOverCoT: addPanel, DeepSoundPipeline: addPipeline, DeepSoundLoadVideo: addTrimBar,
-  DeepSoundMuxVideo: addNote, DeepSoundBestTake: addTakes };
+  DeepSoundMuxVideo: addNote, DeepSoundBestTake: addTakes,
+  DeepSoundMixMaster: (node) => addMeters(node, texts()) };
 
 app.registerExtension({
   name: "DeepSound.Widgets",
   setup() {
     api.addEventListener("deepsound.reasons", ({ detail }) => found(panels, detail.node)?.write(detail));
+    api.addEventListener("deepsound.status", ({ detail }) => found(summaries, detail.node)?.status.run(detail.text));
     api.addEventListener("deepsound.video", ({ detail }) => found(bars, detail.node)?.learn(detail.file, detail.facts));
     for (const ending of ["execution_success", "execution_error", "execution_interrupted"]) {
-      api.addEventListener(ending, () => panels.forEach((panel) => panel.stop()));
+      api.addEventListener(ending, () => {
+        panels.forEach((panel) => panel.stop());
+        summaries.forEach(({ status }) => status.stop());
+      });
     }
     api.addEventListener("execution_start", () => hideErrors(ours));
     api.addEventListener("execution_error", ({ detail }) => {
@@ -179,6 +198,7 @@ app.registerExtension({
     });
     setInterval(() => {
       if (document.hidden) return;
+      replays.send();
       showRefusals(app.lastNodeErrors ?? null, ours, isOf);
       for (const node of ours) if (widgetOf(node, "video-preview")) makeRoom(node);
       for (const bar of bars.values()) if (bar.element.isConnected) bar.refresh();
@@ -190,9 +210,9 @@ app.registerExtension({
     after(node, "onRemoved", () => ours.delete(node));
     leavePreviewsOut(node);
     WIDGETS[node.comfyClass]?.(node);
-    if (node.comfyClass !== "DeepSoundCompare") addNotes(node);
+    addSummary(node);
   },
   afterConfigureGraph() {
-    return Promise.all([recall.showAgain(panels), rankingRecall.showAgain(rankings), noteRecall.showAgain(notes)]);
+    return Promise.all([recall.showAgain(panels), rankingRecall.showAgain(rankings), summaryRecall.showAgain(summaries)]);
   },
 });

@@ -34,10 +34,10 @@ export class LastShown {
 }
 
 // Shows again, on a page or tab just opened, what its nodes showed last. `app` and `api` are ComfyUI's; `isEmpty(view)`
-// and `show(node, view, output)` are the widget's own.
+// and `show(node, view, output)` are the widget's own; `replay(node, output)`, if given, gets what the history held.
 export class Recall {
-  constructor({ app, api, isEmpty, show }) {
-    Object.assign(this, { app, api, isEmpty, show, last: new LastShown() });
+  constructor({ app, api, isEmpty, show, replay = null }) {
+    Object.assign(this, { app, api, isEmpty, show, replay, last: new LastShown() });
   }
 
   get workflow() {
@@ -57,7 +57,10 @@ export class Recall {
     for (const [node, view] of unknown) {
       const wanted = { workflow: this.workflow, node: String(node.id), type: node.comfyClass };
       const output = newestOutput(history, wanted);
-      if (output && this.isEmpty(view)) this.show(node, view, shownOf(output));
+      // A node that was removed while the history was fetched would leave an element without a node on the page.
+      if (!output || views.get(node) !== view || !this.isEmpty(view)) continue;
+      this.show(node, view, shownOf(output));
+      await this.replay?.(node, output);
     }
   }
 

@@ -186,9 +186,8 @@ class Server:
                     event = json.loads(message.data)
                     run.messages.append((event["type"], event["data"]))
                     on_message(event["type"], event["data"])
-                elif message.type is aiohttp.WSMsgType.BINARY and message.data[:4] == b"\0\0\0\3":
-                    # Event 3 is text under a node: the length of the node's id, the id, the text.
-                    run.texts.append(message.data[8 + int.from_bytes(message.data[4:8], "big") :].decode())
+                    if event["type"] == "deepsound.status":
+                        run.texts.append(event["data"]["text"])
         run.seconds = time.monotonic() - began
         run.history = await self._history(run.answer["prompt_id"])
         return run

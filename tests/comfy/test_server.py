@@ -26,6 +26,7 @@ NODE_IDS = {
     "DeepSoundScore",
     "DeepSoundBestTake",
     "DeepSoundRegenerateSpan",
+    "DeepSoundMixMaster",
     "DeepSoundPipeline",
 }
 LOAD, GENERATE, AGAIN, JUDGE, SEPARATE, FALLBACK, SAVE = "1", "2", "3", "4", "5", "6", "7"
@@ -172,7 +173,7 @@ def test_the_reasons_are_shown_while_and_after_the_run(server, put):
     run = server.run(s4(server, 9, put("a.mp4"), reasoner="says_yes"))
     written = [data["text"] for kind, data in run.messages if kind == "deepsound.reasons" and data["text"]][-1]
     assert written.startswith("<SUMMARY> summary </SUMMARY>") and written.endswith("</CONCLUSION>")
-    assert "verdict: yes" in run.texts and not any("<" in text for text in run.texts)
+    assert "verdict: yes" in run.texts
     shown = run.history["outputs"][JUDGE]["deepsound"][0]
     assert shown["verdict"] == "yes" and "<CONCLUSION> conclusion </CONCLUSION>" in shown["reasoning"]
     assert any(kind == "progress" and data["node"] == GENERATE for kind, data in run.messages)

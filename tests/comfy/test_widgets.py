@@ -209,6 +209,8 @@ def test_the_four_sections_appear_as_they_are_written(server, page, clip):
     page.wait_for_function(f"() => ({VIDEO_OF})({SAVE})?.videoWidth === 320", timeout=30_000)
     note = page.locator(".deepsound-note").inner_text()
     assert note.startswith("widgets/saved_0000") and "picture copied as it is" in note
+    lines = page.evaluate("() => [...document.querySelectorAll('.deepsound-status')].map(line => line.dataset.state)")
+    assert lines == ["done"] * 3, "each node's status line ends with its result"
     screenshot(server, page, "reasons")
 
 
@@ -222,6 +224,12 @@ def test_what_was_shown_is_there_again_in_another_tab_and_after_a_reload(server,
     show(page, graph(clip))
     page.wait_for_function(f"() => {PANEL}.querySelector('.deepsound-yes')", timeout=20_000)
     assert "Nobody is seen." in page.evaluate(f"() => {PANEL}.innerText")
+    status = "app.graph.getNodeById({}).widgets.find(w => w.name === 'deepsound_status')?.element.innerText"
+    for node in (LOAD, JUDGE, SAVE):
+        page.wait_for_function(f"() => {status.format(node)}?.includes('Done in')", timeout=20_000)
+    assert page.locator(".deepsound-note").inner_text().startswith("widgets/saved_0000")
+    page.wait_for_function(f"() => ({VIDEO_OF})({SAVE})?.videoWidth === 320", timeout=20_000)
+    screenshot(server, page, "reloaded")
 
 
 def test_a_cached_run_keeps_what_is_shown(page, clip):

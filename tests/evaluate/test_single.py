@@ -85,7 +85,8 @@ def comfy(sound: Audio) -> dict:
 def test_the_card_gives_text_and_numbers_and_shows_what_is_missing(nodes, host, noise):  # noqa: F811
     output = nodes["DeepSoundScore"].execute(comfy(noise(1.0, 16000)), 0.0, False, False)
     text, ib, desync, voice, lufs, peak, silence, kl, has_voice = output.args
-    assert "no video is connected" in text and output.ui == {"text": [text]}
+    assert "no video is connected" in text and output.ui["text"] == [text]
+    assert output.ui["deepsound"][0]["result"]["lines"][: len(text.splitlines())] == text.splitlines()
     assert (ib, desync, kl) == (None, None, None) and (voice, has_voice) == (0.0, False)
     assert lufs < 0 and peak < 0 and silence == 0.0
     assert any("no video is connected" in shown for _, shown in host.texts)

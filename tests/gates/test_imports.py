@@ -62,6 +62,7 @@ ALLOWED = {
     | {"deepsound.media", "deepsound.separate", "deepsound.silence", "deepsound.segments", "deepsound.fallback"}
     | {"deepsound.choices", "deepsound.engine_protocols", "deepsound.engines", "deepsound.outcome"}
     | {"deepsound.presets", "deepsound.selection", "deepsound.repair"},
+    "deepsound/mix": EVERYONE | {"deepsound.media", "deepsound.choices", "deepsound.mix"},
     "deepsound/compare": EVERYONE | {"deepsound.media", "deepsound.outputs", "deepsound.compare"},
     "deepsound/evaluate": EVERYONE
     | {"deepsound.media", "deepsound.models", "deepsound.weights", "deepsound.engines", "deepsound.silence"}

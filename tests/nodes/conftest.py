@@ -203,9 +203,8 @@ class Host:
         )
         options = _module("comfy.cli_args", args=self.arguments)
         instance = SimpleNamespace(
-            send_progress_text=lambda text, node_id: self.texts.append((node_id, text)),
             client_id="page",
-            send_sync=lambda event, data, client: self.events.append((event, data)),
+            send_sync=lambda event, data, client: self._note_event(event, data),
         )
         return {
             "folder_paths": self._folder_paths(),
@@ -223,6 +222,13 @@ class Host:
             "comfy.patcher_extension": callbacks,
             "comfy": _module("comfy", model_management=manager, utils=utils, cli_args=options),
         }
+
+    def _note_event(self, event: str, data: dict[str, Any]) -> None:
+        """Status lines in `texts`, as (node, text), all other events in `events`."""
+        if event == "deepsound.status":
+            self.texts.append((data["node"], data["text"]))
+        else:
+            self.events.append((event, data))
 
     def _check(self) -> None:
         if self.interrupted:

@@ -120,11 +120,11 @@ def test_lengths_of_time_are_said_plainly(seconds, said):
     assert duration(seconds) == said
 
 
-def test_what_is_written_below_a_node_is_never_markup(pack, host):
+def test_what_is_written_on_a_node_goes_to_the_pack_s_own_page_as_text(pack, host):
     from deepsound_pack_under_test.nodes import comfy_host as node_host
 
     node_host.progress("7").say("<img onerror=x>")
-    assert host.texts == [("7", "&lt;img onerror=x&gt;")]
+    assert host.texts == [("7", "<img onerror=x>")]
     node_host.progress("7", in_panel=True).say("<img onerror=x>")
     assert host.events[-1] == ("deepsound.reasons", {"node": "7", "text": "<img onerror=x>", "status": ""})
 

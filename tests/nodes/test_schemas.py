@@ -20,6 +20,7 @@ NODE_IDS = [
     "DeepSoundVocalSeparate",
     "DeepSoundSilenceFallback",
     "DeepSoundRegenerateSpan",
+    "DeepSoundMixMaster",
     "DeepSoundMuxVideo",
     "DeepSoundCompare",
     "DeepSoundScore",

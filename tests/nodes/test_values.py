@@ -5,6 +5,7 @@ import math
 import pytest
 
 from deepsound.errors import InputError
+from deepsound.mix.settings import RANGES as MIX_RANGES
 
 HALF = "rain \ud83d"
 REQUEST = ("prompt", "negative_prompt", "duration")
@@ -16,9 +17,11 @@ NUMBERS = {
     "DeepSoundVocalSeparate": ("overlap",),
     "DeepSoundCompare": ("render_seconds",),
     "DeepSoundRegenerateSpan": ("duration",),
+    "DeepSoundMixMaster": tuple(MIX_RANGES),
     "DeepSoundScore": ("duration",),
     "DeepSoundPipeline": ("duration", "cfg"),
 }
+LEAST = {"window": -1.0, **{name: low for name, (low, _) in MIX_RANGES.items()}}
 GENERATORS = ("GenerateAudio", "RegenerateSpan", "MMAudioGenerate", "FoleyCrafterGenerate", "Pipeline")
 
 
@@ -37,14 +40,15 @@ def test_every_float_of_every_node_is_checked(nodes):
     assert {node_id: ids for node_id, ids in floats.items() if ids} == NUMBERS
 
 
-@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, -2.0, 1e9])
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, "below", 1e9])
 @pytest.mark.parametrize(("node_id", "name"), [(node_id, name) for node_id, ids in NUMBERS.items() for name in ids])
 def test_a_number_that_is_none_is_refused_before_the_run(nodes, node_id, name, value):
     node = nodes[node_id]
     assert node.validate_inputs(**unconnected(node)) is True
-    answer = node.validate_inputs(**{**unconnected(node), name: value})
-    least = -1 if name == "window" else 0  # -1 leaves windows to the length of the clip.
-    assert isinstance(answer, str) and answer.startswith(f"{name}: expected a number from {least} to ")
+    least = LEAST.get(name, 0.0)
+    wrong = least - 2 if value == "below" else value
+    answer = node.validate_inputs(**{**unconnected(node), name: wrong})
+    assert isinstance(answer, str) and answer.startswith(f"{name}: expected a number from {least:g} to ")
 
 
 @pytest.mark.parametrize("name", ["prompt", "negative_prompt"])

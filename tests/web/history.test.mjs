@@ -71,3 +71,15 @@ test("the history is only asked for where something is missing", async () => {
   await recall.showAgain(views);
   assert.deepEqual([shown.length, asked()], [2, 0]);
 });
+
+test("a node removed while the history was fetched is shown nothing", async () => {
+  const node = { id: 3, comfyClass: "DeepSoundScore" };
+  const views = new Map([[node, {}]]);
+  const history = { a: { prompt: [1, "a", { 3: { class_type: "DeepSoundScore" } }, { extra_pnginfo: { workflow: { id: "w" } } }],
+    outputs: { 3: { deepsound: [{ notes: [] }] } } } };
+  const shown = [];
+  const api = { fetchApi: async () => ({ ok: true, json: async () => { views.delete(node); return history; } }) };
+  const recall = new Recall({ app: { graph: { id: "w" } }, api, isEmpty: () => true, show: () => shown.push(1) });
+  await recall.showAgain(views);
+  assert.deepEqual(shown, []);
+});

@@ -5,9 +5,9 @@ import { heightOf } from "../../web/banners.js";
 import { textOf } from "../../web/node_notes.js";
 
 test("a message takes a line for every line it wraps to, and no more than seven", () => {
-  assert.equal(heightOf("short", 400), 31);
-  assert.equal(heightOf("one\ntwo\nthree", 400), 65);
-  assert.equal(heightOf("x".repeat(100), 400), 48);
+  assert.equal(heightOf("short", 400), 47);
+  assert.equal(heightOf("one\ntwo\nthree", 400), 81);
+  assert.equal(heightOf("x".repeat(100), 400), 64);
   assert.equal(heightOf("\n".repeat(100), 400), heightOf("x".repeat(5000), 400));
 });
 

@@ -1,0 +1,19 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import { progressText, resultText } from "../../web/status_text.js";
+import { textsOf } from "../../web/texts.js";
+
+test("the result says the time and what came out, in both languages", () => {
+  const result = { seconds: 12.345, lines: ["generate: 8.00 s (12.3 s)"] };
+  assert.equal(resultText(result, textsOf("en")), "\u2713 Done in 12.3 s\ngenerate: 8.00 s (12.3 s)");
+  assert.equal(resultText(result, textsOf("zh")), "\u2713 \u5b8c\u6210\uff0c\u7528\u65f6 12.3 \u79d2\n\u751f\u6210: 8.00 s (12.3 s)");
+});
+
+test("a broken result of the history is no obstacle", () => {
+  assert.equal(resultText({ lines: "x" }, textsOf("en")), "\u2713 Done");
+});
+
+test("the running stage is in the page's language, other words stay", () => {
+  assert.equal(progressText("generate \u00b7 45%", textsOf("zh")), "\u751f\u6210 \u00b7 45%");
+  assert.equal(progressText("rain on metal", textsOf("zh")), "rain on metal");
+});

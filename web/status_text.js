@@ -1,0 +1,25 @@
+// The words of the status line. No DOM here.
+const MOST_LINES = 24;
+const STAGES = {
+  zh: { read: "读取", generate: "生成", judge: "判断", separate: "分离", write: "写入", measure: "测量", plan: "计划",
+    pick: "挑选", repair: "修复", regenerate: "重新生成", verdict: "判断", note: "说明", mix: "混音", encode: "编码",
+    decode: "解码", load: "加载" },
+};
+
+// The server's line, its stage in the page's language.
+export function progressText(text, texts) {
+  return String(text ?? "").split("\n").map((line) => inLanguage(line, texts)).join("\n");
+}
+
+// Such as "Done in 12.3 s" and a line for each stage; `result` comes from a run or from the history.
+export function resultText(result, texts) {
+  const seconds = Number(result.seconds);
+  const head = Number.isFinite(seconds) ? texts.doneIn.replace("{}", seconds.toFixed(1)) : texts.done;
+  const lines = Array.isArray(result.lines) ? result.lines.slice(0, MOST_LINES).map(String) : [];
+  return [`\u2713 ${head}`, ...lines.map((line) => inLanguage(line, texts))].join("\n");
+}
+
+function inLanguage(line, texts) {
+  return line.replace(/^([a-z]+)(?= \u00b7|: | done in|$)/, (stage) => STAGES[texts.language]?.[stage] ?? stage)
+    .replace(/ done in ([\d.]+) s$/, (_, seconds) => `: ${texts.doneIn.replace("{}", seconds)}`);
+}
