@@ -123,7 +123,7 @@ def drafting(folder: Path, tokens: int, repeats: int) -> Row:
     with networks.use("language", QUIET) as model:
         prompt = model.embed(torch.arange(32)[None])
 
-        def written(drafts: PromptLookup | None) -> tuple[float, GreedyDecoder]:
+        def decode_answer(drafts: PromptLookup | None) -> tuple[float, GreedyDecoder]:
             settings = GenerationSettings(repetition_penalty=1.05, max_new_tokens=tokens)
             decoder = GreedyDecoder(model, model.new_cache(32 + tokens), settings, drafts)
             began = time.process_time()
@@ -131,12 +131,12 @@ def drafting(folder: Path, tokens: int, repeats: int) -> Row:
                 pass
             return time.process_time() - began, decoder
 
-        plain_s, plain = min((written(None) for _ in range(repeats)), key=itemgetter(0))
+        plain_s, plain = min((decode_answer(None) for _ in range(repeats)), key=itemgetter(0))
         near = [token if at % 16 else (token + 1) % 300 for at, token in enumerate(plain.written, 1)]
         far = [(token + 1) % 300 for token in plain.written]
         row: Row = {"plain_s_per_token": plain_s / tokens}
         for name, guess in (("known wording", plain.written), ("one word in 16 differs", near), ("unknown", far)):
-            seconds, decoder = min((written(PromptLookup([guess])) for _ in range(repeats)), key=itemgetter(0))
+            seconds, decoder = min((decode_answer(PromptLookup([guess])) for _ in range(repeats)), key=itemgetter(0))
             row[name] = {
                 "tokens_per_pass": tokens / decoder.passes,
                 "seconds_share": seconds / plain_s,

@@ -1,4 +1,4 @@
-"""DeepSoundMixMaster: original and generated sound as one, at a loudness for its destination."""
+"""DeepSoundMixMaster: mixes original and generated sound at a destination's loudness."""
 
 from __future__ import annotations
 

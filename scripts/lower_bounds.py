@@ -1,4 +1,4 @@
-"""Prints pyproject.toml's lower bounds as constraints for pip: each dependency's oldest series."""
+"""Prints pyproject.toml's lower bounds as pip constraints."""
 
 from __future__ import annotations
 

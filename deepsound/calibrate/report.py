@@ -8,7 +8,7 @@ from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 from deepsound.calibrate.agreement import accuracy_by, cohens_kappa
-from deepsound.calibrate.run import Answer
+from deepsound.calibrate.run import JudgeAnswer
 from deepsound.evaluate.chart import Bar, Panel, draw_panels
 from deepsound.types import Verdict
 
@@ -89,7 +89,7 @@ class Calibration:
         return draw_panels("judges on labelled clips", [*panels, Panel("Cohen's kappa with the labels", kappas, 1.0)])
 
 
-def calibration(answers: Mapping[str, Sequence[Answer]]) -> Calibration:
+def calibration(answers: Mapping[str, Sequence[JudgeAnswer]]) -> Calibration:
     """The figures of each judge's answers, all to the same clips in the same order."""
     pairs = {
         (first, second): _kappa_between(answers[first], answers[second]) for first, second in combinations(answers, 2)
@@ -97,7 +97,7 @@ def calibration(answers: Mapping[str, Sequence[Answer]]) -> Calibration:
     return Calibration(tuple(_figures(name, found) for name, found in answers.items()), pairs)
 
 
-def _figures(name: str, answers: Sequence[Answer]) -> JudgeFigures:
+def _figures(name: str, answers: Sequence[JudgeAnswer]) -> JudgeFigures:
     judged = [answer for answer in answers if not answer.error]
     right = [answer.verdict is answer.clip.verdict for answer in judged]
     named = [answer.category.lower() == answer.clip.category.lower() for answer in judged if answer.category]
@@ -116,7 +116,7 @@ def _figures(name: str, answers: Sequence[Answer]) -> JudgeFigures:
     )
 
 
-def _kappa_between(first: Sequence[Answer], second: Sequence[Answer]) -> float | None:
+def _kappa_between(first: Sequence[JudgeAnswer], second: Sequence[JudgeAnswer]) -> float | None:
     both = [(a.verdict, b.verdict) for a, b in zip(first, second, strict=True) if not (a.error or b.error)]
     return cohens_kappa([a for a, _ in both], [b for _, b in both])
 

@@ -16,7 +16,7 @@ from deepsound.types import Judgement, Verdict
 
 
 @dataclass(frozen=True)
-class Answer:
+class JudgeAnswer:
     """What a judge said of a clip; `error` in its place where it could not.
 
     `peak_bytes` is the device's peak within the judgement, without a device the process's own so far; None unknown.
@@ -32,16 +32,16 @@ class Answer:
 
 def judge_all(
     judges: Mapping[str, Reasoner], clips: Sequence[LabelledClip], progress: Progress
-) -> dict[str, list[Answer]]:
+) -> dict[str, list[JudgeAnswer]]:
     """Every judge's answer to every clip's own sound; a clip that cannot be judged is an answer with `error`."""
-    found: dict[str, list[Answer]] = {}
+    found: dict[str, list[JudgeAnswer]] = {}
     for number, (name, judge) in enumerate(judges.items()):
         part = progress.part(number / len(judges), (number + 1) / len(judges)).at(f"judge {name}")
         found[name] = [_answer(judge, clip, part.check) for clip in part.track(list(clips), len(clips))]
     return found
 
 
-def _answer(judge: Reasoner, labelled: LabelledClip, check: Callable[[], None]) -> Answer:
+def _answer(judge: Reasoner, labelled: LabelledClip, check: Callable[[], None]) -> JudgeAnswer:
     quiet = Progress(check=check)
     try:
         clip = Clip.open(labelled.path)
@@ -55,8 +55,8 @@ def _answer(judge: Reasoner, labelled: LabelledClip, check: Callable[[], None]) 
     except Cancelled:
         raise
     except DeepSoundError as error:
-        return Answer(labelled, Verdict.UNDECIDED, error=str(error))
-    return Answer(labelled, judgement.verdict, judgement.category, seconds, _peak())
+        return JudgeAnswer(labelled, Verdict.UNDECIDED, error=str(error))
+    return JudgeAnswer(labelled, judgement.verdict, judgement.category, seconds, _peak())
 
 
 def _reset_peak() -> None:

@@ -1,1 +1,1 @@
-"""Mixing and mastering: the original sound under the generated one, at a loudness for its destination."""
+"""Mixing and mastering: original under generated sound, at a destination's loudness."""

@@ -1,4 +1,4 @@
-"""Mix of two sounds with ducking, fades and width, mastered to a loudness under a true-peak ceiling."""
+"""Mixes two sounds with ducking, fades and width; masters to loudness and true peak."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ import pytest
 from deepsound.calibrate.agreement import accuracy_by, cohens_kappa
 from deepsound.calibrate.labels import LabelledClip, labelled_clips
 from deepsound.calibrate.report import calibration
-from deepsound.calibrate.run import Answer
+from deepsound.calibrate.run import JudgeAnswer
 from deepsound.cli.main import main
 from deepsound.errors import InputError
 from deepsound.types import Verdict
@@ -37,16 +37,19 @@ def test_accuracy_is_counted_by_group():
     assert accuracy_by(["Yes", "No1", "Yes"], [True, False, False]) == {"Yes": (1, 2), "No1": (0, 1)}
 
 
-def answers(*pairs: tuple[str, Verdict, str]) -> list[Answer]:
+def answers(*pairs: tuple[str, Verdict, str]) -> list[JudgeAnswer]:
     return [
-        Answer(LabelledClip(Path(f"{number}.mp4"), label), verdict, category, 2.0, 3_000_000_000)
+        JudgeAnswer(LabelledClip(Path(f"{number}.mp4"), label), verdict, category, 2.0, 3_000_000_000)
         for number, (label, verdict, category) in enumerate(pairs)
     ]
 
 
 def test_the_figures_count_undecided_as_wrong_and_leave_failed_clips_out():
     first = answers(("Yes", YES, "Yes"), ("No1", NO, "No2"), ("No3", OPEN, ""), ("Yes", NO, ""))
-    second = [*answers(("Yes", YES, ""), ("No1", YES, ""), ("No3", NO, "")), Answer(first[3].clip, OPEN, error="gone")]
+    second = [
+        *answers(("Yes", YES, ""), ("No1", YES, ""), ("No3", NO, "")),
+        JudgeAnswer(first[3].clip, OPEN, error="gone"),
+    ]
     report = calibration({"one": first, "two": second})
     one, two = report.figures
     assert (one.accuracy, one.undecided, one.category_accuracy) == (0.5, 1, 0.5)

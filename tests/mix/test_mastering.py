@@ -1,4 +1,4 @@
-"""Mixing and mastering: gains, ducking, fades, width, lengths, loudness and ceiling, each by its numbers."""
+"""Tests of mixing and mastering: gains, ducking, fades, width, loudness, ceiling."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ _WORD = re.compile(r"[^\W\d_]+")
 
 
 @dataclass(frozen=True)
-class Entry:
+class VocabularyEntry:
     """What a word leads to: the name of a sound, and whether that is only the nearest one there is."""
 
     sound: str
@@ -31,17 +31,17 @@ class Entry:
 
 
 @lru_cache(maxsize=1)
-def vocabulary() -> Mapping[str, Entry]:
+def vocabulary() -> Mapping[str, VocabularyEntry]:
     """Every word of the table, lower case."""
-    found: dict[str, Entry] = {}
+    found: dict[str, VocabularyEntry] = {}
     with TABLE.open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
             for word in (*row["english"].split("|"), *row["chinese"].split("|")):
-                found.setdefault(word, Entry(row["sound"], bool(row["nearest"])))
+                found.setdefault(word, VocabularyEntry(row["sound"], bool(row["nearest"])))
     return MappingProxyType(found)
 
 
-def entry_of(word: str) -> Entry | None:
+def entry_of(word: str) -> VocabularyEntry | None:
     """A word's entry; plurals count as their singular, forms on -ing as the verb."""
     table = vocabulary()
     for form in (word, word.removesuffix("s"), word.removesuffix("es"), word.removesuffix("ing")):
