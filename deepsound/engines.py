@@ -65,7 +65,7 @@ __all__ = [
 ]
 
 
-OWN = ("embedded", "published")
+OWN = ("embedded", "published", "file")
 
 
 @dataclass(frozen=True)
@@ -177,6 +177,17 @@ PUBLISHED = (
     ),
 )
 
+# Networks of whatever file is named: `roformer:FILE` in the models folder, or --weights roformer=PATH.
+OF_A_FILE = (
+    EngineInfo(
+        "separator",
+        "roformer",
+        "a BS- or Mel-Band RoFormer checkpoint of your own, with its .yaml beside it",
+        "deepsound.separate.community:CommunityRoformerSeparator",
+        "file",
+    ),
+)
+
 # Combinations that menus offer; any other one is named as they are.
 COMBINED = (
     EngineInfo(
@@ -204,7 +215,7 @@ def available(kind: Kind) -> tuple[EngineInfo, ...]:
 
     A plug-in whose name is taken is offered as `package:name`.
     """
-    listed = {info.name: info for info in EMBEDDED + PUBLISHED + COMBINED if info.kind == kind}
+    listed = {info.name: info for info in EMBEDDED + PUBLISHED + OF_A_FILE + COMBINED if info.kind == kind}
     for plugin in plugins.find(f"deepsound.{kind}s"):
         name = plugin.name if plugin.name not in listed else f"{plugin.package}:{plugin.name}"
         listed[name] = EngineInfo(kind, name, plugin.summary, plugin.target, plugin.origin)
@@ -268,6 +279,10 @@ def require(kind: Kind, name: str) -> EngineInfo:
         joined = combined_name(kind, Combination(combined.rule, members))
         return EngineInfo(kind, joined, f"{combined.rule} of {', '.join(members)}", target, "combined")
     name = ALIASES.get((kind, name), name)
+    base, _, file = name.partition(":")
+    of_a_file = next((info for info in OF_A_FILE if file and (info.kind, info.name) == (kind, base)), None)
+    if of_a_file is not None:
+        return replace(of_a_file, name=name, arguments=(file,))
     info = next((info for info in available(kind) if info.name == name), None)
     if info is None:
         near = get_close_matches(name, names(kind), n=1)

@@ -23,6 +23,7 @@ _SEPARATOR_FILES = {
     "mel_band_roformer": "mel_band_roformer/kim",
     "mel_band_roformer_viperx": "mel_band_roformer/ep_3005",
     "bs_roformer_tiny": "bs_roformer_tiny",
+    "roformer": "roformer",
 }
 
 

@@ -12,6 +12,7 @@ from deepsound.engine_protocols import (
     SupportsExecution,
     SupportsSeparationSettings,
     files,
+    settings_in_use,
 )
 from deepsound.runtime.execution import Execution
 from deepsound.runtime.progress import Progress
@@ -39,6 +40,11 @@ class EnsembleSeparator:
         for member in self.members.values():
             if isinstance(member, SupportsSeparationSettings):
                 member.cut(settings)
+
+    def settings_in_use(self) -> dict[str, object]:
+        """The settings in use of those members that have some, by member."""
+        found = {name: settings_in_use(member) for name, member in self.members.items()}
+        return {name: settings for name, settings in found.items() if settings}
 
     def files(self) -> dict[str, Path]:
         """The weights of all members, by member and role."""

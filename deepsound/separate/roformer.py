@@ -70,7 +70,7 @@ class RoformerSeparator:
 
     def settings_in_use(self) -> dict[str, object]:
         """Mode, augmentation, overlap in seconds (None: the published cutting's own) and batch, defaults filled in."""
-        known = self._fitted or separation(self.name)
+        known = self._fitted or self.nominal()
         overlap_s = known.demix.overlap / known.sample_rate if self.overlap_s is None else self.overlap_s
         is_published = self.mode == "published"
         return {
@@ -82,7 +82,19 @@ class RoformerSeparator:
 
     def files(self) -> dict[str, Path]:
         """The weights in use. Raises EngineError where they are nowhere."""
-        return {"separator": _locate(separation(self.name), self.execution)}
+        return {"separator": self.locate(self.execution)}
+
+    def locate(self, execution: Execution, progress: Progress = Progress()) -> Path:
+        """The file of the weights; fetched where `execution` allows it. Raises EngineError where it is nowhere."""
+        return _locate(separation(self.name), execution, progress)
+
+    def nominal(self) -> Separation:
+        """The settings before a file was read."""
+        return separation(self.name)
+
+    def known(self, file: Path) -> Separation:
+        """The settings of what `file` holds, which need not be the published network."""
+        return fit_to_checkpoint(separation(self.name), file)
 
     def separate(self, audio: Audio, progress: Progress) -> Stems:
         """Split `audio` into voice and background = mix - voice, both with its rate, length and channels.
@@ -126,8 +138,8 @@ class RoformerSeparator:
         from deepsound.runtime.model_cache import NetworkKey, model_cache
 
         voice = torch.zeros_like(mix)
-        file = _locate(separation(self.name), execution, progress)
-        known = self._fitted = fit_to_checkpoint(separation(self.name), file)
+        file = self.locate(execution, progress)
+        known = self._fitted = self.known(file)
         device = torch_device(execution)
         dtype = torch_dtype(execution, device)
         settings = self._settings(known, device, execution)

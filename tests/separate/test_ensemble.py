@@ -68,6 +68,7 @@ def test_what_a_member_does_not_use_of_the_settings_is_said():
     settings = SeparationSettings(augment=True)
     engine = engines.separator("bs_roformer_tiny+spectral", settings=settings)
     assert engine.members["bs_roformer_tiny"].augment
+    assert list(engine.settings_in_use()) == ["bs_roformer_tiny"]
     (note,) = engines.separation_notes(engine, "both", settings)
     assert note.startswith("spectral does not use")
 
