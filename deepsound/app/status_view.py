@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from dataclasses import dataclass, field
 
-from deepsound.reason.answer import read_thought
+from deepsound.reason.answer_parser import read_thought
 from deepsound.runtime.progress import ProgressEvent
 from deepsound.types import ChainOfThought, Verdict
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from deepsound.models.videollama2.batch import IGNORED, PLACEHOLDERS
 from deepsound.reason import prompts
-from deepsound.reason.answer import published_letter, published_verdict
+from deepsound.reason.answer_parser import published_letter, published_verdict
 from deepsound.reason.plan import STEPS, published_lines
 from deepsound.types import Verdict
 from tests.goldens import qwen_tokens

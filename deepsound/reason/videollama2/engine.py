@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from deepsound.errors import InputError
 from deepsound.reason import prompts
-from deepsound.reason.answer import (
+from deepsound.reason.answer_parser import (
     MOST_READ,
     category_of,
     conclusion_is_read,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from deepsound.reason import prompts
-from deepsound.reason.answer import (
+from deepsound.reason.answer_parser import (
     MOST_READ,
     category_of,
     conclusion_is_read,
