@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[1]
 LIMIT_S = 240
 WEIGHTS = re.compile(r"mmaudio_\w+|videollama2_\w+|foleycrafter")
 # Lines that need an extra package: without it they end with exit code 4 and name the package.
-EXTRAS = {"comfy submit": "aiohttp", "app": "gradio", "--ray": "ray", "compare": "moviepy"}
+EXTRAS = {"comfy submit": "aiohttp", "app": "gradio", "--ray": "ray", "compare": "moviepy", "completion": "argcomplete"}
 MISSING = 4
 
 
@@ -44,7 +44,7 @@ def promised(arguments: list[str]) -> set[int] | None:
             if find_spec(package) is None:
                 return {MISSING}
             return None if words == "app" else {1} if words == "comfy submit" else {0}
-    if line.startswith("run") and WEIGHTS.search(line):
+    if line.startswith(("run", "calibrate")) and WEIGHTS.search(line):
         return {MISSING}
     if line.startswith("models download"):
         return None
@@ -52,7 +52,7 @@ def promised(arguments: list[str]) -> set[int] | None:
 
 
 def prepare(folder: Path) -> None:
-    """What the lines name: clips, clips/, reference/ and the workflows."""
+    """What the lines name: clips, clips/, reference/, labelled/ and the workflows."""
     clip = ROOT / "demo" / "silent_impacts.mp4"
     for name in ("clip.mp4", "one.mp4", "two.mov"):
         shutil.copy(clip, folder / name)
@@ -61,6 +61,8 @@ def prepare(folder: Path) -> None:
     shutil.copy(clip, folder / "clips" / "first.mp4")
     shutil.copy(ROOT / "demo" / "narrated_landscape.mp4", folder / "clips" / "second.mp4")
     shutil.copy(ROOT / "demo" / "narrated_landscape.mp4", folder / "reference" / "second.mp4")
+    (folder / "labelled" / "Yes").mkdir(parents=True)
+    shutil.copy(ROOT / "demo" / "narrated_landscape.mp4", folder / "labelled" / "Yes" / "second.mp4")
     shutil.copytree(ROOT / "workflows", folder / "workflows")
 
 
