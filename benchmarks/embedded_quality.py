@@ -166,7 +166,7 @@ def onsets(count: int) -> list[dict[str, object]]:
             found = np.array([impact.time_s for impact in plan_impacts(watch_scene(scene))])
             known, heard = known + len(scene.hits_s), heard + len(found)
             right += matched(found, scene.hits_s)
-        rows.append({"scene": make.__name__, "impacts": known, "within 40 ms": right, "spurious": heard - right})
+        rows.append({"scene": make.__name__, "impacts": known, "within 40 ms": right, "spurious": int(heard - right)})
         print(rows[-1], flush=True)
     return rows
 
@@ -199,7 +199,9 @@ def harm(count: int) -> list[dict[str, object]]:
             error = float(np.square(_background(name, bed) - bed).sum()) / float(np.square(bed).sum())
             errors.append(10 * np.log10(max(error, 1e-12)))
         changed = sum(error > -119 for error in errors)
-        rows.append({"separator": name, "sounds": count, "changed": changed, "worst_db": round(max(errors), 1)})
+        rows.append(
+            {"separator": name, "sounds": count, "changed": int(changed), "worst_db": round(float(max(errors)), 1)}
+        )
         print(rows[-1], flush=True)
     return rows
 

@@ -33,7 +33,8 @@ class ImpactCandidate:
     `loss` and `speed` (before) in long sides per second; `before` and `after` from 0 to 1, how well the motion on
     either side is established; `steady_direction` near 0 for a turning thing and 1 or more for a travelling one;
     `share` of all motion that this mover has; `still_there`, 0 to 1, how much of it is seen afterwards; `x`, `y` from
-    0 to 1; `area` as a share of the picture; `at_edge` when it reaches the picture's edge.
+    0 to 1; `area` as a share of the picture; `at_edge` when it reaches the picture's edge; `rise` from -1
+    (it went straight down before) to 1 (straight up).
     """
 
     time_s: float
@@ -49,6 +50,7 @@ class ImpactCandidate:
     area: float = 0.0
     at_edge: bool = False
     still_there: float = 0.0
+    rise: float = 0.0
 
 
 def strongest_candidate(flows: Sequence[Flow]) -> ImpactCandidate:
@@ -87,6 +89,7 @@ def strongest_candidate(flows: Sequence[Flow]) -> ImpactCandidate:
         area=mover.mean().item(),
         at_edge=bool(margin <= EDGE_PIXELS),
         still_there=float(_end_of_path(flows, flows[3].present)[mover].mean()),
+        rise=float(-mean[1] / max(np.hypot(mean[0], mean[1]), 1e-9)),
     )
 
 

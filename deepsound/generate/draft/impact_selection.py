@@ -45,13 +45,18 @@ class ImpactRule:
     least_steady: float = 0.25
     steady_around_s: float = 1.0
     edge_weight: float = 0.25
+    # What only stops on its way up was lifted; what hits there comes back.
+    most_rise: float = 0.3
+    least_bounce: float = 1.4
 
 
 def plan_impacts(track: MotionTrack, rule: ImpactRule | None = None) -> tuple[Impact, ...]:
     """The impacts in a clip's motion, in order of time; `strength` is relative to the clip's hardest."""
     rule = rule or ImpactRule()
     candidates = [
-        candidate for candidate in track.candidates if _is_hard(candidate, rule) and _is_whole(candidate, rule)
+        candidate
+        for candidate in track.candidates
+        if _is_hard(candidate, rule) and _is_whole(candidate, rule) and not _is_lifted(candidate, rule)
     ]
     times_s = np.array([candidate.time_s for candidate in track.candidates])
     weights = np.array([_weight(candidate) for candidate in track.candidates])
@@ -94,6 +99,11 @@ def _is_hard(candidate: ImpactCandidate, rule: ImpactRule) -> bool:
 def _is_whole(candidate: ImpactCandidate, rule: ImpactRule) -> bool:
     """Whether the thing hit travels as one and is no small part of what moves."""
     return candidate.steady_direction >= rule.least_steady_direction and candidate.share >= rule.least_share
+
+
+def _is_lifted(candidate: ImpactCandidate, rule: ImpactRule) -> bool:
+    """Whether the thing went up and stopped there without being thrown back: the end of a lift, no blow."""
+    return candidate.rise > rule.most_rise and candidate.loss < rule.least_bounce * candidate.speed
 
 
 def _is_one_of_many(candidate: ImpactCandidate, track: MotionTrack, times_s: np.ndarray, rule: ImpactRule) -> bool:
