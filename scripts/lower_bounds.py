@@ -9,10 +9,12 @@ BOUND = re.compile(r'^\s*"([A-Za-z0-9_.-]+)>=([0-9.]+)",?$')
 
 
 def lower_bounds(pyproject: str) -> list[str]:
-    """A line `name==1.2.*` for each of the package's own dependencies, extras left out."""
+    """A line `name==1.2.*` for each of the package's own dependencies, and torchaudio, which silero-vad brings."""
     block = re.search(r"^dependencies = \[\n(.*?)^\]", pyproject, re.M | re.S)
     found = [BOUND.match(line) for line in block[1].splitlines()] if block else []
-    return [f"{match[1]}=={match[2]}.*" for match in found if match]
+    bounds = {match[1]: f"{match[2]}.*" for match in found if match}
+    # torchaudio imports only beside the torch it was built for.
+    return [f"{name}=={bound}" for name, bound in {**bounds, "torchaudio": bounds["torch"]}.items()]
 
 
 if __name__ == "__main__":
