@@ -20,6 +20,7 @@ from .pipeline import PipelineNode
 from .regenerate_span import RegenerateSpan
 from .score import ScoreNode
 from .silence_fallback import SilenceFallback
+from .verdict_from_text import VerdictFromText
 from .vocal_separate import VocalSeparate
 from .voice_over_cot import VoiceOverCoT
 
@@ -33,6 +34,7 @@ NODES: list[type[io.ComfyNode]] = [
     MMAudioGenerate,
     FoleyCrafterGenerate,
     VoiceOverCoT,
+    VerdictFromText,
     VocalSeparate,
     SilenceFallback,
     RegenerateSpan,

@@ -63,7 +63,9 @@ class ComfyPlacement:
         from torch import nn
 
         # The patcher writes `device` on what it is given, which some networks have as a property of their own.
-        holder = nn.ModuleList([network])
+        # ComfyUI's log names a network by its holder's class.
+        name = f"DeepSound{type(network).__name__}"
+        holder = type(name, (nn.ModuleList,), {})([network])
         patcher = ModelPatcher(holder, load_device=device, offload_device=unet_offload_device())
         patcher.add_callback(CallbacksMP.ON_DETACH, lambda *_: self._on_detach(network))
         return patcher

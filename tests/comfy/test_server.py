@@ -18,6 +18,7 @@ NODE_IDS = {
     "DeepSoundGenerateAudio",
     "DeepSoundMMAudioGenerate",
     "DeepSoundVoiceOverCoT",
+    "DeepSoundVerdictFromText",
     "DeepSoundVocalSeparate",
     "DeepSoundSilenceFallback",
     "DeepSoundMuxVideo",

@@ -17,6 +17,7 @@ NODE_IDS = [
     "DeepSoundMMAudioGenerate",
     "DeepSoundFoleyCrafterGenerate",
     "DeepSoundVoiceOverCoT",
+    "DeepSoundVerdictFromText",
     "DeepSoundVocalSeparate",
     "DeepSoundSilenceFallback",
     "DeepSoundRegenerateSpan",
