@@ -77,8 +77,13 @@ def prompt_inputs(
 
 
 def option_input(input_id: str, options: Sequence[Option], when: str, **keywords: Any) -> io.Combo.Input:
-    """A menu of one of the library's tables, each row explained in the tooltip below `when`; the first is default."""
+    """A menu of one of the library's tables, each row explained in the tooltip below `when`; the first is default.
+
+    The rows' labels go to the page with the schema, where the core passes them on.
+    """
     names = list(names_of(options))
+    labels = {row.name: row.label for row in options if row.label != row.name}
+    keywords.update(supported_kwargs(io.Combo.Input, extra_dict={"labels": labels}) if labels else {})
     tooltip = f"{when}\n{lines_of(options)}" if when else lines_of(options)
     return io.Combo.Input(input_id, options=names, default=names[0], tooltip=tooltip, **keywords)
 

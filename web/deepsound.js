@@ -8,6 +8,7 @@ import { Recall, isNode } from "./history.js";
 import { hideErrors, showError, showRefusals } from "./node_errors.js";
 import { addMeters } from "./meters.js";
 import { NodeNotes } from "./node_notes.js";
+import { Translations, labelOptions } from "./option_labels.js";
 import { ReasonsPanel } from "./panel.js";
 import { withAddedInputs, withoutSaving } from "./saved_values.js";
 import { Replays } from "./replays.js";
@@ -30,6 +31,7 @@ const recall = new Recall({ app, api, isEmpty: (panel) => panel.state === "empty
   show: (node, panel, shown) => panel.show(shown) });
 const rankingRecall = new Recall({ app, api, isEmpty: (panel) => panel.state === "empty",
   show: (node, panel, shown) => panel.show(shown) });
+let translations = null;
 const replays = new Replays(app, api, (node) => summaries.has(node));
 const summaryRecall = new Recall({ app, api, isEmpty: (summary) => summary.isEmpty,
   show: (node, summary, output) => summary.show(output),
@@ -171,7 +173,7 @@ function addSummary(node) {
   after(node, "onExecuted", (output) => {
     const described = shownOf(output) ?? {};
     summary.show(described);
-    summaryRecall.keep(node, described);
+    summaryRecall.keep(node, { ...described, output });
   });
 }
 
@@ -209,6 +211,8 @@ app.registerExtension({
     ours.add(node);
     after(node, "onRemoved", () => ours.delete(node));
     leavePreviewsOut(node);
+    translations ??= new Translations(api, texts().language);
+    labelOptions(node.widgets, node.constructor.nodeData?.input, () => translations.inputsOf(node.comfyClass));
     WIDGETS[node.comfyClass]?.(node);
     addSummary(node);
   },

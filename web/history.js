@@ -34,7 +34,8 @@ export class LastShown {
 }
 
 // Shows again, on a page or tab just opened, what its nodes showed last. `app` and `api` are ComfyUI's; `isEmpty(view)`
-// and `show(node, view, output)` are the widget's own; `replay(node, output)`, if given, gets what the history held.
+// and `show(node, view, output)` are the widget's own; `replay(node, output)`, if given, gets a run's whole
+// output: of the history, or of what was kept under `output`.
 export class Recall {
   constructor({ app, api, isEmpty, show, replay = null }) {
     Object.assign(this, { app, api, isEmpty, show, replay, last: new LastShown() });
@@ -67,6 +68,7 @@ export class Recall {
   showKnown(node, view) {
     const output = this.last.get(this.workflow, node.id) ?? shownOf(this.app.nodeOutputs?.[node.id]);
     if (output) this.show(node, view, output);
+    if (output?.output) this.replay?.(node, output.output);
     return Boolean(output);
   }
 }

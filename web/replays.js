@@ -1,5 +1,5 @@
 // Saved videos of the history, played again on their nodes as if they had just been made. No DOM here.
-const LOOKS = 10;
+const LOOKS = 25;
 
 // Newer front ends put their own memory of outputs in place after the graph is configured, and so take away what was
 // shown by then: each output is sent until the page has it, or a few looks have passed.

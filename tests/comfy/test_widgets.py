@@ -301,6 +301,17 @@ def test_nodes_two_shows_the_same(server, page, clip):
         page.evaluate("async () => { await app.extensionManager.setting.set('Comfy.VueNodes.Enabled', false); }")
 
 
+def test_a_menu_shows_plain_words_and_sends_its_value(server, page, clip):
+    show(page, graph(clip))
+    described = server.ask("/object_info/DeepSoundMuxVideo")[1]["DeepSoundMuxVideo"]["input"]["optional"]["length"]
+    menu = f"app.graph.getNodeById({SAVE}).widgets.find(w => w.name === 'length')"
+    label = page.evaluate(f"() => {menu}.options.getOptionLabel?.({menu}.value)")
+    assert label == ("hold the last picture" if "labels" in described[1] else None)
+    sent = page.evaluate("async () => await app.graphToPrompt()")
+    assert sent["output"][str(SAVE)]["inputs"]["length"] == "hold"
+    screenshot(server, page, "labels")
+
+
 def test_the_widgets_neither_travel_with_the_prompt_nor_with_the_workflow(page, clip):
     show(page, graph(clip))
     sent = page.evaluate("async () => await app.graphToPrompt()")

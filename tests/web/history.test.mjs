@@ -83,3 +83,14 @@ test("a node removed while the history was fetched is shown nothing", async () =
   await recall.showAgain(views);
   assert.deepEqual(shown, []);
 });
+
+test("the same workflow opened again gets its whole output again too", async () => {
+  const replayed = [];
+  const node = { id: 3, comfyClass: "DeepSoundMuxVideo" };
+  const output = { images: [{}], deepsound: [{ note: "saved" }] };
+  const recall = new Recall({ app: { graph: { id: "w" } }, api: {}, isEmpty: () => true, show: () => {},
+    replay: (shown, given) => replayed.push(given) });
+  recall.keep(node, { note: "saved", output });
+  await recall.showAgain(new Map([[node, {}]]));
+  assert.deepEqual(replayed, [output]);
+});

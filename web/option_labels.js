@@ -1,0 +1,30 @@
+// Plain words for the values of menus, where the front end can show them; what is saved and sent stays the value.
+
+// `specs` are a node's inputs as the server describes them, `translated` the texts of its inputs in the page's language.
+export function labelOptions(widgets, specs, translated = () => ({})) {
+  for (const widget of widgets ?? []) {
+    const labels = specs?.required?.[widget.name]?.[1]?.labels ?? specs?.optional?.[widget.name]?.[1]?.labels;
+    if (!labels || !widget.options || widget.options.getOptionLabel) continue;
+    widget.options.getOptionLabel = (value) => {
+      const label = translated()?.[widget.name]?.options?.[value] ?? labels[value];
+      return typeof label === "string" && label ? label : String(value ?? "");
+    };
+  }
+}
+
+// The texts of a node's inputs in `language`, from what the server has of the pack's own; {} until they are there.
+export class Translations {
+  constructor(api, language) {
+    this.nodes = {};
+    if (language !== "en") this.load(api, language);
+  }
+
+  async load(api, language) {
+    const answer = await api.fetchApi("/i18n").catch(() => null);
+    if (answer?.ok) this.nodes = (await answer.json().catch(() => null))?.[language]?.nodeDefs ?? {};
+  }
+
+  inputsOf(type) {
+    return this.nodes[type]?.inputs ?? {};
+  }
+}
