@@ -13,13 +13,14 @@ DOCUMENTS = [
     "SECURITY.md",
     "docs/plugins.md",
     "docs/many_clips.md",
+    "docs/reproduce.md",
 ]
 OURS = re.compile(
     r"(?:deepsound|nodes|tests|scripts|docs|web|locales|workflows|demo|benchmarks|\.ci|\.github)/[\w./-]*|\w+\.(?:toml|txt|md)"
 )
 # What a person makes, or what lies in somebody else's folders.
 ELSEWHERE = re.compile(
-    r"^(clips|outputs|reference|shots|\.venv|workflows/api|deepsound\.toml)$|^summary|VERSION|^NAME\b|\.safetensors$"
+    r"^(clips|outputs|reference|tables\.md|shots|\.venv|workflows/api|deepsound\.toml)$|^summary|VERSION|^NAME\b|\.safetensors$"
 )
 
 
