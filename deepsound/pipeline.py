@@ -6,6 +6,7 @@ Plan -> generate -> judge -> remove -> fall back.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -162,7 +163,9 @@ class Pipeline:
         scope: str = "",
         spans: str = "",
     ) -> Outcome:
-        """The same steps in memory: nothing is written."""
+        """The same steps in memory: nothing is written. A request without a window takes the preset's."""
+        if request.window_s is None:
+            request = replace(request, window_s=self._preset.window_s)
         self.check_options(mode, fallback, scope)
         return self._all_steps(clip, self.select(clip), request, mode, fallback, progress, scope, spans, takes=takes)
 

@@ -25,7 +25,7 @@ from .run_inputs import (
     sampling_inputs,
     weights_input,
 )
-from .schema import download_input, engine_input, output, prompt_inputs, schema, supported_kwargs
+from .schema import download_input, engine_input, output, prompt_inputs, schema, supported_kwargs, window_input
 from .span_lists import avoid_input, spans_to_avoid
 from .takes import batch_of, take_stage
 from .values import check_values, refusal_of
@@ -59,6 +59,7 @@ class GenerateAudio(io.ComfyNode):
                     "of its folders, or the tags of its sounds.csv, are words that play them.",
                     **supported_kwargs(io.String.Input, advanced=True),
                 ),
+                window_input(),
             ],
             outputs=[output(io.Audio, "audio", "The coarse audio, one sound for each take.")],
             hidden=[io.Hidden.unique_id],
@@ -71,8 +72,11 @@ class GenerateAudio(io.ComfyNode):
         negative_prompt: str | None = None,
         duration: float | None = None,
         cfg: float | None = None,
+        window: float | None = None,
     ) -> bool | str:
-        return refusal_of(cls, prompt=prompt, negative_prompt=negative_prompt, duration=duration, cfg=cfg)
+        return refusal_of(
+            cls, prompt=prompt, negative_prompt=negative_prompt, duration=duration, cfg=cfg, window=window
+        )
 
     @classmethod
     def execute(
@@ -92,9 +96,10 @@ class GenerateAudio(io.ComfyNode):
         weights: str = BY_ENGINE,
         avoid: str = "",
         sounds: str = "",
+        window: float = -1.0,
     ) -> io.NodeOutput:
-        request = request_of(cls, prompt, negative_prompt, seed, duration, steps or None, cfg or None)
-        check_values(cls, takes=takes)
+        request = request_of(cls, prompt, negative_prompt, seed, duration, steps or None, cfg or None, window)
+        check_values(cls, takes=takes, window=window)
         progress = comfy_host.progress(cls.hidden.unique_id, "generate")
         files = generator_weights(engine, weights, progress)
         generator = engines.generator(engine, comfy_host.execution(precision, offload, download, files))

@@ -8,13 +8,14 @@ from typing import Any
 from comfy_api.latest import io
 
 from deepsound import pipeline
-from deepsound.choices import MODES, NETWORK_PRECISIONS, SCOPE_NAMES, UNDECIDED
+from deepsound.choices import MODES, NETWORK_PRECISIONS, PICK_NAMES, PICKS, SCOPE_NAMES, UNDECIDED, lines_of
 from deepsound.errors import DeepSoundError
 from deepsound.fallback import FALLBACKS
 from deepsound.media.formats import CONTAINER_CHOICES
 from deepsound.media.length_policy import DEFAULT_LENGTH, LENGTHS
 from deepsound.presets import DEFAULT_PRESET, PRESETS
 from deepsound.presets import preset as preset_row
+from deepsound.rank.best_of import TakeOptions
 from deepsound.runtime.execution import Precision
 from deepsound.runtime.progress import Progress
 
@@ -45,12 +46,14 @@ from .schema import (
     prompt_inputs,
     require_option,
     schema,
+    window_input,
 )
 from .span_lists import preset_scope_input, segments_input, segments_output
 from .takes import take_stage
 from .values import check_values, refusal_of
 
 PREFIX = "DeepSound/video"
+ALL_TAKES = "all takes"
 
 
 class PipelineNode(io.ComfyNode):
@@ -107,6 +110,8 @@ class PipelineNode(io.ComfyNode):
                 weights_input("separator_weights", "separation", "a RoFormer separator"),
                 preset_scope_input(),
                 segments_input("Repair these spans and no others; empty: voiced spans are found and judged."),
+                window_input(),
+                _pick_input(),
             ],
             outputs=[
                 output(io.Audio, "audio", "The final sound."),
@@ -135,13 +140,16 @@ class PipelineNode(io.ComfyNode):
         duration: float | None = None,
         cfg: float | None = None,
         filename_prefix: str | None = None,
+        window: float | None = None,
     ) -> bool | str:
         try:
             if filename_prefix is not None:
                 host_folders.check_prefix(filename_prefix)
         except DeepSoundError as error:
             return str(error)
-        return refusal_of(cls, prompt=prompt, negative_prompt=negative_prompt, duration=duration, cfg=cfg)
+        return refusal_of(
+            cls, prompt=prompt, negative_prompt=negative_prompt, duration=duration, cfg=cfg, window=window
+        )
 
     @classmethod
     def execute(
@@ -174,9 +182,12 @@ class PipelineNode(io.ComfyNode):
         separator_weights: str = BY_ENGINE,
         scope: str = BY_PRESET,
         spans: str = "",
+        window: float = -1.0,
+        pick: str = ALL_TAKES,
     ) -> io.NodeOutput:
-        request = request_of(cls, prompt, negative_prompt, seed, duration, steps or None, cfg or None)
-        check_values(cls, takes=takes)
+        request = request_of(cls, prompt, negative_prompt, seed, duration, steps or None, cfg or None, window)
+        check_values(cls, takes=takes, window=window)
+        require_option("pick", pick, (ALL_TAKES, *PICK_NAMES))
         require_option("separator_mode", separator_mode, tuple(separator_modes([BY_PRESET])))
         require_option("scope", scope, (BY_PRESET, *SCOPE_NAMES))
         scope = "" if scope == BY_PRESET else scope
@@ -198,10 +209,14 @@ class PipelineNode(io.ComfyNode):
             separation=separation_of(separator_mode, tta),
         )
         clip = clip_of(video, progress)
-        outcomes = [
-            runner.think(clip, own, mode, fallback, take_stage(progress, take, takes), scope=scope, spans=spans)
-            for take, own in enumerate(requests_of_takes(request, takes))
-        ]
+        if pick == ALL_TAKES:
+            outcomes = [
+                runner.think(clip, own, mode, fallback, take_stage(progress, take, takes), scope=scope, spans=spans)
+                for take, own in enumerate(requests_of_takes(request, takes))
+            ]
+        else:
+            best = TakeOptions(takes, pick)
+            outcomes = [runner.think(clip, request, mode, fallback, progress, best, scope, spans)]
         return node_output(outcomes, clip, RunDisplay(cls.hidden, settings, save), progress)
 
 
@@ -217,6 +232,16 @@ def own_weights(
     """The chosen files of both engines by catalogue id."""
     return generator_weights(generator, generator_file, progress) | separator_weights(
         separator, separator_file, progress
+    )
+
+
+def _pick_input() -> io.Combo.Input:
+    return io.Combo.Input(
+        "pick",
+        options=[ALL_TAKES, *PICK_NAMES],
+        default=ALL_TAKES,
+        tooltip="Of several takes, all go through the steps, or only the best by:\n" + lines_of(PICKS),
+        **advanced(io.Combo.Input),
     )
 
 

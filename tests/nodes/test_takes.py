@@ -230,3 +230,19 @@ def test_own_weights_of_a_separator_have_the_names_the_engines_look_for():
     source = (Path(__file__).parents[2] / "nodes" / "run_inputs.py").read_text(encoding="utf-8")
     for name, row in networks.items():
         assert f'"{name}": "{row["weights"] or name}"' in source
+
+
+def test_the_window_reaches_the_engines_and_without_one_the_preset_s_does(nodes, video, fake_engines):
+    """The preset `published` makes the whole clip in one pass; the node made long sounds in windows all the same."""
+    nodes["DeepSoundGenerateAudio"].execute(video, "noise", "", "", 5, 0.0, window=6.0)
+    for preset, window in (("auto", 4.0), ("auto", -1.0), ("published", -1.0)):
+        pipeline(nodes, video, "noise", "no", "halving", window=window, preset=preset, save=False)
+    assert [request.window_s for request in fake_engines.requests] == [6.0, 4.0, None, 0.0]
+
+
+def test_of_several_takes_the_pipeline_finishes_the_best_alone_where_that_is_picked(nodes, video, fake_engines):
+    output = pipeline(nodes, video, "noise", "no", "halving", takes=3, pick="voice", save=False)
+    assert [request.seed for request in fake_engines.requests] == [3, 4, 5]
+    assert output.args[0]["waveform"].shape[0] == 1 and len(output.args[3]) == 1
+    with pytest.raises(InputError, match="pick"):
+        pipeline(nodes, video, "noise", "no", "halving", takes=2, pick="loudest", save=False)

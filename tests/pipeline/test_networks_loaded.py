@@ -1,0 +1,71 @@
+"""No step loads a network that is not used: counted over the published layout in miniature."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from deepsound import Pipeline
+from deepsound.media.clip import Clip
+from deepsound.runtime.execution import Execution
+from deepsound.runtime.model_cache import ModelCache, model_cache
+from deepsound.types import GenerationRequest
+from tests import pretrained
+
+NO = tuple(" B " if part == " A " else part for part in pretrained.YES)
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory):
+    return pretrained.write(tmp_path_factory.mktemp("DeepSound-V1"))
+
+
+@pytest.fixture
+def loaded(monkeypatch, checkout):
+    """How often each network was read from its file, by name."""
+    pretrained.only_here(monkeypatch, checkout)
+    model_cache().unload()
+    counted: Counter[str] = Counter()
+    build = ModelCache._build
+
+    def count(self, entry, make):
+        def made():
+            counted[next(key.name for key, held in self._entries.items() if held is entry)] += 1
+            return make()
+
+        return build(self, entry, made)
+
+    monkeypatch.setattr(ModelCache, "_build", count)
+    yield counted
+    model_cache().unload()
+
+
+def run(clip, *names, **options):
+    pipeline = Pipeline(*names, execution=Execution(device="cpu"), **options)
+    return pipeline.think(Clip.open(clip), GenerationRequest(steps=1))
+
+
+@pytest.fixture
+def clip(make_video, tone):
+    return make_video("clip.mp4", fps=25, seconds=0.8, audio=tone(0.8))
+
+
+@pytest.mark.parametrize("verdict", [NO, pretrained.YES], ids=["no voice-over", "voice-over"])
+def test_each_published_network_is_read_once_and_the_separator_only_for_a_voice_over(loaded, checkout, clip, verdict):
+    pretrained.write_judges(checkout, verdict)
+    outcome = run(clip, preset="published")
+    assert outcome.verdict_is_voice_over == ("bs_roformer" in loaded) == (verdict is pretrained.YES)
+    assert set(loaded.values()) == {1}
+    assert any(name.startswith("videollama2") for name in loaded) and not any("foley" in name for name in loaded)
+
+
+def test_the_embedded_preset_reads_none_of_the_published_networks_that_are_there(loaded, clip):
+    run(clip, preset="embedded")
+    assert not [name for name in loaded if name not in ("silero", "blazeface", "bs_roformer_tiny")]
+
+
+def test_what_is_named_is_read_and_nothing_else(loaded, checkout, clip):
+    """The judge with the published plan needs no planner; a video's own sound no generator."""
+    run(clip, "source", "videollama2_qa", "spectral")
+    assert loaded and all(name.startswith("videollama2") for name in loaded) and set(loaded.values()) == {1}
