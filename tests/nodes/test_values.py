@@ -11,7 +11,7 @@ HALF = "rain \ud83d"
 REQUEST = ("prompt", "negative_prompt", "duration")
 NUMBERS = {
     "DeepSoundLoadVideo": ("start", "duration"),
-    "DeepSoundGenerateAudio": ("duration", "cfg"),
+    "DeepSoundGenerateAudio": ("duration", "cfg", "window"),
     "DeepSoundMMAudioGenerate": ("duration", "cfg", "fps", "window"),
     "DeepSoundFoleyCrafterGenerate": ("duration", "cfg", "temporal_scale", "semantic_scale", "fps"),
     "DeepSoundVocalSeparate": ("overlap",),
@@ -19,7 +19,7 @@ NUMBERS = {
     "DeepSoundRegenerateSpan": ("duration",),
     "DeepSoundMixMaster": tuple(MIX_RANGES),
     "DeepSoundScore": ("duration",),
-    "DeepSoundPipeline": ("duration", "cfg"),
+    "DeepSoundPipeline": ("duration", "cfg", "window"),
 }
 LEAST = {"window": -1.0, **{name: low for name, (low, _) in MIX_RANGES.items()}}
 GENERATORS = ("GenerateAudio", "RegenerateSpan", "MMAudioGenerate", "FoleyCrafterGenerate", "Pipeline")
