@@ -24,7 +24,7 @@ LIMIT_S = 240
 WEIGHTS = re.compile(r"mmaudio_\w+|videollama2_\w+|foleycrafter")
 # Lines that need an extra package: without it they end with exit code 4 and name the package.
 EXTRAS = {"comfy submit": "aiohttp", "app": "gradio", "--ray": "ray", "compare": "moviepy", "completion": "argcomplete"}
-MISSING = 4
+MISSING, SOME_FAILED = 4, 6
 
 
 def blocks(text: str, language: str) -> list[str]:
@@ -44,7 +44,9 @@ def promised(arguments: list[str]) -> set[int] | None:
             if find_spec(package) is None:
                 return {MISSING}
             return None if words == "app" else {1} if words == "comfy submit" else {0}
-    if line.startswith(("run", "calibrate")) and WEIGHTS.search(line):
+    if line.startswith("calibrate") and WEIGHTS.search(line):
+        return {SOME_FAILED}
+    if line.startswith("run") and WEIGHTS.search(line):
         return {MISSING}
     if line.startswith("models download"):
         return None
