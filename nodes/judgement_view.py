@@ -27,12 +27,16 @@ def judgement_json(judgement: Judgement, taken_as: str, audio: Audio, progress: 
         "category": judgement.category,
         "reasoning": judgement.thought.tagged(),
         "sound": {
-            "duration": round(audio.duration_s, 3),
-            "peaks": peaks(audio, _COLUMNS),
+            **waveform_json(audio),
             "spans": [[round(span.start_s, 2), round(span.end_s, 2)] for span in spans[:_MOST_SPANS]],
             "people": [round(time_s, 2) for time_s in judgement.people_times_s],
         },
     }
+
+
+def waveform_json(audio: Audio) -> dict[str, Any]:
+    """A sound's length and peaks, as the page draws them."""
+    return {"duration": round(audio.duration_s, 3), "peaks": peaks(audio, _COLUMNS)}
 
 
 def peaks(audio: Audio, columns: int) -> list[int]:

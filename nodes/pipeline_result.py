@@ -16,7 +16,7 @@ from . import comfy_host, host_folders, judgement_view
 from .convert import silence_like
 from .notes import run_summary
 from .save_video import SavedVideo, SaveSettings, save_takes
-from .span_lists import segment_rows, segments_json
+from .span_lists import segments_json
 from .takes import batch_of
 from .temp_files import LastRuns, Place
 
@@ -71,7 +71,7 @@ def _entry(outcome: Outcome, progress: Progress) -> dict[str, Any]:
     view = judgement_view.judgement_json(outcome.judgement, outcome.undecided, outcome.coarse, progress)
     taken = [f"{step.name}: {step.note} ({step.seconds:.1f} s)" for step in outcome.steps]
     said = [*(f"note: {note}" for note in outcome.notes), f"final sound: {outcome.final_from}"]
-    return {**view, "segments": segment_rows(outcome.segments), "said": said, "steps": [*taken, *said]}
+    return {**view, **segments_view(outcome.segments), "said": said, "steps": [*taken, *said]}
 
 
 def _players(outcomes: Sequence[Outcome], shown: RunDisplay, progress: Progress) -> list[dict[str, Any]]:

@@ -7,16 +7,14 @@ from typing import Any
 from comfy_api.latest import io
 
 from deepsound import engines
-from deepsound.errors import InputError
 from deepsound.repair.plan import parse_user_segments, resolve_undecided
 from deepsound.repair.regenerate import regenerate_segments
 
 from . import comfy_host
 from .convert import audio_of, clip_of, to_comfy
-from .notes import notes_ui
 from .requests import RequestNode, request_of
 from .schema import download_input, engine_input, output, prompt_inputs, schema
-from .span_lists import segments_input, segments_json, segments_output
+from .span_lists import segments_input, segments_json, segments_output, spans_ui
 
 
 class RegenerateSpan(RequestNode, io.ComfyNode):
@@ -67,10 +65,13 @@ class RegenerateSpan(RequestNode, io.ComfyNode):
     ) -> io.NodeOutput:
         sound = audio_of(audio)
         segments = parse_user_segments(spans, sound.duration_s)
-        if segments is None:
-            raise InputError("spans is empty; name the stretches to make anew in seconds, as in 1.2-3.4.")
         request = request_of(cls, prompt, negative_prompt, seed, duration)
         progress = comfy_host.progress(cls.hidden.unique_id, "generate")
+        if not segments:
+            progress.note(
+                "spans is empty, so that the sound passes unchanged: drag over the waveform, or write 1.2-3.4."
+            )
+            return io.NodeOutput(to_comfy(sound), segments_json(()), ui=spans_ui([sound], [()], (), progress))
         segments = resolve_undecided(segments, False)
         generator = engines.generator(engine, comfy_host.execution(download=download))
         for note in engines.request_notes(generator, request):
@@ -78,4 +79,4 @@ class RegenerateSpan(RequestNode, io.ComfyNode):
         made = regenerate_segments(
             generator, engine, clip_of(video, progress), sound, segments, request, hide_picture, progress
         )
-        return io.NodeOutput(to_comfy(made), segments_json(segments), ui=notes_ui(progress))
+        return io.NodeOutput(to_comfy(made), segments_json(segments), ui=spans_ui([made], [segments], (), progress))

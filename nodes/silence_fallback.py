@@ -12,6 +12,7 @@ from deepsound.choices import SCOPE_NAMES
 from deepsound.errors import InputError
 from deepsound.fallback import FALLBACKS, NEG_PROMPT, FallbackMode, FinalSound, fallback_mode
 from deepsound.media.splice import covers
+from deepsound.repair.plan import ACTIONS
 from deepsound.repair.render import apply_actions, match_format, treated_spans, with_actions
 from deepsound.segments import Segment
 from deepsound.silence import measure_residue
@@ -19,9 +20,8 @@ from deepsound.types import Audio, Span
 
 from . import comfy_host
 from .convert import silence_like
-from .notes import notes_ui
 from .schema import option_input, output, schema
-from .span_lists import scope_input, segments_input, segments_json, segments_of, segments_output
+from .span_lists import scope_input, segments_input, segments_json, segments_of, segments_output, spans_ui
 from .takes import Takes, as_list, at, for_each_take, take_stage
 
 # What is to be connected for a mode that generates again, by whether it holds the rest of the sound.
@@ -121,7 +121,7 @@ class SilenceFallback(io.ComfyNode):
             [take.silent for take in takes],
             [final.source for final in chosen],
             [segments_json(take.segments) for take in takes],
-            ui=notes_ui(progress),
+            ui=spans_ui([take.coarse for take in takes], [take.segments for take in takes], ACTIONS, progress),
         )
 
     @classmethod

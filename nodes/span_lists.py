@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from comfy_api.latest import io
 
 from deepsound.choices import SCOPE_NAMES, SCOPES, lines_of, option
-from deepsound.repair.plan import parse_user_segments, plan_segments, resolve_undecided
+from deepsound.repair.plan import ACTIONS, parse_user_segments, plan_segments, resolve_undecided
 from deepsound.repair.render import treated_spans
 from deepsound.runtime.progress import Progress
 from deepsound.segments import Segment, dump_segments
 from deepsound.types import Audio, Judgement, Span, Verdict
 
+from . import judgement_view
+from .notes import notes_of
 from .run_inputs import BY_PRESET
 from .schema import option_input, output, supported_kwargs
 
@@ -72,9 +74,22 @@ def spans_to_avoid(text: str, duration_s: float) -> tuple[Span, ...]:
     return treated_spans(resolve_undecided(parse_user_segments(text, duration_s) or (), False))
 
 
-def segment_rows(segments: Iterable[Segment]) -> list[dict[str, Any]]:
-    """The segments for the panel, as plain JSON."""
-    return [segment.as_dict() for segment in segments]
+def segments_view(segments: Iterable[Segment], actions: Sequence[str] = ACTIONS) -> dict[str, Any]:
+    """What the panel's waveform shows of segments, and the actions that a person may choose for one, as plain JSON."""
+    return {"segments": [segment.as_dict() for segment in segments], "actions": list(actions)}
+
+
+def spans_ui(
+    sounds: Sequence[Audio], lists: Sequence[Iterable[Segment]], actions: Sequence[str], progress: Progress
+) -> dict[str, Any]:
+    """A node's `ui`: each take's waveform with its segments, and the notes of the run."""
+    rows: list[dict[str, Any]] = [
+        {"sound": judgement_view.waveform_json(sound), **segments_view(segments, actions)}
+        for sound, segments in zip(sounds, lists, strict=True)
+    ]
+    if notes := notes_of(progress):
+        rows[0]["notes"] = notes
+    return {"deepsound": rows}
 
 
 def segments_json(segments: Iterable[Segment]) -> str:

@@ -8,14 +8,15 @@ from comfy_api.latest import io
 
 from deepsound import engines
 from deepsound.choices import NETWORK_PRECISIONS, SCOPE_NAMES, SEPARATOR_MODE_NAMES
+from deepsound.repair.plan import KEEP, REMOVE
 from deepsound.repair.render import gate_stems, treated_spans
 from deepsound.runtime.execution import Precision
 from deepsound.runtime.progress import Progress
+from deepsound.segments import Segment
 from deepsound.types import Stems
 
 from . import comfy_host
 from .convert import silence_like
-from .notes import notes_ui
 from .run_inputs import (
     BY_ENGINE,
     execution_inputs,
@@ -27,7 +28,7 @@ from .run_inputs import (
     weights_input,
 )
 from .schema import download_input, engine_input, output, require_option, schema
-from .span_lists import scope_input, segments_input, segments_json, segments_of, segments_output
+from .span_lists import scope_input, segments_input, segments_json, segments_of, segments_output, spans_ui
 from .takes import Takes, as_list, at, for_each_take, take_stage
 from .values import check_values, refusal_of
 
@@ -99,12 +100,13 @@ class VocalSeparate(io.ComfyNode):
         wanted = for_each_take(enabled, len(takes), "enabled")
         progress = comfy_host.progress(cls.hidden.unique_id, "separate")
         separators: dict[_EngineSetup, engines.Separator] = {}
-        stems, lists = [], []
+        stems: list[Stems] = []
+        lists: list[tuple[Segment, ...]] = []
         texts = for_each_take(spans, len(takes), "spans")
         for take, (sound, on) in enumerate(zip(takes.sounds, wanted, strict=True)):
             stage = take_stage(progress, take, len(takes))
             planned = segments_of(sound, texts[take], at(scope, takes.element(take)), stage) if on else ()
-            lists.append(segments_json(planned))
+            lists.append(planned)
             # Without a span to repair there is nothing to separate.
             if not (treated := treated_spans(planned)):
                 stems.append(Stems(silence_like(sound), sound))
@@ -117,8 +119,8 @@ class VocalSeparate(io.ComfyNode):
         return io.NodeOutput(
             takes.like_input([parts.background for parts in stems]),
             takes.like_input([parts.voice for parts in stems]),
-            lists,
-            ui=notes_ui(progress),
+            [segments_json(planned) for planned in lists],
+            ui=spans_ui(takes.sounds, lists, (KEEP, REMOVE), progress),
         )
 
     @classmethod

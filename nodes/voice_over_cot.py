@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from comfy_api.latest import io
 
 from deepsound import engines
 from deepsound.choices import REASONER_PRECISIONS, UNDECIDED, option
-from deepsound.repair.plan import plan_segments, resolve_undecided
+from deepsound.repair.plan import SpanVerdicts, parse_user_segments, plan_segments, resolve_undecided
+from deepsound.repair.render import treated_spans
 from deepsound.runtime.execution import Precision
-from deepsound.types import Judgement, Preferences, Verdict
+from deepsound.runtime.progress import Progress
+from deepsound.segments import Segment
+from deepsound.types import Audio, Judgement, Preferences, Verdict
 
 from . import comfy_host, judgement_view
+from .compare import content_key
 from .convert import audios_of, clip_of
 from .notes import run_summary
 from .schema import (
@@ -23,8 +28,15 @@ from .schema import (
     schema,
     supported_kwargs,
 )
-from .span_lists import segment_rows, segments_json, segments_output
+from .span_lists import segments_input, segments_json, segments_output, segments_view
 from .takes import take_stage
+
+if TYPE_CHECKING:
+    from deepsound.media.clip import Clip
+
+# The last judgements: whoever draws other spans does not wait for the same one again.
+_JUDGEMENTS: OrderedDict[str, Judgement] = OrderedDict()
+_MOST_KNOWN = 32
 
 
 class VoiceOverCoT(io.ComfyNode):
@@ -65,9 +77,15 @@ class VoiceOverCoT(io.ComfyNode):
                     **supported_kwargs(io.Boolean.Input, advanced=True),
                 ),
                 *network_inputs(REASONER_PRECISIONS),
+                segments_input("Spans to repair in place of those that are found; the panel's waveform sets them."),
             ],
             outputs=[
-                output(io.Boolean, "voice_over", "True when the sound counts as voice-over.", per_take=True),
+                output(
+                    io.Boolean,
+                    "voice_over",
+                    "True when the sound counts as voice-over; with spans given, when any is to be repaired.",
+                    per_take=True,
+                ),
                 output(io.String, "verdict", "yes, no or undecided.", per_take=True),
                 output(
                     io.String,
@@ -101,44 +119,81 @@ class VoiceOverCoT(io.ComfyNode):
         precision: Precision,
         offload: bool,
         download: bool,
+        spans: str = "",
     ) -> io.NodeOutput:
         option("undecided", undecided, UNDECIDED)
         progress = comfy_host.progress(cls.hidden.unique_id, "judge", in_panel=True)
         preferences = Preferences(trace=whole_trace, published_parser=published_parser)
         reasoner = engines.reasoner(engine, comfy_host.execution(precision, offload, download), preferences)
         sounds, clip = audios_of(audio), clip_of(video, progress)
-        judgements, panels, lists = [], [], []
-        judge_spans = engines.span_verdicts(reasoner)
-        for take, sound in enumerate(sounds):
+        given = [parse_user_segments(spans, sound.duration_s) for sound in sounds]
+        how = (engine, preferences, precision, offload)
+        judged: list[_Judged] = []
+        panels: list[dict[str, Any]] = []
+        for take, (sound, own) in enumerate(zip(sounds, given, strict=True)):
             stage = take_stage(progress, take, len(sounds))
-            judgements.append(reasoner.judge(clip, sound, stage))
-            verdict = judgements[-1].counts_as_voice_over(undecided)
-            segments = resolve_undecided(
-                plan_segments(sound, judgements[-1], verdict, judge_spans, stage), undecided == "yes"
-            )
-            lists.append(segments_json(segments))
-            panel = judgement_view.judgement_json(judgements[-1], undecided, sound, stage)
-            panels.append({**panel, "segments": segment_rows(segments)})
-        comfy_host.show_text("\n".join(_lines(judgements, undecided)), cls.hidden.unique_id)
+            judgement = _judgement(reasoner, clip, sound, how, own is not None, stage)
+            judged.append(_judged(judgement, own, sound, undecided, engines.span_verdicts(reasoner), stage))
+            panel = judgement_view.judgement_json(judgement, undecided, sound, stage)
+            panels.append({**panel, **segments_view(judged[-1].segments)})
+        comfy_host.show_text("\n".join(_lines([each.judgement for each in judged], undecided)), cls.hidden.unique_id)
         panels[0].update(run_summary(progress))
-        return io.NodeOutput(*_columns(judgements, undecided), lists, ui={"deepsound": panels})
+        return io.NodeOutput(*_columns(judged), ui={"deepsound": panels})
 
 
-def _columns(judgements: list[Judgement], undecided: str) -> list[list[Any]]:
+class _Judged(NamedTuple):
+    """The judgement on one take, whether anything of it is to be apply_actions, and where."""
+
+    judgement: Judgement
+    voice_over: bool
+    segments: tuple[Segment, ...]
+
+
+def _judgement(
+    reasoner: engines.Reasoner, clip: Clip, sound: Audio, how: tuple[Any, ...], may_be_known: bool, progress: Progress
+) -> Judgement:
+    """The reasoner's judgement; where it `may_be_known`, that of an earlier run on the same clip and sound."""
+    key = content_key({"": sound}, clip, *how)
+    known = _JUDGEMENTS.pop(key, None) if may_be_known else None
+    _JUDGEMENTS[key] = known or reasoner.judge(clip, sound, progress)
+    while len(_JUDGEMENTS) > _MOST_KNOWN:
+        _JUDGEMENTS.popitem(last=False)
+    return _JUDGEMENTS[key]
+
+
+def _judged(
+    judgement: Judgement,
+    given: tuple[Segment, ...] | None,
+    sound: Audio,
+    undecided: str,
+    span_verdicts: SpanVerdicts | None,
+    progress: Progress,
+) -> _Judged:
+    """A judgement with its segments: a person's, who then has the say on whether there is anything to repair."""
+    verdict = judgement.counts_as_voice_over(undecided)
+    if given is not None:
+        segments = resolve_undecided(given, undecided == "yes")
+        return _Judged(judgement, bool(treated_spans(segments)), segments)
+    found = plan_segments(sound, judgement, verdict, span_verdicts, progress)
+    return _Judged(judgement, verdict, resolve_undecided(found, undecided == "yes"))
+
+
+def _columns(judged: list[_Judged]) -> list[list[Any]]:
     """The outputs, each with one value for each take."""
     rows = [
         (
-            judgement.counts_as_voice_over(undecided),
-            judgement.verdict.value,
-            judgement.category,
-            judgement.thought.tagged(),
-            judgement.thought.summary,
-            judgement.thought.caption,
-            judgement.thought.reasoning,
-            judgement.thought.conclusion,
-            judgement.raw,
+            each.voice_over,
+            each.judgement.verdict.value,
+            each.judgement.category,
+            each.judgement.thought.tagged(),
+            each.judgement.thought.summary,
+            each.judgement.thought.caption,
+            each.judgement.thought.reasoning,
+            each.judgement.thought.conclusion,
+            each.judgement.raw,
+            segments_json(each.segments),
         )
-        for judgement in judgements
+        for each in judged
     ]
     return [list(column) for column in zip(*rows, strict=True)]
 

@@ -13,6 +13,7 @@ import { ReasonsPanel } from "./panel.js";
 import { withAddedInputs, withoutSaving } from "./saved_values.js";
 import { Replays } from "./replays.js";
 import { StatusLine } from "./status.js";
+import { standAlone } from "./span_editor.js";
 import { shownOf } from "./takes.js";
 import { textsOf } from "./texts.js";
 import { TrimBar } from "./trim.js";
@@ -21,12 +22,14 @@ const PANEL_HEIGHT = 230;
 const TRIM_HEIGHT = 104;
 const NOTE_HEIGHT = 56;
 const TAKES_HEIGHT = 150;
+const SPANS_HEIGHT = 150;
 const LOOK_EVERY_MS = 200;
 
 const panels = new Map();
 const summaries = new Map();
 const bars = new Map();
 const rankings = new Map();
+const spanViews = new Map();
 const recall = new Recall({ app, api, isEmpty: (panel) => panel.state === "empty",
   show: (node, panel, shown) => panel.show(shown) });
 const rankingRecall = new Recall({ app, api, isEmpty: (panel) => panel.state === "empty",
@@ -36,6 +39,10 @@ const replays = new Replays(app, api, (node) => summaries.has(node));
 const summaryRecall = new Recall({ app, api, isEmpty: (summary) => summary.isEmpty,
   show: (node, summary, output) => summary.show(output),
   replay: (node, output) => replays.add(node, output) });
+const spanRecall = new Recall({ app, api, isEmpty: (view) => view.editor.state === "empty",
+  show: (node, view, shown) => view.show(shown) });
+const noteRecall = new Recall({ app, api, isEmpty: (shown) => !shown.text,
+  show: (node, shown, output) => shown.show(node, output) });
 
 const texts = () => textsOf(app.extensionManager?.setting?.get("Comfy.Locale"));
 const widgetOf = (node, name) => node.widgets?.find((widget) => widget.name === name);
@@ -49,8 +56,37 @@ function found(map, executionId) {
   return map.get([...map.keys()].find(isOf(executionId)));
 }
 
+// The node's input `spans`: its text, and whether another node gives it.
+function spanListOf(node) {
+  return {
+    read: () => String(widgetOf(node, "spans")?.value ?? ""),
+    isGiven: () => !widgetOf(node, "spans")
+      || (node.inputs ?? []).some((input) => input.name === "spans" && input.link != null),
+    write(text) {
+      const widget = widgetOf(node, "spans");
+      if (!widget || widget.value === text) return;
+      widget.value = text;
+      widget.callback?.(text, app.canvas, node);
+      app.graph?.setDirtyCanvas?.(true, true);
+    },
+  };
+}
+
+function addSpans(node) {
+  const view = standAlone(texts(), spanListOf(node));
+  addElement(node, "deepsound_spans", view.element, SPANS_HEIGHT, Infinity);
+  spanViews.set(node, view);
+  after(node, "onRemoved", () => spanViews.delete(node));
+  after(node, "onExecuted", (output) => {
+    const shown = shownOf(output);
+    if (!shown?.sound) return;
+    view.show(shown);
+    spanRecall.keep(node, shown);
+  });
+}
+
 function addPanel(node) {
-  const panel = new ReasonsPanel(texts());
+  const panel = new ReasonsPanel(texts(), spanListOf(node));
   addElement(node, "deepsound_reasons", panel.element, PANEL_HEIGHT, Infinity);
   panels.set(node, panel);
   after(node, "onRemoved", () => panels.delete(node));
@@ -180,6 +216,8 @@ function addSummary(node) {
 const WIDGETS = { DeepSoundVoiceOverCoT: addPanel, DeepSoundPipeline: addPipeline, DeepSoundLoadVideo: addTrimBar,
   DeepSoundMuxVideo: addNote, DeepSoundBestTake: addTakes,
   DeepSoundMixMaster: (node) => addMeters(node, texts()) };
+  DeepSoundMuxVideo: addNote, DeepSoundBestTake: addTakes, DeepSoundVocalSeparate: addSpans,
+  DeepSoundSilenceFallback: addSpans, DeepSoundRegenerateSpan: addSpans };
 
 app.registerExtension({
   name: "DeepSound.Widgets",
@@ -204,6 +242,7 @@ app.registerExtension({
       showRefusals(app.lastNodeErrors ?? null, ours, isOf);
       for (const node of ours) if (widgetOf(node, "video-preview")) makeRoom(node);
       for (const bar of bars.values()) if (bar.element.isConnected) bar.refresh();
+      for (const { editor } of [...panels.values(), ...spanViews.values()]) editor.refresh();
     }, LOOK_EVERY_MS);
   },
   nodeCreated(node) {
@@ -218,5 +257,7 @@ app.registerExtension({
   },
   afterConfigureGraph() {
     return Promise.all([recall.showAgain(panels), rankingRecall.showAgain(rankings), summaryRecall.showAgain(summaries)]);
+    return Promise.all([recall.showAgain(panels), rankingRecall.showAgain(rankings), spanRecall.showAgain(spanViews),
+      noteRecall.showAgain(notes)]);
   },
 });

@@ -1,18 +1,19 @@
 // The reasoning panel: verdict, waveform with the voiced stretches, and the four sections as they are written.
-import { element, fitted, keepWheel } from "./dom.js";
+import { element, keepWheel } from "./dom.js";
 import { badgeOf, sectionsOf } from "./sections.js";
-import { clock, drawWaveform } from "./waveform.js";
+import { SpanEditor } from "./span_editor.js";
+import { clock } from "./waveform.js";
 
-const WAVE_HEIGHT = 54;
-const COLOURS = { bar: "#6b93c9", voice: "#ff9a76", span: "rgba(255, 140, 105, 0.20)", people: "#7ee0a1",
-  text: "#8f97a6" };
+const COLOURS = { bar: "#6b93c9", voice: "#ff9a76", people: "#7ee0a1" };
 const BADGES = { yes: ["#b4441f", "#fff"], no: ["#23713f", "#fff"], undecided: ["#8a6d1d", "#fff"],
   busy: ["#3a4356", "#d6dcea"] };
 const MOST_LISTED = 4;
 
 export class ReasonsPanel {
-  constructor(texts) {
+  // `list` is the node's span list, as the span editor takes it.
+  constructor(texts, list = null) {
     this.texts = texts;
+    this.editor = new SpanEditor(texts, list);
     this.element = element("div", { display: "flex", flexDirection: "column", gap: "6px", width: "100%",
       height: "100%", padding: "8px", boxSizing: "border-box", borderRadius: "8px", overflow: "hidden",
       fontSize: "12px", lineHeight: "1.45", fontFamily: "Inter, system-ui, sans-serif",
@@ -20,21 +21,18 @@ export class ReasonsPanel {
     this.element.className = "deepsound-reasons";
     this.head = element("div", { display: "flex", alignItems: "center", gap: "4px 8px", minHeight: "20px",
       flex: "none", flexWrap: "wrap" });
-    this.wave = element("canvas", { width: "100%", height: `${WAVE_HEIGHT}px`, flex: "none", display: "none" });
     this.legend = element("span", { fontSize: "11px", opacity: "0.85", display: "none", gap: "10px",
       flexWrap: "wrap" });
     this.body = element("div", { overflowY: "auto", flex: "1 1 auto", minHeight: "0", userSelect: "text",
       cursor: "text" });
     keepWheel(this.body);
     this.takes = element("div", { display: "none", flex: "none", flexWrap: "wrap", gap: "4px" });
-    this.element.append(this.takes, this.head, this.wave, this.body);
-    new ResizeObserver(() => this.draw()).observe(this.wave);
+    this.element.append(this.takes, this.head, this.editor.element, this.body);
     this.clear();
   }
 
   clear() {
     this.state = "empty";
-    this.sound = null;
     this.takes.style.display = "none";
     this.head.replaceChildren(element("span", { opacity: "0.65" }, this.texts.empty));
     this.body.replaceChildren();
@@ -82,9 +80,9 @@ export class ReasonsPanel {
     this.head.replaceChildren(...parts, this.legend);
     const steps = (shown.steps ?? []).map((step) => element("div", { opacity: "0.75" }, step));
     const list = steps.length ? [label(this.texts.steps, "steps"), ...steps] : [];
-    this.body.replaceChildren(...this.rows(sectionsOf(shown.reasoning ?? "")), ...list);
+    this.body.replaceChildren(this.editor.rows.element, ...this.rows(sectionsOf(shown.reasoning ?? "")), ...list);
     this.body.scrollTop = 0;
-    this.showSound(shown.sound);
+    this.showSound(shown);
   }
 
   rows(sections) {
@@ -95,23 +93,17 @@ export class ReasonsPanel {
     });
   }
 
-  showSound(sound) {
-    this.sound = sound?.peaks?.length ? sound : null;
-    this.wave.style.display = this.sound ? "block" : "none";
-    this.legend.style.display = this.sound ? "flex" : "none";
-    if (!this.sound) return;
+  showSound(shown) {
+    this.editor.show(shown);
+    const { sound } = this.editor;
+    this.legend.style.display = sound ? "flex" : "none";
+    if (!sound) return;
     const spans = sound.spans ?? [];
     const listed = spans.slice(0, MOST_LISTED).map(([start, end]) => `${clock(start)} – ${clock(end)}`);
     const more = spans.length > MOST_LISTED ? ` +${spans.length - MOST_LISTED}` : "";
     const heard = spans.length ? `${this.texts.voice}: ${listed.join(", ")}${more}` : this.texts.noVoice;
     this.legend.replaceChildren(key(spans.length ? COLOURS.voice : COLOURS.bar, heard));
     if (sound.people?.length) this.legend.append(key(COLOURS.people, this.texts.people));
-    this.draw();
-  }
-
-  draw() {
-    const size = this.sound && fitted(this.wave, WAVE_HEIGHT);
-    if (size) drawWaveform(this.wave.getContext("2d"), this.sound, size.width, size.height, COLOURS);
   }
 }
 

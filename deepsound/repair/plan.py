@@ -14,6 +14,8 @@ from deepsound.separate.voice_gate import WIDE
 from deepsound.types import Audio, Judgement, Span, Verdict
 
 KEEP, REMOVE = "keep", "remove"
+# What a segment's action may be; "" leaves it to the pipeline.
+ACTIONS = (KEEP, REMOVE, *FALLBACK_NAMES)
 
 # A reasoner's verdicts on spans: (judgement on the clip, spans, duration in seconds) -> verdict and why for each.
 SpanVerdicts = Callable[[Judgement, Sequence[Span], float], Sequence[tuple[Verdict, str]]]
@@ -74,11 +76,10 @@ def parse_user_segments(text: str, duration_s: float) -> tuple[Segment, ...] | N
     if not text.strip():
         return None
     segments = parse_segments(text, duration_s)
-    actions = (KEEP, REMOVE, *FALLBACK_NAMES)
     for segment in segments:
-        if segment.action and segment.action not in actions:
+        if segment.action and segment.action not in ACTIONS:
             raise InputError(
-                f"The action of the span {segment.span} is {segment.action!r}; choose one of: {', '.join(actions)}."
+                f"The action of the span {segment.span} is {segment.action!r}; choose one of: {', '.join(ACTIONS)}."
             )
     return tuple(segment if segment.why else replace(segment, why="given") for segment in segments)
 
