@@ -16,7 +16,7 @@ from . import comfy_host, host_folders, judgement_view
 from .convert import silence_like
 from .notes import run_summary
 from .save_video import SavedVideo, SaveSettings, save_takes
-from .span_lists import segments_json
+from .span_lists import segments_json, segments_view
 from .takes import batch_of
 from .temp_files import LastRuns, Place
 

@@ -21,7 +21,15 @@ from deepsound.types import Audio, Span
 from . import comfy_host
 from .convert import silence_like
 from .schema import option_input, output, schema
-from .span_lists import scope_input, segments_input, segments_json, segments_of, segments_output, spans_ui
+from .span_lists import (
+    scope_input,
+    segments_input,
+    segments_json,
+    segments_of,
+    segments_output,
+    spans_to_avoid,
+    spans_ui,
+)
 from .takes import Takes, as_list, at, for_each_take, take_stage
 
 # What is to be connected for a mode that generates again, by whether it holds the rest of the sound.
@@ -57,7 +65,10 @@ class SilenceFallback(io.ComfyNode):
                     "only when the background is silent. For mask: Regenerate Span with hide_picture.",
                 ),
                 scope_input(),
-                segments_input("Choose in these spans and no others, such as Vocal Separate's; empty: they are found."),
+                segments_input(
+                    "Choose in these spans and no others, such as Vocal Separate's, whatever the verdict on the clip; "
+                    "empty: they are found."
+                ),
             ],
             outputs=[
                 output(io.Audio, "audio", "The final sound; of several takes each.", per_take=True),
@@ -85,10 +96,11 @@ class SilenceFallback(io.ComfyNode):
         scope: Any = SCOPE_NAMES[0],
         spans: Any = "",
     ) -> list[str]:
-        if not any(as_list(voice_over)):
+        if not any(as_list(voice_over)) and not any(map(_is_given, as_list(spans))):
             return []
         if not _has_value(background):
-            return ["background"]
+            is_needed = not _has_value(coarse) or any(_to_repair(Takes(coarse, "coarse"), voice_over, spans))
+            return ["background"] if is_needed else []
         if _has_value(regenerated) or not cls._is_linked("regenerated"):
             return []
         takes = cls._takes(voice_over, mode, coarse if _has_value(coarse) else background, background, scope, spans)
@@ -130,7 +142,7 @@ class SilenceFallback(io.ComfyNode):
     ) -> list[_TakeState]:
         """The takes as they stand before the fallback; of those with voice-over the background is measured."""
         given = Takes(coarse, "coarse")
-        verdicts = for_each_take(voice_over, len(given), "voice_over")
+        verdicts = _to_repair(given, voice_over, spans)
         left: list[Audio | None] = [None] * len(given)
         if any(verdicts):
             left = _for_takes(background, len(given), "background")
@@ -179,6 +191,23 @@ class _TakeState:
     def _has(self, kind: Callable[[FallbackMode], bool]) -> bool:
         actions = {segment.action for segment in self.segments}
         return any(kind(row) and row.name in actions for row in FALLBACKS)
+
+
+def _is_given(text: Any) -> bool:
+    return isinstance(text, str) and bool(text.strip())
+
+
+def _to_repair(takes: Takes, voice_over: Any, spans: Any) -> list[bool]:
+    """Whether anything of each take is to be repaired: a span list tells, which has a verdict each, else `voice_over`.
+
+    Raises InputError for a text that is no span list.
+    """
+    verdicts = for_each_take(voice_over, len(takes), "voice_over")
+    texts = for_each_take(spans, len(takes), "spans")
+    return [
+        bool(spans_to_avoid(text, sound.duration_s)) if _is_given(text) else bool(verdict)
+        for sound, text, verdict in zip(takes.sounds, texts, verdicts, strict=True)
+    ]
 
 
 def _has_value(value: Any) -> bool:

@@ -128,12 +128,12 @@ class VoiceOverCoT(io.ComfyNode):
         sounds, clip = audios_of(audio), clip_of(video, progress)
         given = [parse_user_segments(spans, sound.duration_s) for sound in sounds]
         how = (engine, preferences, precision, offload)
-        judged: list[_Judged] = []
+        judged: list[_TakeVerdict] = []
         panels: list[dict[str, Any]] = []
         for take, (sound, own) in enumerate(zip(sounds, given, strict=True)):
             stage = take_stage(progress, take, len(sounds))
             judgement = _judgement(reasoner, clip, sound, how, own is not None, stage)
-            judged.append(_judged(judgement, own, sound, undecided, engines.span_verdicts(reasoner), stage))
+            judged.append(_take_verdict(judgement, own, sound, undecided, engines.span_verdicts(reasoner), stage))
             panel = judgement_view.judgement_json(judgement, undecided, sound, stage)
             panels.append({**panel, **segments_view(judged[-1].segments)})
         comfy_host.show_text("\n".join(_lines([each.judgement for each in judged], undecided)), cls.hidden.unique_id)
@@ -141,8 +141,8 @@ class VoiceOverCoT(io.ComfyNode):
         return io.NodeOutput(*_columns(judged), ui={"deepsound": panels})
 
 
-class _Judged(NamedTuple):
-    """The judgement on one take, whether anything of it is to be apply_actions, and where."""
+class _TakeVerdict(NamedTuple):
+    """The judgement on one take, whether anything of it is to be repaired, and where."""
 
     judgement: Judgement
     voice_over: bool
@@ -161,24 +161,24 @@ def _judgement(
     return _JUDGEMENTS[key]
 
 
-def _judged(
+def _take_verdict(
     judgement: Judgement,
     given: tuple[Segment, ...] | None,
     sound: Audio,
     undecided: str,
     span_verdicts: SpanVerdicts | None,
     progress: Progress,
-) -> _Judged:
+) -> _TakeVerdict:
     """A judgement with its segments: a person's, who then has the say on whether there is anything to repair."""
     verdict = judgement.counts_as_voice_over(undecided)
     if given is not None:
         segments = resolve_undecided(given, undecided == "yes")
-        return _Judged(judgement, bool(treated_spans(segments)), segments)
+        return _TakeVerdict(judgement, bool(treated_spans(segments)), segments)
     found = plan_segments(sound, judgement, verdict, span_verdicts, progress)
-    return _Judged(judgement, verdict, resolve_undecided(found, undecided == "yes"))
+    return _TakeVerdict(judgement, verdict, resolve_undecided(found, undecided == "yes"))
 
 
-def _columns(judged: list[_Judged]) -> list[list[Any]]:
+def _columns(judged: list[_TakeVerdict]) -> list[list[Any]]:
     """The outputs, each with one value for each take."""
     rows = [
         (

@@ -33,6 +33,12 @@ export class SpanEditor {
     });
     this.element.append(this.canvas, this.boxes);
     this.boxes.addEventListener("pointerdown", (event) => this.draw(event));
+    this.boxes.addEventListener("dblclick", (event) => {
+      event.stopPropagation();
+      const time = this.timeAt(event.clientX);
+      const index = this.spans().findIndex((span) => span.start <= time && time < span.end);
+      if (index >= 0) this.remove(index);
+    });
     new ResizeObserver(() => this.paint()).observe(this.element);
   }
 
@@ -92,10 +98,6 @@ export class SpanEditor {
     made.setAttribute("aria-valuenow", String(span.start));
     made.setAttribute("aria-valuetext", made.title);
     made.addEventListener("pointerdown", (event) => this.drag(event, index));
-    made.addEventListener("dblclick", (event) => {
-      event.stopPropagation();
-      this.remove(index);
-    });
     made.addEventListener("keydown", (event) => this.press(event, index));
     return made;
   }
@@ -119,9 +121,10 @@ export class SpanEditor {
     if (event.button !== 0) return;
     event.preventDefault();
     event.stopPropagation();
+    // Choosing makes the boxes anew, so that the one below the pointer is measured before.
+    const [spans, handle, from] = [this.spans(), this.handleAt(event), event.clientX];
     this.choose(index);
     if (!this.canEdit) return;
-    const [spans, handle, from] = [this.spans(), this.handleAt(event), event.clientX];
     const origin = handle === "end" ? spans[index].end : spans[index].start;
     this.follow(event, (moving) => {
       const to = origin + this.timeAt(moving.clientX) - this.timeAt(from);

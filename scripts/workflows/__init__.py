@@ -14,6 +14,7 @@ DESCRIPTIONS: dict[str, Callable[[Sheet], None]] = {
     "offline_draft": embedded.offline_draft,
     "clean_existing_footage": embedded.clean_existing_footage,
     "repair_segments": embedded.repair_segments,
+    "long_video": published.long_video,
     "regenerate_span": published.regenerate_a_span,
     "another_generator": embedded.another_generator,
     "api_automation": embedded.api_automation,

@@ -48,7 +48,8 @@ def offline_draft(sheet: Sheet) -> None:
     two.note("`rules` listens for a voice, looks for people, and follows the rule of the paper.")
     verdict = judge(two, loaded["video"], coarse["audio"], "rules")
     three.note("Runs only when the verdict is yes. `bs_roformer_tiny` is a small network of this project, for speech.")
-    parts = separate(three, coarse["audio"], "bs_roformer_tiny")
+    spans = verdict["segments"]
+    parts = separate(three, coarse["audio"], "bs_roformer_tiny", spans=spans)
     final = choose(
         four,
         "neg",
@@ -56,6 +57,7 @@ def offline_draft(sheet: Sheet) -> None:
         coarse=coarse["audio"],
         background=parts["background"],
         regenerated=again["audio"],
+        spans=spans,
     )
     save(end, loaded["video"], final["audio"], "draft")
     show(end, final["chosen"], "The final sound is")
@@ -75,9 +77,11 @@ def clean_existing_footage(sheet: Sheet) -> None:
     loaded = load(video, NARRATED)
     two.note("Judges the video's own sound.")
     verdict = judge(two, loaded["video"], loaded["audio"], "rules", "Is there voice-over?")
-    parts = separate(three, loaded["audio"], "bs_roformer_tiny", "Remove the voice")
+    spans = verdict["segments"]
+    parts = separate(three, loaded["audio"], "bs_roformer_tiny", "Remove the voice", spans=spans)
     four.note("**rep**: where nothing but voice was there, the sound stays as it is.")
-    final = choose(four, "rep", verdict["voice_over"], coarse=loaded["audio"], background=parts["background"])
+    sounds = {"coarse": loaded["audio"], "background": parts["background"]}
+    final = choose(four, "rep", verdict["voice_over"], **sounds, spans=spans)
     save(end, loaded["video"], final["audio"], "clean")
     compare(sheet, loaded["video"], loaded["audio"], final["audio"], voice=parts["voice"])
 
@@ -87,9 +91,9 @@ def repair_segments(sheet: Sheet) -> None:
     about(
         sheet,
         f"## Repair in segments\n\nTakes the voice-over out where it is, and leaves every other sample of the sound as "
-        f"it was. The judge's list of spans goes through the graph as text.\n\nTo correct it, copy the text below *The "
-        f"spans*, edit it, and paste it into *spans* of the two nodes: times in seconds, and for *action* `keep`, "
-        f"`remove`, `neg`, `rep`, `rm` or `mask`. `1.2-3.4, 5-6` will do too.\n\n{NO_WEIGHTS}",
+        f"it was. The judge's list of spans goes through the graph as text.\n\nTo correct it, draw on the waveform of "
+        f"*Which spans hold voice-over?*: drag for a new span, drag a span or its edges, *Delete* takes it away. Or "
+        f"write into its *spans*: `1.2-3.4, 5-6`. Then run again.\n\n{NO_WEIGHTS}",
     )
     video, two, three, four, end = map(sheet.group, ("The video", "Judge", "Remove", "Choose", "Save"))
     loaded = load(video, NARRATED)
@@ -152,8 +156,10 @@ def another_generator(sheet: Sheet) -> None:
     one.note("**Replace this node** by the generator of another pack, and connect its AUDIO where this one's goes.")
     made = one.node("GetVideoComponents", "Another generator's AUDIO", video=loaded["video"])
     verdict = judge(two, loaded["video"], made["audio"], "rules")
-    parts = separate(three, made["audio"], "bs_roformer_tiny")
-    final = choose(four, "rep", verdict["voice_over"], coarse=made["audio"], background=parts["background"])
+    spans = verdict["segments"]
+    parts = separate(three, made["audio"], "bs_roformer_tiny", spans=spans)
+    sounds = {"coarse": made["audio"], "background": parts["background"]}
+    final = choose(four, "rep", verdict["voice_over"], **sounds, spans=spans)
     save(end, loaded["video"], final["audio"], "another")
     compare(sheet, loaded["video"], made["audio"], final["audio"], voice=parts["voice"])
 

@@ -59,10 +59,9 @@ def deepsound_s4(sheet: Sheet, fallback: str) -> None:
             ]
         }
     verdict = _judge_and_plan(video, two, loaded, coarse["audio"])
-    spans = {}
+    spans = {"spans": verdict["segments"]}
     if fallback == "mask":
         four.note("Made anew only where the background is silent, in the spans that the judge names.")
-        spans = {"spans": verdict["segments"]}
         again = {
             "regenerated": regenerate_span(
                 four, "Make the voiced spans anew", loaded["video"], coarse["audio"], verdict["segments"], True
@@ -112,6 +111,7 @@ def deepsound_s3(sheet: Sheet) -> None:
         audio=coarse["audio"],
         engine="bs_roformer",
         enabled=verdict["voice_over"],
+        spans=verdict["segments"],
     )
     save(end, loaded["video"], parts["background"], "s3")
     compare(sheet, loaded["video"], coarse["audio"], parts["background"], voice=parts["voice"])
@@ -132,9 +132,11 @@ def qa_instead_of_cot(sheet: Sheet) -> None:
     coarse = mmaudio(one, "Step 1: generate", loaded["video"])
     two.note("Put `videollama2_cot` here to compare the two verdicts on the same sound: nothing else runs again.")
     verdict = judge(two, loaded["video"], coarse["audio"], "videollama2_qa")
+    spans = verdict["segments"]
     show(two, verdict["category"], "Yes, No1, No2 or No3")
-    parts = separate(three, coarse["audio"], "bs_roformer")
-    final = choose(four, "rep", verdict["voice_over"], coarse=coarse["audio"], background=parts["background"])
+    parts = separate(three, coarse["audio"], "bs_roformer", spans=spans)
+    sounds = {"coarse": coarse["audio"], "background": parts["background"]}
+    final = choose(four, "rep", verdict["voice_over"], **sounds, spans=spans)
     save(end, loaded["video"], final["audio"], "qa")
 
 
@@ -154,8 +156,10 @@ def foleycrafter(sheet: Sheet) -> None:
     one.note("*temporal_scale* is how strictly seen onsets are followed, *semantic_scale* how much the picture leads.")
     coarse = one.node("DeepSoundFoleyCrafterGenerate", "Step 1: generate", video=loaded["video"])
     verdict = judge(two, loaded["video"], coarse["audio"], "videollama2_cot")
-    parts = separate(three, coarse["audio"], "bs_roformer")
-    final = choose(four, "rep", verdict["voice_over"], coarse=coarse["audio"], background=parts["background"])
+    spans = verdict["segments"]
+    parts = separate(three, coarse["audio"], "bs_roformer", spans=spans)
+    sounds = {"coarse": coarse["audio"], "background": parts["background"]}
+    final = choose(four, "rep", verdict["voice_over"], **sounds, spans=spans)
     save(end, loaded["video"], final["audio"], "foleycrafter")
 
 
@@ -227,6 +231,7 @@ def several_takes(sheet: Sheet) -> None:
     takes = mmaudio(one, "Four takes", loaded["video"], takes=4)
     two.note("Put `videollama2_cot` here for the published judge. The buttons on the panel show each take's verdict.")
     verdict = judge(two, loaded["video"], takes["audio"], "rules", "Is there voice-over in each?")
+    spans = verdict["segments"]
     three.note("The verdicts are wired into *enabled*: takes without voice-over pass unchanged.")
     parts = three.node(
         "DeepSoundVocalSeparate",
@@ -234,8 +239,10 @@ def several_takes(sheet: Sheet) -> None:
         audio=takes["audio"],
         engine="bs_roformer",
         enabled=verdict["voice_over"],
+        spans=verdict["segments"],
     )
-    final = choose(four, "rep", verdict["voice_over"], coarse=takes["audio"], background=parts["background"])
+    sounds = {"coarse": takes["audio"], "background": parts["background"]}
+    final = choose(four, "rep", verdict["voice_over"], **sounds, spans=spans)
     show(four, final["chosen"], "The final sound of each take")
     end.note("One file for each take.")
     save(end, loaded["video"], final["audio"], "take", "Save each take as a video")
@@ -259,6 +266,33 @@ def text_to_sound(sheet: Sheet) -> None:
         duration=8.0,
     )
     end.node("SaveAudio", "Save the sound", audio=sound["audio"], filename_prefix="DeepSound/text")
+
+
+def long_video(sheet: Sheet) -> None:
+    """Minutes of video: windows that follow the cuts, a prompt for each scene, judged and repaired window by window."""
+    about(
+        sheet,
+        f"## Long video\n\nMMAudio was trained on 8 seconds. Longer videos are sampled in windows of 8 s that overlap "
+        f"by 2 s and begin at the cuts, as one sound: no joint is heard, and the length is exact. Each window is judged "
+        f"by itself, and repaired only where somebody speaks who is not in the picture.\n\nLines such as `0-12: rain` are "
+        f"the prompt of those seconds; a line without times is everyone's.\n\n### Needs\n\n{NEEDS}",
+    )
+    video, one, two, three, four, end = map(
+        sheet.group, ("The video", "Step 1: generate", "Step 2: judge", "Step 3: remove", "Step 4: fall back", "Save")
+    )
+    loaded = load(video)
+    one.note("*window* -1: windows above 12 s; 0: one pass; else their seconds. Another window, another sound.")
+    scenes = "0-12: rain on a tin roof\n12-30: footsteps on gravel\ndistant thunder"
+    coarse = mmaudio(one, "Step 1: generate in windows", loaded["video"], prompt=scenes, window=-1.0)
+    two.note("The waveform shows the spans that are repaired. Draw on it to correct them.")
+    verdict = judge(two, loaded["video"], coarse["audio"], "videollama2_cot")
+    spans = verdict["segments"]
+    parts = separate(three, coarse["audio"], "bs_roformer", spans=spans)
+    four.note("**rep**: where nothing but voice was there, that span stays as it is.")
+    sounds = {"coarse": coarse["audio"], "background": parts["background"]}
+    final = choose(four, "rep", verdict["voice_over"], **sounds, spans=spans)
+    save(end, loaded["video"], final["audio"], "long")
+    compare(sheet, loaded["video"], coarse["audio"], final["audio"])
 
 
 def regenerate_a_span(sheet: Sheet) -> None:
