@@ -273,9 +273,9 @@ def long_video(sheet: Sheet) -> None:
     about(
         sheet,
         f"## Long video\n\nMMAudio was trained on 8 seconds. Longer videos are sampled in windows of 8 s that overlap "
-        f"by 2 s and begin at the cuts, as one sound: no joint is heard, and the length is exact. Each window is judged "
-        f"by itself, and repaired only where somebody speaks who is not in the picture.\n\nLines such as `0-12: rain` are "
-        f"the prompt of those seconds; a line without times is everyone's.\n\n### Needs\n\n{NEEDS}",
+        f"by 2 s and begin at the cuts, as one sound: no joint is heard, and the length is exact. Each window is "
+        f"judged by itself, and repaired only where somebody speaks who is not in the picture.\n\nLines such as "
+        f"`0-12: rain` are the prompt of those seconds; a line without times is everyone's.\n\n### Needs\n\n{NEEDS}",
     )
     video, one, two, three, four, end = map(
         sheet.group, ("The video", "Step 1: generate", "Step 2: judge", "Step 3: remove", "Step 4: fall back", "Save")
