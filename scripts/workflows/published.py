@@ -282,7 +282,7 @@ def long_video(sheet: Sheet) -> None:
     )
     loaded = load(video)
     one.note("*window* -1: windows above 12 s; 0: one pass; else their seconds. Another window, another sound.")
-    scenes = "0-12: rain on a tin roof\n12-30: footsteps on gravel\ndistant thunder"
+    scenes = "0-3: metal and glass that fall on wood\nan empty workshop"
     coarse = mmaudio(one, "Step 1: generate in windows", loaded["video"], prompt=scenes, window=-1.0)
     two.note("The waveform shows the spans that are repaired. Draw on it to correct them.")
     verdict = judge(two, loaded["video"], coarse["audio"], "videollama2_cot")

@@ -68,7 +68,7 @@ def made_small(prompt, seed):
             node["inputs"] = {"engine": "hum", **{key: inputs[key] for key in kept}}
         if node["class_type"] == "DeepSoundLoadVideo":
             inputs["duration"] = 1.0
-        if inputs.get("spans"):
+        if isinstance(inputs.get("spans"), str) and inputs["spans"]:
             inputs["spans"] = "[[0.2, 0.6]]"
         if node["class_type"] == "DeepSoundMMAudioGenerate":
             inputs |= {"variant": "mmaudio_small_16k", "steps": 2, "duration": min(inputs["duration"], 1.0)}
