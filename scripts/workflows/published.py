@@ -207,8 +207,10 @@ def only_the_drums_s4(sheet: Sheet) -> None:
     one.note("Name one thing that is seen: *drums*, *footsteps on gravel*, *the engine*.")
     coarse = mmaudio(one, "Step 1: only the drums", loaded["video"], variant="selva", prompt="drums")
     verdict = _judge_and_plan(video, two, loaded, coarse["audio"])
-    parts = separate(three, coarse["audio"], "bs_roformer")
-    final = choose(four, "rep", verdict["voice_over"], coarse=coarse["audio"], background=parts["background"])
+    spans = verdict["segments"]
+    parts = separate(three, coarse["audio"], "bs_roformer", spans=spans)
+    sounds = {"coarse": coarse["audio"], "background": parts["background"]}
+    final = choose(four, "rep", verdict["voice_over"], **sounds, spans=spans)
     save(end, loaded["video"], final["audio"], "drums_s4")
     show(end, final["chosen"], "The final sound is")
     compare(sheet, loaded["video"], coarse["audio"], final["audio"])

@@ -1,4 +1,4 @@
-"""Spans on ComfyUI's page: drawn, moved, resized and deleted on the waveform, and obeyed by the next run."""
+"""Spans on ComfyUI's page: dragged on the waveform, and obeyed by the next run."""
 
 from __future__ import annotations
 
