@@ -15,7 +15,7 @@ from deepsound.segments import Segment, dump_segments
 from deepsound.types import Audio, Judgement, Span, Verdict
 
 from . import judgement_view
-from .notes import notes_of
+from .notes import run_summary
 from .run_inputs import BY_PRESET
 from .schema import option_input, output, supported_kwargs
 
@@ -87,8 +87,7 @@ def spans_ui(
         {"sound": judgement_view.waveform_json(sound), **segments_view(segments, actions)}
         for sound, segments in zip(sounds, lists, strict=True)
     ]
-    if notes := notes_of(progress):
-        rows[0]["notes"] = notes
+    rows[0].update(run_summary(progress))
     return {"deepsound": rows}
 
 

@@ -1,4 +1,4 @@
-"""Span lists on the nodes: a person's list decides, what the panel shows of it, and lists that are none."""
+"""Span lists on the nodes: who decides, what the panel shows, what is refused."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Recorded speech over a storm and impacts, repaired in its spans and as a whole."""
+"""Recorded speech over a storm and impacts, repaired in its spans and as a whole.
 
 The separator is the shipped network without its own gate, so that it touches the whole sound as the published ones do.
 """
