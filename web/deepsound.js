@@ -41,8 +41,6 @@ const summaryRecall = new Recall({ app, api, isEmpty: (summary) => summary.isEmp
   replay: (node, output) => replays.add(node, output) });
 const spanRecall = new Recall({ app, api, isEmpty: (view) => view.editor.state === "empty",
   show: (node, view, shown) => view.show(shown) });
-const noteRecall = new Recall({ app, api, isEmpty: (shown) => !shown.text,
-  show: (node, shown, output) => shown.show(node, output) });
 
 const texts = () => textsOf(app.extensionManager?.setting?.get("Comfy.Locale"));
 const widgetOf = (node, name) => node.widgets?.find((widget) => widget.name === name);
@@ -214,10 +212,9 @@ function addSummary(node) {
 }
 
 const WIDGETS = { DeepSoundVoiceOverCoT: addPanel, DeepSoundPipeline: addPipeline, DeepSoundLoadVideo: addTrimBar,
-  DeepSoundMuxVideo: addNote, DeepSoundBestTake: addTakes,
-  DeepSoundMixMaster: (node) => addMeters(node, texts()) };
   DeepSoundMuxVideo: addNote, DeepSoundBestTake: addTakes, DeepSoundVocalSeparate: addSpans,
-  DeepSoundSilenceFallback: addSpans, DeepSoundRegenerateSpan: addSpans };
+  DeepSoundSilenceFallback: addSpans, DeepSoundRegenerateSpan: addSpans,
+  DeepSoundMixMaster: (node) => addMeters(node, texts()) };
 
 app.registerExtension({
   name: "DeepSound.Widgets",
@@ -256,8 +253,7 @@ app.registerExtension({
     addSummary(node);
   },
   afterConfigureGraph() {
-    return Promise.all([recall.showAgain(panels), rankingRecall.showAgain(rankings), summaryRecall.showAgain(summaries)]);
     return Promise.all([recall.showAgain(panels), rankingRecall.showAgain(rankings), spanRecall.showAgain(spanViews),
-      noteRecall.showAgain(notes)]);
+      summaryRecall.showAgain(summaries)]);
   },
 });

@@ -41,7 +41,8 @@ def write_wav(audio: Audio, path: Path | str) -> None:
 
 def refuse_nonfinite(samples: np.ndarray, doing: str) -> None:
     """Raise InputError when any of `samples` [channels, samples] is NaN or infinite."""
-    bad = samples.size - int(np.count_nonzero(np.isfinite(samples)))
+    blocks = (samples[..., start : start + _BLOCK] for start in range(0, samples.shape[-1], _BLOCK))
+    bad = samples.size - sum(int(np.count_nonzero(np.isfinite(block))) for block in blocks)
     if bad:
         raise InputError(
             f"This sound cannot be {doing}: {bad} of its {samples.size} samples are not finite numbers. "
