@@ -77,19 +77,6 @@ def fallback_mode(name: str, what: str = "fallback") -> FallbackMode:
     return option(what, name, FALLBACKS)
 
 
-def final_sound(
-    coarse: Audio,
-    background: Audio,
-    is_silent: bool,
-    fallback: str,
-    regenerate: Callable[[], Audio],
-) -> FinalSound:
-    """Step 4 for a sound with voice-over: the background, or what the fallback makes of it where that is silent."""
-    if not is_silent:
-        return FinalSound(background, "background")
-    return fallback_mode(fallback).rule(coarse, regenerate)
-
-
 def without_voice(negative_prompt: str, replaced: bool = False) -> str:
     """The negative prompt of the mode `neg`: beside the user's own, or `replaced` by it as in the original."""
     if replaced:

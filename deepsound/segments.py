@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from deepsound.errors import InputError
-from deepsound.types import Judgement, Span, Verdict
+from deepsound.types import Span, Verdict
 
 # Voiced stretches closer than this are one, and each is widened by this much on both sides.
 MERGE_GAP_S = 0.3
@@ -71,18 +71,6 @@ def merge_spans(
         else:
             merged.append(Span(start_s, end_s))
     return tuple(merged)
-
-
-def complement(spans: Sequence[Span], duration_s: float) -> tuple[Span, ...]:
-    """The stretches of a clip that lie outside `spans` (ordered, apart)."""
-    edges = [0.0, *(edge for span in spans for edge in (span.start_s, span.end_s)), duration_s]
-    pairs = zip(edges[::2], edges[1::2], strict=True)
-    return tuple(Span(start, end) for start, end in pairs if end > start)
-
-
-def window_segments(judgement: Judgement) -> tuple[Segment, ...]:
-    """The verdicts of a clip that was judged window by window, as a span list; empty for one that was not."""
-    return tuple(Segment(each.span, each.verdict, why=each.conclusion) for each in judgement.windows)
 
 
 def dump_segments(segments: Iterable[Segment]) -> str:

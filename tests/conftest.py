@@ -100,6 +100,16 @@ def nothing_at_hand(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 @pytest.fixture
+def no_other_weights(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Weights are found in the folders that the test or its host registers, nowhere else; no features kept."""
+    from deepsound.runtime.feature_cache import feature_cache
+
+    for name in ("HF_HOME", "HF_HUB_CACHE", "DEEPSOUND_HOME", "COMFYUI_PATH"):
+        monkeypatch.setenv(name, str(tmp_path / "nothing here"))
+    feature_cache().clear()
+
+
+@pytest.fixture
 def no_gradients() -> Iterator[None]:
     import torch
 
@@ -147,6 +157,14 @@ def make_video(tmp_path: Path) -> Callable[..., Path]:
         return path
 
     return make
+
+
+@pytest.fixture(scope="session")
+def short_video(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """clip.mp4 of 1.2 s at 25 fps without sound, which the small networks of the generators can work on."""
+    path = tmp_path_factory.mktemp("videos") / "clip.mp4"
+    write_video(path, fps=25, seconds=1.2)
+    return path
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import math
 import pytest
 
 from deepsound.errors import InputError
-from deepsound.segments import MAX_SEGMENTS, Segment, complement, dump_segments, merge_spans, parse_segments
+from deepsound.segments import MAX_SEGMENTS, Segment, dump_segments, merge_spans, parse_segments
 from deepsound.types import Span, Verdict
 
 
@@ -94,10 +94,3 @@ def test_voices_closer_than_the_gap_are_one_span_and_padding_stays_inside_the_cl
 def test_voices_farther_apart_than_the_gap_stay_apart():
     found = merge_spans([Span(1.0, 2.0), Span(2.4, 3.0)], 10.0)
     assert len(found) == 2
-
-
-def test_spans_and_their_complement_cover_the_clip_once():
-    spans = (Span(0.0, 1.0), Span(2.0, 3.0))
-    assert complement(spans, 5.0) == (Span(1.0, 2.0), Span(3.0, 5.0))
-    assert complement((), 5.0) == (Span(0.0, 5.0),)
-    assert complement((Span(0.0, 5.0),), 5.0) == ()

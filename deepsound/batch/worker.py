@@ -41,7 +41,7 @@ class ClipReport:
 class ClipWorker(Protocol):
     """Works on one clip after another; any error but Cancelled becomes the clip's report."""
 
-    def do(self, job: Job, progress: Progress = ...) -> ClipReport: ...
+    def do(self, job: Job, progress: Progress = Progress()) -> ClipReport: ...
 
 
 class Work(Protocol):

@@ -70,7 +70,6 @@ SYSTEMS = (
     System("s4_rep", "Ours-s4-rep", _after_removal("coarse")),
     System("s4_neg", "Ours-s4-neg", _after_removal("negative")),
 )
-SYSTEM_NAMES = tuple(system.name for system in SYSTEMS)
 
 
 def sound_of(sounds: ClipSounds, source: str) -> Audio | None:

@@ -13,8 +13,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-SIGMA_RELS = (0.05, 0.1)
-
 
 def gamma_of(sigma_rel: float) -> float:
     """The power whose profile has the relative width `sigma_rel`: the largest real root of the paper's cubic."""

@@ -7,11 +7,6 @@ import pytest
 from deepsound.cli.main import main
 
 
-@pytest.fixture
-def clip(make_video, tone):
-    return make_video("clip.mp4", seconds=1.0, audio=tone())
-
-
 def dry(capsys, *arguments) -> dict:
     assert main(["run", *map(str, arguments), "--dry-run", "--json"]) == 0
     return json.loads(capsys.readouterr().out)

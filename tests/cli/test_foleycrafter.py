@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -19,11 +18,6 @@ pytestmark = pytest.mark.usefixtures("nothing_at_hand")
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tiny.write_published(tmp_path_factory.mktemp("models"))
-
-
-@pytest.fixture
-def clip(make_video: Callable[..., Path]) -> Path:
-    return make_video("clip.mp4", fps=25, seconds=1.2)
 
 
 def run(clip: Path, out: Path, *flags: str | Path) -> int:
@@ -45,9 +39,9 @@ def run(clip: Path, out: Path, *flags: str | Path) -> int:
     )
 
 
-def test_a_run_from_files_to_the_finished_video(clip: Path, models: Path, tmp_path: Path) -> None:
+def test_a_run_from_files_to_the_finished_video(short_video: Path, models: Path, tmp_path: Path) -> None:
     flags = ["--prompt", "rain", "--cfg", "3", "--seed", "5", "--temporal_scale", "0.5"]
-    assert run(clip, tmp_path / "out", "--models", models, *flags) == 0
+    assert run(short_video, tmp_path / "out", "--models", models, *flags) == 0
     sound = Clip.open(tmp_path / "out" / "clip.mp4").audio()
     assert sound is not None
     assert (sound.sample_rate, sound.samples) == (16000, 19200)
@@ -61,10 +55,10 @@ def test_a_run_from_files_to_the_finished_video(clip: Path, models: Path, tmp_pa
     assert all(len(row["sha256"]) == 64 for row in used.values()) and len(used) == 8
 
 
-def test_weights_are_named_one_by_one_too(clip: Path, models: Path, tmp_path: Path) -> None:
+def test_weights_are_named_one_by_one_too(short_video: Path, models: Path, tmp_path: Path) -> None:
     paths = tiny.FILES | tiny.FOLDERS
     named = [f"--weights=foleycrafter/{name}={models / path}" for name, path in paths.items()]
-    assert run(clip, tmp_path / "out", *named) == 0
+    assert run(short_video, tmp_path / "out", *named) == 0
 
 
 @pytest.mark.parametrize(
@@ -79,27 +73,27 @@ def test_weights_are_named_one_by_one_too(clip: Path, models: Path, tmp_path: Pa
     ],
 )
 def test_what_is_wrong_is_said_with_its_exit_code(
-    clip: Path,
+    short_video: Path,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     flags: list[str],
     status: int,
     message: str,
 ) -> None:
-    assert run(clip, tmp_path / "out", *flags) == status
+    assert run(short_video, tmp_path / "out", *flags) == status
     assert message in capsys.readouterr().err
     assert not list((tmp_path / "out").glob("*"))
 
 
 def test_without_diffusers_it_says_what_to_install(
-    clip: Path,
+    short_video: Path,
     models: Path,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(sys.modules, "diffusers", None)
-    assert run(clip, tmp_path / "out", "--models", models) == 4
+    assert run(short_video, tmp_path / "out", "--models", models) == 4
     assert "pip install diffusers" in capsys.readouterr().err
 
 

@@ -23,11 +23,6 @@ def run_cli(*arguments, **options):
     )
 
 
-@pytest.fixture
-def clip(make_video, tone):
-    return make_video("clip.mp4", seconds=1.0, audio=tone())
-
-
 def test_a_run_leaves_the_files_and_says_where(clip, tmp_path):
     done = run_cli("run", clip, "--generator", "source", "-o", tmp_path / "out", "--json")
     assert done.returncode == 0, done.stderr

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,16 +13,6 @@ from deepsound.media.clip import Clip
 from tests.generate.mmaudio import tiny
 
 pytestmark = pytest.mark.usefixtures("nothing_at_hand")
-
-
-@pytest.fixture(scope="module")
-def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny.write_published_16k(tmp_path_factory.mktemp("models"))
-
-
-@pytest.fixture
-def clip(make_video: Callable[..., Path]) -> Path:
-    return make_video("clip.mp4", fps=25, seconds=1.2)
 
 
 def run(clip: Path, out: Path, *flags: str | Path) -> int:
@@ -45,8 +34,11 @@ def run(clip: Path, out: Path, *flags: str | Path) -> int:
     )
 
 
-def test_a_run_from_files_to_the_finished_video(clip: Path, models: Path, tmp_path: Path) -> None:
-    assert run(clip, tmp_path / "out", "--models", models, "--prompt", "rain", "--cfg", "3", "--seed", "5") == 0
+def test_a_run_from_files_to_the_finished_video(short_video: Path, mmaudio_models: Path, tmp_path: Path) -> None:
+    assert (
+        run(short_video, tmp_path / "out", "--models", mmaudio_models, "--prompt", "rain", "--cfg", "3", "--seed", "5")
+        == 0
+    )
     sound = Clip.open(tmp_path / "out" / "clip.mp4").audio()
     assert sound is not None
     assert sound.sample_rate == 16000
@@ -56,17 +48,19 @@ def test_a_run_from_files_to_the_finished_video(clip: Path, models: Path, tmp_pa
     assert (record["request"]["steps"], record["request"]["guidance"], record["request"]["seed"]) == (2, 3.0, 5)
 
 
-def test_the_record_names_every_file_of_weights_with_its_hash(clip: Path, models: Path, tmp_path: Path) -> None:
-    assert run(clip, tmp_path / "out", "--models", models) == 0
+def test_the_record_names_every_file_of_weights_with_its_hash(
+    short_video: Path, mmaudio_models: Path, tmp_path: Path
+) -> None:
+    assert run(short_video, tmp_path / "out", "--models", mmaudio_models) == 0
     used = {row["role"]: row for row in json.loads((tmp_path / "out" / "clip.result.json").read_text())["weights"]}
     assert set(used) == {"flow", "autoencoder", "vocoder", "clip", "synchformer"}
-    flow = models / tiny.PUBLISHED["flow"]
+    flow = mmaudio_models / tiny.PUBLISHED["flow"]
     assert used["flow"]["path"] == str(flow)
     assert used["flow"]["bytes"] == flow.stat().st_size
     assert used["flow"]["sha256"] == hashlib.sha256(flow.read_bytes()).hexdigest()
 
 
-def test_weights_are_named_one_by_one_too(clip: Path, models: Path, tmp_path: Path) -> None:
+def test_weights_are_named_one_by_one_too(short_video: Path, mmaudio_models: Path, tmp_path: Path) -> None:
     ids = {
         "mmaudio/small_16k": "flow",
         "mmaudio/vae_16k": "vae",
@@ -74,8 +68,11 @@ def test_weights_are_named_one_by_one_too(clip: Path, models: Path, tmp_path: Pa
         "clip/dfn5b_h14_384": "clip",
         "synchformer/visual": "synchformer",
     }
-    named = [f"--weights={name}={models / tiny.PUBLISHED[role]}" for name, role in ids.items()]
-    assert run(clip, tmp_path / "out", *named, f"--weights=clip/bpe={models / 'mmaudio' / 'merges.txt'}") == 0
+    named = [f"--weights={name}={mmaudio_models / tiny.PUBLISHED[role]}" for name, role in ids.items()]
+    assert (
+        run(short_video, tmp_path / "out", *named, f"--weights=clip/bpe={mmaudio_models / 'mmaudio' / 'merges.txt'}")
+        == 0
+    )
 
 
 @pytest.mark.parametrize(
@@ -91,24 +88,24 @@ def test_weights_are_named_one_by_one_too(clip: Path, models: Path, tmp_path: Pa
     ],
 )
 def test_what_is_wrong_is_said_with_its_exit_code(
-    clip: Path,
+    short_video: Path,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     flags: list[str],
     status: int,
     message: str,
 ) -> None:
-    assert run(clip, tmp_path / "out", *flags) == status
+    assert run(short_video, tmp_path / "out", *flags) == status
     assert message in capsys.readouterr().err
     assert not list((tmp_path / "out").glob("*"))
 
 
 def test_download_is_tried_only_when_asked_and_offline_says_so(
-    clip: Path,
+    short_video: Path,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    assert run(clip, tmp_path / "out", "--download") == 4
+    assert run(short_video, tmp_path / "out", "--download") == 4
     assert "HF_HUB_OFFLINE" in capsys.readouterr().err

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,7 +11,6 @@ import pytest
 from deepsound.cli.main import main
 from deepsound.runtime.feature_cache import feature_cache
 from deepsound.runtime.model_cache import model_cache
-from deepsound.types import Audio
 from deepsound.weights.catalogue import needed_by, weights
 from deepsound.weights.locate import find
 from tests import pretrained
@@ -29,11 +28,6 @@ def in_the_checkout(monkeypatch: pytest.MonkeyPatch, root: Path) -> Iterator[Non
     feature_cache().clear()
     yield
     model_cache().unload()
-
-
-@pytest.fixture
-def clip(make_video: Callable[..., Path], tone: Callable[..., Audio]) -> Path:
-    return make_video("clip.mp4", fps=25, seconds=0.8, audio=tone(0.8))
 
 
 def run(clip: Path, out: Path, **flags: str) -> dict:

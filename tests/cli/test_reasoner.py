@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from deepsound.cli.main import main
-from deepsound.types import Audio
 from tests.reason.videollama2 import tiny
 
 pytestmark = pytest.mark.usefixtures("nothing_at_hand")
@@ -28,11 +26,6 @@ YES = (
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tiny.write(tmp_path_factory.mktemp("cot"), script=YES)
-
-
-@pytest.fixture
-def clip(make_video: Callable[..., Path], tone: Callable[..., Audio]) -> Path:
-    return make_video("clip.mp4", seconds=2.0, audio=tone(seconds=2.0))
 
 
 def run(clip: Path, out: Path, *flags: str | Path) -> int:

@@ -14,11 +14,6 @@ from deepsound.media.length_policy import DEFAULT_LENGTH, LENGTH_NAMES
 from deepsound.outputs.naming import DEFAULT_TEMPLATE
 
 
-@pytest.fixture
-def clip(make_video, tone):
-    return make_video("clips/clip.mp4", seconds=0.5, audio=tone())
-
-
 def options_of(*flags):
     return build_parser().parse_args(["run", "clip.mp4", *flags])
 

@@ -8,12 +8,6 @@ import pytest
 from deepsound.cli.main import main
 from deepsound.media.wav import read_wav
 from deepsound.runtime.model_cache import model_cache
-from tests.generate.mmaudio import tiny
-
-
-@pytest.fixture(scope="module")
-def models(tmp_path_factory):
-    return tiny.write_published_16k(tmp_path_factory.mktemp("models"))
 
 
 @pytest.fixture(autouse=True)
@@ -35,9 +29,9 @@ def run(out, *arguments):
     return main(["run", *map(str, arguments), "--steps", "1", "--device", "cpu", "-o", str(out)])
 
 
-def test_words_alone_make_takes_of_the_length_that_was_asked_for(models, tmp_path, capsys):
+def test_words_alone_make_takes_of_the_length_that_was_asked_for(mmaudio_models, tmp_path, capsys):
     out = tmp_path / "out"
-    flags = ["--text_only", "--prompt", "rain", "--duration", "1", "--takes", "2", "--models", models, "--json"]
+    flags = ["--text_only", "--prompt", "rain", "--duration", "1", "--takes", "2", "--models", mmaudio_models, "--json"]
     assert run(out, *flags) == 0
     printed = capsys.readouterr()
     records = json.loads(printed.out)
@@ -49,13 +43,13 @@ def test_words_alone_make_takes_of_the_length_that_was_asked_for(models, tmp_pat
     assert "Step 1 alone was taken" in printed.err
 
 
-def test_a_picture_makes_sound_under_its_own_name(models, picture, tmp_path):
+def test_a_picture_makes_sound_under_its_own_name(mmaudio_models, picture, tmp_path):
     out = tmp_path / "out"
-    assert run(out, picture, "--duration", "1", "--models", models, "--quiet") == 0
+    assert run(out, picture, "--duration", "1", "--models", mmaudio_models, "--quiet") == 0
     record = json.loads((out / "beach.result.json").read_text())
     assert record["picture"] == str(picture) and record["weights"]["clip"]
     assert sorted(path.name for path in out.iterdir()) == ["beach.result.json", "beach.wav"]
-    assert run(out, picture, "--duration", "1", "--models", models, "--no_overwrite", "--quiet") == 5
+    assert run(out, picture, "--duration", "1", "--models", mmaudio_models, "--no_overwrite", "--quiet") == 5
 
 
 @pytest.mark.parametrize(

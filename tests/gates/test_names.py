@@ -115,3 +115,23 @@ def test_prose_says_node_and_no_riddles():
             if NO_CARD.search(line) or "卡片" in line or "起草" in line or re.search(r"\b(is|are|was) due\b", line):
                 wrong.append(f"{path.relative_to(ROOT)}:{number}: {line.strip()[:100]}")
     assert not wrong
+
+
+def test_a_progress_that_may_be_left_out_is_the_same_everywhere() -> None:
+    """Where a parameter `progress` has a default, it is `Progress()`: one that reports to nobody."""
+    others, like_it = [], 0
+    for path, tree in modules().items():
+        if not path.startswith(("deepsound/", "nodes/")):
+            continue
+        for each in ast.walk(tree):
+            if not isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef):
+                continue
+            plain = [*each.args.posonlyargs, *each.args.args]
+            pairs = [
+                *zip(reversed(plain), reversed(each.args.defaults), strict=False),
+                *zip(each.args.kwonlyargs, each.args.kw_defaults, strict=True),
+            ]
+            defaults = [ast.unparse(value) for name, value in pairs if name.arg == "progress" and value is not None]
+            like_it += defaults.count("Progress()")
+            others += [f"{path}:{each.lineno} {each.name}: {value}" for value in defaults if value != "Progress()"]
+    assert like_it > 50 and not others

@@ -132,10 +132,9 @@ def test_a_new_fallback_is_one_row(monkeypatch):
         "half", "half as loud", "h", lambda coarse, _: fallback.FinalSound(Audio(coarse.waveform / 2, 8000), "coarse")
     )
     monkeypatch.setattr(fallback, "FALLBACKS", (*fallback.FALLBACKS, half))
-    coarse, nothing = (Audio.from_numpy([[level] * 800], 8000) for level in (0.5, 0.0))
-    final = fallback.final_sound(coarse, nothing, True, "half", lambda: coarse)
+    coarse = Audio.from_numpy([[0.5] * 800], 8000)
+    final = fallback.fallback_mode("half").rule(coarse, lambda: coarse)
     assert final.audio is not None and float(final.audio.waveform.max()) == 0.25
-    assert fallback.final_sound(coarse, nothing, False, "half", lambda: coarse).audio is nothing
 
 
 NAMES = set(fallback.FALLBACK_NAMES) | set(choices.MODE_NAMES)

@@ -31,10 +31,8 @@ WORDS = {
 
 
 @pytest.fixture
-def models(host, monkeypatch, tmp_path):
+def models(host, no_other_weights):
     """Tiny weights in ComfyUI's models folder."""
-    for name in ("HF_HOME", "HF_HUB_CACHE", "DEEPSOUND_HOME", "COMFYUI_PATH"):
-        monkeypatch.setenv(name, str(tmp_path / "nothing here"))
     return tiny.write_published(host.root / "models")
 
 

@@ -11,7 +11,6 @@ import pytest
 import torch
 
 from deepsound.errors import EngineError, InputError
-from deepsound.runtime.feature_cache import feature_cache
 from deepsound.runtime.model_cache import model_cache
 from tests.generate.mmaudio import tiny
 from tests.nodes.conftest import InterruptedByHost
@@ -35,11 +34,8 @@ WORDS = {
 
 
 @pytest.fixture
-def models(host, monkeypatch, tmp_path):
+def models(host, no_other_weights):
     """Tiny weights in ComfyUI's models folder, and nothing held in memory from other tests."""
-    for name in ("HF_HOME", "HF_HUB_CACHE", "DEEPSOUND_HOME", "COMFYUI_PATH"):
-        monkeypatch.setenv(name, str(tmp_path / "nothing here"))
-    feature_cache().clear()
     return tiny.write_published_16k(host.root / "models")
 
 

@@ -4,7 +4,6 @@ import pytest
 import torch
 
 from deepsound.errors import EngineError
-from deepsound.runtime.feature_cache import feature_cache
 from deepsound.runtime.model_cache import model_cache
 from tests.nodes.test_nodes import judge
 from tests.reason.videollama2 import tiny
@@ -20,10 +19,7 @@ SCRIPT = (
 
 
 @pytest.fixture
-def model(host, monkeypatch, tmp_path):
-    for name in ("HF_HOME", "HF_HUB_CACHE", "DEEPSOUND_HOME", "COMFYUI_PATH"):
-        monkeypatch.setenv(name, str(tmp_path / "nothing here"))
-    feature_cache().clear()
+def model(host, no_other_weights):
     folder = host.root / "models" / "videollama2" / "VideoLLaMA2.1-7B-AV-CoT"
     folder.parent.mkdir(parents=True)
     return tiny.write(folder, script=SCRIPT)

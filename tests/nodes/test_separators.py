@@ -12,10 +12,8 @@ from tests.separate.small import write
 
 
 @pytest.fixture
-def node(nodes, host, monkeypatch, tmp_path):
+def node(nodes, host, no_other_weights):
     """The node, on a host whose models folder is its own, with nothing held in memory."""
-    for name in ("HF_HOME", "HF_HUB_CACHE", "DEEPSOUND_HOME", "COMFYUI_PATH"):
-        monkeypatch.setenv(name, str(tmp_path / "nothing here"))
     model_cache().unload()
     return nodes["DeepSoundVocalSeparate"]
 

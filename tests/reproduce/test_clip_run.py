@@ -13,7 +13,7 @@ from deepsound.fallback import NEG_PROMPT
 from deepsound.media.wav import read_wav
 from deepsound.reproduce.run import records_of, run_clips
 from deepsound.reproduce.settings import ReproductionSettings
-from deepsound.reproduce.systems import SYSTEM_NAMES
+from deepsound.reproduce.systems import SYSTEMS
 from deepsound.runtime.progress import CancelToken, Progress
 from tests.fakes import Generator
 
@@ -33,8 +33,8 @@ def settings(reasoner="yes", separator="halving", **others) -> ReproductionSetti
 
 def sounds_of(out, stem="one"):
     return {
-        name: read_wav(path).waveform if (path := out / "sets" / name / f"{stem}.wav").is_file() else None
-        for name in SYSTEM_NAMES
+        each.name: read_wav(path).waveform if (path := out / "sets" / each.name / f"{stem}.wav").is_file() else None
+        for each in SYSTEMS
     }
 
 

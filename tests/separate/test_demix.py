@@ -14,6 +14,7 @@ from deepsound.separate.buffers import SlidingBuffer, blocks, resample_stream
 from deepsound.separate.chunking import Chunk, equal_overlap, published_chunks
 from deepsound.separate.demix import DemixSettings, demix, stream
 from deepsound.separate.overlap_add import OverlapAdd
+from deepsound.separate.roformer import RoformerSeparator
 
 SMALL = DemixSettings(chunk=1000, overlap=100, batch=4, shortest=1)
 PUBLISHED = DemixSettings(chunk=1000, overlap=0, batch=4, mode="published", shortest=1)
@@ -238,3 +239,13 @@ def test_resampling_there_and_back_keeps_the_time() -> None:
     there = resample_stream(blocks(tone), 48000, 44100, 44100)
     back = torch.cat(list(resample_stream(there, 44100, 48000, 48000)), dim=1)
     assert torch.allclose(back[:, 200:-200], tone[:, 200:-200], atol=1e-3)
+
+
+def test_the_mode_that_0_3_0_called_clean_is_still_accepted() -> None:
+    assert RoformerSeparator("bs_roformer", mode="clean").mode == "equal_overlap"  # type: ignore[arg-type]
+    earlier = DemixSettings(chunk=1000, overlap=100, batch=4, mode="clean", shortest=1)  # type: ignore[arg-type]
+    assert earlier == SMALL
+    mix = sound(4321)
+    assert torch.equal(demix(mix, half, earlier), demix(mix, half, SMALL))
+    with pytest.raises(InputError, match="expected 'equal_overlap' or 'published', got 'fast'"):
+        DemixSettings(mode="fast")  # type: ignore[arg-type]

@@ -14,7 +14,6 @@ from deepsound.runtime.execution import Execution
 from deepsound.runtime.progress import Progress
 from deepsound.types import Audio, GenerationRequest
 from deepsound.weights.search_paths import register_model_folders
-from tests.conftest import write_video
 from tests.generate.foleycrafter import tiny
 
 QUIET = Progress()
@@ -46,23 +45,16 @@ def copied(published: Path, tmp_path: Path) -> Path:
     return models
 
 
-@pytest.fixture(scope="session")
-def short(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("videos") / "clip.mp4"
-    write_video(path, fps=25, seconds=1.2)
-    return path
-
-
 @pytest.fixture
-def clip(short: Path) -> Clip:
-    return Clip.open(short)
+def clip(short_video: Path) -> Clip:
+    return Clip.open(short_video)
 
 
 @pytest.fixture(scope="session")
-def base(short: Path, published: Path) -> Audio:
+def base(short_video: Path, published: Path) -> Audio:
     """What FEW gives for the short clip."""
     register_model_folders([published])
-    return engine().generate(Clip.open(short), FEW, QUIET)
+    return engine().generate(Clip.open(short_video), FEW, QUIET)
 
 
 def engine(**options: object) -> FoleyCrafterGenerator:

@@ -39,11 +39,11 @@ def test_avoiding_changes_the_sound_and_nothing_to_avoid_does_not(foley, clip, b
     assert torch.equal(foley.generate(clip, replace(FEW, avoid=()), QUIET).waveform, base.waveform)
 
 
-def test_a_picture_that_is_hidden_throughout_does_not_matter(foley, short, make_video):
+def test_a_picture_that_is_hidden_throughout_does_not_matter(foley, short_video, make_video):
 
     grey = make_video("grey.mp4", fps=25, seconds=1.2, paint=lambda index: np.full((48, 64, 3), 9, np.uint8))
     hidden = replace(FEW, avoid=(Span(0.0, 1.2),))
-    one, other = (foley.generate(Clip.open(path), hidden, QUIET) for path in (short, grey))
+    one, other = (foley.generate(Clip.open(path), hidden, QUIET) for path in (short_video, grey))
     assert torch.equal(one.waveform, other.waveform)
 
 

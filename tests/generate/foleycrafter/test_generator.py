@@ -200,10 +200,10 @@ def test_a_second_seed_encodes_nothing_again(
     assert loaded == ["denoiser", "autoencoder", "vocoder"]
 
 
-def test_progress_goes_up_step_by_step_to_the_end(foley: FoleyCrafterGenerator, short: Path) -> None:
+def test_progress_goes_up_step_by_step_to_the_end(foley: FoleyCrafterGenerator, short_video: Path) -> None:
     fractions: list[float] = []
     progress = Progress(on_event=lambda event: fractions.append(event.fraction or 0.0))
-    foley.generate(Clip.open(short), GenerationRequest(steps=4), progress)
+    foley.generate(Clip.open(short_video), GenerationRequest(steps=4), progress)
     assert all(later >= earlier - 1e-9 for earlier, later in pairwise(fractions))
     assert fractions[-1] == 1.0
     # PNDM evaluates once more than it is asked for.

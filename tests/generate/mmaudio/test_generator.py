@@ -36,11 +36,6 @@ FEW = GenerationRequest(steps=2, seed=7)
 
 
 @pytest.fixture(scope="module")
-def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny.write_published_16k(tmp_path_factory.mktemp("published"))
-
-
-@pytest.fixture(scope="module")
 def repackaged(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tiny.write_repackaged_44k(tmp_path_factory.mktemp("repackaged"))
 
@@ -55,11 +50,6 @@ def engine(variant: str, **options: object) -> MMAudioGenerator:
     made = engines.generator(f"mmaudio_{variant}", Execution(device="cpu", **options))  # type: ignore[arg-type]
     assert isinstance(made, MMAudioGenerator)
     return made
-
-
-@pytest.fixture
-def clip(make_video: MakeVideo) -> Clip:
-    return Clip.open(make_video(fps=25, seconds=1.2))
 
 
 def same(one: Audio, other: Audio) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -49,11 +48,6 @@ def selva(published: Path) -> MMAudioGenerator:
     made = engines.generator("selva", Execution(device="cpu"))
     assert isinstance(made, MMAudioGenerator)
     return made
-
-
-@pytest.fixture
-def clip(make_video: Callable[..., Path]) -> Clip:
-    return Clip.open(make_video("clip.mp4", fps=25, seconds=1.2))
 
 
 def request(prompt: str, **wanted: object) -> GenerationRequest:

@@ -33,28 +33,8 @@ SPANS = (Span(0.4, 0.8),)
 HIDDEN = replace(FEW, avoid=SPANS)
 
 
-@pytest.fixture(scope="module")
-def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny.write_published_16k(tmp_path_factory.mktemp("published"))
-
-
-@pytest.fixture(scope="module")
-def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    made = tmp_path_factory.mktemp("videos") / "clip.mp4"
-    write_video(made, fps=25, seconds=SECONDS)
-    return made
-
-
-@pytest.fixture
-def clip(path: Path) -> Clip:
-    return Clip.open(path)
-
-
 @pytest.fixture(autouse=True)
-def nothing_held(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, published: Path) -> None:
-    for name in ("HF_HOME", "HF_HUB_CACHE", "DEEPSOUND_HOME", "COMFYUI_PATH"):
-        monkeypatch.setenv(name, str(tmp_path / "nothing here"))
-    feature_cache().clear()
+def only_published(no_other_weights: None, published: Path) -> None:
     register_model_folders([published])
 
 

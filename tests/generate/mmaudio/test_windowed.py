@@ -23,12 +23,10 @@ from deepsound.media.clip import Clip
 from deepsound.media.sequence import ImageSequence
 from deepsound.models.mmaudio.model import MMAudio
 from deepsound.runtime.execution import Execution
-from deepsound.runtime.feature_cache import feature_cache
 from deepsound.runtime.model_cache import model_cache
 from deepsound.runtime.progress import CancelToken, Progress
 from deepsound.types import Audio, GenerationRequest
 from deepsound.weights.search_paths import register_model_folders
-from tests.generate.mmaudio import tiny
 
 MakeVideo = Callable[..., Path]
 QUIET = Progress()
@@ -36,17 +34,9 @@ ROOT = Path(__file__).parents[3]
 RATE = 16000
 
 
-@pytest.fixture(scope="module")
-def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny.write_published_16k(tmp_path_factory.mktemp("published"))
-
-
 @pytest.fixture
-def small(published: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> MMAudioGenerator:
-    for name in ("HF_HOME", "HF_HUB_CACHE", "DEEPSOUND_HOME", "COMFYUI_PATH"):
-        monkeypatch.setenv(name, str(tmp_path / "nothing here"))
+def small(published: Path, no_other_weights: None) -> MMAudioGenerator:
     model_cache().unload()
-    feature_cache().clear()
     register_model_folders([published])
     made = engines.generator("mmaudio_small_16k", Execution(device="cpu"))
     assert isinstance(made, MMAudioGenerator)

@@ -10,7 +10,6 @@ from deepsound.media.clip import Clip
 from deepsound.reason.videollama2.engine import VideoLlama2Reasoner
 from deepsound.reason.videollama2.windows import combine, judge_windows, window_spans
 from deepsound.runtime.progress import CancelToken, Progress
-from deepsound.segments import window_segments
 from deepsound.types import Audio, ChainOfThought, Judgement, Span, Verdict
 
 YES, NO, UNDECIDED = Verdict.YES, Verdict.NO, Verdict.UNDECIDED
@@ -55,7 +54,7 @@ def test_voice_over_anywhere_is_voice_over_and_its_reasoning_is_shown(verdicts, 
     judgements = [Judgement(each, thought=ChainOfThought(conclusion=each.value), raw=each.value) for each in verdicts]
     judgement = combine(spans, judgements)
     assert (judgement.verdict, judgement.thought.conclusion) == (overall, overall.value)
-    assert [(each.span, each.verdict, each.why) for each in window_segments(judgement)] == [
+    assert [(each.span, each.verdict, each.conclusion) for each in judgement.windows] == [
         (span, verdict, verdict.value) for span, verdict in zip(spans, verdicts, strict=True)
     ]
 
