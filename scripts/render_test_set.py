@@ -92,7 +92,7 @@ def sounds_of_clips(count: int, seconds: float, seed: int) -> Iterator[RenderedC
         made = BACKGROUNDS[number % len(BACKGROUNDS)](seconds, rng)[:samples].astype(np.float32)
         if not made.any():
             made = backgrounds.noise(seconds, rng)[:samples].astype(np.float32)
-        background = backgrounds.levelled(made, _BACKGROUND_RMS) if kind != ALONE else np.zeros(samples, np.float32)
+        background = backgrounds.scale_to_rms(made, _BACKGROUND_RMS) if kind != ALONE else np.zeros(samples, np.float32)
         voice, truth = np.zeros(samples, np.float32), Truth(f"clip{number:02d}", kind)
         if kind != NONE:
             words = spoken(seconds, rng)
