@@ -1,9 +1,8 @@
-"""The same batch on a Ray cluster of two workers, one of which is killed on the way."""
+"""Batch and reproduction on a Ray cluster of two workers: what one process makes, though a worker is killed."""
 
 import json
 import os
 import signal
-import sys
 import threading
 import time
 
@@ -19,12 +18,13 @@ from deepsound.batch.summary import summarise
 from deepsound.cli.main import main
 from deepsound.errors import Cancelled
 from deepsound.runtime.progress import CancelToken, Progress
+from scripts.render_test_set import NONE, OVER, render
 from tests.batch.conftest import Heard
 
 CLIPS = 6
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def cluster():
     """A local Ray cluster with two processors and no GPU, and nothing left of it afterwards."""
     ray = pytest.importorskip("ray", reason="Ray is in the [scale] extra: pip install -e '.[scale]'")
@@ -88,14 +88,27 @@ def stops_when_asked(workers, settings, folder, out):
     assert not list(out.glob(".*.partial")) and len(list(out.glob("*.batch.json"))) < CLIPS
 
 
-def test_without_ray_the_error_says_how_to_get_it(clips, tmp_path, monkeypatch, capsys):
-    monkeypatch.setitem(sys.modules, "ray", None)
-    assert main(["batch", str(clips("a.mp4")), "--out", str(tmp_path / "out"), "--ray"]) == 4
-    assert "-m pip install ray" in capsys.readouterr().err
+def sounds_and_lists(out):
+    """The files of a reproduction but for its records and tables, which hold times."""
+    found = [path for path in sorted(out.rglob("*")) if path.suffix in (".wav", ".csv")]
+    return {str(path.relative_to(out)): path.read_bytes() for path in found}
 
 
-@pytest.mark.parametrize("address", ["127.0.0.1:1", "ray://127.0.0.1:1", "127.0.0.1:x", "127.0.0.1:99999"])
-def test_a_cluster_that_is_not_there_is_told_at_once(clips, tmp_path, capsys, address):
-    pytest.importorskip("ray", reason="Ray is in the [scale] extra: pip install -e '.[scale]'")
-    assert main(["batch", str(clips("a.mp4")), "--out", str(tmp_path / "out"), "--ray", address]) == 2
-    assert f"Ray cannot be reached at {address}" in capsys.readouterr().err
+@pytest.mark.slow
+def test_a_reproduction_on_ray_makes_the_sounds_and_tables_of_one_process(cluster, tmp_path, monkeypatch, capsys):
+    """`deepsound reproduce --ray` had never been run on Ray."""
+    monkeypatch.setenv("DEEPSOUND_HOME", str(tmp_path / "home"))
+    truth, clips = render(tmp_path, clips=2, seconds=1.5), str(tmp_path / "clips")
+    assert [clip.kind for clip in truth] == [NONE, OVER]
+    flags = ["--gt", clips, "--preset", "embedded", "--generators", "source", "--judge", "rules", "--only", "voice"]
+    tables = {}
+    for name, more in {"here": [], "ray": ["--ray", "--workers", "2"]}.items():
+        assert main(["reproduce", clips, "-o", str(tmp_path / name), *flags, *more, "--json", "--quiet"]) == 0
+        tables[name] = json.loads(capsys.readouterr().out)
+    here, ray = tables["here"], tables["ray"]
+    made = sounds_and_lists(tmp_path / "ray")
+    systems = {row["system"] for row in ray["systems"]}
+    assert len([path for path in made if "/sets/" in path]) == len(truth) * len(systems) > 0
+    assert made == sounds_and_lists(tmp_path / "here")
+    assert (ray["systems"], ray["judges"]) == (here["systems"], here["judges"])
+    assert [judge["voice_over"] for judge in ray["judges"]] == [1]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -11,6 +11,7 @@ import pytest
 from deepsound.cli.main import main
 from deepsound.runtime.feature_cache import feature_cache
 from deepsound.runtime.model_cache import model_cache
+from deepsound.types import Audio
 from deepsound.weights.catalogue import needed_by, weights
 from deepsound.weights.locate import find
 from tests import pretrained
@@ -61,6 +62,33 @@ def test_the_separator_runs_from_the_published_layout(root: Path, clip: Path, tm
     made = run(clip, tmp_path / "out", step2_mode="cot", step3_mode="bs_roformer")
     (used,) = [Path(row["path"]) for row in made["weights"] if row["engine"] == "bs_roformer"]
     assert used.parent == root / "pretrained/remove_vo/checkpoints" and made["step3_audio_path"]
+
+
+@pytest.mark.slow
+def test_reproduce_makes_the_published_systems_from_the_published_layout(
+    make_video: Callable[..., Path], tone: Callable[..., Audio], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The whole command with the published preset's own networks; its sounds are those of `run` on the same clip."""
+    (tmp_path / "clips").mkdir()
+    for name in ("one", "two"):
+        make_video(f"clips/{name}.mp4", fps=25, seconds=0.8, audio=tone(0.8))
+    clips, out = str(tmp_path / "clips"), tmp_path / "out"
+    published = ["--preset", "published", "--steps", "1", "--device", "cpu", "--quiet"]
+    reproduce = ["reproduce", clips, "--gt", clips, "-o", str(out), "--judges", "videollama2_qa", "--only", "voice"]
+    assert main([*reproduce, *published, "--json"]) == 0
+    tables = json.loads(capsys.readouterr().out)
+    made = out / "mmaudio_medium_44k" / "seed_42" / "sets"
+    rows = {row["system"]: row["clips"] for row in tables["systems"] if row["reference"] == "original"}
+    assert rows == dict.fromkeys(("direct", "direct_neg", "s3", "s4_rm", "s4_rep", "s4_neg"), 2)
+    assert [(row["judge"], row["voice_over"]) for row in tables["judges"]] == [
+        ("videollama2_cot", 2),
+        ("videollama2_qa", 2),
+    ]
+    assert main(["run", f"{clips}/two.mp4", *published, "--skip_final_video", "-o", str(tmp_path)]) == 0
+    by_run = {"direct": "two.step1.wav", "s3": "two.step3.wav", "s4_neg": "two.wav"}
+    for system, name in by_run.items():
+        assert (made / system / "two.wav").read_bytes() == (tmp_path / name).read_bytes(), system
+    assert (made / "direct_neg" / "two.wav").read_bytes() != (made / "direct" / "two.wav").read_bytes()
 
 
 def test_the_command_line_finds_what_comfyui_finds(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
