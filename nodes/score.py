@@ -21,15 +21,25 @@ class ScoreNode(io.ComfyNode):
         return schema(
             "DeepSoundScore",
             "Score (DeepSound)",
-            description="Measures a sound: whether it fits the picture in meaning (IB) and in time (DeSync), how much "
-            "of it is a human voice, how loud it is. What cannot be measured is named, and what it takes.",
-            search_aliases=["evaluate", "metrics", "quality", "sync", "ImageBind", "DeSync", "loudness", "voice rate"],
+            description="Measures a sound: whether it fits the picture in meaning (IB) and in time (DeSync, AV-Align), "
+            "how much of it is a human voice, how loud it is. What cannot be measured is named, and what it takes.",
+            search_aliases=[
+                "evaluate",
+                "metrics",
+                "quality",
+                "sync",
+                "ImageBind",
+                "DeSync",
+                "AV-Align",
+                "loudness",
+                "voice rate",
+            ],
             inputs=[
                 io.Audio.Input("audio", tooltip="The sound to measure."),
                 io.Video.Input(
                     "video",
                     optional=True,
-                    tooltip="The picture it belongs to, for IB and DeSync. May stay unconnected.",
+                    tooltip="The picture it belongs to, for IB, DeSync, AV-Align and ImpactSync. May stay unconnected.",
                 ),
                 io.Audio.Input(
                     "reference",
@@ -38,7 +48,7 @@ class ScoreNode(io.ComfyNode):
                 ),
                 seconds_input(
                     "duration",
-                    "How much the networks look at, in seconds from the start; 0 means 8 s, as "
+                    "How much all but voice and loudness look at, in seconds from the start; 0 means 8 s, as "
                     "in published tables, or less where sound or picture end before.",
                 ),
                 offload_input(),
@@ -61,6 +71,18 @@ class ScoreNode(io.ComfyNode):
                     io.Float, "kl", "How far PANNs hears other classes than in the reference, in nats; lower is better."
                 ),
                 output(io.Boolean, "has_voice", "True when a human voice is heard anywhere."),
+                output(
+                    io.Float,
+                    "av_align",
+                    "AV-Align as published: onsets of the sound against peaks of the optical flow, higher is better. "
+                    "Needs no download.",
+                ),
+                output(
+                    io.Float,
+                    "impact_sync",
+                    "The same with floors and one match per peak, 0 to 1: strong onsets paired with visible impacts; "
+                    "what takes are ranked by. Needs no download.",
+                ),
             ],
             hidden=[io.Hidden.unique_id],
             is_output_node=True,
@@ -103,5 +125,7 @@ class ScoreNode(io.ComfyNode):
             levels.silence_ratio if levels else None,
             found.scores.get("KL_PANNs"),
             voice.has_voice if voice else None,
+            found.scores.get("AV-Align"),
+            found.scores.get("ImpactSync"),
             ui={"text": [text], **notes_ui(progress, text=text)},
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from deepsound.evaluate import alignment
 from deepsound.evaluate.extractors import Extractor, OffsetScorer, extractor, offset_scorer
 from deepsound.evaluate.metrics import METRICS, OFFSET
 from deepsound.evaluate.sounds import LevelsExtractor, VoiceExtractor
@@ -28,6 +29,7 @@ class ExtractorSet:
         """What metrics, voice and levels are measured with; the networks look at the first `duration_s` seconds."""
         tools = cls(execution)
         own: dict[str, Extractor] = {VOICE: VoiceExtractor(), LEVELS: LevelsExtractor()}
+        own |= {name: local(duration_s) for name, local in alignment.EXTRACTORS.items()}
         needed = dict.fromkeys(
             one for name in names for one in (METRICS[name].extractors if name in METRICS else (name,))
         )

@@ -51,7 +51,11 @@ def impact_sync(audio: Audio, impacts_s: np.ndarray, fps: float) -> ImpactSync:
 
     `impacts_s` come from media.motion_impulse; the sound's time 0 is the clip's.
     """
-    onsets_s = strong_onsets_s(audio)
+    return match_impacts(strong_onsets_s(audio), impacts_s, fps)
+
+
+def match_impacts(onsets_s: np.ndarray, impacts_s: np.ndarray, fps: float) -> ImpactSync:
+    """Pair strong onsets with impacts, both ascending times in seconds."""
     pairs = count_pairs(onsets_s, impacts_s, max(1.0 / fps, LEAST_TOLERANCE_S))
     return ImpactSync(len(onsets_s), len(impacts_s), pairs)
 

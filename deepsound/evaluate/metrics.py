@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 from deepsound.errors import InputError
+from deepsound.evaluate.alignment import FLOW, IMPACTS, ONSETS, SYNC_WITHOUT_WEIGHTS, sync_by_clip
 from deepsound.evaluate.av_sync import desync_s, ib_scores
 from deepsound.evaluate.clips import ClipFiles
 from deepsound.evaluate.distance import SUBSET_SIZE, frechet_distance, kernel_distance
@@ -89,7 +90,7 @@ class MetricInputs:
         return names, stack_rows(seen[name] for name in names), stack_rows(heard[name] for name in names)
 
 
-PICTURE_EXTRACTORS = ("imagebind_video", "synchformer_video")
+PICTURE_EXTRACTORS = ("imagebind_video", "synchformer_video", FLOW, IMPACTS)
 FEATURES, LOGITS, EMBEDDING = "features", "logits", "embedding"
 
 
@@ -174,6 +175,16 @@ def _desync(material: MetricInputs) -> MetricScore:
     return MetricScore(float(desync_s(stack_rows(material.offsets.values())).mean()), len(material.offsets))
 
 
+def _mean_sync(metric: str) -> Callable[[MetricInputs], MetricScore]:
+    def score(material: MetricInputs) -> MetricScore:
+        found = sync_by_clip(metric, material.predicted, material.features)
+        if not found:
+            raise InputError("no clip has both a sound and a picture with an onset or a peak of motion in either")
+        return MetricScore(sum(found.values()) / len(found), len(found))
+
+    return score
+
+
 METRICS: dict[str, Metric] = {
     metric.name: metric
     for metric in (
@@ -235,6 +246,22 @@ METRICS: dict[str, Metric] = {
             "Synchformer's offset of sound against picture, seconds",
         ),
         Metric(
+            "AV-Align",
+            "higher",
+            (ONSETS, FLOW),
+            "video",
+            _mean_sync("AV-Align"),
+            "onsets against peaks of the optical flow, intersection over union as published",
+        ),
+        Metric(
+            "ImpactSync",
+            "higher",
+            (ONSETS, IMPACTS),
+            "video",
+            _mean_sync("ImpactSync"),
+            "strong onsets paired with visible impacts, intersection over union; not in published tables",
+        ),
+        Metric(
             "KD_PaSST",
             "lower",
             ("passt",),
@@ -264,4 +291,7 @@ def by_clip(material: MetricInputs, names: Sequence[str]) -> dict[str, dict[str,
         )
     if "DeSync" in names:
         found["DeSync"] = {name: float(desync_s(logits[None])[0]) for name, logits in material.offsets.items()}
+    for metric in SYNC_WITHOUT_WEIGHTS:
+        if metric in names:
+            found[metric] = sync_by_clip(metric, material.predicted, material.features)
     return found

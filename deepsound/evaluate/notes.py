@@ -22,7 +22,7 @@ def notes_on(
         note
         for note in (
             *_on_reference(reference),
-            f"The networks looked at the first {duration_s:g} s of every clip; voice and levels "
+            f"Networks and metrics of sync looked at the first {duration_s:g} s of every clip; voice and levels "
             "are of the whole sound.",
             *_on_counts(sets),
             trouble and f"Not everything could be written: {trouble}",

@@ -8,12 +8,14 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
+from deepsound.engines import views
 from deepsound.errors import DeepSoundError, EngineError, InputError, MediaError
+from deepsound.evaluate.alignment import ONSETS
 from deepsound.evaluate.av_sync import desync_s, ib_scores
 from deepsound.evaluate.divergence import kl_divergence
 from deepsound.evaluate.extractor_set import LEVELS, VOICE, ExtractorSet
 from deepsound.evaluate.extractors import DURATION_S
-from deepsound.evaluate.metrics import EMBEDDING, FEATURES, IB_SCALE, LOGITS, METRICS, stack_rows
+from deepsound.evaluate.metrics import EMBEDDING, FEATURES, IB_SCALE, LOGITS, METRICS, SYNC_WITHOUT_WEIGHTS, stack_rows
 from deepsound.evaluate.report import Missing
 from deepsound.evaluate.sounds import Levels, Voice, levels_of, voice_of
 from deepsound.media.clip import Clip
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 T = TypeVar("T")
-NEEDS_PICTURE, NEEDS_REFERENCE = ("IB", "DeSync"), ("KL_PANNs", "KL_PaSST")
+NEEDS_PICTURE, NEEDS_REFERENCE = ("IB", "DeSync", *SYNC_WITHOUT_WEIGHTS), ("KL_PANNs", "KL_PaSST")
 
 
 @dataclass(frozen=True)
@@ -59,14 +61,16 @@ def score_clip(
     progress: Progress = Progress(),
     duration_s: float | None = None,
 ) -> ClipScore:
-    """IB and DeSync against a picture, KL against a reference, voice and levels: what can be had, and why not more.
+    """Sync and meaning against a picture, KL against a reference, voice and levels: what can be had, and why not more.
 
-    The networks look at the first `duration_s` seconds; None for the benchmark's 8, or for as long as sound and picture
-    last where that is less. Raises InputError for a sound that is empty or not finite.
+    All but voice and levels looks at the first `duration_s` seconds; None for the benchmark's 8, or for as long as
+    sound and picture last where that is less. Raises InputError for a sound that is empty or not finite.
     """
     duration_s = duration_s or _common_s(audio, clip, reference)
     wanted = [*(NEEDS_PICTURE if clip is not None else ()), *(NEEDS_REFERENCE if reference is not None else ())]
     tools = ExtractorSet.of([*wanted, VOICE, LEVELS], duration_s, execution)
+    if clip is not None:
+        clip.expect(*(view for tool in tools.extractors.values() for view in views(tool)))
     missing = [Missing(name, "no video is connected.") for name in NEEDS_PICTURE if clip is None]
     scores: dict[str, float] = {}
     for number, name in enumerate(wanted):
@@ -156,9 +160,19 @@ def _score(name: str, subjects: _Subjects) -> float:
         return IB_SCALE * float(ib_scores(seen[None], heard[None])[0])
     if name == "DeSync":
         return _desync(subjects)
+    if name in SYNC_WITHOUT_WEIGHTS:
+        return _sync_without_weights(name, subjects)
     extractor = METRICS[name].extractors[0]
     predicted, reference = (subjects.of(extractor, side)[LOGITS] for side in (subjects.audio, subjects.reference))
     return kl_divergence(predicted[None], reference[None]).softmax
+
+
+def _sync_without_weights(name: str, subjects: _Subjects) -> float:
+    seen_by, compare = SYNC_WITHOUT_WEIGHTS[name]
+    value = compare(subjects.of(ONSETS, subjects.audio), subjects.of(seen_by, subjects.clip))
+    if value is None:
+        raise InputError("neither the sound has an onset nor the picture a peak of motion.")
+    return value
 
 
 def _desync(subjects: _Subjects) -> float:

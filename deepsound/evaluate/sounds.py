@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from deepsound import silence
 from deepsound.errors import DeepSoundError, InputError, MediaError
@@ -57,8 +57,8 @@ class Levels:
     is_silent: bool
 
 
-class _OfSound:
-    """What the two have in common: each sound is looked at alone, on the processor."""
+class LocalExtractor:
+    """Base of the extractors without a network: each sound or clip is looked at alone, on the processor."""
 
     name = ""
     input_kind: InputKind = "audio"
@@ -73,11 +73,11 @@ class _OfSound:
         return self.version
 
     def extract(self, subject: Audio | Clip, execution: Execution, progress: Progress) -> dict[str, Tensor]:
-        if not isinstance(subject, Audio):
-            raise InputError(f"{self.name} is measured of a sound, not of {type(subject).__name__}.")
-        if not subject.samples:
+        if not isinstance(subject, Audio if self.input_kind == "audio" else Clip):
+            raise InputError(f"{self.name} is measured of {self.input_kind}, not of {type(subject).__name__}.")
+        if isinstance(subject, Audio) and not subject.samples:
             raise InputError("the sound is empty (0 samples)")
-        return self._measure(subject, progress)
+        return self._measure(subject, Progress(check=progress.check))
 
     def extract_many(
         self,
@@ -90,11 +90,11 @@ class _OfSound:
             for subject in progress.track(subjects, len(subjects))
         ]
 
-    def _measure(self, audio: Audio, progress: Progress) -> dict[str, Tensor]:
+    def _measure(self, subject: Any, progress: Progress) -> dict[str, Tensor]:
         raise NotImplementedError
 
 
-class VoiceExtractor(_OfSound):
+class VoiceExtractor(LocalExtractor):
     """The spans in which silero-vad hears a voice, [spans, 2] in seconds, and the sound's duration."""
 
     name = "voice"
@@ -113,15 +113,14 @@ class VoiceExtractor(_OfSound):
     def _measure(self, audio: Audio, progress: Progress) -> dict[str, Tensor]:
         import torch
 
-        silent_progress = Progress(check=progress.check)
-        spans = [[span.start_s, span.end_s] for span in voice_spans(audio, silent_progress)]
+        spans = [[span.start_s, span.end_s] for span in voice_spans(audio, progress)]
         return {
             _SPANS: torch.tensor(spans, dtype=torch.float64).reshape(-1, 2),
             _DURATION: torch.tensor([audio.duration_s], dtype=torch.float64),
         }
 
 
-class LevelsExtractor(_OfSound):
+class LevelsExtractor(LocalExtractor):
     """LUFS, true peak, silent share of the frames and whether the sound is silent, [4]; NaN where there is none."""
 
     name = "levels"
@@ -130,9 +129,8 @@ class LevelsExtractor(_OfSound):
     def _measure(self, audio: Audio, progress: Progress) -> dict[str, Tensor]:
         import torch
 
-        silent_progress = Progress(check=progress.check)
-        level = loudness.measure(audio, silent_progress)
-        quiet = silence.measure(audio, progress=silent_progress)
+        level = loudness.measure(audio, progress)
+        quiet = silence.measure(audio, progress=progress)
         numbers = (level.integrated_lufs, level.true_peak_dbtp, quiet.ratio, float(quiet.is_silent))
         return {
             _LEVELS: torch.tensor([math.nan if number is None else number for number in numbers], dtype=torch.float64)

@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, TypeVar
 
 from deepsound.errors import EngineError, InputError, MediaError
-from deepsound.evaluate.av_align import FlowMagnitude, av_align, flow_peaks_s
+from deepsound.evaluate.av_align import LONG_SIDE, FlowMagnitude, av_align, flow_peaks_s
 from deepsound.evaluate.extractor_set import LEVELS, VOICE, ExtractorSet
 from deepsound.evaluate.extractors import DURATION_S
 from deepsound.evaluate.impact_sync import ImpactSync, impact_sync
@@ -34,8 +34,7 @@ SILENT_BELOW_LUFS = -50.0
 SILENT_BELOW_DBTP = -40.0
 # Synchformer's head looks at 14 segments, 4.8 s.
 SHORTEST_FOR_DESYNC_S = 4.8
-# AV-Align's Farneback flow of larger pictures would take longer than making the takes.
-AV_ALIGN_LONG_SIDE = 320
+_FLOW = FlowMagnitude(LONG_SIDE)
 
 
 @dataclass(frozen=True)
@@ -75,7 +74,7 @@ class TakeMeter:
         Takes of another length than the clip's are compared over the clip's length, silence following the shorter.
         """
         progress, clip = self.progress, self.clip
-        clip.expect(MotionImpulses(), *([self._flow()] if find_spec("cv2") else []))
+        clip.expect(MotionImpulses(), *([_FLOW] if find_spec("cv2") else []))
         impacts_s = impact_times_s(clip.view(MotionImpulses(), progress.part(0.0, 0.4)))
         fitted = [fit_length(take, round(clip.duration_s * take.sample_rate)) for take in takes]
         own = ExtractorSet.of([VOICE, LEVELS], DURATION_S, self.execution)
@@ -114,13 +113,10 @@ class TakeMeter:
         download = self.execution.download and metric == self.wanted
         return ExtractorSet.of([metric], duration_s, replace(self.execution, download=download))
 
-    def _flow(self) -> FlowMagnitude:
-        return FlowMagnitude(min(AV_ALIGN_LONG_SIDE, max(self.clip.video.width, self.clip.video.height)))
-
     def _av_align(self, sound: Audio) -> float | None:
         if find_spec("cv2") is None or not sound.samples:
             return None
-        curve = self.clip.view(self._flow(), Progress(check=self.progress.check))
+        curve = self.clip.view(_FLOW, Progress(check=self.progress.check))
         return av_align(onset_times_s(sound), flow_peaks_s(curve), curve.fps)
 
     def _scores(self, metric: str, sounds: Sequence[Audio], progress: Progress) -> list[float | None]:

@@ -21,5 +21,6 @@ def test_a_video_s_own_sound_is_scored(server, make_video, noise):
     (text,) = run.history["outputs"]["2"]["text"]
     assert "LUFS" in text and "voice: none is heard" in text
     assert "IB is missing" in text and "deepsound models download metrics/imagebind" in text
+    assert "AV-Align: " in text and "ImpactSync: 0 " in text
     assert text in run.texts
     assert run.history["outputs"]["2"]["deepsound"][0]["result"]["lines"][0] == text.splitlines()[0]

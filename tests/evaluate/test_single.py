@@ -38,7 +38,7 @@ def test_everything_that_one_clip_has_is_scored_and_looked_at_once(weights, vide
     execution = Execution("cpu", weights=weights)
     clip, sound, other = Clip.open(video), noise(5.0, 16000), noise(5.0, 16000, seed=1)
     first = score_clip(sound, clip, other, execution)
-    assert set(first.scores) == {"IB", "DeSync", "KL_PANNs", "KL_PaSST"} and not first.missing
+    assert set(first.scores) == {"IB", "DeSync", "AV-Align", "ImpactSync", "KL_PANNs", "KL_PaSST"} and not first.missing
     assert first.voice.duration_s == 5.0 and not first.voice.has_voice
     assert first.levels.loudness.integrated_lufs == pytest.approx(-17.3, abs=1.5)
     text = "\n".join(first.lines())
@@ -51,11 +51,12 @@ def test_everything_that_one_clip_has_is_scored_and_looked_at_once(weights, vide
 def test_what_cannot_be_had_is_named_with_its_reason(video, noise):
     found = score_clip(noise(5.0, 16000), Clip.open(video))
     told = {one.metric: one for one in found.missing}
-    assert set(told) == {"IB", "DeSync"} and found.scores == {}
+    assert set(told) == {"IB", "DeSync"} and set(found.scores) == {"AV-Align", "ImpactSync"}
     assert told["IB"].fetch == "deepsound models download metrics/imagebind"
     assert any("DeSync is missing" in line and "deepsound models download" in line for line in found.lines())
     alone = score_clip(noise(1.0, 16000))
-    assert {one.metric: "no video" in one.why for one in alone.missing} == {"IB": True, "DeSync": True}
+    assert all("no video" in one.why for one in alone.missing)
+    assert {one.metric for one in alone.missing} == {"IB", "DeSync", "AV-Align", "ImpactSync"}
     assert alone.voice is not None and alone.levels is not None
 
 
@@ -64,7 +65,7 @@ def test_a_clip_too_short_for_synchformer_still_has_its_other_scores(weights, tm
     found = score_clip(
         noise(4.1, 16000), Clip.open(tmp_path / "short.mp4"), execution=Execution("cpu", weights=weights)
     )
-    assert set(found.scores) == {"IB"} and "4.8 s" in found.missing[0].why
+    assert set(found.scores) == {"IB", "AV-Align", "ImpactSync"} and "4.8 s" in found.missing[0].why
 
 
 @pytest.mark.parametrize("samples", [np.zeros((2, 8000)), np.full((1, 1), 0.5)])
@@ -84,10 +85,10 @@ def comfy(sound: Audio) -> dict:
 
 def test_the_card_gives_text_and_numbers_and_shows_what_is_missing(nodes, host, noise):  # noqa: F811
     output = nodes["DeepSoundScore"].execute(comfy(noise(1.0, 16000)), 0.0, False, False)
-    text, ib, desync, voice, lufs, peak, silence, kl, has_voice = output.args
+    text, ib, desync, voice, lufs, peak, silence, kl, has_voice, *sync = output.args
     assert "no video is connected" in text and output.ui["text"] == [text]
     assert output.ui["deepsound"][0]["result"]["lines"][: len(text.splitlines())] == text.splitlines()
-    assert (ib, desync, kl) == (None, None, None) and (voice, has_voice) == (0.0, False)
+    assert (ib, desync, kl, *sync) == (None,) * 5 and (voice, has_voice) == (0.0, False)
     assert lufs < 0 and peak < 0 and silence == 0.0
     assert any("no video is connected" in shown for _, shown in host.texts)
 
@@ -99,8 +100,9 @@ def test_the_card_scores_picture_and_reference_with_comfyui_s_weights(nodes, hos
     output = nodes["DeepSoundScore"].execute(
         comfy(noise(5.0, 16000)), 0.0, False, False, video, comfy(noise(5.0, 16000, seed=1))
     )
-    text, ib, desync, _, _, _, _, kl, _ = output.args
+    text, ib, desync, _, _, _, _, kl, _, av_align, impact_sync = output.args
     assert -100 <= ib <= 100 and 0 <= desync <= 2 and kl > 0 and "missing" not in text
+    assert av_align >= 0 and impact_sync == 0.0
     assert host.memory.current_loaded_models, "the networks are in the host's memory management"
     assert host.bars, "the node's bar moved"
 

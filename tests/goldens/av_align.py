@@ -48,7 +48,7 @@ def compare_av_align(golden: dict[str, Any], tensors: dict[str, np.ndarray]) -> 
     for clip in golden["clips"]:
         name, fps = clip["name"], clip["fps"]
         gray = tensors[f"inputs/gray.{name}"]
-        pairs = [pair_magnitude(before, after) for before, after in pairwise(gray)]
+        pairs = [pair_magnitude(before, after, exact=True) for before, after in pairwise(gray)]
         curve = FlowCurve(np.array(pairs[:1] + pairs), fps)
         yield f"flow.{name}", curve.magnitude, tensors[f"outputs/flow.{name}"], FLOW_PIXELS
         peaks, onsets = flow_peaks_s(curve), np.array(clip["audio_peaks"])
