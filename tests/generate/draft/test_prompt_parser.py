@@ -92,6 +92,29 @@ def test_words_it_does_not_know_are_said(word):
     assert word.lower().split()[-1] in note and note.endswith("Known words: `deepsound engines draft`.")
 
 
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "dog",
+        "thunder",
+        "explosion",
+        "gunshot",
+        "applause",
+        "piano music",
+        "quiet library",
+        "雨",
+        "海浪",
+        "脚步声",
+        "Regen",
+    ],
+)
+def test_prompts_that_0_3_0_passed_over_are_answered_for(prompt):
+    """Each of these was ignored without a word: it is used, replaced by a named sound, or said to be unknown."""
+    (note,) = prompt_notes(prompt)
+    assert note.startswith(("draft used: ", "draft took the nearest it has for: ", "draft did not know: "))
+    assert all(word.lower() in note for word in prompt.split())
+
+
 def test_the_sentence_is_the_stated_one():
     assert prompt_notes("metal xylem") == (
         "draft used: metal; did not know: xylem. Known words: `deepsound engines draft`.",
