@@ -1,4 +1,4 @@
-"""Batch and reproduction on a Ray cluster of two workers: what one process makes, though a worker is killed."""
+"""Ray cluster of two workers makes what one process makes, though a worker is killed."""
 
 import json
 import os
