@@ -34,8 +34,13 @@ def add_endpoint(gr: Any, runs: JobQueue, given: list[Any]) -> None:
         seed: Any,
         preset: Any,
         scope: Any,
-    ) -> dict[str, Any]:
-        asked = prompt, negative_prompt, generator, reasoner, separator, mode, fallback, duration, seed, preset, scope
+        window: Any,
+        takes: Any,
+        pick: Any,
+    ) -> dict[str, Any] | list[dict[str, Any]]:
+        engine_names = generator, reasoner, separator
+        later = duration, seed, preset, scope, window, takes, pick
+        asked = (prompt, negative_prompt, *engine_names, mode, fallback, *later)
         return await record_of(gr, runs, request, video, asked)
 
     run.__annotations__["request"] = gr.Request
@@ -46,8 +51,13 @@ def add_endpoint(gr: Any, runs: JobQueue, given: list[Any]) -> None:
     button.click(run, given, gr.JSON(visible=False), api_name=NAME, **public)
 
 
-async def record_of(gr: Any, runs: JobQueue, request: Any, video: Any, asked: tuple[Any, ...]) -> dict[str, Any]:
-    """A run's record with `results`, the addresses of its files by name. Raises gr.Error with the run's own words."""
+async def record_of(
+    gr: Any, runs: JobQueue, request: Any, video: Any, asked: tuple[Any, ...]
+) -> dict[str, Any] | list[dict[str, Any]]:
+    """A run's record with `results`, the addresses of its files by name; of several finished takes, their list.
+
+    Raises gr.Error with the run's own words.
+    """
     try:
         settings = RunRequest.of(*asked)
         if video is None:
@@ -64,7 +74,11 @@ async def record_of(gr: Any, runs: JobQueue, request: Any, video: Any, asked: tu
                 last = shown
     finally:
         shown_so_far.close()
-    if last is None or last.record is None:
+    if last is None or not last.records:
         raise gr.Error("" if last is None else last.notice, print_exception=False)
     base = f"{request.url.scheme}://{request.headers['host']}"
-    return {**last.record, "results": {name: base + address for name, address in last.files.items()}}
+    records = [
+        {**record, "results": {name: base + address for name, address in record["results"].items()}}
+        for record in last.records
+    ]
+    return records[0] if len(records) == 1 else records

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from deepsound.app.request import RunRequest
-from deepsound.app.results import addresses, results_html, without_folders, write_extras
+from deepsound.app.results import addresses, results_html, stem_of, without_folders, write_extras
 from deepsound.app.status_view import VERDICTS, StatusView
 from deepsound.app.storage import AppStorage
 from deepsound.errors import Cancelled, DeepSoundError, InputError
@@ -21,6 +21,7 @@ from deepsound.outputs import Result
 from deepsound.pipeline import Pipeline
 from deepsound.runtime.execution import Execution
 from deepsound.runtime.progress import CancelToken, Progress, ProgressEvent
+from deepsound.takes import run_takes
 
 log = logging.getLogger(__name__)
 
@@ -32,27 +33,26 @@ _MAX_QUEUED = 64
 class PanelUpdate:
     """The page's three panels as HTML; `results` is None where it has not changed.
 
-    Of a run that is over, `notice` is its last sentence; of a finished one, `record` is its result.json and `files`
-    the addresses of what it left, by name.
+    Of a run that is over, `notice` is its last sentence; of a finished one, `records` are the result.json of every
+    take that was finished, with `results`, the addresses of its files by name.
     """
 
     steps: str
     thought: str
     results: str | None = None
     notice: str = ""
-    record: dict[str, Any] | None = None
-    files: dict[str, str] = field(default_factory=dict)
+    records: tuple[dict[str, Any], ...] = ()
 
 
 @dataclass(eq=False)
 class QueuedJob:
-    """A place in the line; `events` are what the run reports, ending with None."""
+    """A place in the line; `events` are what the run reports and the result of each take, ending with None."""
 
     session: str
     token: CancelToken = field(default_factory=CancelToken)
-    events: queue.SimpleQueue[ProgressEvent | None] = field(default_factory=queue.SimpleQueue)
+    events: queue.SimpleQueue[ProgressEvent | Result | None] = field(default_factory=queue.SimpleQueue)
     worker: threading.Thread | None = None
-    result: Result | None = None
+    results: tuple[Result, ...] = ()
     error: Exception | None = None
 
     @property
@@ -85,7 +85,13 @@ class JobQueue:
             upload = self._folder.upload(given)
             self._folder.tenancy.claim(session, upload)
             # The run has the video in its own folder from here on, whatever the page uploads or clears while it waits.
-            with self._queue_slot(session) as job, self._folder.new_run(upload, session) as (run_id, source):
+            with (
+                self._queue_slot(session) as job,
+                self._folder.new_run(upload, session, asked.takes) as (
+                    run_id,
+                    source,
+                ),
+            ):
                 yield from self._wait(job, board)
                 yield from self._work(job, board, source, asked)
                 yield self._finish(job, board, run_id, source.parent)
@@ -164,6 +170,8 @@ class JobQueue:
                 changed = True
                 if event is None:
                     is_going_on = False
+                elif isinstance(event, Result):
+                    board.end_take()
                 else:
                     board.take(event)
             if job.token.cancelled and board.notice != "Stopping.":
@@ -177,12 +185,21 @@ class JobQueue:
         def report(event: ProgressEvent) -> None:
             job.events.put(replace(event, text=self._folder.without_paths(event.text)))
 
+        def done(result: Result) -> None:
+            write_extras(result)
+            job.events.put(result)
+
         progress = Progress(on_event=report, check=job.token.check)
         try:
             pipeline = Pipeline(asked.generator, asked.reasoner, asked.separator, self._execution, preset=asked.preset)
-            job.result = pipeline.run(
+            job.results = run_takes(
+                pipeline,
                 source,
                 source.parent,
+                asked.takes,
+                asked.pick or None,
+                progress=progress,
+                done=done,
                 mode=asked.mode,
                 fallback=asked.fallback,
                 prompt=asked.prompt,
@@ -190,9 +207,8 @@ class JobQueue:
                 seed=asked.seed,
                 duration_s=asked.duration_s,
                 scope=asked.scope,
-                progress=progress,
+                window_s=asked.window_s,
             )
-            write_extras(job.result)
         except DeepSoundError as error:
             job.error = error
         except Exception as error:
@@ -203,22 +219,29 @@ class JobQueue:
             job.events.put(None)
 
     def _finish(self, job: QueuedJob, board: StatusView, run_id: str, folder: Path) -> PanelUpdate:
-        assert job.result is not None  # noqa: S101 - a run without one has raised its error
-        outcome = job.result.outcome
-        board.thought = outcome.judgement.thought
-        category = f" ({outcome.judgement.category})" if outcome.judgement.category else ""
-        board.verdict = VERDICTS[outcome.judgement.verdict] + category
-        for line in job.result.mux.lines() if job.result.mux is not None else ():
-            board.take(ProgressEvent("write", None, line, is_note=True))
+        last = job.results[-1]
+        board.thought = last.outcome.judgement.thought
+        board.verdict = _verdict(last)
+        for result in job.results:
+            for line in result.mux.lines() if result.mux is not None else ():
+                board.take(ProgressEvent("write", None, line, is_note=True))
         board.state = "done"
-        board.notice = f"Done in {job.result.total_s:.1f} s; the final sound: {outcome.final_from}."
+        came_to = (
+            f"the final sound: {last.outcome.final_from}" if len(job.results) == 1 else f"{len(job.results)} takes"
+        )
+        board.notice = f"Done in {sum(result.total_s for result in job.results):.1f} s; {came_to}."
         return PanelUpdate(
             board.steps_html(),
             board.thought_html(),
-            results_html(run_id, folder),
+            "".join(
+                results_html(run_id, folder, stem_of(result), title)
+                for result, title in zip(job.results, _titles(job.results), strict=True)
+            ),
             board.notice,
-            without_folders(job.result.to_json()),
-            addresses(run_id, folder),
+            tuple(
+                {**without_folders(result.to_json()), "results": addresses(run_id, folder, stem_of(result))}
+                for result in job.results
+            ),
         )
 
     @staticmethod
@@ -227,7 +250,23 @@ class JobQueue:
         return PanelUpdate(board.steps_html(), board.thought_html(), notice=notice)
 
 
-def _drain(events: queue.SimpleQueue[ProgressEvent | None]) -> Iterator[ProgressEvent | None]:
+def _verdict(result: Result) -> str:
+    judgement = result.outcome.judgement
+    return VERDICTS[judgement.verdict] + (f" ({judgement.category})" if judgement.category else "")
+
+
+def _titles(results: tuple[Result, ...]) -> list[str]:
+    """Which take each result is, and what came of it; nothing for one."""
+    if len(results) == 1:
+        return [""]
+    return [
+        f"Take {number} (seed {result.outcome.request.seed}): {_verdict(result)}; "
+        f"the final sound: {result.outcome.final_from}"
+        for number, result in enumerate(results, 1)
+    ]
+
+
+def _drain(events: queue.SimpleQueue[ProgressEvent | Result | None]) -> Iterator[ProgressEvent | Result | None]:
     """What has arrived by now."""
     with suppress(queue.Empty):
         while True:

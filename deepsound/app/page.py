@@ -11,12 +11,21 @@ from typing import TYPE_CHECKING, Any
 from deepsound import engines
 from deepsound.app.endpoint import add_endpoint
 from deepsound.app.job_queue import POLL_S, JobQueue
-from deepsound.app.request import AUTO, LARGEST_SEED, MOST_SECONDS, MOST_WORDS, RunRequest
+from deepsound.app.request import (
+    AUTO,
+    AUTO_WINDOW,
+    LARGEST_SEED,
+    LONGEST_WINDOW,
+    MOST_SECONDS,
+    MOST_WORDS,
+    RunRequest,
+)
 from deepsound.app.status_view import StatusView
-from deepsound.choices import MODES, SCOPES, Option
+from deepsound.choices import MODES, PICKS, SCOPES, Option
 from deepsound.errors import InputError
 from deepsound.fallback import DEFAULT_FALLBACK, FALLBACKS
 from deepsound.presets import DEFAULT_PRESET, PRESETS
+from deepsound.rank.limits import MOST_TAKES
 
 if TYPE_CHECKING:
     import gradio
@@ -110,7 +119,25 @@ def _controls(gr: Any) -> tuple[list[Any], Any, Any]:
         duration = gr.Number(0, label="Seconds (0: all of it)", minimum=0, maximum=MOST_SECONDS, elem_id="ds-duration")
         seed = gr.Number(42, label="Seed", minimum=0, maximum=LARGEST_SEED, precision=0, elem_id="ds-seed")
     preset = gr.Dropdown(_choices(PRESETS), value=DEFAULT_PRESET, label="Preset", elem_id="ds-preset")
-    return [video, prompt, negative, *menus, mode, fallback, duration, seed, preset, scope], run_button, cancel_button
+    given = [video, prompt, negative, *menus, mode, fallback, duration, seed, preset, scope, *_of_takes(gr)]
+    return given, run_button, cancel_button
+
+
+def _of_takes(gr: Any) -> list[Any]:
+    """Window, number of takes, and whether only the best is finished."""
+    with gr.Row():
+        window = gr.Number(
+            AUTO_WINDOW,
+            label="Window in seconds (MMAudio; -1: auto, 0: in one pass, else 2 to 60)",
+            minimum=AUTO_WINDOW,
+            maximum=LONGEST_WINDOW,
+            elem_id="ds-window",
+        )
+        takes = gr.Number(1, label="Takes", minimum=1, maximum=MOST_TAKES, precision=0, elem_id="ds-takes")
+    pick = gr.Dropdown(
+        [("every take is finished", ""), *_choices(PICKS)], value="", label="Of several takes", elem_id="ds-pick"
+    )
+    return [window, takes, pick]
 
 
 def _private(listener: Callable[..., Any]) -> dict[str, Any]:

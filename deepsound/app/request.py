@@ -7,21 +7,27 @@ from dataclasses import dataclass
 from typing import Any
 
 from deepsound import engines
-from deepsound.choices import MODE_NAMES, SCOPE_NAMES
+from deepsound.choices import MODE_NAMES, PICK_NAMES, SCOPE_NAMES
 from deepsound.errors import InputError
 from deepsound.fallback import DEFAULT_FALLBACK, FALLBACK_NAMES
 from deepsound.outcome import Fallback, Mode
 from deepsound.presets import DEFAULT_PRESET, PRESET_NAMES
+from deepsound.rank.limits import MOST_TAKES
 
 AUTO = "auto"
 MOST_WORDS = 2000
 MOST_SECONDS = 3600.0
 LARGEST_SEED = 2**53 - 1
+AUTO_WINDOW = -1.0
+LONGEST_WINDOW = 60.0
 
 
 @dataclass(frozen=True)
 class RunRequest:
-    """One run's settings; `duration_s` None means the whole clip."""
+    """One run's settings: `duration_s` None means the whole clip, `window_s` None the preset's window.
+
+    With the `pick` "", every one of the `takes` is finished, else the best alone.
+    """
 
     prompt: str = ""
     negative_prompt: str = ""
@@ -34,6 +40,9 @@ class RunRequest:
     seed: int = 42
     preset: str = DEFAULT_PRESET
     scope: str = ""
+    window_s: float | None = None
+    takes: int = 1
+    pick: str = ""
 
     @classmethod
     def of(
@@ -49,8 +58,15 @@ class RunRequest:
         seed: object,
         preset: object = DEFAULT_PRESET,
         scope: object = "",
+        window: object = AUTO_WINDOW,
+        takes: object = 1,
+        pick: object = "",
     ) -> RunRequest:
-        """The settings as the page sends them; a duration of 0 seconds means the whole clip. Raises InputError."""
+        """The settings as the page sends them, a duration of 0 s for the whole clip and a window of -1 s for auto.
+
+        Raises InputError.
+        """
+        count = _count(takes)
         return cls(
             prompt=_words("The prompt", prompt),
             negative_prompt=_words("The negative prompt", negative_prompt),
@@ -63,6 +79,9 @@ class RunRequest:
             seed=_seed(seed),
             preset=_option("The preset", preset, PRESET_NAMES),
             scope=_option("The scope", scope, ("", *SCOPE_NAMES)),
+            window_s=_window(window),
+            takes=count,
+            pick=_pick(pick, count),
         )
 
 
@@ -88,6 +107,32 @@ def _seconds(value: object) -> float | None:
     if not 0 <= number <= MOST_SECONDS:
         raise InputError(f"The duration must be from 0 (the whole clip) to {MOST_SECONDS:g} seconds, not {number:g}.")
     return number or None
+
+
+def _window(value: object) -> float | None:
+    number = _number("The window", AUTO_WINDOW if value is None else value)
+    if number == AUTO_WINDOW:
+        return None
+    if number and not 2 <= number <= LONGEST_WINDOW:
+        raise InputError(
+            f"The window: expected -1 (auto), 0 (one pass) or 2 to {LONGEST_WINDOW:g} seconds, got {number:g}; "
+            "choose another."
+        )
+    return number
+
+
+def _count(value: object) -> int:
+    number = _number("The takes", value)
+    if not number.is_integer() or not 1 <= number <= MOST_TAKES:
+        raise InputError(f"The takes: expected a whole number from 1 to {MOST_TAKES}, got {number:g}; choose another.")
+    return int(number)
+
+
+def _pick(value: object, takes: int) -> str:
+    pick = _option("The pick", value, ("", *PICK_NAMES))
+    if pick and takes == 1:
+        raise InputError(f"The pick: expected 2 takes or more to pick the best by {pick!r}, got 1; make more takes.")
+    return pick
 
 
 def _seed(value: object) -> int:

@@ -27,12 +27,16 @@ _COMPARE = (
 
 def write_extras(result: Result) -> None:
     """Add the removed voice to a run's files, and take the machine's folders out of its record."""
-    folder = result.result_path.parent
     if result.outcome.stems is not None:
-        write_wav(result.outcome.stems.voice, folder / f"{STEM}.voice.wav")
+        write_wav(result.outcome.stems.voice, result.result_path.with_name(f"{stem_of(result)}.voice.wav"))
     record = json_bytes(without_folders(result.to_json()))
     with atomic_write(result.result_path) as partial:
         partial.write_bytes(record)
+
+
+def stem_of(result: Result) -> str:
+    """What the names of a run's or take's files begin with."""
+    return result.result_path.name.removesuffix(".result.json")
 
 
 def without_folders(record: dict[str, Any]) -> dict[str, Any]:
@@ -46,29 +50,33 @@ def without_folders(record: dict[str, Any]) -> dict[str, Any]:
     return {**record, **named, "weights": weights}
 
 
-def results_html(run_id: str, folder: Path) -> str:
-    """The players and the links for what a run left in its folder."""
-    here = {name for name in RESULTS if is_file(folder / name)}
-    video = next((name for name in VIDEOS if name in here), "")
+def results_html(run_id: str, folder: Path, stem: str = STEM, title: str = "") -> str:
+    """The players and the links for what a run, or a take of it, left in its folder; under a title if there is one."""
+    here = _names_of(folder, stem)
+    video = next((name for name in here if name.replace(stem, STEM, 1) in VIDEOS), "")
     shown = (
         f'<video class="ds-video" controls playsinline preload="auto" src="{_address(run_id, video)}"></video>'
         if video
         else ""
     )
     sounds = "".join(
-        _sound(run_id, f"{STEM}.{suffix}", title, what) for suffix, title, what in _SOUNDS if f"{STEM}.{suffix}" in here
+        _sound(run_id, f"{stem}.{suffix}", name, what) for suffix, name, what in _SOUNDS if f"{stem}.{suffix}" in here
     )
     links = "".join(
-        f'<a class="ds-download" download="{name}" href="{_address(run_id, name)}">{name}</a>'
-        for name in RESULTS
-        if name in here
+        f'<a class="ds-download" download="{name}" href="{_address(run_id, name)}">{name}</a>' for name in here
     )
-    return f'{shown}<div class="ds-sounds">{sounds}</div><div class="ds-downloads">{links}</div>'
+    heading = f"<h3>{escape(title)}</h3>" if title else ""
+    return f'{heading}{shown}<div class="ds-sounds">{sounds}</div><div class="ds-downloads">{links}</div>'
 
 
-def addresses(run_id: str, folder: Path) -> dict[str, str]:
-    """Where what a run left can be fetched, by name."""
-    return {name: _address(run_id, name) for name in RESULTS if is_file(folder / name)}
+def addresses(run_id: str, folder: Path, stem: str = STEM) -> dict[str, str]:
+    """Where what a run, or a take of it, left can be fetched, by name."""
+    return {name: _address(run_id, name) for name in _names_of(folder, stem)}
+
+
+def _names_of(folder: Path, stem: str) -> list[str]:
+    names = [name.replace(STEM, stem, 1) for name in RESULTS]
+    return [name for name in names if is_file(folder / name)]
 
 
 def _sound(run_id: str, name: str, title: str, what: str) -> str:

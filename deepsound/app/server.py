@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deepsound.app.middleware import UPLOAD, RequestGuard
-from deepsound.app.storage import RESULTS, AppStorage
+from deepsound.app.storage import RESULTS, AppStorage, plain_name
 from deepsound.app.tenancy import DEFAULT_BUDGET
 from deepsound.errors import DeepSoundError, InputError, OutputError
 from deepsound.runtime.execution import Execution
@@ -206,7 +206,7 @@ def _add_results(app: FastAPI, folder: AppStorage) -> None:
         path = folder.result(request.path_params["run_id"], name)
         if path is None:
             return PlainTextResponse("There is no such result (any more).", status_code=404)
-        return FileResponse(path, media_type=RESULTS[name], headers={"cache-control": "private, no-store"})
+        return FileResponse(path, media_type=RESULTS[plain_name(name)], headers={"cache-control": "private, no-store"})
 
     app.router.add_route("/results/{run_id}/{name}", result, methods=["GET", "HEAD"])
 

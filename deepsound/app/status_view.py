@@ -48,12 +48,17 @@ class StatusView:
     _stages: dict[str, _Stage] = field(default_factory=dict)
     _lines: dict[str, list[str]] = field(default_factory=dict)
     _notes: dict[str, None] = field(default_factory=dict)
+    _is_take_over: bool = False
 
     def take(self, event: ProgressEvent) -> None:
         """Note what has happened."""
         if event.is_note:
             self._notes[event.text] = None
             return
+        if self._is_take_over:
+            self._is_take_over = False
+            self._stages.clear()
+            self._lines.clear()
         stage = self._stages.setdefault(event.stage, _Stage())
         if event.seconds is not None:
             stage.fraction, stage.seconds, stage.note = 1.0, event.seconds, event.text
@@ -63,6 +68,10 @@ class StatusView:
             del lines[:-_MOST_LINES]
         elif event.fraction is not None:
             stage.fraction = event.fraction
+
+    def end_take(self) -> None:
+        """A take of several is done; the next one's first step clears its steps and reasoning, not the notes."""
+        self._is_take_over = True
 
     def steps_html(self) -> str:
         """The notice, every step with its bar, its time in seconds and what came of it, and the notes on the result."""

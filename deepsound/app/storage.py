@@ -34,6 +34,8 @@ RESULTS = {
 }
 # The suffix only tells a browser how to show what was uploaded; anything else becomes `.video`.
 _SUFFIXES = {suffix: suffix for suffix in (".mp4", ".mov", ".m4v", ".webm", ".mkv", ".avi", ".ts", ".ogv", ".gif")}
+# Of several takes, each leaves its own: `deepsound.take2.wav`.
+_TAKE = re.compile(rf"{STEM}\.take[1-9][0-9]?(?=\.)")
 _ID = re.compile(r"[0-9a-f]{32}")
 # What a page knows an upload by: its folder on this machine is nobody's business.
 _TOKEN = re.compile(r"/uploads/([0-9a-f]{32}\.[a-z0-9]{2,5})")
@@ -123,13 +125,13 @@ class AppStorage:
         return real if inside else None
 
     @contextmanager
-    def new_run(self, upload: Path, session: str = "") -> Iterator[tuple[str, Path]]:
+    def new_run(self, upload: Path, session: str = "", takes: int = 1) -> Iterator[tuple[str, Path]]:
         """A run's id, and the upload as `deepsound.upload` in a folder of its own; an error removes the folder.
 
         What becomes of the upload then does not matter to the run, whose folder belongs to the session. Raises
-        OutputError, and StorageFull where there is no room for its results.
+        OutputError, and StorageFull where there is no room for the results of its `takes`.
         """
-        self.tenancy.make_room(_RUN_FACTOR * upload.stat().st_size)
+        self.tenancy.make_room(_RUN_FACTOR * takes * upload.stat().st_size)
         run_id = secrets.token_hex(16)
         source = self.runs / run_id / f"{STEM}.upload"
         try:
@@ -147,10 +149,15 @@ class AppStorage:
 
     def result(self, run_id: str, name: str) -> Path | None:
         """A result of a run, if there is one of that id and name."""
-        if not _ID.fullmatch(run_id) or name not in RESULTS:
+        if not _ID.fullmatch(run_id) or plain_name(name) not in RESULTS:
             return None
         path = self.runs / run_id / name
         return path if is_file(path) and not is_symlink(path) else None
+
+
+def plain_name(name: str) -> str:
+    """A result's name without the number of its take."""
+    return _TAKE.sub(STEM, name, count=1) if name.startswith(STEM) else name
 
 
 def _take_in(upload: Path, source: Path) -> None:

@@ -37,6 +37,10 @@ def test_gradio_client_runs_a_video_and_gets_its_files(tmp_path):
         with urllib.request.urlopen(record["results"]["deepsound.mp4"]) as answer:
             assert answer.status == 200 and len(answer.read()) > 1000
         assert str(tmp_path) not in json.dumps(record)
+        takes = client.predict(file, duration=1, seed=3, takes=2, api_name="/run")
+        assert [take["request"]["seed"] for take in takes] == [3, 4]
+        with urllib.request.urlopen(takes[1]["results"]["deepsound.take2.mp4"]) as answer:
+            assert answer.headers["content-type"] == "video/mp4"
         with pytest.raises(Exception, match="nonsense is not in the list"):
             client.predict(file, generator="nonsense", api_name="/run")
         with pytest.raises(urllib.error.HTTPError) as refused:

@@ -11,6 +11,7 @@ from deepsound.app.request import RunRequest
 from deepsound.app.status_view import StatusView, escape
 from deepsound.app.storage import RESULTS, VIDEOS, AppStorage
 from deepsound.runtime.progress import ProgressEvent
+from tests import fakes
 
 pytestmark = pytest.mark.usefixtures("fake_engines")
 
@@ -50,6 +51,31 @@ def test_a_run_shows_its_results_and_its_record_tells_no_places(folder, upload):
 def test_without_voice_over_no_removed_voice_is_shown(folder, upload):
     shown = last(JobQueue(folder).follow("a", upload, QUICK))
     assert "Coarse" in shown.results and "Removed voice" not in shown.results
+
+
+def test_every_take_is_shown_with_its_own_files(folder, upload):
+    """The page made one take, whatever the command line could."""
+    asked = RunRequest(generator="noise", reasoner="yes", separator="halving", seed=3, takes=2)
+    shown = last(JobQueue(folder).follow("a", upload, asked))
+    assert "Take 1 (seed 3): Voice-over (Yes)" in shown.results and "Take 2 (seed 4)" in shown.results
+    assert "2 takes" in shown.notice and shown.results.count("Removed voice") == 2
+    assert [record["request"]["seed"] for record in shown.records] == [3, 4]
+    for number, record in enumerate(shown.records, 1):
+        names = {f"deepsound.take{number}.{part}" for part in ("mp4", "wav", "step1.wav", "voice.wav", "result.json")}
+        assert record["results"].keys() == names
+        for address in record["results"].values():
+            assert address in shown.results
+            _, _, run_id, name = address.split("/")
+            assert folder.result(run_id, name) is not None
+
+
+def test_of_several_takes_the_best_alone_is_finished(folder, upload):
+    fakes.Generator.requests.clear()
+    asked = RunRequest(generator="noise", reasoner="no", separator="halving", seed=3, takes=2, pick="voice", window_s=4)
+    shown = last(JobQueue(folder).follow("a", upload, asked))
+    (record,) = shown.records
+    assert "deepsound.mp4" in record["results"] and "Take 1" not in shown.results
+    assert sorted((request.seed, request.window_s) for request in fakes.Generator.requests) == [(3, 4), (4, 4)]
 
 
 def test_an_error_is_shown_and_leaves_nothing(folder, upload):

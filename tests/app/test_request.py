@@ -24,6 +24,13 @@ def test_usual_values_are_taken():
     assert RunRequest.of(**USUAL | {"duration": 0}).duration_s is None
 
 
+def test_window_takes_and_pick_mean_what_the_command_line_means():
+    usual = RunRequest.of(**USUAL)
+    assert (usual.window_s, usual.takes, usual.pick) == (None, 1, "")
+    asked = RunRequest.of(**USUAL, window=0, takes=3.0, pick="voice")
+    assert (asked.window_s, asked.takes, asked.pick) == (0.0, 3, "voice")
+
+
 @pytest.mark.parametrize(
     ("field", "value", "message"),
     [
@@ -45,6 +52,14 @@ def test_usual_values_are_taken():
         ("seed", None, "a number"),
         ("seed", True, "a number"),
         ("seed", 10**400, "a number"),
+        ("window", 1, "expected -1"),
+        ("window", 61, "expected -1"),
+        ("window", "auto", "a number"),
+        ("takes", 0, "from 1 to 64"),
+        ("takes", 65, "from 1 to 64"),
+        ("takes", 1.5, "whole number"),
+        ("pick", "worst", "expected one of"),
+        ("pick", "voice", "2 takes or more"),
     ],
 )
 def test_anything_else_is_one_clear_error(field, value, message):

@@ -95,6 +95,8 @@ def test_a_run_keeps_its_video_and_only_its_results_are_given_out(folder):
     assert folder.result(run_id, "deepsound.mp4") == source.parent / "deepsound.mp4"
     for asked_id, name in (
         (run_id, "deepsound.upload"),
+        (run_id, "deepsound.take1.upload"),
+        (run_id, "deepsound.take001.mp4"),
         (run_id, "../x"),
         ("..", "deepsound.mp4"),
         ("", "deepsound.mp4"),

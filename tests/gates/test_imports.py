@@ -88,7 +88,15 @@ ALLOWED = {
     | {"deepsound.separate", "deepsound.train"},
     "deepsound/app": EVERYONE
     | {"deepsound.media", "deepsound.engines", "deepsound.pipeline", "deepsound.outcome", "deepsound.outputs"}
-    | {"deepsound.choices", "deepsound.fallback", "deepsound.presets", "deepsound.reason", "deepsound.app"},
+    | {
+        "deepsound.choices",
+        "deepsound.fallback",
+        "deepsound.presets",
+        "deepsound.takes",
+        "deepsound.rank",
+        "deepsound.reason",
+        "deepsound.app",
+    },
 }
 
 
