@@ -63,7 +63,7 @@ class VerdictFromText(io.ComfyNode):
 
 
 def _verdict(text: object, decision: str) -> Verdict:
-    from deepsound.reason.answer import read_verdict
+    from deepsound.reason.answer_parser import read_verdict
 
     if decision != "auto":
         return Verdict.YES if decision == "always" else Verdict.NO

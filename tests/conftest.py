@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -36,7 +37,9 @@ Painter = Callable[[int], np.ndarray]
 
 @pytest.fixture(autouse=True)
 def no_weights_of_the_machine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What `auto` picks must not depend on the machine: only weights that a test writes are found."""
+    """What `auto` picks must not depend on the machine or an earlier test: only this test's weights are found."""
+    if (places := sys.modules.get("deepsound.weights.search_paths")) is not None:
+        places.register_model_folders([])
     for name in ("DEEPSOUND_HOME", "HF_HUB_CACHE", "TORCH_HOME"):
         monkeypatch.setenv(name, str(Path(os.sep, "nothing", "is", "here")))
     for name in ("DEEPSOUND_PROJECTS", *(() if "comfy" in request.path.parts else ("COMFYUI_PATH",))):

@@ -46,7 +46,12 @@ def add_config(
     commands: argparse._SubParsersAction[argparse.ArgumentParser], build_parser: Callable[[], argparse.ArgumentParser]
 ) -> None:
     """Add `config` to the command line whose parser `build_parser` builds."""
-    config = commands.add_parser("config", help="settings from files and the environment, with the source of each")
+    config = commands.add_parser(
+        "config",
+        help="settings from files and the environment, with the source of each",
+        epilog=EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     actions = config.add_subparsers(required=True, metavar="ACTION")
     shown = actions.add_parser(
         "show",

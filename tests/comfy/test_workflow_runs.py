@@ -72,6 +72,8 @@ def made_small(prompt, seed):
             inputs["spans"] = "[[0.2, 0.6]]"
         if node["class_type"] == "DeepSoundMMAudioGenerate":
             inputs |= {"variant": "mmaudio_small_16k", "steps": 2, "duration": min(inputs["duration"], 1.0)}
+        if node["class_type"] == "DeepSoundRegenerateSpan":
+            inputs["engine"] = "mmaudio_small_16k"
         if inputs.get("engine") in KNOWN and node["class_type"] != "DeepSoundCoTPlan":
             inputs["engine"] = KNOWN[inputs["engine"]]
     return prompt

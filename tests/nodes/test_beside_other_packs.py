@@ -21,7 +21,7 @@ sys.modules.update({{**conftest._comfy_api(), **host.modules()}})
 spec = importlib.util.spec_from_file_location("pack", {root!r} + "/__init__.py", submodule_search_locations=[{root!r}])
 pack = importlib.util.module_from_spec(spec); sys.modules["pack"] = pack; spec.loader.exec_module(pack)
 classes = asyncio.run(pack.comfy_entrypoint().get_node_list())
-assert len(classes) == 14 and all(node.define_schema().inputs for node in classes)
+assert len(classes) > 14 and all(node.define_schema().inputs for node in classes)
 print("loaded", "torch" in sys.modules)
 """
 

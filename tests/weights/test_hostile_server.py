@@ -199,14 +199,14 @@ import sys
 from pathlib import Path
 from deepsound.weights.catalogue import read_entry
 from deepsound.weights.download import download
-from deepsound.weights.search_paths import Places
+from deepsound.weights.search_paths import SearchPaths
 from deepsound.runtime.progress import Progress
 import signal
 signal.signal(signal.SIGINT, signal.default_int_handler)
 import json
 print("begun", flush=True)
 try:
-    download(read_entry(json.loads(sys.argv[2])), Places(cache=Path(sys.argv[1])))
+    download(read_entry(json.loads(sys.argv[2])), SearchPaths(cache=Path(sys.argv[1])))
 except KeyboardInterrupt:
     print("left", flush=True)
 """
