@@ -99,8 +99,11 @@ def test_differences_do_not_wrap():
     assert pixels.absdiff(one, other).tolist() == [[10, 200]]
 
 
-def test_blurs_and_warps_are_opencvs_where_it_is_at_hand(small, monkeypatch):
-    """They were scipy's everywhere for a while, which made draft's motion analysis with OpenCV slower by half."""
+def test_box_blurs_and_warps_are_opencvs_where_it_is_at_hand_and_gaussians_are_not(small, monkeypatch):
+    """They were scipy's everywhere for a while, which made draft's motion analysis with OpenCV slower by half.
+
+    A Gaussian is the same with OpenCV 4, 5 and none: with 5's rounding two impacts of a hammer scene were missed.
+    """
     used = []
     for name in ("blur", "GaussianBlur", "remap"):
         monkeypatch.setattr(cv2, name, lambda *words, _name=name, **_: used.append(_name) or words[0])
@@ -108,7 +111,7 @@ def test_blurs_and_warps_are_opencvs_where_it_is_at_hand(small, monkeypatch):
     pixels.box_blur(small, 5)
     pixels.gaussian_blur(small, 1.0)
     pixels.sample(small, xs, ys)
-    assert used == ["blur", "GaussianBlur", "remap"]
+    assert used == ["blur", "remap"]
 
 
 def test_other_number_types_become_float32_on_either_side(small, either_side):
