@@ -58,6 +58,7 @@ def prepare(folder: Path) -> None:
     clip = ROOT / "demo" / "silent_impacts.mp4"
     for name in ("clip.mp4", "one.mp4", "two.mov"):
         shutil.copy(clip, folder / name)
+    shutil.copy(ROOT / "demo" / "narrated_landscape.mp4", folder / "narrated.mp4")
     for name in ("clips", "reference"):
         (folder / name).mkdir()
     shutil.copy(clip, folder / "clips" / "first.mp4")
