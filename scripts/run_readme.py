@@ -46,7 +46,7 @@ def promised(arguments: list[str]) -> set[int] | None:
             return None if words == "app" else {1} if words == "comfy submit" else {0}
     if line.startswith("calibrate") and WEIGHTS.search(line):
         return {SOME_FAILED}
-    if line.startswith("run") and WEIGHTS.search(line):
+    if "--preset published" in line or (line.startswith("run") and WEIGHTS.search(line)):
         return {MISSING}
     if line.startswith("models download"):
         return None
