@@ -245,9 +245,9 @@ def several_takes(sheet: Sheet) -> None:
     )
     sounds = {"coarse": takes["audio"], "background": parts["background"]}
     final = choose(four, "rep", verdict["voice_over"], **sounds, spans=spans)
-    show(four, final["chosen"], "The final sound of each take")
     end.note("One file for each take.")
     save(end, loaded["video"], final["audio"], "take", "Save each take as a video")
+    show(end, final["chosen"], "The final sound of each take")
 
 
 def text_to_sound(sheet: Sheet) -> None:

@@ -200,7 +200,7 @@ def test_the_four_sections_appear_as_they_are_written(server, page, clip):
     page.wait_for_function(f"() => {PANEL}.querySelector('.deepsound-yes')", timeout=20_000)
     shown = page.evaluate(f"""() => ({{ badge: {PANEL}.querySelector('.deepsound-badge').textContent,
         sections: [...{PANEL}.querySelectorAll('[data-section]')].map(label => label.dataset.section),
-        text: {PANEL}.innerText, markup: {PANEL}.querySelectorAll('b').length,
+        text: {PANEL}.innerText, markup: [...{PANEL}.querySelectorAll('b')].filter(bold => bold.textContent === 'voice').length,
         painted: new Set({PANEL}.querySelector('canvas').getContext('2d').getImageData(0, 0, 300, 60).data).size }})""")
     assert shown["badge"] == "Voice-over (Yes)"
     assert shown["sections"] == ["SUMMARY", "CAPTION", "REASONING", "CONCLUSION"]
@@ -317,7 +317,7 @@ def test_the_widgets_neither_travel_with_the_prompt_nor_with_the_workflow(page, 
     sent = page.evaluate("async () => await app.graphToPrompt()")
     assert "deepsound_" not in json.dumps(sent["output"])
     saved = {node["id"]: node["widgets_values"] for node in sent["workflow"]["nodes"]}
-    assert saved[LOAD][:3] == [clip, 0, 0] and saved[JUDGE][0] == "writes_slowly" and len(saved[JUDGE]) == 7
+    assert saved[LOAD][:3] == [clip, 0, 0] and saved[JUDGE][0] == "writes_slowly" and len(saved[JUDGE]) == 8
 
 
 @pytest.mark.parametrize(("container", "kind"), [("webm", "video/webm"), ("mov", "video/quicktime")])

@@ -21,7 +21,7 @@ from tests.rank.impacts import hits
 
 RATE = 44_100
 WORD = Span(2.0, 2.9)
-SECONDS = 6.0
+SECONDS = 8.0
 # Below 16 bit's own noise nothing is heard: windows that are exact count as this many decibels.
 CEILING_DB = 96.0
 
