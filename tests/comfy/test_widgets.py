@@ -200,7 +200,8 @@ def test_the_four_sections_appear_as_they_are_written(server, page, clip):
     page.wait_for_function(f"() => {PANEL}.querySelector('.deepsound-yes')", timeout=20_000)
     shown = page.evaluate(f"""() => ({{ badge: {PANEL}.querySelector('.deepsound-badge').textContent,
         sections: [...{PANEL}.querySelectorAll('[data-section]')].map(label => label.dataset.section),
-        text: {PANEL}.innerText, markup: [...{PANEL}.querySelectorAll('b')].filter(bold => bold.textContent === 'voice').length,
+        text: {PANEL}.innerText,
+        markup: [...{PANEL}.querySelectorAll('b')].filter(bold => bold.textContent === 'voice').length,
         painted: new Set({PANEL}.querySelector('canvas').getContext('2d').getImageData(0, 0, 300, 60).data).size }})""")
     assert shown["badge"] == "Voice-over (Yes)"
     assert shown["sections"] == ["SUMMARY", "CAPTION", "REASONING", "CONCLUSION"]
