@@ -7,6 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from deepsound.reason.detector import is_seen_in_every, load_detector
 from deepsound.reason.letterbox import SMALLEST_PIXELS, cut_out, letterbox, windows
 
 if TYPE_CHECKING:
@@ -60,31 +61,19 @@ class FaceNetwork:
 
     def _is_seen_again(self, picture: torch.Tensor, face: tuple[float, ...]) -> bool:
         """Whether the network still sees a face in it when it fills more of the picture."""
-        import torch
-
         from deepsound.models.blazeface.model import SIZE
 
         left, top, width, height, _ = face
         centre = left + width / 2, top + height / 2
         parts = [cut_out(picture, *centre, max(width, height) * faces / 2) for faces in _CUT_OUTS]
-        looks = [letterbox(part, SIZE).square for part in parts if part is not None]
-        if len(looks) < len(parts):
-            return False
-        with torch.inference_mode():
-            scores, _ = self._network(torch.stack(looks))
-        return bool((scores.sigmoid().amax(dim=(1, 2)) >= self._again).all())
+        return is_seen_in_every(self._network, parts, SIZE, self._again)
 
 
 @lru_cache(maxsize=1)
 def _network() -> BlazeFace:
-    import torch
-    from safetensors.torch import load_file
-
     from deepsound.models.blazeface.model import BlazeFace
 
-    network = BlazeFace().eval()
-    network.load_state_dict({name: tensor.float() for name, tensor in load_file(WEIGHTS).items()})
-    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return load_detector(BlazeFace(), WEIGHTS)
 
 
 def _is_same(one: tuple[float, ...], other: tuple[float, ...]) -> bool:

@@ -1,0 +1,36 @@
+"""Shared parts of the detectors BlazeFace and BlazePose: loading, and the second look."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from deepsound.reason.letterbox import letterbox
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+    Network = TypeVar("Network", bound=nn.Module)
+
+
+def load_detector(network: Network, path: Path) -> Network:
+    """`network` with its float16 weights of the package as float32, ready to run."""
+    import torch
+    from safetensors.torch import load_file
+
+    network.eval().load_state_dict({name: tensor.float() for name, tensor in load_file(path).items()})
+    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
+def is_seen_in_every(network: nn.Module, parts: Sequence[torch.Tensor | None], size: int, least: float) -> bool:
+    """Whether the best score in every part of a picture is at least `least`; never where a part is missing (None)."""
+    import torch
+
+    looks = [letterbox(part, size).square for part in parts if part is not None]
+    if len(looks) < len(parts):
+        return False
+    with torch.inference_mode():
+        scores, _ = network(torch.stack(looks))
+    return bool((scores.sigmoid().amax(dim=(1, 2)) >= least).all())
