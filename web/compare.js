@@ -1,6 +1,7 @@
 // Adds the comparison's view to the Compare node, and removes it with the node.
 import { api } from "../../scripts/api.js";
 import { app } from "../../scripts/app.js";
+import "./deepsound.js"; // Its panels come first on a node, whichever file the page loads first.
 import { readComparison, viewQuery } from "./compare_payload.js";
 import { compareTexts } from "./compare_texts.js";
 import { CompareView } from "./compare_view.js";

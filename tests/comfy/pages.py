@@ -23,6 +23,7 @@ FLAGS = [
 ]
 READY = """() => window.app?.graph && window.app.canvas && window.app.extensionManager
     && window.LiteGraph?.registered_node_types["DeepSoundMuxVideo"]"""
+RENDERER = "() => app.ui.settings.getSettingValue('Comfy.VueNodes.Enabled') ? 'Nodes 2.0' : 'classic'"
 DROP = """text => {
     const data = new DataTransfer();
     data.items.add(new File([text], 'workflow.json', {type: 'application/json'}));
@@ -55,7 +56,8 @@ def ready_page(browser: Any, server: Any, width: int, height: int) -> Iterator[A
         lambda message: errors.append(f"{message.text} {message.location}") if message.type == "error" else None,
     )
     page.goto(server.url)
-    page.wait_for_function(READY, timeout=30_000)
+    page.wait_for_function(READY, timeout=60_000)
+    assert page.evaluate(RENDERER) == "classic", "an earlier test left Nodes 2.0 on: the server keeps that setting"
     yield page
     page.close()
     assert not [error for error in errors if "deepsound" in error.lower()]

@@ -148,6 +148,8 @@ def page(request, server, browser) -> Iterator[Any]:
     assert ending == "execution_success", detail
     page.wait_for_function(LOADED, timeout=20_000)
     yield page
+    # The server keeps the setting: the next file's tests on this server would be drawn by it.
+    page.evaluate("() => app.extensionManager.setting.set('Comfy.VueNodes.Enabled', false).catch(() => {})")
     page.close()
     assert not [error for error in errors if "deepsound" in error.lower()]
 
