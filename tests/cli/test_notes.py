@@ -14,7 +14,8 @@ def test_words_the_draft_does_not_know_are_said_on_the_command_line(make_video, 
     out = capsys.readouterr()
     record = json.loads(out.out)
     for note in (
-        "draft used: metal; did not know: qwxyz. Known words: `deepsound engines draft`.",
+        "draft used: metal; did not know: qwxyz. Known words: `deepsound engines draft`, "
+        "or the help page of Generate Audio in ComfyUI.",
         "draft does not use the number of steps.",
     ):
         assert note in record["notes"]

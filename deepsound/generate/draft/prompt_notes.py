@@ -80,7 +80,7 @@ def prompt_notes(prompt: str, negative_prompt: str = "", own: Own = NO_SOUNDS) -
     if ignored:
         notes.append(f"In the negative prompt, draft did not know: {_quote_list(tuple(map(_with_nearest, ignored)))}.")
     if reading.unknown or ignored:
-        notes[-1] += f" Known words: `{KNOWN_WORDS_COMMAND}`."
+        notes[-1] += f" Known words: `{KNOWN_WORDS_COMMAND}`, or the help page of Generate Audio in ComfyUI."
     return tuple(notes)
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from deepsound.generate.draft.bed_table import BEDS
@@ -11,10 +14,15 @@ from deepsound.generate.draft.prompt_parser import (
     _BED_WORDS,
     _MATERIAL_WORDS,
     NEUTRAL_MATERIAL,
+    NO_SOUNDS,
     Palette,
     known_words,
+    names_of,
     palette_for,
+    sounds_in_order,
 )
+
+HELP_PAGES = Path(__file__).parents[3] / "web" / "docs"
 
 
 def test_no_prompt_is_a_neutral_thing_without_a_bed_of_its_own():
@@ -89,7 +97,9 @@ def test_words_it_does_not_know_are_said(word):
     """0.3.0 made the same sound with and without them, and said nothing."""
     (note,) = prompt_notes(f"metal, {word}")
     assert note.startswith("draft used: metal; did not know: ")
-    assert word.lower().split()[-1] in note and note.endswith("Known words: `deepsound engines draft`.")
+    assert word.lower().split()[-1] in note and note.endswith(
+        "Known words: `deepsound engines draft`, or the help page of Generate Audio in ComfyUI."
+    )
 
 
 @pytest.mark.parametrize(
@@ -117,7 +127,8 @@ def test_prompts_that_0_3_0_passed_over_are_answered_for(prompt):
 
 def test_the_sentence_is_the_stated_one():
     assert prompt_notes("metal xylem") == (
-        "draft used: metal; did not know: xylem. Known words: `deepsound engines draft`.",
+        "draft used: metal; did not know: xylem. Known words: `deepsound engines draft`, "
+        "or the help page of Generate Audio in ComfyUI.",
     )
     assert prompt_notes("") == () and prompt_notes("a metal door") == ("draft used: metal, door.",)
 
@@ -134,7 +145,8 @@ def test_what_is_left_out_is_said_too():
 def test_negative_words_it_does_not_know_are_said_but_voices_need_no_ruling_out():
     assert prompt_notes("", "human voice") == () == prompt_notes("", "wind, speech")
     assert prompt_notes("", "zyzzyva") == (
-        "In the negative prompt, draft did not know: zyzzyva. Known words: `deepsound engines draft`.",
+        "In the negative prompt, draft did not know: zyzzyva. Known words: `deepsound engines draft`, "
+        "or the help page of Generate Audio in ComfyUI.",
     )
 
 
@@ -148,3 +160,13 @@ def test_the_known_words_are_those_that_change_something():
     assert set(listed) == {"recordings", "materials", "beds", "layers"}
     for word in (word for names in listed.values() for words in names.values() for word in words):
         assert read_prompt(word).used == (word,)
+
+
+@pytest.mark.parametrize("page", ["DeepSoundGenerateAudio.md", "DeepSoundGenerateAudio/zh.md"])
+def test_every_word_of_the_help_page_is_used_and_every_sound_is_on_it(page):
+    text = (HELP_PAGES / page).read_text("utf-8").split("*draft*")[-1]
+    rows = [line.split("|")[2] for line in text.splitlines() if line.startswith("| ") and "---" not in line][1:]
+    words = [word.strip() for word in re.split("[,、]", re.sub(r"[（(].*?[)）]", "", ",".join(rows)))]
+    assert len(words) > 50 and [word for word in words if not read_prompt(word).used] == []
+    reached = {name for word in words for name in (*names_of(word), *sounds_in_order([word], NO_SOUNDS))}
+    assert {name for table in known_words().values() for name in table} - reached == set()
