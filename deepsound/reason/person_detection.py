@@ -7,15 +7,16 @@ again, and a clip has a person in it only if one is seen in two of its frames: s
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
-
-import numpy as np
 
 from deepsound.media.views import Still
 from deepsound.reason.body_network import BodyNetwork, Circle
 from deepsound.reason.face_network import Box, FaceNetwork
+from deepsound.runtime.feature_cache import digest_of
 from deepsound.runtime.progress import Progress
 
 Kind = Literal["face", "body"]
@@ -43,6 +44,30 @@ class PeopleSettings:
     frames: int = 2
 
 
+class _Looks:
+    """LRU cache of detections by frame content: another take, prompt or seed on the same frames costs no look."""
+
+    def __init__(self, most: int = 1024) -> None:
+        self._most = most
+        self._kept: OrderedDict[Hashable, tuple[PersonDetection, ...]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, key: Hashable, compute: Callable[[], Iterable[PersonDetection]]) -> tuple[PersonDetection, ...]:
+        with self._lock:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+                return self._kept[key]
+        seen = tuple(compute())
+        with self._lock:
+            self._kept[key] = seen
+            while len(self._kept) > self._most:
+                self._kept.popitem(last=False)
+        return seen
+
+
+_looks = _Looks()
+
+
 def detect_people(
     stills: Sequence[Still],
     progress: Progress = Progress(),
@@ -56,13 +81,10 @@ def detect_people(
     faces = FaceNetwork(settings.face, settings.face_again)
     bodies = BodyNetwork(settings.body, settings.body_again)
     found: list[PersonDetection] = []
-    before: Still | None = None
-    seen: list[PersonDetection] = []
     for still in progress.track(stills, len(stills)):
-        if before is None or not np.array_equal(before.image, still.image):  # a still picture is looked at once
-            seen = list(_look(still, faces, bodies))
+        key = settings, still.image.shape, digest_of(still.image.tobytes())
+        seen = _looks.get(key, lambda still=still: _look(still, faces, bodies))
         found += [replace(person, time_s=still.time_s) for person in seen]
-        before = still
     least = min(settings.frames, len({still.time_s for still in stills}))
     if len({person.time_s for person in found}) < least:
         return ()

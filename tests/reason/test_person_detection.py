@@ -13,7 +13,8 @@ from PIL import Image, ImageFilter
 from deepsound.errors import Cancelled
 from deepsound.media.clip import Clip
 from deepsound.media.views import Still, UniformFrames
-from deepsound.reason.person_detection import PeopleSettings, detect_people
+from deepsound.reason import person_detection
+from deepsound.reason.person_detection import PeopleSettings, PersonDetection, detect_people
 from deepsound.runtime.progress import CancelToken, Progress
 from tests.generate import scenes
 from tests.generate.scenes import Look, Scene
@@ -161,3 +162,23 @@ def test_settings_are_a_frozen_value() -> None:
     assert PeopleSettings() == PeopleSettings()
     with pytest.raises(AttributeError):
         PeopleSettings().body = 0.0  # type: ignore[misc]
+
+
+def test_frames_that_were_looked_at_are_not_looked_at_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every take of a clip, and every table of a reproduction, paid for the networks on the same frames."""
+    looked: list[float] = []
+
+    def look(still: Still, *networks: object) -> list[PersonDetection]:
+        looked.append(still.time_s)
+        return [PersonDetection(still.time_s, "face", (0, 0, 9, 9), 0.9)]
+
+    monkeypatch.setattr(person_detection, "_looks", person_detection._Looks(most=2))
+    monkeypatch.setattr(person_detection, "_look", look)
+    one, other, third = (landscape(seed, 64, 48) for seed in range(3))
+    assert [seen.time_s for seen in detect_people(stills([one, other, one]))] == [0.0, 0.5, 1.0]
+    assert [seen.time_s for seen in detect_people([Still(one, 7.0)])] == [7.0]
+    assert looked == [0.0, 0.5]
+    detect_people([Still(one, 1.0)], settings=PeopleSettings(face=0.7))
+    assert looked == [0.0, 0.5, 1.0], "other thresholds are another look"
+    detect_people([Still(third, 2.0), Still(other, 3.0)])
+    assert looked[3:] == [2.0, 3.0], "what was used longest ago is forgotten"
