@@ -218,14 +218,14 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if "server" in metafunc.fixturenames:
+    for name in {"server", "core"} & set(metafunc.fixturenames):
         found = cores()
         skip = pytest.mark.skip(
             reason="no ComfyUI that can run: set COMFYUI_PATH to a checkout and COMFYUI_PYTHON to "
             "an interpreter with its requirements and this pack's"
         )
         parameters = [pytest.param(core, id=core.name) for core in found] or [pytest.param(None, marks=skip, id="none")]
-        metafunc.parametrize("server", parameters, indirect=True, scope="session")
+        metafunc.parametrize(name, parameters, indirect=name == "server", scope="session")
 
 
 @pytest.fixture(scope="session")

@@ -21,9 +21,9 @@ from deepsound.models.mmaudio.lengths import (
     MIN_DURATION,
     SYNC_FPS,
     LatentRate,
+    LatentWindow,
     SequenceLengths,
 )
-from deepsound.models.mmaudio.windowed import LatentWindow
 from deepsound.types import Span
 
 # Sections meet at a cut in a joint of this length: each reaches half of it beyond the cut.

@@ -1,4 +1,4 @@
-"""Sequence lengths: latents, CLIP tokens and sync features of a duration."""
+"""Sequence lengths and windows: latents, CLIP tokens and sync features of a duration."""
 
 from __future__ import annotations
 
@@ -61,3 +61,17 @@ def sync_frames(duration: float) -> int:
 def sync_features(duration: float) -> int:
     segments = math.floor((SYNC_FPS * duration - FRAMES_PER_SEGMENT) / FRAMES_BETWEEN_SEGMENTS) + 1
     return FEATURES_PER_SEGMENT * segments
+
+
+@dataclass(frozen=True)
+class LatentWindow:
+    """Latents [start, stop) of the whole sound, and how many of them fade in and out where windows overlap."""
+
+    start: int
+    stop: int
+    fade_in: int = 0
+    fade_out: int = 0
+
+    @property
+    def length(self) -> int:
+        return self.stop - self.start

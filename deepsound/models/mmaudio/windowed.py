@@ -12,21 +12,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from deepsound.models.mmaudio.lengths import LatentWindow
 from deepsound.models.mmaudio.sampler import Field, time_grid
-
-
-@dataclass(frozen=True)
-class LatentWindow:
-    """Latents [start, stop) of the whole sound, and how many of them fade in and out where windows overlap."""
-
-    start: int
-    stop: int
-    fade_in: int = 0
-    fade_out: int = 0
-
-    @property
-    def length(self) -> int:
-        return self.stop - self.start
 
 
 @dataclass(frozen=True, eq=False)
