@@ -104,7 +104,7 @@ def dry_run(
     """
     clip = Clip.open(video, start_s, duration_s, audio_track, downmix)
     _, said = sounding_clip(clip, length)
-    plan = plan_mux(clip, container) if write_video or step_videos else MuxPlan()
+    plan = plan_mux(clip, container, length=length) if write_video or step_videos else MuxPlan()
     pipeline.check_options(mode, fallback, scope)
     parse_user_segments(spans, clip.duration_s)
     selection = pipeline.select(clip)

@@ -120,7 +120,7 @@ class Pipeline:
         clip = Clip.open(video, start_s, duration_s, audio_track, downmix)
         sounding, said = sounding_clip(clip, length)
         plan = (
-            plan_mux(clip, container, progress=Progress(check=progress.check))
+            plan_mux(clip, container, progress=Progress(check=progress.check), length=length)
             if write_video or step_videos
             else MuxPlan()
         )

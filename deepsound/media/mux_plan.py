@@ -9,6 +9,7 @@ from deepsound.media.clip import Clip
 from deepsound.media.encode import check_encodable
 from deepsound.media.formats import AUTO, CONTAINERS, Container, container_named, sound_codec, source_container
 from deepsound.media.inventory import Inventory, take_inventory
+from deepsound.media.length_policy import sounding_clip
 from deepsound.media.mux_audit import expected_losses, holds_trait
 from deepsound.media.mux_report import ReportItem
 from deepsound.media.packet_copy import LEAST_TICKS, NotCopyableError, PictureWindow
@@ -44,35 +45,55 @@ def plan_mux(
     audio_codec: str | None = None,
     channels: int | None = None,
     progress: Progress = Progress(),
+    length: str = "as_is",
 ) -> MuxPlan:
     """Settle how a clip will be written, or refuse it: nothing is written and no sound is needed yet.
 
     `container` is a name of the table or `auto`, which follows the source where that keeps the picture. `channels` are
-    those of the sound to come, where they are known. Raises InputError for a choice that cannot be.
+    those of the sound to come, where they are known, and `length` the policy for a sound longer than its picture.
+    Raises InputError for a choice that cannot be.
     """
     if channels is not None:
         check_encodable(channels, f"the sound of {clip.path}")
     inventory = take_inventory(clip.path)
-    row, why = _choose_container(clip, inventory, progress) if container == AUTO else (container_named(container), "")
+    packets = _check_packets(clip, length, progress)
+    row, why = _choose_container(clip, inventory, packets) if container == AUTO else (container_named(container), "")
     sound_codec(row, audio_codec)
-    obstacle = copy_obstacle(clip, row, progress)
+    obstacle = _copy_obstacle(clip, row, packets)
     check_times(clip, row)
     if obstacle:
         check_rendering(clip, row, obstacle)
     return MuxPlan(row, why, obstacle, expected_losses(inventory, row, replaced_track(clip)))
 
 
-def copy_obstacle(clip: Clip, container: Container, progress: Progress) -> str:
+@dataclass(frozen=True)
+class _PacketCheck:
+    """Whether the picture's packets can be copied at all, and whether the first ones must then be hidden."""
+
+    obstacle: str = ""
+    hides_first: bool = False
+
+
+def _check_packets(clip: Clip, length: str, progress: Progress) -> _PacketCheck:
+    """Read the packets as a mux will, since a file's last one can be the one that is not timed in order."""
+    if not any(clip.video.codec in row.pictures for row in CONTAINERS.values()):
+        return _PacketCheck()
+    try:
+        shown_s = sounding_clip(clip, length)[0].duration_s
+        window = PictureWindow(clip, shown_s, length == "loop", progress)
+        window.check(progress)
+    except NotCopyableError as error:
+        return _PacketCheck(str(error))
+    return _PacketCheck(hides_first=window.lead_in.hidden)
+
+
+def _copy_obstacle(clip: Clip, container: Container, packets: _PacketCheck) -> str:
     """Why the picture's packets cannot go into the container as they are; empty where they can."""
     if clip.video.codec not in container.pictures:
         return f"its codec is {clip.video.codec}"
-    try:
-        window = PictureWindow(clip, clip.duration_s, False, progress)
-    except NotCopyableError as error:
-        return str(error)
-    if window.lead_in.hidden and not container.hides:
+    if packets.hides_first and not container.hides:
         return f"its first frames must be hidden, which {container.name} cannot"
-    return ""
+    return packets.obstacle
 
 
 def replaced_track(clip: Clip) -> int | None:
@@ -83,11 +104,11 @@ def replaced_track(clip: Clip) -> int | None:
     return next((t.index for t in clip.info.tracks if t.kind == "sound" and t.number == number), None)
 
 
-def _choose_container(clip: Clip, inventory: Inventory, progress: Progress) -> tuple[Container, str]:
+def _choose_container(clip: Clip, inventory: Inventory, packets: _PacketCheck) -> tuple[Container, str]:
     """The source's own container where it keeps the picture, else the first that does, and why."""
     own = source_container(clip.info)
     rows = [*([own] if own is not None else []), *(CONTAINERS[suffix] for suffix in _FOLLOWED)]
-    obstacles = {row.name: copy_obstacle(clip, row, progress) for row in rows}
+    obstacles = {row.name: _copy_obstacle(clip, row, packets) for row in rows}
     keeping = [row for row in rows if not obstacles[row.name]]
     whole = [row for row in keeping if not _loses_picture(inventory, row)]
     best = next(iter([*whole, *keeping]), None)

@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from deepsound.media.clip import Clip
-from deepsound.media.container import open_input, packets
+from deepsound.media.container import ThrottledProgress, open_input, packets
 from deepsound.media.display_order import display_ranks
 from deepsound.media.streams import first_video
 from deepsound.runtime.progress import Progress
@@ -82,15 +82,22 @@ class PictureWindow:
             base = Fraction(_picture(source).time_base or 1)
         self.clock = Clock.of(base, shown_s)
         self._shown_s = shown_s
-        self._is_looped = loop
+        self._is_looped = loop and shown_s > clip.duration_s
         self.lead_in = self._find_lead_in()
         self._to_end = clip.start_s + clip.duration_s >= clip.video.duration_s - 1e-9
-        if loop and self.lead_in.hidden:
+        if self._is_looped and self.lead_in.hidden:
             raise NotCopyableError("the part to repeat does not begin at a keyframe")
+
+    def check(self, progress: Progress) -> None:
+        """Read all the packets that would be copied. Raises NotCopyableError where one of them cannot be."""
+        pace = ThrottledProgress(progress)
+        with open_input(self.clip.path) as source:
+            for _ in self.packets(source, _picture(source)):
+                pace.check()
 
     def packets(self, source: av.container.InputContainer, stream: av.VideoStream) -> Iterator[av.Packet]:
         """The packets in order of decoding, up to the last one shown; of those past the end, the ones it needs."""
-        if self._is_looped and self._shown_s > self.clip.duration_s:
+        if self._is_looped:
             return self._loop(source, stream)
         return self._hold_last(self._once(source, stream, self.clip.duration_s, self._to_end))
 
@@ -227,8 +234,24 @@ def _in_order(stream_packets: Iterator[av.Packet]) -> Iterator[av.Packet]:
         yield from untimed
         untimed.clear()
         yield packet
-    if untimed:
-        raise NotCopyableError("its packets carry no decoding times")
+    yield from _decoded_in_time(untimed)
+
+
+def _decoded_in_time(untimed: list[av.Packet]) -> list[av.Packet]:
+    """Times of decoding for a whole stream that has none: a Matroska file of fewer frames than FFmpeg looks ahead.
+
+    Decoding runs ahead by as many frames as the order of display needs, the first of them a millisecond apart.
+    """
+    if any(packet.pts is None for packet in untimed):
+        raise NotCopyableError("its packets carry no display times")
+    shown = sorted(packet.pts or 0 for packet in untimed)
+    if len(set(shown)) < len(shown):
+        raise NotCopyableError("its packets are not timed in order")
+    delay = max((index - shown.index(packet.pts or 0) for index, packet in enumerate(untimed)), default=0)
+    for index, packet in enumerate(untimed, start=-delay):
+        millisecond = max(1, packet.time_base.denominator // 1000)
+        packet.dts = shown[index] if index >= 0 else shown[0] + index * millisecond
+    return untimed
 
 
 def _picture(source: av.container.InputContainer) -> av.VideoStream:

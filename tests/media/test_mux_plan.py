@@ -66,3 +66,38 @@ def test_a_clip_beyond_the_32_bits_of_mp4_is_refused_with_what_takes_it(make_vid
     monkeypatch.setattr("deepsound.media.mux_plan.LEAST_TICKS", 90_000)
     with pytest.raises(InputError, match=r"at most 13 h for mp4, whose times have 32 bits, got 13\.5 h; choose mkv"):
         plan_mux(source, "mp4")
+
+
+@pytest.mark.parametrize("times", [[0.0, 0.5], [0.0, 0.5, 1.0], [0.0, 13.1, 23.6 * 3600]])
+def test_a_matroska_file_of_fewer_frames_than_are_looked_ahead_is_copied_as_planned(
+    make_video: MakeVideo, tmp_path: Path, times: list[float]
+) -> None:
+    """FFmpeg gives none of these packets a time of decoding: the plan said copied, and they were encoded again."""
+    source = make_video("few.mkv", times=times)
+    assert plan_mux(Clip.open(source)).reencoded_because == ""
+    for name in ("out.mkv", "out.mp4", "out.mov"):
+        assert mux(source, clicks(), tmp_path / name).reencoded_because == ""
+        assert stored(tmp_path / name) == stored(source)
+        shown = [frame.time_s for frame in Clip.open(tmp_path / name).frames()]
+        assert shown == pytest.approx(times, abs=0.001)
+
+
+def test_a_packet_late_in_the_file_that_cannot_be_copied_is_said_by_the_plan(
+    make_video: MakeVideo, tmp_path: Path
+) -> None:
+    source = make_video("late.ts", seconds=4.0, gop=5)
+    packets = source.read_bytes()
+    at = len(packets) // 2 // 188 * 188
+    # The second half once more: its times go back.
+    source.write_bytes(packets + packets[at:])
+    planned = plan_mux(Clip.open(source), "mp4").reencoded_because
+    assert (
+        planned == mux(source, clicks(), tmp_path / "out.mp4").reencoded_because == "its packets are not timed in order"
+    )
+
+
+def test_a_picture_that_must_be_repeated_from_within_is_said_by_the_plan(make_video: MakeVideo, tone) -> None:
+    source = make_video("long.mkv", seconds=2.0, gop=50, audio=tone(4.0))
+    assert plan_mux(Clip.open(source, 0.5), "mp4").reencoded_because == ""
+    planned = plan_mux(Clip.open(source, 0.5), "mp4", length="loop").reencoded_because
+    assert planned == "the part to repeat does not begin at a keyframe"
