@@ -126,7 +126,7 @@ def spans(
     negative or not a number.
     """
     if not min_duration_s >= 0:
-        raise InputError(f"The shortest silence must be 0 seconds or more, not {min_duration_s}.")
+        raise InputError(f"expected a shortest silence of 0 seconds or more, got {min_duration_s}.")
     if audio.samples == 0:
         return ()
     levels_db = frame_levels_db(frame_rms(audio.numpy().mean(axis=0), rule, progress), rule)

@@ -33,7 +33,7 @@ class Audio:
         if len(shape) != 2 or shape[0] < 1:
             raise InputError(f"Audio must be [channels, samples] with at least one channel, not {list(shape)}.")
         if str(self.waveform.dtype) != "torch.float32":
-            raise InputError(f"Audio must be float32, not {self.waveform.dtype}; convert it before use.")
+            raise InputError(f"expected float32 audio, got {self.waveform.dtype}; convert it before use.")
         if self.sample_rate <= 0:
             raise InputError(f"Audio needs a positive sample rate in Hz, not {self.sample_rate}.")
 

@@ -46,7 +46,7 @@ def images_of(images: Any, what: str = "images") -> torch.Tensor:
         batch = batch[None] if batch.shape[-1] <= _MOST_CHANNELS else batch[..., None]
     if batch.ndim != 4 or not 1 <= batch.shape[-1] <= _MOST_CHANNELS or 0 in batch.shape[1:]:
         raise InputError(
-            f"{what}: images must be [frames, height, width, 1 to 4 channels], not {list(batch.shape)}; repair the "
+            f"{what}: expected images [frames, height, width, 1 to 4 channels], got {list(batch.shape)}; repair the "
             "node that made them."
         )
     if batch.dtype == torch.uint8:

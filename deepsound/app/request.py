@@ -105,7 +105,9 @@ def _option(what: str, value: object, options: tuple[str, ...]) -> str:
 def _seconds(value: object) -> float | None:
     number = _number("The duration", 0 if value is None else value)
     if not 0 <= number <= MOST_SECONDS:
-        raise InputError(f"The duration must be from 0 (the whole clip) to {MOST_SECONDS:g} seconds, not {number:g}.")
+        raise InputError(
+            f"The duration is {number:g} s; expected a number from 0 (the whole clip) to {MOST_SECONDS:g} seconds."
+        )
     return number or None
 
 

@@ -64,7 +64,7 @@ class Comparison:
         Raises InputError for less than nothing.
         """
         if not seconds >= 0:
-            raise InputError(f"The part of a comparison must be 0 seconds or more, not {seconds}.")
+            raise InputError(f"The part of a comparison is {seconds} s; expected 0 seconds (all of it) or more.")
         if not 0 < seconds < self.duration_s:
             return self
         clip = self.clip

@@ -46,7 +46,9 @@ class EvaluationSettings:
 
     def __post_init__(self) -> None:
         if not self.duration_s > 0:
-            raise InputError(f"The duration must be more than 0 seconds, not {self.duration_s}.")
+            raise InputError(
+                f"The duration is {self.duration_s} s; expected more than 0 seconds; leave it out for the whole sound."
+            )
         for name in self.only:
             if name not in MEASURED:
                 raise InputError(f"Nothing is measured under the name {name!r}; choose from: {', '.join(MEASURED)}.")

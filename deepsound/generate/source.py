@@ -31,7 +31,9 @@ class SourceGenerator(GeneratorBase):
         """
         requested_s = request.duration_s
         if requested_s is not None and not (math.isfinite(requested_s) and requested_s > 0):
-            raise InputError(f"The duration must be more than 0 seconds, not {requested_s}.")
+            raise InputError(
+                f"The duration is {requested_s} s; expected more than 0 seconds; leave it out for the whole clip."
+            )
         audio = clip.audio(progress)
         if audio is None:
             raise MediaError(

@@ -38,7 +38,7 @@ def decode_audio(
     Raises InputError for an impossible window, track or mix, MediaError when there is no sound or none can be decoded.
     """
     if not start_s >= 0 or (duration_s is not None and not duration_s >= 0):
-        raise InputError(f"Start and duration must be 0 seconds or more, not {start_s} and {duration_s}.")
+        raise InputError(f"expected a start and a duration of 0 seconds or more, got {start_s} and {duration_s}.")
     return decode_window(probe(path, audio_track), start_s, duration_s, progress, downmix)
 
 
@@ -93,7 +93,7 @@ def resample(audio: Audio, sample_rate: int, progress: Progress = Progress()) ->
     import soxr
 
     if sample_rate <= 0:
-        raise InputError(f"A sample rate must be positive, not {sample_rate} Hz.")
+        raise InputError(f"expected a positive sample rate, got {sample_rate} Hz.")
     if sample_rate == audio.sample_rate:
         return audio
     length = -(-audio.samples * sample_rate // audio.sample_rate)
@@ -121,7 +121,7 @@ def fit_length(audio: Audio, samples: int) -> Audio:
     import torch
 
     if samples < 0:
-        raise InputError(f"A length must be 0 samples or more, not {samples}.")
+        raise InputError(f"expected a length of 0 samples or more, got {samples}.")
     missing = samples - audio.samples
     if missing > 0:
         return replace(audio, waveform=torch.nn.functional.pad(audio.waveform, (0, missing)))

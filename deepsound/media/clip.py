@@ -62,9 +62,11 @@ class Clip:
         """
         check_downmix(downmix)
         if not math.isfinite(start_s) or start_s < 0:
-            raise InputError(f"The start must be 0 seconds or later, not {start_s}.")
+            raise InputError(f"The start is {start_s} s; expected 0 seconds or later.")
         if duration_s is not None and not duration_s > 0:
-            raise InputError(f"The duration must be more than 0 seconds, not {duration_s}.")
+            raise InputError(
+                f"The duration is {duration_s} s; expected more than 0 seconds; leave it out for the whole video."
+            )
         info = probe(path, audio_track)
         length_s = need_video(info).duration_s
         if start_s >= length_s:

@@ -118,7 +118,7 @@ def limit_to_loudness(
 
 def _check_target(target_lufs: float, ceiling_dbtp: float) -> None:
     if not (math.isfinite(target_lufs) and math.isfinite(ceiling_dbtp)):
-        raise InputError(f"Loudness target and ceiling must be finite, not {target_lufs} and {ceiling_dbtp}.")
+        raise InputError(f"expected a finite loudness target and ceiling, got {target_lufs} and {ceiling_dbtp}.")
 
 
 def is_inaudible(level: Loudness) -> bool:

@@ -17,7 +17,7 @@ _RGB = 2
 def write_png(image: np.ndarray, path: Path | str) -> None:
     """Write uint8 [height, width, 3] as a PNG, aside and then renamed. Raises InputError or OutputError."""
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
-        raise InputError(f"A picture must be uint8 [height, width, 3], not {image.dtype} {list(image.shape)}.")
+        raise InputError(f"expected a picture uint8 [height, width, 3], got {image.dtype} {list(image.shape)}.")
     with atomic_write(path) as partial:
         partial.write_bytes(encode_png(image))
 

@@ -26,7 +26,7 @@ class WindowPlan:
     def __post_init__(self) -> None:
         values = (self.window_s, self.overlap_s, self.snap_s, self.longest_single_s, self.shortest_s)
         if not all(math.isfinite(value) and value >= 0 for value in values):
-            raise InputError(f"Window lengths must be 0 seconds or more, got {values}.")
+            raise InputError(f"expected window lengths of 0 seconds or more, got {values}.")
         if self.window_s < 2 * self.overlap_s or self.window_s < 2 * max(self.shortest_s, self.snap_s):
             raise InputError(
                 f"A window of {self.window_s:g} s must be at least twice its overlap ({self.overlap_s:g} s) "
@@ -51,7 +51,7 @@ def plan_windows(
     seconds asks for one over everything. Raises InputError for a duration that is not positive.
     """
     if not (math.isfinite(duration_s) and duration_s > 0):
-        raise InputError(f"The duration to be divided must be more than 0 seconds, not {duration_s}.")
+        raise InputError(f"The duration to be divided is {duration_s} s; expected more than 0 seconds.")
     whole = (Window(Span(0.0, duration_s)),)
     if plan.window_s == 0 or duration_s <= max(plan.longest_single_s, plan.window_s):
         return whole

@@ -42,7 +42,9 @@ class ReproductionSettings:
 
     def __post_init__(self) -> None:
         if self.duration_s is not None and not self.duration_s > 0:
-            raise InputError(f"The duration must be more than 0 seconds, not {self.duration_s}.")
+            raise InputError(
+                f"The duration is {self.duration_s} s; expected more than 0 seconds; leave it out for the whole clip."
+            )
         for kind, names in (
             ("generator", (self.generator, self.regenerator)),
             ("reasoner", (self.reasoner, *self.judges)),

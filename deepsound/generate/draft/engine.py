@@ -67,7 +67,9 @@ class DraftGenerator(GeneratorBase):
 
         requested_s = clip.duration_s if request.duration_s is None else request.duration_s
         if not requested_s > 0:
-            raise InputError(f"The duration must be more than 0 seconds, not {requested_s}.")
+            raise InputError(
+                f"The duration is {requested_s} s; expected more than 0 seconds; leave it out for the whole clip."
+            )
         own = user_library(self.settings.sounds, progress)
         track = clip.view(_MOTION, progress.part(0.0, _ANALYSIS_SHARE))
         score = FoleyScore(min(requested_s, clip.duration_s), plan_impacts(track), track.movements, track.cuts_s)
