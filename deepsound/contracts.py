@@ -53,8 +53,8 @@ def check_stems(mix: Audio, stems: object, who: str) -> Stems:
         require_sound(stem, who)
         if stem.waveform.shape != mix.waveform.shape or stem.sample_rate != mix.sample_rate:
             raise EngineError(
-                f"{who} returned {list(stem.waveform.shape)} at {stem.sample_rate} Hz for a mix of "
-                f"{list(mix.waveform.shape)} at {mix.sample_rate} Hz; they must be alike."
+                f"{who} returned {list(stem.waveform.shape)} at {stem.sample_rate} Hz; expected the mix's "
+                f"{list(mix.waveform.shape)} at {mix.sample_rate} Hz; {_REPORT}"
             )
     return stems
 
@@ -110,7 +110,7 @@ def require_files(files: object, who: str) -> dict[str, Path]:
         _require(role, str, "files()", who)
         _require(path, (str, Path), "files()", who)
         if not exists(path):
-            raise EngineError(f"{who} names {path} in files(), which does not exist.")
+            raise EngineError(f"{who} names {path} in files(), which does not exist; {_REPORT}")
     return {role: Path(path) for role, path in files.items()}
 
 

@@ -131,7 +131,9 @@ def _segment(row: Any, number: int, duration_s: float) -> Segment:
         )
     start_s, end_s = (_seconds(row, key, number) for key in ("start_s", "end_s"))
     if end_s <= start_s:
-        raise InputError(f"Entry {number} of the span list ends at {end_s:g} s, not after its start at {start_s:g} s.")
+        raise InputError(
+            f"Entry {number} of the span list ends at {end_s:g} s; expected an end after its start at {start_s:g} s."
+        )
     if start_s < 0 or start_s >= duration_s:
         raise InputError(
             f"Entry {number} of the span list starts at {start_s:g} s; the clip has 0 to {duration_s:g} s."

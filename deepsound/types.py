@@ -31,11 +31,11 @@ class Audio:
     def __post_init__(self) -> None:
         shape = tuple(self.waveform.shape)
         if len(shape) != 2 or shape[0] < 1:
-            raise InputError(f"Audio must be [channels, samples] with at least one channel, not {list(shape)}.")
+            raise InputError(f"expected audio [channels, samples] with at least one channel, got {list(shape)}.")
         if str(self.waveform.dtype) != "torch.float32":
             raise InputError(f"expected float32 audio, got {self.waveform.dtype}; convert it before use.")
         if self.sample_rate <= 0:
-            raise InputError(f"Audio needs a positive sample rate in Hz, not {self.sample_rate}.")
+            raise InputError(f"expected a positive sample rate in Hz, got {self.sample_rate}.")
 
     @classmethod
     def from_numpy(cls, samples: np.ndarray, sample_rate: int, layout: str = "") -> Audio:

@@ -28,7 +28,7 @@ def audios_of(audio: Any, what: str = "audio") -> list[Audio]:
         raise _no_sound(audio if waveform is None else waveform, what)
     if samples.ndim != 3 or 0 in samples.shape[:2]:
         raise InputError(
-            f"{what}: a sound must be [batch, channels, samples], not {list(samples.shape)}; repair the "
+            f"{what}: expected a sound [batch, channels, samples], got {list(samples.shape)}; repair the "
             "node that made it."
         )
     if samples.shape[2] == 0:
@@ -86,8 +86,8 @@ def _rate_of(sample_rate: Any, what: str) -> int:
         number = math.nan
     if not number.is_integer() or not 0 < number <= _HIGHEST_RATE_HZ:
         raise InputError(
-            f"{what}: the sample rate must be a positive whole number of Hz, not {repr(sample_rate)[:80]} "
-            f"(at most {_HIGHEST_RATE_HZ}); repair the node that made this sound."
+            f"{what}: expected a sample rate in whole Hz from 1 to {_HIGHEST_RATE_HZ}, got "
+            f"{repr(sample_rate)[:80]}; repair the node that made this sound."
         )
     return int(number)
 
@@ -98,7 +98,9 @@ def _as_float(samples: torch.Tensor, what: str) -> torch.Tensor:
     if samples.is_floating_point():
         return samples.to(torch.float32)
     if samples.dtype == torch.bool or samples.is_complex():
-        raise InputError(f"{what}: samples must be real numbers, not {samples.dtype}; repair the node that made them.")
+        raise InputError(
+            f"{what}: expected samples that are real numbers, got {samples.dtype}; repair the node that made them."
+        )
     info = torch.iinfo(samples.dtype)
     # Unsigned samples have their zero in the middle of the range.
     half = (info.max + 1) / 2 if info.min == 0 else -float(info.min)

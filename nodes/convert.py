@@ -186,7 +186,7 @@ def _frame_rate(given: Any) -> Fraction:
     except (TypeError, ValueError, RuntimeError, OverflowError):
         rate = Fraction(0)
     if rate <= 0:
-        raise InputError(f"video: the frame rate must be a positive number, not {given!r}; repair the node before.")
+        raise InputError(f"video: expected a positive frame rate, got {given!r}; repair the node before.")
     return rate
 
 

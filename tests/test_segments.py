@@ -47,7 +47,7 @@ def test_a_prompt_stands_behind_its_span():
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("3-1", "not after its start"),
+        ("3-1", "expected an end after its start"),
         ("-2-1", "starts at -2 s"),
         ("11-12", "the clip has 0 to 10 s"),
         ("hello", "expected START-END"),

@@ -99,7 +99,7 @@ class Shard:
         """The shard that `i/n` names."""
         number, slash, count = text.partition("/")
         if not (slash and number.strip().isdecimal() and count.strip().isdecimal()):
-            raise InputError(f"The shard {text!r} is not of the form i/n, as in 2/4.")
+            raise InputError(f"The shard is {text[:60]!r}; expected i/n, as in 2/4.")
         return cls(int(number), int(count))
 
     def of(self, source: Source) -> Iterator[Job | Skipped]:

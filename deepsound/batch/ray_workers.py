@@ -180,7 +180,9 @@ class RayWorkers:
             else:
                 self._ray.init(include_dashboard=False, **quiet)
         except (ConnectionError, RuntimeError, ValueError) as error:
-            raise InputError(f"Ray cannot be reached at {address or 'this machine'}: {error}") from error
+            raise InputError(
+                f"Ray cannot be reached at {address or 'this machine'}: {error}. Start it there, or correct --ray."
+            ) from error
         return not address
 
 
@@ -199,7 +201,7 @@ def _require_listener(address: str) -> None:
         with socket.create_connection((host.strip("[]"), int(port)), timeout=_CONNECT_S):
             return
     except (OSError, ValueError, OverflowError) as error:
-        raise InputError(f"Ray cannot be reached at {address}: {error}.") from error
+        raise InputError(f"Ray cannot be reached at {address}: {error}. Start it there, or correct --ray.") from error
 
 
 def _next(jobs: Iterator[Job]) -> _Assignment | None:

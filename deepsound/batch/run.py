@@ -151,7 +151,10 @@ class Batch:
         tally = self.tally
         alike = report.is_engine_error and set(tally.reasons.values()) == {report.message}
         if alike and tally.failed >= _ENGINE_FAULTS_ALLOWED and not tally.done + tally.already:
-            raise EngineError(f"The first {tally.failed} clips failed alike, so the batch ends: {report.message}")
+            raise EngineError(
+                f"The first {tally.failed} clips failed alike, so the batch ends; mend this, then run it again, and it "
+                f"goes on from there: {report.message}"
+            )
 
     def _pending(self, progress: Progress, again: bool) -> Iterator[Job]:
         for entry in self.shard.of(self.source):

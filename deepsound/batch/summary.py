@@ -101,7 +101,9 @@ def read_rows(path: Path | str) -> list[dict[str, str]]:
         with Path(path).open(encoding="utf-8", errors="surrogateescape", newline="") as file:
             return [{name: _from_cell(cell) for name, cell in row.items()} for row in csv.DictReader(file)]
     except (OSError, csv.Error, TypeError) as error:
-        raise InputError(f"{escaped(path)} cannot be read as a batch's summary: {error}.") from error
+        raise InputError(
+            f"{escaped(path)} cannot be read as a batch's summary: {error}. Run the batch again."
+        ) from error
 
 
 def _cell(value: Any) -> Any:

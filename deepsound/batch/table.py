@@ -50,7 +50,7 @@ class Table:
             try:
                 self._columns(rows)
             except csv.Error as error:
-                raise InputError(f"{self.path} cannot be read as a table: {error}.") from error
+                raise InputError(f"{self.path} cannot be read as a table: {error}. Save it as CSV in UTF-8.") from error
 
     def entries(self) -> Iterator[Job | Skipped]:
         shared = self._shared_stems()

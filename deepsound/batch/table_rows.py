@@ -55,7 +55,7 @@ class Rows:
 
     def _unreadable(self, error: Exception) -> InputError:
         reason = error.strerror if isinstance(error, OSError) else str(error)
-        return InputError(f"{escaped(self._path)} cannot be read: {reason}.")
+        return InputError(f"{escaped(self._path)} cannot be read: {reason}. Check the path and its permissions.")
 
 
 class _Lines:

@@ -106,7 +106,7 @@ def _workers(options: argparse.Namespace, settings: BatchSettings, output_dir: P
 
     if options.workers is not None and (options.ray is None or options.workers < 1):
         raise InputError(
-            f"--workers {options.workers} needs --ray and must be 1 or more; without Ray, start one "
+            f"--workers: expected 1 or more together with --ray, got {options.workers}; without Ray, start one "
             "process for each --shard."
         )
     if options.ray is None:

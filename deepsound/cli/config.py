@@ -135,7 +135,9 @@ def _read(path: Path) -> Mapping[str, Any]:
             raise ValueError("it is larger than 1 MiB")
         return tomllib.loads(content.decode("utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise InputError(f"{escaped(path)} cannot be read as settings: {str(error)[:200]}.") from error
+        raise InputError(
+            f"{escaped(path)} cannot be read as settings: {str(error)[:200]}. Correct the file, or remove it."
+        ) from error
 
 
 def _settings(
@@ -144,14 +146,14 @@ def _settings(
     for name, value in content.items():
         if isinstance(value, Mapping):
             if name not in commands:
-                raise InputError(f"{source}: there is no command [{name}]{did_you_mean(name, commands)}")
+                raise InputError(f"{source}: expected a command, got [{name}]{did_you_mean(name, commands)}")
             for option, inner in value.items():
                 yield _setting(name, commands[name], option, inner, source)
             continue
         knowing = [command for command, parser in commands.items() if name in _options(parser)]
         if not knowing:
             known = {option for parser in commands.values() for option in _options(parser)}
-            raise InputError(f"{source}: no command has the option {name!r}{did_you_mean(name, known)}")
+            raise InputError(f"{source}: expected an option of some command, got {name!r}{did_you_mean(name, known)}")
         for command in knowing:
             yield _setting(command, commands[command], name, value, source)
 
@@ -172,7 +174,7 @@ def _setting(command: str, parser: argparse.ArgumentParser, name: str, value: An
             "--download."
         )
     if name not in options:
-        raise InputError(f"{source}: {command} has no option {name!r}{did_you_mean(name, options)}")
+        raise InputError(f"{source}: expected an option of {command}, got {name!r}{did_you_mean(name, options)}")
     return Setting(command, name, _checked(options[name], value, f"{source}: {command} {name}"), source)
 
 
@@ -194,7 +196,9 @@ def _converted(action: argparse.Action, value: Any, what: str) -> Any:
     try:
         converted = action.type(str(value)) if callable(action.type) else str(value)
     except (ValueError, TypeError, argparse.ArgumentTypeError):
-        raise InputError(f"{what} is {value!r}, which --{action.dest} does not take.") from None
+        raise InputError(
+            f"{what} is {value!r}, which --{action.dest} does not take; its --help says what it takes."
+        ) from None
     if action.choices is not None and converted not in action.choices:
         near = did_you_mean(str(value), map(str, action.choices))
         raise InputError(f"{what} is {value!r}; expected one of: {', '.join(map(str, action.choices))}{near}")

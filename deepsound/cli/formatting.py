@@ -25,7 +25,9 @@ def print_json(content: Any) -> None:
     except BrokenPipeError:
         raise
     except OSError as error:
-        raise OutputError(f"The JSON cannot be written to stdout: {error.strerror}.") from error
+        raise OutputError(
+            f"The JSON cannot be written to stdout: {error.strerror}. Write it elsewhere, as in > result.json."
+        ) from error
     flush_stdout()
 
 

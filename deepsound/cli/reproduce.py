@@ -81,7 +81,9 @@ def _without_text(progress: Progress) -> Progress:
 def _ray_workers(options: argparse.Namespace) -> MakeWorkers | None:
     """What makes the workers on Ray; None for this process. Raises InputError for a number of workers that is none."""
     if options.workers is not None and (options.ray is None or options.workers < 1):
-        raise InputError(f"--workers {options.workers} needs --ray and must be 1 or more; without Ray, use --shard.")
+        raise InputError(
+            f"--workers: expected 1 or more together with --ray, got {options.workers}; without Ray, use --shard."
+        )
     if options.ray is None:
         return None
     from deepsound.batch.ray_workers import RayWorkers

@@ -239,7 +239,7 @@ def _source(video: Path, output_dir: Path) -> Source:
     if is_dir(video) or video.suffix.lower() in (".csv", ".tsv"):
         return open_source(video, output_dir)
     if not is_file(video):
-        raise InputError(f"There is no video, folder or table {video}.")
+        raise InputError(f"There is no video, folder or table {video}; check the path.")
     if is_same_file(output_dir, video.parent):
         raise InputError(f"What comes back for {video.name} could replace it; choose another output folder.")
     return _OneClip(video)

@@ -48,7 +48,8 @@ class Workflow:
             )
         if problem := _problem(prompt):
             raise InputError(
-                f"{escaped(path)} is no workflow in API format, with class_type and inputs in each node: {problem}."
+                f"{escaped(path)}: expected a workflow in API format, with class_type and inputs in each node, but "
+                f"{problem}; export it again (File > Export (API))."
             )
         return cls(prompt)
 
@@ -126,7 +127,7 @@ def parse_assignments(texts: list[str]) -> dict[str, str]:
     for text in texts:
         name, equals, value = text.partition("=")
         if not (name and equals):
-            raise InputError(f"--set {text!r} is not of the form NAME=VALUE, NODE.NAME=VALUE or TITLE.NAME=VALUE.")
+            raise InputError(f"--set: expected NAME=VALUE, NODE.NAME=VALUE or TITLE.NAME=VALUE, got {text!r}.")
         values[name] = value
     return values
 
@@ -179,4 +180,6 @@ def _as_present(address: str, value: Any, present: Any) -> Any:
         return json.loads(value, parse_constant=_no_constant)
     except (KeyError, ValueError):
         kind = {bool: "true or false", int: "a number", float: "a number"}.get(type(present), "JSON")
-        raise InputError(f"--set {address}: {escaped(value[:200])!r} is not {kind}, which this input takes.") from None
+        raise InputError(
+            f"--set {address}: expected {kind}, got {escaped(value[:200])!r}; correct the value."
+        ) from None

@@ -89,14 +89,16 @@ def compare(
     """
     unknown = sorted(set(sounds) - set(TITLES))
     if unknown or not sounds:
-        raise InputError(f"A comparison takes sounds named {', '.join(TITLES)}, not {', '.join(unknown) or 'none'}.")
+        raise InputError(
+            f"expected sounds named {', '.join(TITLES)}, got {', '.join(unknown) or 'none'}; name them so."
+        )
     given = [(name, sounds[name]) for name in TITLES if name in sounds]
     for name, audio in given:
         if not _is_finite(audio, progress):
             refuse_nonfinite(audio.numpy(), f"compared ({TITLES[name].lower()})")
     duration_s = max([*(audio.duration_s for _, audio in given), clip.duration_s if clip is not None else 0.0])
     if not duration_s:
-        raise InputError("There is nothing to compare: none of the sounds has a single sample, and there is no video.")
+        raise InputError("expected a video or a sound with samples to compare, got neither; name other files.")
     heard = [to_playable(audio, progress) for _, audio in given]
     levels = equal_loudness(heard, progress)
     tracks = tuple(

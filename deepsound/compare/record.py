@@ -37,7 +37,9 @@ def records_in(path: Path | str) -> list[Path]:
     try:
         found = sorted(path for path in place.iterdir() if path.name.endswith(SUFFIX)) if is_dir(place) else []
     except OSError as error:
-        raise InputError(f"The folder {escaped(place)} cannot be read: {error.strerror}.") from error
+        raise InputError(
+            f"The folder {escaped(place)} cannot be read: {error.strerror}. Check its permissions."
+        ) from error
     if not found:
         raise InputError(
             f"{escaped(place)} holds no <name>{SUFFIX}; give the output folder of `deepsound run`, or name the "

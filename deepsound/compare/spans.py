@@ -68,7 +68,7 @@ def _span(pair: Any, text: str) -> Span:
         raise _unreadable(text) from None
     if not (math.isfinite(start_s) and math.isfinite(end_s) and 0 <= start_s <= end_s):
         raise InputError(
-            f"A span of voice goes from {start_s:g} to {end_s:g} s; it must begin at 0 or later and end after that."
+            f"A span of voice goes from {start_s:g} to {end_s:g} s; expected a start at 0 or later and an end after it."
         )
     return Span(start_s, end_s)
 

@@ -61,7 +61,7 @@ def still(
     from PIL.ImageDraw import Draw
 
     if width < _LEAST_WIDTH:
-        raise InputError(f"A comparison needs a picture at least {_LEAST_WIDTH} pixels wide, not {width}.")
+        raise InputError(f"expected a picture at least {_LEAST_WIDTH} pixels wide, got {width}; ask for a wider one.")
     layout = _StillLayout(width, comparison.clip is not None, len(comparison.tracks))
     pixels = np.full((layout.height, width, 3), BACKGROUND, np.uint8)
     _put_plots(pixels, comparison, layout, progress)

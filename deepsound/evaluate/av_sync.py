@@ -22,9 +22,7 @@ def ib_scores(video: np.ndarray, audio: np.ndarray) -> np.ndarray:
     import numpy as np
 
     if video.shape != audio.shape or video.ndim != 2 or not len(video):
-        raise InputError(
-            f"Paired embeddings [clips, width] are compared, not {list(video.shape)} and {list(audio.shape)}."
-        )
+        raise InputError(f"expected paired embeddings [clips, width], got {list(video.shape)} and {list(audio.shape)}.")
     pair = [side.astype(np.float64) for side in (video, audio)]
     unit = [side / np.maximum(np.linalg.norm(side, axis=1, keepdims=True), 1e-12) for side in pair]
     scores: np.ndarray = (unit[0] * unit[1]).sum(axis=1)
@@ -36,7 +34,7 @@ def offsets_s(logits: np.ndarray) -> np.ndarray:
     import numpy as np
 
     if logits.shape[-1] != OFFSETS:
-        raise InputError(f"Offset logits have {OFFSETS} classes, not {logits.shape[-1]}.")
+        raise InputError(f"expected offset logits of {OFFSETS} classes, got {logits.shape[-1]}.")
     grid = np.linspace(-GREATEST_OFFSET_S, GREATEST_OFFSET_S, OFFSETS)
     result: np.ndarray = np.abs(grid[logits.argmax(axis=-1)])
     return result
@@ -48,6 +46,6 @@ def desync_s(logits: np.ndarray) -> np.ndarray:
     The published score is the plain mean over clips; 2 is the greatest.
     """
     if logits.ndim != 3 or logits.shape[1] != 2:
-        raise InputError(f"DeSync is made of two windows a clip, [clips, 2, {OFFSETS}], not {list(logits.shape)}.")
+        raise InputError(f"expected logits of two windows a clip, [clips, 2, {OFFSETS}], got {list(logits.shape)}.")
     result: np.ndarray = offsets_s(logits).mean(axis=1)
     return result

@@ -109,12 +109,13 @@ def _require_alike(predicted: np.ndarray, reference: np.ndarray) -> None:
 
     if predicted.ndim != 2 or reference.ndim != 2 or predicted.shape[1] != reference.shape[1]:
         raise InputError(
-            f"Two sets of embeddings [samples, width] are compared, not {list(predicted.shape)} and "
+            f"expected two sets of embeddings [samples, width] of one width, got {list(predicted.shape)} and "
             f"{list(reference.shape)}."
         )
     if min(len(predicted), len(reference)) < 2:
         raise InputError(
-            f"A distance between sets needs two samples on either side, not {len(predicted)} and {len(reference)}."
+            f"expected two samples or more on either side of a distance between sets, got {len(predicted)} and "
+            f"{len(reference)}; name folders with more clips."
         )
     if not (np.isfinite(predicted).all() and np.isfinite(reference).all()):
-        raise InputError("Embeddings hold numbers that are not finite; the extractor's weights may be damaged.")
+        raise InputError("expected finite embeddings, got NaN or infinite ones; fetch the extractor's weights again.")

@@ -56,7 +56,7 @@ def _divergences(
 
     if predicted.shape != reference.shape or predicted.ndim != 2 or not len(predicted):
         raise InputError(
-            f"Paired logits [clips, classes] are compared, not {list(predicted.shape)} and {list(reference.shape)}."
+            f"expected paired logits [clips, classes], got {list(predicted.shape)} and {list(reference.shape)}."
         )
     log_predicted, log_reference = (log_of(side.astype(np.float64)) for side in (predicted, reference))
     result: np.ndarray = (np.exp(log_reference) * (log_reference - log_predicted)).sum(axis=1)

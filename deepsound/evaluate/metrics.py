@@ -131,7 +131,7 @@ def _frechet_of_examples(material: MetricInputs) -> MetricScore:
         for clips in (material.predicted, material.reference)
     ]
     if not all(sides):
-        raise InputError("A distance between sets needs clips on either side.")
+        raise InputError("expected clips on either side of a distance between sets, got none on one.")
     predicted, reference = (np.concatenate(side) for side in sides)
     return MetricScore(frechet_distance(predicted, reference), min(map(len, sides)))
 

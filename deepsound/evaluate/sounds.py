@@ -74,7 +74,7 @@ class LocalExtractor:
 
     def extract(self, subject: Audio | Clip, execution: Execution, progress: Progress) -> dict[str, Tensor]:
         if not isinstance(subject, Audio if self.input_kind == "audio" else Clip):
-            raise InputError(f"{self.name} is measured of {self.input_kind}, not of {type(subject).__name__}.")
+            raise InputError(f"{self.name}: expected {self.input_kind}, got {type(subject).__name__}.")
         if isinstance(subject, Audio) and not subject.samples:
             raise InputError("the sound is empty (0 samples)")
         return self._measure(subject, Progress(check=progress.check))

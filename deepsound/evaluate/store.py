@@ -72,7 +72,9 @@ class FeatureStore:
                 known = self._known[key] = [*stamp, _content_digest(file)]
                 self._learnt = True
         except OSError as error:
-            raise MediaError(f"{file} cannot be read ({error.strerror or error}).") from error
+            raise MediaError(
+                f"{file} cannot be read ({error.strerror or error}); check the path and its permissions."
+            ) from error
         return str(known[2])
 
     def __contains__(self, key: Key) -> bool:

@@ -56,7 +56,7 @@ def resolve_guidance(guidance: float | None, published: float) -> float:
 def check_text(what: str, text: object, model: str) -> str:
     """`text`, if it is text and of a length that `model` may make something of."""
     if not isinstance(text, str):
-        raise InputError(f"The {what} is {type(text).__name__} and not text: {str(text)[:40]!r}.")
+        raise InputError(f"The {what} is {str(text)[:40]!r} ({type(text).__name__}); expected text.")
     if len(text) > _LONGEST_PROMPT:
         raise InputError(
             f"The {what} has {len(text)} characters; {model} reads about 300 of them. Shorten it to "

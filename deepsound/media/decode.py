@@ -115,7 +115,10 @@ class Scaler:
         try:
             return context.reformat(frame, width, height, pixel_format, interpolation="AREA").to_ndarray()
         except av.FFmpegError as error:
-            raise MediaError(f"A frame of {frame.width}x{frame.height} pixels cannot be converted: {error}.") from error
+            raise MediaError(
+                f"A frame of {frame.width}x{frame.height} pixels cannot be converted: {error}. Convert the "
+                "video to mp4."
+            ) from error
 
 
 def _pad_to_size(picture: np.ndarray, width: int, height: int) -> np.ndarray:

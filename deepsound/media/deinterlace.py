@@ -33,7 +33,9 @@ def deinterlace(shown: Iterator[DecodedFrame]) -> Iterator[DecodedFrame]:
             fields = fields or _Fields(frame)
             yield from fields.filtered(frame)
         except av.FFmpegError as error:
-            raise MediaError(f"The frame at {frame.time_s:.2f} s cannot be deinterlaced: {error}.") from error
+            raise MediaError(
+                f"The frame at {frame.time_s:.2f} s cannot be deinterlaced: {error}. Convert the video to mp4."
+            ) from error
     if fields is not None:
         yield from fields.rest()
 

@@ -54,8 +54,8 @@ def check_encodable(channels: int, what: str = "this sound") -> None:
     """Raise InputError for more channels than any of the codecs has speakers for."""
     if channels not in _LAYOUTS:
         raise InputError(
-            f"Expected {what} to have at most {MAX_CHANNELS} channels, got {channels}, not {channels} of which any "
-            f"sound codec has speakers for; mix it down (downmix: {' or '.join(DOWNMIXES)})."
+            f"Expected {what} to have at most {MAX_CHANNELS} channels, got {channels}, more than any sound codec "
+            f"has speakers for; mix it down (downmix: {' or '.join(DOWNMIXES)})."
         )
 
 

@@ -115,7 +115,7 @@ def heat_image(levels_db: np.ndarray, height: int, top_db: float) -> np.ndarray:
 def _canvas(audio: Audio, width: int, height: int) -> tuple[np.ndarray, int]:
     """A dark picture with a time axis where there is room for one, and the height left above it."""
     if width < 1 or height < 1:
-        raise InputError(f"A picture needs at least 1 x 1 pixels, not {width} x {height}.")
+        raise InputError(f"expected a picture of at least 1 x 1 pixels, got {width} x {height}.")
     image = np.full((height, width, 3), _BACKGROUND, np.uint8)
     if height < 4 * _AXIS_HEIGHT or not audio.samples:
         return image, height

@@ -77,7 +77,9 @@ def write_h264(
         except OSError as error:
             if not isinstance(error.errno, int):
                 # MoviePy wraps its encoder's complaint in an OSError without a number.
-                raise OutputError(f"Cannot render {output_path}: {error}.") from error
+                raise OutputError(
+                    f"Cannot render {output_path}: {error}. Choose another container or output folder."
+                ) from error
             raise
         _check_whole(partial, count, Path(output_path))
 

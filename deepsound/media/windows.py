@@ -29,8 +29,9 @@ class WindowPlan:
             raise InputError(f"expected window lengths of 0 seconds or more, got {values}.")
         if self.window_s < 2 * self.overlap_s or self.window_s < 2 * max(self.shortest_s, self.snap_s):
             raise InputError(
-                f"A window of {self.window_s:g} s must be at least twice its overlap ({self.overlap_s:g} s) "
-                f"and twice the {max(self.shortest_s, self.snap_s):g} s by which its edges may move; give a longer one."
+                f"expected a window at least twice its overlap ({self.overlap_s:g} s) and twice the "
+                f"{max(self.shortest_s, self.snap_s):g} s by which its edges may move, got {self.window_s:g} s; "
+                "give a longer one."
             )
 
 

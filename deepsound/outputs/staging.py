@@ -252,7 +252,10 @@ class OutputStaging:
         except OSError as error:
             raise output_error(result.result_path, error) from error
         except ValueError as error:
-            raise DeepSoundError(f"The record {escaped(result.result_path)} cannot be written: {error}.") from error
+            raise DeepSoundError(
+                f"The record {escaped(result.result_path)} cannot be written: {error}. An engine returned a value that "
+                "is no JSON; report it to the engine's author."
+            ) from error
 
     def _put_in_place(self, check: Callable[[], None]) -> None:
         replaced = self._of_earlier_run()

@@ -97,7 +97,7 @@ def check_pick(pick: str, clip: Clip, execution: Execution = Execution()) -> Non
     """Raise InputError for an unknown `pick`, and EngineError for "ib" where ImageBind is not at hand."""
     option("pick", pick, PICKS)
     if pick == "ib" and (absent := TakeMeter(clip, execution, wanted="IB").absence_reason("IB")):
-        raise EngineError(f"Takes cannot be picked by ImageBind: {absent}")
+        raise EngineError(f"pick: expected the weights of ImageBind for {pick!r}, got none: {absent}")
 
 
 def score_of(figures: TakeFigures, pick: str = "auto") -> float:

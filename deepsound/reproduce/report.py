@@ -89,7 +89,10 @@ class Reproduction:
             if name not in videos:
                 raise InputError(f"The figure {name!r} is of no clip in {self.clips}; name one of them.")
             if name not in truth:
-                raise InputError(f"The figure {name!r} needs a ground truth of that name in {self.reference}.")
+                raise InputError(
+                    f"The figure {name!r} needs a ground truth of that name in {self.reference}; add one, or name "
+                    "another."
+                )
         execution = self.every[0].execution
         engines = dict.fromkeys(name for one in self.every for name in (one.generator, *one.all_judges, one.separator))
         missing = None if execution.download else missing_weights(engines, default_search_paths(execution.weights))
@@ -144,7 +147,9 @@ class Reproduction:
             records = records_of(folder, settings.fingerprint())
             for name in names:
                 if name not in records:
-                    raise InputError(f"The figure {name!r} cannot be drawn: {settings.generator} did not make it.")
+                    raise InputError(
+                        f"The figure {name!r} cannot be drawn: {settings.generator} did not make it; name another clip."
+                    )
                 figure = figure_of(name, records[name], folder, self.reference, settings.reasoner)
                 write_figure(figure, folder / FOLDER / name, progress)
 

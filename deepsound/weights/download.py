@@ -145,7 +145,9 @@ def _folder_files(weights: Weights, progress: Progress) -> tuple[PublishedFile, 
         if _is_inside(path)
     ]
     if not files:
-        raise Unavailable(f"The repository {source.repo} has no files of {weights.id} any more.")
+        raise Unavailable(
+            f"The repository {source.repo} has no files of {weights.id} any more; name a copy with --weights."
+        )
     # A folder counts as there once its configurations are, so these come last.
     return tuple(sorted(files, key=lambda file: (PurePosixPath(file.name).name == "config.json", file.name)))
 

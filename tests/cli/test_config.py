@@ -67,15 +67,15 @@ def test_a_command_says_which_settings_it_took_from_where(user, capsys):
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ('generatr = "draft"', "no command has the option 'generatr'; did you mean generator?"),
-        ("[rnu]", r"no command \[rnu\]; did you mean run?"),
+        ('generatr = "draft"', "expected an option of some command, got 'generatr'; did you mean generator?"),
+        ("[rnu]", r"expected a command, got \[rnu\]; did you mean run?"),
         ('[run]\nmode = "s5"', "expected one of: s4, s3"),
         ("seed = [1]", "expected text or a number"),
         ('seed = "many"', "which --seed does not take"),
         ("pictures = 3", "expected true or false"),
         ("seed = ", "cannot be read as settings"),
         ("a = " + "[" * 5000, "cannot be read as settings"),
-        ("command = 1", "no command has the option 'command'"),
+        ("command = 1", "expected an option of some command, got 'command'"),
     ],
 )
 def test_a_setting_that_cannot_be_is_refused_by_name(user, text, problem):

@@ -157,7 +157,7 @@ def test_a_rate_may_be_any_kind_of_number(convert, rate):
 
 @pytest.mark.parametrize("rate", [True, None, [], np.nan, 1e12, torch.tensor([8000, 8000]), "8000", -1, b"8000"])
 def test_what_is_no_rate_is_refused(convert, rate):
-    with pytest.raises(InputError, match="the sample rate must be a positive whole number"):
+    with pytest.raises(InputError, match="expected a sample rate in whole Hz"):
         convert.audio_of({"waveform": torch.zeros(1, 1, 8), "sample_rate": rate})
 
 
@@ -177,7 +177,7 @@ def test_waveforms_of_other_kinds_become_float32(convert, waveform):
 
 @pytest.mark.parametrize("dtype", [torch.bool, torch.complex64])
 def test_samples_that_are_no_numbers_are_refused(convert, dtype):
-    with pytest.raises(InputError, match="samples must be real numbers"):
+    with pytest.raises(InputError, match="expected samples that are real numbers"):
         convert.audio_of({"waveform": torch.zeros(1, 1, 4, dtype=dtype), "sample_rate": 8000})
 
 
@@ -255,7 +255,7 @@ def test_a_video_is_known_by_its_methods(convert, rate):
 
 @pytest.mark.parametrize("rate", [0, -1, float("nan"), float("inf"), None, "25 fps"])
 def test_a_video_without_a_usable_rate_is_refused(convert, rate):
-    with pytest.raises(InputError, match="the frame rate must be a positive number"):
+    with pytest.raises(InputError, match="expected a positive frame rate"):
         convert.clip_of(ComponentsOnly(rate), Progress())
 
 

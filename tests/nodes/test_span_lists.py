@@ -107,7 +107,7 @@ def test_without_spans_a_sound_passes_regenerate_span_and_can_be_drawn_on(nodes,
 @pytest.mark.parametrize(
     ("spans", "words"),
     [
-        ("0.5-0.2", "ends at 0.2 s, not after its start"),
+        ("0.5-0.2", "ends at 0.2 s; expected an end after its start"),
         ("[[-1, 0.5]]", "starts at -1 s"),
         ("3-4", "starts at 3 s; the clip has 0 to 1 s"),
         ("the rain", "expected START-END in seconds"),

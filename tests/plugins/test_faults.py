@@ -245,7 +245,7 @@ def generate(name, clip, progress=Progress()):
         ("quits", "SystemExit: 0"),
         ("says", "The prompt is empty; write one"),
         ("sideways", "waveform of shape [16000, 2]"),
-        ("batched", "not [1, 1, 16000]"),
+        ("batched", "got [1, 1, 16000]"),
         ("empty", "waveform of shape [1, 0]"),
         ("array", "returned ndarray; expected Audio"),
         ("half_rate", "sample rate of 22050.5"),
@@ -289,7 +289,7 @@ def test_preferences_that_are_refused_are_an_error_that_names_the_reasoner(fault
     ("name", "message"),
     [
         ("nothing", "returned NoneType; expected Stems"),
-        ("resampled", "at 8000 Hz for a mix of"),
+        ("resampled", "at 8000 Hz; expected the mix's"),
         ("bare", "returned Tensor; expected Audio"),
     ],
 )

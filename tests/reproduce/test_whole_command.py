@@ -181,7 +181,7 @@ def test_clips_of_earlier_runs_are_in_no_row(at_home, reproduced, tmp_path, caps
         (["--gt", "nowhere"], 2, "nowhere does not exist"),
         (["--preset", "published"], 4, "videollama2_cot and bs_roformer"),
         (["--seeds", "a"], 2, "expected whole numbers"),
-        (["--workers", "2"], 2, "needs --ray"),
+        (["--workers", "2"], 2, "expected 1 or more together with --ray, got 2"),
         (["--generators", "nothing"], 2, "Unknown generator 'nothing'"),
         (["--overlap", "2", "--separator_mode", "published"], 2, "overlap is 2 s"),
     ],

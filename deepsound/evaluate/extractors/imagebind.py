@@ -60,7 +60,10 @@ class ImageBindAudioExtractor(_ImageBindExtractor):
     def prepare(self, subject: Audio, progress: Progress) -> Tensor:
         waveform = resample_as_function(require_usable(subject), subject.sample_rate, SAMPLE_RATE)
         if waveform.shape[-1] < _WINDOW_S * SAMPLE_RATE:
-            raise InputError(f"The sound is too short for ImageBind: it needs {_WINDOW_S:g} s.")
+            raise InputError(
+                f"The sound is too short for ImageBind: expected {_WINDOW_S:g} s or more, got "
+                f"{waveform.shape[-1] / SAMPLE_RATE:.2f} s; measure longer ones."
+            )
         return spectrograms(waveform)
 
     def run(self, network: ImageBind, batch: Tensor, progress: Progress) -> dict[str, Tensor]:
@@ -84,8 +87,8 @@ class ImageBindVideoExtractor(_ImageBindExtractor):
     def prepare(self, subject: Clip, progress: Progress) -> Tensor:
         if self._pictures < _PICTURES_IN_A_PIECE:
             raise InputError(
-                f"ImageBind needs {_PICTURES_IN_A_PIECE / PICTURES_PER_S:g} s of video; "
-                f"{self.duration_s:g} s are looked at."
+                f"ImageBind: expected {_PICTURES_IN_A_PIECE / PICTURES_PER_S:g} s of video or more, got "
+                f"{self.duration_s:g} s; choose a longer duration."
             )
         return subject.view(self.views[0], progress).first(self._pictures, "ImageBind")
 

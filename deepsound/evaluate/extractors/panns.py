@@ -34,8 +34,8 @@ class PannsExtractor(NetworkExtractor):
         waveform = mono(subject, CNN14_16K.sample_rate, self.duration_s)
         if len(waveform) < CNN14_16K.shortest:
             raise InputError(
-                f"The sound is too short for PANNs: it needs {CNN14_16K.shortest / 16000:.2f} s, and "
-                f"there are {len(waveform) / 16000:.2f} s."
+                f"The sound is too short for PANNs: expected {CNN14_16K.shortest / 16000:.2f} s or more, got "
+                f"{len(waveform) / 16000:.2f} s; measure longer ones."
             )
         return waveform
 

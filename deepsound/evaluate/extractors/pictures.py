@@ -38,7 +38,9 @@ class ConstantRatePictures:
     def first(self, ticks: int, what: str) -> Tensor:
         """The pictures [ticks, 3, height, width]. Raises InputError where the video is too short for them."""
         if len(self.rows) < ticks:
-            raise InputError(f"The video is too short: {what} needs {ticks} pictures, and there are {len(self.rows)}.")
+            raise InputError(
+                f"The video is too short for {what}: expected {ticks} pictures, got {len(self.rows)}; use a longer one."
+            )
         return self.pictures[list(self.rows[:ticks])]
 
 

@@ -68,8 +68,8 @@ class SynchformerVideoExtractor(NetworkExtractor):
     def prepare(self, subject: Clip, progress: Progress) -> Tensor:
         if self._pictures < SYNCHFORMER.segment_frames:
             raise InputError(
-                f"Synchformer needs {SYNCHFORMER.segment_frames / PICTURES_PER_S:g} s of video; "
-                f"{self.duration_s:g} s are looked at."
+                f"Synchformer: expected {SYNCHFORMER.segment_frames / PICTURES_PER_S:g} s of video or more, got "
+                f"{self.duration_s:g} s; choose a longer duration."
             )
         return subject.view(self.views[0], progress).first(self._pictures, "Synchformer")
 
@@ -97,8 +97,8 @@ class SynchformerAudioExtractor(NetworkExtractor):
         waveform = mono(subject, SAMPLE_RATE, self.duration_s, centred=False)
         if len(waveform) < max(wanted, SEGMENT_SAMPLES):
             raise InputError(
-                f"The sound is too short for Synchformer: {len(waveform) / SAMPLE_RATE:.2f} s, where "
-                f"{max(wanted, SEGMENT_SAMPLES) / SAMPLE_RATE:g} s are looked at."
+                f"The sound is too short for Synchformer: expected {max(wanted, SEGMENT_SAMPLES) / SAMPLE_RATE:g} s, "
+                f"got {len(waveform) / SAMPLE_RATE:.2f} s; measure longer ones."
             )
         return spectrograms(waveform)
 
@@ -121,7 +121,9 @@ class SynchformerOffsetScorer(Network):
     def score(self, video: Tensor, audio: Tensor, execution: Execution, progress: Progress) -> dict[str, Tensor]:
         count, needed = min(len(video), len(audio)), OFFSET.segments
         if count < needed:
-            raise InputError(f"Synchformer tells offsets of {needed} segments, 4.8 s; there are {count}.")
+            raise InputError(
+                f"Synchformer's offsets: expected {needed} segments (4.8 s) or more, got {count}; measure longer clips."
+            )
         ends = [slice(0, needed), slice(count - needed, count)]
         with self.running(execution, progress) as (network, device):
             logits = network(*(torch.stack([side[end] for end in ends]).to(device, DTYPE) for side in (video, audio)))

@@ -35,8 +35,8 @@ class VggishExtractor(NetworkExtractor):
         waveform = mono(subject, VGGISH_MEL.sample_rate, self.duration_s)
         if len(waveform) < VGGISH_MEL.shortest:
             raise InputError(
-                f"The sound is too short for VGGish: it needs {VGGISH_MEL.shortest / 16000:.3f} s, and "
-                f"there are {len(waveform) / 16000:.3f} s."
+                f"The sound is too short for VGGish: expected {VGGISH_MEL.shortest / 16000:.3f} s or more, got "
+                f"{len(waveform) / 16000:.3f} s; measure longer ones."
             )
         return examples(waveform)
 

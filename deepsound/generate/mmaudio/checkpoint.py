@@ -127,7 +127,7 @@ def _require_variant(path: Path, config: FlowConfig, variant: str) -> None:
     actual = next((name for name, published in VARIANTS.items() if published.flow == config), None)
     if actual is not None and actual != variant:
         raise EngineError(
-            f"{path} holds MMAudio's {actual}, not {variant}: choose the engine mmaudio_{actual}, or put "
+            f"{path}: expected MMAudio's {variant}, got {actual}; choose the engine mmaudio_{actual}, or put "
             f"{variant}'s file there."
         )
     if (config.latent_dim, config.v2) != (expected.latent_dim, expected.v2):

@@ -225,7 +225,7 @@ def test_it_stops_within_every_stage(small: MMAudioGenerator, clip: Clip) -> Non
         (GenerationRequest(guidance=float("nan")), "guidance strength is nan"),
         (GenerationRequest(guidance=-1.0), "guidance strength is -1"),
         (GenerationRequest(prompt="la " * 5000), "prompt has 15000 characters"),
-        (GenerationRequest(negative_prompt=float("nan")), "negative prompt is float and not text"),  # type: ignore[arg-type]
+        (GenerationRequest(negative_prompt=float("nan")), "negative prompt is 'nan' .float.; expected text"),  # type: ignore[arg-type]
         (GenerationRequest(seed=-1), "seed is -1"),
     ],
 )
