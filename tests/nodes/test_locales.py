@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-LOCALES = Path(__file__).parents[2] / "locales"
+ROOT = Path(__file__).parents[2]
+LOCALES = ROOT / "locales"
 LANGUAGES = sorted(folder.name for folder in LOCALES.iterdir() if folder.is_dir())
 # Menus of what is installed or lies in a folder: their options are names, which nobody translates.
 OPEN_MENUS = {
@@ -102,3 +103,19 @@ def test_help_pages_have_a_translation_that_mentions_every_input_and_output(node
             for item in (*schema.inputs, *schema.outputs):
                 label = item.keywords.get("display_name", item.id)
                 assert f"`{label}`" in text, f"{page.name} of {node_id} does not mention {label}"
+
+
+def chinese_terms() -> list[tuple[str, list[str], list[str]]]:
+    """The rows of docs/architecture.md's table: English, the words that are used, the words that never are."""
+    table = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8").split("## Terms in Chinese")[1]
+    rows = [line.strip("| ").split(" | ") for line in table.splitlines() if line.startswith("| ")][2:]
+    return [(english, used.split("、"), never.strip("-").split("、")) for english, used, never in rows]
+
+
+def test_chinese_pages_use_the_terms_of_the_table():
+    pages = [*(ROOT / "web").glob("docs/*/zh.md"), *(ROOT / "web").glob("*texts.js"), ROOT / "README.zh.md"]
+    text = "\n".join(path.read_text(encoding="utf-8") for path in (*pages, LOCALES / "zh" / "nodeDefs.json"))
+    terms = chinese_terms()
+    assert len(pages) > 15 and len(terms) > 20
+    assert not [(english, word) for english, used, _ in terms for word in used if word not in text]
+    assert not [(english, word) for english, _, never in terms for word in never if word and word in text]
