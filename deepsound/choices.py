@@ -61,11 +61,15 @@ SEPARATOR_MODES = (
 )
 PICKS = (
     Option(
-        "auto", "voice-free, then in sync", "voice-free, then in sync, then like the picture (ImageBind) if at hand"
+        "auto", "voice-free, then in sync", "voice-free, then in sync, then like the picture (ImageBind) if installed"
     ),
     Option("voice", "the least voice", "the least voice"),
-    Option("sync", "the best in sync", "in sync, by Synchformer if at hand, else by onsets at visible impacts"),
-    Option("ib", "most like the picture", "like the picture, by ImageBind, whose weights must be at hand"),
+    Option(
+        "sync",
+        "the best in sync",
+        "in sync, by Synchformer if installed, else by onsets at visible impacts",
+    ),
+    Option("ib", "most like the picture", "like the picture, by ImageBind, whose weights must be installed"),
 )
 PRECISIONS = (
     PrecisionOption("auto", "chosen by the machine", "16 bit where the device is fast in it, else 32 bit"),

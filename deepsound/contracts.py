@@ -103,7 +103,7 @@ def require_notes(notes: object, who: str) -> tuple[str, ...]:
 
 
 def require_files(files: object, who: str) -> dict[str, Path]:
-    """What `files()` returned, if it tells existing files or folders by their role. Raises EngineError otherwise."""
+    """What `files()` returned, if it maps roles to existing files or folders. Raises EngineError otherwise."""
     if not isinstance(files, dict):
         raise _wrong_type(files, "a dict of role and path", who, "files()")
     for role, path in files.items():

@@ -89,7 +89,7 @@ class SupportsPreferences(Protocol):
 
 @runtime_checkable
 class SupportsSeparationSettings(Protocol):
-    """A separator with choices: `cut` says how sounds are cut into chunks and heard; InputError for impossible ones."""
+    """A separator with choices: `cut` sets chunking and test-time augmentation; InputError for impossible ones."""
 
     def cut(self, settings: SeparationSettings) -> None: ...
 

@@ -302,7 +302,7 @@ def check_stems(mix: Audio, stems: object, engine: str) -> Stems:
 
 
 def _build(kind: Kind, name: str, execution: Execution) -> object:
-    """The engine of that name; one that runs networks has `configure`, and is told how before anything else."""
+    """The engine of that name; one that runs networks is configured before anything else."""
     info = require(kind, name)
     if info.origin == "combined":
         return _combine(info, execution)
@@ -313,7 +313,7 @@ def _build(kind: Kind, name: str, execution: Execution) -> object:
 
 
 def _combine(info: EngineInfo, execution: Execution) -> object:
-    """The members of a combination, each told how to run, behind one engine."""
+    """The members of a combination, each configured, behind one engine."""
     combined = combination(info.kind, info.name)
     if combined is None:
         raise EngineError(f"expected a combination such as a+b, got {info.name!r}; name two engines joined by '+'.")

@@ -17,7 +17,7 @@ from deepsound.weights.locate import candidates
 from deepsound.weights.missing import MissingWeightsError, missing_weights
 from deepsound.weights.search_paths import SearchPaths, default_search_paths
 
-# What `auto` takes where the weights are at hand, the best first; DeepSound-V1's own judge and separator lead theirs.
+# What `auto` takes where the weights are installed, the best first; DeepSound-V1's own judge and separator lead theirs.
 PREFERRED: dict[engines.Kind, tuple[str, ...]] = {
     "generator": (
         "mmaudio_large_44k_v2",
@@ -71,7 +71,7 @@ def select(clip: Clip, names: tuple[str, str, str], preset: Preset, execution: E
 
 
 def choose_generator(clip: Clip) -> Choice:
-    """`auto` for step 1 without a preset: a clip's own sound where it can be heard, else the best that is at hand."""
+    """`auto` for step 1 without a preset: a clip's own sound where it can be heard, else the best that is installed."""
     return _automatic("generator", clip, Preset("", "", ""), default_search_paths())
 
 

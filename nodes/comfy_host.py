@@ -24,7 +24,7 @@ def metadata(hidden: Any) -> dict[str, str]:
     graph = {**extra, **({"prompt": hidden.prompt} if hidden.prompt else {})}
     texts = {}
     for key, value in graph.items():
-        # A program may send anything as a graph's extras; what is no JSON is not kept.
+        # A program may send anything as a graph's extras; anything but JSON is dropped.
         with contextlib.suppress(TypeError, ValueError, RecursionError):
             texts[str(key)] = json.dumps(value)
     return texts
@@ -125,7 +125,7 @@ def send_event(event: str, node_id: str | None, **data: Any) -> None:
 
 
 def _unicode(text: str) -> str:
-    """`text` as it can be sent: what is no Unicode (a lone surrogate) becomes a question mark."""
+    """`text` as it can be sent: lone surrogates become question marks."""
     return text.encode("utf-8", "replace").decode("utf-8")
 
 

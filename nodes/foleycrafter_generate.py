@@ -78,7 +78,7 @@ class FoleyCrafterGenerate(io.ComfyNode):
                     "clip_frames",
                     options=list(CLIP_FRAMES),
                     default=CLIP_FRAMES[0],
-                    tooltip="How many frames of each 10 s CLIP looks at: 150 as published; 15 is ten times "
+                    tooltip="How many frames of each 10 s CLIP encodes: 150 as published; 15 is ten times "
                     "faster to encode, and a slightly different sound.",
                     **supported_kwargs(io.Combo.Input, advanced=True),
                 ),

@@ -20,7 +20,7 @@ DOWNMIXES = {"keep": None, "stereo": "stereo", "mono": "mono"}
 
 _ENGINE_OF = {
     "generator": "Makes the sound.",
-    "reasoner": "Listens, looks and decides whether there is voice-over.",
+    "reasoner": "Judges from picture and sound whether there is voice-over.",
     "separator": "Takes the voice out.",
 }
 

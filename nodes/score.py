@@ -48,7 +48,7 @@ class ScoreNode(io.ComfyNode):
                 ),
                 seconds_input(
                     "duration",
-                    "How much all but voice and loudness look at, in seconds from the start; 0 means 8 s, as "
+                    "How many seconds from the start are analysed, except for voice and loudness; 0 means 8 s, as "
                     "in published tables, or less where sound or picture end before.",
                 ),
                 offload_input(),

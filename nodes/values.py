@@ -45,7 +45,7 @@ def check_text(name: str, text: str) -> None:
 
 
 def check_number(name: str, value: Any, low: float | None, high: float | None) -> None:
-    """Raise InputError for what is no finite number from `low` to `high`."""
+    """Raise InputError unless it is a finite number from `low` to `high`."""
     try:
         number = math.nan if isinstance(value, bool) else float(value)
     except (TypeError, ValueError, OverflowError):

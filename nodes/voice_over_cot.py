@@ -47,7 +47,7 @@ class VoiceOverCoT(io.ComfyNode):
         return schema(
             "DeepSoundVoiceOverCoT",
             "Voice-over Chain of Thought (DeepSound)",
-            description="Step 2: looks and listens, and decides whether the sound contains voice-over: a human voice "
+            description="Step 2: judges from picture and sound whether there is voice-over: a human voice "
             "that nobody in the picture makes. A batch of takes is judged take by take.",
             search_aliases=[
                 "voice over detection",

@@ -124,7 +124,7 @@ function elements(data) {
     const size = id && numberAt(data, at + id.length, true);
     if (!size) break;
     const start = at + id.length + size.length;
-    // An unknown size reaches to the end of what is at hand, as does an element that was cut off.
+    // An unknown size reaches to the end of what was read, as does an element that was cut off.
     const length = Math.min(size.isUnknown ? Infinity : size.value, data.byteLength - start);
     found.push({ id: id.value, data: part(data, start, length) });
     at = start + length;

@@ -90,7 +90,7 @@ class AppStorage:
         return f"/uploads/{upload.name}"
 
     def resolve(self, token: object) -> str | None:
-        """The path of the upload that a page's token means; None for what is no token.
+        """The path of the upload that a page's token means; None for anything else.
 
         A token of an upload that is no longer there means an empty file, which `upload` refuses with a sentence.
         """

@@ -1,7 +1,7 @@
 """Ray workers (package `ray`): one pipeline per actor, one clip at a time in each.
 
 A clip is taken from the listing only when an actor is free, so that nothing piles up. An actor that dies is replaced
-and its clip is done by another; its record tells whether it had been done already.
+and its clip is done by another; its record says whether it had been done already.
 """
 
 from __future__ import annotations

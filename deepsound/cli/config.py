@@ -28,7 +28,7 @@ PREFIX = "DEEPSOUND_"
 # Names the user's file; "none" reads no file at all.
 VARIABLE = "DEEPSOUND_CONFIG"
 _MOST_BYTES = 1 << 20
-# What is asked of one run and is no habit.
+# Options of a single run, which are no defaults.
 _NEVER = {"help", "version", "command", "video_input", "dry_run", "paths"}
 
 

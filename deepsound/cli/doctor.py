@@ -60,8 +60,8 @@ def add_doctor(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     doctor = commands.add_parser(
         "doctor",
         help="what this installation has and lacks, to read or to paste into a bug report",
-        description="What this installation has and lacks. Nothing is downloaded and no network is asked; folders are "
-        "shown without the name of their user.",
+        description="What this installation has and lacks. Nothing is downloaded and the network is not used; "
+        "folders are shown without the name of their user.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog=EXIT_CODES,
     )
@@ -219,7 +219,7 @@ def _free(folder: Path) -> str:
             return f"{shutil.disk_usage(place).free / 1e9:.1f} GB free"
         except OSError:
             continue
-    return "the disk cannot be asked"
+    return "unknown"
 
 
 def _without_home(text: str) -> str:

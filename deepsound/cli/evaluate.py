@@ -66,7 +66,7 @@ def _add_protocol(parser: argparse.ArgumentParser) -> None:
         type=float,
         default=None,
         metavar="SECONDS",
-        help="what the networks look at of each clip (default: 8, as published)",
+        help="seconds of each clip that the networks analyse (default: 8, as published)",
     )
     parser.add_argument("--unpaired", action="store_true", help="FD_PaSST of all clips, not of those with a partner")
     parser.add_argument(

@@ -108,7 +108,7 @@ def _picture(options: argparse.Namespace) -> Path | None:
 
 
 def _generator(options: argparse.Namespace, execution: Execution) -> str:
-    """The generator that was named, the preset's, or the best MMAudio at hand."""
+    """The generator that was named, the preset's, or the best MMAudio whose weights are installed."""
     named = options.generator if options.generator != AUTO else preset(options.preset).generator
     if named == AUTO:
         places = default_search_paths(execution.weights)

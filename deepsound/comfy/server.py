@@ -60,7 +60,7 @@ class OutputFiles:
 
 
 class Server:
-    """A ComfyUI at `url`, as an asynchronous context. Raises InputError for what is no http(s) address."""
+    """A ComfyUI at `url`, as an asynchronous context. Raises InputError for anything but an http(s) address."""
 
     def __init__(self, url: str) -> None:
         try:
@@ -171,7 +171,7 @@ class Server:
             if isinstance(entry, dict):
                 status = entry.get("status")
                 if isinstance(status, dict) and status.get("status_str") == "error":
-                    raise RunFailed("the run ended in an error, which the server's own log tells")
+                    raise RunFailed("the run ended in an error, which the server's own log explains")
                 made = OutputFiles(prompt_id, *answers.outputs(entry.get("outputs")))
                 if answers.too_many(made.files):
                     raise ServerError(f"{self.url} says that the run made more files than a workflow does")

@@ -40,7 +40,7 @@ Place = Callable[[str], Path]
 def write_listening_files(comparison: Comparison, place: Place, progress: Progress = Progress()) -> dict[str, Any]:
     """Write the files and return their description as plain data; `place` gives a new path for a suffix.
 
-    Each sound is FLAC at equal loudness; `gain_db` tells what was added to it, so that a player can take it off again.
+    Each sound is FLAC at equal loudness; `gain_db` was added to it, so that a player can take it off again.
     `peaks` are pairs of signed bytes (least and greatest sample of a column over the common scale) in base64.
     Raises OutputError when a file cannot be written.
     """

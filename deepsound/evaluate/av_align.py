@@ -65,7 +65,7 @@ class _FlowCollector:
 def pair_magnitude(before: np.ndarray, after: np.ndarray, exact: bool = False) -> float:
     """Mean length in pixels of the Farneback flow between two grey frames, uint8 [h, w]; the script's parameters.
 
-    OpenCV's flow where it is at hand, many times as fast; with `exact` always this package's, the same everywhere.
+    OpenCV's flow where it is installed, many times as fast; with `exact` always this package's, the same everywhere.
     """
     import numpy as np
 

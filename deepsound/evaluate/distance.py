@@ -89,7 +89,7 @@ def _root(product: np.ndarray) -> np.ndarray:
     from scipy.linalg import LinAlgWarning, sqrtm
 
     with warnings.catch_warnings():
-        # A singular product is told by what becomes of the root.
+        # A singular product shows in its root.
         warnings.simplefilter("ignore", LinAlgWarning)
         return np.asarray(sqrtm(product))
 

@@ -113,7 +113,7 @@ def evaluate(
     progress: Progress = Progress(),
 ) -> EvaluationReport:
     """Measure every set. What is in `cache` (own cache below `features`) is not computed again, so a run that was
-    stopped goes on where it was. A bad file or a missing network is told in the report. Raises Cancelled.
+    stopped goes on where it was. The report lists bad files and missing networks. Raises Cancelled.
     """
     began = time.perf_counter()
     tools = ExtractorSet.of(settings.measured_names, settings.duration_s, execution)

@@ -95,7 +95,7 @@ class Clip:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a person should be told about the reading of this clip: sentences, often none.
+        """Notes for the user on how this clip was read: sentences, often none.
 
         A change of the picture's size in mid-stream is found by decoding, so it is here after the first pass.
         """

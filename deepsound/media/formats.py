@@ -15,7 +15,7 @@ class Container:
     """One row of the table: FFmpeg's muxer name, and the codecs (FFmpeg's names) that the container holds.
 
     `pictures` are copied; `sounds` can be encoded, the default first; `other_sounds` and `subtitles` are copied with
-    tracks that are not replaced. `hides` tells whether an edit list can hide frames at either end. `keeps` names what
+    tracks that are not replaced. `hides`: whether an edit list can hide frames at either end. `keeps` names what
     else the container holds, in the report's words.
     """
 

@@ -109,7 +109,7 @@ def _fps(stream: av.VideoStream) -> Fraction:
 
 
 def _stated_s(stream: av.stream.Stream, start_s: Fraction) -> float:
-    """The track's duration as its own header tells it; 0 where it does not."""
+    """The track's duration from its own header; 0 where it does not."""
     if stream.duration and stream.duration > 0:
         return float(stream.duration * Fraction(stream.time_base or 1))
     return max(0.0, _tagged_duration_s(stream.metadata.get("DURATION", "")) - float(start_s))

@@ -44,7 +44,7 @@ DEFAULT_LENGTH = "hold"
 
 @dataclass(frozen=True)
 class Lengths:
-    """A sound and how long the picture is to last, in seconds, as a policy settles it; `said` tells what was done."""
+    """A sound and how long the picture is to last, in seconds, as a policy settles it; `said` states what was done."""
 
     audio: Audio | None
     picture_s: float

@@ -41,7 +41,7 @@ _MOST_MOVIE_TICKS = 2**31
 @dataclass(frozen=True)
 class MuxResult:
     """What became of picture and sound: `reencoded_because` is empty where the picture was copied, and `audio` the
-    sound as it was stored, None where there is none. `report` tells what became of everything else.
+    sound as it was stored, None where there is none. `report` states what became of everything else.
     """
 
     audio: Audio | None

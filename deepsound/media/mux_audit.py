@@ -33,7 +33,7 @@ def audit(
     """What became of everything in `source`.
 
     `replaced` is the index of the sound track that gave way to the new sound, which `has_sound` says is there;
-    `rendered` tells that the picture was encoded again.
+    `rendered`: the picture was encoded again.
     """
     tracks = _Tracks(source, output, container, replaced, has_sound)
     return (

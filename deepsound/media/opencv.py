@@ -1,4 +1,4 @@
-"""OpenCV where it is at hand, of any version; nothing needs it."""
+"""OpenCV where it is installed, in any version; nothing requires it."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ class VideoStreamInfo:
 
 @dataclass(frozen=True)
 class AudioStreamInfo:
-    """The chosen sound track: `sample_rate` in Hz, `duration_s` None where nothing in the file tells it.
+    """The chosen sound track: `sample_rate` in Hz, `duration_s` None where the file does not state it.
 
     `start_s` is the first sample's time on the container's clock, `track` its number among the file's sound tracks,
     and `layout` FFmpeg's name for what the channels are ("5.1", "7.1(wide)"; "6 channels" where that is not known).
@@ -77,7 +77,7 @@ class MediaInfo:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """All that a person should be told about the reading of this file: sentences, often none."""
+        """Notes for the user on how this file was read: sentences, often none."""
         return (*(f"Not used: {track}." for track in self.left_out), *self.warnings)
 
     def _track(self, kind: Kind) -> Track | None:

@@ -1,6 +1,6 @@
 """Voice activity detection: silero-vad over any sound, with hysteresis and merged spans.
 
-The network is asked about the channels' mean, about each channel, and about the mean with its steady background
+The network is run on the channels' mean, about each channel, and about the mean with its steady background
 turned down: that is how speech 6 dB below a storm is found.
 """
 

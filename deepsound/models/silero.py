@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 WINDOW = 512  # samples
-CONTEXT = 64  # samples of the window before, which each window is heard with
+CONTEXT = 64  # samples of the window before, which each window is preceded by
 STATE = 128
 _N_FFT, _HOP = 256, 128
 _STRIDES = (1, 2, 2, 1)

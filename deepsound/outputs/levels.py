@@ -13,7 +13,7 @@ from deepsound.types import Audio, Loudness
 
 @dataclass(frozen=True)
 class FinalLevels:
-    """The final sound (None: dropped) at its final level, the levels by name, and what a person must be told."""
+    """The final sound (None: dropped) at its final level, the levels by name, and the notes for the user."""
 
     final: Audio | None
     levels: dict[str, Loudness]

@@ -76,7 +76,7 @@ def too_late(folder: Path) -> Cancelled:
 
 
 def is_there(folder: Path, stem: str, suffix: str) -> bool:
-    """Whether a file of that name is in `folder`, links included. Raises OutputError for what is no file."""
+    """Whether a file of that name is in `folder`, links included. Raises OutputError for a folder, pipe or device."""
     path = folder / (stem + suffix)
     try:
         mode = path.lstat().st_mode

@@ -17,8 +17,8 @@ _WHAT = "a result record"
 def read_result(path: Path | str) -> dict[str, Any]:
     """The record of a finished run as plain data; keys that an older version did not write are left out.
 
-    Raises InputError for a record that a newer version wrote, for what is no record, and for a key that programs
-    rely on whose value is of the wrong kind.
+    Raises InputError for a record that a newer version wrote, for a file that is not a record, and for a key that
+    programs rely on whose value is of the wrong kind.
     """
     path = Path(path)
     record = read_json_object(path, _WHAT)

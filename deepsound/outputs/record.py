@@ -155,7 +155,7 @@ def differences(earlier: dict[str, Any] | None, record: dict[str, Any]) -> dict[
 
 
 def request_of(record: dict[str, Any]) -> dict[str, Any]:
-    """What of a record tells one result of a name from another; None where it does not say."""
+    """The part of a record that identifies one of several results of a name; None where it does not say."""
     request, engines = record.get("request") or {}, record.get("engines") or {}
     generator = engines.get("generator")
     return {

@@ -39,7 +39,7 @@ _FLOW = FlowMagnitude(LONG_SIDE)
 
 @dataclass(frozen=True)
 class TakeFigures:
-    """What was measured of one take; None where the network, detector or library is not at hand.
+    """What was measured of one take; None where the network, detector or library is not installed.
 
     `lufs` is the integrated loudness, `voice_rate` the share of the time with a voice, 0 to 1, `sync` counts onsets in
     step with visible impacts, `av_align` is the published value, `desync_s` Synchformer's offset in seconds, `ib`
@@ -59,7 +59,7 @@ class TakeFigures:
 class TakeMeter:
     """Measures takes of `clip`; what is known of the picture is kept, what could not be measured is in `notes`.
 
-    The weights of `wanted`, "IB" or nothing, may be fetched where `execution` allows it; others are used if at hand.
+    The weights of `wanted`, "IB" or nothing, may be fetched where `execution` allows it; others are used if installed.
     """
 
     clip: Clip

@@ -94,7 +94,7 @@ def rank_takes(
 
 
 def check_pick(pick: str, clip: Clip, execution: Execution = Execution()) -> None:
-    """Raise InputError for an unknown `pick`, and EngineError for "ib" where ImageBind is not at hand."""
+    """Raise InputError for an unknown `pick`, and EngineError for "ib" where ImageBind is not installed."""
     option("pick", pick, PICKS)
     if pick == "ib" and (absent := TakeMeter(clip, execution, wanted="IB").absence_reason("IB")):
         raise EngineError(f"pick: expected the weights of ImageBind for {pick!r}, got none: {absent}")

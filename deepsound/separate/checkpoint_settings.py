@@ -166,7 +166,7 @@ def _check_together(path: Path, settings: Mapping[str, Mapping[str, Any]]) -> No
 
 
 def _read_yaml(path: Path) -> Any:
-    """The content of a YAML file as plain data. Raises ValueError for what is none, OSError if unreadable."""
+    """The content of a YAML file as plain data. Raises ValueError for anything else, OSError if unreadable."""
     import yaml
 
     with path.open("rb") as file:

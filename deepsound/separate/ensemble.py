@@ -36,7 +36,7 @@ class EnsembleSeparator:
                 member.configure(execution)
 
     def cut(self, settings: SeparationSettings) -> None:
-        """Say how sounds are cut and heard; members without such a choice are not asked."""
+        """Set chunking and test-time augmentation of the members that support it."""
         for member in self.members.values():
             if isinstance(member, SupportsSeparationSettings):
                 member.cut(settings)

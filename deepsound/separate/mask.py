@@ -75,7 +75,7 @@ def _sum_frames(values: torch.Tensor, group: int) -> torch.Tensor:
 
 
 def _smooth(power: torch.Tensor) -> torch.Tensor:
-    """A mean over 3x3 neighbours: single frames of single bins are too noisy to be told from voice."""
+    """A mean over 3x3 neighbours: single frames of single bins are too noisy to be distinguished from voice."""
     from torch.nn.functional import avg_pool2d
 
     return avg_pool2d(power[None, None], 3, stride=1, padding=1, count_include_pad=False)[0, 0]

@@ -54,7 +54,7 @@ class RoformerSeparator:
         self.execution = execution
 
     def cut(self, settings: SeparationSettings) -> None:
-        """Say how sounds are cut and heard. Raises InputError for a mode, overlap or batch that does not exist."""
+        """Set chunking and test-time augmentation. Raises InputError for an impossible mode, overlap or batch."""
         mode = option("separator mode", settings.mode or SEPARATOR_MODE_NAMES[0], SEPARATOR_MODES).name
         if settings.overlap_s is not None and (mode == "published" or not settings.overlap_s >= 0):
             raise InputError(
@@ -230,7 +230,7 @@ def _locate(known: Separation, execution: Execution, progress: Progress = Progre
 class BSRoformerTinySeparator(RoformerSeparator):
     """`bs_roformer_tiny`: a small BS-RoFormer of this project, in the package, for speech and not for singing.
 
-    Small as it is, it takes faint bits of what is no voice for one, so the voice detector says where it may work.
+    Small as it is, it mistakes faint other sounds for a voice, so the voice detector says where it may work.
     """
 
     def __init__(self, mode: Mode = "equal_overlap", augment: bool = False, gated: bool = True) -> None:

@@ -62,7 +62,7 @@ def converted_name(source: Path, precision: str) -> Path:
 
 
 def unwrap_tensors(source: Path, content: Mapping[str, Any]) -> dict[str, Tensor]:
-    """The tensors of a file whether or not it wraps them in one dictionary of its own; what is no tensor is left out.
+    """The tensors of a file, wrapped in one dictionary of its own or not; other entries are left out.
 
     Raises EngineError where there are several such dictionaries, for one cannot be told from the other.
     """

@@ -72,7 +72,7 @@ def require_regular(path: Path) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """The content of a JSON file. Raises ValueError for what is none, too deep or too long, OSError if unreadable."""
+    """The content of a JSON file. Raises ValueError for other content, too deep or too long, OSError if unreadable."""
     if not stat.S_ISREG(path.stat().st_mode):
         raise ValueError("it is a folder, a pipe or a device, not a regular file")
     with path.open("rb") as file:

@@ -5,7 +5,7 @@ content and on `identity` alone, so they can be kept. Nothing heavy is imported 
 
 Measured beside av-benchmark and the packages it takes its networks from, on the same seeded weights and sounds, on a
 CPU: what precedes the networks is equal to the last bit, and so are Cnn14 and VGGish; Synchformer, and PaSST and
-ImageBind of two blocks, differ by less than 1e-6 of the largest value. No published weights were at hand.
+ImageBind of two blocks, differ by less than 1e-6 of the largest value. The published weights were not tested.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from deepsound.media.clip import Clip
 
 InputKind = Literal["audio", "clip"]
-# The published benchmark's own length: what is beyond is not heard and not seen.
+# The published benchmark's own length: what is beyond is not analysed.
 DURATION_S = 8.0
 
 

@@ -114,8 +114,8 @@ def video_crops(pictures: Tensor) -> Tensor:
 def clip_bounds(samples: int) -> list[tuple[int, int]]:
     """First and one-past-last sample of each stretch of a sound of so many samples, the last one up to its end.
 
-    A sound of up to one stretch is heard whole, three times. In fractions of a floating-point duration, as the original
-    has it (pytorchvideo's ConstantClipsPerVideoSampler): elsewhere a stretch may begin a sample later.
+    A sound of up to one segment is encoded whole, three times. In fractions of a floating-point duration, as in the
+    original (pytorchvideo's ConstantClipsPerVideoSampler): elsewhere a segment may begin a sample later.
     """
     spare = Fraction(max(samples / SAMPLE_RATE - STRETCH_S, 0.0))
     starts = [spare / (STRETCHES - 1) * index for index in range(STRETCHES)]
@@ -125,7 +125,7 @@ def clip_bounds(samples: int) -> list[tuple[int, int]]:
 def spectrograms(waveform: Tensor) -> Tensor:
     """Log-mel values [3, 128, 204] of a waveform [channels, samples] at 16 kHz.
 
-    As in the original, the first channel alone is heard, less the mean of all of them, and where stretches overlap the
+    As in the original, only the first channel is encoded, less the mean of all of them, and where stretches overlap the
     mean of each is taken off what the one before has left.
     """
     with require_library("torchaudio"):

@@ -1,4 +1,4 @@
-"""The synthesised beds: noise bands, crackles, hums and calls, set by measuring and looking."""
+"""The synthesised beds: noise bands, crackles, hums and calls, tuned on measured spectra."""
 
 from __future__ import annotations
 

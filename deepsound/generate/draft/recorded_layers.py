@@ -56,7 +56,7 @@ NO_RECORDINGS = RecordedLayers()
 def choose_recordings(
     palette: Palette, library: Mapping[str, Recording], note: Callable[[str], None]
 ) -> RecordedLayers:
-    """The palette's recordings from the library; `note` is told of those that are missing or cannot be read."""
+    """The palette's recordings from the library; `note` is called for each that is missing or cannot be read."""
     parts: dict[str, list[RecordedTakes]] = {"bed": [], "hit": [], "event": []}
     missing = []
     for name in palette.sounds:

@@ -33,7 +33,7 @@ _LEAST_SCRAPE_S = {True: 0.2, False: 1.2}
 _WHOOSH_USUAL_SPEED = 1.8
 _SWEEP_SHIFTS = 2.0 ** np.linspace(-1.5, 1.5, 13)
 _CALL_S = 0.35
-# Even things at the edge of the picture are heard with both ears.
+# Even things at the edge of the picture sound in both channels.
 _PAN_WIDTH = 0.85
 
 

@@ -28,7 +28,7 @@ def require_libraries() -> None:
 
 
 def _version(name: str) -> tuple[int, ...]:
-    """Major and minor version; one that cannot be told counts as new enough."""
+    """Major and minor version; an unreadable one counts as new enough."""
     try:
         numbers = re.match(r"(\d+)\.(\d+)", version(name))
     except PackageNotFoundError:

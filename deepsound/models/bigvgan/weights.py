@@ -33,7 +33,7 @@ def fold_weight_norm(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def config_of(folded: Mapping[str, Tensor]) -> BigVganConfig:
-    """The vocoder's sizes, told by its folded tensors; ValueError if these are not the weights of a BigVGAN.
+    """The vocoder's sizes, read off its folded tensors; ValueError if these are not the weights of a BigVGAN.
 
     What tensors do not show is as in both published vocoders: kernels twice as long as their rates, dilations 1, 3, 5,
     and a last convolution with bias before a tanh, without bias before a clamp.

@@ -23,7 +23,7 @@ def state_dict(published: Mapping[str, Tensor], images: bool = True) -> dict[str
 
 
 def config_of(published: Mapping[str, Tensor], settings: Mapping[str, Any] | None = None) -> ClipConfig:
-    """The towers' sizes, told by their tensors; ValueError if these are not the weights of such a CLIP.
+    """The towers' sizes, read off their tensors; ValueError if these are not the weights of such a CLIP.
 
     `settings` is the `model_cfg` of an `open_clip_config.json`. Without it heads are as wide as in the published
     network, since tensors do not show how a width is parted into heads.

@@ -16,7 +16,7 @@ class RoformerConfig:
     Each of `depth` layers holds transformers of the depths given: over all tokens at once with linear attention (none
     in the published networks), along time, then across bands. `zero_dc` silences bin 0 of every stem, as newer
     editions of the original trainer do; the published separators keep it. `band_levels`, which no published network
-    has, tells each band's level beside its normalised features. Raises ValueError where sizes do not fit.
+    has, gives each band's level beside its normalised features. Raises ValueError where sizes do not fit.
     """
 
     dim: int

@@ -20,7 +20,7 @@ _MELS_PER_NEPER = 1127.0
 def examples(waveform: Tensor, config: VggishMelConfig = VGGISH_MEL) -> Tensor:
     """Log-mel examples float32 [examples, frames, n_mels] of a waveform [samples] at the configured rate.
 
-    What is left at the end and makes no whole example is not heard. Raises ValueError for less than one example.
+    A remainder shorter than one example is dropped. Raises ValueError for less than one example.
     """
     if len(waveform) < config.shortest:
         raise ValueError(

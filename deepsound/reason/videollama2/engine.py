@@ -117,7 +117,7 @@ class VideoLlama2Reasoner:
 
         With the published parser the whole clip is one window, however long.
 
-        Without audio, or with none of its samples, nobody can be heard: no voice-over, and no model is asked. Raises
+        Without audio, or with none of its samples, nobody can be heard: no voice-over, and no model is run. Raises
         InputError for NaN samples, EngineError for weights that are missing or wrong.
         """
         if audio is None or not audio.samples:

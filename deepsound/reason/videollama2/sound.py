@@ -28,11 +28,11 @@ _LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}
 
 
 def segment_bounds(samples: int) -> list[tuple[int, int]]:
-    """First and one-past-last sample of each stretch that is heard of a sound of so many samples.
+    """First and one-past-last sample of each segment that is encoded, of a sound of so many samples.
 
     They begin at equal distances and overlap in sounds under 16 s. The distance is an eighth of what is left beside
-    one stretch, so the end of a sound is never reached: of 10 s, the last one is not heard. Sounds up to one stretch
-    are heard whole, eight times.
+    one stretch, so the end of a sound is never reached: of 10 s, the last one is not encoded. Sounds up to one stretch
+    are encoded whole, eight times.
     """
     spare = max(0, samples - STRETCH_SAMPLES)
     starts = [index * spare // STRETCHES for index in range(STRETCHES)]
@@ -40,7 +40,7 @@ def segment_bounds(samples: int) -> list[tuple[int, int]]:
 
 
 def join_segments(waveform: Tensor) -> Tensor:
-    """What of a waveform [samples] at 16 kHz is heard: its stretches in a row, zeros up to 30 s."""
+    """The encoded part of a waveform [samples] at 16 kHz: its segments in a row, zeros up to 30 s."""
     joined = torch.cat([waveform[start:end] for start, end in segment_bounds(len(waveform))])
     return F.pad(joined, (0, PADDED_SAMPLES - len(joined)))
 
@@ -65,7 +65,7 @@ def filterbank(waveform: Tensor) -> Tensor:
 
 
 def mono_16_bit(audio: Audio, progress: Progress = Progress()) -> Tensor:
-    """One channel [samples] at 16 kHz, on the steps of 16-bit samples: the model never heard finer ones.
+    """One channel [samples] at 16 kHz, on the steps of 16-bit samples: the model was trained on no finer ones.
 
     Mixed down and resampled by FFmpeg, as in training: other resamplers differ audibly to the model, near 8 kHz.
     Raises InputError for samples that are not finite.
