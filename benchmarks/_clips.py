@@ -32,7 +32,7 @@ def make_clip(path: Path, width: int, height: int, seconds: int, fps: int = 25, 
         for repeat in range(-(-seconds // pattern_s)):
             source.seek(0)
             for packet in source.demux(video=0):
-                if packet.dts is None:
+                if packet.pts is None or packet.dts is None or packet.time_base is None:
                     continue
                 shift = round(repeat * pattern_s / packet.time_base)
                 packet.pts += shift

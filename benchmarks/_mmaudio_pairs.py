@@ -73,18 +73,19 @@ def guided_pair(variant: str, compare: bool) -> Pair:
     clip, sync = noise(1, lengths.clip, config.clip_dim), noise(1, lengths.sync, config.sync_dim)
     original = None
     if not compare:
-        reference = with_random_weights(MMAudio(config))
+        state_dict = with_random_weights(MMAudio(config)).state_dict()
     else:
         from mmaudio.model.networks import get_my_mmaudio
 
-        reference = with_random_weights(get_my_mmaudio(variant))
+        reference: Any = with_random_weights(get_my_mmaudio(variant))
+        state_dict = reference.state_dict()
         reference.update_seq_lengths(lengths.latent, lengths.clip, lengths.sync)
         known, empty = reference.preprocess_conditions(clip, sync, text), reference.get_empty_conditions(1)
 
         def original() -> Tensor:
             return reference.ode_wrapper(time, latent, known, empty, STRENGTH)
 
-    state = flow_weights.state_dict(reference.state_dict())
+    state = flow_weights.state_dict(state_dict)
     network = load_into_meta(lambda: MMAudio(config), state, torch.float32, "random weights")
     field = classifier_free_guidance(
         network,
@@ -135,7 +136,7 @@ def autoencoder(name: str, compare: bool) -> Pair:
     else:
         from mmaudio.ext.autoencoder.vae import get_my_vae
 
-        reference = with_random_weights(get_my_vae(name))
+        reference: Any = with_random_weights(get_my_vae(name))
         published = {key: tensor.clone() for key, tensor in reference.state_dict().items()}
         reference.remove_weight_norm()
 

@@ -79,7 +79,7 @@ def load(folder: Path) -> VideoLLaMA2Components:
     feature_cache().clear()
     networks = VideoLLaMA2Components(VideoLLaMA2Checkpoint(folder), Execution(device="cpu", precision="fp32"))
     for role in ("language", "vision", "audio"):
-        with networks.use(role, QUIET):  # type: ignore[arg-type]
+        with networks.use(role, QUIET):
             pass
     return networks
 

@@ -21,6 +21,7 @@ import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
@@ -106,13 +107,13 @@ def random_weights(config: RoformerConfig, path: Path) -> Path:
 
 def full_rows(mix: np.ndarray, depth: int, threads: int, reference: Path | None) -> list[dict[str, object]]:
     with tempfile.TemporaryDirectory() as folder:
-        config = replace(separation("bs_roformer").network, depth=depth)
+        config = replace(cast(BSRoformerConfig, separation("bs_roformer").network), depth=depth)
         weights = random_weights(config, Path(folder) / "bs_roformer.ckpt")
         theirs_s, theirs = reference_seconds(reference, weights, config, mix, threads) if reference else (None, None)
         print("reference", "not measured" if theirs_s is None else f"{theirs_s:.2f} s", flush=True)
         rows: list[dict[str, object]] = [{"name": "reference", "wall_s": theirs_s}]
         for mode in ("equal_overlap", "published"):
-            engine = RoformerSeparator("bs_roformer", mode)  # type: ignore[arg-type]
+            engine = RoformerSeparator("bs_roformer", mode)
             engine.configure(Execution(weights={"bs_roformer/ep_317": weights}))
             wall_s, voice = time_separation(engine, mix)
             row: dict[str, object] = {

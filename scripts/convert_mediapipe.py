@@ -80,7 +80,8 @@ def body_order(network: BlazePoseDetector) -> list[torch.nn.Conv2d]:
     order: list[torch.nn.Module] = [network.stem, network.stem_depthwise, network.stem_project]
     skips = {4: network.skips[0], 10: network.skips[1]}
     for number, block in enumerate(network.down):
-        order += [block.expand, *([skips[number]] if number in skips else []), block.depthwise, block.project]
+        parts = (block.expand, skips.get(number), block.depthwise, block.project)
+        order += [part for part in parts if isinstance(part, torch.nn.Module)]
     order += [network.top, network.top_depthwise, *network.up]
     return in_parts([*order, *network.heads])
 

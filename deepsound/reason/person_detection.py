@@ -1,8 +1,8 @@
 """Person detection: BlazeFace faces and BlazePose bodies, confirmed in two frames.
 
 Both networks are `torch` modules of this package with weights in it (`deepsound.models.blazeface`, `blazepose`), so
-that a verdict does not depend on which OpenCV is installed, if any. What one look finds is cut out and looked at
-again, and a clip has a person in it only if one is seen in two of its frames: single false sightings decide nothing.
+that a verdict does not depend on which OpenCV is installed, if any. Each detection is confirmed on
+its crop, and a clip has a person in it only if one is detected in two of its frames: single false ones decide nothing.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Literal
 
 from deepsound.media.views import Still
@@ -35,7 +36,7 @@ class PersonDetection:
 
 @dataclass(frozen=True)
 class PeopleSettings:
-    """Least scores, 0 to 1, at first sight and at the second look at the cut-out; `frames` that must show somebody."""
+    """Least scores, 0 to 1, on the frame and on the crop that confirms it; `frames` that must show somebody."""
 
     face: float = 0.6
     face_again: float = 0.5
@@ -44,28 +45,28 @@ class PeopleSettings:
     frames: int = 2
 
 
-class _Looks:
-    """LRU cache of detections by frame content: another take, prompt or seed on the same frames costs no look."""
+class _DetectionCache:
+    """LRU cache of detections by frame content: another take, prompt or seed on the same frames costs nothing."""
 
     def __init__(self, most: int = 1024) -> None:
         self._most = most
-        self._kept: OrderedDict[Hashable, tuple[PersonDetection, ...]] = OrderedDict()
+        self._entries: OrderedDict[Hashable, tuple[PersonDetection, ...]] = OrderedDict()
         self._lock = threading.Lock()
 
     def get(self, key: Hashable, compute: Callable[[], Iterable[PersonDetection]]) -> tuple[PersonDetection, ...]:
         with self._lock:
-            if key in self._kept:
-                self._kept.move_to_end(key)
-                return self._kept[key]
+            if key in self._entries:
+                self._entries.move_to_end(key)
+                return self._entries[key]
         seen = tuple(compute())
         with self._lock:
-            self._kept[key] = seen
-            while len(self._kept) > self._most:
-                self._kept.popitem(last=False)
+            self._entries[key] = seen
+            while len(self._entries) > self._most:
+                self._entries.popitem(last=False)
         return seen
 
 
-_looks = _Looks()
+_detections = _DetectionCache()
 
 
 def detect_people(
@@ -83,7 +84,7 @@ def detect_people(
     found: list[PersonDetection] = []
     for still in progress.track(stills, len(stills)):
         key = settings, still.image.shape, digest_of(still.image.tobytes())
-        seen = _looks.get(key, lambda still=still: _look(still, faces, bodies))
+        seen = _detections.get(key, partial(_look, still, faces, bodies))
         found += [replace(person, time_s=still.time_s) for person in seen]
     least = min(settings.frames, len({still.time_s for still in stills}))
     if len({person.time_s for person in found}) < least:

@@ -59,7 +59,6 @@ def deepsound_s4(sheet: Sheet, fallback: str) -> None:
             ]
         }
     verdict = _judge_and_plan(video, two, loaded, coarse["audio"])
-    spans = {"spans": verdict["segments"]}
     if fallback == "mask":
         four.note("Made anew only where the background is silent, in the spans that the judge names.")
         again = {
@@ -68,9 +67,15 @@ def deepsound_s4(sheet: Sheet, fallback: str) -> None:
             )["regenerated"]
         }
     three.note("Runs only when the verdict is yes. Background and voice add up to the coarse sound.")
-    parts = separate(three, coarse["audio"], "bs_roformer", **spans)
+    parts = separate(three, coarse["audio"], "bs_roformer", spans=verdict["segments"])
     final = choose(
-        four, fallback, verdict["voice_over"], coarse=coarse["audio"], background=parts["background"], **again, **spans
+        four,
+        fallback,
+        verdict["voice_over"],
+        coarse=coarse["audio"],
+        background=parts["background"],
+        **again,
+        spans=verdict["segments"],
     )
     save(end, loaded["video"], final["audio"], f"s4_{fallback}")
     show(end, final["chosen"], "The final sound is")

@@ -172,7 +172,7 @@ def test_frames_that_were_looked_at_are_not_looked_at_again(monkeypatch: pytest.
         looked.append(still.time_s)
         return [PersonDetection(still.time_s, "face", (0, 0, 9, 9), 0.9)]
 
-    monkeypatch.setattr(person_detection, "_looks", person_detection._Looks(most=2))
+    monkeypatch.setattr(person_detection, "_detections", person_detection._DetectionCache(most=2))
     monkeypatch.setattr(person_detection, "_look", look)
     one, other, third = (landscape(seed, 64, 48) for seed in range(3))
     assert [seen.time_s for seen in detect_people(stills([one, other, one]))] == [0.0, 0.5, 1.0]
