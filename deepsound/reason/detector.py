@@ -1,4 +1,4 @@
-"""Shared parts of the detectors BlazeFace and BlazePose: loading, and the confirming pass on crops."""
+"""Shared parts of BlazeFace and BlazePose: loading, and the confirming pass on crops."""
 
 from __future__ import annotations
 
