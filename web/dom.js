@@ -47,6 +47,11 @@ export function leavePreviewsOut(node) {
   };
 }
 
+// A colour for text that is legible in every theme: mixed with the theme's own colour of text.
+export function legible(colour) {
+  return `color-mix(in srgb, ${colour} 35%, var(--input-text, #ddd))`;
+}
+
 // Make `context` draw in CSS pixels on a canvas as wide as it is shown; gives the size, or null while it is hidden.
 export function fitted(canvas, height) {
   const width = canvas.clientWidth;

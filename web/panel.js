@@ -1,10 +1,10 @@
 // The reasoning panel: verdict, waveform with the voiced stretches, and the four sections as they are written.
-import { element, keepWheel } from "./dom.js";
+import { element, keepWheel, legible } from "./dom.js";
 import { badgeOf, sectionsOf } from "./sections.js";
 import { SpanEditor } from "./span_editor.js";
 import { clock } from "./waveform.js";
 
-const COLOURS = { bar: "#6b93c9", voice: "#ff9a76", people: "#7ee0a1" };
+const COLOURS = { bar: "#6b93c9", voice: "#ff9a76", people: "#4fbf7a" };
 const BADGES = { yes: ["#b4441f", "#fff"], no: ["#23713f", "#fff"], undecided: ["#8a6d1d", "#fff"],
   busy: ["#3a4356", "#d6dcea"] };
 const MOST_LISTED = 4;
@@ -129,7 +129,7 @@ function aside(text) {
 }
 
 function label(text, name) {
-  const made = element("div", { fontSize: "10px", fontWeight: "700", letterSpacing: "0.06em", color: "#8fb4ea",
+  const made = element("div", { fontSize: "10px", fontWeight: "700", letterSpacing: "0.06em", color: legible("#5c8fef"),
     textTransform: "uppercase" }, text);
   made.dataset.section = name;
   return made;

@@ -12,8 +12,7 @@ const EDGE_PX = 5;
 const LEAST_DRAG_PX = 4;
 const STEP_S = 0.05;
 const LONG_STEP_S = 0.5;
-const COLOURS = { bar: "#6b93c9", voice: "#ff9a76", span: "rgba(255, 140, 105, 0.20)", people: "#7ee0a1",
-  text: "#8f97a6" };
+const COLOURS = { bar: "#6b93c9", voice: "#ff9a76", span: "rgba(255, 140, 105, 0.20)", people: "#4fbf7a" };
 
 export class SpanEditor {
   // `list` is the node's span list: { read() -> text, write(text), isGiven() } where another node may give it; null for
@@ -195,7 +194,9 @@ export class SpanEditor {
 
   paint() {
     const size = this.sound && fitted(this.canvas, WAVE_HEIGHT);
-    if (size) drawWaveform(this.canvas.getContext("2d"), this.sound, size.width, size.height, COLOURS);
+    if (!size) return;
+    const colours = { ...COLOURS, text: getComputedStyle(this.canvas).color }; // The theme's, which may be light.
+    drawWaveform(this.canvas.getContext("2d"), this.sound, size.width, size.height, colours);
   }
 }
 

@@ -1,5 +1,5 @@
 // The spans of a list as lines of text: when, the verdict, what is done there and why.
-import { element } from "./dom.js";
+import { element, legible } from "./dom.js";
 import { MOST_EDITED } from "./span_list.js";
 import { seconds } from "./timespan.js";
 
@@ -16,7 +16,7 @@ export class SpanRows {
   show({ spans, shown, text, canEdit, actions, chosen, isUnread }) {
     const head = element("div", { display: "flex", gap: "8px", alignItems: "center", opacity: "0.8" },
       isUnread ? this.texts.spansUnread : this.headline(spans, text, canEdit));
-    head.style.color = isUnread ? "#ff9a76" : "";
+    head.style.color = isUnread ? legible("#f06a35") : "";
     if (canEdit && text.trim()) head.append(this.button("↺", this.texts.spansReset, "reset", () => this.acts.reset()));
     const rows = spans.slice(0, MOST_LISTED).map((span, index) => this.row(span, index, shown[index],
       { actions: canEdit && spans.length <= MOST_EDITED ? actions : [], canEdit, isChosen: index === chosen }));

@@ -1,5 +1,5 @@
 // The trim bar below a video's preview: its handles set the node's start and duration.
-import { element, fitted } from "./dom.js";
+import { element, fitted, legible } from "./dom.js";
 import { factsOf } from "./media_facts.js";
 import { described, moved, placeOf, seconds, spanOf } from "./timespan.js";
 import { ticksOf, clock } from "./waveform.js";
@@ -93,7 +93,7 @@ export class TrimBar {
     this.told.textContent = isWhole ? this.texts.whole
       : `${this.texts.part}: ${seconds(span.start)} – ${seconds(span.end)} (${seconds(span.end - span.start)})`
         + (span.fits ? "" : ` · ${this.texts.pastEnd}`);
-    this.told.style.color = span.fits ? "" : "#ff9a76";
+    this.told.style.color = span.fits ? "" : legible("#f06a35");
     for (const [handle, time] of [[this.start, span.start], [this.end, span.end], [this.chosen, span.start]]) {
       handle.setAttribute("aria-valuemax", String(this.length));
       handle.setAttribute("aria-valuenow", String(time));
@@ -122,9 +122,9 @@ export class TrimBar {
     context.font = "9px sans-serif";
     for (const time of ticksOf(this.length, size.width)) {
       const x = (time / this.length) * size.width;
-      context.fillStyle = "rgba(190, 200, 220, 0.35)";
+      context.fillStyle = "rgba(127, 140, 165, 0.5)";
       context.fillRect(x, 0, 1, 20);
-      context.fillStyle = "#8f97a6";
+      context.fillStyle = getComputedStyle(this.scale).color;
       context.textAlign = x < 10 ? "left" : x > size.width - 10 ? "right" : "center";
       context.fillText(clock(time), x, BAR_HEIGHT - 3);
     }

@@ -33,6 +33,34 @@ VIDEO_OF = """(id) => {
                     document.querySelector(`[data-node-id="${id}"]`)];
     return places.map(place => place?.querySelector?.('video')).find(video => video?.isConnected);
 }"""
+# WCAG 2.1's contrast ratio of every text in the pack's elements with what lies behind it, the lowest first.
+CONTRASTS = """() => {
+    const context = Object.assign(document.createElement('canvas'), {width: 1, height: 1}).getContext('2d');
+    const over = (layers) => { // Layers of colour and opacity, the lowest first.
+        context.clearRect(0, 0, 1, 1);
+        for (const [colour, opacity] of layers) {
+            Object.assign(context, {fillStyle: colour, globalAlpha: opacity});
+            context.fillRect(0, 0, 1, 1);
+        }
+        const [red, green, blue] = [...context.getImageData(0, 0, 1, 1).data].map(byte => {
+            const share = byte / 255;
+            return share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4; });
+        return 0.2126 * red + 0.7152 * green + 0.0722 * blue; };
+    const measured = [];
+    for (const element of document.querySelectorAll('[class*=deepsound-], [class*=deepsound-] *')) {
+        const text = [...element.childNodes].filter(node => node.nodeType === 3).map(node => node.data.trim()).join('');
+        if (!text || !element.offsetParent) continue;
+        const behind = []; let opacity = 1;
+        for (let at = element; at; at = at.parentElement) {
+            const style = getComputedStyle(at);
+            opacity *= Number(style.opacity);
+            behind.unshift([style.backgroundColor, 1]);
+        }
+        behind.unshift(['#fff', 1]);
+        const [ink, paper] = [over([...behind, [getComputedStyle(element).color, opacity]]), over(behind)];
+        measured.push([(Math.max(ink, paper) + 0.05) / (Math.min(ink, paper) + 0.05), text]);
+    }
+    return measured.sort((one, other) => one[0] - other[0]); }"""
 START = """() => { window.ended = null;
     for (const ending of ['execution_success', 'execution_error', 'execution_interrupted'])
         app.api.addEventListener(ending, () => { window.ended ??= ending; });
@@ -300,6 +328,24 @@ def test_nodes_two_shows_the_same(server, page, clip):
         screenshot(server, page, "nodes_2")
     finally:
         page.evaluate("async () => { await app.extensionManager.setting.set('Comfy.VueNodes.Enabled', false); }")
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_every_text_is_legible_in_the_theme(server, page, clip, theme):
+    """At least 4.5 to 1, WCAG 2.1's level AA for small text; headings and marks were 2 to 1 on white."""
+    page.evaluate("async name => { await app.extensionManager.setting.set('Comfy.ColorPalette', name); }", theme)
+    try:
+        show(page, graph(clip, engine="says_yes"))
+        ending, detail = page.evaluate(RUN)
+        assert ending == "execution_success", detail
+        page.wait_for_function(f"() => {PANEL}.isConnected && {PANEL}.querySelector('.deepsound-yes')", timeout=20_000)
+        page.wait_for_function("() => document.querySelector('.deepsound-trim').innerText.includes('25 fps')")
+        contrasts = page.evaluate(CONTRASTS)
+        screenshot(server, page, f"theme_{theme}")
+    finally:
+        page.evaluate("async () => { await app.extensionManager.setting.set('Comfy.ColorPalette', 'dark'); }")
+    assert len(contrasts) > 10
+    assert [(round(ratio, 2), text) for ratio, text in contrasts if ratio < 4.5] == []
 
 
 def test_a_menu_shows_plain_words_and_sends_its_value(server, page, clip):
