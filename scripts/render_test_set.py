@@ -1,6 +1,6 @@
 """Renders a test set with known voices, on which `deepsound reproduce` is proved.
 
-`python scripts/render_test_set.py FOLDER [--clips 60] [--seconds 2] [--seed 1]`.
+`python scripts/render_test_set.py FOLDER [--clips 60] [--seconds 2] [--fps 15] [--seed 1]`.
 
 Leaves FOLDER/clips/NAME.mp4 (videos with sound, also the ground truth), FOLDER/background/NAME.wav and
 FOLDER/voice/NAME.wav (what the sound is the sum of) and FOLDER/truth.csv. A third of the clips has no voice, half a
@@ -66,7 +66,7 @@ class RenderedClip:
     truth: Truth
 
 
-def render(folder: Path, clips: int = 60, seconds: float = 2.0, seed: int = 1) -> list[Truth]:
+def render(folder: Path, clips: int = 60, seconds: float = 2.0, seed: int = 1, fps: int = FPS) -> list[Truth]:
     """Write the set below `folder` and return what is known of it."""
     for name in ("clips", "background", "voice"):
         (folder / name).mkdir(parents=True, exist_ok=True)
@@ -75,7 +75,7 @@ def render(folder: Path, clips: int = 60, seconds: float = 2.0, seed: int = 1) -
         name = clip.truth.clip
         for part in ("background", "voice"):
             write_wav(Audio.from_numpy(getattr(clip, part), RATE), folder / part / f"{name}.wav")
-        encode(folder / "clips" / f"{name}.mp4", pictures(seconds, number), clip.background + clip.voice)
+        encode(folder / "clips" / f"{name}.mp4", pictures(seconds, number, fps), clip.background + clip.voice, fps)
         known.append(clip.truth)
     with (folder / "truth.csv").open("w", encoding="utf-8", newline="") as file:
         table = csv.DictWriter(file, list(asdict(known[0])))
@@ -132,29 +132,29 @@ def _faded(samples: int, fade: int = 441) -> np.ndarray:
     return np.clip(np.minimum(at, samples - 1 - at) / fade, 0, 1).astype(np.float32)
 
 
-def pictures(seconds: float, number: int) -> Iterator[np.ndarray]:
+def pictures(seconds: float, number: int, fps: int = FPS) -> Iterator[np.ndarray]:
     """A ball that bounces on a floor, uint8 [72, 96, 3], another for each clip."""
     rng = np.random.default_rng(number)
     colour, period_s, speed = rng.integers(80, 255, 3), rng.uniform(0.5, 1.0), rng.uniform(10, 40)
     y, x = np.mgrid[:HEIGHT, :WIDTH]
-    for index in range(round(seconds * FPS)):
-        phase = (index / FPS / period_s) % 1.0
+    for index in range(round(seconds * fps)):
+        phase = (index / fps / period_s) % 1.0
         height = 4 * phase * (1 - phase)
-        across = (12 + speed * index / FPS) % (WIDTH - 24) + 12
+        across = (12 + speed * index / fps) % (WIDTH - 24) + 12
         cover = np.clip(9 - np.hypot(x - across, y - (HEIGHT - 19 - 40 * height)), 0, 1)[..., None]
         ground = np.where(y[..., None] > HEIGHT - 11, 60, 150) * np.ones(3)
         yield np.round(ground + (colour - ground) * cover).astype(np.uint8)
 
 
-def encode(target: Path, frames: Iterator[np.ndarray], sound: np.ndarray) -> None:
+def encode(target: Path, frames: Iterator[np.ndarray], sound: np.ndarray, fps: int = FPS) -> None:
     """Write H.264 with AAC in an mp4; one thread, so that equal calls give equal files."""
     with av.open(str(target), "w") as container:
-        video = container.add_stream("libx264", rate=FPS, width=WIDTH, height=HEIGHT, pix_fmt="yuv420p")
+        video = container.add_stream("libx264", rate=fps, width=WIDTH, height=HEIGHT, pix_fmt="yuv420p")
         video.codec_context.thread_count = 1
         audio = container.add_stream("aac", rate=RATE, layout="mono", bit_rate=128_000)
         for index, picture in enumerate(frames):
             frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
-            frame.pts, frame.time_base = index, Fraction(1, FPS)
+            frame.pts, frame.time_base = index, Fraction(1, fps)
             container.mux(video.encode(frame))
         container.mux(video.encode(None))
         samples = av.AudioFrame.from_ndarray(np.ascontiguousarray(sound[None], np.float32), "fltp", "mono")
@@ -167,9 +167,10 @@ def main() -> int:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--clips", type=int, default=60)
     parser.add_argument("--seconds", type=float, default=2.0)
+    parser.add_argument("--fps", type=int, default=FPS)
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
-    known = render(arguments.folder, arguments.clips, arguments.seconds, arguments.seed)
+    known = render(arguments.folder, arguments.clips, arguments.seconds, arguments.seed, arguments.fps)
     voiced = sum(truth.kind != NONE for truth in known)
     print(f"{len(known)} clips in {arguments.folder / 'clips'}, {voiced} of them with a voice; see truth.csv")
     return 0

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deepsound.cli.exit_codes import EXIT_CODES
+from deepsound.errors import Cancelled
 from deepsound.runtime.paths import expand
 
 if TYPE_CHECKING:
@@ -113,7 +114,13 @@ def _evaluate(options: argparse.Namespace) -> int:
     from deepsound.evaluate.files import write_report
 
     with cancel_on_signal() as token, progress_on_stderr(options.quiet, token.check) as progress:
-        report = _report(options, progress)
+        try:
+            report = _report(options, progress)
+        except Cancelled:
+            raise Cancelled(
+                "Cancelled: there is no report yet; the features computed so far are kept. Run the same command again "
+                "to go on."
+            ) from None
     paths = write_report(report, expand(options.out)) if options.out else ()
     if options.json:
         print_json(report.to_json())

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +14,7 @@ from typing import TYPE_CHECKING
 from deepsound.cli.evaluate import progress_on_stderr
 from deepsound.cli.exit_codes import SOME_FAILED
 from deepsound.cli.reproduce_options import add_reproduce_parser, names_in, settings_of
-from deepsound.errors import InputError
+from deepsound.errors import Cancelled, InputError
 from deepsound.runtime.paths import expand
 
 if TYPE_CHECKING:
@@ -38,18 +41,32 @@ def _reproduce(options: argparse.Namespace) -> int:
             Path(expand(options.clips)), Path(expand(options.gt)), Path(expand(options.out)), settings_of(options)
         )
         whole.check(figures)
-        failed = _run_clips(options, whole, progress.part(0.0, 0.6))
-        if options.shard != "1/1":
-            _say(options, f"Shard {options.shard} is done; run without --shard for the tables.")
-            return _exit_code(options, failed)
-        report = whole.report(names_in(options.only), _without_text(progress.part(0.6, 0.95)))
-        whole.write(report)
-        whole.draw(figures, progress.part(0.95, 1.0))
+        with _kept_when_cancelled(whole):
+            failed = _run_clips(options, whole, progress.part(0.0, 0.6))
+            if options.shard != "1/1":
+                _say(options, f"Shard {options.shard} is done; run without --shard for the tables.")
+                return _exit_code(options, failed)
+            report = whole.report(names_in(options.only), _without_text(progress.part(0.6, 0.95)))
+            whole.write(report)
+            whole.draw(figures, progress.part(0.95, 1.0))
     if options.json:
         print_json(report.to_json())
     elif not options.quiet:
         print(report.to_markdown(), end="")
     return _exit_code(options, failed)
+
+
+@contextmanager
+def _kept_when_cancelled(whole: Reproduction) -> Iterator[None]:
+    """Make a Cancelled say what is on the disk and how to go on."""
+    try:
+        yield
+    except Cancelled:
+        done = sum(whole.finished(settings) for settings in whole.every)
+        raise Cancelled(
+            f"Cancelled with {done} of {len(whole.every) * whole.count()} clips finished in {whole.folder}; they and "
+            "the features computed so far are kept. Run the same command again to go on."
+        ) from None
 
 
 def _run_clips(options: argparse.Namespace, whole: Reproduction, progress: Progress) -> dict[str, str]:
@@ -61,9 +78,11 @@ def _run_clips(options: argparse.Namespace, whole: Reproduction, progress: Progr
     shard, workers = Shard.parse(options.shard), _ray_workers(options)
     for number, settings in enumerate(whole.every):
         part = progress.part(number / len(whole.every), (number + 1) / len(whole.every))
-        part = part.at(f"clips {settings.generator}")
+        part, started = part.at(f"clips {settings.generator}"), time.monotonic()
         tally = run_clips(whole.clips, whole.folder_of(settings), settings, shard, _without_text(part), workers)
-        part.finish(f"{tally.made} made, {tally.found} found done, {len(tally.failed)} failed", 0.0)
+        part.finish(
+            f"{tally.made} made, {tally.found} found done, {len(tally.failed)} failed", time.monotonic() - started
+        )
         failed |= {f"{settings.generator} {settings.seed} {name}": why for name, why in tally.failed.items()}
     return failed
 

@@ -48,7 +48,7 @@ class PeopleSettings:
 class _DetectionCache:
     """LRU cache of detections by frame content: another take, prompt or seed on the same frames costs nothing."""
 
-    def __init__(self, most: int = 1024) -> None:
+    def __init__(self, most: int = 16384) -> None:
         self._most = most
         self._entries: OrderedDict[Hashable, tuple[PersonDetection, ...]] = OrderedDict()
         self._lock = threading.Lock()

@@ -13,6 +13,7 @@ from deepsound.evaluate.evaluation import EvaluationSettings
 from deepsound.evaluate.extractors import DURATION_S
 from deepsound.evaluate.report import EvaluationReport
 from deepsound.media.files import atomic_write
+from deepsound.reproduce.clip_run import is_done
 from deepsound.reproduce.figure import FOLDER, figure_of, write_figure
 from deepsound.reproduce.omissions import as_markdown, omissions
 from deepsound.reproduce.run import records_of, videos_of
@@ -34,8 +35,11 @@ from deepsound.runtime.progress import Progress
 from deepsound.weights.missing import MissingWeightsError, missing_weights
 from deepsound.weights.search_paths import default_search_paths
 
-# What the columns mean that the paper names without a formula, or that are not the paper's.
+# Which numbers are published; what the columns mean that the paper names without a formula, or that are not its own.
 DEFINITIONS = {
+    "published numbers": "in brackets, from Tables 1 and 2 in DeepSound-V1's README; its 'Our best' stands at Ours-s3, "
+    "which it is for MMAudio-L (the README does not name the system for the others); Table 3 is in the paper alone and "
+    "has no published numbers here",
     "voice energy ratio": "sum of v² / sum of x² over the clips that this judge calls voice-over, v the separator's "
     "voice stem and x the coarse sound",
     "IH@vid, IH@dur": "the share of clips and of time with a human voice, by voice activity detection "
@@ -75,6 +79,15 @@ class Reproduction:
         """Where the sounds of a generator and seed lie."""
         return self.folder / settings.generator / f"seed_{settings.seed}"
 
+    def count(self) -> int:
+        """How many clips each generator and seed is to make."""
+        return len(videos_of(self.clips, self.folder))
+
+    def finished(self, settings: ReproductionSettings) -> int:
+        """How many of the clips have all their sounds of a generator and seed."""
+        folder, fingerprint = self.folder_of(settings), settings.fingerprint()
+        return sum(is_done(folder, stem, fingerprint) for stem in videos_of(self.clips, self.folder))
+
     def check(self, figures: Sequence[str] = ()) -> None:
         """What can be known before the work.
 
@@ -107,7 +120,9 @@ class Reproduction:
         """
         first, videos = self.every[0], videos_of(self.clips, self.folder)
         voice_free = make_vo_free(self.reference, self.folder, first, videos, progress.part(0.0, 0.3).at("VO-Free set"))
-        references = {ORIGINAL: self.reference, VOICE_FREE: self.folder / SOUNDS}
+        references = {ORIGINAL: self.reference}
+        if any(not row.get("problem") for row in voice_free):
+            references[VOICE_FREE] = self.folder / SOUNDS
         measured = EvaluationSettings(first.duration_s or DURATION_S, only=tuple(only))
         rows: list[SystemRow] = []
         judges: list[JudgeRow] = []
@@ -130,7 +145,16 @@ class Reproduction:
             made |= records.keys()
             judges += judge_rows(settings.generator, settings.seed, records)
         left_out = omissions(reports, sorted(made), sorted(find_clips(self.reference).clips))
-        return ReproductionReport(rows, judges, (*without, *left_out), _protocol_summary(self.every))
+        return ReproductionReport(rows, judges, (*without, *left_out), self._how(voice_free))
+
+    def _how(self, voice_free: Sequence[Mapping[str, Any]]) -> dict[str, object]:
+        changed = sum(row["changed"] is True for row in voice_free)
+        return {
+            **_protocol_summary(self.every),
+            "VO-Free set": f"{changed} of {len(voice_free)} clips of the ground truth changed, listed in {LIST} "
+            f"(published: {published()['vo_free_changed_clips']:,} of VGGSound's test clips)",
+            **DEFINITIONS,
+        }
 
     def write(self, report: ReproductionReport) -> None:
         """Leave tables.json and tables.md. Raises OutputError."""
@@ -183,5 +207,4 @@ def _protocol_summary(every: Sequence[ReproductionSettings]) -> dict[str, object
         "separator": f"{first.separator}, cut {first.separation.mode or 'by its own default'}",
         "seeds": ", ".join(dict.fromkeys(str(one.seed) for one in every)),
         "undecided": f"counts as {first.undecided}",
-        **DEFINITIONS,
     }

@@ -169,11 +169,11 @@ def test_ctrl_c_stops_it_and_what_was_computed_is_kept(sounds, tmp_path):
     cache = tmp_path / "cache"
     command = [sys.executable, "-m", "deepsound", "evaluate", str(folder), "--only", "voice", "--cache", str(cache)]
     process = start(command, cwd=ROOT, stderr=subprocess.PIPE, text=True, env=dict(os.environ))
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300
     while not any(cache.rglob("*.safetensors")) and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.1)
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=60)
-    assert process.returncode == 130 and "Cancelled" in errors
+    assert process.returncode == 130 and "the features computed so far are kept" in errors, errors
     assert not [file for file in cache.rglob("*") if ".partial" in file.name]
     assert 0 < len(list(cache.rglob("*.safetensors"))) < 200

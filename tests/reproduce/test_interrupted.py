@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from deepsound.reproduce.run import run_clips
+from deepsound.cli.main import main
+from deepsound.reproduce.run import ReproductionWorker, run_clips
 from deepsound.reproduce.settings import ReproductionSettings
 from tests.processes import start
 
@@ -96,3 +97,29 @@ def test_a_record_of_other_settings_does_not_vouch_for_sounds_that_were_replaced
     assert (out / "sets/s3/a.wav").read_bytes() != own
     assert run_clips(tmp_path / "clips", out, settings).made == 1
     assert (out / "sets/s3/a.wav").read_bytes() == own
+
+
+@pytest.mark.usefixtures("fake_engines")
+def test_ctrl_c_says_what_is_kept_and_how_to_go_on(make_video, tone, tmp_path, monkeypatch, capsys):
+    """It said that nothing was changed, though the finished clips stay and are not made again."""
+    for name in "abc":
+        make_video(f"clips/{name}.mp4", seconds=0.3, audio=tone(0.3))
+    clips, out = str(tmp_path / "clips"), tmp_path / "out"
+    flags = ["--generators", "noise", "--judge", "yes", "--separator", "halving", "--only", "levels"]
+    command = ["reproduce", clips, "--gt", clips, "-o", str(out), *flags]
+    do = ReproductionWorker.do
+
+    def then_ctrl_c(self, job, progress):
+        try:
+            return do(self, job, progress)
+        finally:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ReproductionWorker, "do", then_ctrl_c)
+        assert main([*command, "--quiet"]) == 130
+    said = capsys.readouterr().err
+    assert f"Cancelled with 1 of 3 clips finished in {out}; they and the features" in said
+    assert "Run the same command again to go on." in said and "nothing was changed" not in said
+    assert main(command) == 0
+    assert "2 made, 1 found done, 0 failed" in capsys.readouterr().err

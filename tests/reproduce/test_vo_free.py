@@ -1,9 +1,11 @@
 """The VO-Free set: changed where the judge hears a voice-over, listed, resumed, judged once."""
 
 import csv
+import json
 
 import pytest
 
+from deepsound.cli.main import main
 from deepsound.media.wav import read_wav
 from deepsound.reproduce.settings import ReproductionSettings
 from deepsound.reproduce.vo_free import make_vo_free
@@ -91,3 +93,15 @@ def test_a_sound_to_which_no_picture_belongs_is_said(truth, tmp_path):
     (truth.parent / "clips" / "two.mp4").unlink()
     rows = {row["clip"]: row for row in made(truth, tmp_path / "out")}
     assert rows["one"]["changed"] and "has no picture to judge by" in rows["two"]["problem"]
+
+
+def test_a_ground_truth_without_any_sound_leaves_out_the_rows_on_vo_free_and_says_why(make_video, tmp_path, capsys):
+    """The tables failed after all the work: the folder of the VO-Free set does not exist."""
+    make_video("clips/one.mp4", seconds=0.3)
+    clips = str(tmp_path / "clips")
+    flags = ["--generators", "noise", "--judge", "yes", "--separator", "halving", "--only", "levels", "--json"]
+    assert main(["reproduce", clips, "--gt", clips, "-o", str(tmp_path / "out"), *flags, "--quiet"]) == 0
+    tables = json.loads(capsys.readouterr().out)
+    assert {row["reference"] for row in tables["systems"]} == {"original"}
+    assert any(text.startswith("1 clips of the ground truth are not in the VO-Free") for text in tables["omissions"])
+    assert tables["measured"]["VO-Free set"].startswith("0 of 1 clips of the ground truth changed")
