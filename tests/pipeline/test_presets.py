@@ -1,6 +1,8 @@
 """Tests of engine selection by preset and weights on disk, in every combination."""
 
 import itertools
+import re
+from pathlib import Path
 
 import pytest
 
@@ -11,9 +13,9 @@ from deepsound.presets import PRESETS, preset
 from deepsound.runtime.execution import Execution
 from deepsound.selection import EMBEDDED, PREFERRED, choose_regenerator, select
 from deepsound.types import GenerationRequest, SeparationSettings
-from deepsound.weights.catalogue import needed_by
+from deepsound.weights.catalogue import Weights, needed_by
 from deepsound.weights.locate import target
-from deepsound.weights.missing import MissingWeightsError
+from deepsound.weights.missing import MissingWeightsError, missing_weights
 from deepsound.weights.search_paths import SearchPaths, default_search_paths
 from tests import fakes
 
@@ -118,6 +120,79 @@ def test_two_variants_of_one_file_are_said_and_copies_of_one_are_not(own_home, m
     (folder / "mmaudio_large_44k_v2_fp16.safetensors").write_bytes(b"half")
     (said,) = [note for note in chosen(clip).notes if used in note]
     assert "in 2 files" in said and "mmaudio_large_44k_v2.pth is used, not" in said and "_fp16.safetensors" in said
+
+
+HALF = "half of it"
+GENERATORS = (*PREFERRED["generator"], HALF, None)
+REASONERS = (*PREFERRED["reasoner"], HALF, None)
+SEPARATORS = (*PREFERRED["separator"], None)
+
+
+def own_entry(engine: str) -> Weights:
+    """What the fewest other engines need too."""
+    return min(needed_by(engine), key=lambda entry: len(entry.engines))
+
+
+def put_half(engine: str, places: SearchPaths) -> None:
+    """All but the checkpoint that is the engine's own, of a folder all but its shards."""
+    put(engine, places)
+    own = target(own_entry(engine), places)
+    for path in own.glob("*.safetensors") if own.is_dir() else (own,):
+        path.unlink()
+
+
+@pytest.mark.parametrize("generator", GENERATORS)
+def test_auto_for_every_generator_with_every_judge_and_separator(
+    monkeypatch, make_video, tmp_path, own_home, generator
+):
+    """Every published engine alone, half there or absent, beside each of the others: what is taken, and one note."""
+    clip = Clip.open(make_video())
+    for number, (reasoner, separator) in enumerate(itertools.product(REASONERS, SEPARATORS)):
+        monkeypatch.setenv("DEEPSOUND_HOME", str(tmp_path / str(number)))
+        places = default_search_paths()
+        here = dict(zip(engines.KINDS, (generator, reasoner, separator), strict=True))
+        for kind, name in here.items():
+            if name == HALF:
+                put_half(PREFERRED[kind][0], places)
+            elif name is not None:
+                put(name, places)
+        selection = chosen(clip)
+        taken = {kind: getattr(selection.choices, kind).name for kind in here}
+        expected = {kind: EMBEDDED[kind] if name in (HALF, None) else name for kind, name in here.items()}
+        assert taken == expected, here
+        better = [PREFERRED[kind][0] for kind in here if taken[kind] != PREFERRED[kind][0]]
+        missing = missing_weights(better, places)
+        if missing is None:
+            assert selection.notes == (), here
+            continue
+        (note,) = selection.notes
+        # The engines stand twice: in the list, and in the command where all of them is missing.
+        listed, _, command = note.partition("`")
+        named = [name for name in better if re.search(rf"\b{name}\b", listed)]
+        assert named == better and all(len(re.findall(rf"\b{name}\b", listed)) == 1 for name in better), (here, note)
+        assert listed.count(missing.size_text) == 1 and note.count("deepsound models download") == 1, (here, note)
+        licences = listed.rpartition("licence: ")[2].rstrip(". ").rstrip(")").split("; ")
+        assert licences == list(missing.licences) and len(set(licences)) == len(licences), (here, note)
+        assert f"`{command}".startswith(f"`{missing.command}`"), (here, note)
+
+
+@pytest.mark.parametrize("engine", [*PREFERRED["generator"][:-1], "bs_roformer"])
+def test_two_variants_of_an_engine_s_own_file_are_said_once_beside_whatever_else_is_here(own_home, make_video, engine):
+    """One in the cache and another in the original's folder `pretrained/`; copies of one file are none of that."""
+    entry = own_entry(engine)
+    put(engine, own_home)
+    put("videollama2_qa", own_home)
+    inside = next(place for place in entry.layouts["projects"] if place.startswith("pretrained/"))
+    other = Path(inside + target(entry, own_home).suffix)
+    other.parent.mkdir(parents=True)
+    clip = Clip.open(make_video())
+    other.write_bytes(target(entry, own_home).read_bytes())
+    assert not any("is on this machine in" in note for note in chosen(clip).notes)
+    other.write_bytes(b"another variant")
+    selection = chosen(clip)
+    assert engine in (selection.choices.generator.name, selection.choices.separator.name)
+    (said,) = [note for note in selection.notes if "is on this machine in" in note]
+    assert said.startswith(f"{entry.id} is on this machine in 2 files") and f"--weights {entry.id}=PATH" in said
 
 
 def test_the_published_preset_names_the_paper_s_engines_and_settings(own_home, make_video, tone):
