@@ -78,7 +78,16 @@ async def record_of(
         raise gr.Error("" if last is None else last.notice, print_exception=False)
     base = f"{request.url.scheme}://{request.headers['host']}"
     records = [
-        {**record, "results": {name: base + address for name, address in record["results"].items()}}
+        {
+            **record,
+            "weights": [_without_path(used) for used in record.get("weights", ())],
+            "results": {name: base + address for name, address in record["results"].items()},
+        }
         for record in last.records
     ]
     return records[0] if len(records) == 1 else records
+
+
+def _without_path(used: dict[str, Any]) -> dict[str, Any]:
+    """A row of weights with `file` in place of `path`: gradio_client downloads every mapping with a path as a file."""
+    return {"file" if key == "path" else key: value for key, value in used.items()}

@@ -39,6 +39,9 @@ from deepsound.runtime.paths import escaped, expand, is_same_file
 from deepsound.runtime.progress import Progress
 from deepsound.types import Audio
 
+# What a person calls a key of a record's request.
+_WORDS = {"video_input": "of another video,", "postp_mode": "fallback", "negative_prompt": "negative prompt"}
+
 
 class OutputStaging:
     """The hidden folder a run works in; leaving the context removes it, whatever happened.
@@ -129,8 +132,12 @@ class OutputStaging:
         if self._earlier is None:
             return ""
         settings = request_of(self._earlier)
-        now = {**settings, "postp_mode": self._values.get("fallback"), **self._values}
-        other = [f"{key.replace('_', ' ')} {was}" for key, was in settings.items() if was not in (None, now[key])]
+        now = {**settings, "postp_mode": self._values.get("fallback"), **self._values, "video_input": self._video()}
+        other = [
+            f"{_WORDS.get(key, key)} {escaped(str(was))}"
+            for key, was in settings.items()
+            if was not in (None, now[key])
+        ]
         if self._earlier and not other:
             return ""
         what = ", ".join(other) or "its record cannot be read"
@@ -138,6 +145,12 @@ class OutputStaging:
             f"{escaped(self._final(RECORD))} is an earlier result ({what}) and will be replaced; "
             'an output template such as "{stem}.{seed}" keeps both.'
         )
+
+    def _video(self) -> str:
+        """The video as the earlier record names it, where that is the same file."""
+        earlier = str((self._earlier or {}).get("video_input") or "")
+        own = self._clip.path
+        return earlier if earlier and is_same_file(Path(earlier), own) else str(own)
 
     def finish(self, outcome: Outcome, target_lufs: float | None, progress: Progress) -> Result:
         """Write every file of the run and put them in place together, the record last.

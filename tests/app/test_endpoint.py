@@ -41,6 +41,10 @@ def test_gradio_client_runs_a_video_and_gets_its_files(tmp_path):
         assert [take["request"]["seed"] for take in takes] == [3, 4]
         with urllib.request.urlopen(takes[1]["results"]["deepsound.take2.mp4"]) as answer:
             assert answer.headers["content-type"] == "video/mp4"
+        narrated = client_library.handle_file(str(DEMO.with_name("narrated_landscape.mp4")))
+        record = client.predict(narrated, generator="source", duration=2, api_name="/run")
+        # A row with a `path` is a file to gradio_client, which asked the server for it and was refused.
+        assert record["verdict"] == "yes" and record["weights"][0]["file"].endswith(".safetensors")
         with pytest.raises(Exception, match="nonsense is not in the list"):
             client.predict(file, generator="nonsense", api_name="/run")
         with pytest.raises(urllib.error.HTTPError) as refused:

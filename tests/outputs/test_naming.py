@@ -121,6 +121,16 @@ def test_a_replaced_result_of_another_seed_is_noted_before_the_work_and_in_the_r
     assert again.replaced is None and not any("earlier result" in note for note in again.outcome.notes)
 
 
+def test_the_result_of_another_video_of_the_same_name_is_never_replaced_without_a_word(run, tmp_path, make_video):
+    """`run a.mkv` and then `run a.mp4` into one folder: the first result was gone, and nothing was printed."""
+    run()
+    (tmp_path / "other").mkdir()
+    other = make_video("bang.mkv").rename(tmp_path / "other" / "bang.mkv")
+    result = Pipeline("noise", "no", "halving").run(other, tmp_path / "out")
+    (note,) = [note for note in result.outcome.notes if "earlier result" in note]
+    assert re.search(r"is an earlier result \(of another video, .*bang.*\) and will be replaced", note)
+
+
 def test_a_name_too_long_for_its_suffixes_is_refused_before_any_work(fake_engines, make_video, tmp_path):
     video = make_video("n" * 245 + ".mp4")
     with pytest.raises(OutputError, match=r"255|too long|shorten the video's name"):
