@@ -109,7 +109,7 @@ class Pipeline:
         the files by fields of `deepsound.outputs.naming.FIELDS`, as in "{stem}.{seed}"; `pictures` draws each sound.
         `container` is the finished video's (`auto` follows the source where that keeps the picture), `length` the
         policy of media.length_policy for sound that is longer or shorter than the picture, `audio_track` the number
-        of the sound track to use and `downmix` ("mono", "stereo") mixes its channels down. `step_videos` also leaves
+        of the sound track, from 1, and `downmix` ("mono", "stereo") mixes its channels down. `step_videos` also leaves
         the picture under the sound of every step, `stems` the removed voice. Of several `takes`, from the seeds `seed`,
         `seed` + 1, ..., the best by `pick` ("auto", "voice", "sync", "ib") goes on. With the `scope` "segments" only
         voiced spans change, with "clip" the whole sound as published ("": the preset's, else "segments"); `spans` is a

@@ -85,7 +85,7 @@ class LoadVideo(io.ComfyNode):
         check_values(cls, start=start, duration=duration, audio_track=audio_track)
         require_option("downmix", downmix, tuple(DOWNMIXES))
         progress = comfy_host.progress(cls.hidden.unique_id, "read")
-        track = audio_track - 1 if audio_track else None
+        track = audio_track or None
         clip = Clip.open(host_folders.input_path(file), start, duration or None, track, DOWNMIXES[downmix])
         facts = {"fps": float(clip.video.fps), "duration": clip.video.duration_s}
         comfy_host.send_event("video", cls.hidden.unique_id, file=file, facts=facts)

@@ -176,7 +176,7 @@ def add_generation_options(run: argparse.ArgumentParser) -> None:
         "--track",
         type=int,
         metavar="N",
-        help="the video's sound track to use, counted from 0 (default: its default track, else the first that is read)",
+        help="the video's sound track to use, counted from 1 (default: its default track, else the first that is read)",
     )
     run.add_argument(
         "--downmix", metavar="NAME", help=f"mix that track down to {' or '.join(DOWNMIXES)} (default: not at all)"

@@ -108,7 +108,7 @@ def _sound_stream(container: av.container.InputContainer, info: MediaInfo) -> av
     number = need_audio(info).track
     sounds = container.streams.audio
     if number >= len(sounds) or sounds[number].codec_context is None:
-        raise MediaError(f"{info.path} changed while it was read: sound track {number} is gone; open it again.")
+        raise MediaError(f"{info.path} changed while it was read: sound track {number + 1} is gone; open it again.")
     return sounds[number]
 
 

@@ -55,7 +55,7 @@ class Clip:
     ) -> Clip:
         """Probe a video and choose the window; a `duration_s` beyond the video's end is cut to it.
 
-        `audio_track` chooses a sound track by its number among them, counted from 0 (None: the default one, else the
+        `audio_track` chooses a sound track by its number among them, counted from 1 (None: the default one, else the
         first that can be decoded), and `downmix` ("mono", "stereo") mixes its channels down. Raises InputError for an
         impossible window, track (the message lists what there is) or mix, MediaError for a file that is no video and
         for a window of more than a day.

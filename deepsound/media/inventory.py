@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -43,9 +45,13 @@ _MATROSKA_HEADER_BYTES = 1 << 20
 
 @dataclass(frozen=True)
 class StreamEntry:
-    """One track: `kind` is video, audio, subtitle, data or attachment; `flags` are FFmpeg's dispositions."""
+    """One track: `kind` is video, audio, subtitle, data or attachment; `flags` are FFmpeg's dispositions.
+
+    `index` counts from 0 among all tracks, `number` from 1 among those of its kind.
+    """
 
     index: int
+    number: int
     kind: str
     codec: str
     language: str = ""
@@ -91,7 +97,7 @@ def take_inventory(path: Path | str) -> Inventory:
             traits["Dolby Vision"] = "record"
         return Inventory(
             Path(path),
-            tuple(_track(stream) for stream in container.streams),
+            tuple(_tracks(container)),
             index,
             _chapter_titles(container),
             kept_tags(container.metadata),
@@ -121,11 +127,19 @@ def kept_tags(tags: dict[str, str]) -> dict[str, str]:
     }
 
 
-def _track(stream: av.stream.Stream) -> StreamEntry:
+def _tracks(container: av.container.InputContainer) -> Iterator[StreamEntry]:
+    seen: Counter[str] = Counter()
+    for stream in container.streams:
+        seen[stream.type] += 1
+        yield _track(stream, seen[stream.type])
+
+
+def _track(stream: av.stream.Stream, number: int) -> StreamEntry:
     language = stream.metadata.get("language", "")
     flags = stream.disposition
     return StreamEntry(
         stream.index,
+        number,
         stream.type,
         codec_name(stream) if stream.type != "attachment" else stream.metadata.get("filename", "unnamed"),
         "" if language == "und" else language,

@@ -124,7 +124,7 @@ def _label(track: StreamEntry) -> str:
         return "cover picture"
     if track.kind == "attachment":
         return f"attachment {track.codec}"
-    return f"{_KINDS.get(track.kind, track.kind)} {track.index} ({track})"
+    return f"{_KINDS.get(track.kind, track.kind)} {track.number} ({track})"
 
 
 def _track_obstacle(track: StreamEntry, container: Container) -> str:

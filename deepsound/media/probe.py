@@ -89,13 +89,13 @@ class MediaInfo:
 def probe(path: Path | str, audio_track: int | None = None) -> MediaInfo:
     """Describe a local media file and choose its tracks: the default ones, or the first that can be decoded.
 
-    `audio_track` chooses another sound track by its number, counted from 0. Raises InputError for a bad path or for a
+    `audio_track` chooses another sound track by its number, counted from 1. Raises InputError for a bad path or for a
     track that cannot be used (the message lists them), MediaError for anything that cannot be played.
     """
     with open_input(path) as container:
         tracks = tracks_of(container)
         picture = choose(tracks, "picture")
-        sound = _chosen_sound(path, tracks, audio_track)
+        sound = _chosen_sound(path, tracks, None if audio_track is None else audio_track - 1)
         if picture is None and sound is None:
             raise MediaError(_nothing_usable(path, tracks))
         stream = container.streams.video[picture.number] if picture is not None else None

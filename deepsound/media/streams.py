@@ -42,7 +42,7 @@ class Track:
     obstacle: str = ""
 
     def __str__(self) -> str:
-        """For people: `sound track 1 (fra, "Commentary", aac, 2 channels)`."""
+        """For people, who count from 1: `sound track 1 (fra, "Commentary", aac, 2 channels)`."""
         facts = (
             self.language,
             f'"{self.title}"' if self.title else "",
@@ -51,7 +51,7 @@ class Track:
             "default" if self.is_default else "",
         )
         known = ", ".join(fact for fact in facts if fact)
-        return f"{self.kind} track {self.number}" + (f" ({known})" if known else "")
+        return f"{self.kind} track {self.number + 1}" + (f" ({known})" if known else "")
 
 
 def tracks_of(container: av.container.InputContainer) -> tuple[Track, ...]:
@@ -90,10 +90,12 @@ def left_out(tracks: tuple[Track, ...], used: tuple[Track | None, ...]) -> tuple
 
 def _no_such_track(own: list[Track], kind: Kind, number: int) -> str:
     if not own:
-        return f"expected a file with a {kind} track {number}, got one without {kind}; leave the track's choice off."
+        return (
+            f"expected a file with a {kind} track {number + 1}, got one without {kind}; leave the track's choice off."
+        )
     listed = "; ".join(str(track) + (f" - {track.obstacle}" if track.obstacle else "") for track in own)
     known = next((track for track in own if track.number == number), None)
-    problem = f"{known} cannot be used ({known.obstacle})" if known else f"there is no {kind} track {number}"
+    problem = f"{known} cannot be used ({known.obstacle})" if known else f"there is no {kind} track {number + 1}"
     return f"{problem}; choose one of: {listed}."
 
 

@@ -27,10 +27,10 @@ def test_help_lists_the_tables_it_is_too_light_to_import():
 def test_defaults_add_nothing_so_that_a_batch_of_0_3_0_keeps_its_fingerprints():
     names = {"mode", "fallback", "prompt", "negative_prompt", "seed", "start_s", "duration_s", "steps", "guidance"}
     assert run_arguments(options_of()).keys() == names | {"write_video", "target_lufs"}
-    flags = ["--track", "1", "--downmix", "mono", "--container", "mkv", "--length", "trim", "--no_overwrite"]
+    flags = ["--track", "2", "--downmix", "mono", "--container", "mkv", "--length", "trim", "--no_overwrite"]
     added = run_arguments(options_of(*flags, "--output_template", "{stem}.{seed}"))
     assert {name: added[name] for name in added.keys() - names - {"write_video", "target_lufs"}} == {
-        "audio_track": 1,
+        "audio_track": 2,
         "downmix": "mono",
         "container": "mkv",
         "length": "trim",

@@ -73,8 +73,8 @@ def test_a_sound_track_of_an_unknown_codec_is_passed_over_and_named(tmp_path: Pa
     assert clip.info.audio is not None and clip.info.audio.track == 1
     assert level_of(clip.audio()) == pytest.approx(0.5, abs=1e-3)
     (named,) = clip.info.left_out
-    assert "sound track 0" in named and "eng" in named and "no decoder" in named
-    assert any("sound track 0" in note for note in clip.info.notes)
+    assert "sound track 1" in named and "eng" in named and "no decoder" in named
+    assert any("sound track 1" in note for note in clip.info.notes)
 
 
 def test_sound_that_nobody_can_decode_makes_a_silent_video_and_is_said(tmp_path: Path) -> None:
@@ -82,7 +82,7 @@ def test_sound_that_nobody_can_decode_makes_a_silent_video_and_is_said(tmp_path:
     rename_codec(path, b"sowt", b"apac")
     clip = Clip.open(path)
     assert clip.audio() is None and len(clip.info.left_out) == 1
-    with pytest.raises(MediaError, match=r"no sound that can be decoded .*sound track 0.*no decoder"):
+    with pytest.raises(MediaError, match=r"no sound that can be decoded .*sound track 1.*no decoder"):
         decode_audio(path)
 
 
@@ -91,7 +91,7 @@ def test_a_second_picture_of_an_unknown_codec_is_passed_over_and_named(tmp_path:
     rename_codec(path, b"avc1", b"dpth", which=1)
     clip = Clip.open(path)
     (named,) = clip.info.left_out
-    assert "picture track 1" in named and "no decoder" in named
+    assert "picture track 2" in named and "no decoder" in named
     mux(path, tone(0.5), tmp_path / "out.mp4")
     assert probe(tmp_path / "out.mp4").video is not None
 
@@ -111,19 +111,19 @@ def test_a_file_that_nobody_can_decode_names_its_tracks(tmp_path: Path) -> None:
     path = write_tracks(tmp_path / "odd.mov", [0.25])
     rename_codec(path, b"sowt", b"apac")
     rename_codec(path, b"avc1", b"dpth")
-    with pytest.raises(MediaError, match=r"picture track 0.*sound track 0") as error:
+    with pytest.raises(MediaError, match=r"picture track 1.*sound track 1") as error:
         probe(path)
     assert str(path) in str(error.value)
 
 
 def test_another_track_is_chosen_by_its_number(tmp_path: Path) -> None:
     path = write_tracks(tmp_path / "two.mov", [0.25, 0.5])
-    for number, level in ((None, 0.25), (0, 0.25), (1, 0.5)):
+    for number, level in ((None, 0.25), (1, 0.25), (2, 0.5)):
         clip = Clip.open(path, audio_track=number)
         assert level_of(clip.audio()) == pytest.approx(level, abs=1e-3)
         assert level_of(decode_audio(path, audio_track=number)) == pytest.approx(level, abs=1e-3)
         (named,) = clip.info.left_out
-        assert f"sound track {0 if number else 1}" in named and "another one is used" in named
+        assert f"sound track {1 if number == 2 else 2}" in named and "another one is used" in named
 
 
 def test_the_default_track_comes_before_the_first_one(tmp_path: Path) -> None:
@@ -131,26 +131,26 @@ def test_the_default_track_comes_before_the_first_one(tmp_path: Path) -> None:
     assert level_of(clip.audio()) == pytest.approx(0.5, abs=1e-3)
 
 
-@pytest.mark.parametrize("number", [2, -1, 99])
+@pytest.mark.parametrize("number", [3, 0, -1, 99])
 def test_a_track_that_is_not_there_is_refused_with_a_list(tmp_path: Path, number: int) -> None:
     path = write_tracks(tmp_path / "two.mov", [0.1, 0.2], names={1: {"language": "fra", "title": "Commentary"}})
     with pytest.raises(InputError) as error:
         Clip.open(path, audio_track=number)
     message = str(error.value)
     assert str(path) in message and f"no sound track {number}" in message
-    assert "sound track 0" in message and "fra" in message and "pcm_s16le" in message
+    assert "sound track 1" in message and "fra" in message and "pcm_s16le" in message
 
 
 def test_a_chosen_track_that_cannot_be_decoded_is_refused_with_its_reason(tmp_path: Path) -> None:
     path = write_tracks(tmp_path / "spatial.mov", [0.25, 0.5])
     rename_codec(path, b"sowt", b"apac")
-    with pytest.raises(InputError, match=r"sound track 0.*cannot be used.*no decoder.*choose one of.*sound track 1"):
-        Clip.open(path, audio_track=0)
+    with pytest.raises(InputError, match=r"sound track 1.*cannot be used.*no decoder.*choose one of.*sound track 2"):
+        Clip.open(path, audio_track=1)
 
 
 def test_a_track_of_a_silent_video_is_refused(make_video: MakeVideo) -> None:
     with pytest.raises(InputError, match="without sound"):
-        Clip.open(make_video(), audio_track=0)
+        Clip.open(make_video(), audio_track=1)
 
 
 def test_titles_reach_people_without_control_characters(tmp_path: Path) -> None:

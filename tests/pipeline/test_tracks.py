@@ -35,9 +35,9 @@ def test_sixteen_channels_mixed_down_run_to_the_end(tmp_path: Path) -> None:
 
 def test_a_run_takes_the_track_that_was_chosen(tmp_path: Path) -> None:
     path = write_tracks(tmp_path / "two.mov", [0.25, 0.5])
-    result = Pipeline(generator="source").run(path, tmp_path / "out", audio_track=1, write_video=False)
+    result = Pipeline(generator="source").run(path, tmp_path / "out", audio_track=2, write_video=False)
     assert float(np.median(decode_audio(result.final_audio_path).numpy())) == pytest.approx(0.5, abs=1e-3)
-    assert any("sound track 0" in note for note in result.outcome.notes)
+    assert any("sound track 1" in note for note in result.outcome.notes)
 
 
 def test_what_was_found_in_reading_is_in_the_result(tmp_path: Path) -> None:
