@@ -30,9 +30,9 @@ LARGEST_OFFSET_S = 2.0
 
 @dataclass(frozen=True)
 class RankedTake:
-    """One take: its `seed`, what was measured, and its `score`, 0 to 1, or -1 for a silent one."""
+    """One take: its `seed` (None: not known), what was measured, and its `score`, 0 to 1, or -1 for a silent one."""
 
-    seed: int
+    seed: int | None
     figures: TakeFigures
     score: float
 
@@ -56,7 +56,9 @@ class Ranking:
         """The figures as lines of text, a take each, the one that was taken marked with *."""
         head = ("take", "seed", "score", "LUFS", "voice", "sync", "AV-Align", "DeSync", "IB")
         rows = [head, *(_row(number, take) for number, take in enumerate(self.takes))]
-        widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
+        if all(take.seed is None for take in self.takes):
+            rows = [(row[0], *row[2:]) for row in rows]
+        widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
         taken = self.best if chosen is None else chosen
         lines = []
         for number, row in enumerate(rows, start=-1):
@@ -75,20 +77,21 @@ def rank_takes(
 ) -> Ranking:
     """Measure the takes of a clip and find the best by `pick` ("auto", "voice", "sync", "ib"); ties: the lowest seed.
 
+    `seeds` are those of the takes, in the record and the table; without them ties go to the first take.
     Raises InputError for no take, more than 64, or an unknown `pick`, EngineError where `pick` needs what is not at
     hand.
     """
     check_pick(pick, clip, execution)
     if not 1 <= len(takes) <= MOST_TAKES:
         raise InputError(f"expected 1 to {MOST_TAKES} takes, got {len(takes)}; make fewer.")
-    numbers = list(range(len(takes)) if seeds is None else seeds)
+    numbers: list[int | None] = [None] * len(takes) if seeds is None else list(seeds)
     meter = TakeMeter(clip, execution, progress, wanted="IB" if pick == "ib" else "")
     figures = meter.measure(takes)
     if pick == "voice" and all(one.voice_rate is None for one in figures):
         raise EngineError(" ".join(meter.notes))
     by_desync = figures[0].desync_s is not None
     ranked = tuple(RankedTake(seed, one, score_of(one, pick)) for seed, one in zip(numbers, figures, strict=True))
-    best = max(range(len(ranked)), key=lambda index: (ranked[index].score, -ranked[index].seed, -index))
+    best = max(range(len(ranked)), key=lambda index: (ranked[index].score, -(ranked[index].seed or 0), -index))
     sync_by = "DeSync (Synchformer)" if by_desync else "onsets at visible impacts (a form of AV-Align)"
     return Ranking(ranked, best, pick, sync_by, tuple(meter.notes))
 
@@ -154,7 +157,7 @@ def _row(number: int, take: RankedTake) -> tuple[str, ...]:
 
     return (
         str(number + 1),
-        str(take.seed),
+        "-" if take.seed is None else str(take.seed),
         "silent" if figures.is_silent else f"{take.score:.3f}",
         text(figures.lufs, ".1f"),
         text(figures.voice_rate, ".0%"),

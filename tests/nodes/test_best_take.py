@@ -78,5 +78,5 @@ def test_a_star_on_no_take_is_a_sentence(nodes, video, takes, choose):
 def test_too_many_takes_and_imagebind_that_is_not_there_are_refused(nodes, video, takes, nothing_at_hand):
     with pytest.raises(InputError, match="got 65"):
         rank(nodes, comfy(*[takes[0]] * 65), video)
-    with pytest.raises(EngineError, match="picked by ImageBind"):
+    with pytest.raises(EngineError, match="expected the weights of ImageBind"):
         rank(nodes, comfy(*takes), video, pick="ib")

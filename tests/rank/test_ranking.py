@@ -99,6 +99,13 @@ def test_a_tie_goes_to_the_lowest_seed(clip, track):
     assert rank_takes([track(), track(), track()], clip, seeds=[9, 3, 5]).best == 1
 
 
+def test_takes_of_unknown_seeds_show_none(clip, track):
+    """Best Take cannot see the seeds of a batch: it listed them as 0, 1, ..., which made other sounds."""
+    ranking = rank_takes([track(), track()], clip)
+    assert [take["seed"] for take in ranking.records()] == [None, None] and ranking.best == 0
+    assert "seed" not in ranking.table() and ranking.table().splitlines()[0].split()[:2] == ["take", "score"]
+
+
 def test_takes_of_unequal_length_and_rate_are_ranked(clip, track, noise):
     empty = Audio.from_numpy(np.zeros((2, 0)), 16000)
     found = rank_takes([noise(0.1, 8000, 6), empty, track(), noise(30.0, 16000, 2)], clip)
