@@ -264,7 +264,8 @@ class _Job:
         # Dolby Vision, 3D and spherical records are written under this alone.
         options = {"strict": "unofficial"}
         if not self.container.hides:
-            return options
+            # Matroska's random ids are left out, so that the same request leaves the same bytes.
+            return options | {"fflags": "+bitexact"}
         # Edits count in the movie's timescale: only the sound's own rate lets them end on its last sample.
         audio = self.lengths.audio
         ticks = audio.sample_rate if audio is not None else 90_000

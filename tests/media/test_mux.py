@@ -391,6 +391,17 @@ def test_a_window_of_the_real_clip(tornado: Path, tmp_path: Path) -> None:
     assert Clip.open(tmp_path / "out.mp4").duration_s == pytest.approx(2.0, abs=1e-4)
 
 
+@pytest.mark.parametrize(("container", "codec"), [("mkv", None), ("webm", "libvpx"), ("mp4", None), ("mov", None)])
+def test_the_same_request_leaves_the_same_bytes(make_video, tmp_path, container, codec):
+    """Matroska's segment has a random id, so that two runs on one video left different files."""
+    source = make_video(f"source.{container}", seconds=0.5, codec=codec)
+    written = []
+    for name in ("one", "two"):
+        mux(source, clicks(24000), tmp_path / f"{name}.{container}")
+        written.append((tmp_path / f"{name}.{container}").read_bytes())
+    assert written[0] == written[1]
+
+
 @pytest.mark.parametrize("start_s", [0.6, 0.74, 1.26])
 def test_a_window_of_an_avi_cuts_picture_and_sound_at_the_same_instant(
     make_video: MakeVideo, tmp_path: Path, start_s: float
