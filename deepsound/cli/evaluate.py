@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 DESCRIPTION = """\
 Measures one or several folders of generated clips against one reference: FD_PaSST, FD_PANNs, FD_VGG, KL_PANNs,
 KL_PaSST, IS, IB, DeSync as published tables do, AV-Align as its script does (on pictures of at most 320 pixels) and
-ImpactSync, its form with floors; and what tables leave out: the share of clips and of time with a human voice, before
+ImpactSync, its form with floors (without OpenCV, AV-Align takes some 17 s of processor time for 8 s of video in place
+of one); and what tables leave out: the share of clips and of time with a human voice, before
 and after its removal, LUFS, true peak and silence. Folders may hold sounds, videos, or what `deepsound
 run` and `deepsound batch` left. Features are kept by content: run the same command again and only new files are
 computed, after Ctrl-C too. Metrics whose weights are not on this machine are named, with the command that fetches

@@ -123,6 +123,11 @@ class ImpactsExtractor(_OfFrames):
     outputs: tuple[str, ...] = ("times_s", "fps")
     consumer = MotionImpulses()
 
+    def __init__(self, duration_s: float = DURATION_S) -> None:
+        super().__init__(duration_s)
+        # The second rule of what an impact is.
+        self.version = f"2, {duration_s:g} s"
+
     def _measure(self, clip: Clip, progress: Progress) -> dict[str, Tensor]:
         import torch
 

@@ -78,6 +78,11 @@ def pair_magnitude(before: np.ndarray, after: np.ndarray, exact: bool = False) -
     return float(np.hypot(flow[..., 0], flow[..., 1]).mean())
 
 
+def has_opencv_flow() -> bool:
+    """Whether the flow is OpenCV's."""
+    return find_opencv(_FARNEBACK) is not None
+
+
 def flow_version() -> str:
     """Whose Farneback flow `pair_magnitude` takes; the last digits of its numbers depend on it."""
     cv2 = find_opencv(_FARNEBACK)

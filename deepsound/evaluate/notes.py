@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from deepsound.evaluate.av_align import has_opencv_flow
 from deepsound.evaluate.metrics import METRICS
 from deepsound.evaluate.report import ReferenceReport, SetReport
 
@@ -24,11 +25,21 @@ def notes_on(
             *_on_reference(reference),
             f"Networks and metrics of sync looked at the first {duration_s:g} s of every clip; voice and levels "
             "are of the whole sound.",
+            *_on_own_flow(sets),
             *_on_counts(sets),
             trouble and f"Not everything could be written: {trouble}",
         )
         if note
     )
+
+
+def _on_own_flow(sets: Sequence[SetReport]) -> list[str]:
+    if has_opencv_flow() or not any("AV-Align" in one.scores for one in sets):
+        return []
+    return [
+        "AV-Align's optical flow was computed without OpenCV, which takes some 17 s of processor time for 8 s of video "
+        "in place of one; install opencv-python-headless (any version) or leave the metric out."
+    ]
 
 
 def _on_reference(reference: ReferenceReport | None) -> list[str]:

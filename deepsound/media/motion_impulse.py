@@ -53,9 +53,11 @@ class ImpulseCurve:
 class ImpulsePeakRule:
     """When an impulse is an impact; tuned on rendered scenes whose impact times are known.
 
-    It must be the highest of `alone_frames` on either side and reach `least`, `stand_out` times the usual (the
-    `usual_percentile`) within `around_s`, `of_hardest` of the hardest within `nearby_s`, and `of_momentum` of the
-    momentum just before.
+    It must be the highest of `alone_frames` on either side and reach `least` and `stand_out` times the usual (the
+    `usual_percentile`) within `around_s`. What is lost in it and the frames beside it, over which the flow of a fast
+    blow is smeared, must reach `of_hardest` of the hardest within `nearby_s` and `of_momentum` of the largest momentum
+    of the last `swing_s`: what slows down bit by bit hits nothing. Soon after, the momentum is at most `may_grow` times
+    that before: what comes into the picture is seen with a start, too, and goes on growing.
     """
 
     least: float = 0.1
@@ -63,31 +65,70 @@ class ImpulsePeakRule:
     stand_out: float = 2.0
     usual_percentile: float = 40.0
     around_s: float = 0.5
-    of_hardest: float = 0.2
+    of_hardest: float = 0.3
     nearby_s: float = 1.5
-    of_momentum: float = 0.5
+    of_momentum: float = 0.6
+    swing_s: float = 0.2
+    may_grow: float = 1.6
+
+
+# Before an impact the momentum is looked at for so long, and in so much time after it, when a rebound has settled.
+_BEFORE_S, _AFTER_S = 0.15, (0.1, 0.2)
+# A frame that loses so much of the highest impulse still belongs to the blow, which is in the middle of them.
+_STILL_OF_PEAK = 0.5
 
 
 def impact_times_s(curve: ImpulseCurve, rule: ImpulsePeakRule = ImpulsePeakRule()) -> np.ndarray:
     """Times in seconds at which something visibly hits something, float64 [n]; none in a still picture."""
     import numpy as np
 
-    times_s, impulse = curve.times_s, curve.impulse
     found: list[float] = []
-    for index in np.flatnonzero(impulse >= rule.least):
-        time_s, value = times_s[index], impulse[index]
-        beside = impulse[max(index - rule.alone_frames, 0) : index + rule.alone_frames + 1]
-        around = impulse[slice(*np.searchsorted(times_s, [time_s - rule.around_s, time_s + rule.around_s]))]
-        nearby = impulse[slice(*np.searchsorted(times_s, [time_s - rule.nearby_s, time_s + rule.nearby_s]))]
-        least = max(
-            beside.max(),
-            rule.stand_out * np.percentile(around, rule.usual_percentile),
-            rule.of_hardest * nearby.max(),
-            rule.of_momentum * curve.momentum[max(index - 2, 0) : index + 1].max(),
-        )
-        if value >= least and not (found and found[-1] == time_s):
-            found.append(float(time_s))
+    lost = np.convolve(curve.impulse, np.ones(3), "same") if len(curve.impulse) > 2 else curve.impulse
+    for index in map(int, np.flatnonzero(curve.impulse >= rule.least)):
+        if _is_peak(curve, index, rule) and _is_blow(curve, lost, index, rule):
+            time_s = _middle_s(curve, index)
+            if not (found and found[-1] >= time_s):
+                found.append(time_s)
     return np.array(found, np.float64)
+
+
+def _is_peak(curve: ImpulseCurve, index: int, rule: ImpulsePeakRule) -> bool:
+    """Whether the impulse is the highest around and stands out from the usual."""
+    import numpy as np
+
+    time_s, value = curve.times_s[index], curve.impulse[index]
+    beside = curve.impulse[max(index - rule.alone_frames, 0) : index + rule.alone_frames + 1]
+    around = curve.impulse[_within(curve, time_s - rule.around_s, time_s + rule.around_s)]
+    return bool(value >= max(beside.max(), rule.stand_out * np.percentile(around, rule.usual_percentile)))
+
+
+def _is_blow(curve: ImpulseCurve, lost: np.ndarray, index: int, rule: ImpulsePeakRule) -> bool:
+    """Whether enough momentum is `lost` around a peak, all at once, and not made up for by more."""
+    time_s, momentum = curve.times_s[index], curve.momentum
+    nearby = lost[_within(curve, time_s - rule.nearby_s, time_s + rule.nearby_s)]
+    swing = momentum[_within(curve, time_s - rule.swing_s, time_s).start : index + 1]
+    if lost[index] < max(rule.of_hardest * nearby.max(), rule.of_momentum * swing.max()):
+        return False
+    before = momentum[_within(curve, time_s - _BEFORE_S, time_s)]
+    after = momentum[_within(curve, time_s + _AFTER_S[0], time_s + _AFTER_S[1])]
+    return not (before.size and after.size and after.mean() > rule.may_grow * before.mean())
+
+
+def _middle_s(curve: ImpulseCurve, index: int) -> float:
+    """The middle of the highest impulse and those after it that belong to the same blow."""
+    last = index
+    for later in range(index + 1, min(index + 3, len(curve.impulse))):
+        if curve.impulse[later] < _STILL_OF_PEAK * curve.impulse[index]:
+            break
+        last = later
+    return float(curve.times_s[index] + curve.times_s[last]) / 2
+
+
+def _within(curve: ImpulseCurve, start_s: float, end_s: float) -> slice:
+    import numpy as np
+
+    first, last = np.searchsorted(curve.times_s, [start_s, end_s])
+    return slice(int(first), int(last))
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from deepsound.evaluate import av_align as script
+from deepsound.evaluate import notes
 from deepsound.evaluate.av_align import FlowMagnitude, av_align, flow_peaks_s
 from deepsound.evaluate.evaluation import EvaluationSettings, evaluate, find_sets
 from deepsound.evaluate.impact_sync import impact_sync
@@ -80,6 +81,16 @@ def test_a_clip_without_a_video_is_not_counted_and_the_report_says_so(ball, tmp_
     assert [report.sets[0].scores[metric].clips for metric in BOTH] == [1, 1]
     assert any("AV-Align of 1" in note for note in report.notes)
     assert not set(BOTH) & set(report.sets[0].rows[1].numbers)
+
+
+def test_a_report_says_what_the_flow_costs_without_opencv(ball, tmp_path, monkeypatch):
+    place(tmp_path / "p", "with", ball[1], ball[0])
+    found = []
+    for is_at_hand in (True, False):
+        monkeypatch.setattr(notes, "has_opencv_flow", lambda answer=is_at_hand: answer)
+        report = evaluate(find_sets([tmp_path / "p"]), ONLY, cache=tmp_path / "cache")
+        found.append([note for note in report.notes if "opencv-python-headless" in note])
+    assert [len(one) for one in found] == [0, 1]
 
 
 def test_a_still_and_silent_clip_has_no_av_align_and_no_impact_sync(tmp_path):
