@@ -13,6 +13,7 @@ from typing import Any, cast
 from deepsound.errors import EngineError
 from deepsound.media.views import FrameConsumer
 from deepsound.runtime.paths import exists
+from deepsound.runtime.sample_memory import BLOCK, release_pages
 from deepsound.types import Audio, ChainOfThought, Judgement, Plan, Span, Stems, Verdict
 
 # More is a waveform that lies on its side: [samples, channels].
@@ -36,13 +37,21 @@ def require_sound(audio: object, who: str) -> Audio:
             f"{who} returned a sample rate of {audio.sample_rate!r}; expected a whole number (int) from "
             f"{lowest} to {highest} Hz; {_REPORT}"
         )
-    # The least and the largest are NaN where any sample is; isfinite() would copy an hour's sound.
-    if not all(math.isfinite(float(edge)) for edge in audio.waveform.aminmax()):
+    if not _is_finite(audio):
         raise EngineError(
             f"{who} made samples that are not finite (NaN or infinite); try another seed or precision, "
             "or choose another engine."
         )
     return audio
+
+
+def _is_finite(audio: Audio) -> bool:
+    for first in range(0, audio.samples, BLOCK):
+        # The least and the largest are NaN where any sample is.
+        if not all(math.isfinite(float(edge)) for edge in audio.waveform[:, first : first + BLOCK].aminmax()):
+            return False
+        release_pages()
+    return True
 
 
 def check_stems(mix: Audio, stems: object, who: str) -> Stems:

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 from deepsound.errors import InputError
 from deepsound.media.runs import runs_of
 from deepsound.runtime.progress import Progress
+from deepsound.runtime.sample_memory import release_pages
 from deepsound.types import Audio, Silence, Span
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def measure(audio: Audio, rule: SilenceRule = SilenceRule(), progress: Progress 
     """
     if audio.samples == 0:
         return Silence(is_silent=True, ratio=1.0, frames=0)
-    levels_db = frame_levels_db(frame_rms(audio.numpy().mean(axis=0), rule, progress), rule)
+    levels_db = frame_levels_db(frame_rms(audio.numpy(), rule, progress), rule)
     ratio = float((levels_db < rule.silent_below_db).mean())
     return Silence(is_silent=ratio > rule.max_silent_ratio, ratio=ratio, frames=len(levels_db))
 
@@ -87,8 +88,8 @@ def measure_residue(
     found = measure(background, rule, progress)
     if found.is_silent or mix.waveform.shape != background.waveform.shape:
         return found
-    left = frame_levels_db(frame_rms(background.numpy().mean(axis=0), rule, progress), rule)
-    voice = frame_rms((mix.numpy() - background.numpy()).mean(axis=0), rule, progress)
+    left = frame_levels_db(frame_rms(background.numpy(), rule, progress), rule)
+    voice = frame_rms(mix.numpy(), rule, progress, minus=background.numpy())
     is_ghost = _is_ghost(left, frame_levels_db(voice, rule), rule, residue)
     return Silence(is_ghost, found.ratio, found.frames)
 
@@ -129,7 +130,7 @@ def spans(
         raise InputError(f"expected a shortest silence of 0 seconds or more, got {min_duration_s}.")
     if audio.samples == 0:
         return ()
-    levels_db = frame_levels_db(frame_rms(audio.numpy().mean(axis=0), rule, progress), rule)
+    levels_db = frame_levels_db(frame_rms(audio.numpy(), rule, progress), rule)
     runs = runs_of(levels_db < rule.silent_below_db)
     edges = [(_edge(first, audio, rule), _edge(stop, audio, rule)) for first, stop in runs]
     found = (Span(begin / audio.sample_rate, end / audio.sample_rate) for begin, end in edges if end > begin)
@@ -144,18 +145,27 @@ def _edge(frame: int, audio: Audio, rule: SilenceRule) -> int:
     return min(max(frame * rule.hop_length - rule.hop_length // 2, 0), audio.samples)
 
 
-def frame_rms(mono: np.ndarray, rule: SilenceRule, progress: Progress = Progress()) -> np.ndarray:
-    """RMS of each centred frame, float32 [1 + samples // hop]; `mono` is float32 [samples]."""
+def frame_rms(
+    samples: np.ndarray, rule: SilenceRule, progress: Progress = Progress(), minus: np.ndarray | None = None
+) -> np.ndarray:
+    """RMS of each centred frame of the channels' mean, float32 [1 + n // hop]; `samples` is float32 [channels, n].
+
+    With `minus`, of the same shape, it is that of the difference.
+    """
     import numpy as np
 
-    half = rule.frame_length // 2
-    padded = np.pad(mono, half)
-    frames = np.lib.stride_tricks.sliding_window_view(padded, rule.frame_length)[:: rule.hop_length]
-    rms = np.empty(len(frames), dtype=np.float32)
-    for start in range(0, len(frames), _FRAMES_PER_BLOCK):
+    half, count = rule.frame_length // 2, samples.shape[1]
+    rms = np.empty(1 + (count + 2 * half - rule.frame_length) // rule.hop_length, dtype=np.float32)
+    for start in range(0, len(rms), _FRAMES_PER_BLOCK):
         progress.check()
-        block = frames[start : start + _FRAMES_PER_BLOCK]
-        rms[start : start + _FRAMES_PER_BLOCK] = np.sqrt(np.mean(np.square(block), axis=1))
+        stop = min(start + _FRAMES_PER_BLOCK, len(rms))
+        begin, end = start * rule.hop_length - half, (stop - 1) * rule.hop_length - half + rule.frame_length
+        inside = slice(max(begin, 0), min(end, count))
+        part = samples[:, inside] if minus is None else samples[:, inside] - minus[:, inside]
+        mono = np.pad(part.mean(axis=0), (max(-begin, 0), max(end - count, 0)))
+        frames = np.lib.stride_tricks.sliding_window_view(mono, rule.frame_length)[:: rule.hop_length]
+        rms[start:stop] = np.sqrt(np.mean(np.square(frames), axis=1))
+        release_pages()
     return rms
 
 

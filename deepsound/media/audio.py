@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,9 +14,12 @@ from deepsound.media.container import ThrottledProgress
 from deepsound.media.downmix import check_downmix
 from deepsound.media.probe import MediaInfo, need_audio, probe
 from deepsound.runtime.progress import Progress
+from deepsound.runtime.sample_memory import MAPPED_FROM_BYTES, padded, release_pages, zeros
 from deepsound.types import Audio
 
-_BLOCK = 1 << 16
+_RESAMPLED = 1 << 16
+# Decoded pieces, of some thousand samples each, between two times that mapped pages are given back.
+_PIECES_TOGETHER = 64
 # Silence that no sample stands for (a hole in the time stamps, a picture that goes on after the sound) is filled up to
 # this many bytes, 23 minutes of stereo at 48000 Hz, or up to as much again as there is sound, whichever is more.
 MAX_SILENCE_BYTES = 256 << 20
@@ -55,7 +59,7 @@ def decode_window(
     first = round(start_s * audio.sample_rate)
     wanted = _samples_left(info, first) if duration_s is None else round(duration_s * audio.sample_rate)
     decoder = SoundDecoder(info, downmix, ThrottledProgress(progress))
-    pieces = list(decoder.pieces(first, wanted))
+    pieces = list(_stored(decoder.pieces(first, wanted)))
     if not pieces:
         if duration_s is None and not start_s:
             raise MediaError(f"{info.path}: no sound can be decoded; the file may be damaged. Try to play it.")
@@ -67,11 +71,31 @@ def decode_window(
     return Audio.from_numpy(_join(pieces, length), audio.sample_rate, decoder.layout)
 
 
-def _join(pieces: list[tuple[int, np.ndarray]], length: int) -> np.ndarray:
-    samples = np.zeros((pieces[0][1].shape[0], length), np.float32)
+def _stored(pieces: Iterable[tuple[int, np.ndarray]]) -> Iterator[tuple[int, np.ndarray]]:
+    """The pieces, those beyond a few minutes in mapped memory."""
+    held, room, used = 0, np.zeros((0, 0), np.float32), 0
     for at, piece in pieces:
+        channels, samples = piece.shape
+        held += 4 * piece.size
+        if held <= MAPPED_FROM_BYTES or not piece.size:
+            yield at, piece
+            continue
+        if samples > room.shape[1] - used:
+            room, used = zeros(channels, max(samples, MAPPED_FROM_BYTES // (4 * channels) + 1)), 0
+            release_pages()
+        stored = room[:, used : used + samples]
+        stored[:] = piece
+        used += samples
+        yield at, stored
+
+
+def _join(pieces: list[tuple[int, np.ndarray]], length: int) -> np.ndarray:
+    samples = zeros(pieces[0][1].shape[0], length)
+    for index, (at, piece) in enumerate(pieces):
         part = piece[:, : max(0, length - at)]
         samples[:, at : at + part.shape[1]] = np.nan_to_num(part, nan=0.0, posinf=0.0, neginf=0.0)
+        if not index % _PIECES_TOGETHER:
+            release_pages()
     return samples
 
 
@@ -100,14 +124,15 @@ def resample(audio: Audio, sample_rate: int, progress: Progress = Progress()) ->
     source = audio.numpy()
     stream = soxr.ResampleStream(audio.sample_rate, sample_rate, audio.channels, dtype="float32", quality="HQ")
     pace = ThrottledProgress(progress)
-    result = np.zeros((audio.channels, length), np.float32)
+    result = zeros(audio.channels, length)
     done = 0
-    for start in range(0, max(audio.samples, 1), _BLOCK):
+    for start in range(0, max(audio.samples, 1), _RESAMPLED):
         pace.update(start / max(audio.samples, 1))
-        block = np.ascontiguousarray(source[:, start : start + _BLOCK].T)
-        out = stream.resample_chunk(block, last=start + _BLOCK >= audio.samples)[: length - done]
+        block = np.ascontiguousarray(source[:, start : start + _RESAMPLED].T)
+        out = stream.resample_chunk(block, last=start + _RESAMPLED >= audio.samples)[: length - done]
         result[:, done : done + len(out)] = out.T
         done += len(out)
+        release_pages()
     return Audio.from_numpy(result, sample_rate, audio.layout)
 
 
@@ -118,13 +143,11 @@ def to_mono(audio: Audio) -> Audio:
 
 def fit_length(audio: Audio, samples: int) -> Audio:
     """The sound cut, or padded with zeros at its end, to exactly `samples` samples."""
-    import torch
-
     if samples < 0:
         raise InputError(f"expected a length of 0 samples or more, got {samples}.")
     missing = samples - audio.samples
     if missing > 0:
-        return replace(audio, waveform=torch.nn.functional.pad(audio.waveform, (0, missing)))
+        return replace(audio, waveform=padded(audio.waveform, samples))
     return audio if missing == 0 else replace(audio, waveform=audio.waveform[:, :samples])
 
 

@@ -15,6 +15,7 @@ from deepsound.errors import InputError
 from deepsound.media.audio import resample
 from deepsound.media.downmix import DOWNMIXES, MAX_CHANNELS
 from deepsound.runtime.progress import Progress
+from deepsound.runtime.sample_memory import BLOCK, release_pages
 from deepsound.types import Audio
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ class SoundEncoder:
         if codec in ("aac", "opus"):
             bits = audio.channels * min(_BITS_PER_CHANNEL, _MAX_BITS_PER_SAMPLE * audio.sample_rate)
             self.stream.codec_context.bit_rate = bits
-        self._done = 0
+        self._done = self._released = 0
 
     def packets_until(self, time_s: float) -> Iterator[av.Packet]:
         """Encode on until the sound has reached `time_s`."""
@@ -99,6 +100,13 @@ class SoundEncoder:
             frame.time_base = Fraction(1, self._audio.sample_rate)
             yield from self.stream.encode(frame)
             self._done += samples.shape[1]
+            self._release_pages()
+
+    def _release_pages(self) -> None:
+        # A thousand samples at a time: not after each.
+        if self._done >= self._released + BLOCK:
+            self._released = self._done
+            release_pages()
 
     def remaining_packets(self) -> Iterator[av.Packet]:
         """Encode what is left and what the encoder still holds."""

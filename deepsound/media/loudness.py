@@ -12,6 +12,7 @@ from deepsound.errors import InputError
 from deepsound.media.container import ThrottledProgress
 from deepsound.media.limiter import limit, limiting_gains, peak_envelope
 from deepsound.runtime.progress import Progress
+from deepsound.runtime.sample_memory import copy_of, release_pages
 from deepsound.types import Audio, Loudness
 
 # BS.1770-4, annex 1: blocks of 400 ms, a new one every 100 ms; gates at -70 LUFS and 10 LU under the mean.
@@ -159,7 +160,7 @@ def _limit_to_target(
 
 
 def _amplify(audio: Audio, gain_db: float) -> Audio:
-    return replace(audio, waveform=audio.waveform * 10 ** (gain_db / 20))
+    return replace(audio, waveform=copy_of(audio.waveform, 10 ** (gain_db / 20)))
 
 
 def _metered_channels(samples: np.ndarray) -> np.ndarray:
@@ -196,6 +197,7 @@ def _block_lufs(samples: np.ndarray, rate: int, pace: ThrottledProgress) -> Iter
         end = None if last == total else (last - 1) * rate // _HOPS_PER_S + math.ceil(_BLOCK_S * rate)
         with np.errstate(divide="ignore"):
             meter.integrated_loudness(np.ascontiguousarray(samples[:, start:end].T))
+        release_pages()
         yield np.asarray(meter.blockwise_loudness)[warm_up:]
 
 
@@ -212,11 +214,11 @@ def true_peak_dbtp(audio: Audio, progress: Progress = Progress()) -> float | Non
     samples = audio.numpy()
     rate = audio.sample_rate
     stream = soxr.ResampleStream(rate, rate * _OVERSAMPLING, audio.channels, dtype="float32", quality="HQ")
-    # Not abs(), which would hold a second copy of a long sound.
-    peak = max(float(samples.max(initial=0.0)), -float(samples.min(initial=0.0)))
+    peak = 0.0
     for start in range(0, audio.samples, _PEAK_BLOCK):
         pace.check()
         block = np.ascontiguousarray(samples[:, start : start + _PEAK_BLOCK].T)
         between = stream.resample_chunk(block, last=start + _PEAK_BLOCK >= audio.samples)
-        peak = max(peak, float(np.abs(between).max(initial=0.0)))
+        peak = max(peak, *(float(np.abs(part).max(initial=0.0)) for part in (block, between)))
+        release_pages()
     return 20 * math.log10(peak) if peak > 0 else None

@@ -11,6 +11,7 @@ import numpy as np
 
 from deepsound.errors import InputError
 from deepsound.media.png import write_png
+from deepsound.runtime.sample_memory import release_pages
 from deepsound.types import Audio, Span
 
 __all__ = [
@@ -49,7 +50,7 @@ RANGE_DB = 80.0
 QUIETEST_TOP_DB = -50.0
 _LEAST_POWER = 1e-14
 _SLICES_PER_COLUMN = 4
-_ENVELOPE_BLOCK = 1 << 23
+_ENVELOPE_BLOCK = 1 << 21
 # 3 x 5 pixels a character, one octal digit a row.
 _GLYPHS = {
     "0": "75557",
@@ -183,6 +184,7 @@ def envelope(
         low[part] = np.minimum.reduceat(block, at, axis=1).min(0)
         high[part] = np.maximum.reduceat(block, at, axis=1).max(0)
         power[part] = np.add.reduceat(np.square(block), at, axis=1).mean(0) / counts[part]
+        release_pages()
     return low, high, np.sqrt(power)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from deepsound.errors import InputError
+from deepsound.runtime.sample_memory import BLOCK, copy_of, release_pages
 from deepsound.types import Audio, Span
 
 if TYPE_CHECKING:
@@ -27,12 +28,15 @@ def splice(
     import torch
 
     _require_alike(outside, inside)
-    joined = outside.waveform.clone()
-    for first, last in sample_ranges(spans, outside):
-        gain = _ramp(first, last, outside, ramp_s)
-        old, new = outside.waveform[:, first:last], inside.waveform[:, first:last]
-        mixed = _equal_power(old, new, gain) if equal_power else old + gain * (new - old)
-        joined[:, first:last] = torch.where(gain >= 1.0, new, mixed)
+    joined = copy_of(outside.waveform)
+    for span in sample_ranges(spans, outside):
+        for first in range(*span, BLOCK):
+            last = min(first + BLOCK, span[1])
+            gain = _ramp(span, first, last, outside, ramp_s)
+            old, new = outside.waveform[:, first:last], inside.waveform[:, first:last]
+            mixed = _equal_power(old, new, gain) if equal_power else old + gain * (new - old)
+            joined[:, first:last] = torch.where(gain >= 1.0, new, mixed)
+            release_pages()
     return Audio(joined, outside.sample_rate)
 
 
@@ -60,14 +64,16 @@ def _equal_power(old: torch.Tensor, new: torch.Tensor, gain: torch.Tensor) -> to
     return torch.cos(angle) * old + torch.sin(angle) * new
 
 
-def _ramp(first: int, last: int, audio: Audio, ramp_s: float) -> torch.Tensor:
-    """Gain of the sound inside, float32 [last - first], 0 just outside an edge that is not the sound's own."""
+def _ramp(span: tuple[int, int], first: int, last: int, audio: Audio, ramp_s: float) -> torch.Tensor:
+    """Gain of the sound inside at samples `first` to `last`, 0 just outside an edge of `span` not the sound's own."""
     import torch
 
-    ramp = min(max(round(ramp_s * audio.sample_rate), 1), max((last - first) // 2, 1))
-    at = torch.arange(first, last, dtype=torch.float32)
-    rise = torch.ones_like(at) if first == 0 else (at - first + 1) / (ramp + 1)
-    fall = torch.ones_like(at) if last == audio.samples else (last - at) / (ramp + 1)
+    begin, end = span
+    ramp = min(max(round(ramp_s * audio.sample_rate), 1), max((end - begin) // 2, 1))
+    at = torch.arange(first, last)
+    ones = torch.ones(last - first)
+    rise = ones if begin == 0 else (at - begin + 1) / (ramp + 1)
+    fall = ones if end == audio.samples else (end - at) / (ramp + 1)
     return torch.minimum(rise, fall).clamp(0.0, 1.0)
 
 

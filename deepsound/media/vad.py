@@ -23,6 +23,7 @@ from deepsound.media.runs import runs_of
 from deepsound.runtime.packages import missing_package
 from deepsound.runtime.paths import is_file
 from deepsound.runtime.progress import Progress
+from deepsound.runtime.sample_memory import BLOCK, release_pages
 from deepsound.runtime.threads import one_thread
 from deepsound.types import Audio, Span
 
@@ -134,6 +135,7 @@ def _block_probabilities(audio: Audio, first: int, last: int, progress: Progress
     import torch
 
     channels = _cut(audio, max(first - WARM_UP_WINDOWS, 0), last)
+    release_pages()
     if first == 0:
         # A sound that starts at full level looks like a voice's onset to a cold network: let it hear a mirror first.
         channels = torch.cat([channels[:, : WARM_UP_WINDOWS * WINDOW].flip(1), channels], dim=1)
@@ -251,7 +253,9 @@ def _load(file: Path) -> SileroVad:
 def _fingerprint(audio: Audio) -> bytes:
     digest = hashlib.blake2b(f"{audio.channels} {audio.sample_rate} ".encode(), digest_size=16)
     for channel in audio.waveform.detach().cpu():
-        digest.update(channel.contiguous().numpy().data)
+        for first in range(0, audio.samples, BLOCK):
+            digest.update(channel[first : first + BLOCK].contiguous().numpy().data)
+            release_pages()
     return digest.digest()
 
 

@@ -10,6 +10,8 @@ import numpy as np
 from deepsound.errors import InputError
 from deepsound.media.audio import decode_audio
 from deepsound.media.files import atomic_write
+from deepsound.runtime.sample_memory import BLOCK as _BLOCK
+from deepsound.runtime.sample_memory import release_pages
 from deepsound.types import Audio
 
 read_wav = decode_audio
@@ -20,7 +22,6 @@ _MAX_DATA_BYTES = 2**32 - 128
 # Speaker positions by channel count (the WAVE convention): front left, front right, centre, low frequency, back, side.
 _SPEAKERS = {3: 0x7, 4: 0x33, 5: 0x37, 6: 0x3F, 8: 0x63F}
 _FLOAT_GUID = struct.pack("<IHH8s", _IEEE_FLOAT, 0, 0x10, bytes.fromhex("800000aa00389b71"))
-_BLOCK = 1 << 18
 
 
 def write_wav(audio: Audio, path: Path | str) -> None:
@@ -37,12 +38,15 @@ def write_wav(audio: Audio, path: Path | str) -> None:
         file.write(_header(audio.channels, audio.sample_rate, audio.samples, data_bytes))
         for start in range(0, audio.samples, _BLOCK):
             file.write(np.ascontiguousarray(samples[:, start : start + _BLOCK].T, dtype="<f4").tobytes())
+            release_pages()
 
 
 def refuse_nonfinite(samples: np.ndarray, doing: str) -> None:
     """Raise InputError when any of `samples` [channels, samples] is NaN or infinite."""
-    blocks = (samples[..., start : start + _BLOCK] for start in range(0, samples.shape[-1], _BLOCK))
-    bad = samples.size - sum(int(np.count_nonzero(np.isfinite(block))) for block in blocks)
+    bad = samples.size
+    for start in range(0, samples.shape[-1], _BLOCK):
+        bad -= int(np.count_nonzero(np.isfinite(samples[..., start : start + _BLOCK])))
+        release_pages()
     if bad:
         raise InputError(
             f"This sound cannot be {doing}: {bad} of its {samples.size} samples are not finite numbers. "

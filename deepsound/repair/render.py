@@ -12,6 +12,7 @@ from deepsound.media.loudness import measure, normalise
 from deepsound.media.splice import covers, splice
 from deepsound.repair.plan import KEEP, REMOVE
 from deepsound.runtime.progress import Progress
+from deepsound.runtime.sample_memory import difference, zeros_like
 from deepsound.segments import PAD_S, Segment
 from deepsound.types import Audio, Silence, Span, Stems
 
@@ -42,7 +43,7 @@ def gate_stems(coarse: Audio, stems: Stems, spans: Sequence[Span]) -> Stems:
     if covers(spans, coarse):
         return stems
     background = splice(coarse, stems.background, spans)
-    return Stems(Audio(coarse.waveform - background.waveform, coarse.sample_rate), background)
+    return Stems(Audio(difference(coarse.waveform, background.waveform), coarse.sample_rate), background)
 
 
 def with_actions(
@@ -139,9 +140,7 @@ def match_format(audio: Audio, like: Audio) -> Audio:
 
 def silence_of(audio: Audio) -> Audio:
     """Digital silence of the form of `audio`."""
-    import torch
-
-    return replace(audio, waveform=torch.zeros_like(audio.waveform))
+    return replace(audio, waveform=zeros_like(audio.waveform))
 
 
 def _source(sources: set[str]) -> str:

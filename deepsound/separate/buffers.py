@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
+from deepsound.runtime.sample_memory import release_pages
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -15,6 +17,7 @@ def blocks(waveform: Tensor) -> Iterator[Tensor]:
     """`waveform` [channels, samples] in pieces, as views."""
     for start in range(0, waveform.shape[1], _BLOCK):
         yield waveform[:, start : start + _BLOCK]
+        release_pages()
 
 
 def resample_stream(parts: Iterable[Tensor], from_hz: int, to_hz: int, length: int) -> Iterator[Tensor]:

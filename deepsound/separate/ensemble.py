@@ -16,6 +16,7 @@ from deepsound.engine_protocols import (
 )
 from deepsound.runtime.execution import Execution
 from deepsound.runtime.progress import Progress
+from deepsound.runtime.sample_memory import BLOCK, copy_of, difference, release_pages, zeros_like
 from deepsound.types import Audio, SeparationSettings, Stems
 
 if TYPE_CHECKING:
@@ -65,11 +66,11 @@ class EnsembleSeparator:
             if self.rule == "median":
                 voices.append(voice)
             else:
-                total = voice.clone() if total is None else total.add_(voice)
+                total = copy_of(voice) if total is None else total.add_(voice)
         made = _median(voices) if total is None else total.div_(len(self.members))
         return Stems(
             Audio(made, audio.sample_rate, audio.layout),
-            Audio(audio.waveform.detach().cpu() - made, audio.sample_rate, audio.layout),
+            Audio(difference(audio.waveform.detach().cpu(), made), audio.sample_rate, audio.layout),
         )
 
 
@@ -77,6 +78,10 @@ def _median(voices: list[Tensor]) -> Tensor:
     """The middle value of each sample, the mean of the middle two where their number is even."""
     import torch
 
-    ordered = torch.stack(voices).sort(dim=0).values
-    middle = len(voices) // 2
-    return ordered[middle] if len(voices) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
+    made, middle = zeros_like(voices[0]), len(voices) // 2
+    for first in range(0, made.shape[1], BLOCK):
+        ordered = torch.stack([voice[:, first : first + BLOCK] for voice in voices]).sort(dim=0).values
+        both = ordered[middle] if len(voices) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
+        made[:, first : first + BLOCK] = both
+        release_pages()
+    return made

@@ -14,6 +14,7 @@ from deepsound.runtime.interruption import interruptible
 from deepsound.runtime.memory import retry_on_oom
 from deepsound.runtime.paths import is_file
 from deepsound.runtime.progress import Progress
+from deepsound.runtime.sample_memory import difference, zeros_like
 from deepsound.separate.buffers import blocks, resample_stream
 from deepsound.separate.channels import ChannelPass, channel_passes
 from deepsound.separate.checkpoints import Separation, fit_to_checkpoint, load, separation, shipped_file, sources
@@ -102,7 +103,7 @@ class RoformerSeparator:
         The sound is brought to the network's rate and the voice back, so that the background keeps what lies above.
         Raises InputError for samples that are not finite, EngineError for weights that are missing or wrong.
         """
-        import torch
+        from deepsound.separate.voice_gate import apply_gate
 
         mix = audio.waveform.detach().cpu()
         if not all(bool(block.isfinite().all()) for block in blocks(mix)):
@@ -111,8 +112,8 @@ class RoformerSeparator:
             )
         gate = self._gate(audio, progress.part(0.0, _GATE_SHARE)) if self.gated else None
         rest = progress.part(_GATE_SHARE, 1.0) if self.gated else progress
-        if not bool(mix.any()) or (gate is not None and not bool(gate.any())):
-            voice = torch.zeros_like(mix)
+        if not any(bool(block.any()) for block in blocks(mix)) or (gate is not None and not bool(gate.any())):
+            voice = zeros_like(mix)
         else:
             voice = retry_on_oom(
                 lambda execution: self._voice(mix, audio.sample_rate, execution, rest),
@@ -121,9 +122,9 @@ class RoformerSeparator:
                 progress.say,
             )
         if gate is not None:
-            voice *= gate
+            apply_gate(voice, gate)
         progress.update(1.0)
-        return Stems(Audio(voice, audio.sample_rate), Audio(mix - voice, audio.sample_rate))
+        return Stems(Audio(voice, audio.sample_rate), Audio(difference(mix, voice), audio.sample_rate))
 
     def _gate(self, audio: Audio, progress: Progress) -> Tensor:
         from deepsound.media.vad import voice_spans
@@ -133,11 +134,9 @@ class RoformerSeparator:
 
     def _voice(self, mix: Tensor, sample_rate: int, execution: Execution, progress: Progress) -> Tensor:
         """The voice in `mix`, both [channels, samples] at `sample_rate`."""
-        import torch
-
         from deepsound.runtime.model_cache import NetworkKey, model_cache
 
-        voice = torch.zeros_like(mix)
+        voice = zeros_like(mix)
         file = self.locate(execution, progress)
         known = self._fitted = self.known(file)
         device = torch_device(execution)

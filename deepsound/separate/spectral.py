@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 from deepsound.media.vad import VoiceSettings, voice_spans
 from deepsound.runtime.progress import Progress
+from deepsound.runtime.sample_memory import difference, release_pages, zeros_like
 from deepsound.separate.mask import MaskSettings, voice_estimate
-from deepsound.separate.voice_gate import WIDE, gate_of, trapezoid
+from deepsound.separate.voice_gate import WIDE, apply_gate, gate_of, trapezoid
 from deepsound.types import Audio, Stems
 
 if TYPE_CHECKING:
@@ -50,20 +51,20 @@ class SpectralSeparator:
         import torch
 
         mix = audio.waveform.detach().cpu()
-        voice = torch.zeros_like(mix)
+        voice = zeros_like(mix)
         heard = torch.zeros(audio.samples, dtype=torch.bool)
         rounds = len(self.settings.tolerances)
         for done, tolerance in enumerate(self.settings.tolerances):
             share = progress.part(done / rounds, (done + 1) / rounds)
-            left = Audio(mix - voice, audio.sample_rate)
+            left = Audio(difference(mix, voice), audio.sample_rate)
             gate = gate_of(voice_spans(left, share.part(0.0, 0.5), self.settings.voice), audio, self._fade(audio))
             if not bool(gate.any()):
                 break
             heard |= gate > 0
-            voice *= 1 - gate
+            apply_gate(voice, gate, inverted=True)
             self._add_voice(voice, audio, gate, heard, tolerance, share.part(0.5, 1.0))
         progress.update(1.0)
-        return Stems(Audio(voice, audio.sample_rate), Audio(mix - voice, audio.sample_rate))
+        return Stems(Audio(voice, audio.sample_rate), Audio(difference(mix, voice), audio.sample_rate))
 
     def _add_voice(
         self,
@@ -83,6 +84,7 @@ class SpectralSeparator:
             if bool(gate[max(first, 0) : last].any()):
                 begin, end, estimate = self._estimate(audio, heard, tolerance, first, last, progress)
                 voice[:, begin:end] += estimate * gate[begin:end]
+            release_pages()
 
     def _blocks(self, audio: Audio) -> list[tuple[int, int]]:
         """Nearly equal stretches in samples; the outer two reach past the ends, where nothing is faded."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from deepsound.media.vad import VoiceSettings
+from deepsound.runtime.sample_memory import BLOCK, release_pages, zeros
 from deepsound.types import Audio, Span
 
 if TYPE_CHECKING:
@@ -19,12 +20,22 @@ def gate_of(spans: Sequence[Span], audio: Audio, fade: int) -> torch.Tensor:
     """1 in voiced spans, 0 outside, with fades of `fade` samples within them, [samples]."""
     import torch
 
-    gate = torch.zeros(audio.samples)
+    gate = torch.from_numpy(zeros(1, audio.samples))[0]
     for span in spans:
         first, last = round(span.start_s * audio.sample_rate), round(span.end_s * audio.sample_rate)
         rise, fall = first if first > 0 else -fade, last if last < audio.samples else last + fade
-        gate[first:last] = trapezoid(first, min(last, audio.samples), rise, fall - fade, fade)
+        for begin in range(first, min(last, audio.samples), BLOCK):
+            end = min(begin + BLOCK, last, audio.samples)
+            gate[begin:end] = trapezoid(begin, end, rise, fall - fade, fade)
     return gate
+
+
+def apply_gate(voice: torch.Tensor, gate: torch.Tensor, inverted: bool = False) -> None:
+    """Multiply `voice` [channels, samples] by `gate` [samples], or by 1 less the gate, in place."""
+    for first in range(0, len(gate), BLOCK):
+        part = gate[first : first + BLOCK]
+        voice[:, first : first + BLOCK] *= 1 - part if inverted else part
+        release_pages()
 
 
 def trapezoid(begin: int, end: int, rise: int, fall: int, fade: int) -> torch.Tensor:

@@ -34,6 +34,7 @@ ALLOWED = {
         "deepsound.errors",
         "deepsound.types",
         "deepsound.runtime.paths",
+        "deepsound.runtime.sample_memory",
         "deepsound.media.views",
     },
     "deepsound/engine_protocols.py": EVERYONE | {"deepsound.media"},

@@ -30,7 +30,7 @@ def compare(golden: dict[str, Any], tensors: dict[str, np.ndarray]) -> Iterator[
             yield f"{name}/frames", result.frames, case["frames"], 0.0
         if f"outputs/{name}/rms" in tensors:
             expected = tensors[f"outputs/{name}/rms"]
-            rms = frame_rms(audio.numpy().mean(axis=0), rule)
+            rms = frame_rms(audio.numpy(), rule)
             yield f"{name}/rms", rms, expected, RMS_RELATIVE * max(float(expected.max()), 1e-5)
             yield f"{name}/db", frame_levels_db(rms, rule), tensors[f"outputs/{name}/db"], LEVEL_DB
 

@@ -21,6 +21,7 @@ from deepsound.generate.draft.score import FoleyScore
 from deepsound.generate.draft.textures import is_audible, pan_mono, recorded_bed_layers, texture_layers
 from deepsound.media.loudness import measure, true_peak_dbtp
 from deepsound.runtime.progress import Progress
+from deepsound.runtime.sample_memory import release_pages, zeros
 from deepsound.types import Audio
 
 SAMPLE_RATE = 44_100
@@ -64,11 +65,11 @@ def compose(
 ) -> np.ndarray:
     """The score's hits, recordings, room and textures as one track, float32 [2, samples], before it is levelled."""
     seed %= 1 << 64
-    track = np.zeros((2, round(score.duration_s * SAMPLE_RATE)), np.float32)
+    track = zeros(2, round(score.duration_s * SAMPLE_RATE))
     if not recorded.hits or palette.materials != (NEUTRAL_MATERIAL,):
         _add_impacts(track, score, palette, seed, progress.part(0.0, 0.4))
     if recorded.hits:
-        track *= np.float32(_UNDER_RECORDED_HITS)
+        _amplify(track, _UNDER_RECORDED_HITS, progress)
     _add_recorded(track, score, palette, seed, recorded, progress.part(0.4, 0.5))
     _add_room(track, np.random.default_rng([seed, 5]), progress.part(0.5, 0.7))
     _add_textures(track, score, palette, seed, recorded, progress.part(0.7, 1.0))
@@ -89,6 +90,7 @@ def _blocks(track: np.ndarray, progress: Progress) -> Iterator[np.ndarray]:
     samples = track.shape[1]
     for first in progress.track(range(0, samples, BLOCK), -(-samples // BLOCK)):
         yield track[:, first : first + BLOCK]
+        release_pages()
 
 
 def _add_impacts(track: np.ndarray, score: FoleyScore, palette: Palette, seed: int, progress: Progress) -> None:
@@ -100,6 +102,7 @@ def _add_impacts(track: np.ndarray, score: FoleyScore, palette: Palette, seed: i
             wave = hit_wave(impact, palette.materials, SAMPLE_RATE, np.random.default_rng([seed, 4, index]))
             wave = wave[: track.shape[1] - at]
             track[:, at : at + len(wave)] += pan_mono(wave, impact.x)
+            release_pages()
 
 
 def _add_recorded(
@@ -110,6 +113,7 @@ def _add_recorded(
         if 0 <= placed.at < track.shape[1]:
             wave = placed.wave[:, : track.shape[1] - placed.at]
             track[:, placed.at : placed.at + wave.shape[1]] += wave
+            release_pages()
 
 
 def _add_room(track: np.ndarray, rng: np.random.Generator, progress: Progress) -> None:
@@ -135,6 +139,11 @@ def _add_textures(
             block += next(layer)[:, : block.shape[1]]
 
 
+def _amplify(track: np.ndarray, gain: float, progress: Progress) -> None:
+    for block in _blocks(track, Progress(check=progress.check)):
+        block *= np.float32(gain)
+
+
 def _remove_dc(track: np.ndarray, progress: Progress) -> None:
     sections = signal.butter(1, _LOWEST_HZ, "highpass", fs=SAMPLE_RATE, output="sos")
     state = np.zeros((len(sections), 2, 2))
@@ -142,6 +151,7 @@ def _remove_dc(track: np.ndarray, progress: Progress) -> None:
         progress.check()
         block = track[:, first : first + BLOCK]
         block[:], state = signal.sosfilt(sections, block, axis=1, zi=state)
+        release_pages()
 
 
 def _level(track: np.ndarray, progress: Progress) -> None:
@@ -157,7 +167,7 @@ def _level(track: np.ndarray, progress: Progress) -> None:
         missing_lu = TARGET_LUFS - level.integrated_lufs
         if abs(missing_lu) < _NEAR_ENOUGH_LU:
             return
-        track *= np.float32(10 ** (missing_lu / 20))
+        _amplify(track, 10 ** (missing_lu / 20), progress)
         if level.true_peak_dbtp + missing_lu > CEILING_DBTP:
             _limit(track, part.part(0.6, 1.0))
     reached = measure(_long_enough(track), Progress(check=progress.check)).integrated_lufs
@@ -203,6 +213,7 @@ def _peaks(track: np.ndarray, progress: Progress) -> np.ndarray:
         block_peaks = levels[: whole * step].reshape(whole, step).max(axis=1)[: len(peaks) - done]
         peaks[done : done + len(block_peaks)] = block_peaks
         done, remainder = done + len(block_peaks), levels[whole * step :]
+        release_pages()
     return peaks
 
 
@@ -218,5 +229,5 @@ def _under_ceiling(track: np.ndarray, progress: Progress) -> Audio:
     audio = Audio.from_numpy(track, SAMPLE_RATE)
     peak_dbtp = true_peak_dbtp(audio, progress)
     if peak_dbtp is not None and peak_dbtp > CEILING_DBTP:
-        track *= np.float32(10 ** ((CEILING_DBTP - peak_dbtp - 0.001) / 20))
+        _amplify(track, 10 ** ((CEILING_DBTP - peak_dbtp - 0.001) / 20), progress)
     return audio
