@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 
 from deepsound.choices import (
     MODE_NAMES,
@@ -230,7 +231,15 @@ def add_generation_options(run: argparse.ArgumentParser) -> None:
 
 
 def _window(text: str) -> float | None:
-    return None if text == "auto" else float(text)
+    if text == "auto":
+        return None
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not (seconds == 0 or 2 <= seconds <= 60):
+        raise argparse.ArgumentTypeError(f"expected auto, 0 or 2 to 60 seconds, got {text!r}")
+    return seconds
 
 
 def add_execution_options(run: argparse.ArgumentParser) -> None:
