@@ -1,4 +1,4 @@
-"""Spans, takes and windows of the command line: nonsense is one sentence, and odd lists have a defined result."""
+"""Spans, takes and windows on the command line: nonsense is refused in one sentence."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def video(make_video):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--spans", "0.5-0.2"], "ends at 0.2 s, not after its start"),
+        (["--spans", "0.5-0.2"], "expected an end after its start"),
         (["--spans", "[[-1, 0.5]]"], "starts at -1 s"),
         (["--spans", "3-4"], "starts at 3 s; the clip has 0 to 1 s"),
         (["--spans", "the rain"], "expected START-END in seconds"),

@@ -12,6 +12,7 @@ DOCUMENTS = [
     "README.md",
     "SECURITY.md",
     "docs/plugins.md",
+    "docs/repair.md",
     "docs/many_clips.md",
     "docs/reproduce.md",
 ]
