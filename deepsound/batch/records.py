@@ -6,7 +6,6 @@ import json
 import math
 import os
 import socket
-import tempfile
 import time
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields
@@ -101,18 +100,6 @@ def is_done(path: Path, fingerprint: str) -> bool:
         return all((path.parent / name).stat().st_size == size for name, size in record.files.items())
     except OSError:
         return False
-
-
-def require_writable(output_dir: Path) -> None:
-    """Make the output folder if there is none. Raises OutputError where no file can be made in it."""
-    if "\0" in str(output_dir):
-        raise OutputError(f"The output folder {str(output_dir)!r} has a null byte in it; choose another one.")
-    try:
-        output_dir.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=output_dir):
-            pass
-    except OSError as error:
-        raise output_error(output_dir, error) from error
 
 
 def delete_record(path: Path) -> None:

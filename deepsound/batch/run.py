@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Protocol
 
 from deepsound.batch.clips import Job, Shard, Skipped, Source
-from deepsound.batch.records import DamagedRecord, is_done, record_path, require_writable
+from deepsound.batch.records import DamagedRecord, is_done, record_path
 from deepsound.batch.settings import BatchSettings
 from deepsound.batch.sources import require_clips
 from deepsound.batch.worker import ClipReport, Worker, fingerprint_of
 from deepsound.errors import DeepSoundError, EngineError, OutputError
+from deepsound.media.files import require_writable
 from deepsound.outputs.leftovers import clear_leftovers
 from deepsound.runtime.progress import Progress, ProgressEvent
 

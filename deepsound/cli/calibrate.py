@@ -53,9 +53,11 @@ def _calibrate(options: argparse.Namespace) -> int:
     from deepsound.cli.formatting import print_json
     from deepsound.cli.run import execution_of
     from deepsound.cli.signals import cancel_on_signal
+    from deepsound.media.files import require_writable
 
     names = dict.fromkeys(engines.require("reasoner", name).name for name in options.judge or ["rules"])
     clips = labelled_clips(Path(expand(options.clips)))
+    require_writable(Path(expand(options.out)))
     execution = execution_of(options)
     judges = {name: engines.reasoner(name, execution) for name in names}
     with cancel_on_signal() as token, progress_on_stderr(options.quiet, token.check) as progress:
@@ -77,7 +79,6 @@ def _write(folder: Path, report: Calibration) -> None:
     from deepsound.runtime.json_files import json_bytes
 
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         for name, content in (
             ("calibration.json", json_bytes(report.to_json())),
             ("calibration.md", report.to_markdown().encode()),

@@ -111,9 +111,15 @@ def _add_execution(parser: argparse.ArgumentParser) -> None:
 def _evaluate(options: argparse.Namespace) -> int:
     from deepsound.cli.evaluate_table import show_report
     from deepsound.cli.formatting import print_json
+    from deepsound.cli.process import require_stdout
     from deepsound.cli.signals import cancel_on_signal
     from deepsound.evaluate.files import write_report
+    from deepsound.media.files import require_writable
 
+    if options.out:
+        require_writable(Path(expand(options.out)))
+    elif not options.quiet:
+        require_stdout("name a folder with --out")
     with cancel_on_signal() as token, progress_on_stderr(options.quiet, token.check) as progress:
         try:
             report = _report(options, progress)

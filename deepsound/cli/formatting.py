@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from typing import TYPE_CHECKING, Any
 
 from deepsound.cli.process import flush_stdout
@@ -16,10 +15,8 @@ if TYPE_CHECKING:
 def print_json(content: Any) -> None:
     """Print JSON on stdout in ASCII, so that it goes through a pipe of any encoding; paths become text.
 
-    Raises OutputError where stdout is closed or full.
+    Raises OutputError where stdout takes no more.
     """
-    if sys.stdout is None:
-        raise OutputError("The JSON cannot be written: stdout is closed; open it, or leave --json out.")
     try:
         print(json.dumps(content, indent=2, default=str))
     except BrokenPipeError:

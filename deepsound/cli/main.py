@@ -25,6 +25,7 @@ from deepsound.cli.process import (
     flush_stdout,
     name_the_user,
     open_standard_streams,
+    require_stdout,
     tell,
 )
 from deepsound.cli.reproduce import add_reproduce
@@ -63,6 +64,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             configured = _configured(parser, given)
             options = parser.parse_args(_with_command(given))
             _mention_settings(configured, given, options)
+            if getattr(options, "json", False):
+                require_stdout("leave --json out")
             code = int(options.command(options))
             flush_stdout()
     except DeepSoundError as error:

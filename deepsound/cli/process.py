@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import os
+import select
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -42,6 +43,39 @@ def any_text_on_standard_streams() -> Iterator[None]:
         for reconfigure, errors in changed:
             with suppress(OSError, ValueError):
                 reconfigure(errors=errors)
+
+
+def require_stdout(otherwise: str) -> None:
+    """Refuse before the work what would be printed after it to a stdout that nobody can read.
+
+    Raises OutputError for one that is closed or open for reading alone, ending in what to do `otherwise`, and
+    BrokenPipeError for a pipe whose reader has gone.
+    """
+    try:
+        descriptor = sys.stdout.fileno() if sys.stdout is not None else None
+    except (OSError, ValueError):
+        return
+    if descriptor is None or _is_read_only(descriptor):
+        closed = "closed" if descriptor is None else "open for reading alone"
+        raise OutputError(f"The result cannot be printed: stdout is {closed}; open it, or {otherwise}.")
+    if _has_lost_its_reader(descriptor):
+        raise BrokenPipeError
+
+
+def _is_read_only(descriptor: int) -> bool:
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        return False
+    return fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY
+
+
+def _has_lost_its_reader(descriptor: int) -> bool:
+    if not hasattr(select, "poll"):
+        return False
+    poll = select.poll()
+    poll.register(descriptor, 0)
+    return any(event & select.POLLERR for _, event in poll.poll(0))
 
 
 def flush_stdout() -> None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deepsound import __version__, engines
 from deepsound.cli.display import Display
 from deepsound.errors import InputError, OutputError
-from deepsound.media.files import atomic_write, output_error
+from deepsound.media.files import atomic_write, require_writable
 from deepsound.media.wav import write_wav
 from deepsound.outputs.naming import output_stem
 from deepsound.presets import AUTO, preset
@@ -61,7 +61,38 @@ def generate(
     if not 1 <= options.takes <= MOST_TAKES:
         raise InputError(f"The number of takes is {options.takes}; expected 1 to {MOST_TAKES}.")
     name = _generator(options, execution)
-    request = GenerationRequest(
+    request = _request(options)
+    folder = expand(options.output_dir, OutputError)
+    own = [replace(request, seed=request.seed + number) for number in range(options.takes)]
+    stems = [_stem(options, picture, name, each.seed, number) for number, each in enumerate(own, 1)]
+    if options.no_overwrite:
+        _refuse_present(folder, stems)
+    engine = engines.generator(name, execution.unquantised)
+    notes = (NOTE, *engines.request_notes(engine, request))
+    for note in notes:
+        display.note(note)
+    visual = _condition(picture)
+    require_writable(folder)
+    sounds = engines.require_takes(engine, name).takes(visual, request, options.takes, progress.at("generate"))
+    weights = {role: str(path) for role, path in engines.files(engine).items()}
+    records = []
+    for each, stem, sound in zip(own, stems, sounds, strict=True):
+        record = {
+            "deepsound_version": __version__,
+            "picture": None if picture is None else str(picture),
+            "generator": name,
+            "request": asdict(each),
+            "engine_settings": {name: engines.settings_in_use(engine)},
+            "weights": weights,
+            "notes": list(notes),
+        }
+        records.append(_write_files(folder, stem, sound, record))
+        display.note(f"{records[-1]['final_audio_path']}: {sound.duration_s:.2f} s, seed {each.seed}")
+    return records
+
+
+def _request(options: argparse.Namespace) -> GenerationRequest:
+    return GenerationRequest(
         options.prompt,
         options.negative_prompt,
         options.seed,
@@ -70,32 +101,22 @@ def generate(
         options.guidance,
         options.window,
     )
-    engine = engines.generator(name, execution.unquantised)
-    notes = (NOTE, *engines.request_notes(engine, request))
-    for note in notes:
-        display.note(note)
-    visual = _condition(picture)
-    sounds = engines.require_takes(engine, name).takes(visual, request, options.takes, progress.at("generate"))
-    weights = {role: str(path) for role, path in engines.files(engine).items()}
-    records = []
-    for number, sound in enumerate(sounds, 1):
-        own = GenerationRequest(**{**asdict(request), "seed": request.seed + number - 1})
-        template = take_template(options.output_template, number, len(sounds))
-        values = {"stem": TEXT_STEM if picture is None else picture.stem, "ext": "", "start": "0", "mode": "s3"}
-        values |= {"generator": name, "reasoner": "none", "separator": "none", "fallback": "none"}
-        stem = output_stem(template, {**values, "seed": own.seed})
-        record = {
-            "deepsound_version": __version__,
-            "picture": None if picture is None else str(picture),
-            "generator": name,
-            "request": asdict(own),
-            "engine_settings": {name: engines.settings_in_use(engine)},
-            "weights": weights,
-            "notes": list(notes),
-        }
-        records.append(_write_files(expand(options.output_dir, OutputError), stem, sound, record, options.no_overwrite))
-        display.note(f"{records[-1]['final_audio_path']}: {sound.duration_s:.2f} s, seed {own.seed}")
-    return records
+
+
+def _stem(options: argparse.Namespace, picture: Path | None, generator: str, seed: int, number: int) -> str:
+    """What a take's files are called. Raises InputError for a template of unknown fields."""
+    template = take_template(options.output_template, number, options.takes)
+    values = {"stem": TEXT_STEM if picture is None else picture.stem, "ext": "", "start": "0", "mode": "s3"}
+    values |= {"generator": generator, "reasoner": "none", "separator": "none", "fallback": "none"}
+    return output_stem(template, {**values, "seed": seed})
+
+
+def _refuse_present(folder: Path, stems: list[str]) -> None:
+    for path in (folder / f"{stem}{suffix}" for stem in stems for suffix in (".wav", ".result.json")):
+        if is_file(path, OutputError):
+            raise OutputError(
+                f"{path} exists already and is not to be overwritten; choose another output folder or template."
+            )
 
 
 def _picture(options: argparse.Namespace) -> Path | None:
@@ -142,17 +163,9 @@ def _condition(picture: Path | None) -> VisualCondition:
     return VisualCondition(still=torch.from_numpy(pixels).permute(2, 0, 1).contiguous())
 
 
-def _write_files(folder: Path, stem: str, sound: Audio, record: dict[str, Any], keep: bool) -> dict[str, Any]:
+def _write_files(folder: Path, stem: str, sound: Audio, record: dict[str, Any]) -> dict[str, Any]:
     path, about = folder / f"{stem}.wav", folder / f"{stem}.result.json"
-    if keep and (is_file(path, OutputError) or is_file(about, OutputError)):
-        raise OutputError(
-            f"{path} exists already and is not to be overwritten; choose another output folder or template."
-        )
     record = {**record, "final_audio_path": str(path)}
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise output_error(folder, error) from error
     write_wav(sound, path)
     with atomic_write(about) as partial:
         partial.write_bytes(json_bytes(record))

@@ -13,14 +13,14 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
 from deepsound.batch.clips import Job, Skipped, Source
-from deepsound.batch.records import Record, delete_record, is_done, record_path, require_writable
+from deepsound.batch.records import Record, delete_record, is_done, record_path
 from deepsound.batch.sources import open_source, require_clips
 from deepsound.batch.worker import disk_is_full, message_of, require_regular
 from deepsound.comfy.scheduler import ServerPool, Task
 from deepsound.comfy.server import DEFAULT_SERVER, OnProgress, OutputFiles, Server, ServerError
 from deepsound.comfy.workflow import Input, Workflow
 from deepsound.errors import DeepSoundError, InputError, OutputError
-from deepsound.media.files import output_error
+from deepsound.media.files import output_error, require_writable
 from deepsound.runtime.paths import expand, is_dir, is_file, is_same_file
 from deepsound.runtime.progress import Progress
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import secrets
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -53,6 +54,18 @@ def check_output_path(target: Path) -> None:
         raise OutputError(f"Cannot write {escaped(target)}: it is a folder; add a file name.")
     if exists(target, OutputError) and not is_file(target, OutputError):
         raise OutputError(f"Cannot write {escaped(target)}: it is a pipe or device, not a file; choose another name.")
+
+
+def require_writable(output_dir: Path) -> None:
+    """Make the output folder if there is none. Raises OutputError where no file can be made in it."""
+    if "\0" in str(output_dir):
+        raise OutputError(f"The output folder {str(output_dir)!r} has a null byte in it; choose another one.")
+    try:
+        output_dir.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=output_dir):
+            pass
+    except OSError as error:
+        raise output_error(output_dir, error) from error
 
 
 def output_error(target: Path, error: OSError) -> OutputError:

@@ -12,7 +12,7 @@ from deepsound.evaluate.clips import find_clips
 from deepsound.evaluate.evaluation import EvaluationSettings
 from deepsound.evaluate.extractors import DURATION_S
 from deepsound.evaluate.report import EvaluationReport
-from deepsound.media.files import atomic_write
+from deepsound.media.files import atomic_write, require_writable
 from deepsound.reproduce.clip_run import is_done
 from deepsound.reproduce.figure import FOLDER, figure_of, write_figure
 from deepsound.reproduce.omissions import as_markdown, omissions
@@ -92,7 +92,7 @@ class Reproduction:
         """What can be known before the work.
 
         Raises MissingWeightsError naming all that the engines lack, InputError for a ground truth without clips or
-        figures of clips that are not in it or not among the videos.
+        figures of clips that are not in it or not among the videos, OutputError for a folder that takes no files.
         """
         truth = find_clips(self.reference).clips
         if not truth:
@@ -111,6 +111,7 @@ class Reproduction:
         missing = None if execution.download else missing_weights(engines, default_search_paths(execution.weights))
         if missing is not None:
             raise MissingWeightsError(missing)
+        require_writable(self.folder)
 
     def report(self, only: Sequence[str] = (), progress: Progress = Progress()) -> ReproductionReport:
         """Make the VO-Free set and measure every system against both references.

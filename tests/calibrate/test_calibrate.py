@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import shutil
 from pathlib import Path
@@ -104,3 +105,17 @@ def test_labels_that_cannot_be_used_are_refused(tmp_path, table, message):
 def test_a_folder_that_is_not_there_is_refused(tmp_path):
     with pytest.raises(InputError, match="there is no such folder"):
         labelled_clips(tmp_path / "absent")
+
+
+@pytest.mark.parametrize("command", ["calibrate", "evaluate"])
+def test_a_report_that_cannot_be_written_is_refused_before_the_work(make_video, tmp_path, monkeypatch, capsys, command):
+    def refuse(**named):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    make_video("clips/Yes/first.mp4")
+    monkeypatch.setattr("tempfile.TemporaryFile", refuse)
+    monkeypatch.setattr("deepsound.calibrate.run.judge_all", None)
+    monkeypatch.setattr("deepsound.cli.evaluate._report", None)
+    clips = [str(tmp_path / "clips")] * (1 if command == "calibrate" else 2)
+    assert main([command, *clips, "--out", str(tmp_path / "report")]) == 5
+    assert "the disk is read-only; choose another folder" in capsys.readouterr().err

@@ -50,6 +50,32 @@ def test_a_closed_or_full_stdout_is_one_sentence(redirection, message):
 
 
 @posix
+@pytest.mark.parametrize(
+    ("line", "redirection", "message"),
+    [
+        ("run missing.mp4 --json", ">&-", "stdout is closed; open it, or leave --json out"),
+        ("run missing.mp4 --json", "1</dev/null", "stdout is open for reading alone"),
+        ("evaluate missing missing", ">&-", "stdout is closed; open it, or name a folder with --out"),
+    ],
+)
+def test_a_result_that_cannot_be_printed_is_refused_before_the_work(line, redirection, message):
+    command = f'"{sys.executable}" -m deepsound {line} {redirection}'
+    done = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, check=False)
+    assert done.returncode == 5, "the missing clip, exit code 3, comes later"
+    assert message in done.stderr and len(done.stderr.splitlines()) == 1
+
+
+@posix
+def test_a_reader_that_has_gone_ends_a_run_before_the_work(tmp_path):
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "deepsound", "run", "missing.mp4", "--json", "-o", str(tmp_path / "out")]
+    done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (1, "")
+
+
+@posix
 def test_a_reader_that_goes_away_is_no_traceback():
     reading, writing = os.pipe()
     os.close(reading)

@@ -1,6 +1,8 @@
 """Tests of flags added since 0.3.0: track, downmix, container, length, names, overwriting."""
 
+import errno
 import json
+from pathlib import Path
 
 import pytest
 
@@ -8,9 +10,11 @@ from deepsound.cli import run_options
 from deepsound.cli.main import build_parser, main
 from deepsound.cli.run import run_arguments
 from deepsound.generate.draft.prompt_parser import known_words
+from deepsound.media.audio import decode_audio
 from deepsound.media.downmix import DOWNMIXES
 from deepsound.media.formats import CONTAINER_NAMES
 from deepsound.media.length_policy import DEFAULT_LENGTH, LENGTH_NAMES
+from deepsound.media.loudness import measure
 from deepsound.outputs.naming import DEFAULT_TEMPLATE
 
 
@@ -92,3 +96,29 @@ def test_the_words_that_draft_knows_are_listed(capsys):
     assert described["known_words"].keys() == known_words().keys()
     assert main(["engines", "rules"]) == 0 and "materials" not in capsys.readouterr().out
     assert main(["engines", "nonsense"]) == 2 and "Unknown engine 'nonsense'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("is_there", [False, True])
+def test_a_read_only_output_folder_is_one_sentence_before_the_work(
+    fake_engines, clip, tmp_path, capsys, monkeypatch, is_there
+):
+    def refuse(*named, **options):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    if is_there:
+        (tmp_path / "out").mkdir()
+    monkeypatch.setattr("os.mkdir", refuse)
+    command = ["run", str(clip), "--generator", "noise", "--reasoner", "no", "--separator", "halving", "--quiet"]
+    assert main([*command, "-o", str(tmp_path / "out")]) == 5
+    assert "the disk is read-only; choose another folder" in capsys.readouterr().err
+    assert not fake_engines.requests
+
+
+def test_a_stated_loudness_is_that_of_the_finished_files(tmp_path):
+    """0.3.0 left -29.0 LUFS for every target."""
+    out, source = tmp_path / "out", Path(__file__).parents[2] / "demo" / "silent_impacts.mp4"
+    command = ["run", str(source), "--duration", "2", "--generator", "draft", "--reasoner", "rules", "--quiet"]
+    assert main([*command, "--loudness", "-16", "-o", str(out)]) == 0
+    final, in_video = (measure(decode_audio(out / f"silent_impacts.{kind}")) for kind in ("wav", "mp4"))
+    assert final.integrated_lufs == pytest.approx(-16, abs=0.5) and final.true_peak_dbtp <= -1
+    assert in_video.integrated_lufs == pytest.approx(-16, abs=0.5)

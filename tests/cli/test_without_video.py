@@ -1,5 +1,6 @@
 """Sound of words alone and of one picture, on tiny weights; what needs a video says so."""
 
+import errno
 import json
 
 import numpy as np
@@ -43,13 +44,25 @@ def test_words_alone_make_takes_of_the_length_that_was_asked_for(mmaudio_models,
     assert "Step 1 alone was taken" in printed.err
 
 
-def test_a_picture_makes_sound_under_its_own_name(mmaudio_models, picture, tmp_path):
+def test_a_picture_makes_sound_under_its_own_name(mmaudio_models, picture, tmp_path, monkeypatch):
     out = tmp_path / "out"
     assert run(out, picture, "--duration", "1", "--models", mmaudio_models, "--quiet") == 0
     record = json.loads((out / "beach.result.json").read_text())
     assert record["picture"] == str(picture) and record["weights"]["clip"]
     assert sorted(path.name for path in out.iterdir()) == ["beach.result.json", "beach.wav"]
+    monkeypatch.setattr("deepsound.engines.generator", None)
     assert run(out, picture, "--duration", "1", "--models", mmaudio_models, "--no_overwrite", "--quiet") == 5
+
+
+def test_a_read_only_folder_is_said_before_the_work(mmaudio_models, tmp_path, monkeypatch, capsys):
+    def refuse(**named):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr("tempfile.TemporaryFile", refuse)
+    monkeypatch.setattr("deepsound.engines.require_takes", None)
+    flags = ["--text_only", "--prompt", "rain", "--models", mmaudio_models]
+    assert run(tmp_path / "out", *flags) == 5
+    assert "the disk is read-only; choose another folder" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
