@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -57,6 +58,25 @@ def pytest_configure(config: pytest.Config) -> None:
 
         torch.set_num_threads(1)
         os.environ["OMP_NUM_THREADS"] = "1"
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """`--dist loadfile`, which shares module fixtures, with the servers and the slow files thought of."""
+    if config.getoption("dist") != "loadfile":
+        return None
+    from tests.scheduling import CoreScheduling
+
+    return CoreScheduling(config, log)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Of several workers none is left alone at the end with a slow file."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        from tests.scheduling import slow_files_first
+
+        slow_files_first(items)
 
 
 def pytest_report_header() -> str:
