@@ -7,10 +7,11 @@ and the distribution it came with; the other engines are not touched by it.
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import reduce
+from functools import lru_cache, reduce
 from importlib import import_module
 from importlib.metadata import Distribution, EntryPoint, distributions
 from pathlib import Path
@@ -57,17 +58,36 @@ class Plugin:
 
 def find(group: str) -> tuple[Plugin, ...]:
     """The entry points of a group, sorted by package and name; a package that cannot be read is left out."""
-    found: dict[tuple[str, str], Plugin] = {}
+    found = _installed(tuple(map(_state, sys.path))).get(group, {})
+    return tuple(found[key] for key in sorted(found))
+
+
+def _state(place: str) -> tuple[str, int, int]:
+    """What changes when a package is installed into, or removed from, a folder of `sys.path`."""
+    try:
+        folder = Path(place or ".").stat()
+    except (OSError, ValueError):
+        return place, 0, 0
+    return place, folder.st_ino, folder.st_mtime_ns
+
+
+@lru_cache(maxsize=1)
+def _installed(path: tuple[tuple[str, int, int], ...]) -> dict[str, dict[tuple[str, str], Plugin]]:
+    """The plug-ins of every group, by package and name, while `path` is the state of `sys.path`.
+
+    Reading hundreds of packages' entry points takes longer than all else that a menu needs, and menus are asked often.
+    """
+    found: dict[str, dict[tuple[str, str], Plugin]] = {}
     for distribution in distributions():
         try:
             for point in distribution.entry_points:
-                if point.group == group:
+                if point.group.startswith("deepsound."):
                     plugin = _plugin(point, distribution)
                     # The first on the path is the one that is imported; a second copy of it is not another engine.
-                    found.setdefault((plugin.package, plugin.name), plugin)
+                    found.setdefault(point.group, {}).setdefault((plugin.package, plugin.name), plugin)
         except Exception as error:  # A damaged package must not take the others' engines away.
             log.debug("The entry points of a package cannot be read: %s: %s", type(error).__name__, error)
-    return tuple(found[key] for key in sorted(found))
+    return found
 
 
 def build(kind: str, name: str, target: str, origin: str) -> object:

@@ -53,6 +53,9 @@ def pytest_configure(config: pytest.Config) -> None:
     # Settings of whoever runs the tests are not the tests'.
     os.environ["DEEPSOUND_CONFIG"] = "none"
     os.environ.setdefault("DEEPSOUND_CPU_PRECISION", "fp32")
+    # Hundreds of child processes and loads of the pack would compile the same files anew, which takes minutes.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
     if "PYTEST_XDIST_WORKER" in os.environ:
         import torch
 

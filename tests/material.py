@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from collections.abc import Callable, Iterable
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -74,3 +78,16 @@ def sounds() -> Callable[..., Path]:
         return folder
 
     return make
+
+
+def copied(write: Callable[..., Path], target: Path, *arguments: Any) -> Path:
+    """What `write(folder, *arguments)` writes, made once in this process and copied to `target`, which it returns."""
+    shutil.copytree(_made(write, *arguments).name, target, copy_function=shutil.copyfile, dirs_exist_ok=True)
+    return target
+
+
+@cache
+def _made(write: Callable[..., Path], *arguments: Any) -> tempfile.TemporaryDirectory[str]:
+    folder = tempfile.TemporaryDirectory(prefix="deepsound-made-")
+    write(Path(folder.name), *arguments)
+    return folder

@@ -1,12 +1,13 @@
 """Tests of broken plug-ins: the error names them, other engines are unharmed."""
 
+import shutil
 import sys
 import textwrap
 import traceback
 
 import pytest
 
-from deepsound import engines
+from deepsound import engines, plugins
 from deepsound.cli.main import main
 from deepsound.errors import Cancelled, EngineError, MediaError
 from deepsound.pipeline import Pipeline
@@ -350,3 +351,15 @@ def test_errors_about_files_keep_their_kind(faulty, clip):
 def test_a_run_with_one_is_like_any_other(faulty, clip):
     outcome = Pipeline("fine").think(clip)
     assert outcome.choices.generator.name == "fine" and outcome.coarse.samples == 8000
+
+
+def test_a_package_that_is_installed_or_removed_meanwhile_is_noticed_and_all_else_is_read_once(faulty, monkeypatch):
+    """Every menu of every node read the entry points of all packages anew: a second for the whole pack."""
+    assert "late" not in engines.names("generator")
+    distribution(faulty, "late-pack", "[deepsound.generators]\nlate = faulty_pack:Fine\n")
+    assert "late" in engines.names("generator")
+    with monkeypatch.context() as patch:
+        patch.setattr(plugins, "distributions", lambda: pytest.fail("read again"))
+        assert "late" in engines.names("generator") and "no_spans" in engines.names("reasoner")
+    shutil.rmtree(faulty / "late_pack-1.2.dist-info")
+    assert "late" not in engines.names("generator")

@@ -7,6 +7,8 @@ Signals are channel-last, [B, T, C], as everywhere in this vocoder.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import torch
 from torch import Tensor, nn
 
@@ -76,7 +78,13 @@ class AntiAliasedSnake(nn.Module):
 
 def low_pass() -> Tensor:
     """Kaiser-windowed sinc, float32 [12], with sum 1: cutoff 0.25, transition half-width 0.3 of the doubled rate."""
-    offsets = torch.arange(TAPS, dtype=torch.float64) - (TAPS - 1) / 2
-    window = torch.kaiser_window(TAPS, periodic=False, beta=_KAISER_BETA, dtype=torch.float64)
+    return torch.tensor(_low_pass_taps())
+
+
+@lru_cache(maxsize=1)
+def _low_pass_taps() -> tuple[float, ...]:
+    # A vocoder has 218 of these filters, and they would be most of what building it takes.
+    offsets = torch.arange(TAPS, dtype=torch.float64, device="cpu") - (TAPS - 1) / 2
+    window = torch.kaiser_window(TAPS, periodic=False, beta=_KAISER_BETA, dtype=torch.float64, device="cpu")
     taps = window * torch.sinc(2.0 * _CUTOFF * offsets)
-    return (taps / taps.sum()).float()
+    return tuple((taps / taps.sum()).float().tolist())

@@ -19,6 +19,7 @@ from deepsound.models.foleycrafter.adapter import SemanticAdapter
 from deepsound.models.foleycrafter.config import HiFiGanConfig, OnsetConfig
 from deepsound.models.foleycrafter.onset import OnsetDetector
 from deepsound.models.foleycrafter.vocoder import HiFiGan
+from tests.material import copied
 
 _TEXT_WIDTH = 16
 _EMBED_DIM = 12
@@ -96,6 +97,10 @@ FILES = {
 
 def write_published(models: Path) -> Path:
     """The whole engine below `models`, each part in its published form; returns `models`."""
+    return copied(_write_published, models)
+
+
+def _write_published(models: Path) -> Path:
     auffusion = models / FOLDERS["auffusion"]
     unet = seeded(diffusion.unet(UNET), 1)
     write_json(UNET, auffusion / "unet" / "config.json")

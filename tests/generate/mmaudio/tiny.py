@@ -26,6 +26,7 @@ from deepsound.models.synchformer.model import Synchformer
 from deepsound.models.synchformer.text_steered import TextSteeredConfig, TextSteeredSynchformer
 from deepsound.models.vae.config import VAE_16K, VAE_44K, VaeConfig
 from deepsound.models.vae.model import MelVae
+from tests.material import copied
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,10 @@ REPACKAGED = {
 
 def write_published_16k(models: Path, sizes: Sizes = TINY_16K) -> Path:
     """The files of small_16k below `models`, each in its published form; returns `models`."""
+    return copied(_write_published_16k, models, sizes)
+
+
+def _write_published_16k(models: Path, sizes: Sizes) -> Path:
     files = {role: models / name for role, name in PUBLISHED.items()}
     save_pickled(flow_state(sizes.flow, seed=1), files["flow"])
     save_pickled(vae_state(sizes.vae, seed=2), files["vae"])
@@ -99,6 +104,10 @@ def write_published_16k(models: Path, sizes: Sizes = TINY_16K) -> Path:
 
 def write_repackaged_44k(models: Path) -> Path:
     """The files of large_44k_v2 as a well-known pack keeps them, in half precision; returns `models`."""
+    return copied(_write_repackaged_44k, models)
+
+
+def _write_repackaged_44k(models: Path) -> Path:
     files, sizes = {role: models / name for role, name in REPACKAGED.items()}, TINY_44K_V2
     _save_half(flow_state(sizes.flow, seed=1), files["flow"])
     _save_half(vae_state(sizes.vae, seed=2), files["vae"])
@@ -112,6 +121,10 @@ def write_repackaged_44k(models: Path) -> Path:
 
 def write_selva(models: Path) -> Path:
     """The files of SelVA below `models`, each in its published form; returns `models`."""
+    return copied(_write_selva, models)
+
+
+def _write_selva(models: Path) -> Path:
     files, sizes = {role: models / name for role, name in SELVA.items()}, TINY_16K
     save_pickled(flow_state(sizes.flow, seed=11), files["flow"])
     save_pickled(vae_state(sizes.vae, seed=2), files["vae"])
