@@ -1,4 +1,4 @@
-"""Distribution of test files over pytest-xdist's workers: one ComfyUI server a core, the slow files first."""
+"""Distribution of test files over workers: one ComfyUI server a core, slow files first."""
 
 from __future__ import annotations
 
