@@ -8,6 +8,7 @@ from functools import lru_cache
 import numpy as np
 
 from deepsound.media.container import ThrottledProgress
+from deepsound.runtime.sample_memory import BLOCK, release_pages, zeros
 
 # Annex 2 of BS.1770 asks for at least four times. Meters differ by a decibel where a sound is bright: sharp filters
 # ring near the highest frequencies, short ones add images of their own. So three kinds are asked; the largest holds.
@@ -27,37 +28,84 @@ _MOST_PASSES = 4
 def limit(samples: np.ndarray, rate: int, ceiling_dbtp: float, pace: ThrottledProgress) -> np.ndarray:
     """Samples [channels, n] with no true peak above `ceiling_dbtp` dBTP; all channels get the same gain.
 
-    A copy where the peaks are low enough. Memory beside the result is some megabytes a minute.
+    A copy where the peaks are low enough. What a long sound needs beside the result is mapped memory too.
     """
-    limited = np.array(samples, np.float32)
+    limited = amplified(samples, 1.0)
     ceiling = _ceiling(ceiling_dbtp)
     for _ in range(_MOST_PASSES):
         peaks = peak_envelope(limited, pace)
         if peaks.max(initial=0.0) <= ceiling:
             return limited
-        limited *= limiting_gains(peaks, rate, ceiling_dbtp)
+        amplify(limited, limiting_gains(peaks, rate, ceiling_dbtp))
     # Each pass leaves less over; the last hundredths are taken from the whole.
     over = peak_envelope(limited, pace).max(initial=0.0) / ceiling
-    return np.asarray(limited / max(1.0, over), np.float32)
+    return amplified(limited, 1 / max(1.0, over))
+
+
+def amplified(samples: np.ndarray, gain: float, gains: np.ndarray | None = None) -> np.ndarray:
+    """A copy of samples [channels, n] times `gain`, and times `gains` [n] where there are some."""
+    made = zeros(*samples.shape)
+    for first in range(0, samples.shape[1], BLOCK):
+        block = slice(first, first + BLOCK)
+        by = np.float32(gain) if gains is None else np.float32(gain) * gains[block]
+        made[:, block] = samples[:, block] * by
+        release_pages()
+    return made
+
+
+def amplify(samples: np.ndarray, gains: np.ndarray) -> None:
+    """Multiply samples [channels, n] by `gains` [n] in place."""
+    for first in range(0, samples.shape[1], BLOCK):
+        samples[:, first : first + BLOCK] *= gains[first : first + BLOCK]
+        release_pages()
 
 
 def peak_envelope(samples: np.ndarray, pace: ThrottledProgress) -> np.ndarray:
     """For each of samples [channels, n] the largest value (linear) of any channel at it or before the next one."""
-    return np.concatenate([*_peaks(samples, pace), np.zeros(0, np.float32)])
+    envelope, done = zeros(1, samples.shape[1])[0], 0
+    for found in _peaks(samples, pace):
+        envelope[done : done + len(found)] = found
+        done += len(found)
+        release_pages()
+    return envelope
 
 
-def limiting_gains(peaks: np.ndarray, rate: int, ceiling_dbtp: float) -> np.ndarray:
-    """A smooth gain for each sample that is, around every peak, no more than what holds it under the ceiling."""
+def limiting_gains(peaks: np.ndarray, rate: int, ceiling_dbtp: float, scale: float = 1.0) -> np.ndarray:
+    """A smooth gain for each sample that is, around every peak, no more than what holds it under the ceiling.
+
+    `peaks` are those of a sound that is to be `scale` times as loud.
+    """
+    reach = max(1, round(_LOOK_AHEAD_S * rate))
+    released_db = _released_db(peaks, rate, reach, scale / _ceiling(ceiling_dbtp))
+    window = np.hanning(2 * reach + 3)[1:-1]
+    gains, count = zeros(1, len(peaks))[0], len(peaks)
+    for first in range(0, count, BLOCK):
+        last = min(first + BLOCK, count)
+        around = released_db[max(first - reach, 0) : last + reach]
+        beyond = (max(reach - first, 0), max(last + reach - count, 0))
+        gains[first:last] = 10 ** (-_smooth(np.pad(around, beyond, mode="edge"), window / window.sum()) / 20)
+        release_pages()
+    return gains
+
+
+def _released_db(peaks: np.ndarray, rate: int, reach: int, scale: float) -> np.ndarray:
+    """By how much each sample is turned down before smoothing: held around a peak, then released."""
     from scipy.ndimage import maximum_filter1d
 
-    needed_db = np.maximum(0.0, 20 * np.log10(np.maximum(peaks, 1e-9) / _ceiling(ceiling_dbtp)))
-    reach = max(1, round(_LOOK_AHEAD_S * rate))
-    held_db = maximum_filter1d(needed_db, 2 * reach + 1, mode="constant")
-    # Linear release in decibels, as a running maximum: reduction[n] = max over m of held[m] - (n - m) * slope.
-    slope = _RELEASE_DB_PER_S / rate * np.arange(len(held_db))
-    released_db = np.maximum(0.0, np.maximum.accumulate(held_db + slope) - slope)
-    window = np.hanning(2 * reach + 3)[1:-1]
-    return (10 ** (-_smooth(released_db, window / window.sum()) / 20)).astype(np.float32)
+    released_db, count, before_db = zeros(1, len(peaks))[0], len(peaks), 0.0
+    slope = _RELEASE_DB_PER_S / rate
+    for first in range(0, count, BLOCK):
+        last, margin = min(first + BLOCK, count), min(reach, first)
+        around = np.maximum(peaks[first - margin : last + reach].astype(np.float64), 1e-9) * scale
+        needed_db = np.maximum(0.0, 20 * np.log10(around))
+        held_db = maximum_filter1d(needed_db, 2 * reach + 1, mode="constant")[margin : margin + last - first]
+        # Linear release in decibels, as a running maximum: reduction[n] = max over m of held[m] - (n - m) * slope.
+        fallen = slope * np.arange(1, last - first + 1)
+        made = np.maximum(np.maximum.accumulate(held_db + fallen), before_db) - fallen
+        released_db[first:last] = np.maximum(0.0, made)
+        before_db = max(0.0, float(made[-1]))
+        release_pages()
+    return released_db
 
 
 def _ceiling(ceiling_dbtp: float) -> float:
@@ -131,5 +179,4 @@ def _short_filters() -> tuple[np.ndarray, ...]:
 def _smooth(values: np.ndarray, window: np.ndarray) -> np.ndarray:
     from scipy.signal import oaconvolve
 
-    reach = len(window) // 2
-    return np.asarray(oaconvolve(np.pad(values, reach, mode="edge"), window, mode="valid"))
+    return np.asarray(oaconvolve(values, window, mode="valid"))

@@ -10,7 +10,7 @@ import numpy as np
 
 from deepsound.errors import InputError
 from deepsound.media.container import ThrottledProgress
-from deepsound.media.limiter import limit, limiting_gains, peak_envelope
+from deepsound.media.limiter import amplified, limit, limiting_gains, peak_envelope
 from deepsound.runtime.progress import Progress
 from deepsound.runtime.sample_memory import copy_of, release_pages
 from deepsound.types import Audio, Loudness
@@ -140,8 +140,8 @@ def _limit_to_target(
     most_db = ceiling_dbtp - peak_dbtp + _MOST_LIMITING_DB
     gain_db = min(target_lufs - loudness, most_db)
     for _ in range(_MOST_TRIES):
-        gain = np.float32(10 ** (gain_db / 20))
-        made = samples * (gain * limiting_gains(envelope * gain, rate, ceiling_dbtp))
+        gain = 10 ** (gain_db / 20)
+        made = amplified(samples, gain, limiting_gains(envelope, rate, ceiling_dbtp, gain))
         short_lu = target_lufs - (_integrated_lufs(_metered_channels(made), rate, pace) or -math.inf)
         if abs(short_lu) <= _CLOSE_LU or (short_lu > 0 and gain_db >= most_db):
             break

@@ -14,7 +14,7 @@ from deepsound import silence
 from deepsound.contracts import require_sound
 from deepsound.media import audio as media_audio
 from deepsound.media.audio import fit_length
-from deepsound.media.loudness import measure, normalise
+from deepsound.media.loudness import limit_to_loudness, measure, normalise
 from deepsound.media.plots import envelope
 from deepsound.media.splice import splice
 from deepsound.media.wav import write_wav
@@ -115,3 +115,18 @@ def test_a_long_sound_is_worked_on_in_a_fraction_of_its_size(all_mapped, tmp_pat
     assert peak < 0.7 * 4 * mix.waveform.numel()
     assert float(normalise(mix, -20.0).waveform.abs().max()) > 0
     assert measure(fit_length(mix, 100_000)).integrated_lufs is not None
+
+
+def test_a_loudness_target_needs_no_memory_for_each_sample(all_mapped, noise):
+    """The limiter held 105 bytes for each sample of a channel: 16 GB for an hour."""
+    sound = noise(40.0, 44_100, 2, level=0.05)
+    sound.waveform[:, ::44_100] = 0.9
+    tracemalloc.start()
+    try:
+        _, levelling = limit_to_loudness(sound, -10.0)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert levelling.limited_db > 5
+    # Ten seconds at a time, and blocks of 2**18 samples in float64; what grew with the length was 185 MB here.
+    assert peak < 60e6
