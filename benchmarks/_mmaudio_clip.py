@@ -21,9 +21,9 @@ from deepsound.models.bigvgan.model import BigVgan
 from deepsound.models.clip.config import DFN5B_VIT_H_14_384
 from deepsound.models.clip.model import CLIP
 from deepsound.models.mmaudio.config import VARIANTS
+from deepsound.models.mmaudio.flow_matching import classifier_free_guidance, euler, initial_noise
 from deepsound.models.mmaudio.lengths import LATENTS_16K, sequence_lengths
 from deepsound.models.mmaudio.model import MMAudio
-from deepsound.models.mmaudio.sampler import classifier_free_guidance, euler, initial_noise
 from deepsound.models.synchformer.config import SYNCHFORMER
 from deepsound.models.synchformer.model import Synchformer
 from deepsound.models.vae.config import VAE_16K, VAE_44K

@@ -16,9 +16,9 @@ from deepsound.models.clip.config import DFN5B_VIT_H_14_384
 from deepsound.models.clip.model import CLIP
 from deepsound.models.mmaudio.config import VARIANTS, Variant
 from deepsound.models.mmaudio.convolution import ChannelLastConv1d
+from deepsound.models.mmaudio.flow_matching import classifier_free_guidance
 from deepsound.models.mmaudio.lengths import LATENTS_16K, sequence_lengths
 from deepsound.models.mmaudio.model import MMAudio
-from deepsound.models.mmaudio.sampler import classifier_free_guidance
 from deepsound.models.synchformer.config import SYNCHFORMER
 from deepsound.models.synchformer.model import Synchformer
 from deepsound.models.vae.config import VAE_16K, VAE_44K

@@ -21,9 +21,9 @@ from deepsound.models.bigvgan.config import BIGVGAN_16K, BIGVGAN_V2_44K
 from deepsound.models.bigvgan.model import BigVgan
 from deepsound.models.mmaudio import weights as flow_weights
 from deepsound.models.mmaudio.config import VARIANTS
+from deepsound.models.mmaudio.flow_matching import classifier_free_guidance
 from deepsound.models.mmaudio.lengths import sequence_lengths
 from deepsound.models.mmaudio.model import MMAudio
-from deepsound.models.mmaudio.sampler import classifier_free_guidance
 from deepsound.models.vae import weights as vae_weights
 from deepsound.models.vae.config import VAE_16K, VAE_44K
 from deepsound.models.vae.model import MelVae

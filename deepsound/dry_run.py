@@ -10,14 +10,11 @@ from typing import Any
 from deepsound.fallback import DEFAULT_FALLBACK
 from deepsound.media.clip import Clip
 from deepsound.media.formats import AUTO
-from deepsound.media.length_policy import DEFAULT_LENGTH, sounding_clip
-from deepsound.media.mux_plan import MuxPlan, plan_mux
+from deepsound.media.length_policy import DEFAULT_LENGTH
 from deepsound.outcome import Choices, Fallback, Mode
-from deepsound.outputs import OutputStaging
-from deepsound.outputs.naming import DEFAULT_TEMPLATE
-from deepsound.pipeline import Pipeline, template_values
-from deepsound.repair.plan import parse_user_segments
-from deepsound.types import GenerationRequest
+from deepsound.outputs.naming import DEFAULT_TEMPLATE, fields_of
+from deepsound.pipeline import Pipeline
+from deepsound.preparation import OutputOptions, StepOptions, prepare
 from deepsound.weights.catalogue import needed_by
 from deepsound.weights.locate import find
 from deepsound.weights.memory_estimate import footprint
@@ -102,30 +99,17 @@ def dry_run(
     `explicit` are weights named by id. Arguments that change neither engines nor files (prompts, takes) are accepted
     and not used.
     """
+    fields_of(output_template)
     clip = Clip.open(video, start_s, duration_s, audio_track, downmix)
-    _, said = sounding_clip(clip, length)
-    plan = plan_mux(clip, container, length=length) if write_video or step_videos else MuxPlan()
-    pipeline.check_options(mode, fallback, scope)
-    parse_user_segments(spans, clip.duration_s)
-    selection = pipeline.select(clip)
-    staging = OutputStaging(
-        clip,
-        Path(output_dir),
-        write_video,
-        template=output_template,
-        values=template_values(clip, selection.choices, GenerationRequest(seed=seed), mode, fallback),
-        overwrite=overwrite,
-        pictures=pictures,
-        video_suffix=plan.container.suffix,
-        step_videos=step_videos,
-        stems=stems,
-    )
-    final, replaced = staging.check()
-    notes = (*selection.notes, *plan.lines(), *filter(None, (said, staging.note)))
+    steps = StepOptions(mode, fallback, scope, spans)
+    output = OutputOptions(write_video, overwrite, output_template, pictures, container, length, step_videos, stems)
+    ready = prepare(clip, pipeline.select, seed, steps, Path(output_dir), output)
+    final, replaced = ready.staging.check()
+    choices, notes = ready.selection.choices, (*ready.selection.notes, *ready.notes)
     perhaps = tuple(path for path in final if any(step in path.name[len(clip.path.stem) :] for step in _OF_STEPS))
     files = tuple(path for path in final if path not in perhaps)
-    weights = _weights(selection.choices, default_search_paths(explicit))
-    return DryRun(clip.path, clip.duration_s, selection.choices, notes, weights, files, perhaps, replaced)
+    weights = _weights(choices, default_search_paths(explicit))
+    return DryRun(clip.path, clip.duration_s, choices, notes, weights, files, perhaps, replaced)
 
 
 def _weights(choices: Choices, places: SearchPaths) -> tuple[NeededWeights, ...]:

@@ -12,15 +12,15 @@ from types import MappingProxyType
 
 from deepsound import choices as tables
 from deepsound import engines
-from deepsound.fallback import DEFAULT_FALLBACK, NEG_PROMPT, fallback_mode, without_voice
+from deepsound.fallback import DEFAULT_FALLBACK, NEG_PROMPT, without_voice
 from deepsound.media.clip import Clip
 from deepsound.media.formats import AUTO
-from deepsound.media.length_policy import DEFAULT_LENGTH, sounding_clip
-from deepsound.media.mux_plan import MuxPlan, plan_mux
+from deepsound.media.length_policy import DEFAULT_LENGTH
 from deepsound.outcome import Choice, Choices, Fallback, Mode, Outcome, Undecided
-from deepsound.outputs import OutputStaging, Result
+from deepsound.outputs import Result
 from deepsound.outputs.naming import DEFAULT_TEMPLATE, fields_of
 from deepsound.pipeline_run import PipelineRun
+from deepsound.preparation import OutputOptions, StepOptions, prepare
 from deepsound.presets import DEFAULT_PRESET
 from deepsound.presets import preset as preset_row
 from deepsound.rank.best_of import TakeOptions
@@ -118,38 +118,14 @@ class Pipeline:
         """
         fields_of(output_template)
         clip = Clip.open(video, start_s, duration_s, audio_track, downmix)
-        sounding, said = sounding_clip(clip, length)
-        plan = (
-            plan_mux(clip, container, progress=Progress(check=progress.check), length=length)
-            if write_video or step_videos
-            else MuxPlan()
-        )
         window_s = self._preset.window_s if window_s is None else window_s
         request = GenerationRequest(prompt, negative_prompt, seed, steps=steps, guidance=guidance, window_s=window_s)
-        self.check_options(mode, fallback, scope)
-        parse_user_segments(spans, clip.duration_s)
-        selection = self.select(clip)
-        choices = selection.choices
-        staging = OutputStaging(
-            clip,
-            Path(output_dir),
-            write_video,
-            template=output_template,
-            values=template_values(clip, choices, request, mode, fallback),
-            overwrite=overwrite,
-            pictures=pictures,
-            video_suffix=plan.container.suffix,
-            container_why=plan.why,
-            length=length,
-            step_videos=step_videos,
-            stems=stems,
-        )
-        with staging:
-            notes = (*plan.lines(), *filter(None, (said, staging.note)))
-            options = TakeOptions(takes, pick)
-            outcome = self._all_steps(
-                sounding, selection, request, mode, fallback, progress, scope, spans, notes, options
-            )
+        options = StepOptions(mode, fallback, scope, spans)
+        output = OutputOptions(write_video, overwrite, output_template, pictures, container, length, step_videos, stems)
+        ready = prepare(clip, self.select, seed, options, Path(output_dir), output, progress)
+        with ready.staging as staging:
+            best_of = TakeOptions(takes, pick)
+            outcome = self._all_steps(ready.clip, ready.selection, request, options, progress, ready.notes, best_of)
             return staging.finish(outcome, target_lufs, progress)
 
     def think(
@@ -166,27 +142,17 @@ class Pipeline:
         """The same steps in memory: nothing is written. A request without a window takes the preset's."""
         if request.window_s is None:
             request = replace(request, window_s=self._preset.window_s)
-        self.check_options(mode, fallback, scope)
-        return self._all_steps(clip, self.select(clip), request, mode, fallback, progress, scope, spans, takes=takes)
-
-    @staticmethod
-    def check_options(mode: Mode, fallback: Fallback, scope: str) -> None:
-        """Raise InputError for a mode, fallback or scope that does not exist."""
-        tables.option("mode", mode, tables.MODES)
-        if scope:
-            tables.option("scope", scope, tables.SCOPES)
-        fallback_mode(fallback)
+        options = StepOptions(mode, fallback, scope, spans)
+        options.check()
+        return self._all_steps(clip, self.select(clip), request, options, progress, takes=takes)
 
     def _all_steps(
         self,
         clip: Clip,
         selection: Selection,
         request: GenerationRequest,
-        mode: Mode,
-        fallback: Fallback,
+        options: StepOptions,
         progress: Progress,
-        scope: str,
-        spans: str,
         notes: Sequence[str] = (),
         takes: TakeOptions = TakeOptions(),
     ) -> Outcome:
@@ -199,8 +165,8 @@ class Pipeline:
             self._preferences,
             self._undecided,
             progress,
-            scope=scope or self._preset.scope or tables.SCOPE_NAMES[0],
-            given=parse_user_segments(spans, clip.duration_s),
+            scope=options.scope or self._preset.scope or tables.SCOPE_NAMES[0],
+            given=parse_user_segments(options.spans, clip.duration_s),
             separation=self._separation,
             takes=takes,
             preset=self._preset,
@@ -208,7 +174,7 @@ class Pipeline:
         )
         for note in (*selection.notes, *notes):
             run.progress.note(note)
-        return run.all_steps(mode, fallback)
+        return run.all_steps(options.mode, options.fallback)
 
     def select(self, clip: Clip) -> Selection:
         """The engines a run on `clip` would take, and what is said of them. Raises what `selection.select` raises."""
@@ -216,18 +182,3 @@ class Pipeline:
             # What cannot be written in the end is refused before the plan; `auto` reads the sound at once.
             clip.check_audio()
         return select(clip, self._names, self._preset, self._execution)
-
-
-def template_values(
-    clip: Clip, choices: Choices, request: GenerationRequest, mode: Mode, fallback: Fallback
-) -> dict[str, str | int]:
-    """The fields of the output template that are known before the work, without the video's own."""
-    return {
-        "seed": request.seed,
-        "generator": choices.generator.name,
-        "reasoner": choices.reasoner.name,
-        "separator": choices.separator.name,
-        "mode": mode,
-        "fallback": fallback,
-        "start": f"{clip.start_s:g}",
-    }

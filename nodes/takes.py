@@ -15,15 +15,15 @@ from .convert import to_comfy
 T = TypeVar("T")
 
 
-def as_list(value: Any) -> list[Any]:
+def as_list(value: T | list[T] | tuple[T, ...]) -> list[T]:
     """An input of a node that takes lists: the core gives each input as a list, a caller may give the value itself."""
     return list(value) if isinstance(value, (list, tuple)) else [value]
 
 
-def at(values: Any, index: int) -> Any:
+def at(values: T | list[T], index: int) -> T:
     """The value for element `index` of a list; a shorter list's last one stands for the rest, as in the core."""
-    values = as_list(values)
-    return values[min(index, len(values) - 1)]
+    listed = as_list(values)
+    return listed[min(index, len(listed) - 1)]
 
 
 class Takes:
@@ -55,15 +55,15 @@ class Takes:
         return [batch_of([rest.pop(0) for _ in range(size)], progress) for size in self.sizes]
 
 
-def for_each_take(values: Any, count: int, what: str) -> list[Any]:
+def for_each_take(values: T | list[T], count: int, what: str) -> list[T]:
     """One value for each of `count` takes: as many, or one for all. Raises InputError for another number."""
-    values = as_list(values)
-    if len(values) not in (1, count):
+    listed = as_list(values)
+    if len(listed) not in (1, count):
         raise InputError(
-            f"{what}: expected 1 or {count} (one for each take), got {len(values)}; connect what was made from the "
+            f"{what}: expected 1 or {count} (one for each take), got {len(listed)}; connect what was made from the "
             "same takes."
         )
-    return values * count if len(values) == 1 else values
+    return listed * count if len(listed) == 1 else listed
 
 
 def take_stage(progress: Progress, take: int, count: int) -> Progress:

@@ -79,24 +79,24 @@ class VocalSeparate(io.ComfyNode):
     def execute(
         cls,
         audio: Any,
-        engine: Any,
-        enabled: Any,
-        download: Any = False,
-        mode: Any = SEPARATOR_MODE_NAMES[0],
-        tta: Any = False,
-        overlap: Any = 0.0,
-        batch: Any = 0,
-        precision: Any = "auto",
-        offload: Any = False,
-        weights: Any = BY_ENGINE,
-        scope: Any = SCOPE_NAMES[0],
-        spans: Any = "",
+        engine: str | list[str],
+        enabled: bool | list[bool],
+        download: bool | list[bool] = False,
+        mode: str | list[str] = SEPARATOR_MODE_NAMES[0],
+        tta: bool | list[bool] = False,
+        overlap: float | list[float] = 0.0,
+        batch: int | list[int] = 0,
+        precision: Precision | list[Precision] = "auto",
+        offload: bool | list[bool] = False,
+        weights: str | list[str] = BY_ENGINE,
+        scope: str | list[str] = SCOPE_NAMES[0],
+        spans: str | list[str] = "",
     ) -> io.NodeOutput:
         given = (engine, mode, tta, overlap, batch, precision, offload, download, weights)
         # The core's rule for lists: the shorter ones go on with their last element.
         count = max(len(as_list(value)) for value in (audio, *given))
         takes = Takes([at(audio, index) for index in range(count)])
-        choices = [_EngineSetup(*(at(value, index) for value in given)) for index in range(count)]
+        choices = [_EngineSetup._make(at(value, index) for value in given) for index in range(count)]
         wanted = for_each_take(enabled, len(takes), "enabled")
         progress = comfy_host.progress(cls.hidden.unique_id, "separate")
         separators: dict[_EngineSetup, engines.Separator] = {}

@@ -18,6 +18,7 @@ from deepsound.cli.doctor import add_doctor
 from deepsound.cli.evaluate import add_evaluate
 from deepsound.cli.exit_codes import EXIT_CODES
 from deepsound.cli.models import add_models
+from deepsound.cli.output_options import add_output_options
 from deepsound.cli.parser import SuggestingParser
 from deepsound.cli.process import (
     any_text_on_standard_streams,
@@ -32,7 +33,6 @@ from deepsound.cli.reproduce import add_reproduce
 from deepsound.cli.run_options import (
     add_execution_options,
     add_generation_options,
-    add_output_options,
     add_step_options,
 )
 from deepsound.cli.signals import exit_on_signals

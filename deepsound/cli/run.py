@@ -12,7 +12,7 @@ from deepsound.cli.display import Display, open_display
 from deepsound.cli.dry_run import show as show_dry_run
 from deepsound.cli.exit_codes import SOME_FAILED
 from deepsound.cli.formatting import print_json
-from deepsound.cli.run_options import DEFAULT_TEMPLATE
+from deepsound.cli.output_options import DEFAULT_TEMPLATE
 from deepsound.cli.signals import cancel_on_signal
 from deepsound.cli.without_video import generate, has_no_video
 from deepsound.errors import EngineError, InputError, MediaError

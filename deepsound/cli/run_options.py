@@ -24,16 +24,19 @@ from deepsound.choices import (
 from deepsound.fallback import DEFAULT_FALLBACK, FALLBACK_NAMES, FALLBACKS
 from deepsound.presets import DEFAULT_PRESET, PRESET_NAMES, PRESETS
 
-# The names of tables in deepsound.media and deepsound.outputs, whose import is too heavy for `--help`; a test
-# compares them.
-CONTAINERS = ("auto", "mp4", "mov", "webm", "mkv")
-LENGTHS = ("hold", "trim", "loop", "as_is")
+# The names of deepsound.media.downmix, whose import is too heavy for `--help`; a test compares them.
 DOWNMIXES = ("mono", "stereo")
-DEFAULT_TEMPLATE = "{stem}"
 
 
 def add_step_options(run: argparse.ArgumentParser) -> None:
     """Add what chooses the steps and their engines."""
+    _add_engine_options(run)
+    _add_repair_options(run)
+    _add_judgement_options(run)
+    add_separation_options(run)
+
+
+def _add_engine_options(run: argparse.ArgumentParser) -> None:
     run.add_argument(
         "--preset",
         choices=PRESET_NAMES,
@@ -70,6 +73,9 @@ def add_step_options(run: argparse.ArgumentParser) -> None:
         help="engine that removes the voice; auto: BS-RoFormer where its weights are here, else the embedded "
         "bs_roformer_tiny",
     )
+
+
+def _add_repair_options(run: argparse.ArgumentParser) -> None:
     run.add_argument(
         "--postp_mode",
         "--fallback",
@@ -90,6 +96,9 @@ def add_step_options(run: argparse.ArgumentParser) -> None:
         help="repair these spans and no others: seconds as in '1.2-3.4, 5-6', or JSON as `segments` of a result is; "
         "an action may be keep, remove or one of --fallback",
     )
+
+
+def _add_judgement_options(run: argparse.ArgumentParser) -> None:
     run.add_argument("--step0_model_dir", metavar="DIR", help="folder of the model that plans (with --plan model)")
     run.add_argument("--step2_model_dir", metavar="DIR", help="folder of the model that judges")
     run.add_argument(
@@ -116,11 +125,10 @@ def add_step_options(run: argparse.ArgumentParser) -> None:
         action="store_true",
         help="read the model's answer by the original's own rule",
     )
-    add_separation_options(run)
 
 
 def add_separation_options(run: argparse.ArgumentParser) -> None:
-    """Add how the separator cuts a sound into chunks and hears them."""
+    """Add the separator's chunking and test-time augmentation."""
     run.add_argument(
         "--separator_mode",
         "--separator-mode",
@@ -137,19 +145,25 @@ def add_separation_options(run: argparse.ArgumentParser) -> None:
         "--overlap",
         type=float,
         metavar="SECONDS",
-        help="what neighbouring chunks of the separator's equal_overlap share (default: 1)",
+        help="overlap of neighbouring chunks with equal_overlap (default: 1)",
     )
     run.add_argument(
         "--separator_batch",
         "--separator-batch",
         type=int,
         metavar="N",
-        help="chunks the separator hears together (default: as published, 4)",
+        help="chunks the separator processes at once (default: as published, 4)",
     )
 
 
 def add_generation_options(run: argparse.ArgumentParser) -> None:
     """Add the generator's request: prompts, seed, window, track, steps, guidance."""
+    _add_prompt_options(run)
+    _add_source_options(run)
+    _add_sampling_options(run)
+
+
+def _add_prompt_options(run: argparse.ArgumentParser) -> None:
     run.add_argument(
         "--prompt",
         default="",
@@ -165,6 +179,9 @@ def add_generation_options(run: argparse.ArgumentParser) -> None:
         help="N sounds from the seeds --seed, --seed + 1, ..., each judged and finished: <stem>.take1.mp4, ... "
         "(default: %(default)s)",
     )
+
+
+def _add_source_options(run: argparse.ArgumentParser) -> None:
     run.add_argument("--start", type=float, default=0.0, metavar="SECONDS", help="where the window begins")
     run.add_argument(
         "--duration",
@@ -182,6 +199,9 @@ def add_generation_options(run: argparse.ArgumentParser) -> None:
     run.add_argument(
         "--downmix", metavar="NAME", help=f"mix that track down to {' or '.join(DOWNMIXES)} (default: not at all)"
     )
+
+
+def _add_sampling_options(run: argparse.ArgumentParser) -> None:
     run.add_argument(
         "--steps",
         "--num_steps",
@@ -282,59 +302,3 @@ def add_execution_options(run: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="a folder to look for weights in, such as ComfyUI's models; may be given several times",
     )
-
-
-def add_output_options(run: argparse.ArgumentParser) -> None:
-    """Add where results go, their names, and what of the source they keep."""
-    run.add_argument(
-        "-o",
-        "--output_dir",
-        "--output-dir",
-        "--out",
-        default="outputs",
-        metavar="DIR",
-        help="where the files go (default: %(default)s)",
-    )
-    run.add_argument(
-        "--output_template",
-        "--output-template",
-        default=DEFAULT_TEMPLATE,
-        metavar="TEMPLATE",
-        help="how a run's files are named, as in '{stem}.{seed}' (default: {stem}, so that another seed replaces them)",
-    )
-    run.add_argument(
-        "--no_overwrite",
-        "--no-overwrite",
-        action="store_true",
-        help="end before any work where a result of that name is there (default: it is replaced)",
-    )
-    run.add_argument("--skip_final_video", "--skip-final-video", action="store_true", help="leave only the sound")
-    run.add_argument(
-        "--loudness",
-        type=float,
-        metavar="LUFS",
-        help="bring the final sound to this loudness, true peak at most -1 dBTP (default: measured, not changed)",
-    )
-    run.add_argument(
-        "--container",
-        default="auto",
-        metavar="NAME",
-        help=f"of the video: {', '.join(CONTAINERS)} (default: auto, the source's where that keeps the picture)",
-    )
-    run.add_argument(
-        "--length",
-        default="hold",
-        metavar="POLICY",
-        help="where the sound is longer than the picture: hold the last picture, trim the sound, loop the picture, or "
-        f"leave both as_is ({', '.join(LENGTHS)}; default: %(default)s)",
-    )
-    run.add_argument(
-        "--step_videos",
-        "--step-videos",
-        action="store_true",
-        help="also leave the picture under the sound of each step: <stem>.step1.mp4, <stem>.step3.mp4, <stem>.neg.mp4",
-    )
-    run.add_argument("--stems", action="store_true", help="also leave the removed voice, <stem>.voice.wav")
-    run.add_argument("--pictures", action="store_true", help="also draw waveforms and mel spectrograms as PNG")
-    run.add_argument("--json", action="store_true", help="print the result record on stdout")
-    run.add_argument("--quiet", action="store_true", help="no progress, only errors")

@@ -12,6 +12,8 @@ from deepsound.engine_protocols import (
     ReasonerBase,
     SupportsExecution,
     SupportsPreferences,
+)
+from deepsound.engine_support import (
     files,
     views,
 )

@@ -11,6 +11,8 @@ from deepsound.engine_protocols import (
     Separator,
     SupportsExecution,
     SupportsSeparationSettings,
+)
+from deepsound.engine_support import (
     files,
     settings_in_use,
 )

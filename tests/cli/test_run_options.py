@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from deepsound.cli import run_options
+from deepsound.cli import output_options, run_options
 from deepsound.cli.main import build_parser, main
 from deepsound.cli.run import run_arguments
 from deepsound.generate.draft.prompt_parser import known_words
@@ -23,8 +23,8 @@ def options_of(*flags):
 
 
 def test_help_lists_the_tables_it_is_too_light_to_import():
-    assert run_options.CONTAINERS == CONTAINER_NAMES and run_options.LENGTHS == LENGTH_NAMES
-    assert run_options.DOWNMIXES == DOWNMIXES and run_options.DEFAULT_TEMPLATE == DEFAULT_TEMPLATE
+    assert output_options.CONTAINERS == CONTAINER_NAMES and output_options.LENGTHS == LENGTH_NAMES
+    assert run_options.DOWNMIXES == DOWNMIXES and output_options.DEFAULT_TEMPLATE == DEFAULT_TEMPLATE
     assert options_of().length == DEFAULT_LENGTH and options_of().container == CONTAINER_NAMES[0]
 
 

@@ -23,10 +23,11 @@ ALLOWED = {
     "deepsound/generate": EVERYONE
     | {"deepsound.engine_protocols", "deepsound.media", "deepsound.models", "deepsound.weights", "deepsound.generate"},
     "deepsound/reason": EVERYONE
-    | {"deepsound.engine_protocols", "deepsound.media", "deepsound.models", "deepsound.weights", "deepsound.reason"},
+    | {"deepsound.engine_protocols", "deepsound.media", "deepsound.models", "deepsound.weights", "deepsound.reason"}
+    | {"deepsound.engine_support"},
     "deepsound/separate": EVERYONE
     | {"deepsound.choices", "deepsound.engine_protocols", "deepsound.media", "deepsound.models", "deepsound.weights"}
-    | {"deepsound.separate", "deepsound.contracts"},
+    | {"deepsound.separate", "deepsound.contracts", "deepsound.engine_support"},
     "deepsound/calibrate": EVERYONE
     | {"deepsound.media", "deepsound.engine_protocols", "deepsound.evaluate.chart", "deepsound.calibrate"},
     "deepsound/combinations.py": {"deepsound.errors"},
@@ -38,12 +39,14 @@ ALLOWED = {
         "deepsound.media.views",
     },
     "deepsound/engine_protocols.py": EVERYONE | {"deepsound.media"},
+    "deepsound/engine_support.py": EVERYONE | {"deepsound.media", "deepsound.engine_protocols"},
+    "deepsound/engine_table.py": set(),
     "deepsound/choices.py": {"deepsound.errors"},
     "deepsound/fallback.py": {"deepsound.errors", "deepsound.types", "deepsound.choices"},
     "deepsound/plugins.py": EVERYONE | {"deepsound.media", "deepsound.contracts", "deepsound.engine_protocols"},
     "deepsound/engines.py": EVERYONE
     | {"deepsound.media", "deepsound.contracts", "deepsound.engine_protocols", "deepsound.plugins"}
-    | {"deepsound.combinations"},
+    | {"deepsound.combinations", "deepsound.engine_support", "deepsound.engine_table"},
     "deepsound/presets.py": {"deepsound.types", "deepsound.choices"},
     "deepsound/selection.py": EVERYONE
     | {"deepsound.media", "deepsound.engines", "deepsound.silence", "deepsound.outcome", "deepsound.presets"}
@@ -53,7 +56,10 @@ ALLOWED = {
     "deepsound/pipeline.py": EVERYONE
     | {"deepsound.media", "deepsound.engines", "deepsound.silence", "deepsound.outcome", "deepsound.outputs"}
     | {"deepsound.choices", "deepsound.fallback", "deepsound.presets", "deepsound.selection"}
-    | {"deepsound.rank.best_of", "deepsound.pipeline_run", "deepsound.repair.plan", "deepsound.segments"},
+    | {"deepsound.rank.best_of", "deepsound.pipeline_run", "deepsound.preparation", "deepsound.repair.plan"},
+    "deepsound/preparation.py": EVERYONE
+    | {"deepsound.media", "deepsound.outcome", "deepsound.outputs", "deepsound.choices", "deepsound.fallback"}
+    | {"deepsound.repair.plan", "deepsound.selection"},
     "deepsound/pipeline_run.py": EVERYONE
     | {"deepsound.media", "deepsound.engines", "deepsound.silence", "deepsound.outcome"}
     | {"deepsound.choices", "deepsound.fallback", "deepsound.presets", "deepsound.rank.best_of", "deepsound.repair"}
@@ -75,7 +81,7 @@ ALLOWED = {
     "deepsound/dry_run.py": EVERYONE
     | {
         *("deepsound.media", "deepsound.outputs", "deepsound.outcome", "deepsound.pipeline", "deepsound.fallback"),
-        *("deepsound.repair.plan", "deepsound.weights.catalogue", "deepsound.weights.locate"),
+        *("deepsound.preparation", "deepsound.weights.catalogue", "deepsound.weights.locate"),
         *("deepsound.weights.memory_estimate", "deepsound.weights.search_paths"),
     },
     "deepsound/takes.py": EVERYONE | {"deepsound.outputs", "deepsound.pipeline", "deepsound.rank.limits"},

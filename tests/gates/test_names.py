@@ -18,7 +18,7 @@ TERMS = {
     "optical flow": {"deepsound/generate/draft/optical_flow.py"},
     "overlap-add": {"deepsound/separate/overlap_add.py", "deepsound/separate/demix.py"},
     "CUDA graph": {"deepsound/generate/mmaudio/cuda_graph.py"},
-    "classifier-free guidance": {"deepsound/models/mmaudio/sampler.py"},
+    "classifier-free guidance": {"deepsound/models/mmaudio/flow_matching.py"},
     "voice activity detection": {"deepsound/media/vad.py", "deepsound/separate/voice_gate.py"},
     "edit list": {"deepsound/media/edit_list.py"},
     "LRU": {"deepsound/runtime/model_cache.py", "deepsound/runtime/feature_cache.py"},

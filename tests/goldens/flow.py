@@ -14,9 +14,9 @@ from deepsound.models.mmaudio.attention import AttentionInputs, compute_rope_rot
 from deepsound.models.mmaudio.blocks import ModalityStreams
 from deepsound.models.mmaudio.conditions import PreprocessedConditions
 from deepsound.models.mmaudio.config import FlowConfig
+from deepsound.models.mmaudio.flow_matching import classifier_free_guidance
 from deepsound.models.mmaudio.lengths import SequenceLengths
 from deepsound.models.mmaudio.model import MMAudio
-from deepsound.models.mmaudio.sampler import classifier_free_guidance
 from deepsound.models.mmaudio.weights import state_dict
 from tests.goldens.networks import group, tolerance
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from deepsound.models.mmaudio import lengths
-from deepsound.models.mmaudio.sampler import classifier_free_guidance, euler, initial_noise, time_grid
+from deepsound.models.mmaudio.flow_matching import classifier_free_guidance, euler, initial_noise, time_grid
 from deepsound.models.synchformer.config import SYNCHFORMER
 from tests.goldens.flow import Named, Row, lengths_of, load, rows
 from tests.goldens.networks import group

@@ -12,9 +12,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from deepsound.models.mmaudio.conditions import PreprocessedConditions, distinct_empty_rows, nearest_exact_indices
 from deepsound.models.mmaudio.config import VARIANTS, FlowConfig
+from deepsound.models.mmaudio.flow_matching import classifier_free_guidance, euler, initial_noise, time_grid
 from deepsound.models.mmaudio.lengths import LATENTS_16K, LATENTS_44K, SequenceLengths, sequence_lengths
 from deepsound.models.mmaudio.model import MMAudio
-from deepsound.models.mmaudio.sampler import classifier_free_guidance, euler, initial_noise, time_grid
 from deepsound.models.mmaudio.weights import config_of, state_dict
 
 MANIFESTS = Path(__file__).parent / "manifests" / "mmaudio"

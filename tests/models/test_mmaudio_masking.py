@@ -4,11 +4,11 @@ import pytest
 import torch
 
 from deepsound.models.mmaudio.config import FlowConfig
+from deepsound.models.mmaudio.flow_matching import classifier_free_guidance, euler
 from deepsound.models.mmaudio.inpainting import inpaint
 from deepsound.models.mmaudio.lengths import LATENTS_16K, sequence_lengths
 from deepsound.models.mmaudio.masking import ConditionMask, condition_mask, latent_mask
 from deepsound.models.mmaudio.model import MMAudio
-from deepsound.models.mmaudio.sampler import classifier_free_guidance, euler
 
 CONFIG = FlowConfig(
     latent_dim=6, hidden_dim=16, num_heads=2, depth=2, fused_depth=1, clip_dim=8, sync_dim=8, text_dim=8, text_seq_len=4

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from deepsound.models.mmaudio.sampler import euler
+from deepsound.models.mmaudio.flow_matching import euler
 from deepsound.models.mmaudio.windowed import LatentWindow, multidiffusion, window_weights
 
 WINDOWS = [LatentWindow(0, 40, 0, 10), LatentWindow(30, 70, 10, 10), LatentWindow(60, 100, 10, 0)]

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from deepsound.models.mmaudio.sampler import Field
+from deepsound.models.mmaudio.flow_matching import Field
 
 log = logging.getLogger(__name__)
 

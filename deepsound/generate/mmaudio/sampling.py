@@ -13,10 +13,10 @@ from deepsound.generate.mmaudio.known_latents import KnownLatents
 from deepsound.generate.mmaudio.request import MMAudioRequest
 from deepsound.media.audio import fit_length
 from deepsound.models.bigvgan.chunks import FRAMES_AT_ONCE, decode
+from deepsound.models.mmaudio.flow_matching import classifier_free_guidance, euler, initial_noise
 from deepsound.models.mmaudio.inpainting import inpaint
 from deepsound.models.mmaudio.lengths import LatentRate
 from deepsound.models.mmaudio.masking import latent_mask
-from deepsound.models.mmaudio.sampler import classifier_free_guidance, euler, initial_noise
 from deepsound.runtime.progress import Progress
 from deepsound.types import Audio
 

@@ -16,9 +16,9 @@ from deepsound.generate.mmaudio.window_features import WindowFeatures
 from deepsound.generate.mmaudio.window_plan import JOINT_S, ConditionWindow, Section
 from deepsound.models.bigvgan.chunks import FRAMES_AT_ONCE, decode
 from deepsound.models.mmaudio.conditions import PreprocessedConditions
+from deepsound.models.mmaudio.flow_matching import Field, classifier_free_guidance, initial_noise
 from deepsound.models.mmaudio.lengths import MEL_FRAMES_PER_LATENT, LatentRate, SequenceLengths
 from deepsound.models.mmaudio.model import MMAudio
-from deepsound.models.mmaudio.sampler import Field, classifier_free_guidance, initial_noise
 from deepsound.models.mmaudio.windowed import WindowedState, overlap_add, sample_windows
 from deepsound.runtime.progress import Progress
 from deepsound.runtime.spill import TensorStore

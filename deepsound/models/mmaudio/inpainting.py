@@ -12,7 +12,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from deepsound.models.mmaudio.sampler import Field, time_grid
+from deepsound.models.mmaudio.flow_matching import Field, time_grid
 
 
 def inpaint(

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from deepsound.models.mmaudio.flow_matching import Field, time_grid
 from deepsound.models.mmaudio.lengths import LatentWindow
-from deepsound.models.mmaudio.sampler import Field, time_grid
 
 
 @dataclass(frozen=True, eq=False)

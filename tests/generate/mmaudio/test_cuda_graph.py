@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from deepsound.generate.mmaudio.cuda_graph import CapturedGraph, GraphedField, with_cuda_graph
-from deepsound.models.mmaudio.sampler import euler
+from deepsound.models.mmaudio.flow_matching import euler
 
 
 class Field:

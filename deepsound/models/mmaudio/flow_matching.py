@@ -1,4 +1,4 @@
-"""Euler sampling of the flow with classifier-free guidance."""
+"""Flow matching of MMAudio: Euler sampler with classifier-free guidance."""
 
 from __future__ import annotations
 

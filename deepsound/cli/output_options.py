@@ -1,0 +1,67 @@
+"""Options of `deepsound run` for its results: folder, names, container, length, extras."""
+
+from __future__ import annotations
+
+import argparse
+
+# The names of tables in deepsound.media and deepsound.outputs, whose import is too heavy for `--help`; a test
+# compares them.
+CONTAINERS = ("auto", "mp4", "mov", "webm", "mkv")
+LENGTHS = ("hold", "trim", "loop", "as_is")
+DEFAULT_TEMPLATE = "{stem}"
+
+
+def add_output_options(run: argparse.ArgumentParser) -> None:
+    """Add where results go, their names, and what of the source they keep."""
+    run.add_argument(
+        "-o",
+        "--output_dir",
+        "--output-dir",
+        "--out",
+        default="outputs",
+        metavar="DIR",
+        help="where the files go (default: %(default)s)",
+    )
+    run.add_argument(
+        "--output_template",
+        "--output-template",
+        default=DEFAULT_TEMPLATE,
+        metavar="TEMPLATE",
+        help="how a run's files are named, as in '{stem}.{seed}' (default: {stem}, so that another seed replaces them)",
+    )
+    run.add_argument(
+        "--no_overwrite",
+        "--no-overwrite",
+        action="store_true",
+        help="end before any work where a result of that name is there (default: it is replaced)",
+    )
+    run.add_argument("--skip_final_video", "--skip-final-video", action="store_true", help="leave only the sound")
+    run.add_argument(
+        "--loudness",
+        type=float,
+        metavar="LUFS",
+        help="bring the final sound to this loudness, true peak at most -1 dBTP (default: measured, not changed)",
+    )
+    run.add_argument(
+        "--container",
+        default="auto",
+        metavar="NAME",
+        help=f"of the video: {', '.join(CONTAINERS)} (default: auto, the source's where that keeps the picture)",
+    )
+    run.add_argument(
+        "--length",
+        default="hold",
+        metavar="POLICY",
+        help="where the sound is longer than the picture: hold the last picture, trim the sound, loop the picture, or "
+        f"leave both as_is ({', '.join(LENGTHS)}; default: %(default)s)",
+    )
+    run.add_argument(
+        "--step_videos",
+        "--step-videos",
+        action="store_true",
+        help="also leave the picture under the sound of each step: <stem>.step1.mp4, <stem>.step3.mp4, <stem>.neg.mp4",
+    )
+    run.add_argument("--stems", action="store_true", help="also leave the removed voice, <stem>.voice.wav")
+    run.add_argument("--pictures", action="store_true", help="also draw waveforms and mel spectrograms as PNG")
+    run.add_argument("--json", action="store_true", help="print the result record on stdout")
+    run.add_argument("--quiet", action="store_true", help="no progress, only errors")

@@ -1,0 +1,111 @@
+"""Preparation of a run: every check before the work, the engines, the files. Shared with the dry run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from deepsound import choices as tables
+from deepsound.fallback import DEFAULT_FALLBACK, fallback_mode
+from deepsound.media.clip import Clip
+from deepsound.media.formats import AUTO
+from deepsound.media.length_policy import DEFAULT_LENGTH, sounding_clip
+from deepsound.media.mux_plan import MuxPlan, plan_mux
+from deepsound.outcome import Choices, Fallback, Mode
+from deepsound.outputs import OutputStaging
+from deepsound.outputs.naming import DEFAULT_TEMPLATE
+from deepsound.repair.plan import parse_user_segments
+from deepsound.runtime.progress import Progress
+from deepsound.selection import Selection
+
+
+@dataclass(frozen=True)
+class StepOptions:
+    """How far a run goes, what it falls back to, what it repairs ("": the preset's scope), and a span list."""
+
+    mode: Mode = tables.MODE_NAMES[0]
+    fallback: Fallback = DEFAULT_FALLBACK
+    scope: str = ""
+    spans: str = ""
+
+    def check(self) -> None:
+        """Raise InputError for a mode, fallback or scope that does not exist."""
+        tables.option("mode", self.mode, tables.MODES)
+        if self.scope:
+            tables.option("scope", self.scope, tables.SCOPES)
+        fallback_mode(self.fallback)
+
+
+@dataclass(frozen=True)
+class OutputOptions:
+    """What a run leaves in its output folder, and under which names."""
+
+    write_video: bool = True
+    overwrite: bool = True
+    template: str = DEFAULT_TEMPLATE
+    pictures: bool = False
+    container: str = AUTO
+    length: str = DEFAULT_LENGTH
+    step_videos: bool = False
+    stems: bool = False
+
+
+@dataclass(frozen=True)
+class PreparedRun:
+    """A run whose input and options are valid: the part of the video that gets sound, engines, files and notes."""
+
+    clip: Clip
+    selection: Selection
+    staging: OutputStaging
+    notes: tuple[str, ...]
+
+
+def prepare(
+    clip: Clip,
+    select: Callable[[Clip], Selection],
+    seed: int,
+    steps: StepOptions,
+    output_dir: Path,
+    output: OutputOptions,
+    progress: Progress = Progress(),
+) -> PreparedRun:
+    """Check a run on `clip` and choose its engines by `select`; nothing is loaded or written.
+
+    The notes name what the finished file will lose. Raises a DeepSoundError for what the run could not do.
+    """
+    sounding, said = sounding_clip(clip, output.length)
+    video = output.write_video or output.step_videos
+    quiet = Progress(check=progress.check)
+    plan = plan_mux(clip, output.container, progress=quiet, length=output.length) if video else MuxPlan()
+    steps.check()
+    parse_user_segments(steps.spans, clip.duration_s)
+    selection = select(clip)
+    staging = OutputStaging(
+        clip,
+        output_dir,
+        output.write_video,
+        template=output.template,
+        values=template_values(clip, selection.choices, seed, steps),
+        overwrite=output.overwrite,
+        pictures=output.pictures,
+        video_suffix=plan.container.suffix,
+        container_why=plan.why,
+        length=output.length,
+        step_videos=output.step_videos,
+        stems=output.stems,
+    )
+    return PreparedRun(sounding, selection, staging, (*plan.lines(), *filter(None, (said, staging.note))))
+
+
+def template_values(clip: Clip, choices: Choices, seed: int, steps: StepOptions) -> dict[str, str | int]:
+    """The fields of the output template that are known before the work, without the video's own."""
+    return {
+        "seed": seed,
+        "generator": choices.generator.name,
+        "reasoner": choices.reasoner.name,
+        "separator": choices.separator.name,
+        "mode": steps.mode,
+        "fallback": steps.fallback,
+        "start": f"{clip.start_s:g}",
+    }
