@@ -45,7 +45,7 @@ class FoleyCrafterGenerate(io.ComfyNode):
             "DeepSoundFoleyCrafterGenerate",
             "FoleyCrafter Generate (DeepSound)",
             description="Step 1: FoleyCrafter makes 16 kHz sound for a video, timed by the onsets it sees. It may "
-            "still hold voices; the next steps see to that. Needs the Python package diffusers.",
+            "still contain voices, which the next steps remove. Needs the Python package diffusers.",
             search_aliases=["sound effects", "video to audio", "v2a", "FoleyCrafter", "Auffusion"],
             inputs=[
                 *picture_inputs(

@@ -39,7 +39,7 @@ class GenerateAudio(io.ComfyNode):
         return schema(
             "DeepSoundGenerateAudio",
             "Generate Audio (DeepSound)",
-            description="Step 1: makes sound for a video. It may still hold voices; the next steps see to that.",
+            description="Step 1: makes sound for a video. It may still contain voices, which the next steps remove.",
             search_aliases=["sound effects", "video to audio", "v2a"],
             inputs=[
                 io.Video.Input("video", tooltip="The video to make sound for; of a trimmed one, what is left."),

@@ -46,8 +46,8 @@ class MMAudioGenerate(io.ComfyNode):
             "DeepSoundMMAudioGenerate",
             "MMAudio Generate (DeepSound)",
             description="Step 1: MMAudio makes sound for a video, for images, for one picture, or for words alone. It "
-            "may still hold voices; the next steps see to that. The variant selva makes only the sound that the prompt "
-            "names.",
+            "may still contain voices, which the next steps remove. The variant selva makes only the sound that the "
+            "prompt names.",
             search_aliases=["sound effects", "video to audio", "v2a", "text to audio", "MMAudio", "SelVA"],
             inputs=[
                 *picture_inputs(

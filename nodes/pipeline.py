@@ -113,20 +113,7 @@ class PipelineNode(io.ComfyNode):
                 window_input(),
                 _pick_input(),
             ],
-            outputs=[
-                output(io.Audio, "audio", "The final sound."),
-                output(io.Audio, "coarse", "The sound of step 1."),
-                output(io.Audio, "voice", "The voice that was removed; silence when none was."),
-                output(io.Boolean, "voice_over", "True when the coarse sound contains voice-over.", per_take=True),
-                output(
-                    io.String,
-                    "reasoning",
-                    "Summary, caption, reasoning and conclusion, as tagged text.",
-                    per_take=True,
-                ),
-                output(io.Video, "result", "The finished video; of several takes each.", label="video", per_take=True),
-                segments_output(per_take=True),
-            ],
+            outputs=_outputs(),
             hidden=[io.Hidden.prompt, io.Hidden.extra_pnginfo, io.Hidden.unique_id],
             is_output_node=True,
             has_intermediate_output=True,
@@ -263,4 +250,21 @@ def _saving_inputs() -> list[io.Input]:
         option_input(
             "length", LENGTHS, "Where sound and picture do not last equally long.", **advanced(io.Combo.Input)
         ),
+    ]
+
+
+def _outputs() -> list[io.Output]:
+    return [
+        output(io.Audio, "audio", "The final sound."),
+        output(io.Audio, "coarse", "The sound of step 1."),
+        output(io.Audio, "voice", "The voice that was removed; silence when none was."),
+        output(io.Boolean, "voice_over", "True when the coarse sound contains voice-over.", per_take=True),
+        output(
+            io.String,
+            "reasoning",
+            "Summary, caption, reasoning and conclusion, as tagged text.",
+            per_take=True,
+        ),
+        output(io.Video, "result", "The finished video; of several takes each.", label="video", per_take=True),
+        segments_output(per_take=True),
     ]

@@ -54,36 +54,7 @@ class ScoreNode(io.ComfyNode):
                 offload_input(),
                 download_input(),
             ],
-            outputs=[
-                output(io.String, "text", "All of it, to read or to show, with what is missing and why."),
-                output(
-                    io.Float,
-                    "ib",
-                    "ImageBind's likeness of picture and sound, times 100; higher is better. None "
-                    "where it is missing, as for all numbers here.",
-                ),
-                output(io.Float, "desync", "How far sound and picture are apart, in seconds; lower is better."),
-                output(io.Float, "voice_rate", "The share of the time with a human voice, 0 to 1."),
-                output(io.Float, "lufs", "Integrated loudness in LUFS."),
-                output(io.Float, "true_peak", "True peak in dBTP."),
-                output(io.Float, "silence", "The silent share of the frames, 0 to 1."),
-                output(
-                    io.Float, "kl", "How far PANNs hears other classes than in the reference, in nats; lower is better."
-                ),
-                output(io.Boolean, "has_voice", "True when a human voice is heard anywhere."),
-                output(
-                    io.Float,
-                    "av_align",
-                    "AV-Align as published: onsets of the sound against peaks of the optical flow, higher is better. "
-                    "Needs no download.",
-                ),
-                output(
-                    io.Float,
-                    "impact_sync",
-                    "The same with floors and one match per peak, 0 to 1: strong onsets paired with visible impacts; "
-                    "what takes are ranked by. Needs no download.",
-                ),
-            ],
+            outputs=_outputs(),
             hidden=[io.Hidden.unique_id],
             is_output_node=True,
         )
@@ -129,3 +100,36 @@ class ScoreNode(io.ComfyNode):
             found.scores.get("ImpactSync"),
             ui={"text": [text], **notes_ui(progress, text=text)},
         )
+
+
+def _outputs() -> list[io.Output]:
+    return [
+        output(io.String, "text", "All of it, to read or to show, with what is missing and why."),
+        output(
+            io.Float,
+            "ib",
+            "ImageBind's likeness of picture and sound, times 100; higher is better. None "
+            "where it is missing, as for all numbers here.",
+        ),
+        output(io.Float, "desync", "How far sound and picture are apart, in seconds; lower is better."),
+        output(io.Float, "voice_rate", "The share of the time with a human voice, 0 to 1."),
+        output(io.Float, "lufs", "Integrated loudness in LUFS."),
+        output(io.Float, "true_peak", "True peak in dBTP."),
+        output(io.Float, "silence", "The silent share of the frames, 0 to 1."),
+        output(
+            io.Float, "kl", "PANNs: divergence of the sound classes from the reference's, in nats; lower is better."
+        ),
+        output(io.Boolean, "has_voice", "True when a human voice is detected anywhere."),
+        output(
+            io.Float,
+            "av_align",
+            "AV-Align as published: onsets of the sound against peaks of the optical flow, higher is better. "
+            "Needs no download.",
+        ),
+        output(
+            io.Float,
+            "impact_sync",
+            "The same with floors and one match per peak, 0 to 1: strong onsets paired with visible impacts; "
+            "what takes are ranked by. Needs no download.",
+        ),
+    ]

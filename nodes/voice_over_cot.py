@@ -79,30 +79,7 @@ class VoiceOverCoT(io.ComfyNode):
                 *network_inputs(REASONER_PRECISIONS),
                 segments_input("Spans to repair in place of those that are found; the panel's waveform sets them."),
             ],
-            outputs=[
-                output(
-                    io.Boolean,
-                    "voice_over",
-                    "True when the sound counts as voice-over; with spans given, when any is to be repaired.",
-                    per_take=True,
-                ),
-                output(io.String, "verdict", "yes, no or undecided.", per_take=True),
-                output(
-                    io.String,
-                    "category",
-                    "Yes: a voice but nobody seen; No1: neither; No2: both; No3: someone seen but no voice.",
-                    per_take=True,
-                ),
-                output(
-                    io.String, "reasoning", "Summary, caption, reasoning and conclusion, as tagged text.", per_take=True
-                ),
-                output(io.String, "summary", "How the question is gone about.", per_take=True),
-                output(io.String, "caption", "What is seen and heard.", per_take=True),
-                output(io.String, "inference", "What follows from it.", per_take=True),
-                output(io.String, "conclusion", "The answer.", per_take=True),
-                output(io.String, "raw", "What the model wrote, untouched.", per_take=True),
-                segments_output(per_take=True),
-            ],
+            outputs=_outputs(),
             hidden=[io.Hidden.unique_id],
             has_intermediate_output=True,
         )
@@ -206,3 +183,28 @@ def _lines(judgements: list[Judgement], undecided: str) -> list[str]:
         which = f"take {take + 1}: " if len(judgements) > 1 else ""
         lines.append(f"{which}verdict: {judgement.verdict.value}{taken_as}")
     return lines
+
+
+def _outputs() -> list[io.Output]:
+    return [
+        output(
+            io.Boolean,
+            "voice_over",
+            "True when the sound counts as voice-over; with spans given, when any is to be repaired.",
+            per_take=True,
+        ),
+        output(io.String, "verdict", "yes, no or undecided.", per_take=True),
+        output(
+            io.String,
+            "category",
+            "Yes: a voice but nobody seen; No1: neither; No2: both; No3: someone seen but no voice.",
+            per_take=True,
+        ),
+        output(io.String, "reasoning", "Summary, caption, reasoning and conclusion, as tagged text.", per_take=True),
+        output(io.String, "summary", "How the question is approached.", per_take=True),
+        output(io.String, "caption", "What is seen and heard.", per_take=True),
+        output(io.String, "inference", "What follows from it.", per_take=True),
+        output(io.String, "conclusion", "The answer.", per_take=True),
+        output(io.String, "raw", "The model's answer, unchanged.", per_take=True),
+        segments_output(per_take=True),
+    ]

@@ -12,6 +12,8 @@ import numpy as np
 from deepsound.media.files import output_error
 from deepsound.media.plots import write_png
 from deepsound.media.wav import write_wav
+from deepsound.outcome import Outcome
+from deepsound.outputs.naming import VOICE
 from deepsound.outputs.pictures import ENDS, draw_pictures
 from deepsound.outputs.placement import staged_name
 from deepsound.runtime.sample_memory import BLOCK, release_pages
@@ -92,3 +94,14 @@ def is_same_sound(one: Audio, other: Audio) -> bool:
             return False
         release_pages()
     return True
+
+
+def sounds_of(outcome: Outcome, final: Audio | None, stems: bool) -> dict[str, Audio | None]:
+    """The sounds of an outcome by the suffix of their file; None where a step was not taken."""
+    sounds = {
+        ".step1.wav": outcome.coarse,
+        ".step3.wav": outcome.stems.background if outcome.stems else None,
+        ".neg.wav": outcome.regenerated,
+        ".wav": final,
+    }
+    return {**sounds, VOICE: outcome.stems.voice} if stems and outcome.stems else sounds

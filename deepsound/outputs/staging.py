@@ -33,7 +33,7 @@ from deepsound.outputs.naming import (
 from deepsound.outputs.placement import NEW, folder_lock, is_there, place, sync_new, too_late
 from deepsound.outputs.reading import files_of, read_result
 from deepsound.outputs.record import Result, described_weights, differences, request_of
-from deepsound.outputs.staged_files import StagedFiles, is_same_sound
+from deepsound.outputs.staged_files import StagedFiles, is_same_sound, sounds_of
 from deepsound.runtime.json_files import json_bytes
 from deepsound.runtime.paths import escaped, expand, is_same_file
 from deepsound.runtime.progress import Progress
@@ -164,7 +164,7 @@ class OutputStaging:
         for note in sound.notes:
             progress.note(note)
         outcome = replace(outcome, notes=(*outcome.notes, *sound.notes))
-        sounds = _sounds(outcome, sound.final, self._stems)
+        sounds = sounds_of(outcome, sound.final, self._stems)
         self._files.write_sounds(sounds, outcome.judgement.voice_spans, self._pictures, stage.check)
         if self._write_video:
             self._mux_report = mux_clip(
@@ -302,13 +302,3 @@ class OutputStaging:
 
     def _final(self, suffix: str) -> Path:
         return self._output_dir / f"{self._stem}{suffix}"
-
-
-def _sounds(outcome: Outcome, final: Audio | None, stems: bool) -> dict[str, Audio | None]:
-    sounds = {
-        ".step1.wav": outcome.coarse,
-        ".step3.wav": outcome.stems.background if outcome.stems else None,
-        ".neg.wav": outcome.regenerated,
-        ".wav": final,
-    }
-    return {**sounds, VOICE: outcome.stems.voice} if stems and outcome.stems else sounds

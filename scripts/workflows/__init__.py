@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from . import embedded, published
+from . import embedded, generation, published
 from .core_nodes import CORE
 from .sheet import Sheet
 
@@ -15,7 +15,7 @@ DESCRIPTIONS: dict[str, Callable[[Sheet], None]] = {
     "clean_existing_footage": embedded.clean_existing_footage,
     "repair_segments": embedded.repair_segments,
     "long_video": published.long_video,
-    "regenerate_span": published.regenerate_a_span,
+    "regenerate_span": generation.regenerate_a_span,
     "another_generator": embedded.another_generator,
     "api_automation": embedded.api_automation,
     **{
@@ -25,13 +25,13 @@ DESCRIPTIONS: dict[str, Callable[[Sheet], None]] = {
     "deepsound_s3": published.deepsound_s3,
     "qa_instead_of_cot": published.qa_instead_of_cot,
     "foleycrafter": published.foleycrafter,
-    "direct_v2a": published.direct_v2a,
+    "direct_v2a": generation.direct_v2a,
     "compare_two_generators": embedded.compare_two_generators,
     "best_of_four": embedded.best_of_four,
     "several_takes": published.several_takes,
-    "only_the_drums": published.only_the_drums,
+    "only_the_drums": generation.only_the_drums,
     "only_the_drums_s4": published.only_the_drums_s4,
-    "text_to_sound": published.text_to_sound,
+    "text_to_sound": generation.text_to_sound,
 }
 
 

@@ -9,7 +9,6 @@ from .steps import (
     FETCH,
     FOLEYCRAFTER,
     MMAUDIO,
-    NARRATED,
     ROFORMER,
     SELVA,
     VIDEOLLAMA,
@@ -168,35 +167,6 @@ def foleycrafter(sheet: Sheet) -> None:
     save(end, loaded["video"], final["audio"], "foleycrafter")
 
 
-def direct_v2a(sheet: Sheet) -> None:
-    """MMAudio alone, as a baseline."""
-    about(
-        sheet,
-        f"## Direct video to audio\n\nMMAudio alone, as other packs run it: no judgement, nothing removed. "
-        f"What the other steps are measured against.\n\n### Needs\n\n{MMAUDIO}\n\n{FETCH}",
-    )
-    video, one, end = sheet.group("The video"), sheet.group("Generate"), sheet.group("Save")
-    loaded = load(video)
-    one.note("MMAudio was trained on 8 seconds; much longer sounds lose quality.")
-    coarse = mmaudio(one, "Generate", loaded["video"])
-    save(end, loaded["video"], coarse["audio"], "direct")
-
-
-def only_the_drums(sheet: Sheet) -> None:
-    """SelVA alone: only the sound that the prompt names."""
-    about(
-        sheet,
-        f"## Only the drums\n\nSelVA makes the sound that the prompt names and leaves out what else is seen: the "
-        f"drums, not the singer beside them. The prompt steers what is looked at, so *another prompt* on the same "
-        f"video does not encode the picture again.\n\n### Needs\n\n{SELVA}\n\n{FETCH}",
-    )
-    video, one, end = sheet.group("The video"), sheet.group("Only what the prompt names"), sheet.group("Save")
-    loaded = load(video)
-    one.note("Name one thing that is seen: *drums*, *footsteps on gravel*, *the engine*. Without words all is open.")
-    made = mmaudio(one, "Only the drums", loaded["video"], variant="selva", prompt="drums", negative_prompt=AVOIDED)
-    save(end, loaded["video"], made["audio"], "drums")
-
-
 def only_the_drums_s4(sheet: Sheet) -> None:
     """The four steps with SelVA in step 1: the judge listens whether a voice came along."""
     about(
@@ -255,26 +225,6 @@ def several_takes(sheet: Sheet) -> None:
     show(end, final["chosen"], "The final sound of each take")
 
 
-def text_to_sound(sheet: Sheet) -> None:
-    """Sound from words alone."""
-    about(
-        sheet,
-        f"## Text to sound\n\nMMAudio without a picture: the prompt alone leads, and the node says how "
-        f"long.\n\n### Needs\n\n{MMAUDIO}\n\n{FETCH}",
-    )
-    words, end = sheet.group("Words to sound"), sheet.group("Save")
-    words.note("Nothing is connected to *video*. *duration* 0 would mean 8 seconds.")
-    sound = words.node(
-        "DeepSoundMMAudioGenerate",
-        "Sound from words",
-        variant="mmaudio_large_44k_v2",
-        prompt="heavy rain on a tin roof, distant thunder",
-        negative_prompt=AVOIDED,
-        duration=8.0,
-    )
-    end.node("SaveAudio", "Save the sound", audio=sound["audio"], filename_prefix="DeepSound/text")
-
-
 def long_video(sheet: Sheet) -> None:
     """Minutes of video: windows that follow the cuts, a prompt for each scene, judged and repaired window by window."""
     about(
@@ -300,19 +250,3 @@ def long_video(sheet: Sheet) -> None:
     final = choose(four, "rep", verdict["voice_over"], **sounds, spans=spans)
     save(end, loaded["video"], final["audio"], "long")
     compare(sheet, loaded["video"], coarse["audio"], final["audio"])
-
-
-def regenerate_a_span(sheet: Sheet) -> None:
-    """Audio inpainting: a stretch of a video's sound made anew."""
-    about(
-        sheet,
-        f"## Regenerate a stretch\n\nMakes a part of a sound anew and leaves the rest bit for bit as it is: a dog that "
-        f"barks at the wrong moment, a word, a click. MMAudio continues what is around the stretch.\n\nAny sound of "
-        f"the video will do: its own, as here, a generated or a recorded one.\n\n### Needs\n\n{MMAUDIO}\n\n{FETCH}",
-    )
-    video, one, end = sheet.group("The video"), sheet.group("Make a stretch anew"), sheet.group("Save")
-    loaded = load(video, NARRATED)
-    one.note("*spans* are seconds: `1.2-3.4, 5-6: rain`; behind the colon stands what that stretch is to sound like.")
-    made = regenerate_span(one, "Regenerate 2 to 3 s", loaded["video"], loaded["audio"], "2-3: wind over grass", False)
-    save(end, loaded["video"], made["regenerated"], "regenerated")
-    compare(sheet, loaded["video"], loaded["audio"], made["regenerated"])
