@@ -1,4 +1,4 @@
-"""Preparation of a run: every check before the work, the engines, the files. Shared with the dry run."""
+"""Preparation of a run: checks before the work, engines, output files; the dry run's too."""
 
 from __future__ import annotations
 
