@@ -53,12 +53,17 @@ class OutputOptions:
 
 @dataclass(frozen=True)
 class PreparedRun:
-    """A run whose input and options are valid: the part of the video that gets sound, engines, files and notes."""
+    """A run whose input and options are valid: the part of the video that gets sound, engines, files, losses."""
 
     clip: Clip
     selection: Selection
     staging: OutputStaging
-    notes: tuple[str, ...]
+    losses: tuple[str, ...]
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the finished file loses, and, once the staging has looked, what it replaces."""
+        return (*self.losses, *filter(None, (self.staging.note,)))
 
 
 def prepare(
@@ -72,7 +77,7 @@ def prepare(
 ) -> PreparedRun:
     """Check a run on `clip` and choose its engines by `select`; nothing is loaded or written.
 
-    The notes name what the finished file will lose. Raises a DeepSoundError for what the run could not do.
+    Raises a DeepSoundError for what the run could not do.
     """
     sounding, said = sounding_clip(clip, output.length)
     video = output.write_video or output.step_videos
@@ -95,7 +100,7 @@ def prepare(
         step_videos=output.step_videos,
         stems=output.stems,
     )
-    return PreparedRun(sounding, selection, staging, (*plan.lines(), *filter(None, (said, staging.note))))
+    return PreparedRun(sounding, selection, staging, (*plan.lines(), *filter(None, (said,))))
 
 
 def template_values(clip: Clip, choices: Choices, seed: int, steps: StepOptions) -> dict[str, str | int]:
