@@ -34,12 +34,12 @@ _maps: weakref.WeakSet[mmap.mmap] = weakref.WeakSet()
 def zeros(channels: int, samples: int) -> np.ndarray:
     """Silence to be written on, float32 [channels, samples].
 
-    Where there is no room on the disk, or no folder to write in, it is plain memory.
+    Where there is no room on the disk, or no folder to write in, and on macOS and Windows, it is plain memory.
     """
     import numpy as np
 
     size = channels * samples * _FLOAT_BYTES
-    if size >= MAPPED_FROM_BYTES:
+    if size >= MAPPED_FROM_BYTES and _can_map():
         try:
             return np.frombuffer(_map(size), np.float32).reshape(channels, samples)
         except OSError as error:
@@ -97,10 +97,13 @@ def release_pages() -> None:
         mapped.madvise(mmap.MADV_DONTNEED)
 
 
+def _can_map() -> bool:
+    """Whether the system reserves room for files and takes pages back: Linux does, macOS and Windows do not."""
+    return hasattr(mmap, "MADV_DONTNEED") and hasattr(os, "posix_fallocate")
+
+
 def _map(size: int) -> mmap.mmap:
     """`size` bytes of zeros on the disk. Raises OSError where there is no room."""
-    if not hasattr(mmap, "MADV_DONTNEED") or not hasattr(os, "posix_fallocate"):
-        raise OSError("this system has no file mappings whose pages can be given back")
     with _unnamed_file() as file:
         # Reserved at once: a page that finds no room later would end the process.
         os.posix_fallocate(file.fileno(), 0, size)
