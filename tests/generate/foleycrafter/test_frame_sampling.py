@@ -122,7 +122,7 @@ def test_clip_sees_the_middle_of_a_picture(height: int, width: int) -> None:
         ({"guidance": -1.0}, r"guidance strength is -1\.0"),
         ({"seed": -1}, "seed is -1"),
         ({"seed": 2**64}, "seed is 18446744073709551616"),
-        ({"prompt": 3}, "prompt is int"),
+        ({"prompt": 3}, "prompt is '3' .int.; expected text"),
         ({"negative_prompt": "x" * 20_000}, "negative prompt has 20000 characters"),
     ],
 )
