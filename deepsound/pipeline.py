@@ -177,8 +177,14 @@ class Pipeline:
         return run.all_steps(options.mode, options.fallback)
 
     def select(self, clip: Clip) -> Selection:
-        """The engines a run on `clip` would take, and what is said of them. Raises what `selection.select` raises."""
+        """The engines a run on `clip` would take, and what is said of them.
+
+        Raises what `selection.select` raises, and InputError for settings that the separator cannot have.
+        """
         if self._names[0] == "source":
             # What cannot be written in the end is refused before the plan; `auto` reads the sound at once.
             clip.check_audio()
-        return select(clip, self._names, self._preset, self._execution)
+        selection = select(clip, self._names, self._preset, self._execution)
+        if self._separation != self._preset.separation:
+            engines.separator(selection.choices.separator.name, self._execution.unquantised, self._separation)
+        return selection

@@ -280,6 +280,14 @@ def test_impossible_settings_of_a_separator_are_refused(settings, says):
         engines.separator("bs_roformer_tiny", settings=settings)
 
 
+def test_impossible_settings_of_a_separator_are_refused_before_a_sound_is_generated(make_video):
+    """They were refused when the separator's turn came, after the generator and the judge."""
+    impossible = SeparationSettings("published", overlap_s=1.0)
+    with pytest.raises(InputError, match="overlap is 1 s"):
+        Pipeline("noise", "no", "bs_roformer_tiny", separation=impossible).think(Clip.open(make_video()))
+    assert not fakes.Generator.requests
+
+
 def test_settings_of_a_separator_reach_its_chunks():
     made = engines.separator("bs_roformer", settings=SeparationSettings("published", True, None, 2))
     assert (made.mode, made.augment, made.batch, made.overlap_s) == ("published", True, 2, None)
