@@ -18,6 +18,7 @@ from deepsound.errors import Cancelled, InputError
 from deepsound.runtime.paths import expand
 
 if TYPE_CHECKING:
+    from deepsound.batch.clips import Shard
     from deepsound.reproduce.report import Reproduction
     from deepsound.reproduce.run import MakeWorkers
     from deepsound.runtime.progress import Progress, ProgressEvent
@@ -31,18 +32,19 @@ def add_reproduce(commands: argparse._SubParsersAction[argparse.ArgumentParser])
 
 
 def _reproduce(options: argparse.Namespace) -> int:
+    from deepsound.batch.clips import Shard
     from deepsound.cli.formatting import print_json
     from deepsound.cli.signals import cancel_on_signal
     from deepsound.reproduce.report import Reproduction
 
-    figures = names_in(options.figure)
+    figures, shard, workers = names_in(options.figure), Shard.parse(options.shard), _ray_workers(options)
     with cancel_on_signal() as token, progress_on_stderr(options.quiet, token.check) as progress:
         whole = Reproduction(
             Path(expand(options.clips)), Path(expand(options.gt)), Path(expand(options.out)), settings_of(options)
         )
         whole.check(figures)
         with _kept_when_cancelled(whole):
-            failed = _run_clips(options, whole, progress.part(0.0, 0.6))
+            failed = _run_clips(whole, shard, workers, progress.part(0.0, 0.6))
             if options.shard != "1/1":
                 _say(options, f"Shard {options.shard} is done; run without --shard for the tables.")
                 return _exit_code(options, failed)
@@ -69,13 +71,11 @@ def _kept_when_cancelled(whole: Reproduction) -> Iterator[None]:
         ) from None
 
 
-def _run_clips(options: argparse.Namespace, whole: Reproduction, progress: Progress) -> dict[str, str]:
+def _run_clips(whole: Reproduction, shard: Shard, workers: MakeWorkers | None, progress: Progress) -> dict[str, str]:
     """Make every generator's systems; the reasons of clips that failed, by generator, seed and name."""
-    from deepsound.batch.clips import Shard
     from deepsound.reproduce.run import run_clips
 
     failed: dict[str, str] = {}
-    shard, workers = Shard.parse(options.shard), _ray_workers(options)
     for number, settings in enumerate(whole.every):
         part = progress.part(number / len(whole.every), (number + 1) / len(whole.every))
         part, started = part.at(f"clips {settings.generator}"), time.monotonic()

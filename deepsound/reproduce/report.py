@@ -16,7 +16,7 @@ from deepsound.media.files import atomic_write, require_writable
 from deepsound.reproduce.clip_run import is_done
 from deepsound.reproduce.figure import FOLDER, figure_of, write_figure
 from deepsound.reproduce.omissions import as_markdown, omissions
-from deepsound.reproduce.run import records_of, videos_of
+from deepsound.reproduce.run import ClipWork, records_of, videos_of
 from deepsound.reproduce.settings import ReproductionSettings
 from deepsound.reproduce.tables import (
     ORIGINAL,
@@ -91,8 +91,9 @@ class Reproduction:
     def check(self, figures: Sequence[str] = ()) -> None:
         """What can be known before the work.
 
-        Raises MissingWeightsError naming all that the engines lack, InputError for a ground truth without clips or
-        figures of clips that are not in it or not among the videos, OutputError for a folder that takes no files.
+        Raises MissingWeightsError naming all that the engines lack, EngineError or InputError for engines that cannot
+        be made so, InputError for a ground truth without clips or figures of clips that are not in it or not among the
+        videos, OutputError for a folder that takes no files.
         """
         truth = find_clips(self.reference).clips
         if not truth:
@@ -111,6 +112,8 @@ class Reproduction:
         missing = None if execution.download else missing_weights(engines, default_search_paths(execution.weights))
         if missing is not None:
             raise MissingWeightsError(missing)
+        for settings in self.every:
+            ClipWork(settings).check()
         require_writable(self.folder)
 
     def report(self, only: Sequence[str] = (), progress: Progress = Progress()) -> ReproductionReport:
