@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import sys
 import types
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
@@ -325,3 +325,14 @@ def nodes(pack: ModuleType) -> dict[str, type]:
             unique_id="7", prompt={"7": {}}, extra_pnginfo={"workflow": {"nodes": []}}, dynprompt=None
         )
     return {node.define_schema().node_id: node for node in classes}
+
+
+@pytest.fixture
+def load_video(nodes, host, make_video) -> Callable[..., Any]:
+    """What Load Video gives for a clip in the input folder; the options are make_video's."""
+
+    def load(**wanted: Any) -> Any:
+        make_video("input/clip.mp4", **wanted)
+        return nodes["DeepSoundLoadVideo"].execute("clip.mp4", 0.0, 0.0).args[0]
+
+    return load

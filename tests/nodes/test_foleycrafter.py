@@ -42,9 +42,8 @@ def node(models, nodes):
 
 
 @pytest.fixture
-def video(nodes, host, make_video):
-    make_video("input/clip.mp4", fps=25, seconds=1.2)
-    return nodes["DeepSoundLoadVideo"].execute("clip.mp4", 0.0, 0.0).args[0]
+def video(load_video):
+    return load_video(fps=25, seconds=1.2)
 
 
 def sound(node, **changed):

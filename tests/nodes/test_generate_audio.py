@@ -13,9 +13,8 @@ from deepsound.types import Audio
 
 
 @pytest.fixture
-def video(nodes, host, make_video):
-    make_video("input/clip.mp4", seconds=1.0)
-    return nodes["DeepSoundLoadVideo"].execute("clip.mp4", 0.0, 0.0).args[0]
+def video(load_video):
+    return load_video(seconds=1.0)
 
 
 def make(nodes, video, prompt, sounds):

@@ -26,9 +26,8 @@ def model(host, no_other_weights):
 
 
 @pytest.fixture
-def video(nodes, host, make_video):
-    make_video("input/clip.mp4", seconds=2.0)
-    return nodes["DeepSoundLoadVideo"].execute("clip.mp4", 0.0, 0.0).args[0]
+def video(load_video):
+    return load_video(seconds=2.0)
 
 
 def test_the_judgement_comes_out_whole_and_is_shown_as_it_is_written(nodes, model, video, host):

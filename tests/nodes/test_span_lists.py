@@ -31,9 +31,8 @@ SOUND, SILENT = sound(), sound(0.0)
 
 
 @pytest.fixture
-def video(nodes, host, make_video, tone):
-    make_video("input/clip.mp4", seconds=1.0, audio=tone(seconds=1.0))
-    return nodes["DeepSoundLoadVideo"].execute("clip.mp4", 0.0, 0.0).args[0]
+def video(load_video, tone):
+    return load_video(seconds=1.0, audio=tone(seconds=1.0))
 
 
 def judged(nodes, video, spans, engine="no"):

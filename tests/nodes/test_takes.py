@@ -45,9 +45,8 @@ def engines_of_tests(fake_engines, monkeypatch):
 
 
 @pytest.fixture
-def video(nodes, host, make_video):
-    make_video("input/clip.mp4", seconds=1.0)
-    return nodes["DeepSoundLoadVideo"].execute("clip.mp4", 0.0, 0.0).args[0]
+def video(load_video):
+    return load_video(seconds=1.0)
 
 
 def test_each_take_is_judged_by_itself_and_shown(nodes, video, host):

@@ -45,11 +45,6 @@ def copied(published: Path, tmp_path: Path) -> Path:
     return models
 
 
-@pytest.fixture
-def clip(short_video: Path) -> Clip:
-    return Clip.open(short_video)
-
-
 @pytest.fixture(scope="session")
 def base(short_video: Path, published: Path) -> Audio:
     """What FEW gives for the short clip."""

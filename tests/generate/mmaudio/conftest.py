@@ -6,15 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from deepsound.media.clip import Clip
 from tests.generate.mmaudio import tiny
 
 
 @pytest.fixture(scope="module")
 def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tiny.write_published_16k(tmp_path_factory.mktemp("published"))
-
-
-@pytest.fixture
-def clip(short_video: Path) -> Clip:
-    return Clip.open(short_video)
