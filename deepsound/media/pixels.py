@@ -1,12 +1,13 @@
 """Image operations on NumPy arrays (resize, blurs, gradients, warps, labels), as OpenCV's.
 
 Pictures are [h, w] or [h, w, channels]. Blurs and gradients mirror the picture at its border without repeating the
-border itself; uint8 pictures are rounded to uint8 again. Blurs and `sample`, which cost most, are OpenCV's own where it
-is at hand.
+border itself; uint8 pictures are rounded to uint8 again. Blurs, `sobel` of uint8, `dilate` and `sample`, which cost
+most, are OpenCV's own where it is at hand.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -57,8 +58,23 @@ def gaussian_blur(picture: np.ndarray, sigma: float) -> np.ndarray:
 
 def sobel(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The Sobel derivatives along x and along y, float32 [h, w] each, in eighths of a level per pixel."""
+    if picture.dtype == np.uint8:
+        return _sobel_of_bytes(picture)
     values = picture.astype(np.float32)
     return ndimage.sobel(values, 1, mode="mirror"), ndimage.sobel(values, 0, mode="mirror")
+
+
+def _sobel_of_bytes(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """`sobel` of uint8 in whole numbers: the same values, several times as fast."""
+    if (cv2 := find_opencv("Sobel")) is not None:
+        edge = cv2.BORDER_REFLECT_101
+        along_x, along_y = (cv2.Sobel(picture, cv2.CV_32F, *way, ksize=3, borderType=edge) for way in ((1, 0), (0, 1)))
+        return np.asarray(along_x), np.asarray(along_y)
+    padded = np.pad(picture, 1, mode="reflect").astype(np.int16)
+    smooth, steep = padded[:-2] + 2 * padded[1:-1] + padded[2:], padded[2:] - padded[:-2]
+    along_x = smooth[:, 2:] - smooth[:, :-2]
+    along_y = steep[:, :-2] + 2 * steep[:, 1:-1] + steep[:, 2:]
+    return along_x.astype(np.float32), along_y.astype(np.float32)
 
 
 def absdiff(one: np.ndarray, other: np.ndarray) -> np.ndarray:
@@ -68,6 +84,8 @@ def absdiff(one: np.ndarray, other: np.ndarray) -> np.ndarray:
 
 def dilate(mask: np.ndarray, side: int) -> np.ndarray:
     """The largest value in the `side` x `side` pixels around each pixel."""
+    if (cv2 := find_opencv("dilate")) is not None and mask.dtype in (np.uint8, np.float32):
+        return np.asarray(cv2.dilate(mask, np.ones((side, side), np.uint8)))
     grown: np.ndarray = ndimage.maximum_filter(mask, side, mode="nearest")
     return grown
 
@@ -108,15 +126,31 @@ def _bilinear(plane: np.ndarray, corner: np.ndarray, across: np.ndarray, down: n
     return upper
 
 
-def structure(picture: np.ndarray, window: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The structure tensor over `window` pixels: its larger and smaller eigenvalue, [h, w], and the unit vector
-    [h, w, 2] of the larger one, across the edge."""
+@dataclass(frozen=True, eq=False)
+class StructureTensor:
+    """A picture's structure tensor at each pixel: its `larger` and `smaller` eigenvalue, [h, w], and its parts.
+
+    `half` is half the difference of the diagonal, `xy` what stands beside it.
+    """
+
+    larger: np.ndarray
+    smaller: np.ndarray
+    half: np.ndarray
+    xy: np.ndarray
+
+    def across(self, where: np.ndarray) -> np.ndarray:
+        """The unit vectors [n, 2] across the edge, of the larger eigenvalue, at the pixels of the mask `where`."""
+        angle = np.arctan2(self.xy[where], self.half[where]) / 2
+        return np.stack([np.cos(angle), np.sin(angle)], axis=-1)
+
+
+def structure(picture: np.ndarray, window: int) -> StructureTensor:
+    """The structure tensor over `window` pixels around each pixel."""
     along_x, along_y = sobel(picture)
     xx, yy, xy = (box_blur(part, window) for part in (along_x**2, along_y**2, along_x * along_y))
     middle, half = (xx + yy) / 2, (xx - yy) / 2
     spread = np.hypot(half, xy)
-    angle = np.arctan2(xy, half) / 2
-    return middle + spread, middle - spread, np.stack([np.cos(angle), np.sin(angle)], axis=-1)
+    return StructureTensor(middle + spread, middle - spread, half, xy)
 
 
 def _uint8_or_float32(picture: np.ndarray) -> np.ndarray:

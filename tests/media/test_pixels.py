@@ -86,12 +86,24 @@ def test_sampling_differs_by_opencvs_rounding_of_places(small, either_side):
 
 
 def test_structure_is_opencvs_up_to_its_scale(small, either_side):
-    larger, smaller, across = pixels.structure(small, 11)
+    tensor = pixels.structure(small, 11)
+    larger, smaller = tensor.larger, tensor.smaller
+    across = tensor.across(np.ones(small.shape, bool)).reshape(*small.shape, 2)
     eigen = cv2.cornerEigenValsAndVecs(small, 11, 3)
     scale = float(larger.max() / eigen[..., 0].max())
     assert np.abs(larger / scale - eigen[..., 0]).max() <= 1e-5 * eigen[..., 0].max()
     assert np.abs(smaller / scale - eigen[..., 1]).max() <= 1e-5 * eigen[..., 0].max()
     assert np.abs((across * eigen[..., 2:4]).sum(axis=-1)).min() > 1 - 1e-5
+
+
+def test_gradients_and_dilation_are_the_same_to_the_bit_with_and_without_opencv(small, monkeypatch):
+    mask = (small > 128).astype(np.float32)
+    with_opencv = (*pixels.sobel(small), pixels.dilate(mask, 5))
+    monkeypatch.setitem(sys.modules, "cv2", None)
+    without = (*pixels.sobel(small), pixels.dilate(mask, 5))
+    in_floats = pixels.sobel(small.astype(np.float32))
+    assert all(np.array_equal(one, other) for one, other in zip(with_opencv, without, strict=True))
+    assert all(np.array_equal(one, other) for one, other in zip(with_opencv, in_floats, strict=False))
 
 
 def test_differences_do_not_wrap():

@@ -8,6 +8,9 @@ import numpy as np
 
 from deepsound.media.pixels import gaussian_blur, sample, sobel
 
+# Rows and columns of a part of a picture.
+Box = tuple[slice, slice]
+
 TEXTURED_GRADIENT = 6.0
 CLEAR_GRADIENT = 12.0
 POINTS_STEP = 4
@@ -22,22 +25,22 @@ FOLLOWS_PIXELS = 0.5
 DRAWS_AT_ONCE, MOST_DRAWS, CONFIDENCE = 20, 200, 0.99
 
 
-def camera_shift(gray: np.ndarray, shift: np.ndarray) -> np.ndarray:
+def camera_shift(slope: np.ndarray, shift: np.ndarray) -> np.ndarray:
     """The motion float32 [h, w, 2] in pixels that most textured points share: a turn, a zoom and a slide.
 
-    Zero where the camera rests or the picture has too little texture to tell.
+    Zero where the camera rests or the picture, whose `gradient` is `slope`, has too little texture to tell.
     """
     step = POINTS_STEP
-    rows, columns = np.nonzero(gradient(gray)[::step, ::step] > TEXTURED_GRADIENT)
+    rows, columns = np.nonzero(slope[::step, ::step] > TEXTURED_GRADIENT)
     points = np.stack([columns, rows], axis=1).astype(np.float32) * step
     travel = shift[rows * step, columns * step]
     at_rest = np.hypot(travel[:, 0], travel[:, 1]) < STILL_PIXELS
     if len(rows) < FEWEST_POINTS or at_rest.mean() > STILL_SHARE:
         return np.zeros_like(shift)
     similarity, inliers = common_similarity(points, points + travel)
-    if not _covers_all_sides(points[inliers], gray.shape):
+    if not _covers_all_sides(points[inliers], slope.shape):
         return np.zeros_like(shift)
-    xs, ys = pixel_grid(*gray.shape)
+    xs, ys = pixel_grid(*slope.shape)
     (turn_x, turn_y), (slide_x, slide_y) = similarity
     across = turn_x * xs - turn_y * ys + slide_x - xs
     down = turn_y * xs + turn_x * ys + slide_y - ys
@@ -70,9 +73,12 @@ def common_similarity(before: np.ndarray, after: np.ndarray) -> tuple[np.ndarray
     return np.array([[turn.real, turn.imag], [slide.real, slide.imag]]), follows
 
 
-def steady_share(gray: np.ndarray, shift: np.ndarray, camera: np.ndarray) -> float:
-    """The share, 0 to 1, of clearly textured pixels that move with the camera: how sure the frame of reference is."""
-    clear = gradient(gray) > CLEAR_GRADIENT
+def steady_share(slope: np.ndarray, shift: np.ndarray, camera: np.ndarray) -> float:
+    """The share, 0 to 1, of clearly textured pixels that move with the camera: how sure the frame of reference is.
+
+    `slope` is the picture's `gradient`.
+    """
+    clear = slope > CLEAR_GRADIENT
     if clear.sum() < FEWEST_POINTS:
         return 0.0
     strayed = shift[clear] - camera[clear]
@@ -85,9 +91,16 @@ def gradient(gray: np.ndarray) -> np.ndarray:
     return np.abs(along_x) + np.abs(along_y)
 
 
-def warp(image: np.ndarray, shift: np.ndarray) -> np.ndarray:
-    """`image` looked up where each pixel has gone; outside the picture its border is repeated."""
-    xs, ys = pixel_grid(*shift.shape[:2])
+def warp(image: np.ndarray, shift: np.ndarray, box: Box | None = None) -> np.ndarray:
+    """`image` looked up where each pixel, or each in `box`, has gone; outside the picture its border is repeated.
+
+    The same array where nothing has moved, which is most often so: a camera on a tripod.
+    """
+    xs, ys = pixel_grid(*image.shape[:2])
+    if box is not None:
+        xs, ys = xs[box], ys[box]
+    elif not shift.any():
+        return image
     return sample(image, xs + shift[..., 0], ys + shift[..., 1])
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from deepsound.generate.draft.camera import dot, warp
+from deepsound.generate.draft.camera import Box, dot, warp
 from deepsound.generate.draft.optical_flow import Flow
 from deepsound.media.pixels import box_blur, label
 
@@ -24,6 +24,7 @@ LEAST_LOSS_SHARE = 0.5
 FASTEST_GAIN = 2.0
 FULL_SHARE = 0.3
 EDGE_PIXELS = 2
+SMOOTHING = 5
 
 
 @dataclass(frozen=True)
@@ -55,9 +56,17 @@ class ImpactCandidate:
 
 def strongest_candidate(flows: Sequence[Flow]) -> ImpactCandidate:
     """The connected mover that lost most speed along its path through five flows in a row."""
-    v0, v1, v2, v3, v4 = (box_blur(velocity, 5) for velocity in _velocities_along_paths(flows))
+    v1 = box_blur(flows[1].velocity, SMOOTHING)
     speed = np.hypot(v1[..., 0], v1[..., 1])
     movers = flows[1].moving * (speed > SLOWEST_MOVER)
+    if not movers.any():
+        return ImpactCandidate(flows[2].start_s)
+    height, width = movers.shape
+    all_motion = max((speed * movers).sum(), 1e-9)
+    # Nothing beyond the movers and the blur's reach matters.
+    box = _bounding_box(movers, margin=SMOOTHING // 2)
+    v1, speed, movers, paths = v1[box], speed[box], movers[box], _paths(flows, box)
+    v0, v2, v3, v4 = (box_blur(velocity, SMOOTHING) for velocity in _velocities_along_paths(flows, paths, box))
     loss = np.clip(speed - dot(v1, v3) / np.maximum(speed, 1e-6), 0.0, 2.0 * speed) * movers
     labels, best, strength = _mover_with_highest_loss(movers, loss, speed)
     if strength <= 0.0:
@@ -72,8 +81,7 @@ def strongest_candidate(flows: Sequence[Flow]) -> ImpactCandidate:
     )
     mean = weight @ v1[mover]
     mean_speed = float(speed[mover].mean())
-    rows, columns = np.nonzero(mover)
-    height, width = mover.shape
+    rows, columns = (part + side.start for part, side in zip(np.nonzero(mover), box, strict=True))
     margin = min(rows.min(), columns.min(), height - 1 - rows.max(), width - 1 - columns.max())
     return ImpactCandidate(
         time_s=flows[2].start_s + min(max(done, 0.0), 1.0) * flows[2].interval_s,
@@ -83,32 +91,37 @@ def strongest_candidate(flows: Sequence[Flow]) -> ImpactCandidate:
         before=_agreement(_accelerate(v0[mover], v1[mover]), v1[mover], weight, mean_change),
         after=_agreement(v4[mover], v3[mover], weight, mean_change),
         steady_direction=float(np.hypot(mean[0], mean[1])) / max(mean_speed, 1e-9),
-        share=float(speed[mover].sum() / max((speed * movers).sum(), 1e-9)),
+        share=float(speed[mover].sum() / all_motion),
         x=float(columns @ weight) / max(width - 1, 1),
         y=float(rows @ weight) / max(height - 1, 1),
-        area=mover.mean().item(),
+        area=len(rows) / (height * width),
         at_edge=bool(margin <= EDGE_PIXELS),
-        still_there=float(_end_of_path(flows, flows[3].present)[mover].mean()),
+        still_there=float(warp(flows[3].present, paths[-1], box)[mover].mean()),
         rise=float(-mean[1] / max(np.hypot(mean[0], mean[1]), 1e-9)),
     )
 
 
-def _velocities_along_paths(flows: Sequence[Flow]) -> list[np.ndarray]:
-    """Each flow's velocity [h, w, 2], read where the points of the second flow's grid are at that time."""
-    path = flows[1].shift
-    velocities = [warp(flows[0].velocity, -path), flows[1].velocity]
-    for flow in flows[2:]:
-        velocities.append(warp(flow.velocity, path))
-        path = path + warp(flow.shift, path)
-    return velocities
+def _bounding_box(mask: np.ndarray, margin: int) -> Box:
+    """The part of the picture that holds all of `mask` and `margin` pixels around it."""
+    rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
+    return (
+        slice(max(int(rows[0]) - margin, 0), int(rows[-1]) + margin + 1),
+        slice(max(int(columns[0]) - margin, 0), int(columns[-1]) + margin + 1),
+    )
 
 
-def _end_of_path(flows: Sequence[Flow], field: np.ndarray) -> np.ndarray:
-    """`field` [h, w], known at the fourth flow's end, read where the points of the second flow's grid are then."""
-    path = flows[1].shift
+def _paths(flows: Sequence[Flow], box: Box) -> list[np.ndarray]:
+    """How far the points of the second flow's grid have gone, [h, w, 2], when the third, fourth and fifth begin."""
+    paths = [flows[1].shift[box]]
     for flow in flows[2:4]:
-        path = path + warp(flow.shift, path)
-    return warp(field, path)
+        paths.append(paths[-1] + warp(flow.shift, paths[-1], box))
+    return paths
+
+
+def _velocities_along_paths(flows: Sequence[Flow], paths: Sequence[np.ndarray], box: Box) -> list[np.ndarray]:
+    """The velocity [h, w, 2] of every flow but the second, read where that one's points are at that time."""
+    later = [warp(flow.velocity, path, box) for flow, path in zip(flows[2:], paths, strict=True)]
+    return [warp(flows[0].velocity, -paths[0], box), *later]
 
 
 def _mover_with_highest_loss(movers: np.ndarray, loss: np.ndarray, speed: np.ndarray) -> tuple[np.ndarray, int, float]:

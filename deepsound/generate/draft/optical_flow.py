@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from deepsound.generate.draft.camera import camera_shift, dot, steady_share, warp
+from deepsound.generate.draft.camera import camera_shift, dot, gradient, steady_share, warp
 from deepsound.generate.draft.dense_flow import DenseFlow
 from deepsound.generate.draft.foreground import Foreground
 from deepsound.media.pixels import absdiff, box_blur, dilate, structure
@@ -75,10 +75,11 @@ class FlowMeter:
         after = _match_brightness(before, after)
         if self._foreground is None:
             self._foreground, self._painted = Foreground(before), np.zeros_like(before)
-        rough = self._quick.measure(before, after)
-        camera = camera_shift(before, rough)
+        rough, slope = self._quick.measure(before, after), gradient(before)
+        camera = camera_shift(slope, rough)
         previous, self._painted = self._painted, self._foreground.paint(before, after, camera, end_s - start_s)
-        shift = self._shift(previous, self._painted, camera)
+        at_rest = _mismatch(previous, self._painted, camera)
+        shift = self._shift(previous, self._painted, camera, at_rest)
         per_second = 1.0 / (max(before.shape) * (end_s - start_s))
         camera_speed = float(np.hypot(camera[..., 0], camera[..., 1]).mean()) * per_second
         return Flow(
@@ -86,15 +87,18 @@ class FlowMeter:
             end_s,
             shift,
             (shift - camera) * per_second,
-            moving=_moving(previous, self._painted, camera),
+            moving=_dilate(at_rest > CHANGED_LEVELS) * (previous > PRESENT_LEVELS),
             present=_dilate(self._painted > PRESENT_LEVELS),
             camera_speed=camera_speed,
-            steady=steady_share(before, rough, camera),
+            steady=steady_share(slope, rough, camera),
             is_cut=_is_cut(before, after, rough, camera),
         )
 
-    def _shift(self, previous: np.ndarray, current: np.ndarray, camera: np.ndarray) -> np.ndarray:
-        """Where the foreground has gone, in pixels; a guess from the last flow keeps up with what is fast and thin."""
+    def _shift(self, previous: np.ndarray, current: np.ndarray, camera: np.ndarray, at_rest: np.ndarray) -> np.ndarray:
+        """Where the foreground has gone, in pixels; a guess from the last flow keeps up with what is fast and thin.
+
+        `at_rest` is the mismatch that the camera's motion alone leaves.
+        """
         if max(previous.max(), current.max()) <= PRESENT_LEVELS:
             self._last_shift = None
             return camera
@@ -106,7 +110,7 @@ class FlowMeter:
             better = predicted_mismatch < mismatch - PREDICTED_BETTER_LEVELS
             shift = np.where(better[..., None], predicted, shift)
             mismatch = np.minimum(mismatch, predicted_mismatch)
-        reliable = mismatch < EXPLAINED * _mismatch(previous, current, camera)
+        reliable = mismatch < EXPLAINED * at_rest
         shift = np.where(reliable[..., None], shift, camera)
         self._last_shift = _normal_to_edges(previous, shift - camera) + camera
         return self._last_shift
@@ -128,11 +132,6 @@ def _match_brightness(before: np.ndarray, after: np.ndarray) -> np.ndarray:
 def _mismatch(previous: np.ndarray, current: np.ndarray, shift: np.ndarray) -> np.ndarray:
     """What `shift` leaves unexplained around each pixel, float32 [h, w] in gray levels."""
     return box_blur(absdiff(previous, warp(current, shift)), 5).astype(np.float32)
-
-
-def _moving(previous: np.ndarray, current: np.ndarray, camera: np.ndarray) -> np.ndarray:
-    """Foreground around which the picture changes once the camera is followed."""
-    return _dilate(_mismatch(previous, current, camera) > CHANGED_LEVELS) * (previous > PRESENT_LEVELS)
 
 
 def _dilate(mask: np.ndarray) -> np.ndarray:
@@ -164,7 +163,9 @@ def _extrapolate(shift: np.ndarray) -> np.ndarray:
 
 def _normal_to_edges(picture: np.ndarray, motion: np.ndarray) -> np.ndarray:
     """`motion` without its part along straight edges, where a bar that rests and one that slides look the same."""
-    larger, smaller, across = structure(picture, STRAIGHT_WINDOW)
-    straight = smaller < STRAIGHT * larger
-    projected = dot(motion, across)[..., None] * across
-    return np.where(straight[..., None], projected, motion).astype(np.float32)
+    tensor = structure(picture, STRAIGHT_WINDOW)
+    straight = (tensor.smaller < STRAIGHT * tensor.larger) & ((motion[..., 0] != 0) | (motion[..., 1] != 0))
+    across = tensor.across(straight)
+    projected = motion.astype(np.float32)
+    projected[straight] = dot(motion[straight], across)[..., None] * across
+    return projected

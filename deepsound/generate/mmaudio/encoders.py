@@ -9,9 +9,10 @@ from torch import Tensor
 
 from deepsound.generate.mmaudio.components import MMAudioStage
 from deepsound.generate.mmaudio.frame_sampling import TickedFrames
-from deepsound.generate.mmaudio.steered_sync import steered_features, steering_states
+from deepsound.generate.mmaudio.repeats import distinct_pictures, distinct_segments
+from deepsound.generate.mmaudio.steered_sync import segment_video, steered_features, steering_states
 from deepsound.generate.mmaudio.tokenizer import tokenizer
-from deepsound.models.synchformer.preprocess import clip_values, sync_values
+from deepsound.models.synchformer.preprocess import clip_values
 from deepsound.runtime.feature_cache import digest_of, feature_cache
 from deepsound.runtime.progress import Progress
 
@@ -22,15 +23,16 @@ _PUBLISHED_AT_ONCE = 40
 
 
 def clip_features(stage: MMAudioStage, frames: TickedFrames, progress: Progress) -> Tensor:
-    """CLIP's features [1, ticks, width] of the pictures at each tick; a picture that repeats is encoded once."""
+    """CLIP's features [1, ticks, width] of the pictures at each tick; pictures that are equal are encoded once."""
 
     def encode() -> Tensor:
         at_once = _PICTURES_AT_ONCE.get(stage.device.type, _PUBLISHED_AT_ONCE)
+        pictures = distinct_pictures(frames)
         parts = [
-            _encode_pictures(stage, frames.batch(begin, begin + at_once)).cpu()
-            for begin in _batch_starts(frames.distinct, at_once, progress)
+            _encode_pictures(stage, frames.take(pictures.places[begin : begin + at_once])).cpu()
+            for begin in _batch_starts(len(pictures.places), at_once, progress)
         ]
-        return torch.cat(parts)[list(frames.rows)].unsqueeze(0)
+        return torch.cat(parts)[[pictures.rows[row] for row in frames.rows]].unsqueeze(0)
 
     return _from_cache(stage, "clip", ("pictures", frames.digest()), encode)
 
@@ -49,14 +51,17 @@ def steering(stage: MMAudioStage, text: str) -> Tensor | None:
 def sync_features(
     stage: MMAudioStage, frames: TickedFrames, progress: Progress, states: Tensor | None = None
 ) -> Tensor:
-    """Synchformer's features [1, 8 per segment, width] of the pictures at each tick, steered by a text's `states`."""
+    """Synchformer's features [1, 8 per segment, width] of the pictures at each tick, steered by a text's `states`.
+
+    Segments that are equal in all of their pictures are encoded once.
+    """
     if states is not None:
         return steered_features(stage, frames, states, progress)
     return _from_cache(
         stage,
         "synchformer",
         ("segments", frames.digest()),
-        lambda: torch.cat(list(_encode_segments(stage, frames, progress)), dim=1),
+        lambda: _encode_segments(stage, frames, progress),
     )
 
 
@@ -76,18 +81,16 @@ def _encode_pictures(stage: MMAudioStage, pictures: Tensor) -> Tensor:
     return stage.clip().encode_image(clip_values(pictures.to(stage.device)).to(stage.dtype))
 
 
-def _encode_segments(stage: MMAudioStage, frames: TickedFrames, progress: Progress) -> Iterator[Tensor]:
+def _encode_segments(stage: MMAudioStage, frames: TickedFrames, progress: Progress) -> Tensor:
     network = stage.synchformer()
     config = network.config
-    hop = config.hop_steps * config.frames_per_step
-    count = config.segments(len(frames.rows))
-    at_once = _SEGMENTS_AT_ONCE.get(stage.device.type, _PUBLISHED_AT_ONCE)
-    for begin in _batch_starts(count, at_once, progress):
-        last = min(begin + at_once, count) - 1
-        rows = frames.rows[begin * hop : last * hop + config.segment_frames]
-        pictures = frames.batch(rows[0], rows[-1] + 1).to(stage.device)
-        video = sync_values(pictures).to(stage.dtype)[[row - rows[0] for row in rows]]
-        yield network(video.unsqueeze(0)).cpu()
+    segments = distinct_segments(frames, config, config.segments(len(frames.rows)))
+    runs = list(segments.runs(_SEGMENTS_AT_ONCE.get(stage.device.type, _PUBLISHED_AT_ONCE)))
+    parts = [
+        network(segment_video(stage, frames, config, run)).cpu().unflatten(1, (-1, config.time_steps))
+        for run in progress.track(runs, len(runs))
+    ]
+    return torch.cat(parts, dim=1)[:, list(segments.rows)].flatten(1, 2)
 
 
 def _batch_starts(count: int, at_once: int, progress: Progress) -> Iterator[int]:

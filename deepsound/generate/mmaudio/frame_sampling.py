@@ -6,7 +6,7 @@ Late starts and slow videos repeat frames; each is resized and kept once.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -81,6 +81,14 @@ class TickedFrames:
     def batch(self, begin: int, end: int) -> Tensor:
         """The distinct pictures from `begin` to `end`."""
         return torch.from_numpy(self.store.read(self.offset + begin, self.offset + min(end, self.distinct)))
+
+    def take(self, places: Sequence[int]) -> Tensor:
+        """The distinct pictures at `places`, in that order."""
+        return torch.cat([self.batch(place, place + 1) for place in places])
+
+    def contents(self) -> list[bytes]:
+        """A digest of each distinct picture's pixels."""
+        return self.store.digests[self.offset : self.offset + self.distinct]
 
     def frame_numbers(self) -> list[int]:
         """The number of the frame that each tick takes."""

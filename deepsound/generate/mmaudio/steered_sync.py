@@ -13,6 +13,7 @@ from torch import Tensor
 
 from deepsound.generate.mmaudio.components import MMAudioStage
 from deepsound.generate.mmaudio.frame_sampling import TickedFrames
+from deepsound.generate.mmaudio.repeats import distinct_segments
 from deepsound.generate.mmaudio.text_encoder import token_ids
 from deepsound.models.synchformer.config import SynchformerConfig
 from deepsound.models.synchformer.preprocess import sync_values
@@ -59,19 +60,26 @@ def _steered(stage: MMAudioStage, frames: TickedFrames, states: Tensor, progress
 def _trunk_tokens(stage: MMAudioStage, frames: TickedFrames, count: int, progress: Progress) -> Tensor:
     """Tokens [1, segments, tokens, width] of so many segments, on the CPU; kept by what is seen."""
     key = (stage.components.key("synchformer"), stage.device.type, "trunk", frames.digest())
-    return feature_cache().get(key, lambda: torch.cat(list(_encoded(stage, frames, count, progress)), dim=1))
+    return feature_cache().get(key, lambda: _encoded(stage, frames, count, progress))
 
 
-def _encoded(stage: MMAudioStage, frames: TickedFrames, count: int, progress: Progress) -> Iterator[Tensor]:
+def _encoded(stage: MMAudioStage, frames: TickedFrames, count: int, progress: Progress) -> Tensor:
     network = stage.steered_synchformer()
-    hop, length = _hop(network.config), network.config.segment_frames
-    starts = range(0, count, _AT_ONCE.get(stage.device.type, _KEPT_TOGETHER))
-    for begin in progress.track(starts, len(starts)):
-        last = min(begin + starts.step, count) - 1
-        rows = frames.rows[begin * hop : last * hop + length]
-        pictures = frames.batch(rows[0], rows[-1] + 1).to(stage.device)
-        video = sync_values(pictures).to(stage.dtype)[[row - rows[0] for row in rows]]
-        yield network.tokens(network.segments(video.unsqueeze(0))).cpu()
+    segments = distinct_segments(frames, network.config, count)
+    runs = list(segments.runs(_AT_ONCE.get(stage.device.type, _KEPT_TOGETHER)))
+    parts = [
+        network.tokens(network.segments(segment_video(stage, frames, network.config, run))).cpu()
+        for run in progress.track(runs, len(runs))
+    ]
+    return torch.cat(parts, dim=1)[:, list(segments.rows)]
+
+
+def segment_video(stage: MMAudioStage, frames: TickedFrames, config: SynchformerConfig, run: tuple[int, int]) -> Tensor:
+    """The pictures of a run of segments in a row, [1, frames, 3, size, size] in [-1, 1], on the stage's device."""
+    begin, end = run
+    rows = frames.rows[begin * _hop(config) : (end - 1) * _hop(config) + config.segment_frames]
+    pictures = frames.batch(rows[0], rows[-1] + 1).to(stage.device)
+    return sync_values(pictures).to(stage.dtype)[[row - rows[0] for row in rows]].unsqueeze(0)
 
 
 def _hop(config: SynchformerConfig) -> int:
