@@ -15,6 +15,7 @@ from deepsound.engine_protocols import (
 )
 from deepsound.engine_support import (
     files,
+    settings_in_use,
     views,
 )
 from deepsound.runtime.execution import Execution
@@ -58,6 +59,11 @@ class VoteReasoner(ReasonerBase):
         return {
             f"{name}: {role}": path for name, member in self.members.items() for role, path in files(member).items()
         }
+
+    def settings_in_use(self) -> dict[str, object]:
+        """What those members that say so work with, by member."""
+        found = {name: settings_in_use(member) for name, member in self.members.items()}
+        return {name: settings for name, settings in found.items() if settings}
 
     def plan(self, clip: Clip, progress: Progress) -> Plan:
         """The first member's plan."""

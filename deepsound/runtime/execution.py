@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from deepsound.errors import InputError
 from deepsound.runtime.cpu_precision import cpu_is_fast_in_bf16
+from deepsound.runtime.progress import Progress
 
 if TYPE_CHECKING:
     import torch
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 Precision = Literal["auto", "fp32", "bf16", "fp16", "int8", "nf4"]
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
+QUANTISED: tuple[Precision, ...] = ("int8", "nf4")
 _FLOATING = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
 
 
@@ -84,3 +86,19 @@ def torch_dtype(execution: Execution, device: torch.device) -> torch.dtype:
         )
     dtype: Any = getattr(torch, _FLOATING[execution.precision])
     return dtype
+
+
+def report_precision(
+    engine: str, execution: Execution, device: torch.device, dtype: torch.dtype, progress: Progress
+) -> dict[str, object]:
+    """What an engine's networks run on and in, for its `settings_in_use`.
+
+    Where `auto` gave up digits on a CPU for speed, a note says so and how to have them.
+    """
+    precision = next((name for name, kind in _FLOATING.items() if str(dtype) == f"torch.{kind}"), str(dtype))
+    if execution.precision == "auto" and device.type == "cpu" and precision != "fp32":
+        progress.note(
+            f"{engine} computed in {precision}, which precision auto takes on this CPU for its speed; precision fp32 "
+            "computes with all digits."
+        )
+    return {"device": str(device), "precision": precision}

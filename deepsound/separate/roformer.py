@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from deepsound.choices import SEPARATOR_MODE_NAMES, SEPARATOR_MODES, option
 from deepsound.errors import EngineError, InputError
-from deepsound.runtime.execution import Execution, torch_device, torch_dtype
+from deepsound.runtime.execution import Execution, report_precision, torch_device, torch_dtype
 from deepsound.runtime.interruption import interruptible
 from deepsound.runtime.memory import retry_on_oom
 from deepsound.runtime.paths import is_file
@@ -49,6 +49,7 @@ class RoformerSeparator:
         self.batch: int | None = None
         self.execution = Execution()
         self._fitted: Separation | None = None
+        self._computed: dict[str, object] = {}
 
     def configure(self, execution: Execution) -> None:
         """Say how the network is to be run, and from which file."""
@@ -70,7 +71,10 @@ class RoformerSeparator:
         self.overlap_s, self.batch = settings.overlap_s, settings.batch
 
     def settings_in_use(self) -> dict[str, object]:
-        """Mode, augmentation, overlap in seconds (None: the published cutting's own) and batch, defaults filled in."""
+        """Mode, augmentation, overlap in seconds (None: the published cutting's own) and batch, defaults filled in.
+
+        Device and precision too once the network has run.
+        """
         known = self._fitted or self.nominal()
         overlap_s = known.demix.overlap / known.sample_rate if self.overlap_s is None else self.overlap_s
         is_published = self.mode == "published"
@@ -79,6 +83,7 @@ class RoformerSeparator:
             "tta": self.augment,
             "overlap_s": None if is_published else overlap_s,
             "batch": self.batch or known.demix.batch,
+            **self._computed,
         }
 
     def files(self) -> dict[str, Path]:
@@ -141,6 +146,7 @@ class RoformerSeparator:
         known = self._fitted = self.known(file)
         device = torch_device(execution)
         dtype = torch_dtype(execution, device)
+        self._computed = report_precision(self.name, execution, device, dtype, progress)
         settings = self._settings(known, device, execution)
         passes = channel_passes(mix.shape[0], known.network.channels)
         working = settings.chunk * (settings.at_once or settings.batch) // known.sample_rate * _WORKING_BYTES_PER_S

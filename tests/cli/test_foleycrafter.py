@@ -49,7 +49,13 @@ def test_a_run_from_files_to_the_finished_video(short_video: Path, models: Path,
     assert record["engines"]["generator"]["name"] == "foleycrafter"
     assert (record["request"]["steps"], record["request"]["guidance"], record["request"]["seed"]) == (1, 3.0, 5)
     used_settings = record["engine_settings"]["foleycrafter"]
-    assert used_settings == {"temporal_scale": 0.5, "semantic_scale": 1.0, "clip_frames": 150}
+    assert used_settings == {
+        "temporal_scale": 0.5,
+        "semantic_scale": 1.0,
+        "clip_frames": 150,
+        "device": "cpu",
+        "precision": "fp32",
+    }
     used = {row["role"]: row for row in record["weights"]}
     assert used["temporal_adapter"]["path"] == str(models / tiny.FILES["temporal_adapter"])
     assert all(len(row["sha256"]) == 64 for row in used.values()) and len(used) == 8

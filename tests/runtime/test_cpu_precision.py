@@ -5,8 +5,11 @@ import json
 import pytest
 import torch
 
+from deepsound import engines
 from deepsound.runtime import cpu_precision
-from deepsound.runtime.execution import Execution, torch_dtype
+from deepsound.runtime.execution import Execution, report_precision, torch_dtype
+from deepsound.runtime.progress import Progress, ProgressEvent
+from deepsound.types import Audio
 
 CPU = torch.device("cpu")
 
@@ -88,3 +91,32 @@ def test_a_precision_that_is_named_is_taken_whatever_the_cpu(ratio):
 
 def test_the_real_measurement_is_a_positive_number():
     assert 0 < cpu_precision.measured_ratio() < 1000
+
+
+@pytest.mark.parametrize(
+    ("precision", "settled", "used", "noted"),
+    [("auto", "bf16", "bf16", True), ("auto", "fp32", "fp32", False), ("bf16", "fp32", "bf16", False)],
+)
+def test_the_precision_that_auto_took_is_in_the_record_and_what_it_gave_up_in_a_note(
+    monkeypatch, precision, settled, used, noted
+):
+    monkeypatch.setenv(cpu_precision.VARIABLE, settled)
+    execution = Execution(precision=precision)
+    events: list[ProgressEvent] = []
+    dtype = torch_dtype(execution, CPU)
+    found = report_precision("an engine", execution, CPU, dtype, Progress(on_event=events.append))
+    assert found == {"device": "cpu", "precision": used}
+    assert [event.is_note for event in events] == [True] * noted
+    assert all("an engine computed in bf16" in event.text and "precision fp32" in event.text for event in events)
+
+
+def test_a_separator_that_auto_runs_in_bf16_says_so_in_its_settings_and_notes(monkeypatch):
+    monkeypatch.setenv(cpu_precision.VARIABLE, "bf16")
+    separator = engines.separator("bs_roformer_tiny", Execution(device="cpu"))
+    monkeypatch.setattr(separator, "gated", False)
+    assert "precision" not in engines.settings_in_use(separator)
+    events: list[ProgressEvent] = []
+    sound = Audio(torch.rand(1, 8000, generator=torch.Generator().manual_seed(1)) - 0.5, 16000)
+    separator.separate(sound, Progress(on_event=events.append))
+    assert engines.settings_in_use(separator)["precision"] == "bf16"
+    assert [event.text for event in events if event.is_note and "bs_roformer_tiny computed in bf16" in event.text]

@@ -9,7 +9,7 @@ from deepsound.engine_protocols import GeneratorBase
 from deepsound.generate.foleycrafter.request import FoleyCrafterRequest, FoleyCrafterSettings, validate_request
 from deepsound.generate.scene_prompts import scene_notes
 from deepsound.media.scene import Scene
-from deepsound.runtime.execution import Execution
+from deepsound.runtime.execution import Execution, report_precision
 from deepsound.runtime.memory import retry_on_oom
 from deepsound.runtime.progress import Progress
 from deepsound.types import Audio, GenerationRequest
@@ -30,6 +30,7 @@ class FoleyCrafterGenerator(GeneratorBase):
     def __init__(self) -> None:
         self.execution = Execution()
         self.settings = FoleyCrafterSettings()
+        self._computed: dict[str, object] = {}
 
     @property
     def views(self) -> tuple[FrameConsumer[Any], ...]:
@@ -47,8 +48,8 @@ class FoleyCrafterGenerator(GeneratorBase):
         self.settings = settings
 
     def settings_in_use(self) -> dict[str, object]:
-        """Both scales and the number of frames that CLIP sees."""
-        return asdict(self.settings)
+        """Both scales, the number of frames that CLIP sees, and device and precision of the last run."""
+        return asdict(self.settings) | self._computed
 
     def generate(self, clip: Scene, request: GenerationRequest, progress: Progress) -> Audio:
         """Mono sound at 16 kHz, exactly as long as the clip or `request.duration_s`.
@@ -89,6 +90,7 @@ class FoleyCrafterGenerator(GeneratorBase):
         from deepsound.generate.foleycrafter.sampling import sample_latents
 
         components = FoleyCrafterComponents(execution, progress)
+        self._computed = report_precision(self.name, execution, components.device, components.dtype, progress)
         conditions = encode_conditions(components, scene, request, progress.part(0.0, 0.3))
         with components.stage(progress) as stage:
             latents = sample_latents(stage, conditions, request, progress.part(0.3, 0.9))

@@ -14,7 +14,7 @@ from deepsound.generate.mmaudio.request import SELVA, MMAudioRequest, engine_nam
 from deepsound.generate.mmaudio.visual_conditioning import VisualCondition
 from deepsound.generate.validation import spans_within
 from deepsound.media.scene import Scene
-from deepsound.runtime.execution import Execution
+from deepsound.runtime.execution import Execution, report_precision
 from deepsound.runtime.memory import retry_on_oom
 from deepsound.runtime.progress import Progress
 from deepsound.types import Audio, GenerationRequest, Span
@@ -36,6 +36,7 @@ class MMAudioGenerator(GeneratorBase):
         self._is_steered = variant == SELVA
         self.name = engine_name(variant)
         self.execution = Execution()
+        self._computed: dict[str, object] = {}
 
     @property
     def views(self) -> tuple[FrameConsumer[Any], ...]:
@@ -93,6 +94,10 @@ class MMAudioGenerator(GeneratorBase):
             progress.say,
         )
 
+    def settings_in_use(self) -> dict[str, object]:
+        """Device and precision of the last run; nothing before it."""
+        return dict(self._computed)
+
     def files(self) -> dict[str, Path]:
         """The weights in use, by what they do. Raises EngineError where one is missing."""
         from deepsound.generate.mmaudio.components import locate_weights
@@ -115,6 +120,7 @@ class MMAudioGenerator(GeneratorBase):
         from deepsound.generate.mmaudio.windowed_sounds import windowed_sounds
 
         components = MMAudioComponents(self.variant, execution, progress)
+        self._computed = report_precision(self.name, execution, components.device, components.dtype, progress)
         hides = partly is not None or bool(request.avoid)
         if request.is_windowed and not hides:
             return windowed_sounds(components, visual, request, progress)

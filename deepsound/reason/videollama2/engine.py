@@ -17,7 +17,7 @@ from deepsound.reason.answer_parser import (
     read_verdict,
 )
 from deepsound.reason.plan import STEPS, four_steps, read_plan
-from deepsound.runtime.execution import Execution
+from deepsound.runtime.execution import QUANTISED, Execution, report_precision
 from deepsound.runtime.memory import retry_on_oom
 from deepsound.runtime.progress import Progress
 from deepsound.types import Audio, ChainOfThought, Judgement, Plan, Preferences, Verdict
@@ -66,6 +66,7 @@ class VideoLlama2Reasoner:
         self.published_parser = published_parser
         self.shortcuts = shortcuts
         self.execution = Execution()
+        self._computed: dict[str, object] = {}
 
     @property
     def views(self) -> tuple[FrameConsumer[Any], ...]:
@@ -83,6 +84,10 @@ class VideoLlama2Reasoner:
         self.planning = "model_plan" if preferences.model_plan else "fixed_plan"
         self.trace = preferences.trace
         self.published_parser = preferences.published_parser
+
+    def settings_in_use(self) -> dict[str, object]:
+        """Device and precision of the last answer; nothing before it."""
+        return dict(self._computed)
 
     def files(self) -> dict[str, Path]:
         """The weights in use, by what they are. Raises EngineError where one is missing."""
@@ -181,6 +186,9 @@ class VideoLlama2Reasoner:
 
         found = checkpoint(model, execution, progress)
         components = VideoLLaMA2Components(found, execution)
+        self._computed = report_precision(self.name, execution, components.device, components.dtype, progress)
+        if execution.precision in QUANTISED:
+            self._computed["precision"] = execution.precision
         view = EvenFrames(found.frames, found.config.vision.image_size)
         frames = even_frames(clip, view, progress.part(0.0, 0.1))
         if audio is not None:

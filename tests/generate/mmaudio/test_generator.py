@@ -192,7 +192,9 @@ def test_offload_holds_one_stage_at_a_time_and_sounds_the_same(published: Path, 
 @pytest.mark.parametrize("precision", ["bf16", "fp16"])
 def test_half_precision_is_finite_and_its_own_sound(published: Path, clip: Clip, precision: str) -> None:
     register_model_folders([published])
-    audio = engine("small_16k", precision=precision).generate(clip, FEW, QUIET)
+    made = engine("small_16k", precision=precision)
+    audio = made.generate(clip, FEW, QUIET)
+    assert made.settings_in_use() == {"device": "cpu", "precision": precision}
     assert audio.waveform.dtype is torch.float32
     assert bool(audio.waveform.isfinite().all())
     assert {row.key.dtype for row in model_cache().report()} == {{"bf16": "bfloat16", "fp16": "float16"}[precision]}

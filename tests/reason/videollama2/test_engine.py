@@ -92,7 +92,9 @@ def test_without_the_trace_it_ends_with_the_verdict(yes: Path, clip: Clip, noise
 )
 def test_a_letter_alone(tmp_path: Path, clip: Clip, noise, letter: str, verdict: Verdict, conclusion: str) -> None:
     folder = tiny.write(tmp_path / "qa", script=(letter, ". and more"))
-    judgement = reasoner(folder, "qa").judge(clip, noise(2.0), QUIET)
+    asked = reasoner(folder, "qa")
+    judgement = asked.judge(clip, noise(2.0), QUIET)
+    assert asked.settings_in_use()["precision"] == "fp32"
     assert (judgement.verdict, judgement.thought.conclusion, judgement.raw) == (verdict, conclusion, letter)
     share = float(re.findall(r"A is ([\d.]+)% likely", judgement.thought.reasoning)[0])
     assert share > 60 if verdict is Verdict.YES else share < 40
