@@ -1,4 +1,4 @@
-"""Benchmark of the published networks on one GPU: a single command of at most eight minutes, nothing to download.
+"""Benchmark of the published networks on one GPU, with random weights, in eight minutes.
 
 `python -m benchmarks.gpu [--tiny] [--minutes 8]`.
 
