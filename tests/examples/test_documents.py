@@ -15,6 +15,7 @@ DOCUMENTS = [
     "docs/repair.md",
     "docs/many_clips.md",
     "docs/reproduce.md",
+    "docs/performance.md",
 ]
 OURS = re.compile(
     r"(?:deepsound|nodes|tests|scripts|docs|web|locales|workflows|demo|benchmarks|\.ci|\.github)/[\w./-]*|\w+\.(?:toml|txt|md)"
