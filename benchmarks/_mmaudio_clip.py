@@ -22,7 +22,7 @@ from deepsound.models.bigvgan.model import BigVgan
 from deepsound.models.clip.config import DFN5B_VIT_H_14_384, ClipConfig
 from deepsound.models.clip.model import CLIP
 from deepsound.models.mmaudio.config import VARIANTS, FlowConfig
-from deepsound.models.mmaudio.flow_matching import classifier_free_guidance, euler, initial_noise
+from deepsound.models.mmaudio.flow_matching import Field, classifier_free_guidance, euler, initial_noise
 from deepsound.models.mmaudio.lengths import LATENTS_16K, sequence_lengths
 from deepsound.models.mmaudio.model import MMAudio
 from deepsound.models.synchformer.config import SYNCHFORMER, SynchformerConfig
@@ -93,11 +93,7 @@ def seconds(
     def latents(seen: Tensor, heard: Tensor, said: Tensor) -> Tensor:
         wanted = network.preprocess_conditions(lengths, seen, heard, said)
         field = classifier_free_guidance(network, wanted, network.preprocess_conditions(lengths), 4.5)
-        if compiled:
-            # Off a GPU the switch is only proved: nothing is compiled.
-            field = torch.compile(field, dynamic=False, backend="inductor" if device.type == "cuda" else "eager")
-        elif graph:
-            field = with_cuda_graph(field, device)
+        field = _stepped(field, device, graph, compiled)
         noise = initial_noise((1, lengths.latent, flow.latent_dim), 42, dtype, device)
         return euler(field, noise, steps).transpose(1, 2)
 
@@ -116,6 +112,15 @@ def seconds(
 
     run()
     return run()
+
+
+def _stepped(field: Field, device: torch.device, graph: bool, compiled: bool) -> Field:
+    """`field` as a CUDA graph, through torch.compile, or as it is."""
+    if compiled:
+        # Off a GPU the switch is only proved: nothing is compiled.
+        backend = "inductor" if device.type == "cuda" else "eager"
+        return cast(Field, torch.compile(field, dynamic=False, backend=backend))
+    return with_cuda_graph(field, device) if graph else field
 
 
 def _time_stage(taken: dict[str, float], name: str, device: torch.device, work: Callable[[], Tensor]) -> Tensor:

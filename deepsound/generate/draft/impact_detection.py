@@ -63,7 +63,6 @@ def strongest_candidate(flows: Sequence[Flow]) -> ImpactCandidate:
         return ImpactCandidate(flows[2].start_s)
     height, width = movers.shape
     all_motion = max((speed * movers).sum(), 1e-9)
-    # Nothing beyond the movers and the blur's reach matters.
     box = _bounding_box(movers, margin=SMOOTHING // 2)
     v1, speed, movers, paths = v1[box], speed[box], movers[box], _paths(flows, box)
     v0, v2, v3, v4 = (box_blur(velocity, SMOOTHING) for velocity in _velocities_along_paths(flows, paths, box))
@@ -76,9 +75,7 @@ def strongest_candidate(flows: Sequence[Flow]) -> ImpactCandidate:
     weight /= weight.sum()
     velocity_change = v1[mover] - v3[mover]
     mean_change = float(np.hypot(velocity_change[:, 0], velocity_change[:, 1]) @ weight)
-    done = float(dot(v2[mover] - v3[mover], velocity_change) @ weight) / max(
-        float(dot(velocity_change, velocity_change) @ weight), 1e-9
-    )
+    done = _share_of(v2[mover] - v3[mover], velocity_change, weight)
     mean = weight @ v1[mover]
     mean_speed = float(speed[mover].mean())
     rows, columns = (part + side.start for part, side in zip(np.nonzero(mover), box, strict=True))
@@ -101,8 +98,13 @@ def strongest_candidate(flows: Sequence[Flow]) -> ImpactCandidate:
     )
 
 
+def _share_of(part: np.ndarray, whole: np.ndarray, weight: np.ndarray) -> float:
+    """How much of the velocities `whole` [n, 2] lies in `part`, by least squares."""
+    return float(dot(part, whole) @ weight) / max(float(dot(whole, whole) @ weight), 1e-9)
+
+
 def _bounding_box(mask: np.ndarray, margin: int) -> Box:
-    """The part of the picture that holds all of `mask` and `margin` pixels around it."""
+    """The part of the picture that holds all of `mask` and `margin` pixels around it: nothing beyond matters."""
     rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
     return (
         slice(max(int(rows[0]) - margin, 0), int(rows[-1]) + margin + 1),
