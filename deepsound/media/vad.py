@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import warnings
+from bisect import bisect
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -49,6 +50,9 @@ MAX_GAIN = 1000.0
 # Speech at -6 dB gives the untouched sound a probability of 0.1 somewhere within a quarter of a second.
 HINT = 0.1
 HINT_WINDOWS = 15
+# With its background turned down, foley reaches 0.67, speech at -6 to -12 dB at least 0.77: less starts no span.
+SURE_WITH_LESS_BACKGROUND = 0.72
+BELOW_START = 0.49
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,9 +67,10 @@ class VoiceActivity:
 class VoiceSettings:
     """When windows become a span; probabilities 0 to 1, lengths in seconds.
 
-    A span is a run that stays above `keep`, reaches `start` somewhere and lasts `min_voice_s`; spans closer than
-    `max_gap_s` are one; `margin_s` is added on both sides for soft onsets and tails. Storm and music reach
-    `start` for a window or two, which is why the run's length matters more than its peak.
+    A span is a run that stays above `keep`, reaches `start` somewhere and lasts `min_alone_s`, or `min_voice_s` where
+    one that long is within `near_s`; spans closer than `max_gap_s` are one; `margin_s` is added on both sides for soft
+    onsets and tails. Storm and music reach `start` for a window or two, a dog's bark for a quarter of a second, which
+    is why the run's length matters more than its peak.
     """
 
     start: float = 0.5
@@ -73,6 +78,8 @@ class VoiceSettings:
     min_voice_s: float = 0.2
     max_gap_s: float = 0.3
     margin_s: float = 0.1
+    min_alone_s: float = 0.3
+    near_s: float = 2.0
 
 
 def voice_spans(audio: Audio, progress: Progress, settings: VoiceSettings | None = None) -> tuple[Span, ...]:
@@ -118,10 +125,22 @@ def spans_of(activity: VoiceActivity, duration_s: float, settings: VoiceSettings
 
 def _voiced_runs(activity: VoiceActivity, settings: VoiceSettings) -> Iterator[Span]:
     """Runs of windows above `keep` that last long enough and rise above `start` somewhere."""
-    for first, last in runs_of(activity.probabilities >= settings.keep):
-        lasts = (last - first) * activity.window_s >= settings.min_voice_s
-        if lasts and activity.probabilities[first:last].max() >= settings.start:
-            yield Span(first * activity.window_s, last * activity.window_s)
+    runs = [
+        Span(first * activity.window_s, last * activity.window_s)
+        for first, last in runs_of(activity.probabilities >= settings.keep)
+        if activity.probabilities[first:last].max() >= settings.start
+    ]
+    certain = [run for run in runs if run.duration_s >= settings.min_alone_s]
+    starts_s = [run.start_s for run in certain]
+    for run in runs:
+        place = bisect(starts_s, run.start_s)
+        near = any(_gap_s(run, other) <= settings.near_s for other in certain[max(place - 1, 0) : place + 1])
+        if run.duration_s >= (settings.min_voice_s if near else settings.min_alone_s):
+            yield run
+
+
+def _gap_s(one: Span, other: Span) -> float:
+    return max(one.start_s, other.start_s) - min(one.end_s, other.end_s)
 
 
 def _blocks(windows: int) -> Iterator[tuple[int, int]]:
@@ -146,13 +165,15 @@ def _block_probabilities(audio: Audio, first: int, last: int, progress: Progress
 def _combine_probabilities(heard: torch.Tensor) -> torch.Tensor:
     """One probability per window from [rows, windows] in the order of `_rows`.
 
-    What is heard with less background counts only near a hint in the untouched mean: alone it hears voices in storms.
+    What is heard with less background counts only near a hint in the untouched mean, and starts no span unless it is
+    sure: alone it hears voices in storms and whooshes.
     """
     import torch
     from torch.nn.functional import max_pool1d
 
     hint = max_pool1d(heard[None, :1], HINT_WINDOWS, stride=1, padding=HINT_WINDOWS // 2)[0, 0] >= HINT
-    return torch.maximum(torch.cat([heard[:1], heard[2:]]).amax(dim=0), heard[1] * hint)
+    less = torch.where(heard[1] < SURE_WITH_LESS_BACKGROUND, heard[1].clamp_max(BELOW_START), heard[1])
+    return torch.maximum(torch.cat([heard[:1], heard[2:]]).amax(dim=0), less * hint)
 
 
 def _cut(audio: Audio, first: int, last: int) -> torch.Tensor:

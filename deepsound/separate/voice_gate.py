@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import torch
 
 # Wider spans than the reasoner's: a missed syllable stays audible, a removed pause hardly.
-WIDE = VoiceSettings(start=0.4, keep=0.15, min_voice_s=0.16, max_gap_s=0.4, margin_s=0.15)
+WIDE = VoiceSettings(start=0.4, keep=0.15, min_voice_s=0.16, min_alone_s=0.16, max_gap_s=0.4, margin_s=0.15)
 
 
 def gate_of(spans: Sequence[Span], audio: Audio, fade: int) -> torch.Tensor:

@@ -208,3 +208,30 @@ def test_what_never_reaches_the_start_level_is_no_voice() -> None:
     activity = VoiceActivity(np.full(50, 0.45, np.float32), 0.1)
     assert spans_of(activity, 5.0, VoiceSettings(start=0.5)) == ()
     assert spans_of(activity, 4.95, VoiceSettings(start=0.4)) == (Span(0.0, 4.95),)
+
+
+def test_a_whoosh_that_sounds_like_a_voice_only_with_less_background_is_none() -> None:
+    """Rows as drafted foley gave them: 11 windows up to 0.67 with less background, up to 0.23 as they were."""
+    rows = torch.zeros(2, 60)
+    rows[0, 21:32] = torch.tensor([0.23, 0.14, 0.17, 0.11, 0.08, 0.07, 0.09, 0.10, 0.04, 0.03, 0.02])
+    rows[1, 21:32] = torch.tensor([0.67, 0.65, 0.54, 0.54, 0.49, 0.45, 0.58, 0.49, 0.36, 0.34, 0.27])
+    assert _spans_of_rows(rows) == ()
+    rows[1, 24] = 0.8
+    assert len(_spans_of_rows(rows)) == 1, "speech in noise is as sure as that"
+
+
+def test_a_bark_of_a_quarter_second_is_no_voice_and_a_word_as_short_beside_others_is() -> None:
+    rows = torch.zeros(1, 400)
+    rows[0, 50:58] = 0.9
+    assert _spans_of_rows(rows) == ()
+    rows[0, 90:110] = rows[0, 170:178] = 0.9
+    rows[0, 300:308] = 0.9
+    middles = [(span.start_s + span.end_s) / 2 / voice.WINDOW_S for span in _spans_of_rows(rows)]
+    assert middles == pytest.approx([54, 100, 174]), "the last stands alone"
+
+
+def _spans_of_rows(rows: torch.Tensor) -> tuple[Span, ...]:
+    """The spans of probabilities [rows, windows] in the network's order: mean, less background, channels."""
+    rows = rows if len(rows) > 1 else rows.repeat(2, 1)
+    activity = VoiceActivity(voice._combine_probabilities(rows).numpy())
+    return spans_of(activity, rows.shape[1] * voice.WINDOW_S, VoiceSettings())

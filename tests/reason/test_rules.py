@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
@@ -14,7 +15,7 @@ from deepsound.reason.cot import TABLE, Category, Evidence, write_cot
 from deepsound.reason.plan import STEPS
 from deepsound.reason.rules import RulesReasoner
 from deepsound.runtime.progress import CancelToken, Progress
-from deepsound.types import Audio, Judgement, Span, Verdict
+from deepsound.types import Audio, GenerationRequest, Judgement, Span, Verdict
 
 QUIET = Progress()
 
@@ -136,3 +137,16 @@ def test_an_hour_of_speech_is_told_in_a_few_words() -> None:
     spans = tuple(Span(float(at), at + 0.5) for at in range(3600))
     thought = write_cot(Evidence(16, (), 3600.0, spans))
     assert "and 3588 more" in thought.caption and len(thought.caption) < 800
+
+
+def test_the_draft_of_a_test_picture_is_no_voice_over(make_video) -> None:
+    """Its whooshes were: 0.55 of 2 seconds, which the run then removed."""
+    graph = av.filter.Graph()
+    source, sink = graph.add("testsrc2", "size=160x120:rate=25"), graph.add("buffersink")
+    source.link_to(sink)
+    graph.configure()
+    pictures = [graph.pull().to_ndarray(format="rgb24") for _ in range(50)]
+    path = make_video(size=(160, 120), fps=25, seconds=2.0, paint=pictures.__getitem__)
+    sound = engines.generator("draft").generate(Clip.open(path), GenerationRequest(seed=42), QUIET)
+    judgement = RulesReasoner().judge(Clip.open(path), sound, QUIET)
+    assert (judgement.verdict, judgement.voice_spans) == (Verdict.NO, ())
