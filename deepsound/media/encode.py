@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -49,6 +50,11 @@ _CODECS = {
     "pcm_s16le": _Codec("pcm_s16le", "s16"),
     "pcm_f32le": _Codec("pcm_f32le", "flt"),
 }
+# Codecs that hold samples beyond full scale; the others clip them, or their players do.
+_UNBOUNDED = ("pcm_f32le",)
+# What comes back from these overshoots a little, so that EBU R 128 leaves them 1 dB.
+_LOSSY = ("aac", "opus")
+_LOSSY_CEILING = 10 ** (-1 / 20)
 
 
 def check_encodable(channels: int, what: str = "this sound") -> None:
@@ -65,6 +71,21 @@ def encodable(audio: Audio, codec: str, progress: Progress) -> Audio:
     check_encodable(audio.channels)
     rates = _CODECS[codec].rates
     return resample(audio, 48000, progress) if rates and audio.sample_rate not in rates else audio
+
+
+def within_full_scale(audio: Audio, codec: str) -> tuple[Audio, float]:
+    """The sound as `codec` holds it without clipping, and the gain in dB (0 or less) that it took."""
+    import torch
+
+    if codec in _UNBOUNDED or not audio.samples:
+        return audio, 0.0
+    peak = max(abs(float(edge)) for edge in audio.waveform.aminmax())
+    if peak <= 1.0:
+        return audio, 0.0
+    ceiling = _LOSSY_CEILING if codec in _LOSSY else 1.0
+    # Rounding may leave the largest sample one step above full scale.
+    waveform = torch.clamp(audio.waveform * (ceiling / peak), -ceiling, ceiling)
+    return Audio(waveform, audio.sample_rate, audio.layout), 20 * math.log10(ceiling / peak)
 
 
 def stored_layout(audio: Audio, codec: str) -> str:
@@ -84,7 +105,7 @@ class SoundEncoder:
         self._layout = stored_layout(audio, codec)
         self._order = _opus_order(self._layout) if codec == "opus" else None
         self.stream = _encoding_stream(output, self._codec, self._layout, audio.sample_rate)
-        if codec in ("aac", "opus"):
+        if codec in _LOSSY:
             bits = audio.channels * min(_BITS_PER_CHANNEL, _MAX_BITS_PER_SAMPLE * audio.sample_rate)
             self.stream.codec_context.bit_rate = bits
         self._done = self._released = 0

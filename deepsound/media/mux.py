@@ -13,7 +13,7 @@ from deepsound.errors import InputError, OutputError
 from deepsound.media.clip import Clip
 from deepsound.media.container import ThrottledProgress, open_input
 from deepsound.media.edit_list import show_for
-from deepsound.media.encode import SoundEncoder, encodable, stored_layout
+from deepsound.media.encode import SoundEncoder, encodable, stored_layout, within_full_scale
 from deepsound.media.files import atomic_write, output_error
 from deepsound.media.formats import Container, container_for, sound_codec
 from deepsound.media.inventory import kept_tags, take_inventory
@@ -71,7 +71,8 @@ def mux(
     along where the container holds them; `MuxResult.report` says what came of each.
 
     What readers get back: the audio's length and place to the sample, save that Opus, and AAC at a rate it lacks, turn
-    to 48000 Hz, and that FLAC and pcm_s16le round to 24 and 16 bits. mkv and webm windows may show a few frames past
+    to 48000 Hz, that FLAC and pcm_s16le round to 24 and 16 bits, and that a sound beyond full scale is turned down as a
+    whole (`MuxResult.report.gain_db`) for every codec but pcm_f32le. mkv and webm windows may show a few frames past
     their end. `length` is a policy of media.length_policy for a sound that is longer or shorter than the window.
     Raises InputError, MediaError or OutputError; on failure nothing is left behind and an earlier file stays.
     """
@@ -96,12 +97,12 @@ def mux_clip(
     if is_same_file(target, clip.path, OutputError):
         raise InputError(f"The output {target} is the input video itself; choose another name, so that it is kept.")
     check_times(clip, container)
+    lengths, gain_db = Lengths(None, clip.duration_s), 0.0
     if audio is not None and audio.samples:
         refuse_nonfinite(audio.numpy(), "put under a video")
-        lengths = settle_lengths(encodable(audio, codec, progress), clip.duration_s, length)
-    else:
-        lengths = Lengths(None, clip.duration_s)
-    job = _Job(clip, container, lengths, codec, dict(metadata or {}), length == "loop", progress)
+        fitting, gain_db = within_full_scale(encodable(audio, codec, progress), codec)
+        lengths = settle_lengths(fitting, clip.duration_s, length)
+    job = _Job(clip, container, lengths, codec, dict(metadata or {}), length == "loop", progress, gain_db)
     obstacle = ""
     with atomic_write(target) as partial:
         try:
@@ -135,6 +136,7 @@ class _Job:
     metadata: dict[str, str]
     loop: bool
     progress: Progress
+    gain_db: float
 
     def write(self, picture: Clip, partial: Path, target: Path) -> None:
         """Write with the picture of a clip: the job's own, or one rendered from it."""
@@ -168,7 +170,14 @@ class _Job:
         )
         codec = next((track.codec for track in after.tracks if track.index == after.picture), "")
         return MuxReport(
-            self.container.name, codec, self._sound_text(), obstacle, container_why, self.lengths.said, items
+            self.container.name,
+            codec,
+            self._sound_text(),
+            obstacle,
+            container_why,
+            self.lengths.said,
+            items,
+            self.gain_db,
         )
 
     def _sound_text(self) -> str:

@@ -28,6 +28,7 @@ class MuxReport:
     `container` is the output's suffix without its dot and `container_why` why it was chosen (empty: it was asked for);
     `picture_codec` is what the output holds, `reencoded_because` empty where the picture's packets were copied. `sound`
     describes the new sound (empty: none) and `length` says how a difference of lengths was settled (empty: none).
+    `gain_db` is 0, or how far the sound was turned down (negative) because the codec clips beyond full scale.
     """
 
     container: str
@@ -37,6 +38,7 @@ class MuxReport:
     container_why: str = ""
     length: str = ""
     items: tuple[ReportItem, ...] = ()
+    gain_db: float = 0.0
 
     def having(self, *fates: Fate) -> tuple[ReportItem, ...]:
         """The items that met one of `fates`, in order."""
@@ -47,9 +49,21 @@ class MuxReport:
         """Whether the picture was copied and nothing of the source was changed or lost (replaced sounds apart)."""
         return not self.reencoded_because and not self.having("changed", "lost")
 
+    @property
+    def level(self) -> str:
+        """Why and how far the sound was turned down; empty where it was not."""
+        if not self.gain_db:
+            return ""
+        return (
+            f"the sound in this video is turned down by {-self.gain_db:.2f} dB, because its peaks are beyond full "
+            "scale, where the codec would clip them"
+        )
+
     def lines(self) -> list[str]:
         """The report for a person, one sentence a line, losses included."""
         lines = [self._picture_line(), f"sound: {self.sound or 'none'}"]
+        if self.level:
+            lines.append(f"level: {self.level}")
         if self.container_why:
             lines.append(f"container: {self.container}, {self.container_why}")
         if self.length:

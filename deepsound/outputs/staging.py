@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -176,7 +176,8 @@ class OutputStaging:
                 container_why=self._container_why,
             ).report
         if self._step_videos:
-            self._mux_steps(sounds, stage)
+            levels = tuple(self._mux_steps(sounds, stage))
+            outcome = replace(outcome, notes=(*outcome.notes, *levels))
         result = self._result(outcome, sound, described_weights(outcome, stage))
         self._write_record(result)
         stage.check()
@@ -185,8 +186,11 @@ class OutputStaging:
         stage.finish(count, time.perf_counter() - began)
         return result
 
-    def _mux_steps(self, sounds: Mapping[str, Audio | None], progress: Progress) -> None:
-        """The picture under the sound of each step; a sound that another video has is a link to that one."""
+    def _mux_steps(self, sounds: Mapping[str, Audio | None], progress: Progress) -> Iterator[str]:
+        """The picture under the sound of each step, and the notes on those that had to be turned down.
+
+        A sound that another video has is a link to that one.
+        """
         videos = {self._video_suffix: sounds[".wav"]} if self._write_video else {}
         for step in STEPS:
             audio, suffix = sounds[f"{step}.wav"], step + self._video_suffix
@@ -196,8 +200,13 @@ class OutputStaging:
             if twin is not None:
                 self._files.link(suffix, twin)
                 continue
-            mux_clip(self._clip, audio, self._files.new(suffix), progress=progress, length=self._length)
+            target = self._files.new(suffix)
+            muxed = mux_clip(self._clip, audio, target, progress=progress, length=self._length)
             videos[suffix] = audio
+            if muxed.report.level:
+                note = f"{escaped(self._final(suffix).name)}: {muxed.report.level}."
+                progress.note(note)
+                yield note
 
     def _check_target(self) -> None:
         target = self._final(self._video_suffix)

@@ -148,11 +148,33 @@ def test_channels_a_codec_lacks_are_refused(make_video: MakeVideo, tmp_path: Pat
         mux(make_video("in.webm"), tone(0.1, channels=16), tmp_path / "out.webm")
 
 
-def test_whole_numbers_are_held_at_full_scale(make_video: MakeVideo, tmp_path: Path) -> None:
+def test_a_sound_beyond_full_scale_is_turned_down_and_said_instead_of_clipped(
+    make_video: MakeVideo, tmp_path: Path
+) -> None:
     wave = np.array([0.0, 1.0, -1.0, 1.5, -1.5, 0.25] * 100)
     for target, codec in (("out.mov", "pcm_s16le"), ("out.mkv", "flac")):
-        mux(make_video(), Audio.from_numpy(wave, 48000), tmp_path / target, audio_codec=codec)
-        np.testing.assert_allclose(decode_audio(tmp_path / target).numpy()[0], np.clip(wave, -1, 1), atol=2**-15)
+        report = mux(make_video(), Audio.from_numpy(wave, 48000), tmp_path / target, audio_codec=codec).report
+        np.testing.assert_allclose(decode_audio(tmp_path / target).numpy()[0], wave / 1.5, atol=2**-15)
+        assert report.gain_db == pytest.approx(-20 * np.log10(1.5))
+        assert any("turned down by 3.52 dB" in line for line in report.lines())
+        assert "turned down" in str(report.to_json()["summary"])
+
+
+@pytest.mark.parametrize("codec", ["aac", "opus"])
+def test_a_lossy_codec_is_not_given_more_than_full_scale(make_video: MakeVideo, tmp_path: Path, codec: str) -> None:
+    loud = Audio.from_numpy(100 * np.sin(2 * np.pi * 440 * np.arange(48000) / 48000), 48000)
+    report = mux(make_video(), loud, tmp_path / "out.mp4", audio_codec=codec).report
+    assert report.gain_db == pytest.approx(-41, abs=0.01)
+    # Past the onset, where AAC overshoots.
+    assert 0.8 < np.abs(decode_audio(tmp_path / "out.mp4").numpy()[:, 4800:43200]).max() <= 1.0
+
+
+def test_full_scale_and_float_samples_stay_as_they_are(make_video: MakeVideo, tmp_path: Path) -> None:
+    for peak, codec in ((1.0, "flac"), (1.0, "pcm_s16le"), (100.0, "pcm_f32le")):
+        sound = Audio.from_numpy(peak * np.array([0.0, 0.5, -1.0, 0.25] * 100), 48000)
+        made = mux(make_video(), sound, tmp_path / "out.mkv", audio_codec=codec)
+        assert made.report.gain_db == 0
+        np.testing.assert_array_equal(decode_audio(tmp_path / "out.mkv").numpy(), sound.numpy())
 
 
 @pytest.mark.parametrize("silent", [None, Audio.from_numpy(np.zeros((1, 0)), 48000)])

@@ -13,6 +13,7 @@ from deepsound.media import wav
 from deepsound.media.audio import decode_audio
 from deepsound.media.probe import probe
 from deepsound.runtime.progress import CancelToken, Progress
+from tests import fakes
 
 
 def names_in(folder: Path) -> list[str]:
@@ -194,3 +195,25 @@ def test_wav_is_lossless(noise, tmp_path):
     audio = noise(channels=2)
     wav.write_wav(audio, tmp_path / "a.wav")
     np.testing.assert_array_equal(decode_audio(tmp_path / "a.wav").numpy(), audio.numpy())
+
+
+def test_a_sound_beyond_full_scale_is_turned_down_in_the_videos_and_said_and_the_wav_keeps_it(
+    make_video, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(fakes.Generator, "generate", lambda self, clip, *_: fakes.noise(clip.duration_s, 100.0))
+    result = run(make_video(), tmp_path / "out", "no", step_videos=True, container="mkv")
+    record = json.loads(result.result_path.read_text())
+    assert record["mux"]["gain_db"] < -40
+    assert any(line.startswith("level: ") and "turned down" in line for line in record["mux"]["summary"])
+    loud, fitted = (decode_audio(path).numpy() for path in (result.final_audio_path, result.final_video_path))
+    assert np.abs(loud).max() > 100
+    np.testing.assert_allclose(
+        fitted * np.abs(loud).max(), loud[:, : fitted.shape[1]], atol=np.abs(loud).max() * 2**-22
+    )
+
+
+def test_a_step_video_that_is_turned_down_is_noted_in_the_record(make_video, tmp_path, monkeypatch):
+    monkeypatch.setattr(fakes.Generator, "generate", lambda self, clip, *_: fakes.noise(clip.duration_s, 100.0))
+    result = run(make_video(), tmp_path / "out", step_videos=True, scope="clip", container="mkv", mode="s3")
+    notes = json.loads(result.result_path.read_text())["notes"]
+    assert any(note.startswith("clip.step1.mkv: the sound in this video is turned down") for note in notes)
