@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from deepsound.arguments import check_arguments
 from deepsound.fallback import DEFAULT_FALLBACK
 from deepsound.media.clip import Clip
 from deepsound.media.formats import AUTO
@@ -99,6 +100,7 @@ def dry_run(
     `explicit` are weights named by id. Arguments that change neither engines nor files (prompts, takes) are accepted
     and not used.
     """
+    check_arguments({**locals(), **unused})
     fields_of(output_template)
     clip = Clip.open(video, start_s, duration_s, audio_track, downmix)
     steps = StepOptions(mode, fallback, scope, spans)

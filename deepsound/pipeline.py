@@ -12,6 +12,7 @@ from types import MappingProxyType
 
 from deepsound import choices as tables
 from deepsound import engines
+from deepsound.arguments import check_arguments, check_request
 from deepsound.fallback import DEFAULT_FALLBACK, NEG_PROMPT, without_voice
 from deepsound.media.clip import Clip
 from deepsound.media.formats import AUTO
@@ -57,6 +58,7 @@ class Pipeline:
         separation: SeparationSettings = SeparationSettings(),
         generator_settings: Mapping[str, object] = MappingProxyType({}),
     ) -> None:
+        check_arguments(locals())
         tables.option("undecided", undecided, tables.UNDECIDED)
         named = zip(engines.KINDS, (generator, reasoner, separator), strict=True)
         first, second, third = (name if name == "auto" else engines.require(kind, name).name for kind, name in named)
@@ -116,6 +118,7 @@ class Pipeline:
         list of one's own in place of the voiced ones ("1.2-3.4, 5-6", or JSON as deepsound.segments writes it). Losses
         that can be known are noted before the work. Raises a DeepSoundError that says what to do.
         """
+        check_arguments(locals())
         fields_of(output_template)
         clip = Clip.open(video, start_s, duration_s, audio_track, downmix)
         window_s = self._preset.window_s if window_s is None else window_s
@@ -140,6 +143,8 @@ class Pipeline:
         spans: str = "",
     ) -> Outcome:
         """The same steps in memory: nothing is written. A request without a window takes the preset's."""
+        check_request(request)
+        check_arguments({"mode": mode, "fallback": fallback, "scope": scope, "spans": spans})
         if request.window_s is None:
             request = replace(request, window_s=self._preset.window_s)
         options = StepOptions(mode, fallback, scope, spans)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from deepsound.choices import UNDECIDED, UNDECIDED_NAMES, summary_of
 from deepsound.cli.exit_codes import EXIT_CODES
-from deepsound.cli.run_options import add_separation_options
+from deepsound.cli.run_options import add_separation_options, strength
 from deepsound.errors import InputError
 from deepsound.presets import AUTO, DEFAULT_PRESET, PRESET_NAMES, PRESETS
 
@@ -68,7 +68,11 @@ def _add_engines(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seeds", default="42", metavar="N,...", help="one set of rows per seed (default: 42)")
     parser.add_argument("--steps", type=int, metavar="N", help="the generators' sampling steps (default: their own)")
     parser.add_argument(
-        "--cfg", dest="guidance", type=float, metavar="STRENGTH", help="the generators' guidance (default: their own)"
+        "--cfg",
+        dest="guidance",
+        type=strength,
+        metavar="STRENGTH",
+        help="the generators' guidance (default: own)",
     )
     parser.add_argument(
         "--undecided",

@@ -214,7 +214,7 @@ def _add_sampling_options(run: argparse.ArgumentParser) -> None:
         "--cfg",
         "--cfg_strength",
         dest="guidance",
-        type=float,
+        type=strength,
         metavar="STRENGTH",
         help="how strictly picture and words are followed (as published: MMAudio 4.5, FoleyCrafter 7.5)",
     )
@@ -244,10 +244,21 @@ def _add_sampling_options(run: argparse.ArgumentParser) -> None:
         run.add_argument(
             f"--{scale}_scale",
             f"--{scale}-scale",
-            type=float,
+            type=strength,
             metavar="SCALE",
             help=f"{help} (as published: {published:g}; 0: not at all)",
         )
+
+
+def strength(text: str) -> float:
+    """A finite number from 0, for argparse."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not (math.isfinite(value) and value >= 0):
+        raise argparse.ArgumentTypeError(f"expected a finite number from 0, got {text!r}")
+    return value
 
 
 def _window(text: str) -> float | None:

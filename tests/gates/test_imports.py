@@ -31,6 +31,7 @@ ALLOWED = {
     "deepsound/calibrate": EVERYONE
     | {"deepsound.media", "deepsound.engine_protocols", "deepsound.evaluate.chart", "deepsound.calibrate"},
     "deepsound/combinations.py": {"deepsound.errors"},
+    "deepsound/arguments.py": {"deepsound.errors", "deepsound.types"},
     "deepsound/contracts.py": {
         "deepsound.errors",
         "deepsound.types",
@@ -54,6 +55,7 @@ ALLOWED = {
     "deepsound/outcome.py": {"deepsound.types", "deepsound.segments"},
     "deepsound/outputs": EVERYONE | {"deepsound.media", "deepsound.weights", "deepsound.outcome", "deepsound.outputs"},
     "deepsound/pipeline.py": EVERYONE
+    | {"deepsound.arguments"}
     | {"deepsound.media", "deepsound.engines", "deepsound.silence", "deepsound.outcome", "deepsound.outputs"}
     | {"deepsound.choices", "deepsound.fallback", "deepsound.presets", "deepsound.selection"}
     | {"deepsound.rank.best_of", "deepsound.pipeline_run", "deepsound.preparation", "deepsound.repair.plan"},
@@ -80,6 +82,7 @@ ALLOWED = {
     | {"deepsound.batch"},
     "deepsound/dry_run.py": EVERYONE
     | {
+        "deepsound.arguments",
         *("deepsound.media", "deepsound.outputs", "deepsound.outcome", "deepsound.pipeline", "deepsound.fallback"),
         *("deepsound.preparation", "deepsound.weights.catalogue", "deepsound.weights.locate"),
         *("deepsound.weights.memory_estimate", "deepsound.weights.search_paths"),

@@ -1,0 +1,89 @@
+"""Wrong types and numbers in the Python API are refused before any work, in words."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from deepsound import Pipeline
+from deepsound.arguments import check_arguments
+from deepsound.cli.main import main
+from deepsound.dry_run import dry_run
+from deepsound.errors import InputError
+from deepsound.media.clip import Clip
+from deepsound.types import GenerationRequest
+
+WRONG = {
+    "video": [None, 5, b"clip.mp4"],
+    "output_dir": [None, 5],
+    "seed": [1.5, "7", None, True],
+    "prompt": [None, 5, b"x"],
+    "negative_prompt": [None, 5],
+    "start_s": ["x", None, True],
+    "duration_s": ["2", True],
+    "takes": [1.5, "2", None],
+    "steps": ["x", 0, -1, 1.5, True],
+    "guidance": ["x", math.nan, math.inf, -1],
+    "window_s": ["x", math.nan],
+    "target_lufs": ["x", math.nan],
+    "spans": [5, None, [(1, 0)], {"a": 1}],
+    "container": [5, None],
+    "length": [5],
+    "downmix": [7],
+    "audio_track": ["x", 1.5],
+    "output_template": [5, None],
+    "overwrite": ["no", None, 2],
+    "write_video": ["yes"],
+    "mode": [None],
+    "fallback": [5],
+    "scope": [None],
+    "pick": [5],
+}
+
+
+@pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in WRONG.items() for value in values])
+def test_a_wrong_argument_of_run_is_no_traceback_and_does_no_work(name, value, tmp_path):
+    given = {"video": tmp_path / "clip.mp4", "output_dir": tmp_path / "out", name: value}
+    for run in (Pipeline().run, lambda **given: dry_run(Pipeline(), **given)):
+        with pytest.raises(InputError, match=f"^{name}: expected .*, got .*; give one such as "):
+            run(**given)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("value", [None, 5, ["draft"], b"draft"])
+@pytest.mark.parametrize("name", ["generator", "reasoner", "separator", "preset", "undecided"])
+def test_a_wrong_argument_of_the_pipeline_is_no_traceback(name, value):
+    with pytest.raises(InputError, match=f"^{name}: expected a name, got "):
+        Pipeline(**{name: value})
+
+
+@pytest.mark.parametrize("request_", [GenerationRequest(prompt=None), GenerationRequest(guidance=math.nan), "rain"])
+def test_a_wrong_request_is_refused_before_the_steps_in_memory(request_, make_video, fake_engines):
+    with pytest.raises(InputError, match="expected"):
+        Pipeline("noise", "no", "halving").think(Clip.open(make_video()), request_)
+    assert fake_engines.requests == []
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "-1", "x"])
+@pytest.mark.parametrize("command", ["run", "batch", "reproduce"])
+def test_a_guidance_that_is_no_number_is_refused_by_the_command_line_at_once(command, value, tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        main([command, str(tmp_path), f"--cfg={value}"])
+    assert f"expected a finite number from 0, got '{value}'" in capsys.readouterr().err
+
+
+def test_what_is_used_like_a_right_type_is_one():
+    check_arguments(
+        {
+            "video": Path("clip.mp4"),
+            "seed": np.int64(7),
+            "steps": np.int32(25),
+            "guidance": np.float32(4.5),
+            "duration_s": 2,
+            "overwrite": np.True_,
+            "pictures": 1,
+            "target_lufs": None,
+            "unknown": object(),
+        }
+    )
