@@ -1,4 +1,4 @@
-"""Argument checks of the Python API: wrong types and numbers that are no numbers, before any work."""
+"""Argument checks of the Python API: types, and numbers that are finite, before any work."""
 
 from __future__ import annotations
 

@@ -101,6 +101,16 @@ class SupportsWeights(Protocol):
 
 
 @runtime_checkable
+class SupportsFileCheck(Protocol):
+    """Checks its files before a run's first step: EngineError or InputError where one is missing or of no use.
+
+    Nothing is downloaded and no network is loaded; what a download may still bring is no error.
+    """
+
+    def check_files(self) -> None: ...
+
+
+@runtime_checkable
 class SupportsNegativePrompt(Protocol):
     """A generator that says whether a negative prompt changes its sound; false rules out the fallback `neg`.
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from deepsound.engine_protocols import (
     Generator,
     SupportsAvoid,
+    SupportsFileCheck,
     SupportsInpainting,
     SupportsNegativePrompt,
     SupportsRequestNotes,
@@ -38,6 +39,12 @@ def files(engine: object) -> dict[str, Path]:
     if not isinstance(engine, SupportsWeights):
         return {}
     return {role: Path(path) for role, path in engine.files().items()}
+
+
+def check_files(engine: object) -> None:
+    """Raise what an engine finds wrong with its files before the work; nothing for engines that do not check them."""
+    if isinstance(engine, SupportsFileCheck):
+        engine.check_files()
 
 
 def uses_negative_prompt(engine: object) -> bool:

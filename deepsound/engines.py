@@ -22,6 +22,7 @@ from deepsound.engine_protocols import (
 )
 from deepsound.engine_support import (
     avoids_spans,
+    check_files,
     files,
     regenerate,
     request_notes,
@@ -60,6 +61,7 @@ __all__ = [
     "Separator",
     "available",
     "avoids_spans",
+    "check_files",
     "check_stems",
     "files",
     "generator",

@@ -13,7 +13,7 @@ from deepsound.presets import AUTO, Preset
 from deepsound.runtime.execution import Execution
 from deepsound.runtime.paths import escaped
 from deepsound.weights.catalogue import needed_by
-from deepsound.weights.locate import candidates
+from deepsound.weights.locate import candidates, find
 from deepsound.weights.missing import MissingWeightsError, missing_weights
 from deepsound.weights.search_paths import SearchPaths, default_search_paths
 
@@ -140,6 +140,23 @@ def is_at_hand(name: str, places: SearchPaths) -> bool:
     """Whether all weights of an engine are on this machine, and the library it needs; nothing of them is read."""
     library = _LIBRARIES.get(name)
     return (library is None or find_spec(library) is not None) and missing_weights(name, places) is None
+
+
+def require_weights(names: Iterable[str], execution: Execution) -> None:
+    """Raise, before any work, what is missing or wrong of the weights that engines need; only headers are read.
+
+    MissingWeightsError names all that is not here, unless it may be downloaded; EngineError a file that is none.
+    """
+    from deepsound.weights.load import check_header
+
+    names, places = tuple(names), default_search_paths(execution.weights)
+    missing = missing_weights(names, places)
+    if missing is not None and not execution.download:
+        raise MissingWeightsError(missing)
+    for entry in dict.fromkeys(entry for name in names for entry in needed_by(name) if entry.kind == "file"):
+        found = find(entry, places)
+        if found is not None:
+            check_header(found)
 
 
 def _require_preset(preset: Preset, names: Iterable[str], places: SearchPaths, execution: Execution) -> None:

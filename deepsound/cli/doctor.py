@@ -11,13 +11,17 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from deepsound import __version__
 from deepsound.cli.exit_codes import EXIT_CODES
 from deepsound.cli.formatting import print_json
 from deepsound.errors import DeepSoundError, EngineError
 from deepsound.runtime.paths import expand
+
+if TYPE_CHECKING:
+    from deepsound.engines import EngineInfo
+    from deepsound.weights.search_paths import SearchPaths
 
 Status = Literal["ok", "note", "wrong"]
 NEEDED = (
@@ -164,25 +168,41 @@ def _folders(full_paths: bool) -> Iterator[Finding]:
 
 def _engines() -> Iterator[Finding]:
     from deepsound import engines
-    from deepsound.selection import is_at_hand
-    from deepsound.weights.catalogue import engines as with_weights
-    from deepsound.weights.missing import missing_weights
     from deepsound.weights.search_paths import default_search_paths
 
-    needing = set(with_weights())
     try:
         places = default_search_paths()
         for info in (info for kind in engines.KINDS for info in engines.available(kind)):
-            if info.name not in needing:
-                yield Finding("engines", info.name, "ok", f"ready ({info.origin})")
-            elif is_at_hand(info.name, places):
-                yield Finding("engines", info.name, "ok", "ready, its weights are here")
-            else:
-                missing = missing_weights(info.name, places)
-                lack = "a package it needs" if missing is None else f"weights, {missing.size_text}"
-                yield Finding("engines", info.name, "note", f"lacks {lack}")
+            yield _of_a_file(info.name, places) if info.origin == "file" else _engine(info, places)
     except DeepSoundError as error:
         yield Finding("engines", "weights", "wrong", str(error))
+
+
+def _engine(info: EngineInfo, places: SearchPaths) -> Finding:
+    """Whether an engine, or every member of a combination, has its weights and packages."""
+    from deepsound.selection import is_at_hand
+    from deepsound.weights.catalogue import needed_by
+    from deepsound.weights.missing import missing_weights
+
+    if not needed_by(info.name):
+        return Finding("engines", info.name, "ok", f"ready ({info.origin})")
+    missing = missing_weights(info.name, places)
+    if missing is not None:
+        return Finding("engines", info.name, "note", f"lacks weights, {missing.size_text}")
+    members = (member.rpartition(":")[2] for member in info.name.split("+"))
+    if not all(is_at_hand(member, places) for member in members):
+        return Finding("engines", info.name, "note", "lacks a package it needs")
+    return Finding("engines", info.name, "ok", "ready, its weights are here")
+
+
+def _of_a_file(name: str, places: SearchPaths) -> Finding:
+    """Whether there is a checkpoint that the separator of one's own files could take."""
+    from deepsound.separate.community import FOLDER, checkpoints
+
+    count = len(checkpoints(places))
+    if not count:
+        return Finding("engines", name, "note", f"lacks a checkpoint: put one into a models folder {FOLDER}")
+    return Finding("engines", name, "ok", f"{count} checkpoint{'s' * (count > 1)} to choose from, as {name}:FILE")
 
 
 def _print(findings: Iterable[Finding]) -> None:

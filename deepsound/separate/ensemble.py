@@ -13,6 +13,7 @@ from deepsound.engine_protocols import (
     SupportsSeparationSettings,
 )
 from deepsound.engine_support import (
+    check_files,
     files,
     settings_in_use,
 )
@@ -48,6 +49,11 @@ class EnsembleSeparator:
         """The settings in use of those members that have some, by member."""
         found = {name: settings_in_use(member) for name, member in self.members.items()}
         return {name: settings for name, settings in found.items() if settings}
+
+    def check_files(self) -> None:
+        """Raise what a member finds wrong with its files."""
+        for member in self.members.values():
+            check_files(member)
 
     def files(self) -> dict[str, Path]:
         """The weights of all members, by member and role."""

@@ -94,6 +94,21 @@ class RoformerSeparator:
         """The file of the weights; fetched where `execution` allows it. Raises EngineError where it is nowhere."""
         return _locate(separation(self.name), execution, progress)
 
+    def check_files(self) -> None:
+        """Read header and settings of the weights. Raises EngineError where they are missing or of no use.
+
+        Weights that are to be downloaded are no error.
+        """
+        from deepsound.weights.missing import MissingWeightsError
+
+        try:
+            file = self.locate(replace(self.execution, download=False))
+        except MissingWeightsError:
+            if not self.execution.download:
+                raise
+        else:
+            self.known(file)
+
     def nominal(self) -> Separation:
         """The settings before a file was read."""
         return separation(self.name)

@@ -50,6 +50,25 @@ def read_tensors(path: Path | str, unwrap: Iterable[str] = ()) -> dict[str, Any]
     return tensors
 
 
+def check_header(path: Path) -> None:
+    """Raise EngineError for a file that is no checkpoint or has a damaged header; no tensor is read."""
+    try:
+        require_regular(path)
+        kind = format_of(path)
+        if kind == "safetensors":
+            safetensors_header(path)
+    except DeepSoundError:
+        raise
+    except OSError as error:
+        raise EngineError(
+            f"The weights {path} cannot be read: {error.strerror or error}. Check the path and its permissions."
+        ) from error
+    except Exception as error:  # as in reading: damaged headers fail in many ways
+        raise damaged_file(path, f"it is cut off or damaged ({_first_line(error)})") from error
+    if kind not in ("safetensors", "zip", "pickle"):
+        raise damaged_file(path, NOT_WEIGHTS[kind])
+
+
 def _read_file(path: Path) -> dict[str, Any]:
     """One file's tensors; whatever a reader raises on its content is one EngineError that names the file."""
     require_regular(path)

@@ -65,7 +65,7 @@ ALLOWED = {
     "deepsound/pipeline_run.py": EVERYONE
     | {"deepsound.media", "deepsound.engines", "deepsound.silence", "deepsound.outcome"}
     | {"deepsound.choices", "deepsound.fallback", "deepsound.presets", "deepsound.rank.best_of", "deepsound.repair"}
-    | {"deepsound.segments"},
+    | {"deepsound.segments", "deepsound.selection"},
     "deepsound/segments.py": EVERYONE,
     "deepsound/repair": EVERYONE
     | {"deepsound.media", "deepsound.separate", "deepsound.silence", "deepsound.segments", "deepsound.fallback"}
