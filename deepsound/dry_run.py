@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from deepsound.preparation import OutputOptions, StepOptions, prepare
 from deepsound.weights.catalogue import needed_by
 from deepsound.weights.locate import find
 from deepsound.weights.memory_estimate import footprint
+from deepsound.weights.missing import MissingWeightsError
 from deepsound.weights.search_paths import SearchPaths, default_search_paths
 
 # Files of steps that a run may not need: which of them it leaves is known when it has judged.
@@ -106,6 +108,9 @@ def dry_run(
     steps = StepOptions(mode, fallback, scope, spans)
     output = OutputOptions(write_video, overwrite, output_template, pictures, container, length, step_videos, stems)
     ready = prepare(clip, pipeline.select, seed, steps, Path(output_dir), output)
+    # Missing weights are listed in the answer; what else is wrong with files is raised, as by the run.
+    with suppress(MissingWeightsError):
+        pipeline.check_files(ready.selection.choices)
     final, replaced = ready.staging.check()
     choices, notes = ready.selection.choices, (*ready.selection.notes, *ready.notes)
     perhaps = tuple(path for path in final if any(step in path.name[len(clip.path.stem) :] for step in _OF_STEPS))

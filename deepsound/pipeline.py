@@ -28,7 +28,7 @@ from deepsound.rank.best_of import TakeOptions
 from deepsound.repair.plan import parse_user_segments
 from deepsound.runtime.execution import Execution
 from deepsound.runtime.progress import Progress
-from deepsound.selection import Selection, choose_generator, select
+from deepsound.selection import Selection, check_later_files, choose_generator, select
 from deepsound.types import (
     GenerationRequest,
     Preferences,
@@ -150,6 +150,10 @@ class Pipeline:
         options = StepOptions(mode, fallback, scope, spans)
         options.check()
         return self._all_steps(clip, self.select(clip), request, options, progress, takes=takes)
+
+    def check_files(self, choices: Choices) -> None:
+        """Raise what is missing or wrong of the judge's and the separator's files, as a run does before its work."""
+        check_later_files(choices, self._execution, self._separation)
 
     def _all_steps(
         self,

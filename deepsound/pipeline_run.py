@@ -21,7 +21,7 @@ from deepsound.repair.steps import RepairSteps, describe
 from deepsound.runtime.execution import Execution
 from deepsound.runtime.progress import Progress, ProgressEvent
 from deepsound.segments import Segment
-from deepsound.selection import require_weights
+from deepsound.selection import check_later_files
 from deepsound.types import Audio, GenerationRequest, Judgement, Preferences, SeparationSettings, Verdict
 
 T = TypeVar("T")
@@ -64,7 +64,7 @@ class PipelineRun:
         reasoner = engines.reasoner(self.choices.reasoner.name, self.execution, self.preferences)
         repair = RepairSteps(self, generator)
         repair.check(mode, fallback)
-        self._check_files()
+        check_later_files(self.choices, self.execution, self.separation, separates=self.given != ())
         self._adjust(generator)
         self.clip.expect(*engines.views(generator), *engines.views(reasoner))
         for note in self.clip.notes:
@@ -104,14 +104,6 @@ class PipelineRun:
             )
 
         return self.run_step("generate", work, lambda best: ", ".join(filter(None, (describe(best.audio), best.note))))
-
-    def _check_files(self) -> None:
-        """Raise, before the first step, what is missing or wrong of the files of the later ones."""
-        names = [self.choices.reasoner.name]
-        if self.given != ():
-            names.append(self.choices.separator.name)
-            engines.check_files(engines.separator(names[-1], self.execution.unquantised, self.separation))
-        require_weights(names, self.execution)
 
     def _adjust(self, generator: engines.Generator) -> None:
         """Give a generator its settings, and say whose are not used."""

@@ -12,6 +12,7 @@ from deepsound.outcome import Choice, Choices
 from deepsound.presets import AUTO, Preset
 from deepsound.runtime.execution import Execution
 from deepsound.runtime.paths import escaped
+from deepsound.types import SeparationSettings
 from deepsound.weights.catalogue import needed_by
 from deepsound.weights.locate import candidates, find
 from deepsound.weights.missing import MissingWeightsError, missing_weights
@@ -142,21 +143,35 @@ def is_at_hand(name: str, places: SearchPaths) -> bool:
     return (library is None or find_spec(library) is not None) and missing_weights(name, places) is None
 
 
-def require_weights(names: Iterable[str], execution: Execution) -> None:
-    """Raise, before any work, what is missing or wrong of the weights that engines need; only headers are read.
+def check_later_files(
+    choices: Choices, execution: Execution, separation: SeparationSettings, separates: bool = True
+) -> None:
+    """Raise, before the first step, what is missing or wrong of the judge's and the separator's files.
 
-    MissingWeightsError names all that is not here, unless it may be downloaded; EngineError a file that is none.
+    Only headers and settings are read; `separates` is false where nothing can be left to the separator. Raises
+    MissingWeightsError for weights that are not here and may not be downloaded, EngineError for a file that is none,
+    InputError for a separator that needs one named.
     """
-    from deepsound.weights.load import check_header
-
-    names, places = tuple(names), default_search_paths(execution.weights)
+    judge, separator = choices.reasoner.name, choices.separator.name
+    if separates:
+        engines.check_files(engines.separator(separator, execution.unquantised, separation))
+    names = (judge, separator) if separates else (judge,)
+    places = default_search_paths(execution.weights)
     missing = missing_weights(names, places)
     if missing is not None and not execution.download:
         raise MissingWeightsError(missing)
-    for entry in dict.fromkeys(entry for name in names for entry in needed_by(name) if entry.kind == "file"):
+    for name in names:
+        _check_headers(name, places)
+
+
+def _check_headers(name: str, places: SearchPaths) -> None:
+    from deepsound.weights.load import check_header
+
+    for entry in needed_by(name):
         found = find(entry, places)
-        if found is not None:
-            check_header(found)
+        if found is not None and entry.kind != "data":
+            for file in sorted(found.glob("*.safetensors")) if entry.kind == "folder" else (found,):
+                check_header(file)
 
 
 def _require_preset(preset: Preset, names: Iterable[str], places: SearchPaths, execution: Execution) -> None:

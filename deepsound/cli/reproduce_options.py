@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from deepsound.choices import UNDECIDED, UNDECIDED_NAMES, summary_of
 from deepsound.cli.exit_codes import EXIT_CODES
-from deepsound.cli.run_options import add_separation_options, strength
+from deepsound.cli.option_types import strength
+from deepsound.cli.run_options import add_separation_options
 from deepsound.errors import InputError
 from deepsound.presets import AUTO, DEFAULT_PRESET, PRESET_NAMES, PRESETS
 

@@ -21,6 +21,7 @@ from deepsound.choices import (
     precision_limits,
     summary_of,
 )
+from deepsound.cli.option_types import strength
 from deepsound.fallback import DEFAULT_FALLBACK, FALLBACK_NAMES, FALLBACKS
 from deepsound.presets import DEFAULT_PRESET, PRESET_NAMES, PRESETS
 
@@ -248,17 +249,6 @@ def _add_sampling_options(run: argparse.ArgumentParser) -> None:
             metavar="SCALE",
             help=f"{help} (as published: {published:g}; 0: not at all)",
         )
-
-
-def strength(text: str) -> float:
-    """A finite number from 0, for argparse."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not (math.isfinite(value) and value >= 0):
-        raise argparse.ArgumentTypeError(f"expected a finite number from 0, got {text!r}")
-    return value
 
 
 def _window(text: str) -> float | None:

@@ -99,6 +99,8 @@ class RoformerSeparator:
 
         Weights that are to be downloaded are no error.
         """
+        from deepsound.separate import checkpoint_settings
+        from deepsound.weights.load import check_header
         from deepsound.weights.missing import MissingWeightsError
 
         try:
@@ -107,7 +109,9 @@ class RoformerSeparator:
             if not self.execution.download:
                 raise
         else:
-            self.known(file)
+            check_header(file)
+            if (settings := checkpoint_settings.beside(file)) is not None:
+                checkpoint_settings.read(settings)
 
     def nominal(self) -> Separation:
         """The settings before a file was read."""

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
+from zipfile import ZipFile
 
 from deepsound.errors import DeepSoundError, EngineError
 from deepsound.runtime.paths import escaped, is_dir
@@ -57,6 +58,8 @@ def check_header(path: Path) -> None:
         kind = format_of(path)
         if kind == "safetensors":
             safetensors_header(path)
+        elif kind == "zip":
+            ZipFile(path).close()  # reads the directory at the end alone
     except DeepSoundError:
         raise
     except OSError as error:

@@ -85,7 +85,7 @@ ALLOWED = {
         "deepsound.arguments",
         *("deepsound.media", "deepsound.outputs", "deepsound.outcome", "deepsound.pipeline", "deepsound.fallback"),
         *("deepsound.preparation", "deepsound.weights.catalogue", "deepsound.weights.locate"),
-        *("deepsound.weights.memory_estimate", "deepsound.weights.search_paths"),
+        *("deepsound.weights.memory_estimate", "deepsound.weights.missing", "deepsound.weights.search_paths"),
     },
     "deepsound/takes.py": EVERYONE | {"deepsound.outputs", "deepsound.pipeline", "deepsound.rank.limits"},
     "deepsound/reproduce": EVERYONE

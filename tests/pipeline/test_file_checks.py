@@ -4,9 +4,12 @@ import pytest
 
 from deepsound import Pipeline
 from deepsound.cli.doctor import examine
+from deepsound.dry_run import dry_run
 from deepsound.errors import DeepSoundError
 from deepsound.runtime.execution import Execution
 from deepsound.weights.search_paths import register_model_folders
+
+BROKEN = (b"", b"<html>not found</html>", b"\x00" * 100, b"PK\x03\x04 cut off")
 
 
 def refused(make_video, tmp_path, fake_engines, reasoner="no", separator="halving", weights=(), **options) -> str:
@@ -25,6 +28,8 @@ def test_roformer_without_a_checkpoint_is_refused_before_anything_is_generated(
 ):
     said = refused(make_video, tmp_path, fake_engines, separator=separator)
     assert "expected a checkpoint for the separator roformer, got none" in said
+    with pytest.raises(DeepSoundError, match="got none"):
+        dry_run(Pipeline("noise", "no", separator), make_video(), tmp_path / "out")
 
 
 @pytest.mark.parametrize(
@@ -46,6 +51,16 @@ def test_missing_weights_of_a_later_step_are_refused_before_anything_is_generate
     make_video, tmp_path, fake_engines, engines
 ):
     assert "not on this machine" in refused(make_video, tmp_path, fake_engines, **engines)
+
+
+def test_a_damaged_shard_of_the_judge_is_refused_before_anything_is_generated(make_video, tmp_path, fake_engines):
+    folder = tmp_path / "judge"
+    folder.mkdir()
+    for name in ("config.json", "tokenizer.json", "tokenizer_config.json", "model-00001-of-00001.safetensors"):
+        (folder / name).write_bytes(b"{}")
+    weights = {"videollama2/av_cot": folder, "siglip/so400m_384": folder}
+    said = refused(make_video, tmp_path, fake_engines, reasoner="videollama2_cot", weights=weights)
+    assert "model-00001-of-00001.safetensors" in said
 
 
 def test_a_separator_that_nothing_is_left_to_is_not_asked_for_its_files(make_video, tmp_path):
