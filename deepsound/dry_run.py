@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from deepsound.arguments import check_arguments
-from deepsound.fallback import DEFAULT_FALLBACK
+from deepsound.fallback import DEFAULT_FALLBACK, fallback_mode
 from deepsound.media.clip import Clip
 from deepsound.media.formats import AUTO
 from deepsound.media.length_policy import DEFAULT_LENGTH
 from deepsound.outcome import Choices, Fallback, Mode
 from deepsound.outputs.naming import DEFAULT_TEMPLATE, fields_of
 from deepsound.pipeline import Pipeline
-from deepsound.preparation import OutputOptions, StepOptions, prepare
+from deepsound.preparation import OutputOptions, StepOptions, check_takes, prepare, take_template
 from deepsound.weights.catalogue import needed_by
 from deepsound.weights.locate import find
 from deepsound.weights.memory_estimate import footprint
@@ -95,28 +95,44 @@ def dry_run(
     pictures: bool = False,
     step_videos: bool = False,
     stems: bool = False,
+    takes: int = 1,
+    pick: str | None = None,
     **unused: object,
 ) -> DryRun:
     """What `Pipeline.run` with these arguments would do, after the same checks. Raises what it raises before its work.
 
-    `explicit` are weights named by id. Arguments that change neither engines nor files (prompts, takes) are accepted
-    and not used.
+    `explicit` are weights named by id. Arguments that change neither engines nor files (prompts) are accepted and not
+    used.
     """
     check_arguments({**locals(), **unused})
     fields_of(output_template)
+    check_takes(takes, pick)
     clip = Clip.open(video, start_s, duration_s, audio_track, downmix)
     steps = StepOptions(mode, fallback, scope, spans)
     output = OutputOptions(write_video, overwrite, output_template, pictures, container, length, step_videos, stems)
-    ready = prepare(clip, pipeline.select, seed, steps, Path(output_dir), output)
+    selection, count = pipeline.select(clip), takes if pick is None else 1
     # Missing weights are listed in the answer; what else is wrong with files is raised, as by the run.
     with suppress(MissingWeightsError):
-        pipeline.check_files(ready.selection.choices)
-    final, replaced = ready.staging.check()
-    choices, notes = ready.selection.choices, (*ready.selection.notes, *ready.notes)
+        pipeline.check_files(selection.choices)
+    final: list[Path] = []
+    replaced: list[Path] = []
+    notes = dict.fromkeys(selection.notes)
+    for number in range(count):
+        named = replace(output, template=take_template(output_template, number + 1, count))
+        ready = prepare(clip, lambda clip: selection, seed + number, steps, Path(output_dir), named)
+        names, there = ready.staging.check()
+        final += (path for path in names if _may_come(path, steps))
+        replaced += there
+        notes |= dict.fromkeys(ready.notes)
     perhaps = tuple(path for path in final if any(step in path.name[len(clip.path.stem) :] for step in _OF_STEPS))
     files = tuple(path for path in final if path not in perhaps)
-    weights = _weights(choices, default_search_paths(explicit))
-    return DryRun(clip.path, clip.duration_s, choices, notes, weights, files, perhaps, replaced)
+    weights = _weights(selection.choices, default_search_paths(explicit))
+    return DryRun(clip.path, clip.duration_s, selection.choices, tuple(notes), weights, files, perhaps, tuple(replaced))
+
+
+def _may_come(path: Path, steps: StepOptions) -> bool:
+    """Whether a run can leave the file: a sound that is generated again is some fallbacks' alone."""
+    return ".neg." not in path.name or (steps.mode == "s4" and fallback_mode(steps.fallback).regenerates)
 
 
 def _weights(choices: Choices, places: SearchPaths) -> tuple[NeededWeights, ...]:

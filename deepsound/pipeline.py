@@ -192,7 +192,7 @@ class Pipeline:
         """
         if self._names[0] == "source":
             # What cannot be written in the end is refused before the plan; `auto` reads the sound at once.
-            clip.check_audio()
+            clip.check_audio(needed=True)
         selection = select(clip, self._names, self._preset, self._execution)
         if self._separation != self._preset.separation:
             engines.separator(selection.choices.separator.name, self._execution.unquantised, self._separation)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deepsound import choices as tables
+from deepsound.errors import InputError
 from deepsound.fallback import DEFAULT_FALLBACK, fallback_mode
 from deepsound.media.clip import Clip
 from deepsound.media.formats import AUTO
@@ -14,7 +15,8 @@ from deepsound.media.length_policy import DEFAULT_LENGTH, sounding_clip
 from deepsound.media.mux_plan import MuxPlan, plan_mux
 from deepsound.outcome import Choices, Fallback, Mode
 from deepsound.outputs import OutputStaging
-from deepsound.outputs.naming import DEFAULT_TEMPLATE
+from deepsound.outputs.naming import DEFAULT_TEMPLATE, fields_of
+from deepsound.rank.limits import MOST_TAKES
 from deepsound.repair.plan import parse_user_segments
 from deepsound.runtime.progress import Progress
 from deepsound.selection import Selection
@@ -114,3 +116,17 @@ def template_values(clip: Clip, choices: Choices, seed: int, steps: StepOptions)
         "fallback": steps.fallback,
         "start": f"{clip.start_s:g}",
     }
+
+
+def check_takes(count: int, pick: str | None = None) -> None:
+    """Raise InputError for a count from which no takes can be made or picked."""
+    if not 1 <= count <= MOST_TAKES:
+        raise InputError(f"expected 1 to {MOST_TAKES} takes, got {count}; make at least one, and fewer than that.")
+    if pick is not None and count == 1:
+        raise InputError(f"pick: expected 2 takes or more to pick the best by {pick!r}, got 1; make more takes.")
+
+
+def take_template(template: str, number: int, count: int) -> str:
+    """The output template of one take of several: numbered, unless the seed tells takes apart. Raises InputError."""
+    is_told_apart = count == 1 or "seed" in fields_of(template)
+    return template if is_told_apart else f"{template}.take{number}"

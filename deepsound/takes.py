@@ -6,11 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from deepsound.errors import InputError
 from deepsound.outputs import Result
-from deepsound.outputs.naming import DEFAULT_TEMPLATE, fields_of
+from deepsound.outputs.naming import DEFAULT_TEMPLATE
 from deepsound.pipeline import Pipeline
-from deepsound.rank.limits import MOST_TAKES
+from deepsound.preparation import check_takes, take_template
 from deepsound.runtime.progress import Progress
 
 
@@ -33,11 +32,8 @@ def run_takes(
     judged, and only the best is finished, under the plain name. Raises InputError for a count from which no takes can
     be made or picked, and what Pipeline.run raises; the takes before that are complete.
     """
-    if not 1 <= count <= MOST_TAKES:
-        raise InputError(f"The number of takes is {count}; expected 1 to {MOST_TAKES}.")
+    check_takes(count, pick)
     if pick is not None:
-        if count == 1:
-            raise InputError(f"pick: expected 2 takes or more to pick the best by {pick!r}, got 1; make more takes.")
         best = pipeline.run(video, output_dir, takes=count, pick=pick, progress=progress, **arguments)
         done(best)
         return (best,)
@@ -51,9 +47,3 @@ def run_takes(
         done(result)
         results.append(result)
     return tuple(results)
-
-
-def take_template(template: str, number: int, count: int) -> str:
-    """The output template of one take of several: numbered, unless the seed tells takes apart. Raises InputError."""
-    is_told_apart = count == 1 or "seed" in fields_of(template)
-    return template if is_told_apart else f"{template}.take{number}"

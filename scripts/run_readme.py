@@ -20,7 +20,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-LIMIT_S = 240
+LIMIT_S = 600
 WEIGHTS = re.compile(r"mmaudio_\w+|videollama2_\w+|foleycrafter")
 # Lines that need an extra package: without it they end with exit code 4 and name the package.
 EXTRAS = {"comfy submit": "aiohttp", "app": "gradio", "--ray": "ray", "compare": "moviepy", "completion": "argcomplete"}

@@ -13,13 +13,14 @@ from deepsound.errors import InputError, OutputError
 from deepsound.media.files import atomic_write, require_writable
 from deepsound.media.wav import write_wav
 from deepsound.outputs.naming import output_stem
+from deepsound.preparation import take_template
 from deepsound.presets import AUTO, preset
+from deepsound.rank.limits import MOST_TAKES
 from deepsound.runtime.execution import Execution
 from deepsound.runtime.json_files import json_bytes
 from deepsound.runtime.paths import expand, is_file
 from deepsound.runtime.progress import Progress
 from deepsound.selection import PREFERRED, is_at_hand
-from deepsound.takes import MOST_TAKES, take_template
 from deepsound.types import Audio, GenerationRequest
 from deepsound.weights.missing import MissingWeightsError, missing_weights
 from deepsound.weights.search_paths import default_search_paths

@@ -9,7 +9,8 @@ import math
 from typing import TYPE_CHECKING
 
 from deepsound.engine_protocols import REQUEST_FIELDS, GeneratorBase
-from deepsound.errors import InputError, MediaError
+from deepsound.errors import InputError
+from deepsound.media.clip import no_own_sound
 from deepsound.runtime.progress import Progress
 from deepsound.types import Audio, GenerationRequest
 
@@ -36,10 +37,7 @@ class SourceGenerator(GeneratorBase):
             )
         audio = clip.audio(progress)
         if audio is None:
-            raise MediaError(
-                f"{clip.path} has no sound of its own, so the generator 'source' has nothing to give. "
-                "Choose the generator 'draft', which makes sound from the picture."
-            )
+            raise no_own_sound(clip.path)
         if requested_s is None:
             return audio
         return Audio(audio.waveform[:, : round(requested_s * audio.sample_rate)], audio.sample_rate)

@@ -146,8 +146,13 @@ class Clip:
         self.check_audio()
         return decode_window(self.info, self.start_s, self.duration_s, progress, self.downmix)
 
-    def check_audio(self) -> None:
-        """Raise InputError, without decoding, when the sound has more channels than can be written."""
+    def check_audio(self, needed: bool = False) -> None:
+        """Raise InputError, without decoding, when the sound has more channels than can be written.
+
+        Where it is `needed`, MediaError when there is none.
+        """
+        if needed and self.info.audio is None:
+            raise no_own_sound(self.path)
         if self.info.audio is not None:
             check_channels(str(self.path), self.info.audio.channels, self.downmix)
 
@@ -161,3 +166,11 @@ class Clip:
                 break
         progress.update(1.0)
         self._memo.results.update((view, collector.result()) for view, collector in collectors.items())
+
+
+def no_own_sound(path: Path) -> MediaError:
+    """The error for a video whose own sound is wanted and that has none."""
+    return MediaError(
+        f"{path} has no sound of its own, so the generator 'source' has nothing to give. "
+        "Choose the generator 'draft', which makes sound from the picture."
+    )

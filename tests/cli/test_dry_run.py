@@ -25,6 +25,18 @@ def test_it_writes_nothing_and_names_what_the_run_then_leaves(clip, tmp_path, ca
     assert set(dry(capsys, *arguments)["replaced"]) == left
 
 
+def test_takes_have_their_own_names_and_no_file_is_named_that_no_step_can_leave(clip, tmp_path, capsys):
+    """Three takes were planned under the name of one, and `s3`, which has no fallback, "perhaps" left a `.neg.wav`."""
+    out = tmp_path / "out"
+    arguments = [clip, "-o", out, "--takes", "2", "--mode", "s3", "--duration", "0.5", "--generator", "draft"]
+    said = dry(capsys, *arguments)
+    assert not [path for path in said["perhaps"] if ".neg." in path]
+    assert main(["run", *map(str, arguments), "--quiet"]) == 0
+    left = {str(path) for path in out.iterdir()}
+    assert set(said["files"]) <= left <= {*said["files"], *said["perhaps"]} and len(said["files"]) == 8
+    assert set(dry(capsys, *arguments)["replaced"]) == left
+
+
 def test_missing_weights_are_named_with_their_sizes_and_licences(clip, tmp_path, capsys):
     assert main(["run", str(clip), "--generator", "mmaudio_small_16k", "--dry-run", "-o", str(tmp_path / "out")]) == 0
     page = capsys.readouterr().out
@@ -39,6 +51,7 @@ def test_missing_weights_are_named_with_their_sizes_and_licences(clip, tmp_path,
         (["--preset", "published"], 4, "needs all of them"),
         (["--no-overwrite"], 5, "exists already"),
         (["--spans", "3-1"], 2, ""),
+        (["--takes", "0"], 2, "got 0"),
         (["--output-template", "a/b"], 2, "the output folder says where they go"),
     ],
 )
@@ -49,6 +62,12 @@ def test_what_the_run_would_refuse_the_dry_run_refuses(clip, tmp_path, capsys, a
     assert main(["run", str(clip), *arguments, "--dry-run", "-o", str(earlier.parent)]) == status
     assert problem in capsys.readouterr().err
     assert earlier.read_bytes() == b"earlier"
+
+
+def test_source_is_refused_for_a_silent_video_before_any_work(make_video, tmp_path, capsys):
+    for flags in ([], ["--dry-run"]):
+        assert main(["run", str(make_video()), "--generator", "source", "-o", str(tmp_path / "out"), *flags]) == 3
+        assert "has no sound of its own" in capsys.readouterr().err and not (tmp_path / "out").exists()
 
 
 def test_words_alone_have_nothing_to_plan(capsys):

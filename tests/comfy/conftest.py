@@ -28,8 +28,8 @@ from tests.processes import start
 ROOT = Path(__file__).parents[2]
 PACK_FOLDER = "deepsound_pack"
 ENDINGS = ("execution_success", "execution_error", "execution_interrupted")
-START_LIMIT_S = 120
-RUN_LIMIT_S = 60
+START_LIMIT_S = 300
+RUN_LIMIT_S = 180
 
 
 @cache

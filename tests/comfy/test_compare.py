@@ -146,7 +146,7 @@ def page(request, server, browser) -> Iterator[Any]:
     page.evaluate(BUILD)
     ending, detail = page.evaluate(RUN)
     assert ending == "execution_success", detail
-    page.wait_for_function(LOADED, timeout=20_000)
+    page.wait_for_function(LOADED, timeout=60_000)
     yield page
     # The server keeps the setting: the next file's tests on this server would be drawn by it.
     page.evaluate("() => app.extensionManager.setting.set('Comfy.VueNodes.Enabled', false).catch(() => {})")
@@ -183,11 +183,11 @@ def test_three_tracks_are_seen_played_and_switched(request, server, page, tmp_pa
     page.keyboard.press("b")
     page.keyboard.press("l")
     page.keyboard.press(" ")
-    page.wait_for_function(f"() => {VIEW}.querySelector('audio').currentTime > 2.6", timeout=15_000)
+    page.wait_for_function(f"() => {VIEW}.querySelector('audio').currentTime > 2.6", timeout=60_000)
     page.keyboard.press("a")
     playing = page.evaluate(STATE)
     assert (playing["playing"], playing["heard"]) == ("true", ["coarse"])
-    page.wait_for_function(IN_STEP, timeout=15_000)
+    page.wait_for_function(IN_STEP, timeout=60_000)
     page.wait_for_timeout(200)  # Until the tracks have faded in and out.
     screenshot(page, server, tmp_path, request.node.callspec.params["page"])
     page.keyboard.press(" ")
@@ -201,7 +201,7 @@ def test_three_tracks_are_seen_played_and_switched(request, server, page, tmp_pa
         window.before = [...{VIEW}.querySelectorAll('audio, video')];
         await app.loadGraphData(app.graph.serialize());
     }}""")
-    page.wait_for_function(LOADED, timeout=20_000)
+    page.wait_for_function(LOADED, timeout=60_000)
     assert page.evaluate("() => window.before.every(medium => !medium.hasAttribute('src'))")
 
 

@@ -36,7 +36,7 @@ class Waveform:
         self.page, self.kind = page, kind
         page.evaluate(SHOW, kind)
         self.area = page.locator(".deepsound-spans").locator("visible=true").first
-        self.area.wait_for(timeout=15_000)
+        self.area.wait_for(timeout=60_000)
         page.wait_for_timeout(600)
 
     def drag(self, start_s: float, end_s: float) -> None:

@@ -153,7 +153,7 @@ def show(page: Any, workflow: dict[str, Any]) -> None:
             workflow,
         )
         page.wait_for_function(
-            f"() => app.graph._nodes.length === 4 && ({VIDEO_OF})({LOAD})?.duration > 0", timeout=20_000
+            f"() => app.graph._nodes.length === 4 && ({VIDEO_OF})({LOAD})?.duration > 0", timeout=60_000
         )
         if page.evaluate("() => app.graph.id") == workflow["id"]:
             return
@@ -221,11 +221,11 @@ def test_the_preview_plays_the_part_with_its_sound(page, clip):
 def test_the_four_sections_appear_as_they_are_written(server, page, clip):
     show(page, graph(clip))
     page.evaluate(START)
-    page.wait_for_function(f"() => {PANEL}.innerText.includes('I look and listen.')", timeout=20_000)
+    page.wait_for_function(f"() => {PANEL}.innerText.includes('I look and listen.')", timeout=60_000)
     written = page.evaluate(f"() => {PANEL}.innerText")
     assert "A. Yes" not in written and "Thinking" in written
-    page.wait_for_function("() => window.ended", timeout=20_000)
-    page.wait_for_function(f"() => {PANEL}.querySelector('.deepsound-yes')", timeout=20_000)
+    page.wait_for_function("() => window.ended", timeout=60_000)
+    page.wait_for_function(f"() => {PANEL}.querySelector('.deepsound-yes')", timeout=60_000)
     shown = page.evaluate(f"""() => ({{ badge: {PANEL}.querySelector('.deepsound-badge').textContent,
         sections: [...{PANEL}.querySelectorAll('[data-section]')].map(label => label.dataset.section),
         text: {PANEL}.innerText,
@@ -247,17 +247,17 @@ def test_what_was_shown_is_there_again_in_another_tab_and_after_a_reload(server,
     show(page, {**graph(clip), "id": "another"})
     assert "appear here" in page.evaluate(f"() => {PANEL}.innerText")
     show(page, graph(clip))
-    page.wait_for_function(f"() => {PANEL}.querySelector('.deepsound-yes')", timeout=20_000)
+    page.wait_for_function(f"() => {PANEL}.querySelector('.deepsound-yes')", timeout=60_000)
     page.reload()
     page.wait_for_function(READY, timeout=30_000)
     show(page, graph(clip))
-    page.wait_for_function(f"() => {PANEL}.querySelector('.deepsound-yes')", timeout=20_000)
+    page.wait_for_function(f"() => {PANEL}.querySelector('.deepsound-yes')", timeout=60_000)
     assert "Nobody is seen." in page.evaluate(f"() => {PANEL}.innerText")
     status = "app.graph.getNodeById({}).widgets.find(w => w.name === 'deepsound_status')?.element.innerText"
     for node in (LOAD, JUDGE, SAVE):
-        page.wait_for_function(f"() => {status.format(node)}?.includes('Done in')", timeout=20_000)
+        page.wait_for_function(f"() => {status.format(node)}?.includes('Done in')", timeout=60_000)
     assert page.locator(".deepsound-note").inner_text().startswith("widgets/saved_0000")
-    page.wait_for_function(f"() => ({VIDEO_OF})({SAVE})?.videoWidth === 320", timeout=20_000)
+    page.wait_for_function(f"() => ({VIDEO_OF})({SAVE})?.videoWidth === 320", timeout=60_000)
     screenshot(server, page, "reloaded")
 
 
@@ -272,11 +272,11 @@ def test_a_wrong_input_shows_its_message_on_the_node(server, page, clip):
     page.evaluate(f"""() => {{ app.graph.getNodeById({SAVE}).widgets.find(w => w.name === 'filename_prefix').value =
         '../out'; }}""")
     page.evaluate(START)
-    page.wait_for_function("() => window.ended", timeout=20_000)
+    page.wait_for_function("() => window.ended", timeout=60_000)
     page.wait_for_function(
         f"""() => app.graph.getNodeById({SAVE}).widgets.find(w => w.name === 'deepsound_error')
         ?.element.innerText.includes("leads out of ComfyUI's output folder")""",
-        timeout=20_000,
+        timeout=60_000,
     )
     page.wait_for_function("() => document.querySelector('.deepsound-error')?.getBoundingClientRect().height > 20")
     screenshot(server, page, "refused")
@@ -284,7 +284,7 @@ def test_a_wrong_input_shows_its_message_on_the_node(server, page, clip):
         'widgets/saved'""")
     assert page.evaluate(RUN)[0] == "execution_success"
     page.wait_for_function(
-        f"""() => !app.graph.getNodeById({SAVE}).widgets.some(w => w.name === 'deepsound_error')""", timeout=20_000
+        f"""() => !app.graph.getNodeById({SAVE}).widgets.some(w => w.name === 'deepsound_error')""", timeout=60_000
     )
 
 
@@ -295,16 +295,16 @@ def test_an_error_in_a_run_stands_on_its_node(page, clip):
     page.wait_for_function(
         f"""() => app.graph.getNodeById({LOAD}).widgets.find(w => w.name === 'deepsound_error')
         ?.element.innerText.includes('past the end')""",
-        timeout=20_000,
+        timeout=60_000,
     )
 
 
 def test_cancel_ends_a_run_before_the_verdict(page, clip):
     show(page, {**graph(clip, start=0.5), "id": "5a0d8f0e-0000-4c1b-9d1a-5f3a7d1c2b91"})
     page.evaluate(START)
-    page.wait_for_function(f"() => {PANEL}.innerText.includes('I look and listen.')", timeout=20_000)
+    page.wait_for_function(f"() => {PANEL}.innerText.includes('I look and listen.')", timeout=60_000)
     page.evaluate("() => app.extensionManager.command.execute('Comfy.Interrupt')")
-    page.wait_for_function("() => window.ended", timeout=20_000)
+    page.wait_for_function("() => window.ended", timeout=60_000)
     assert page.evaluate("() => window.ended") == "execution_interrupted"
     assert "Stopped before there was a verdict" in page.evaluate(f"() => {PANEL}.innerText")
 
@@ -318,13 +318,13 @@ def test_nodes_two_shows_the_same(server, page, clip):
         page.reload()
         page.wait_for_function(READY, timeout=30_000)
         show(page, graph(clip))
-        page.wait_for_function(f"() => {PANEL}.isConnected && {PANEL}.querySelector('.deepsound-yes')", timeout=20_000)
+        page.wait_for_function(f"() => {PANEL}.isConnected && {PANEL}.querySelector('.deepsound-yes')", timeout=60_000)
         page.wait_for_function("() => document.querySelector('.deepsound-trim').innerText.includes('25 fps')")
         drag(page, "start", 0.5)
         assert numbers(page)[0] == pytest.approx(2.0, abs=0.06)
         page.evaluate(f"""() => {{ app.graph.getNodeById({SAVE}).widgets.find(w => w.name === 'filename_prefix').value =
             '../out'; app.queuePrompt(0, 1); }}""")
-        page.wait_for_function("() => document.querySelector('.deepsound-error')?.isConnected", timeout=20_000)
+        page.wait_for_function("() => document.querySelector('.deepsound-error')?.isConnected", timeout=60_000)
         screenshot(server, page, "nodes_2")
     finally:
         page.evaluate("async () => { await app.extensionManager.setting.set('Comfy.VueNodes.Enabled', false); }")
@@ -338,7 +338,7 @@ def test_every_text_is_legible_in_the_theme(server, page, clip, theme):
         show(page, graph(clip, engine="says_yes"))
         ending, detail = page.evaluate(RUN)
         assert ending == "execution_success", detail
-        page.wait_for_function(f"() => {PANEL}.isConnected && {PANEL}.querySelector('.deepsound-yes')", timeout=20_000)
+        page.wait_for_function(f"() => {PANEL}.isConnected && {PANEL}.querySelector('.deepsound-yes')", timeout=60_000)
         page.wait_for_function("() => document.querySelector('.deepsound-trim').innerText.includes('25 fps')")
         contrasts = page.evaluate(CONTRASTS)
         screenshot(server, page, f"theme_{theme}")
@@ -391,7 +391,7 @@ def test_a_saved_file_of_another_kind_opens_its_graph_again(server, page, make_v
     page.wait_for_function(
         f"""() => app.graph.getNodeById({SAVE})?.widgets.find(w => w.name === 'container')?.value
         === '{container}'""",
-        timeout=20_000,
+        timeout=60_000,
     )
 
 
@@ -408,10 +408,10 @@ def test_a_video_dropped_on_the_node_is_uploaded_and_chosen(server, page, clip, 
     page.wait_for_function(
         f"""() => app.graph.getNodeById({LOAD}).widgets.find(w => w.name === 'file').value
         === 'dropped.mp4'""",
-        timeout=20_000,
+        timeout=60_000,
     )
     page.wait_for_function(
-        "() => document.querySelector('.deepsound-trim').innerText.includes('20 fps · 2.00 s')", timeout=20_000
+        "() => document.querySelector('.deepsound-trim').innerText.includes('20 fps · 2.00 s')", timeout=60_000
     )
     assert (server.base / "input" / "dropped.mp4").read_bytes() == dropped.read_bytes()
 
@@ -464,5 +464,5 @@ def test_an_error_inside_a_subgraph_stands_on_its_node(page, clip):
     page.wait_for_function(
         """() => [...app.graph.subgraphs.values()].flatMap(inner => inner.nodes).some(node => node.widgets
         ?.find(w => w.name === 'deepsound_error')?.element.innerText.includes('past the end'))""",
-        timeout=20_000,
+        timeout=60_000,
     )

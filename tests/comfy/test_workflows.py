@@ -101,7 +101,7 @@ def test_the_draft_runs_from_a_click_to_a_video_that_plays(server, desk):
     desk.locator('button[data-testid="queue-button"], [data-testid="queue-button"] button').first.click()
     ending, detail = desk.evaluate("() => window.ended")
     assert ending == "execution_success", detail
-    desk.wait_for_function(f"() => ({PLAYERS})().some(player => player[1])", timeout=15_000)
+    desk.wait_for_function(f"() => ({PLAYERS})().some(player => player[1])", timeout=60_000)
     assert desk.evaluate(PLAYERS)[0] == ["", True, 640]
     assert desk.evaluate(PLAYED) == pytest.approx(6.4, abs=0.1)
     if folder := os.environ.get("DEEPSOUND_SCREENSHOTS"):

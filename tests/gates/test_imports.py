@@ -60,7 +60,14 @@ ALLOWED = {
     | {"deepsound.choices", "deepsound.fallback", "deepsound.presets", "deepsound.selection"}
     | {"deepsound.rank.best_of", "deepsound.pipeline_run", "deepsound.preparation", "deepsound.repair.plan"},
     "deepsound/preparation.py": EVERYONE
-    | {"deepsound.media", "deepsound.outcome", "deepsound.outputs", "deepsound.choices", "deepsound.fallback"}
+    | {
+        "deepsound.media",
+        "deepsound.outcome",
+        "deepsound.rank.limits",
+        "deepsound.outputs",
+        "deepsound.choices",
+        "deepsound.fallback",
+    }
     | {"deepsound.repair.plan", "deepsound.selection"},
     "deepsound/pipeline_run.py": EVERYONE
     | {"deepsound.media", "deepsound.engines", "deepsound.silence", "deepsound.outcome"}
@@ -87,7 +94,7 @@ ALLOWED = {
         *("deepsound.preparation", "deepsound.weights.catalogue", "deepsound.weights.locate"),
         *("deepsound.weights.memory_estimate", "deepsound.weights.missing", "deepsound.weights.search_paths"),
     },
-    "deepsound/takes.py": EVERYONE | {"deepsound.outputs", "deepsound.pipeline", "deepsound.rank.limits"},
+    "deepsound/takes.py": EVERYONE | {"deepsound.outputs", "deepsound.pipeline", "deepsound.preparation"},
     "deepsound/reproduce": EVERYONE
     | {"deepsound.media", "deepsound.engines", "deepsound.silence", "deepsound.contracts", "deepsound.fallback"}
     | {"deepsound.batch", "deepsound.compare", "deepsound.evaluate", "deepsound.weights", "deepsound.reproduce"}

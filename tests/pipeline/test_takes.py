@@ -44,7 +44,7 @@ def test_a_template_with_the_seed_tells_takes_apart_already(clip, tmp_path):
 
 @pytest.mark.parametrize("count", [0, -1, 65])
 def test_a_number_of_takes_that_is_none_is_refused_before_any_work(clip, tmp_path, count):
-    with pytest.raises(InputError, match=f"number of takes is {count}; expected 1 to 64"):
+    with pytest.raises(InputError, match=f"expected 1 to 64 takes, got {count}"):
         run_takes(Pipeline("noise", "no", "halving"), clip, tmp_path / "out", count)
     assert not fakes.Generator.requests
 
