@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from deepsound.arguments import check_arguments
+from deepsound.choices import PICK_NAMES
 from deepsound.fallback import DEFAULT_FALLBACK, fallback_mode
 from deepsound.media.clip import Clip
 from deepsound.media.formats import AUTO
@@ -104,7 +105,8 @@ def dry_run(
     `explicit` are weights named by id. Arguments that change neither engines nor files (prompts) are accepted and not
     used.
     """
-    check_arguments({**locals(), **unused})
+    # Takes without a pick are finished one by one, each by a run that picks nothing.
+    check_arguments({**locals(), **unused, "pick": pick or PICK_NAMES[0]})
     fields_of(output_template)
     check_takes(takes, pick)
     clip = Clip.open(video, start_s, duration_s, audio_track, downmix)

@@ -88,6 +88,7 @@ ALLOWED = {
     | {"deepsound.media", "deepsound.weights", "deepsound.outputs", "deepsound.pipeline", "deepsound.takes"}
     | {"deepsound.batch"},
     "deepsound/dry_run.py": EVERYONE
+    | {"deepsound.choices"}
     | {
         "deepsound.arguments",
         *("deepsound.media", "deepsound.outputs", "deepsound.outcome", "deepsound.pipeline", "deepsound.fallback"),
