@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from deepsound.arguments import check_arguments
-from deepsound.choices import PICK_NAMES
+from deepsound.choices import MODE_NAMES, PICK_NAMES
 from deepsound.fallback import DEFAULT_FALLBACK, fallback_mode
 from deepsound.media.clip import Clip
 from deepsound.media.formats import AUTO
@@ -79,7 +79,7 @@ def dry_run(
     output_dir: str | Path = "outputs",
     *,
     explicit: dict[str, Path] | None = None,
-    mode: Mode = "s4",
+    mode: Mode = MODE_NAMES[0],
     fallback: Fallback = DEFAULT_FALLBACK,
     scope: str = "",
     spans: str = "",
@@ -134,7 +134,7 @@ def dry_run(
 
 def _may_come(path: Path, steps: StepOptions) -> bool:
     """Whether a run can leave the file: a sound that is generated again is some fallbacks' alone."""
-    return ".neg." not in path.name or (steps.mode == "s4" and fallback_mode(steps.fallback).regenerates)
+    return ".neg." not in path.name or (steps.mode == MODE_NAMES[0] and fallback_mode(steps.fallback).regenerates)
 
 
 def _weights(choices: Choices, places: SearchPaths) -> tuple[NeededWeights, ...]:

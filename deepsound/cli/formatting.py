@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from deepsound.cli.process import flush_stdout
+from deepsound.cli.process import flush_stdout, real_stdout
 from deepsound.errors import OutputError
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ def print_json(content: Any) -> None:
     Raises OutputError where stdout takes no more.
     """
     try:
-        print(json.dumps(content, indent=2, default=str))
+        print(json.dumps(content, indent=2, default=str), file=real_stdout())
     except BrokenPipeError:
         raise
     except OSError as error:

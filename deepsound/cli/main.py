@@ -27,6 +27,7 @@ from deepsound.cli.process import (
     name_the_user,
     open_standard_streams,
     require_stdout,
+    stdout_for_json,
     tell,
 )
 from deepsound.cli.reproduce import add_reproduce
@@ -66,7 +67,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _mention_settings(configured, given, options)
             if getattr(options, "json", False):
                 require_stdout("leave --json out")
-            code = int(options.command(options))
+                with stdout_for_json():
+                    code = int(options.command(options))
+            else:
+                code = int(options.command(options))
             flush_stdout()
     except DeepSoundError as error:
         tell(str(error))

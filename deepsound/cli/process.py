@@ -7,9 +7,13 @@ import os
 import select
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, redirect_stdout, suppress
+from typing import TextIO
 
 from deepsound.errors import OutputError
+
+# Where results go while `stdout_for_json` holds, the innermost last.
+_kept_stdout: list[TextIO] = []
 
 
 def open_standard_streams() -> None:
@@ -78,11 +82,27 @@ def _has_lost_its_reader(descriptor: int) -> bool:
     return any(event & select.POLLERR for _, event in poll.poll(0))
 
 
+@contextmanager
+def stdout_for_json() -> Iterator[None]:
+    """Keep stdout for `print_json`: what libraries print there meanwhile, as Ray of its workers, goes to stderr."""
+    _kept_stdout.append(sys.stdout)
+    try:
+        with redirect_stdout(sys.stderr):
+            yield
+    finally:
+        _kept_stdout.pop()
+
+
+def real_stdout() -> TextIO | None:
+    """The stream that results are printed on."""
+    return _kept_stdout[-1] if _kept_stdout else sys.stdout
+
+
 def flush_stdout() -> None:
     """Write out what was printed. Raises OutputError where stdout takes no more, BrokenPipeError without a reader."""
     try:
-        if sys.stdout is not None:
-            sys.stdout.flush()
+        if (stream := real_stdout()) is not None:
+            stream.flush()
     except BrokenPipeError:
         raise
     except OSError as error:
@@ -94,7 +114,7 @@ def discard_stdout() -> None:
     """Let what is still to be written to stdout go nowhere, so that the end of Python does not fail on it."""
     with suppress(OSError, ValueError, AttributeError):
         null = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(null, sys.stdout.fileno())
+        os.dup2(null, real_stdout().fileno())  # type: ignore[union-attr]
         os.close(null)
 
 

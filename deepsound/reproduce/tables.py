@@ -14,7 +14,7 @@ from deepsound.errors import InputError
 from deepsound.evaluate.evaluation import EvaluationSettings, Sets, evaluate, find_sets
 from deepsound.evaluate.report import EVERYONE, EvaluationReport, SetReport
 from deepsound.evaluate.summary import AFTER
-from deepsound.reproduce.systems import SYSTEMS
+from deepsound.reproduce.systems import OUR_BEST, SYSTEMS
 from deepsound.runtime.execution import Execution
 from deepsound.runtime.paths import is_file
 from deepsound.runtime.progress import Progress
@@ -142,7 +142,7 @@ def published_scores(generator: str, system: str, reference: str) -> dict[str, f
     "Our best" of Table 1 stands at `s3`: for MMAudio-L, whose systems Table 2 prints, it is that one.
     """
     table = published()
-    wanted = {(generator, system, reference), (generator, "best" if system == "s3" else system, reference)}
+    wanted = {(generator, system, reference), (generator, "best" if system == OUR_BEST else system, reference)}
     for row in table["rows"]:
         if (row["generator"], row["system"], row["reference"]) in wanted:
             return dict(zip(table["metrics"], row["values"], strict=True))

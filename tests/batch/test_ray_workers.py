@@ -41,7 +41,7 @@ def kill_a_worker_when_a_clip_is_done(out):
         while not (records := [Record.read(path) for path in out.glob("*.batch.json")]):
             time.sleep(0.01)
         killed.append(records[0].worker)
-        time.sleep(0.3)
+        time.sleep(0.05)
         os.kill(int(records[0].worker.rpartition(":")[2]), signal.SIGKILL)
 
     killed = []

@@ -9,7 +9,9 @@ import sys
 import pytest
 
 from deepsound.cli.exit_codes import EXIT_CODES
+from deepsound.cli.formatting import print_json
 from deepsound.cli.main import build_parser, main
+from deepsound.cli.process import stdout_for_json
 from deepsound.errors import InputError
 from tests.processes import start
 
@@ -186,3 +188,12 @@ def test_a_container_without_a_user_name_or_home_is_no_traceback():
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert done.returncode == 4 and "no home folder" in done.stderr and "Traceback" not in done.stderr
     assert done.stdout == f"user{os.getuid()}\n"
+
+
+def test_what_a_library_prints_meanwhile_does_not_break_the_json(capsys):
+    """Ray tells of a worker that died on stdout, in front of what a program was to read."""
+    with stdout_for_json():
+        print("(raylet) A worker died")
+        print_json({"done": 1})
+    printed = capsys.readouterr()
+    assert json.loads(printed.out) == {"done": 1} and "raylet" in printed.err

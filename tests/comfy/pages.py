@@ -33,6 +33,8 @@ DROP = """text => {
 RUN = """() => new Promise(resolve => {
     for (const ending of ['execution_success', 'execution_error', 'execution_interrupted'])
         app.api.addEventListener(ending, event => resolve([ending, event.detail]));
+    // A prompt that the server refuses has no ending.
+    setTimeout(() => resolve(['no ending within three minutes', JSON.stringify(app.lastNodeErrors)]), 180_000);
     app.queuePrompt(0, 1);
 })"""
 # What lies outside the window has no players.

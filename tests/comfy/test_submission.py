@@ -257,7 +257,7 @@ def test_inputs_are_addressed_by_name_node_and_title():
         ("nothing=1", "no input 'nothing'"),
         ("2.video=x", "no input '2.video'"),
         ("9.seed=1", "no input '9.seed'"),
-        ("seed=many", "not a number"),
+        ("seed=many", "expected a number, got 'many'"),
         ("4.whole_trace=maybe", "true or false"),
         ("seed", "NAME=VALUE"),
         ("=1", "NAME=VALUE"),
