@@ -25,8 +25,8 @@ import numpy as np
 import torch
 
 from benchmarks._measure import save
-from deepsound.models.videollama2.cache import KeyValueCache
 from deepsound.models.videollama2.config import LanguageConfig, VideoLlama2Config
+from deepsound.models.videollama2.kv_cache import KeyValueCache
 from deepsound.models.videollama2.language import LanguageModel
 from deepsound.reason.videollama2.checkpoint import VideoLLaMA2Checkpoint
 from deepsound.reason.videollama2.components import VideoLLaMA2Components

@@ -20,6 +20,17 @@ from deepsound.engine_protocols import (
     SupportsPreferences,
     SupportsSeparationSettings,
 )
+from deepsound.engine_registry import (
+    ALIASES,
+    COMBINED,
+    EMBEDDED,
+    KINDS,
+    OF_A_FILE,
+    OWN,
+    PUBLISHED,
+    EngineInfo,
+    Kind,
+)
 from deepsound.engine_support import (
     avoids_spans,
     check_files,
@@ -33,17 +44,6 @@ from deepsound.engine_support import (
     span_verdicts,
     uses_negative_prompt,
     views,
-)
-from deepsound.engine_table import (
-    ALIASES,
-    COMBINED,
-    EMBEDDED,
-    KINDS,
-    OF_A_FILE,
-    OWN,
-    PUBLISHED,
-    EngineInfo,
-    Kind,
 )
 from deepsound.errors import EngineError, InputError
 from deepsound.runtime.execution import Execution

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from deepsound.errors import InputError
-from deepsound.media.runs import runs_of
+from deepsound.media.true_runs import runs_of
 from deepsound.runtime.progress import Progress
 from deepsound.runtime.sample_memory import release_pages
 from deepsound.types import Audio, Silence, Span

@@ -11,9 +11,9 @@ from deepsound.errors import InputError
 from deepsound.evaluate.alignment import FLOW, IMPACTS, ONSETS, SYNC_WITHOUT_WEIGHTS, sync_by_clip
 from deepsound.evaluate.av_sync import desync_s, ib_scores
 from deepsound.evaluate.clips import ClipFiles
-from deepsound.evaluate.distance import SUBSET_SIZE, frechet_distance, kernel_distance
-from deepsound.evaluate.divergence import SPLITS, inception_score, kl_divergence, kl_divergences
 from deepsound.evaluate.extraction import ExtractedFeatures
+from deepsound.evaluate.frechet_distance import SUBSET_SIZE, frechet_distance, kernel_distance
+from deepsound.evaluate.kl_divergence import SPLITS, inception_score, kl_divergence, kl_divergences
 from deepsound.evaluate.pairing import pair
 
 if TYPE_CHECKING:

@@ -12,9 +12,9 @@ from deepsound.engines import views
 from deepsound.errors import DeepSoundError, EngineError, InputError, MediaError
 from deepsound.evaluate.alignment import ONSETS
 from deepsound.evaluate.av_sync import desync_s, ib_scores
-from deepsound.evaluate.divergence import kl_divergence
 from deepsound.evaluate.extractor_set import LEVELS, VOICE, ExtractorSet
 from deepsound.evaluate.extractors import DURATION_S
+from deepsound.evaluate.kl_divergence import kl_divergence
 from deepsound.evaluate.metrics import EMBEDDING, FEATURES, IB_SCALE, LOGITS, METRICS, SYNC_WITHOUT_WEIGHTS, stack_rows
 from deepsound.evaluate.report import Missing
 from deepsound.evaluate.sounds import Levels, Voice, levels_of, voice_of

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 from deepsound.errors import EngineError, InputError
 from deepsound.media.audio import fit_length, resample
-from deepsound.media.runs import runs_of
+from deepsound.media.true_runs import runs_of
 from deepsound.runtime.packages import missing_package
 from deepsound.runtime.paths import is_file
 from deepsound.runtime.progress import Progress

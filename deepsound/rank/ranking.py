@@ -14,8 +14,8 @@ from typing import Any
 from deepsound.choices import PICKS, option
 from deepsound.errors import EngineError, InputError
 from deepsound.media.clip import Clip
-from deepsound.rank.figures import TakeFigures, TakeMeter
 from deepsound.rank.limits import MOST_TAKES
+from deepsound.rank.measurements import TakeFigures, TakeMeter
 from deepsound.runtime.execution import Execution
 from deepsound.runtime.progress import Progress
 from deepsound.types import Audio

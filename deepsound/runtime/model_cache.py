@@ -16,8 +16,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from deepsound.runtime.device_placement import Placement, PlainPlacement
 from deepsound.runtime.interruption import interruptible
-from deepsound.runtime.placement import Placement, PlainPlacement
 from deepsound.runtime.progress import Progress
 
 if TYPE_CHECKING:

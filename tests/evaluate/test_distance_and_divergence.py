@@ -5,8 +5,8 @@ import pytest
 
 from deepsound.errors import InputError
 from deepsound.evaluate.av_sync import desync_s, ib_scores, offsets_s
-from deepsound.evaluate.distance import frechet_distance, kernel_distance
-from deepsound.evaluate.divergence import inception_score, kl_divergence, kl_divergences
+from deepsound.evaluate.frechet_distance import frechet_distance, kernel_distance
+from deepsound.evaluate.kl_divergence import inception_score, kl_divergence, kl_divergences
 from deepsound.evaluate.pairing import clean_name, pair
 
 RANDOM = np.random.default_rng(0)

@@ -7,8 +7,8 @@ import pytest
 
 from deepsound.errors import Cancelled, InputError
 from deepsound.evaluate.clips import ON_SCREEN, VOICE_OVER
-from deepsound.evaluate.distance import frechet_distance
 from deepsound.evaluate.evaluation import EvaluationSettings, evaluate, find_sets
+from deepsound.evaluate.frechet_distance import frechet_distance
 from deepsound.media.wav import write_wav
 from deepsound.runtime.progress import CancelToken, Progress
 from deepsound.types import Audio

@@ -7,9 +7,9 @@ import torch
 from deepsound.errors import InputError
 from deepsound.evaluate.single import score_clip
 from deepsound.media.clip import Clip
+from deepsound.runtime.device_placement import PlainPlacement
 from deepsound.runtime.execution import Execution
 from deepsound.runtime.model_cache import model_cache
-from deepsound.runtime.placement import PlainPlacement
 from deepsound.types import Audio
 from tests.conftest import write_video
 from tests.evaluate import tiny

@@ -19,7 +19,7 @@ ALLOWED = {
     "deepsound/models": {"deepsound.models"},
     "deepsound/weights": EVERYONE | {"deepsound.weights", "deepsound.media.files"},
     "deepsound/media": EVERYONE | {"deepsound.media", "deepsound.choices", "deepsound.models.silero"},
-    "deepsound/silence.py": EVERYONE | {"deepsound.media.runs"},
+    "deepsound/silence.py": EVERYONE | {"deepsound.media.true_runs"},
     "deepsound/generate": EVERYONE
     | {"deepsound.engine_protocols", "deepsound.media", "deepsound.models", "deepsound.weights", "deepsound.generate"},
     "deepsound/reason": EVERYONE
@@ -41,13 +41,13 @@ ALLOWED = {
     },
     "deepsound/engine_protocols.py": EVERYONE | {"deepsound.media"},
     "deepsound/engine_support.py": EVERYONE | {"deepsound.media", "deepsound.engine_protocols"},
-    "deepsound/engine_table.py": set(),
+    "deepsound/engine_registry.py": set(),
     "deepsound/choices.py": {"deepsound.errors"},
     "deepsound/fallback.py": {"deepsound.errors", "deepsound.types", "deepsound.choices"},
     "deepsound/plugins.py": EVERYONE | {"deepsound.media", "deepsound.contracts", "deepsound.engine_protocols"},
     "deepsound/engines.py": EVERYONE
     | {"deepsound.media", "deepsound.contracts", "deepsound.engine_protocols", "deepsound.plugins"}
-    | {"deepsound.combinations", "deepsound.engine_support", "deepsound.engine_table"},
+    | {"deepsound.combinations", "deepsound.engine_support", "deepsound.engine_registry"},
     "deepsound/presets.py": {"deepsound.types", "deepsound.choices"},
     "deepsound/selection.py": EVERYONE
     | {"deepsound.media", "deepsound.engines", "deepsound.silence", "deepsound.outcome", "deepsound.presets"}

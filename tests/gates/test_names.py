@@ -14,7 +14,7 @@ LONGEST_FIRST_LINE = 90
 # What people search for, and the modules that a search has to lead to.
 TERMS = {
     "speculative decoding": {"deepsound/reason/videollama2/speculative.py"},
-    "KV cache": {"deepsound/models/videollama2/cache.py", "deepsound/reason/videollama2/prefix_cache.py"},
+    "KV cache": {"deepsound/models/videollama2/kv_cache.py", "deepsound/reason/videollama2/prefix_cache.py"},
     "optical flow": {"deepsound/generate/draft/optical_flow.py"},
     "overlap-add": {"deepsound/separate/overlap_add.py", "deepsound/separate/demix.py"},
     "CUDA graph": {"deepsound/generate/mmaudio/cuda_graph.py"},

@@ -10,8 +10,8 @@ import numpy as np
 
 from deepsound.errors import InputError
 from deepsound.evaluate.av_sync import GREATEST_OFFSET_S, OFFSETS, ib_scores, offsets_s
-from deepsound.evaluate.distance import frechet_distance, kernel_distance
-from deepsound.evaluate.divergence import inception_score, kl_divergence, shuffle_order
+from deepsound.evaluate.frechet_distance import frechet_distance, kernel_distance
+from deepsound.evaluate.kl_divergence import inception_score, kl_divergence, shuffle_order
 from deepsound.evaluate.pairing import clean_name, pair
 
 # float64 throughout: what is left is the order of sums, and the root's rounding. A singular product's root is good to

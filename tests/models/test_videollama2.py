@@ -18,9 +18,9 @@ from deepsound.models.beats.config import BEATS
 from deepsound.models.beats.layers import relative_buckets
 from deepsound.models.beats.model import Beats
 from deepsound.models.videollama2 import attention, weights
-from deepsound.models.videollama2.cache import KeyValueCache
 from deepsound.models.videollama2.config import VIDEOLLAMA2_1_7B_AV, LanguageConfig, VideoLlama2Config
 from deepsound.models.videollama2.encoders import AudioEncoder, VisionEncoder
+from deepsound.models.videollama2.kv_cache import KeyValueCache
 from deepsound.models.videollama2.language import LanguageModel
 
 MANIFESTS = Path(__file__).parent / "manifests" / "videollama2"

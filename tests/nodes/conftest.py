@@ -287,8 +287,8 @@ class InterruptedByHost(Exception):
 @pytest.fixture
 def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Host]:
     """A stand-in for ComfyUI with its folders in a temporary place; other files' tests find nothing of it."""
+    from deepsound.runtime.device_placement import PlainPlacement
     from deepsound.runtime.model_cache import model_cache
-    from deepsound.runtime.placement import PlainPlacement
     from deepsound.weights.missing import register_download_action
     from deepsound.weights.search_paths import register_model_folders
 

@@ -9,8 +9,8 @@ import pytest
 from deepsound.errors import Cancelled, EngineError, InputError
 from deepsound.evaluate.impact_sync import ImpactSync
 from deepsound.media.clip import Clip
-from deepsound.rank.figures import TakeFigures
 from deepsound.rank.limits import MOST_TAKES
+from deepsound.rank.measurements import TakeFigures
 from deepsound.rank.ranking import rank_takes, score_of
 from deepsound.runtime.feature_cache import feature_cache
 from deepsound.runtime.progress import CancelToken, Progress

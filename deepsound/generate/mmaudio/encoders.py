@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from deepsound.generate.mmaudio.components import MMAudioStage
+from deepsound.generate.mmaudio.deduplication import distinct_pictures, distinct_segments
 from deepsound.generate.mmaudio.frame_sampling import TickedFrames
-from deepsound.generate.mmaudio.repeats import distinct_pictures, distinct_segments
 from deepsound.generate.mmaudio.steered_sync import segment_video, steered_features, steering_states
 from deepsound.generate.mmaudio.tokenizer import tokenizer
 from deepsound.models.synchformer.preprocess import clip_values

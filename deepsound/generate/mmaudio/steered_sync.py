@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from deepsound.generate.mmaudio.components import MMAudioStage
+from deepsound.generate.mmaudio.deduplication import distinct_segments
 from deepsound.generate.mmaudio.frame_sampling import TickedFrames
-from deepsound.generate.mmaudio.repeats import distinct_segments
 from deepsound.generate.mmaudio.text_encoder import token_ids
 from deepsound.models.synchformer.config import SynchformerConfig
 from deepsound.models.synchformer.preprocess import sync_values

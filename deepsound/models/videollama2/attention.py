@@ -15,8 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from deepsound.models.videollama2.cache import KeyValueCache
 from deepsound.models.videollama2.imports import transformers_module
+from deepsound.models.videollama2.kv_cache import KeyValueCache
 
 NAME = "deepsound_cached_attention"
 

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from deepsound.models.videollama2.attention import RotaryEmbedding, register
-from deepsound.models.videollama2.cache import KeyValueCache
 from deepsound.models.videollama2.config import LanguageConfig
 from deepsound.models.videollama2.imports import transformers_module
+from deepsound.models.videollama2.kv_cache import KeyValueCache
 
 
 class Qwen2Decoder(nn.Module):

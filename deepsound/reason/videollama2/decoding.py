@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from deepsound.errors import EngineError
-from deepsound.models.videollama2.cache import KeyValueCache
+from deepsound.models.videollama2.kv_cache import KeyValueCache
 from deepsound.models.videollama2.language import LanguageModel
 from deepsound.reason.videollama2.speculative import PromptLookup
 

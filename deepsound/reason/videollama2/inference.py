@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from deepsound.models.videollama2.cache import KeyValueCache
+from deepsound.models.videollama2.kv_cache import KeyValueCache
 from deepsound.models.videollama2.language import LanguageModel
 from deepsound.reason.videollama2.components import VideoLLaMA2Components
 from deepsound.reason.videollama2.decoding import GreedyDecoder

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from weakref import WeakKeyDictionary
 
-from deepsound.models.videollama2.cache import KeyValueCache
+from deepsound.models.videollama2.kv_cache import KeyValueCache
 from deepsound.models.videollama2.language import LanguageModel
 from deepsound.reason.videollama2.speculative import PromptLookup
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn.modules.module import register_module_forward_pre_hook
 
 from deepsound import engines
-from deepsound.generate.mmaudio.repeats import Distinct
+from deepsound.generate.mmaudio.deduplication import Distinct
 from deepsound.generate.mmaudio.visual_conditioning import VisualCondition
 from deepsound.media.sequence import ImageSequence
 from deepsound.runtime.execution import Execution
