@@ -82,11 +82,13 @@ def slice_audio(audio: Audio, span: Span) -> Audio:
 
 
 def _core(span: Span, duration_s: float) -> Span:
-    """A span without its padding, which holds sound without voice, unless little would be left or the clip ends."""
-    if span.duration_s < 4 * PAD_S:
-        return span
-    start_s = span.start_s + PAD_S if span.start_s > 0 else span.start_s
-    return Span(start_s, span.end_s - PAD_S if span.end_s < duration_s else span.end_s)
+    """A span without its ends, unless the clip ends there: padding and crossfades hold sound without voice.
+
+    At most a quarter is left out on either side, so that of a short span something is measured.
+    """
+    edge_s = min(PAD_S, span.duration_s / 4)
+    start_s = span.start_s + edge_s if span.start_s > 0 else span.start_s
+    return Span(start_s, span.end_s - edge_s if span.end_s < duration_s else span.end_s)
 
 
 def apply_actions(

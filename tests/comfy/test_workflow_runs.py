@@ -11,6 +11,7 @@ import json
 
 import pytest
 
+from deepsound.media.audio import decode_audio
 from deepsound.media.clip import Clip
 from scripts.workflows import DESCRIPTIONS
 from tests.comfy.pages import FOLDER
@@ -97,3 +98,31 @@ def test_the_graph_of_published_engines_runs_to_its_files(server, name):
     made = [node_id for kind in ("MMAudioGenerate", "GenerateAudio") for node_id in of_kind(prompt, f"DeepSound{kind}")]
     spared = {"deepsound_s4_neg": 1}.get(name, 0)  # The background is not silent: nothing is generated again.
     assert len(set(made) & set(run.executed)) == len(made) - spared
+
+
+def test_with_mask_a_span_without_background_is_made_anew_and_the_rest_is_the_coarse_sound(server):
+    prompt = made_small(api("deepsound_s4_mask"), 3000)
+    (judge,), (remover,), (fallback,), (again,) = (
+        of_kind(prompt, f"DeepSound{kind}")
+        for kind in ("VoiceOverCoT", "VocalSeparate", "SilenceFallback", "RegenerateSpan")
+    )
+    assert prompt[fallback]["inputs"]["mode"] == "mask"
+    prompt[judge]["inputs"]["spans"] = "0.3-0.6"
+    prompt[remover]["inputs"]["engine"] = "leaves_nothing"
+    coarse, final = "901", "902"
+    for node_id, source in ((coarse, prompt[fallback]["inputs"]["coarse"]), (final, [fallback, 0])):
+        inputs = {"filename_prefix": f"mask/{node_id}", "audio": source}
+        prompt[node_id] = {"class_type": "SaveAudio", "inputs": inputs}
+    run = server.run(prompt)
+    assert run.ending == "execution_success", run.error or run.answer
+    assert again in run.executed
+    (segment,) = run.history["outputs"][fallback]["deepsound"][0]["segments"]
+    assert (segment["start_s"], segment["end_s"], segment["action"]) == (0.3, 0.6, "mask")
+    sounds = []
+    for node_id in (coarse, final):
+        (item,) = run.history["outputs"][node_id]["audio"]
+        sounds.append(decode_audio(server.base / "output" / item["subfolder"] / item["filename"]))
+    rate, (before, after) = sounds[0].sample_rate, (sound.waveform for sound in sounds)
+    assert bool((before[:, : int(0.3 * rate)] == after[:, : int(0.3 * rate)]).all())
+    assert bool((before[:, int(0.6 * rate) + 1 :] == after[:, int(0.6 * rate) + 1 :]).all())
+    assert not bool((before == after).all())

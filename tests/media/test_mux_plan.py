@@ -85,6 +85,7 @@ def test_a_matroska_file_of_fewer_frames_than_are_looked_ahead_is_copied_as_plan
 def test_a_packet_late_in_the_file_that_cannot_be_copied_is_said_by_the_plan(
     make_video: MakeVideo, tmp_path: Path
 ) -> None:
+    pytest.importorskip("moviepy")
     source = make_video("late.ts", seconds=4.0, gop=5)
     packets = source.read_bytes()
     at = len(packets) // 2 // 188 * 188
@@ -97,6 +98,7 @@ def test_a_packet_late_in_the_file_that_cannot_be_copied_is_said_by_the_plan(
 
 
 def test_a_picture_that_must_be_repeated_from_within_is_said_by_the_plan(make_video: MakeVideo, tone) -> None:
+    pytest.importorskip("moviepy")
     source = make_video("long.mkv", seconds=2.0, gop=50, audio=tone(4.0))
     assert plan_mux(Clip.open(source, 0.5), "mp4").reencoded_because == ""
     planned = plan_mux(Clip.open(source, 0.5), "mp4", length="loop").reencoded_because

@@ -160,6 +160,18 @@ def test_the_padding_of_a_span_does_not_hide_that_nothing_is_left_of_its_voice()
     assert segment.action == "rm" and overall.is_silent
 
 
+@pytest.mark.parametrize("length_s", [0.2, 0.3, 0.5])
+def test_a_short_span_of_which_nothing_is_left_is_silent(length_s):
+    """The crossfades at its ends counted as sound that is left, so that a fallback never took its place."""
+    segments = (Segment(Span(1.0, 1.0 + length_s)),)
+    nothing_left = Stems(COARSE, Audio(COARSE.waveform * 0, RATE))
+    gated = gate_stems(COARSE, nothing_left, [segment.span for segment in segments])
+    (decided,), silence = with_actions(
+        segments, COARSE, gated.background, "mask", lambda coarse, background: measure(background)
+    )
+    assert silence.is_silent and decided.action == "mask"
+
+
 @pytest.mark.parametrize("level", [0.0, 1e-3, 1.0])
 def test_one_span_of_everything_is_as_silent_as_the_whole_clip(level):
     background = BACKGROUND.waveform.clone()
