@@ -134,7 +134,7 @@ def dry_run(
 
 def _may_come(path: Path, steps: StepOptions) -> bool:
     """Whether a run can leave the file: a sound that is generated again is some fallbacks' alone."""
-    return ".neg." not in path.name or (steps.mode == MODE_NAMES[0] and fallback_mode(steps.fallback).regenerates)
+    return ".neg." not in path.name or (steps.falls_back and fallback_mode(steps.fallback).regenerates)
 
 
 def _weights(choices: Choices, places: SearchPaths) -> tuple[NeededWeights, ...]:

@@ -31,6 +31,11 @@ class StepOptions:
     scope: str = ""
     spans: str = ""
 
+    @property
+    def falls_back(self) -> bool:
+        """Whether the mode has step 4."""
+        return tables.option("mode", self.mode, tables.MODES).falls_back
+
     def check(self) -> None:
         """Raise InputError for a mode, fallback or scope that does not exist."""
         tables.option("mode", self.mode, tables.MODES)
