@@ -15,6 +15,7 @@ from deepsound.batch.run import Listener, Tally
 from deepsound.batch.summary import Summary
 from deepsound.batch.worker import ClipReport
 from deepsound.cli.display import STEP_TITLES
+from deepsound.cli.terminal import LoggedConsole
 from deepsound.runtime.paths import escaped
 from deepsound.runtime.progress import ProgressEvent
 
@@ -122,8 +123,8 @@ def _clock(seconds: float) -> str:
 @contextmanager
 def open_batch_display(quiet: bool) -> Iterator[BatchDisplay]:
     """A BatchDisplay on stderr; a bar only on a terminal, and with `quiet` nothing but errors."""
-    console = Console(stderr=True, highlight=False)
-    if quiet or not console.is_terminal:
+    console = LoggedConsole()
+    if quiet or not console.has_bars:
         yield BatchDisplay(console, None, quiet)
         return
     columns = (

@@ -40,7 +40,7 @@ def add_calibrate(commands: argparse._SubParsersAction[argparse.ArgumentParser])
     )
     command.add_argument("-o", "--out", default="calibration", metavar="DIR", help="where the report goes")
     command.add_argument("--json", action="store_true", help="print the report as JSON")
-    command.add_argument("--quiet", action="store_true", help="no progress, only errors")
+    command.add_argument("-q", "--quiet", action="store_true", help="no progress, only errors")
     return command
 
 

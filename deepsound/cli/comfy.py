@@ -74,7 +74,7 @@ def add_comfy(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
         help="the input that takes the video, where the workflow leaves that open",
     )
     submit.add_argument("--json", action="store_true", help="print what came of each clip on stdout")
-    submit.add_argument("--quiet", action="store_true", help="no progress, only errors")
+    submit.add_argument("-q", "--quiet", action="store_true", help="no progress, only errors")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -104,17 +104,16 @@ def run(options: argparse.Namespace) -> int:
 @contextmanager
 def _open_display(quiet: bool) -> Iterator[Callbacks]:
     """Shows what happens on stderr; a bar for each server on a terminal."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress
 
+    from deepsound.cli.terminal import LoggedConsole, bar_columns
     from deepsound.comfy.submission import Callbacks
 
-    console = Console(stderr=True, highlight=False)
-    if quiet or not console.is_terminal:
+    console = LoggedConsole()
+    if quiet or not console.has_bars:
         yield _TerminalCallbacks(console, None, quiet).as_callbacks(Callbacks)
         return
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True) as bars:
+    with Progress(*bar_columns(), console=console, transient=True) as bars:
         yield _TerminalCallbacks(console, bars).as_callbacks(Callbacks)
 
 

@@ -58,7 +58,7 @@ def add_compare(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         help="how much of each sound the video plays (default: all)",
     )
     command.add_argument("--still_only", "--still-only", action="store_true", help="leave the video out")
-    command.add_argument("--quiet", action="store_true", help="no progress, only errors")
+    command.add_argument("-q", "--quiet", action="store_true", help="no progress, only errors")
 
 
 def _compare(options: argparse.Namespace) -> int:

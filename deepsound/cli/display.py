@@ -7,9 +7,10 @@ from contextlib import contextmanager
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, TaskID, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
+from rich.progress import TaskID
 
+from deepsound.cli.terminal import Estimates, LoggedConsole, bar_columns, without_tags
 from deepsound.outputs import Result
 from deepsound.runtime.paths import escaped
 from deepsound.runtime.progress import ProgressEvent
@@ -35,6 +36,7 @@ class Display:
         self._console = console
         self._bars = bars
         self._task: TaskID | None = None
+        self._estimates = Estimates()
 
     def show(self, event: ProgressEvent) -> None:
         if event.is_note:
@@ -44,9 +46,10 @@ class Display:
             title = STEP_TITLES.get(event.stage, event.stage)
             self._console.print(f"[bold]{title:<18}[/] {event.seconds:6.2f} s  {escape(event.text)}", soft_wrap=True)
         elif event.text:
-            self._console.print(f"[dim]{escape(event.text)}[/]", soft_wrap=True)
-        elif self._bars is not None and event.fraction is not None:
-            self._move_bar(event.stage, event.fraction)
+            if text := without_tags(event.text):
+                self._console.print(f"[dim]{escape(text)}[/]", soft_wrap=True)
+        elif event.fraction is not None:
+            self._move(event.stage, event.fraction)
 
     def note(self, text: str) -> None:
         self._console.print(f"[yellow]note[/] {escape(text)}", soft_wrap=True)
@@ -69,11 +72,8 @@ class Display:
     def summarise(self, result: Result) -> None:
         """The choices made, the loudness, where the files are, and what became of the picture and its tracks."""
         choices = result.outcome.choices
-        for step, choice in (
-            ("generator", choices.generator),
-            ("reasoner", choices.reasoner),
-            ("separator", choices.separator),
-        ):
+        used = [("generator", choices.generator), ("reasoner", choices.reasoner), ("separator", choices.separator)]
+        for step, choice in used if result.outcome.stems is not None else used[:2]:
             why = f" ({choice.why})" if choice.why else ""
             self._console.print(f"{step:<10} {escape(choice.name + why)}")
         if (by := result.outcome.regenerated_by) is not None and by != choices.generator:
@@ -113,8 +113,12 @@ class Display:
             )
             self._console.print(f"{f'take {number}':<10} {escape(said)}", soft_wrap=True)
 
-    def _move_bar(self, stage: str, fraction: float) -> None:
-        assert self._bars is not None  # noqa: S101 - checked by the caller
+    def _move(self, stage: str, fraction: float) -> None:
+        """Move the bar of a stage; where there is none, say now and then how long it still takes."""
+        if self._bars is None:
+            if line := self._estimates.line(stage, fraction):
+                self._console.print(f"[dim]{STEP_TITLES.get(stage, stage):<18} {line}[/]", soft_wrap=True)
+            return
         if self._task is None:
             self._task = self._bars.add_task(STEP_TITLES.get(stage, stage), total=1.0)
         self._bars.update(self._task, completed=fraction)
@@ -128,12 +132,11 @@ class Display:
 @contextmanager
 def open_display(quiet: bool) -> Iterator[Display]:
     """A Display on stderr (stdout is for `--json`); bars only on a terminal."""
-    console = Console(stderr=True, quiet=quiet, highlight=False)
-    if quiet or not console.is_terminal:
+    console = LoggedConsole(quiet)
+    if not console.has_bars:
         yield Display(console, None)
         return
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
-    with Bars(*columns, console=console, transient=True) as bars:
+    with Bars(*bar_columns(), console=console, transient=True) as bars:
         yield Display(console, bars)
 
 

@@ -105,7 +105,7 @@ def _add_execution(parser: argparse.ArgumentParser) -> None:
         "-o", "--out", metavar="DIR", help="leave report.json, scores.csv, clips.csv and scores.png there"
     )
     parser.add_argument("--json", action="store_true", help="print the report on stdout")
-    parser.add_argument("--quiet", action="store_true", help="no progress and no table, only errors")
+    parser.add_argument("-q", "--quiet", action="store_true", help="no progress and no table, only errors")
 
 
 def _evaluate(options: argparse.Namespace) -> int:
@@ -163,26 +163,17 @@ def _report(options: argparse.Namespace, progress: Progress) -> EvaluationReport
 @contextmanager
 def progress_on_stderr(quiet: bool, check: Callable[[], None]) -> Iterator[Progress]:
     """Progress on stderr: a line for each stage that is done, and on a terminal a bar with the time that is left."""
-    from rich.console import Console
-    from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
     from rich.progress import Progress as Bars
 
     from deepsound.cli.display import Display
+    from deepsound.cli.terminal import LoggedConsole, bar_columns
     from deepsound.runtime.progress import Progress
 
-    console = Console(stderr=True, quiet=quiet, highlight=False)
-    if quiet or not console.is_terminal:
+    console = LoggedConsole(quiet)
+    if not console.has_bars:
         yield Progress(Display(console, None).show, check)
         return
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TaskProgressColumn(),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-    )
-    with Bars(*columns, console=console, transient=True) as bars:
+    with Bars(*bar_columns(), console=console, transient=True) as bars:
         yield Progress(Display(console, bars).show, check)
 
 

@@ -32,5 +32,10 @@ def size_text(entry: Weights) -> str:
     """The size of a download for a person to read."""
     if entry.size is None:
         return "?"
-    unit, scale = ("GB", 1e9) if entry.size >= 1e9 else ("MB", 1e6) if entry.size >= 1e6 else ("kB", 1e3)
-    return ("" if entry.size_is_exact else "~") + f"{entry.size / scale:.{2 if unit == 'GB' else 0}f} {unit}"
+    return ("" if entry.size_is_exact else "~") + bytes_text(entry.size)
+
+
+def bytes_text(count: int) -> str:
+    """A number of bytes for a person to read, as in 1.32 GB, 45 MB, 7 kB."""
+    unit, scale = ("GB", 1e9) if count >= 1e9 else ("MB", 1e6) if count >= 1e6 else ("kB", 1e3)
+    return f"{count / scale:.{2 if unit == 'GB' else 0}f} {unit}"

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import sys
 from collections.abc import Sequence
 
 from deepsound import __version__
 from deepsound.cli.app import add_app
 from deepsound.cli.batch import add_batch
+from deepsound.cli.cache import add_cache
 from deepsound.cli.calibrate import add_calibrate
 from deepsound.cli.comfy import add_comfy
 from deepsound.cli.compare import add_compare
@@ -17,6 +19,7 @@ from deepsound.cli.config import Setting, add_config, configure
 from deepsound.cli.doctor import add_doctor
 from deepsound.cli.evaluate import add_evaluate
 from deepsound.cli.exit_codes import EXIT_CODES
+from deepsound.cli.logging_options import add_logging_options, logging_as
 from deepsound.cli.models import add_models
 from deepsound.cli.output_options import add_output_options
 from deepsound.cli.parser import SuggestingParser
@@ -38,6 +41,8 @@ from deepsound.cli.run_options import (
 )
 from deepsound.cli.signals import exit_on_signals
 from deepsound.errors import Cancelled, DeepSoundError
+
+log = logging.getLogger("deepsound.cli")
 
 _TOP_LEVEL = {"-h", "--help", "-V", "--version"}
 RUN_DESCRIPTION = """\
@@ -65,12 +70,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             configured = _configured(parser, given)
             options = parser.parse_args(_with_command(given))
             _mention_settings(configured, given, options)
-            if getattr(options, "json", False):
-                require_stdout("leave --json out")
-                with stdout_for_json():
-                    code = int(options.command(options))
-            else:
-                code = int(options.command(options))
+            with logging_as(options):
+                code = _run_command(options)
             flush_stdout()
     except DeepSoundError as error:
         tell(str(error))
@@ -83,6 +84,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         discard_stdout()
         return DeepSoundError.exit_code
     return code
+
+
+def _run_command(options: argparse.Namespace) -> int:
+    """The command's exit code; its error goes on, with a traceback in the log."""
+    try:
+        if not getattr(options, "json", False):
+            return int(options.command(options))
+        require_stdout("leave --json out")
+        with stdout_for_json():
+            return int(options.command(options))
+    except DeepSoundError as error:
+        log.debug("%s", error, exc_info=True)
+        raise
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -105,9 +119,11 @@ def build_parser() -> argparse.ArgumentParser:
     add_execution_options(add_reproduce(commands))
     add_compare(commands)
     add_execution_options(add_calibrate(commands))
+    add_cache(commands)
     add_config(commands, build_parser)
     add_doctor(commands)
     add_completion(commands)
+    add_logging_options(parser)
     return parser
 
 

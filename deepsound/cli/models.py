@@ -1,8 +1,9 @@
-"""`deepsound models`: lists, locates, downloads, verifies and converts weights."""
+"""`deepsound models`: lists, locates, downloads, verifies, converts and removes weights."""
 
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from deepsound.cli.exit_codes import EXIT_CODES
 from deepsound.cli.formatting import print_json, size_text
-from deepsound.errors import EngineError, InputError
+from deepsound.errors import DeepSoundError, EngineError, InputError
 from deepsound.runtime.paths import exists, expand
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ def add_models(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     _add_download(actions, common)
     _add_verify(actions, common)
     _add_convert(actions, common)
+    _add_remove(actions, common)
 
 
 _EXIT_CODES: dict[str, Any] = {"formatter_class": argparse.RawDescriptionHelpFormatter, "epilog": EXIT_CODES}
@@ -77,7 +79,7 @@ def _add_download(actions: _Actions[argparse.ArgumentParser], common: argparse.A
     )
     fetch.add_argument("names", nargs="+", metavar="NAME")
     fetch.add_argument("--again", action="store_true", help="fetch even what is there, to replace it")
-    fetch.add_argument("--quiet", action="store_true", help="no progress, only errors")
+    fetch.add_argument("-q", "--quiet", action="store_true", help="no progress, only errors")
     fetch.set_defaults(command=fetch_all)
 
 
@@ -86,7 +88,7 @@ def _add_verify(actions: _Actions[argparse.ArgumentParser], common: argparse.Arg
         "verify", parents=[common], **_EXIT_CODES, help="read every file and compare it with what is published"
     )
     check.add_argument("names", nargs="*", metavar="NAME", help="default: all that are on this machine")
-    check.add_argument("--quiet", action="store_true", help="no progress, only the result")
+    check.add_argument("-q", "--quiet", action="store_true", help="no progress, only the result")
     check.set_defaults(command=verify_all)
 
 
@@ -98,8 +100,17 @@ def _add_convert(actions: _Actions[argparse.ArgumentParser], common: argparse.Ar
     change.add_argument("--to", default="bf16", choices=("fp32", "bf16", "fp16"), help="default: %(default)s")
     change.add_argument("-o", "--output", metavar="FILE", help="default: beside the source, named after the precision")
     change.add_argument("--overwrite", action="store_true", help="replace an output that exists")
-    change.add_argument("--quiet", action="store_true", help="no progress, only errors")
+    change.add_argument("-q", "--quiet", action="store_true", help="no progress, only errors")
     change.set_defaults(command=convert_one)
+
+
+def _add_remove(actions: _Actions[argparse.ArgumentParser], common: argparse.ArgumentParser) -> None:
+    removal = actions.add_parser(
+        "remove", parents=[common], **_EXIT_CODES, help="delete downloaded weights; copies of other programs stay"
+    )
+    removal.add_argument("names", nargs="+", metavar="NAME")
+    removal.add_argument("-y", "--yes", action="store_true", help="delete without asking")
+    removal.set_defaults(command=remove_all)
 
 
 def show_list(options: argparse.Namespace) -> int:
@@ -240,6 +251,31 @@ def convert_one(options: argparse.Namespace) -> int:
     if options.json:
         print_json({"source": str(source), "path": str(target), "bytes": target.stat().st_size})
     return 0
+
+
+def remove_all(options: argparse.Namespace) -> int:
+    """Delete what was downloaded, once it is confirmed; 1 where the answer was no."""
+    from deepsound.cli import models_tables
+    from deepsound.weights.catalogue import chosen
+    from deepsound.weights.remove import plan_removal, remove
+
+    places = _places(options)
+    planned = [plan_removal(entry, places) for entry in chosen(options.names)]
+    models_tables.show_removal(planned)
+    present = [removal for removal in planned if removal.paths]
+    agreed = not present or options.yes or _confirm("Delete them?")
+    for removal in present if agreed else ():
+        remove(removal)
+    if options.json:
+        print_json([{**asdict(removal), "removed": agreed and bool(removal.paths)} for removal in planned])
+    return 0 if agreed else DeepSoundError.exit_code
+
+
+def _confirm(question: str) -> bool:
+    if sys.stdin is None or not sys.stdin.isatty():
+        raise InputError("Deleting weights is confirmed at a terminal, and there is none here; add --yes.")
+    print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
 def _entries(names: list[str]) -> tuple[Weights, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from rich.box import SIMPLE_HEAD
@@ -10,21 +10,28 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from deepsound.cli.formatting import size_text
+from deepsound.cli.formatting import bytes_text, size_text
 from deepsound.runtime.paths import is_dir
 from deepsound.weights.catalogue import Weights, needed_by
 from deepsound.weights.locate import target
 from deepsound.weights.memory_estimate import BYTES, footprint
+from deepsound.weights.remove import Removal
 from deepsound.weights.search_paths import SearchPaths
 from deepsound.weights.verify import VerifyResult
 
 _WIDE = 110
+# Below it the columns of the list would be cut.
+_NARROW = 80
+_DOWNLOADS = "the models folder or the cache"
 _COLOURS = {"verified": "green", "readable": "green", "damaged": "red", "missing": "yellow"}
 
 
 def show_list(entries: Sequence[Weights], found: Mapping[str, Path | None]) -> None:
     """The weights with size, licence, and whether they are on this machine; then what each engine needs altogether."""
     console = Console()
+    if console.width < _NARROW:
+        _show_narrow_list(console, entries, found)
+        return
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold underline")
     table.add_column("id", no_wrap=True)
     table.add_column("size", justify="right", no_wrap=True)
@@ -44,8 +51,25 @@ def show_list(entries: Sequence[Weights], found: Mapping[str, Path | None]) -> N
     )
 
 
+def _show_narrow_list(console: Console, entries: Sequence[Weights], found: Mapping[str, Path | None]) -> None:
+    """The same for a terminal that no table fits in: two lines for one of the weights, or for an engine."""
+    for entry in entries:
+        console.print(f"[bold]{entry.id}[/]", soft_wrap=True)
+        console.print(f"  {size_text(entry)}, {'[green]here[/]' if found[entry.id] else 'not here'}, {_licence(entry)}")
+    for engine, whole, left, commercial in _engine_rows(entries, found):
+        console.print(f"[bold]{engine}[/]", soft_wrap=True)
+        console.print(f"  {whole}, to fetch: {left}, commercial use: {commercial}")
+
+
 def _engines_table(entries: Sequence[Weights], found: Mapping[str, Path | None]) -> Table:
     table = Table("engine", "altogether", "still to fetch", "commercial use", box=SIMPLE_HEAD)
+    for row in _engine_rows(entries, found):
+        table.add_row(*row)
+    return table
+
+
+def _engine_rows(entries: Sequence[Weights], found: Mapping[str, Path | None]) -> Iterator[tuple[str, str, str, str]]:
+    """For each engine all of whose weights are among `entries`: its size, what is missing, and commercial use."""
     shown = {entry.id for entry in entries}
     for engine in dict.fromkeys(engine for entry in entries for engine in entry.engines):
         needed = needed_by(engine)
@@ -54,8 +78,7 @@ def _engines_table(entries: Sequence[Weights], found: Mapping[str, Path | None])
         missing = [entry for entry in needed if not found[entry.id]]
         allowed = [entry.licence.commercial for entry in needed]
         verdict = "[bold red]no[/]" if False in allowed else "[yellow]not stated[/]" if None in allowed else "yes"
-        table.add_row(engine, _sum(needed), _sum(missing) if missing else "[green]nothing[/]", verdict)
-    return table
+        yield engine, _sum(needed), _sum(missing) if missing else "[green]nothing[/]", verdict
 
 
 def _sum(entries: Sequence[Weights]) -> str:
@@ -127,6 +150,22 @@ def show_verification(checked: Sequence[VerifyResult]) -> None:
     for one in checked:
         place = "" if one.path is None else f"{escape(str(one.path))}: "
         console.print(f"[{_COLOURS[one.status]}]{one.status:<9}[/] {one.id}  {place}{escape(one.detail)}")
+
+
+def show_removal(planned: Sequence[Removal]) -> None:
+    """What is deleted, and what stays since other programs keep it; on stderr, where the question is asked too."""
+    console = Console(stderr=True, soft_wrap=True, highlight=False)
+    for removal in planned:
+        for path in removal.paths:
+            console.print(f"[red]delete[/]  {removal.id}  {escape(str(path))}")
+        if removal.paths:
+            console.print(f"         needed by {', '.join(removal.engines)}")
+        if not removal.paths:
+            console.print(f"[dim]nothing[/] {removal.id}  was not downloaded to {_DOWNLOADS}")
+        for path in removal.kept:
+            console.print(f"[dim]stays[/]   {removal.id}  {escape(str(path))}: another program's; delete it there")
+    if total := sum(removal.bytes for removal in planned):
+        console.print(f"{bytes_text(total)} altogether")
 
 
 def _licence(entry: Weights) -> str:

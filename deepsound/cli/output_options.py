@@ -64,4 +64,4 @@ def add_output_options(run: argparse.ArgumentParser) -> None:
     run.add_argument("--stems", action="store_true", help="also leave the removed voice, <stem>.voice.wav")
     run.add_argument("--pictures", action="store_true", help="also draw waveforms and mel spectrograms as PNG")
     run.add_argument("--json", action="store_true", help="print the result record on stdout")
-    run.add_argument("--quiet", action="store_true", help="no progress, only errors")
+    run.add_argument("-q", "--quiet", action="store_true", help="no progress, only errors")

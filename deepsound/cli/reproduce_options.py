@@ -112,7 +112,7 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--workers", type=int, metavar="N", help="how many, on Ray")
     parser.add_argument("--shard", default="1/1", metavar="I/N", help="only every Nth clip, beginning with the Ith")
     parser.add_argument("--json", action="store_true", help="print the tables as JSON on stdout")
-    parser.add_argument("--quiet", action="store_true", help="no progress and no tables, only errors")
+    parser.add_argument("-q", "--quiet", action="store_true", help="no progress and no tables, only errors")
 
 
 def settings_of(options: argparse.Namespace) -> list[ReproductionSettings]:

@@ -30,7 +30,7 @@ def test_a_run_leaves_the_files_and_says_where(clip, tmp_path):
     assert record["final_video_path"] == str(tmp_path / "out" / "clip.mp4")
     for step in ("0 plan", "1 generate", "2 judge"):
         assert step in done.stderr
-    assert "<CONCLUSION>" in done.stderr
+    assert "conclusion: " in done.stderr
     assert str(tmp_path / "out" / "clip.wav") in done.stderr
 
 
