@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-ALL_EXTRAS=app,comfy,foleycrafter,models,quantised,reasoner,render,scale,test,dev
+ALL_EXTRAS=app,comfy,foleycrafter,models,quantised,reasoner,render,scale,train,test,dev
 
 find_python() {
   local name

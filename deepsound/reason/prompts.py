@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from deepsound.reason.cot import TABLE, Category, key_sentences
 from deepsound.reason.plan import STEPS
 
@@ -11,6 +13,8 @@ JUDGE_QUESTION = (
     "Given a video and its corresponding audio, determine whether the audio contains voice-over? "
     "Options: A. Yes, B. No. Choose A or B."
 )
+# The project page's third question; its grammar is the original's.
+SILENCE_QUESTION = "Is the audio is silent?"
 
 # Qwen2's chat with its default system message, for checkpoints whose tokenizer has no template of its own.
 _CHAT = (
@@ -27,6 +31,13 @@ def user_content(question: str) -> str:
 def chat(question: str) -> str:
     """The whole prompt for a question, up to where the answer begins."""
     return _CHAT.format(content=user_content(question))
+
+
+def conversation(turns: Sequence[tuple[str, str]], opened: bool = False) -> str:
+    """Turns of (role, text) in Qwen2's chat, the roles `user` and `assistant`; `opened` begins another answer."""
+    system = "<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n"
+    said = "".join(f"<|im_start|>{role}\n{text}<|im_end|>\n" for role, text in turns)
+    return system + said + ("<|im_start|>assistant\n" if opened else "")
 
 
 def split_at_video(prompt: str) -> tuple[str, str]:

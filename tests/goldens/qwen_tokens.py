@@ -31,11 +31,13 @@ def _built(table: Path, special: tuple[tuple[str, int], ...]) -> QwenTokenizer:
     return QwenTokenizer(Path(folder))
 
 
-def write_tokenizer(folder: Path, ranks: dict[bytes, int], special: dict[str, int]) -> None:
-    """The files of a Qwen2 tokenizer: vocabulary, merges by rank, special tokens."""
-    letters = _byte_letters()
+def write_tokenizer(
+    folder: Path, ranks: dict[bytes, int], special: dict[str, int], merges: list[str] | None = None
+) -> None:
+    """The files of a Qwen2 tokenizer: vocabulary, merges by rank (or as given), special tokens."""
+    letters = byte_letters()
     spelt = {token: "".join(letters[byte] for byte in token) for token in ranks}
-    merges = [
+    merges = merges or [
         " ".join(spelt[part] for part in _parts(token, ranks, rank))
         for token, rank in sorted(ranks.items(), key=lambda item: item[1])
         if len(token) > 1
@@ -81,7 +83,7 @@ def _parts(token: bytes, ranks: dict[bytes, int], below: int) -> list[bytes]:
     return parts
 
 
-def _byte_letters() -> dict[int, str]:
+def byte_letters() -> dict[int, str]:
     """How byte-level tokenizers spell bytes: printable ones as themselves, the others from U+0100 on."""
     printable = {*range(33, 127), *range(161, 173), *range(174, 256)}
     others = (byte for byte in range(256) if byte not in printable)

@@ -5,13 +5,47 @@ As fine-tuned inside VideoLLaMA2.
 
 from __future__ import annotations
 
-from typing import cast
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, cast
 
+import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from deepsound.models.beats.config import BEATS, BeatsConfig
 from deepsound.models.beats.layers import BeatsLayer, PositionalConvolution, relative_buckets
+
+
+@dataclass(frozen=True)
+class BeatsTrainingRules:
+    """What the original does to BEATs in training: gradients are scaled before every layer, some layers are left out.
+
+    `gradient_scale` multiplies the gradient in front of each layer, dropped or not; a layer is dropped where its
+    `draw`, a number in [0, 1), is not above `layer_drop`. The forward pass is not rescaled. Defaults as in VideoLLaMA2
+    (`beats/backbone.py`), whose draws come from numpy's global generator.
+    """
+
+    gradient_scale: float = 0.6
+    layer_drop: float = 0.05
+    draw: Callable[[], float] = np.random.random
+
+
+BEATS_TRAINING = BeatsTrainingRules()
+
+
+class _ScaleGradient(torch.autograd.Function):
+    """The identity, whose gradient is multiplied by a number."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, scale: float) -> Tensor:
+        ctx.scale = scale
+        return x.view_as(x)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Any) -> tuple[Tensor, None]:
+        return gradients[0] * ctx.scale, None
 
 
 class BeatsEncoder(nn.Module):
@@ -23,6 +57,9 @@ class BeatsEncoder(nn.Module):
         self.pos_conv = nn.Sequential(PositionalConvolution(config), nn.GELU())
         self.layer_norm = nn.LayerNorm(config.width, eps=config.norm_eps)
         self.layers = nn.ModuleList(BeatsLayer(config, owns_bias=index == 0) for index in range(config.layers))
+        # Obeyed in training mode alone.
+        self.training_rules: BeatsTrainingRules | None = None
+        self.gradient_checkpointing = False
 
     def position_bias(self, tokens: int, device: torch.device) -> Tensor:
         """[heads, queries, keys], before any query gates it: it depends on a key's distance from the query alone."""
@@ -36,8 +73,16 @@ class BeatsEncoder(nn.Module):
         """[B, tokens, width]."""
         x = self.layer_norm(x + self.pos_conv(x.transpose(1, 2)).transpose(1, 2))
         bias = self.position_bias(x.shape[1], x.device)
+        rules = self.training_rules if self.training else None
         for layer in self.layers:
-            x = layer(x, bias)
+            if rules is not None:
+                x = cast(Tensor, _ScaleGradient.apply(x, rules.gradient_scale))
+                if rules.draw() <= rules.layer_drop:
+                    continue
+            if self.gradient_checkpointing and self.training:
+                x = cast(Tensor, checkpoint(layer, x, bias, use_reentrant=False))
+            else:
+                x = layer(x, bias)
         return x
 
 

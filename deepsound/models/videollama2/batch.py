@@ -34,12 +34,18 @@ def expand(
     """Put each row's media tokens [tokens, width] where its placeholder is.
 
     `ids`, `labels` and `mask` are [B, tokens], padded on the right; rows that become shorter than the longest get zeros
-    there. The mask grows at its left end: the original does so, and behind a causal mask it makes no difference to
-    anything that has a label.
+    there, and a row without a placeholder takes none of its media. The mask grows at its left end: the original does
+    so, and behind a causal mask it makes no difference to anything that has a label.
     """
     rows, targets, masks = [], [], []
     for row, row_labels, row_mask, tokens in zip(ids, labels, mask, media, strict=True):
-        at = int(torch.isin(row, torch.tensor(PLACEHOLDERS, device=row.device)).nonzero()[0])
+        places = torch.isin(row, torch.tensor(PLACEHOLDERS, device=row.device)).nonzero()
+        if not len(places):
+            rows.append(embed(row))
+            targets.append(row_labels)
+            masks.append(row_mask)
+            continue
+        at = int(places[0])
         rows.append(torch.cat((embed(row[:at]), tokens, embed(row[at + 1 :]))))
         unlabelled = row_labels.new_full((len(tokens),), IGNORED)
         targets.append(torch.cat((row_labels[:at], unlabelled, row_labels[at + 1 :])))
@@ -54,3 +60,17 @@ def expand(
 def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
     """The mean over all labelled tokens, each predicted by the row before it: logits [B, tokens, vocabulary]."""
     return F.cross_entropy(logits[:, :-1].flatten(0, 1), labels[:, 1:].flatten(), ignore_index=IGNORED)
+
+
+def visible_tokens(mask: Tensor) -> Tensor | None:
+    """Who sees whom, bool [B, 1, tokens, tokens], of a mask [B, tokens]; None where causality alone says it.
+
+    Padding behind a row is seen by nothing that has a label; a padding token inside a text is hidden from the rest.
+    """
+    if not bool((mask[:, 1:] > mask[:, :-1]).any()):
+        return None
+    tokens = mask.shape[1]
+    causal = torch.ones(tokens, tokens, dtype=torch.bool, device=mask.device).tril()
+    visible = causal[None, None] & mask[:, None, None].bool()
+    # A row that sees nothing would be no number; it has no label.
+    return visible | torch.eye(tokens, dtype=torch.bool, device=mask.device)

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from deepsound.models.videollama2.attention import RotaryEmbedding, register
 from deepsound.models.videollama2.config import LanguageConfig
@@ -26,6 +27,8 @@ class Qwen2Decoder(nn.Module):
         self.norm = qwen2.Qwen2RMSNorm(config.width, eps=config.norm_eps)
         self.rotary = RotaryEmbedding(config.head_width, config.rope_theta)
         self.compiled_run: Callable[..., Tensor] | None = None
+        # In training mode alone: activations inside a layer are computed again on the way back.
+        self.gradient_checkpointing = False
 
     def forward(self, embeddings: Tensor, kv_cache: KeyValueCache | None, mask: Tensor | None) -> Tensor:
         """[B, tokens, width] before the head."""
@@ -48,7 +51,11 @@ class Qwen2Decoder(nn.Module):
     ) -> Tensor:
         """All layers and the norm, with `rotary` the rotary cosines and sines."""
         for layer in self.layers:
-            out = layer(hidden, attention_mask=mask, position_embeddings=rotary, kv_cache=kv_cache)
+            named: dict[str, Any] = {"attention_mask": mask, "position_embeddings": rotary}
+            if self.gradient_checkpointing and self.training and kv_cache is None:
+                out = checkpoint(layer, hidden, use_reentrant=False, **named)
+            else:
+                out = layer(hidden, kv_cache=kv_cache, **named)
             hidden = out[0] if isinstance(out, tuple) else out  # a tuple before transformers 4.54
         return self.norm(hidden)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
@@ -36,6 +37,24 @@ class QwenTokenizer:
         """The ids of a text; special tokens are recognised where they are written out, none are added."""
         ids: list[int] = self._inner.encode(text, add_special_tokens=False)
         return ids
+
+    def encode_with_offsets(self, text: str) -> tuple[list[int], list[tuple[int, int]]]:
+        """The ids of a text, as `encode` gives them, and the characters (first, one past the last) each stands for."""
+        encoded = self._inner(text, add_special_tokens=False, return_offsets_mapping=True)
+        return list(encoded["input_ids"]), [(int(start), int(end)) for start, end in encoded["offset_mapping"]]
+
+    @property
+    def pad_id(self) -> int:
+        """The id that fills rows of a training batch: `<|endoftext|>`."""
+        return self.encode("<|endoftext|>")[0]
+
+    def conversation(self, turns: Sequence[tuple[str, str]], opened: bool = False) -> str:
+        """Turns of (role, text) as the checkpoint's own template writes them; `opened` begins another answer."""
+        if not getattr(self._inner, "chat_template", None):
+            return prompts.conversation(turns, opened)
+        messages = [{"role": role, "content": text} for role, text in turns]
+        written: str = self._inner.apply_chat_template(messages, tokenize=False, add_generation_prompt=opened)
+        return written
 
     def decode(self, ids: list[int]) -> str:
         """The text of ids, special tokens left out."""
