@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from tests.goldens import (
+    aligner,
     av_align,
     beats,
     bigvgan,
@@ -24,6 +25,7 @@ from tests.goldens import (
     foleycrafter_vocoder,
     frame_selection,
     full_model,
+    imagebind_text,
     joint_stage,
     mel,
     metric_formulas,
@@ -86,6 +88,7 @@ Component = Callable[[dict[str, Any], Tensors], Iterator[tuple[str, Any, Any, fl
 # A golden file belongs to the component with the longest name that begins its own. A component yields
 # (output, got, expected, tolerance); None for `got` says that it does not expose this seam.
 COMPONENTS: dict[str, Component] = {
+    "aligner_update": aligner.compare_update,
     "audio_preproc": reasoner_input.compare_audio,
     "audio_tower_training": joint_stage.compare_audio_tower,
     "audio_projector": videollama2_parts.compare_projector,
@@ -107,6 +110,8 @@ COMPONENTS: dict[str, Component] = {
     "full_model": full_model.compare,
     "joint_stage": joint_stage.compare,
     "labels": training_labels.compare,
+    "imagebind_text": imagebind_text.compare,
+    "imagebind_tokens": imagebind_text.compare_tokens,
     "mel_16k": mel.compare,
     "mel_44k": mel.compare,
     "melband": roformer.compare,
@@ -130,6 +135,9 @@ COMPONENTS: dict[str, Component] = {
     "selva_video_encoder": selva.compare,
     "separator_loss": separator_loss.compare,
     "sequence_lengths": sampler.compare_lengths,
+    "sh_audio_windows": aligner.compare_audio,
+    "sh_video_windows": aligner.compare_video,
+    "sh_windows": aligner.compare_windows,
     "siglip_tower": videollama2_parts.compare_tower,
     "silence": silence.compare,
     "stc_v35": stc_connector.compare,

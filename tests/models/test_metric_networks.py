@@ -112,6 +112,14 @@ def test_imagebinds_two_towers() -> None:
     )
 
 
+def test_imagebinds_text_tower_at_full_size() -> None:
+    rows = listed("seeing_hearing", "imagebind_huge_text.manifest")
+    assert listing(on_meta(lambda: ImageBind(modalities=["text"]))) == rows
+    published = as_tensors(rows | listed("metrics", "imagebind_huge.manifest"))
+    assert imagebind_config(published) == IMAGEBIND_HUGE
+    assert imagebind_state(published, ["text"]).keys() == rows.keys()
+
+
 @pytest.mark.parametrize(
     ("config_of", "family"),
     [

@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from deepsound.errors import EngineError
-from deepsound.models.clip.tokenizer import MERGES, ClipTokenizer, fix_text
+from deepsound.models.clip.tokenizer import END, MERGES, START, ClipTokenizer, fix_text
 from deepsound.runtime.paths import is_file
 
 OPEN_CLIP_TABLE = "bpe_simple_vocab_16e6.txt.gz"
@@ -26,7 +26,7 @@ def installed_table() -> Path | None:
 
 
 @cache
-def tokenizer(table: Path | None = None) -> ClipTokenizer:
+def tokenizer(table: Path | None = None, marks: tuple[str, str] = (START, END)) -> ClipTokenizer:
     """The published CLIP's tokenizer, its merges read from `table`, else from an installed open_clip.
 
     `table` is open_clip's gzipped list or the `merges.txt` that comes with CLIP models of 49408 tokens. Texts are
@@ -35,10 +35,10 @@ def tokenizer(table: Path | None = None) -> ClipTokenizer:
     table = table or installed_table()
     if table is None:
         raise EngineError(
-            "MMAudio reads prompts with CLIP's byte-pair table, and no table was found: install "
+            "Prompts are read with CLIP's byte-pair table, and no table was found: install "
             "open_clip_torch, or give the path of a CLIP model's merges.txt."
         )
-    return ClipTokenizer(read_merges(table), repair=_repair())
+    return ClipTokenizer(read_merges(table), repair=_repair(), marks=marks)
 
 
 def read_merges(table: Path) -> list[tuple[str, str]]:

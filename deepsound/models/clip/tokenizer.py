@@ -16,11 +16,13 @@ from torch import Tensor
 
 MERGES = 48894
 WORD_END = "</w>"
+# How open_clip writes the marks; OpenAI's CLIP, and ImageBind with it, writes them in the second form.
 START, END = "<start_of_text>", "<end_of_text>"
+OPENAI_MARKS = ("<|startoftext|>", "<|endoftext|>")
 # The first letter of Unicode's category tells letters and digits.
 LETTER, DIGIT, SPACE, OTHER = "L", "N", " ", "?"
 
-_FIXED = re.compile(f"{START}|{END}|'s|'t|'re|'ve|'m|'ll|'d", re.IGNORECASE)
+_CONTRACTIONS = "'s|'t|'re|'ve|'m|'ll|'d"
 _QUOTES = str.maketrans(
     dict.fromkeys("\u02bc\u2018\u2019\u201a\u201b", "'") | dict.fromkeys("\u201c\u201d\u201e\u201f", '"')
 )
@@ -40,35 +42,45 @@ def fix_text(text: str) -> str:
 
 
 class ClipTokenizer:
-    """Ids for texts; `repair` is what is done to a text before entities, spaces and case are evened out."""
+    """Ids for texts; `repair` is what is done to a text before entities, spaces and case are evened out.
+
+    `marks` are the start and the end as they may be written in a text.
+    """
 
     def __init__(
-        self, merges: Sequence[tuple[str, str]], context_length: int = 77, repair: Callable[[str], str] = fix_text
+        self,
+        merges: Sequence[tuple[str, str]],
+        context_length: int = 77,
+        repair: Callable[[str], str] = fix_text,
+        marks: tuple[str, str] = (START, END),
     ) -> None:
         letters = list(_byte_letters().values())
-        vocabulary = [*letters, *(letter + WORD_END for letter in letters), *map("".join, merges), START, END]
+        vocabulary = [*letters, *(letter + WORD_END for letter in letters), *map("".join, merges), *marks]
         self._ids = {piece: number for number, piece in enumerate(vocabulary)}
         self._ranks = {pair: rank for rank, pair in enumerate(merges)}
         self._letters = _byte_letters()
         self._context_length = context_length
         self._repair = repair
+        self._marks = marks
+        self._fixed = re.compile("|".join([*map(re.escape, marks), _CONTRACTIONS]), re.IGNORECASE)
 
     def __call__(self, texts: Sequence[str]) -> Tensor:
         """Ids int64 [texts, context_length]: start, text, end, then zeros; a long text is cut before its end."""
         ids = torch.zeros(len(texts), self._context_length, dtype=torch.int64)
         for row, text in zip(ids, texts, strict=True):
             text_ids = islice(self.encode(text), self._context_length - 2)
-            framed = [self._ids[START], *text_ids, self._ids[END]]
+            start, end = self._marks
+            framed = [self._ids[start], *text_ids, self._ids[end]]
             row[: len(framed)] = torch.tensor(framed)
         return ids
 
     def encode(self, text: str) -> Iterator[int]:
         """The ids of a text alone, however many."""
         clean = " ".join(html.unescape(html.unescape(self._repair(text))).split()).lower()
-        return (self._ids[piece] for word in _words(clean) for piece in self._pieces(word))
+        return (self._ids[piece] for word in _words(clean, self._fixed) for piece in self._pieces(word))
 
     def _pieces(self, word: str) -> list[str]:
-        if word in (START, END):
+        if word in self._marks:
             return [word]
         pieces = [self._letters[byte] for byte in word.encode()]
         pieces[-1] += WORD_END
@@ -90,12 +102,12 @@ def _merge(pieces: list[str], pair: tuple[str, str]) -> list[str]:
     return merged
 
 
-def _words(text: str) -> Iterator[str]:
+def _words(text: str, fixed_words: re.Pattern[str]) -> Iterator[str]:
     """Splits into contractions' ends, runs of letters, single digits, and runs of everything else but spaces."""
     kinds = [_kind(character) for character in text]
     at = 0
     while at < len(text):
-        fixed = _FIXED.match(text, at)
+        fixed = fixed_words.match(text, at)
         end = fixed.end() if fixed else _end_of_run(kinds, at)
         if kinds[at] != SPACE:
             yield text[at:end]

@@ -1,1 +1,1 @@
-"""ImageBind's vision and audio encoders, one joint embedding space (arXiv 2305.05665)."""
+"""ImageBind's vision, audio and text encoders, one joint embedding space (arXiv 2305.05665)."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Modality = Literal["vision", "audio"]
+Modality = Literal["vision", "audio", "text"]
 RGB = tuple[float, float, float]
 
 
@@ -51,10 +51,23 @@ class ImageBindAudioConfig:
 
 
 @dataclass(frozen=True)
+class ImageBindTextConfig:
+    """A causal transformer over CLIP's tokens, `context_length` of them."""
+
+    width: int = 1024
+    depth: int = 24
+    heads: int = 16
+    mlp_width: int = 4096
+    vocab_size: int = 49408
+    context_length: int = 77
+
+
+@dataclass(frozen=True)
 class ImageBindConfig:
     embed_dim: int = 1024
     vision: ImageBindVisionConfig = ImageBindVisionConfig()
     audio: ImageBindAudioConfig = ImageBindAudioConfig()
+    text: ImageBindTextConfig = ImageBindTextConfig()
     norm_eps: float = 1e-6
 
 

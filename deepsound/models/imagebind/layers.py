@@ -41,10 +41,10 @@ class ImageBindBlock(nn.Module):
         self.mlp = Mlp(width, mlp_width)
         self.norm_2 = nn.LayerNorm(width, eps=norm_eps)
 
-    def forward(self, tokens: Tensor, keep: int | None = None) -> Tensor:
+    def forward(self, tokens: Tensor, keep: int | None = None, causal: bool = False) -> Tensor:
         """[B, tokens, width]; with `keep` only the first so many tokens come out, and only they are computed."""
         context = self.norm_1(tokens)
-        tokens = tokens[:, :keep] + self.attn(context[:, :keep], context)
+        tokens = tokens[:, :keep] + self.attn(context[:, :keep], context, causal)
         return tokens + self.mlp(self.norm_2(tokens))
 
 
@@ -64,6 +64,20 @@ class Trunk(nn.Module):
         last = len(self.blocks) - 1
         for index, block in enumerate(self.blocks):
             tokens = block(tokens, keep=1 if index == last else None)
+        return tokens
+
+
+class CausalTrunk(nn.Module):
+    """The text tower's blocks: every token sees itself and what is before it; nothing is normalised first."""
+
+    def __init__(self, width: int, depth: int, heads: int, mlp_width: int, norm_eps: float) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleList(ImageBindBlock(width, heads, mlp_width, norm_eps, False) for _ in range(depth))
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """[B, tokens, width], all of them: which one is read depends on the text."""
+        for block in self.blocks:
+            tokens = block(tokens, causal=True)
         return tokens
 
 
@@ -99,6 +113,37 @@ class Preprocessor(nn.Module):
         patches = self.rgbt_stem(x)
         tokens = torch.cat((self.cls_token.expand(len(patches), -1, -1), patches), dim=1)
         return tokens + self.pos_embedding_helper.pos_embed
+
+
+class TextPreprocessor(nn.Module):
+    """Ids -> tokens with their positions [B, tokens, width].
+
+    `mask` is the causal mask of the published file; attention computes it by itself.
+    """
+
+    mask: Tensor
+
+    def __init__(self, vocab_size: int, context_length: int, width: int) -> None:
+        super().__init__()
+        self.pos_embed = nn.Parameter(torch.zeros(1, context_length, width))
+        self.token_embedding = nn.Embedding(vocab_size, width)
+        self.register_buffer("mask", torch.full((context_length, context_length), float("-inf")).triu(1))
+
+    def forward(self, ids: Tensor) -> Tensor:
+        return self.token_embedding(ids) + self.pos_embed
+
+
+class TextHead(nn.Module):
+    """The token at the first place of the highest id, which is the end mark, normalised and projected."""
+
+    def __init__(self, width: int, embed_dim: int, norm_eps: float) -> None:
+        super().__init__()
+        self.proj = nn.Sequential(nn.LayerNorm(width, eps=norm_eps), nn.Linear(width, embed_dim, bias=False))
+
+    def forward(self, tokens: Tensor, ids: Tensor) -> Tensor:
+        """[B, embed_dim] of tokens [B, tokens, width] and their ids [B, tokens]."""
+        ends = ids.argmax(dim=-1)
+        return self.proj(tokens[torch.arange(len(tokens), device=tokens.device), ends])
 
 
 class LogitScale(nn.Module):

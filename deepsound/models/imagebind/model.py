@@ -1,6 +1,6 @@
-"""ImageBind's vision and audio encoders with the keys of imagebind_huge.
+"""ImageBind's vision, audio and text encoders with the keys of imagebind_huge.
 
-Text, depth, thermal and IMU are left out.
+Depth, thermal and IMU are left out.
 """
 
 from __future__ import annotations
@@ -12,7 +12,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from deepsound.models.imagebind.config import IMAGEBIND_HUGE, ImageBindConfig, Modality
-from deepsound.models.imagebind.layers import LogitScale, Preprocessor, Stem, Trunk
+from deepsound.models.imagebind.layers import (
+    CausalTrunk,
+    LogitScale,
+    Preprocessor,
+    Stem,
+    TextHead,
+    TextPreprocessor,
+    Trunk,
+)
 
 MODALITIES: tuple[Modality, ...] = ("vision", "audio")
 
@@ -21,7 +29,8 @@ class ImageBind(nn.Module):
     """The towers of `modalities`; their embeddings are compared by their cosine.
 
     An input is several pieces of one thing (stretches of a sound, crops and moments of a video), and its embedding the
-    mean of theirs, each of which has unit length, or twenty times that for sound.
+    mean of theirs, each of which has unit length, or twenty times that for sound. A text is one piece, and its
+    embedding of a learnt length.
     """
 
     def __init__(self, config: ImageBindConfig = IMAGEBIND_HUGE, modalities: Sequence[Modality] = MODALITIES) -> None:
@@ -32,7 +41,7 @@ class ImageBind(nn.Module):
         self.modality_heads = nn.ModuleDict({name: _head(config, name) for name in modalities})
         self.modality_postprocessors = nn.ModuleDict(
             {
-                name: nn.Sequential(nn.Identity(), LogitScale()) if name == "audio" else nn.Identity()
+                name: nn.Identity() if name == "vision" else nn.Sequential(nn.Identity(), LogitScale())
                 for name in modalities
             }
         )
@@ -50,6 +59,13 @@ class ImageBind(nn.Module):
         audio = self.config.audio
         return self._embed("audio", ((spectrograms - audio.mean) / audio.std).unsqueeze(2))
 
+    def embed_text(self, ids: Tensor) -> Tensor:
+        """Embeddings [B, embed_dim] of texts as CLIP's ids [B, 77], as its tokenizer gives them."""
+        tokens = self.modality_trunks["text"](self.modality_preprocessors["text"](ids))
+        embeddings = self.modality_heads["text"](tokens, ids)
+        scaled: Tensor = self.modality_postprocessors["text"](F.normalize(embeddings, dim=-1))
+        return scaled
+
     def _embed(self, name: Modality, pieces: Tensor) -> Tensor:
         tokens = self.modality_preprocessors[name](pieces.flatten(0, 1))
         embeddings = self.modality_heads[name](self.modality_trunks[name](tokens))
@@ -62,7 +78,9 @@ class _First(nn.Module):
         return tokens[:, 0]
 
 
-def _preprocessor(config: ImageBindConfig, name: Modality) -> Preprocessor:
+def _preprocessor(config: ImageBindConfig, name: Modality) -> nn.Module:
+    if name == "text":
+        return TextPreprocessor(config.text.vocab_size, config.text.context_length, config.text.width)
     if name == "vision":
         vision = config.vision
         kernel = (vision.frames, vision.patch_size, vision.patch_size)
@@ -74,7 +92,10 @@ def _preprocessor(config: ImageBindConfig, name: Modality) -> Preprocessor:
     return Preprocessor(stem, audio.patches, audio.width)
 
 
-def _trunk(config: ImageBindConfig, name: Modality) -> Trunk:
+def _trunk(config: ImageBindConfig, name: Modality) -> nn.Module:
+    if name == "text":
+        text = config.text
+        return CausalTrunk(text.width, text.depth, text.heads, text.mlp_width, config.norm_eps)
     tower = config.vision if name == "vision" else config.audio
     return Trunk(
         tower.width,
@@ -87,7 +108,9 @@ def _trunk(config: ImageBindConfig, name: Modality) -> Trunk:
     )
 
 
-def _head(config: ImageBindConfig, name: Modality) -> nn.Sequential:
+def _head(config: ImageBindConfig, name: Modality) -> nn.Module:
+    if name == "text":
+        return TextHead(config.text.width, config.embed_dim, config.norm_eps)
     width = config.vision.width if name == "vision" else config.audio.width
     return nn.Sequential(
         nn.LayerNorm(width, eps=config.norm_eps), _First(), nn.Linear(width, config.embed_dim, bias=False)

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from torch import Tensor
 
-from deepsound.models.imagebind.config import IMAGEBIND_HUGE, ImageBindConfig, Modality
+from deepsound.models.imagebind.config import IMAGEBIND_HUGE, ImageBindConfig, ImageBindTextConfig, Modality
 from deepsound.models.imagebind.model import MODALITIES
 
 _PARTS = ("preprocessors", "trunks", "heads", "postprocessors")
@@ -22,7 +22,7 @@ def state_dict(published: Mapping[str, Tensor], modalities: Sequence[Modality] =
 def config_of(published: Mapping[str, Tensor]) -> ImageBindConfig:
     """The towers' sizes; ValueError if these are not the weights of ImageBind.
 
-    Both towers' heads are as wide as in the published network, and audio patches overlap as there: no tensor shows it.
+    The towers' heads are as wide as in the published network, and audio patches overlap as there: no tensor shows it.
     """
     known = IMAGEBIND_HUGE
     try:
@@ -55,7 +55,26 @@ def config_of(published: Mapping[str, Tensor]) -> ImageBindConfig:
         mlp_width=mlp_widths["audio"],
         heads=_heads(audio_width, known.audio.width // known.audio.heads),
     )
-    return replace(known, embed_dim=embed_dim, vision=vision, audio=audio)
+    return replace(known, embed_dim=embed_dim, vision=vision, audio=audio, text=_text_config(published))
+
+
+def _text_config(published: Mapping[str, Tensor]) -> ImageBindTextConfig:
+    """The text tower's sizes; as published where the file has none, whose tower nobody can build either."""
+    known = IMAGEBIND_HUGE.text
+    table = published.get("modality_preprocessors.text.token_embedding.weight")
+    positions = published.get("modality_preprocessors.text.pos_embed")
+    inner = published.get("modality_trunks.text.blocks.0.mlp.fc1.weight")
+    if table is None or positions is None or inner is None:
+        return known
+    vocab_size, width = table.shape
+    return ImageBindTextConfig(
+        width,
+        _depth(published, "text"),
+        _heads(width, known.width // known.heads),
+        inner.shape[0],
+        vocab_size,
+        positions.shape[1],
+    )
 
 
 def _depth(published: Mapping[str, Tensor], modality: Modality) -> int:
