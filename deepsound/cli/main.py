@@ -40,6 +40,7 @@ from deepsound.cli.run_options import (
     add_step_options,
 )
 from deepsound.cli.signals import exit_on_signals
+from deepsound.cli.train import add_train
 from deepsound.errors import Cancelled, DeepSoundError
 
 log = logging.getLogger("deepsound.cli")
@@ -119,6 +120,7 @@ def build_parser() -> argparse.ArgumentParser:
     add_execution_options(add_reproduce(commands))
     add_compare(commands)
     add_execution_options(add_calibrate(commands))
+    add_train(commands)
     add_cache(commands)
     add_config(commands, build_parser)
     add_doctor(commands)

@@ -103,7 +103,8 @@ ALLOWED = {
     "deepsound/comfy": EVERYONE | {"deepsound.media", "deepsound.batch", "deepsound.comfy"},
     "deepsound/train": EVERYONE
     | {"deepsound.media", "deepsound.models", "deepsound.weights", "deepsound.generate", "deepsound.reason"}
-    | {"deepsound.separate", "deepsound.train"},
+    | {"deepsound.separate", "deepsound.silence", "deepsound.engine_protocols", "deepsound.calibrate.agreement"}
+    | {"deepsound.evaluate.chart", "deepsound.train"},
     "deepsound/app": EVERYONE
     | {"deepsound.media", "deepsound.engines", "deepsound.pipeline", "deepsound.outcome", "deepsound.outputs"}
     | {

@@ -1,0 +1,176 @@
+"""Labels clips for training: the judged sound, its category, and what the label rests on.
+
+A clip that cannot be read or judged is counted and named, where the original swaps in a random other one; a copy of a
+clip that was labelled already is named and left out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from deepsound.engine_protocols import Generator, Reasoner
+from deepsound.errors import Cancelled, DeepSoundError, InputError
+from deepsound.media.clip import Clip
+from deepsound.media.files import require_writable
+from deepsound.media.mux import mux_clip
+from deepsound.reason.cot import Category
+from deepsound.runtime.paths import escaped, is_dir, is_file
+from deepsound.runtime.progress import Progress
+from deepsound.silence import measure
+from deepsound.train.cot_items import CotItem, answer_of, evidence_of, items_of_clip
+from deepsound.train.item_checks import ItemProblem, problem_of
+from deepsound.train.splits import source_of
+from deepsound.types import Audio, GenerationRequest, Judgement, Verdict
+
+VIDEOS = frozenset({".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v"})
+_MEDIA = "media"
+
+
+@dataclass(frozen=True)
+class Labeller:
+    """How clips are labelled: by a `reasoner`, or by `categories` that are known by path; `name` goes with each item.
+
+    With a `generator` the clip's coarse sound is generated first, as eq. 7 of the paper has it, and put under a copy.
+    """
+
+    name: str
+    reasoner: Reasoner | None = None
+    categories: Mapping[Path, str] = field(default_factory=dict)
+    generator: Generator | None = None
+    generator_name: str = "own"
+    request: GenerationRequest = GenerationRequest()
+
+
+@dataclass
+class LabelledData:
+    """What became of each clip."""
+
+    items: list[CotItem] = field(default_factory=list)
+    unreadable: list[ItemProblem] = field(default_factory=list)
+    duplicates: list[tuple[str, str]] = field(default_factory=list)
+    unchanged: int = 0
+
+
+def clips_in(folder: Path) -> list[Path]:
+    """The videos below a folder, in order of their paths. Raises InputError where there is none."""
+    if not is_dir(folder):
+        raise InputError(f"expected a folder of clips, got {escaped(folder)}; there is no such folder.")
+    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in VIDEOS and is_file(path))
+    if not found:
+        raise InputError(f"expected videos below {escaped(folder)}, got none; name the folder they are in.")
+    return found
+
+
+def label_clips(
+    clips: Sequence[Path], labeller: Labeller, out: Path, known: Sequence[CotItem], progress: Progress
+) -> LabelledData:
+    """Items of all `clips`, for the data set in `out`; `known` are its items so far, which stay as they are."""
+    require_writable(out)
+    data = LabelledData(items=list(known))
+    made_of = {item.evidence.get("clip"): item for item in known}
+    digests: dict[str, str] = {}
+    taken = {item.id.rpartition("-")[0] for item in known}
+    for clip in progress.track(list(clips), len(clips)):
+        try:
+            digest = _digest(clip, progress.check)
+            if digest in digests:
+                data.duplicates.append((escaped(clip), digests[digest]))
+                continue
+            digests[digest] = escaped(clip)
+            if digest in made_of:
+                data.unchanged += 1
+                continue
+            name = _free_name(clip.stem, taken)
+            data.items += _label(clip, name, digest, labeller, out, progress)
+            taken.add(name)
+        except Cancelled:
+            raise
+        except (DeepSoundError, OSError) as error:
+            data.unreadable.append(ItemProblem(escaped(clip), str(error)))
+    return data
+
+
+def _label(
+    path: Path, name: str, digest: str, labeller: Labeller, out: Path, progress: Progress
+) -> tuple[CotItem, ...]:
+    quiet = Progress(check=progress.check)
+    clip = Clip.open(path)
+    audio, video = _sound(clip, name, labeller, out, quiet)
+    judgement = _judge(clip, audio, labeller, quiet)
+    item = CotItem(
+        id=name,
+        video=video,
+        question="",
+        answer=_answer(judgement),
+        category=judgement.category,
+        source=source_of(path.stem),
+        label=labeller.name,
+        sound=labeller.generator_name,
+        evidence=evidence_of(judgement, audio.duration_s) | {"clip": digest},
+    )
+    items = items_of_clip(item, measure(audio, progress=quiet).is_silent)
+    for each in items:
+        why = problem_of(each)
+        if why:
+            raise InputError(f"expected a label that can be learnt, got one of which {why}; label it by hand (csv).")
+    return items
+
+
+def _sound(clip: Clip, name: str, labeller: Labeller, out: Path, progress: Progress) -> tuple[Audio, str]:
+    """The sound to judge and the file that holds it, as the items name it."""
+    if labeller.generator is None:
+        audio = clip.audio(progress)
+        if audio is None:
+            raise InputError("expected a clip with sound, got one without; generate its sound with --generator.")
+        return audio, _relative(clip.path, out)
+    audio = labeller.generator.generate(clip, labeller.request, progress)
+    require_writable(out / _MEDIA)
+    target = out / _MEDIA / f"{name}.mp4"
+    mux_clip(clip, audio, target, progress=progress)
+    return audio, f"{_MEDIA}/{target.name}"
+
+
+def _judge(clip: Clip, audio: Audio, labeller: Labeller, progress: Progress) -> Judgement:
+    if labeller.reasoner is not None:
+        judgement: Judgement = labeller.reasoner.judge(clip, audio, progress)
+        if judgement.verdict is Verdict.UNDECIDED:
+            raise InputError(f"expected a verdict, got an undecided answer of {labeller.name}; label it by hand (csv).")
+        return judgement
+    category = labeller.categories[clip.path]
+    return Judgement(Verdict.YES if category == Category.YES.value else Verdict.NO, category)
+
+
+def _answer(judgement: Judgement) -> str:
+    """The published wording where the category is known; else the letter alone."""
+    if judgement.category:
+        return answer_of(judgement.category)
+    return "A" if judgement.verdict is Verdict.YES else "B"
+
+
+def _relative(path: Path, out: Path) -> str:
+    """The path as seen from the data set's folder, so that both can move together; whole where that cannot be."""
+    try:
+        return Path(os.path.relpath(path.resolve(), out.resolve())).as_posix()
+    except ValueError:
+        return path.resolve().as_posix()
+
+
+def _digest(path: Path, check: Callable[[], None]) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            check()
+            digest.update(block)
+    return digest.hexdigest()[:32]
+
+
+def _free_name(stem: str, taken: set[str]) -> str:
+    name, number = stem, 1
+    while name in taken:
+        number += 1
+        name = f"{stem}~{number}"
+    return name
