@@ -1,9 +1,8 @@
-# Makes the project's own .venv, once; sourced by the scripts beside it. $1 names the extras to install.
-# A second start only compares a fingerprint of what was asked for, so it takes no time.
+# Finds a Python and the project's own .venv; sourced by the scripts beside it. What is in .venv, and when it is made
+# anew, is environment.py's, which demo.bat and test.bat call as well.
 set -euo pipefail
+started_in=$(pwd)
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-
-ALL_EXTRAS=app,comfy,foleycrafter,models,quantised,reasoner,render,scale,train,test,dev
 
 find_python() {
   local name
@@ -17,16 +16,18 @@ find_python() {
   return 1
 }
 
+# Runs environment.py from where the script was started, so that the names of videos are the caller's.
+in_environment() {
+  local root=$PWD python
+  python=$(find_python)
+  cd "$started_in"
+  exec "$python" "$root/scripts/environment.py" "$@"
+}
+
+ALL_EXTRAS=$("$(find_python)" -c 'import sys; sys.path.insert(0, "scripts"); import environment; print(environment.ALL_EXTRAS)')
+
 ensure_environment() {
-  local extras=$1 wanted
-  wanted=$(cat pyproject.toml constraints.txt; echo "$extras")
-  if [ "$(cat ".venv/installed-$extras" 2>/dev/null)" = "$wanted" ]; then
-    return
-  fi
-  [ -x .venv/bin/python ] || "$(find_python)" -m venv .venv
-  echo "Installing into .venv (about a minute the first time) ..." >&2
-  .venv/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[$extras]"
-  printf '%s\n' "$wanted" > ".venv/installed-$extras"
+  "$(find_python)" scripts/environment.py ensure "$1"
 }
 
 # The Python of that version ("3.13"), as an installed program or one that pyenv keeps; nothing where there is none.
