@@ -63,9 +63,9 @@ _RULES: Mapping[str, _Rule] = {
     **dict.fromkeys(
         ("generator", "reasoner", "separator", "preset", "undecided", "mode", "fallback", "scope", "pick"), _NAME
     ),
-    **dict.fromkeys(("container", "length"), _NAME),
+    **dict.fromkeys(("container", "length", "voice_decision"), _NAME),
     "downmix": _or_none(_NAME),
-    **dict.fromkeys(("write_video", "overwrite", "pictures", "step_videos", "stems"), _FLAG),
+    **dict.fromkeys(("write_video", "overwrite", "pictures", "step_videos", "stems", "keep_ambience"), _FLAG),
     "seed": _WHOLE,
     "takes": _WHOLE,
     "audio_track": _or_none(_WHOLE),
@@ -75,6 +75,7 @@ _RULES: Mapping[str, _Rule] = {
     "guidance": _or_none(_STRENGTH),
     "window_s": _or_none(_FINITE),
     "target_lufs": _or_none(_FINITE),
+    "removal_db": _or_none(_STRENGTH),
 }
 
 

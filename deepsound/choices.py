@@ -55,6 +55,11 @@ UNDECIDED = (
     Option("no", "no: the coarse sound is kept", "the coarse sound is kept"),
     Option("yes", "yes: the voice is removed", "the voice is removed"),
 )
+VOICE_DECISIONS = (
+    Option("auto", "as step 2 judges", "step 2 judges"),
+    Option("always", "always: the voice is removed", "counts as voice-over; no judge is asked"),
+    Option("never", "never: the sound is kept", "counts as none; no judge is asked, nothing is removed"),
+)
 SEPARATOR_MODES = (
     Option("equal_overlap", "equal chunks", "equal chunks that overlap by a second, in half the work"),
     Option("published", "as published", "chunks and fades as in the original, to the sample"),
@@ -90,6 +95,7 @@ MODE_NAMES = names_of(MODES)
 PICK_NAMES = names_of(PICKS)
 SCOPE_NAMES = names_of(SCOPES)
 UNDECIDED_NAMES = names_of(UNDECIDED)
+VOICE_DECISION_NAMES = names_of(VOICE_DECISIONS)
 SEPARATOR_MODE_NAMES = names_of(SEPARATOR_MODES)
 NETWORK_PRECISIONS = names_of(row for row in PRECISIONS if row.of_networks)
 REASONER_PRECISIONS = names_of(PRECISIONS)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from deepsound.arguments import check_arguments
-from deepsound.choices import MODE_NAMES, PICK_NAMES
+from deepsound.choices import MODE_NAMES, PICK_NAMES, VOICE_DECISION_NAMES
 from deepsound.fallback import DEFAULT_FALLBACK, fallback_mode
 from deepsound.media.clip import Clip
 from deepsound.media.formats import AUTO
@@ -18,6 +18,7 @@ from deepsound.outcome import Choices, Fallback, Mode
 from deepsound.outputs.naming import DEFAULT_TEMPLATE, fields_of
 from deepsound.pipeline import Pipeline
 from deepsound.preparation import OutputOptions, StepOptions, check_takes, prepare, take_template
+from deepsound.separate.removal import RemovalSettings
 from deepsound.weights.catalogue import needed_by
 from deepsound.weights.locate import find
 from deepsound.weights.memory_estimate import footprint
@@ -96,6 +97,9 @@ def dry_run(
     pictures: bool = False,
     step_videos: bool = False,
     stems: bool = False,
+    voice_decision: str = VOICE_DECISION_NAMES[0],
+    removal_db: float | None = None,
+    keep_ambience: bool = False,
     takes: int = 1,
     pick: str | None = None,
     **unused: object,
@@ -110,7 +114,7 @@ def dry_run(
     fields_of(output_template)
     check_takes(takes, pick)
     clip = Clip.open(video, start_s, duration_s, audio_track, downmix)
-    steps = StepOptions(mode, fallback, scope, spans)
+    steps = StepOptions(mode, fallback, scope, spans, voice_decision, RemovalSettings(removal_db, keep_ambience))
     output = OutputOptions(write_video, overwrite, output_template, pictures, container, length, step_videos, stems)
     selection, count = pipeline.select(clip), takes if pick is None else 1
     # Missing weights are listed in the answer; what else is wrong with files is raised, as by the run.

@@ -61,7 +61,8 @@ class Outcome:
     clip or, with the `scope` "segments", in each voiced span. `regenerated_by` is the engine that generated
     again. `notes` say in sentences what of the request was not used, replaced or could not be had. `takes` are the
     records of several ranked takes, of which `coarse` is the chosen one; empty for a single take. `engine_settings` are
-    what the engines that ran work with beside the request, by engine.
+    what the engines that ran work with beside the request, by engine. `voice_decision` is a person's ("auto": as
+    judged), `removal_db` and `keep_ambience` how much of a voice was to go (None: all) and whether room tone fills in.
     """
 
     choices: Choices
@@ -86,6 +87,9 @@ class Outcome:
     segments: tuple[Segment, ...] = ()
     preset: str = ""
     engine_settings: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    voice_decision: str = "auto"
+    removal_db: float | None = None
+    keep_ambience: bool = False
 
     @property
     def is_voice_over(self) -> bool:

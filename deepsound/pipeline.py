@@ -29,6 +29,7 @@ from deepsound.repair.plan import parse_user_segments
 from deepsound.runtime.execution import Execution
 from deepsound.runtime.progress import Progress
 from deepsound.selection import Selection, check_later_files, choose_generator, select
+from deepsound.separate.removal import RemovalSettings
 from deepsound.types import (
     GenerationRequest,
     Preferences,
@@ -100,6 +101,9 @@ class Pipeline:
         window_s: float | None = None,
         scope: str = "",
         spans: str = "",
+        voice_decision: str = tables.VOICE_DECISION_NAMES[0],
+        removal_db: float | None = None,
+        keep_ambience: bool = False,
         progress: Progress = Progress(),
     ) -> Result:
         """Run on a file and leave `<stem>.*` in `output_dir`; nothing there is touched unless the whole run succeeds.
@@ -115,7 +119,9 @@ class Pipeline:
         the picture under the sound of every step, `stems` the removed voice. Of several `takes`, from the seeds `seed`,
         `seed` + 1, ..., the best by `pick` ("auto", "voice", "sync", "ib") goes on. With the `scope` "segments" only
         voiced spans change, with "clip" the whole sound as published ("": the preset's, else "segments"); `spans` is a
-        list of one's own in place of the voiced ones ("1.2-3.4, 5-6", or JSON as deepsound.segments writes it). Losses
+        list of one's own in place of the voiced ones ("1.2-3.4, 5-6", or JSON as deepsound.segments writes it). The
+        `voice_decision` "always" or "never" stands in for the judge; `removal_db` leaves the voice in, that many dB
+        lower (None: none of it), `keep_ambience` fills in room tone where it was. Losses
         that can be known are noted before the work. Raises a DeepSoundError that says what to do.
         """
         check_arguments(locals())
@@ -123,7 +129,8 @@ class Pipeline:
         clip = Clip.open(video, start_s, duration_s, audio_track, downmix)
         window_s = self._preset.window_s if window_s is None else window_s
         request = GenerationRequest(prompt, negative_prompt, seed, steps=steps, guidance=guidance, window_s=window_s)
-        options = StepOptions(mode, fallback, scope, spans)
+        removal = RemovalSettings(removal_db, keep_ambience)
+        options = StepOptions(mode, fallback, scope, spans, voice_decision, removal)
         output = OutputOptions(write_video, overwrite, output_template, pictures, container, length, step_videos, stems)
         ready = prepare(clip, self.select, seed, options, Path(output_dir), output, progress)
         with ready.staging as staging:
@@ -141,13 +148,17 @@ class Pipeline:
         takes: TakeOptions = TakeOptions(),
         scope: str = "",
         spans: str = "",
+        voice_decision: str = tables.VOICE_DECISION_NAMES[0],
+        removal_db: float | None = None,
+        keep_ambience: bool = False,
     ) -> Outcome:
         """The same steps in memory: nothing is written. A request without a window takes the preset's."""
         check_request(request)
-        check_arguments({"mode": mode, "fallback": fallback, "scope": scope, "spans": spans})
+        check_arguments({name: value for name, value in locals().items() if name != "takes"})
         if request.window_s is None:
             request = replace(request, window_s=self._preset.window_s)
-        options = StepOptions(mode, fallback, scope, spans)
+        removal = RemovalSettings(removal_db, keep_ambience)
+        options = StepOptions(mode, fallback, scope, spans, voice_decision, removal)
         options.check()
         return self._all_steps(clip, self.select(clip), request, options, progress, takes=takes)
 
@@ -180,6 +191,8 @@ class Pipeline:
             takes=takes,
             preset=self._preset,
             generator_settings=self._generator_settings,
+            voice_decision=options.voice_decision,
+            removal=options.removal,
         )
         for note in (*selection.notes, *notes):
             run.progress.note(note)

@@ -17,11 +17,13 @@ from deepsound.media.clip import Clip
 from deepsound.outcome import Choices, Fallback, Mode, Outcome, Step, Undecided, WeightsFile
 from deepsound.presets import PRESETS, Preset
 from deepsound.rank.best_of import PickedTake, TakeOptions, best_of
+from deepsound.reason.decided import JUDGED, DecidedReasoner
 from deepsound.repair.steps import RepairSteps, describe
 from deepsound.runtime.execution import Execution
 from deepsound.runtime.progress import Progress, ProgressEvent
 from deepsound.segments import Segment
 from deepsound.selection import check_later_files
+from deepsound.separate.removal import RemovalSettings
 from deepsound.types import Audio, GenerationRequest, Judgement, Preferences, SeparationSettings, Verdict
 
 T = TypeVar("T")
@@ -48,6 +50,8 @@ class PipelineRun:
     generator_settings: Mapping[str, object] = field(default_factory=dict)
     scope: str = tables.SCOPE_NAMES[0]
     given: tuple[Segment, ...] | None = None
+    voice_decision: str = JUDGED
+    removal: RemovalSettings = RemovalSettings()
 
     def __post_init__(self) -> None:
         listener = self.progress.on_event
@@ -64,20 +68,23 @@ class PipelineRun:
         reasoner = engines.reasoner(self.choices.reasoner.name, self.execution, self.preferences)
         repair = RepairSteps(self, generator)
         repair.check(mode, fallback)
-        check_later_files(self.choices, self.execution, self.separation, separates=self.given != ())
+        judge = self._judge(reasoner)
+        judges = judge is reasoner or self.preferences.model_plan
+        check_later_files(self.choices, self.execution, self.separation, self._may_separate, judges)
         self._adjust(generator)
-        self.clip.expect(*engines.views(generator), *engines.views(reasoner))
+        self.clip.expect(*engines.views(generator), *engines.views(judge))
         for note in self.clip.notes:
             self.progress.note(note)
         self.note_unused(generator, self.request)
         plan = self.run_step("plan", lambda p: reasoner.plan(self.clip, p), lambda plan: f"{len(plan.steps)} steps")
         asked, best = self.request, self._best_take(generator)
         self.request, coarse = best.request, best.audio
-        judgement = self.run_step("judge", lambda p: reasoner.judge(self.clip, coarse, p), self._describe_judgement)
-        self.note_use(self.choices.reasoner.name, reasoner)
+        judgement = self.run_step("judge", lambda p: judge.judge(self.clip, coarse, p), self._describe_judgement)
+        if judges:
+            self.note_use(self.choices.reasoner.name, reasoner)
         outcome = Outcome(self.choices, asked, mode, fallback, plan, coarse, judgement, self.undecided)
         outcome = replace(outcome, takes=tuple(best.ranking.records()) if best.ranking is not None else ())
-        outcome = replace(outcome, scope=self.scope, segments=repair.segments(outcome, reasoner))
+        outcome = replace(outcome, scope=self.scope, segments=repair.segments(outcome, judge))
         outcome = repair.take(outcome)
         weights = tuple(chain.from_iterable(self.weights.values()))
         return replace(
@@ -87,7 +94,25 @@ class PipelineRun:
             notes=tuple(self.notes),
             preset=self.preset.name,
             engine_settings=self.engine_settings,
+            voice_decision=self.voice_decision,
+            removal_db=self.removal.db,
+            keep_ambience=self.removal.keep_ambience,
         )
+
+    @property
+    def _may_separate(self) -> bool:
+        """Whether anything may be left to the separator."""
+        return self.given != () and self.voice_decision != "never"
+
+    def _judge(self, reasoner: engines.Reasoner) -> engines.Reasoner:
+        """The reasoner, or its stand-in where the voice decision leaves nothing to judge, which is noted."""
+        if self.voice_decision == JUDGED:
+            return reasoner
+        self.progress.note(f"The voice decision is {self.voice_decision!r}: no judge is asked.")
+        if self.voice_decision == "never" and self.given:
+            self.progress.note("The span list is not used: the voice decision 'never' keeps the sound as it is.")
+            self.given = ()
+        return DecidedReasoner(reasoner, self.voice_decision)
 
     def _best_take(self, generator: engines.Generator) -> PickedTake:
         """The coarse sound, best of several where that is asked for."""

@@ -20,16 +20,22 @@ from deepsound.rank.limits import MOST_TAKES
 from deepsound.repair.plan import parse_user_segments
 from deepsound.runtime.progress import Progress
 from deepsound.selection import Selection
+from deepsound.separate.removal import RemovalSettings
 
 
 @dataclass(frozen=True)
 class StepOptions:
-    """How far a run goes, what it falls back to, what it repairs ("": the preset's scope), and a span list."""
+    """How far a run goes, what it falls back to, what it repairs ("": the preset's scope), and a span list.
+
+    `voice_decision` may decide step 2 without a judge, `removal` is how much of a voice is removed.
+    """
 
     mode: Mode = tables.MODE_NAMES[0]
     fallback: Fallback = DEFAULT_FALLBACK
     scope: str = ""
     spans: str = ""
+    voice_decision: str = tables.VOICE_DECISION_NAMES[0]
+    removal: RemovalSettings = RemovalSettings()
 
     @property
     def falls_back(self) -> bool:
@@ -37,10 +43,11 @@ class StepOptions:
         return tables.option("mode", self.mode, tables.MODES).falls_back
 
     def check(self) -> None:
-        """Raise InputError for a mode, fallback or scope that does not exist."""
+        """Raise InputError for a mode, fallback, scope or voice decision that does not exist."""
         tables.option("mode", self.mode, tables.MODES)
         if self.scope:
             tables.option("scope", self.scope, tables.SCOPES)
+        tables.option("voice_decision", self.voice_decision, tables.VOICE_DECISIONS)
         fallback_mode(self.fallback)
 
 

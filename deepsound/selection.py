@@ -144,18 +144,18 @@ def is_at_hand(name: str, places: SearchPaths) -> bool:
 
 
 def check_later_files(
-    choices: Choices, execution: Execution, separation: SeparationSettings, separates: bool = True
+    choices: Choices, execution: Execution, separation: SeparationSettings, separates: bool = True, judges: bool = True
 ) -> None:
     """Raise, before the first step, what is missing or wrong of the judge's and the separator's files.
 
-    Only headers and settings are read; `separates` is false where nothing can be left to the separator. Raises
+    Only headers and settings are read; `separates` and `judges` are false where nothing can be left to them. Raises
     MissingWeightsError for weights that are not here and may not be downloaded, EngineError for a file that is none,
     InputError for a separator that needs one named.
     """
     judge, separator = choices.reasoner.name, choices.separator.name
     if separates:
         engines.check_files(engines.separator(separator, execution.unquantised, separation))
-    names = (judge, separator) if separates else (judge,)
+    names = (*[judge] * judges, *[separator] * separates)
     places = default_search_paths(execution.weights)
     missing = missing_weights(names, places)
     if missing is not None and not execution.download:

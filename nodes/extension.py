@@ -17,6 +17,7 @@ from .mix_master import MixMaster
 from .mmaudio_generate import MMAudioGenerate
 from .mux_video import MuxVideo
 from .pipeline import PipelineNode
+from .prompt_preset import PromptPresetNode
 from .regenerate_span import RegenerateSpan
 from .score import ScoreNode
 from .silence_fallback import SilenceFallback
@@ -29,6 +30,7 @@ DOWNLOAD_ACTION = "Switch on *download* on this node and run again."
 
 NODES: list[type[io.ComfyNode]] = [
     LoadVideo,
+    PromptPresetNode,
     CoTPlan,
     GenerateAudio,
     MMAudioGenerate,

@@ -9,6 +9,7 @@ from comfy_api.latest import io
 
 from deepsound import engines
 from deepsound.choices import NETWORK_PRECISIONS
+from deepsound.prompt_presets import NO_PRESET, join_prompt
 from deepsound.runtime.execution import Precision
 from deepsound.runtime.progress import Progress
 
@@ -16,6 +17,7 @@ from . import comfy_host
 from .convert import clip_of
 from .host_folders import input_folder
 from .notes import notes_ui
+from .prompt_preset import prompt_preset_input
 from .requests import request_of, requests_of_takes
 from .run_inputs import (
     BY_ENGINE,
@@ -60,6 +62,7 @@ class GenerateAudio(io.ComfyNode):
                     **supported_kwargs(io.String.Input, advanced=True),
                 ),
                 window_input(),
+                prompt_preset_input(),
             ],
             outputs=[output(io.Audio, "audio", "The coarse audio, one sound for each take.")],
             hidden=[io.Hidden.unique_id],
@@ -97,7 +100,9 @@ class GenerateAudio(io.ComfyNode):
         avoid: str = "",
         sounds: str = "",
         window: float = -1.0,
+        prompt_preset: str = NO_PRESET,
     ) -> io.NodeOutput:
+        prompt = join_prompt(prompt_preset, prompt)
         request = request_of(cls, prompt, negative_prompt, seed, duration, steps or None, cfg or None, window)
         check_values(cls, takes=takes, window=window)
         progress = comfy_host.progress(cls.hidden.unique_id, "generate")

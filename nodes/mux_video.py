@@ -12,8 +12,10 @@ from deepsound.media.length_policy import DEFAULT_LENGTH, LENGTHS
 
 from . import comfy_host, host_folders
 from .convert import audios_of, clip_of
+from .image_video import as_video, encoding_notes, image_rate_input, picture_input
 from .save_video import CODECS, SaveSettings, save_takes, shown_files
 from .schema import downmix_input, option_input, output, schema, supported_kwargs
+from .values import check_values
 
 
 class MuxVideo(io.ComfyNode):
@@ -36,7 +38,7 @@ class MuxVideo(io.ComfyNode):
                 "remux",
             ],
             inputs=[
-                io.Video.Input("video", tooltip="The picture."),
+                picture_input("The picture."),
                 io.Audio.Input(
                     "audio",
                     optional=True,
@@ -63,6 +65,7 @@ class MuxVideo(io.ComfyNode):
                 ),
                 option_input("length", LENGTHS, "Where sound and picture do not last equally long.", optional=True),
                 downmix_input("Mix the sound's channels down to two or to one; keep leaves them as they are."),
+                image_rate_input(),
             ],
             outputs=[output(io.Video, "saved", "The saved file; of several takes each.", label="video", per_take=True)],
             hidden=[io.Hidden.prompt, io.Hidden.extra_pnginfo, io.Hidden.unique_id],
@@ -88,9 +91,14 @@ class MuxVideo(io.ComfyNode):
         audio: Any = None,
         length: str = DEFAULT_LENGTH,
         downmix: str = "keep",
+        fps: float = 0.0,
     ) -> io.NodeOutput:
+        check_values(cls, fps=fps)
         settings = SaveSettings(filename_prefix, container, codec, length, downmix)
         progress = comfy_host.progress(cls.hidden.unique_id, "write")
+        picture, video = video, as_video(video, fps, progress)
+        for note in encoding_notes(picture, video, fps):
+            progress.note(note)
         saved = save_takes(
             clip_of(video, progress),
             lambda: [None] if audio is None else [*audios_of(audio)],

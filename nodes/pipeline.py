@@ -2,26 +2,42 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from comfy_api.latest import io
 
 from deepsound import pipeline
-from deepsound.choices import MODES, NETWORK_PRECISIONS, PICK_NAMES, PICKS, SCOPE_NAMES, UNDECIDED, lines_of
+from deepsound.choices import MODES, NETWORK_PRECISIONS, PICK_NAMES, SCOPE_NAMES, UNDECIDED, option
 from deepsound.errors import DeepSoundError
 from deepsound.fallback import FALLBACKS
 from deepsound.media.formats import CONTAINER_CHOICES
-from deepsound.media.length_policy import DEFAULT_LENGTH, LENGTHS
+from deepsound.media.length_policy import DEFAULT_LENGTH
+from deepsound.mix.settings import LOUDNESS_TARGETS
 from deepsound.presets import DEFAULT_PRESET, PRESETS
 from deepsound.presets import preset as preset_row
+from deepsound.prompt_presets import NO_PRESET, join_prompt
 from deepsound.rank.best_of import TakeOptions
+from deepsound.reason.decided import JUDGED
 from deepsound.runtime.execution import Precision
 from deepsound.runtime.progress import Progress
+from deepsound.separate.removal import ALL_DB
 
 from . import comfy_host, host_folders
 from .convert import clip_of
+from .image_video import as_video, encoding_notes, image_rate_input, picture_input
+from .pipeline_inputs import (
+    ALL_TAKES,
+    KEEP_LOUDNESS,
+    PREFIX,
+    at_loudness,
+    loudness_input,
+    pick_input,
+    saving_inputs,
+)
 from .pipeline_result import RunDisplay, node_output
+from .prompt_preset import prompt_preset_input
 from .requests import request_of, requests_of_takes
 from .run_inputs import (
     BY_ENGINE,
@@ -30,11 +46,14 @@ from .run_inputs import (
     execution_inputs,
     generator_weights,
     optional_takes_input,
+    removal_inputs,
+    removal_of,
     sampling_inputs,
     separation_of,
     separator_modes,
     separator_weights,
     tta_input,
+    voice_decision_input,
     weights_input,
 )
 from .save_video import SaveSettings
@@ -51,9 +70,6 @@ from .schema import (
 from .span_lists import preset_scope_input, segments_input, segments_output
 from .takes import take_stage
 from .values import check_values, refusal_of
-
-PREFIX = "DeepSound/video"
-ALL_TAKES = "all takes"
 
 
 class PipelineNode(io.ComfyNode):
@@ -78,7 +94,7 @@ class PipelineNode(io.ComfyNode):
                 "DeepSound-V1",
             ],
             inputs=[
-                io.Video.Input("video", tooltip="The video that gets its sound."),
+                picture_input("What gets its sound."),
                 engine_input("generator", "generator", automatic=True),
                 engine_input("reasoner", "reasoner", automatic=True),
                 engine_input("separator", "separator", automatic=True),
@@ -86,7 +102,7 @@ class PipelineNode(io.ComfyNode):
                 option_input("fallback", FALLBACKS, "When the voice was all there was."),
                 *prompt_inputs(),
                 download_input(optional=True),
-                *_saving_inputs(),
+                *saving_inputs(),
                 option_input("preset", PRESETS, "What applies where an engine above is auto.", optional=True),
                 optional_takes_input(),
                 option_input(
@@ -111,7 +127,12 @@ class PipelineNode(io.ComfyNode):
                 preset_scope_input(),
                 segments_input("Repair these spans and no others; empty: voiced spans are found and judged."),
                 window_input(),
-                _pick_input(),
+                pick_input(),
+                voice_decision_input(),
+                *removal_inputs(),
+                image_rate_input(),
+                prompt_preset_input(),
+                loudness_input(),
             ],
             outputs=_outputs(),
             hidden=[io.Hidden.prompt, io.Hidden.extra_pnginfo, io.Hidden.unique_id],
@@ -128,6 +149,8 @@ class PipelineNode(io.ComfyNode):
         cfg: float | None = None,
         filename_prefix: str | None = None,
         window: float | None = None,
+        removal_db: float | None = None,
+        fps: float | None = None,
     ) -> bool | str:
         try:
             if filename_prefix is not None:
@@ -135,7 +158,14 @@ class PipelineNode(io.ComfyNode):
         except DeepSoundError as error:
             return str(error)
         return refusal_of(
-            cls, prompt=prompt, negative_prompt=negative_prompt, duration=duration, cfg=cfg, window=window
+            cls,
+            prompt=prompt,
+            negative_prompt=negative_prompt,
+            duration=duration,
+            cfg=cfg,
+            window=window,
+            removal_db=removal_db,
+            fps=fps,
         )
 
     @classmethod
@@ -171,20 +201,29 @@ class PipelineNode(io.ComfyNode):
         spans: str = "",
         window: float = -1.0,
         pick: str = ALL_TAKES,
+        voice_decision: str = JUDGED,
+        removal_db: float = ALL_DB,
+        keep_ambience: bool = False,
+        fps: float = 0.0,
+        prompt_preset: str = NO_PRESET,
+        loudness: str = KEEP_LOUDNESS,
     ) -> io.NodeOutput:
+        prompt = join_prompt(prompt_preset, prompt)
         request = request_of(cls, prompt, negative_prompt, seed, duration, steps or None, cfg or None, window)
-        check_values(cls, takes=takes, window=window)
+        check_values(cls, takes=takes, window=window, removal_db=removal_db, fps=fps)
+        option("loudness", loudness, LOUDNESS_TARGETS)
         require_option("pick", pick, (ALL_TAKES, *PICK_NAMES))
         require_option("separator_mode", separator_mode, tuple(separator_modes([BY_PRESET])))
         require_option("scope", scope, (BY_PRESET, *SCOPE_NAMES))
-        scope = "" if scope == BY_PRESET else scope
+        removal = removal_of(removal_db, keep_ambience)
+        repair = Repair("" if scope == BY_PRESET else scope, spans, voice_decision, removal.db, keep_ambience)
         settings = SaveSettings(filename_prefix, container, length=length)
         progress = comfy_host.progress(cls.hidden.unique_id, in_panel=True)
         named = [
             row if name == "auto" else name
             for name, row in zip((generator, reasoner, separator), engines_of(preset), strict=True)
         ]
-        comfy_host.require_weights(named, download)
+        comfy_host.require_weights(repair.needed(named, preset), download)
         files = own_weights(named[0], generator_weights, named[2], separator_weights, progress)
         runner = pipeline.Pipeline(
             generator,
@@ -195,16 +234,38 @@ class PipelineNode(io.ComfyNode):
             preset=preset,
             separation=separation_of(separator_mode, tta),
         )
+        picture, video = video, as_video(video, fps, progress)
         clip = clip_of(video, progress)
+        for note in encoding_notes(picture, video, fps):
+            progress.note(note)
         if pick == ALL_TAKES:
             outcomes = [
-                runner.think(clip, own, mode, fallback, take_stage(progress, take, takes), scope=scope, spans=spans)
+                runner.think(clip, own, mode, fallback, take_stage(progress, take, takes), **vars(repair))
                 for take, own in enumerate(requests_of_takes(request, takes))
             ]
         else:
             best = TakeOptions(takes, pick)
-            outcomes = [runner.think(clip, request, mode, fallback, progress, best, scope, spans)]
+            outcomes = [runner.think(clip, request, mode, fallback, progress, best, **vars(repair))]
+        outcomes = [at_loudness(outcome, loudness, progress) for outcome in outcomes]
         return node_output(outcomes, clip, RunDisplay(cls.hidden, settings, save), progress)
+
+
+@dataclass(frozen=True)
+class Repair:
+    """What of a sound is repaired, and how, as Pipeline.think takes it by name."""
+
+    scope: str
+    spans: str
+    voice_decision: str
+    removal_db: float | None
+    keep_ambience: bool
+
+    def needed(self, engines: list[str], preset: str) -> list[str]:
+        """Those of generator, reasoner and separator that a voice decision leaves any work."""
+        generator, reasoner, separator = engines
+        judges = self.voice_decision == JUDGED or preset_row(preset).preferences.model_plan
+        separates = self.voice_decision != "never"
+        return [generator, *[reasoner] * judges, *[separator] * separates]
 
 
 def engines_of(preset: str) -> tuple[str, str, str]:
@@ -220,37 +281,6 @@ def own_weights(
     return generator_weights(generator, generator_file, progress) | separator_weights(
         separator, separator_file, progress
     )
-
-
-def _pick_input() -> io.Combo.Input:
-    return io.Combo.Input(
-        "pick",
-        options=[ALL_TAKES, *PICK_NAMES],
-        default=ALL_TAKES,
-        tooltip="Of several takes, all go through the steps, or only the best by:\n" + lines_of(PICKS),
-        **advanced(io.Combo.Input),
-    )
-
-
-def _saving_inputs() -> list[io.Input]:
-    return [
-        io.Boolean.Input(
-            "save",
-            default=True,
-            optional=True,
-            tooltip="Save the finished video in the output folder. Off: it is only played here.",
-        ),
-        io.String.Input(
-            "filename_prefix",
-            default=PREFIX,
-            optional=True,
-            tooltip="How the file's name begins, below the output folder; '/' makes a subfolder. Takes get numbers.",
-        ),
-        option_input("container", CONTAINER_CHOICES, "The kind of file.", **advanced(io.Combo.Input)),
-        option_input(
-            "length", LENGTHS, "Where sound and picture do not last equally long.", **advanced(io.Combo.Input)
-        ),
-    ]
 
 
 def _outputs() -> list[io.Output]:

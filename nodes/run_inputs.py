@@ -8,9 +8,10 @@ from typing import Any
 
 from comfy_api.latest import io
 
-from deepsound.choices import SEPARATOR_MODES, names_of
+from deepsound.choices import SEPARATOR_MODES, VOICE_DECISIONS, names_of
 from deepsound.generate.mmaudio.request import flow_weights_id
 from deepsound.runtime.progress import Progress
+from deepsound.separate.removal import ALL_DB, RemovalSettings
 from deepsound.types import SeparationSettings
 
 from . import host_folders
@@ -99,6 +100,39 @@ def tta_input() -> io.Boolean.Input:
         "cleaner, three times the time.",
         **advanced(io.Boolean.Input),
     )
+
+
+def voice_decision_input() -> io.Combo.Input:
+    """Whether a judge decides on voice-over, or the person does."""
+    return option_input("voice_decision", VOICE_DECISIONS, "Whether there is voice-over:", **advanced(io.Combo.Input))
+
+
+def removal_inputs() -> list[io.Input]:
+    """How much of a voice is removed, and what fills the place."""
+    return [
+        io.Float.Input(
+            "removal_db",
+            default=ALL_DB,
+            min=0.0,
+            max=ALL_DB,
+            step=0.5,
+            tooltip=f"How many dB quieter the voice becomes: {ALL_DB:g} removes all of it, 12 leaves it in the "
+            "distance, 0 leaves it as it is.",
+            **advanced(io.Float.Input),
+        ),
+        io.Boolean.Input(
+            "keep_ambience",
+            default=False,
+            tooltip="Where the voice was, fill in the room tone of the stretches without a voice, so that no hole is "
+            "left.",
+            **advanced(io.Boolean.Input),
+        ),
+    ]
+
+
+def removal_of(removal_db: float, keep_ambience: bool) -> RemovalSettings:
+    """The settings of those inputs; the highest depth is all of the voice."""
+    return RemovalSettings(None if removal_db >= ALL_DB else removal_db, keep_ambience)
 
 
 def overlap_inputs() -> list[io.Input]:

@@ -23,6 +23,7 @@ EVERYDAY: dict[str, tuple[str, ...]] = {
         "无声视频",
     ),
     "DeepSoundLoadVideo": ("import video", "trim", "加载视频", "上传视频", "裁剪视频", "提取音频", "声音"),
+    "DeepSoundPromptPreset": ("sound library", "sound design", "提示词", "预设", "音效列表"),
     "DeepSoundCoTPlan": ("计划", "思维链", "步骤"),
     "DeepSoundGenerateAudio": (
         "add audio",

@@ -38,6 +38,10 @@ _MAKER = {
     True: "Regenerate Span with hide_picture",
 }
 
+NO_VERDICT = (
+    "No verdict arrived at voice_over (its node is muted, bypassed or not connected): the sound counts as voice-over."
+)
+
 
 class SilenceFallback(io.ComfyNode):
     """Chooses between the coarse audio, the background and, where that is silent, the fallback."""
@@ -51,7 +55,13 @@ class SilenceFallback(io.ComfyNode):
             "audible is left of it. Branches that are not needed never run. Each take of a batch is decided alone.",
             search_aliases=["silence detection", "fallback", "switch audio"],
             inputs=[
-                io.Boolean.Input("voice_over", force_input=True, tooltip="The verdict of step 2."),
+                io.Boolean.Input(
+                    "voice_over",
+                    force_input=True,
+                    optional=True,
+                    tooltip="The verdict of step 2. Where none arrives, since that node is muted or bypassed, the "
+                    "sound counts as voice-over.",
+                ),
                 option_input("mode", FALLBACKS, "When the background is silent."),
                 io.Audio.Input("coarse", tooltip="The sound of step 1."),
                 io.Audio.Input(
@@ -88,19 +98,20 @@ class SilenceFallback(io.ComfyNode):
     @classmethod
     def check_lazy_status(
         cls,
-        voice_over: Any,
         mode: Any,
         coarse: Any = None,
+        voice_over: Any = None,
         background: Any = None,
         regenerated: Any = None,
         scope: Any = SCOPE_NAMES[0],
         spans: Any = "",
     ) -> list[str]:
+        voice_over = _verdict_or_yes(voice_over)
         if not any(as_list(voice_over)) and not any(map(_is_given, as_list(spans))):
             return []
         if not _has_value(background):
             is_needed = not _has_value(coarse) or any(_to_repair(Takes(coarse, "coarse"), voice_over, spans))
-            return ["background"] if is_needed else []
+            return ["background"] if is_needed and cls._is_linked("background") else []
         if _has_value(regenerated) or not cls._is_linked("regenerated"):
             return []
         takes = cls._takes(voice_over, mode, coarse if _has_value(coarse) else background, background, scope, spans)
@@ -109,9 +120,9 @@ class SilenceFallback(io.ComfyNode):
     @classmethod
     def execute(
         cls,
-        voice_over: Any,
         mode: Any,
         coarse: Any,
+        voice_over: Any = None,
         background: Any = None,
         regenerated: Any = None,
         scope: Any = SCOPE_NAMES[0],
@@ -120,6 +131,9 @@ class SilenceFallback(io.ComfyNode):
         for name in as_list(mode):
             fallback_mode(name, "mode")
         progress = comfy_host.progress(cls.hidden.unique_id, "measure")
+        if not any(map(_is_given, as_list(spans))) and all(value is None for value in as_list(voice_over)):
+            progress.note(NO_VERDICT)
+        voice_over = _verdict_or_yes(voice_over)
         takes = cls._takes(voice_over, mode, coarse, background, scope, spans)
         again = _for_takes(regenerated, len(takes), "regenerated", may_be_one=True)
         chosen = [_chosen(take, sound) for take, sound in zip(takes, again, strict=True)]
@@ -193,6 +207,11 @@ class _TakeState:
         return any(kind(row) and row.name in actions for row in FALLBACKS)
 
 
+def _verdict_or_yes(voice_over: Any) -> Any:
+    """The verdicts, each that did not arrive as voice-over: without a judge, what Vocal Separate made is final."""
+    return [value is None or value for value in as_list(voice_over)]
+
+
 def _is_given(text: Any) -> bool:
     return isinstance(text, str) and bool(text.strip())
 
@@ -222,7 +241,10 @@ def _for_takes(value: Any, count: int, what: str, may_be_one: bool = False) -> l
     """
     if not _has_value(value):
         if not may_be_one:
-            raise InputError(f"{what}: no sound arrived (NoneType); connect a node that makes sound.")
+            raise InputError(
+                f"{what}: no sound arrived (NoneType); connect a node that makes sound, and switch it on where it is "
+                "muted."
+            )
         return [None] * count
     sounds = Takes(value, what).sounds
     if len(sounds) == count or (may_be_one and len(sounds) == 1):

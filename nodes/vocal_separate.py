@@ -13,6 +13,7 @@ from deepsound.repair.render import gate_stems, treated_spans
 from deepsound.runtime.execution import Precision
 from deepsound.runtime.progress import Progress
 from deepsound.segments import Segment
+from deepsound.separate.removal import ALL_DB, apply_removal
 from deepsound.types import Stems
 
 from . import comfy_host
@@ -21,6 +22,8 @@ from .run_inputs import (
     BY_ENGINE,
     execution_inputs,
     overlap_inputs,
+    removal_inputs,
+    removal_of,
     separation_of,
     separator_mode_input,
     separator_weights,
@@ -60,6 +63,7 @@ class VocalSeparate(io.ComfyNode):
                 weights_input("weights", "separation", "a RoFormer separator"),
                 scope_input(),
                 segments_input("Take the voice out in these spans and no others."),
+                *removal_inputs(),
             ],
             outputs=[
                 output(io.Audio, "background", "The sound without the voice.", per_take=True),
@@ -71,8 +75,10 @@ class VocalSeparate(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, overlap: Any = None) -> bool | str:
-        answers = (refusal_of(cls, overlap=value) for value in as_list(overlap))
+    def validate_inputs(cls, overlap: Any = None, removal_db: Any = None) -> bool | str:
+        given = [{"overlap": value} for value in as_list(overlap)]
+        given += [{"removal_db": value} for value in as_list(removal_db)]
+        answers = (refusal_of(cls, **value) for value in given)
         return next((answer for answer in answers if answer is not True), True)
 
     @classmethod
@@ -91,6 +97,8 @@ class VocalSeparate(io.ComfyNode):
         weights: str | list[str] = BY_ENGINE,
         scope: str | list[str] = SCOPE_NAMES[0],
         spans: str | list[str] = "",
+        removal_db: float | list[float] = ALL_DB,
+        keep_ambience: bool | list[bool] = False,
     ) -> io.NodeOutput:
         given = (engine, mode, tta, overlap, batch, precision, offload, download, weights)
         # The core's rule for lists: the shorter ones go on with their last element.
@@ -114,8 +122,9 @@ class VocalSeparate(io.ComfyNode):
             chosen = choices[takes.element(take)]
             if chosen not in separators:
                 separators[chosen] = cls._separator(chosen, progress)
-            made = separators[chosen].separate(sound, stage)
-            stems.append(gate_stems(sound, engines.check_stems(sound, made, chosen.engine), treated))
+            made = engines.check_stems(sound, separators[chosen].separate(sound, stage), chosen.engine)
+            removal = removal_of(at(removal_db, takes.element(take)), at(keep_ambience, takes.element(take)))
+            stems.append(gate_stems(sound, apply_removal(sound, made, removal, stage), treated))
         return io.NodeOutput(
             takes.like_input([parts.background for parts in stems]),
             takes.like_input([parts.voice for parts in stems]),

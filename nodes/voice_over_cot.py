@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from comfy_api.latest import io
 
 from deepsound import engines
-from deepsound.choices import REASONER_PRECISIONS, UNDECIDED, option
+from deepsound.choices import REASONER_PRECISIONS, UNDECIDED, VOICE_DECISIONS, option
+from deepsound.reason.decided import JUDGED, DecidedReasoner
 from deepsound.repair.plan import SpanVerdicts, parse_user_segments, plan_segments, resolve_undecided
 from deepsound.repair.render import treated_spans
 from deepsound.runtime.execution import Precision
@@ -19,7 +20,9 @@ from deepsound.types import Audio, Judgement, Preferences, Verdict
 from . import comfy_host, judgement_view
 from .compare import content_key
 from .convert import audios_of, clip_of
+from .image_video import as_video, image_rate_input, picture_input
 from .notes import run_summary
+from .run_inputs import voice_decision_input
 from .schema import (
     engine_input,
     network_inputs,
@@ -30,6 +33,7 @@ from .schema import (
 )
 from .span_lists import segments_input, segments_json, segments_output, segments_view
 from .takes import take_stage
+from .values import check_values
 
 if TYPE_CHECKING:
     from deepsound.media.clip import Clip
@@ -61,7 +65,7 @@ class VoiceOverCoT(io.ComfyNode):
                 "judge",
             ],
             inputs=[
-                io.Video.Input("video", tooltip="The picture the sound belongs to."),
+                picture_input("The picture the sound belongs to."),
                 io.Audio.Input("audio", tooltip="The sound to judge; each take of a batch gets a verdict of its own."),
                 engine_input("reasoner"),
                 option_input("undecided", UNDECIDED, "What an answer that cannot be read counts as."),
@@ -78,6 +82,8 @@ class VoiceOverCoT(io.ComfyNode):
                 ),
                 *network_inputs(REASONER_PRECISIONS),
                 segments_input("Spans to repair in place of those that are found; the panel's waveform sets them."),
+                voice_decision_input(),
+                image_rate_input(),
             ],
             outputs=_outputs(),
             hidden=[io.Hidden.unique_id],
@@ -97,14 +103,21 @@ class VoiceOverCoT(io.ComfyNode):
         offload: bool,
         download: bool,
         spans: str = "",
+        voice_decision: str = JUDGED,
+        fps: float = 0.0,
     ) -> io.NodeOutput:
         option("undecided", undecided, UNDECIDED)
+        option("voice_decision", voice_decision, VOICE_DECISIONS)
+        check_values(cls, fps=fps)
         progress = comfy_host.progress(cls.hidden.unique_id, "judge", in_panel=True)
         preferences = Preferences(trace=whole_trace, published_parser=published_parser)
         reasoner = engines.reasoner(engine, comfy_host.execution(precision, offload, download), preferences)
+        reasoner = _decided(reasoner, voice_decision, spans, progress)
+        spans = "[]" if voice_decision == "never" else spans
+        video = as_video(video, fps, progress)
         sounds, clip = audios_of(audio), clip_of(video, progress)
         given = [parse_user_segments(spans, sound.duration_s) for sound in sounds]
-        how = (engine, preferences, precision, offload)
+        how = (engine, preferences, precision, offload, voice_decision)
         judged: list[_TakeVerdict] = []
         panels: list[dict[str, Any]] = []
         for take, (sound, own) in enumerate(zip(sounds, given, strict=True)):
@@ -116,6 +129,16 @@ class VoiceOverCoT(io.ComfyNode):
         comfy_host.show_text("\n".join(_lines([each.judgement for each in judged], undecided)), cls.hidden.unique_id)
         panels[0].update(run_summary(progress))
         return io.NodeOutput(*_columns(judged), ui={"deepsound": panels})
+
+
+def _decided(reasoner: engines.Reasoner, decision: str, spans: str, progress: Progress) -> engines.Reasoner:
+    """The reasoner, or its stand-in where the person decides, which is noted."""
+    if decision == JUDGED:
+        return reasoner
+    progress.note(f"The voice decision is {decision!r}: no judge is asked.")
+    if decision == "never" and spans.strip():
+        progress.note("The span list is not used: the voice decision 'never' keeps the sound as it is.")
+    return DecidedReasoner(reasoner, decision)
 
 
 class _TakeVerdict(NamedTuple):

@@ -29,6 +29,8 @@ _COLUMNS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "cfg": ("guidance", float),
     "window": ("window_s", float),
     "mode": ("mode", str),
+    "voice_decision": ("voice_decision", str),
+    "removal_db": ("removal_db", float),
     "fallback": ("fallback", str),
 }
 

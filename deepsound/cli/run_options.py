@@ -18,6 +18,8 @@ from deepsound.choices import (
     SEPARATOR_MODES,
     UNDECIDED,
     UNDECIDED_NAMES,
+    VOICE_DECISION_NAMES,
+    VOICE_DECISIONS,
     precision_limits,
     summary_of,
 )
@@ -97,6 +99,19 @@ def _add_repair_options(run: argparse.ArgumentParser) -> None:
         help="repair these spans and no others: seconds as in '1.2-3.4, 5-6', or JSON as `segments` of a result is; "
         "an action may be keep, remove or one of --fallback",
     )
+    run.add_argument(
+        "--removal_db",
+        "--removal-db",
+        type=strength,
+        metavar="DB",
+        help="make the voice this many dB quieter in place of removing it (default: all of it is removed)",
+    )
+    run.add_argument(
+        "--keep_ambience",
+        "--keep-ambience",
+        action="store_true",
+        help="where the voice is removed, fill in the room tone of the stretches without a voice",
+    )
 
 
 def _add_judgement_options(run: argparse.ArgumentParser) -> None:
@@ -119,6 +134,13 @@ def _add_judgement_options(run: argparse.ArgumentParser) -> None:
         choices=UNDECIDED_NAMES,
         default=UNDECIDED_NAMES[0],
         help=f"what an answer that cannot be read counts as: {summary_of(UNDECIDED)} (default: %(default)s)",
+    )
+    run.add_argument(
+        "--voice_decision",
+        "--voice-decision",
+        choices=VOICE_DECISION_NAMES,
+        default=VOICE_DECISION_NAMES[0],
+        help=f"whether there is a voice-over: {summary_of(VOICE_DECISIONS)} (default: %(default)s)",
     )
     run.add_argument(
         "--published_parser",

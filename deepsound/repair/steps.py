@@ -20,6 +20,7 @@ from deepsound.runtime.execution import Execution
 from deepsound.runtime.progress import Progress
 from deepsound.segments import Segment
 from deepsound.selection import EMBEDDED, choose_regenerator
+from deepsound.separate.removal import RemovalSettings, apply_removal
 from deepsound.types import Audio, GenerationRequest, Preferences, SeparationSettings, Silence, Span, Stems
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ class Run(Protocol):
     given: tuple[Segment, ...] | None
     separation: SeparationSettings
     preset: Preset
+    removal: RemovalSettings
 
     def run_step(self, name: str, work: Callable[[Progress], T], describe: Callable[[T], str]) -> T: ...
 
@@ -96,8 +98,8 @@ class RepairSteps:
             self._run.progress.note(note)
         stems = self._run.run_step(
             "remove",
-            lambda p: engines.check_stems(coarse, separator.separate(coarse, p), name),
-            lambda _: "voice removed" if covers(spans, coarse) else f"voice removed in {_total(spans)}",
+            lambda p: self._separate(separator, coarse, name, p),
+            lambda _: self._how_removed() + ("" if covers(spans, coarse) else f" in {_total(spans)}"),
         )
         self._run.note_use(name, separator)
         outcome = replace(outcome, stems=gate_stems(coarse, stems, spans))
@@ -108,6 +110,15 @@ class RepairSteps:
             "silence", lambda p: self._measure_silence(outcome, stems, p), lambda found: _describe_silence(*found)
         )
         return self._render(replace(outcome, segments=segments, silence=quiet), stems)
+
+    def _separate(self, separator: engines.Separator, coarse: Audio, name: str, progress: Progress) -> Stems:
+        stems = engines.check_stems(coarse, separator.separate(coarse, progress), name)
+        return apply_removal(coarse, stems, self._run.removal, progress)
+
+    def _how_removed(self) -> str:
+        removal = self._run.removal
+        depth = "voice removed" if not removal.lets_through else f"voice {removal.db:g} dB lower"
+        return depth + (", ambience kept" if removal.keep_ambience else "")
 
     def _measure_silence(
         self, outcome: Outcome, stems: Stems, progress: Progress

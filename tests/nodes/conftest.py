@@ -46,6 +46,14 @@ def comfy_type(io_type: str) -> type:
     )
 
 
+class MultiTypeInput(Recorded):
+    """A socket for any of several types, which it joins by commas as the core does."""
+
+    def __init__(self, id: str, types: list[type], **keywords: Any) -> None:
+        super().__init__(id, **keywords)
+        self.io_type = ",".join(kind.Input.io_type for kind in types)
+
+
 class ComboInput(Recorded):
     """The newest core's menu: it knows `advanced`."""
 
@@ -142,6 +150,7 @@ def _comfy_api() -> dict[str, ModuleType]:
     io = SimpleNamespace(
         **kinds,
         Combo=SimpleNamespace(Input=ComboInput),
+        MultiType=SimpleNamespace(Input=MultiTypeInput),
         Input=Recorded,
         Output=Recorded,
         Schema=Schema,

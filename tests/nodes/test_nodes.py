@@ -240,7 +240,7 @@ LOUD, SILENT, AGAIN, COARSE = sound(0.5), sound(0.0), sound(0.25), sound(0.4)
     ],
 )
 def test_the_fallback_chooses(nodes, voice_over, mode, background, level, is_silent, chosen):
-    output = nodes["DeepSoundSilenceFallback"].execute(voice_over, mode, COARSE, background, AGAIN)
+    output = nodes["DeepSoundSilenceFallback"].execute(mode, COARSE, voice_over, background, AGAIN)
     (audio,) = output.args[0]
     assert audio["waveform"].max() == pytest.approx(level)
     assert audio["waveform"].shape == COARSE["waveform"].shape
@@ -262,19 +262,19 @@ def test_the_fallback_chooses(nodes, voice_over, mode, background, level, is_sil
 )
 def test_only_what_is_needed_is_asked_for(nodes, voice_over, mode, background, linked, wanted):
     node = nodes["DeepSoundSilenceFallback"]
-    inputs = {"regenerated": ["9", 0]} if linked else {}
+    inputs = {"background": ["8", 0], **({"regenerated": ["9", 0]} if linked else {})}
     node.hidden = SimpleNamespace(unique_id="7", dynprompt=SimpleNamespace(get_node={"7": {"inputs": inputs}}.get))
     assert node.check_lazy_status(voice_over=voice_over, mode=mode, coarse=COARSE, background=background) == wanted
 
 
 def test_neg_without_a_second_generator_says_what_to_connect(nodes):
     with pytest.raises(InputError, match=r"mode 'neg'.*connect a second Generate Audio.*or choose rep or rm"):
-        nodes["DeepSoundSilenceFallback"].execute(True, "neg", COARSE, SILENT)
+        nodes["DeepSoundSilenceFallback"].execute("neg", COARSE, True, SILENT)
 
 
 def test_a_mode_that_is_not_on_the_menu_is_refused(nodes):
     with pytest.raises(InputError, match="mode is 'drop'; choose one of: neg, rep, rm"):
-        nodes["DeepSoundSilenceFallback"].execute(False, "drop", COARSE)
+        nodes["DeepSoundSilenceFallback"].execute("drop", COARSE, False)
 
 
 def test_mux_saves_shows_and_returns_the_video(nodes, video, host):

@@ -12,6 +12,7 @@ ROOT = Path(__file__).parents[2]
 GOLDEN = Path(__file__).with_name("schemas.json")
 NODE_IDS = [
     "DeepSoundLoadVideo",
+    "DeepSoundPromptPreset",
     "DeepSoundCoTPlan",
     "DeepSoundGenerateAudio",
     "DeepSoundMMAudioGenerate",

@@ -1,6 +1,7 @@
 """Span lists on the nodes: who decides, what the panel shows, what is refused."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -64,7 +65,7 @@ def test_the_panel_shows_waveform_segments_and_the_actions_to_choose_from(nodes,
     assert shown["actions"] == ["keep", "remove", "neg", "rep", "rm", "mask"]
     separated = nodes["DeepSoundVocalSeparate"].execute(SOUND, "halving", True, spans="0.2-0.5").ui["deepsound"][0]
     assert separated["actions"] == ["keep", "remove"]
-    chosen = nodes["DeepSoundSilenceFallback"].execute(True, "rep", SOUND, SOUND, spans="0.2-0.5").ui["deepsound"][0]
+    chosen = nodes["DeepSoundSilenceFallback"].execute("rep", SOUND, True, SOUND, spans="0.2-0.5").ui["deepsound"][0]
     assert [each["action"] for each in chosen["segments"]] == ["remove"]
     for one in (shown, separated, chosen):
         assert one["sound"]["duration"] == 1.0 and len(one["sound"]["peaks"]) == 600
@@ -83,13 +84,15 @@ def test_the_panel_shows_waveform_segments_and_the_actions_to_choose_from(nodes,
 )
 def test_a_span_list_decides_in_place_of_the_clips_verdict(nodes, verdict, spans, chosen):
     """`rules` may find voice-over in one span of a clip whose own verdict is no."""
-    output = nodes["DeepSoundSilenceFallback"].execute(verdict, "rep", SOUND, sound(0.05), spans=spans)
+    output = nodes["DeepSoundSilenceFallback"].execute("rep", SOUND, verdict, sound(0.05), spans=spans)
     assert output.args[2] == [chosen]
 
 
 @pytest.mark.parametrize(("spans", "wanted"), [("", []), ("[]", []), ("0.2-0.5", ["background"])])
 def test_the_background_is_made_where_a_list_needs_it(nodes, spans, wanted):
     node = nodes["DeepSoundSilenceFallback"]
+    graph = {"7": {"inputs": {"background": ["8", 0]}}}
+    node.hidden = SimpleNamespace(unique_id="7", dynprompt=SimpleNamespace(get_node=graph.get))
     assert node.check_lazy_status(voice_over=False, mode="rep", coarse=SOUND, spans=spans) == wanted
 
 
@@ -120,7 +123,7 @@ def test_a_list_that_is_none_is_refused_by_every_node(nodes, video, spans, words
     runs = (
         lambda: judged(nodes, video, spans),
         lambda: nodes["DeepSoundVocalSeparate"].execute(SOUND, "halving", True, spans=spans),
-        lambda: nodes["DeepSoundSilenceFallback"].execute(True, "rep", SOUND, SOUND, spans=spans),
+        lambda: nodes["DeepSoundSilenceFallback"].execute("rep", SOUND, True, SOUND, spans=spans),
         lambda: nodes["DeepSoundRegenerateSpan"].execute(video, SOUND, spans, "noise", "", "", 1, 0.0),
     )
     for run in runs:
@@ -140,7 +143,7 @@ def test_cancelling_stops_each_node_that_repairs(nodes, host, video, spans):
     host.interrupted = True
     runs = (
         lambda: nodes["DeepSoundVoiceOverCoT"].execute(video, sound(0.07), "yes", **JUDGE, spans=spans),
-        lambda: nodes["DeepSoundSilenceFallback"].execute(True, "rep", SOUND, SOUND, spans=spans),
+        lambda: nodes["DeepSoundSilenceFallback"].execute("rep", SOUND, True, SOUND, spans=spans),
         lambda: nodes["DeepSoundRegenerateSpan"].execute(video, SOUND, spans, "endless", "", "", 1, 0.0),
     )
     for run in runs:

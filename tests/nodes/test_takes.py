@@ -80,16 +80,16 @@ def test_a_list_of_sounds_of_several_lengths_stays_one(nodes):
 def test_the_fallback_is_chosen_for_each_take(nodes):
     node = nodes["DeepSoundSilenceFallback"]
     coarse, background, again = takes(0.4, 0.5, 0.6), takes(0.4, 0.0, 0.3), takes(0.1, 0.2, 0.3)
-    output = node.execute([False, True, True], ["neg"], [coarse], [background], [again])
+    output = node.execute(["neg"], [coarse], [False, True, True], [background], [again])
     assert levels(output.args[0][0]) == [0.4, 0.2, 0.3]
     assert output.args[1:3] == ([False, True, False], ["coarse", "regenerated", "background"])
-    one = node.execute([False, True, True], ["neg"], [coarse], [background], [takes(0.7)])
+    one = node.execute(["neg"], [coarse], [False, True, True], [background], [takes(0.7)])
     assert levels(one.args[0][0]) == [0.4, 0.7, 0.3], "one regenerated sound stands for every silent take"
 
 
 def test_the_second_generator_runs_only_when_a_take_needs_it(nodes):
     node = nodes["DeepSoundSilenceFallback"]
-    graph = {"7": {"inputs": {"regenerated": ["9", 0]}}}
+    graph = {"7": {"inputs": {"background": ["8", 0], "regenerated": ["9", 0]}}}
     node.hidden = SimpleNamespace(unique_id="7", dynprompt=SimpleNamespace(get_node=graph.get))
 
     def wanted(voice_over, background, mode="neg"):
@@ -107,7 +107,7 @@ def test_the_second_generator_runs_only_when_a_take_needs_it(nodes):
 def test_takes_that_became_unlike_are_one_batch_again_and_it_is_noted(nodes):
     again = takes(0.2, seconds=0.5, channels=2, rate=2 * RATE)
     output = nodes["DeepSoundSilenceFallback"].execute(
-        [True, False], ["neg"], [takes(0.4, 0.5)], [takes(0.0, 0.0)], [again]
+        ["neg"], [takes(0.4, 0.5)], [True, False], [takes(0.0, 0.0)], [again]
     )
     (audio,) = output.args[0]
     assert (audio["waveform"].shape, audio["sample_rate"]) == ((2, 2, 2 * RATE), 2 * RATE)
