@@ -1,4 +1,4 @@
-"""Prompt presets by category: words that every generator understands, the embedded draft included."""
+"""Prompt presets by category: words that the embedded draft and the published models know."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from .convert import audios_of, clip_of
 from .image_video import as_video, encoding_notes, image_rate_input, picture_input
 from .save_video import CODECS, SaveSettings, save_takes, shown_files
 from .schema import downmix_input, option_input, output, schema, supported_kwargs
-from .values import check_values
+from .values import check_values, refusal_of
 
 
 class MuxVideo(io.ComfyNode):
@@ -73,13 +73,13 @@ class MuxVideo(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, filename_prefix: str | None = None) -> bool | str:
+    def validate_inputs(cls, filename_prefix: str | None = None, fps: float | None = None) -> bool | str:
         try:
             if filename_prefix is not None:
                 host_folders.check_prefix(filename_prefix)
         except DeepSoundError as error:
             return str(error)
-        return True
+        return refusal_of(cls, fps=fps)
 
     @classmethod
     def execute(

@@ -46,6 +46,7 @@ from .run_inputs import (
     execution_inputs,
     generator_weights,
     optional_takes_input,
+    preset_separator_mode_input,
     removal_inputs,
     removal_of,
     sampling_inputs,
@@ -112,14 +113,7 @@ class PipelineNode(io.ComfyNode):
                     **advanced(io.Combo.Input),
                 ),
                 *sampling_inputs(),
-                io.Combo.Input(
-                    "separator_mode",
-                    options=separator_modes([BY_PRESET]),
-                    default=BY_PRESET,
-                    tooltip="How the separator cuts a long sound into chunks; by preset: as the preset says, else "
-                    "equal_overlap.",
-                    **advanced(io.Combo.Input),
-                ),
+                preset_separator_mode_input(),
                 tta_input(),
                 *execution_inputs(NETWORK_PRECISIONS),
                 weights_input("generator_weights", "mmaudio", "MMAudio"),

@@ -91,6 +91,17 @@ def separator_mode_input(input_id: str) -> io.Combo.Input:
     return option_input(input_id, SEPARATOR_MODES, "How a long sound is cut into chunks.", **advanced(io.Combo.Input))
 
 
+def preset_separator_mode_input() -> io.Combo.Input:
+    """The same with the preset's choice in front."""
+    return io.Combo.Input(
+        "separator_mode",
+        options=separator_modes([BY_PRESET]),
+        default=BY_PRESET,
+        tooltip="How the separator cuts a long sound into chunks; by preset: as the preset says, else equal_overlap.",
+        **advanced(io.Combo.Input),
+    )
+
+
 def tta_input() -> io.Boolean.Input:
     """Whether a separator takes the mean of three passes."""
     return io.Boolean.Input(

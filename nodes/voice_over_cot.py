@@ -33,7 +33,7 @@ from .schema import (
 )
 from .span_lists import segments_input, segments_json, segments_output, segments_view
 from .takes import take_stage
-from .values import check_values
+from .values import check_values, refusal_of
 
 if TYPE_CHECKING:
     from deepsound.media.clip import Clip
@@ -89,6 +89,10 @@ class VoiceOverCoT(io.ComfyNode):
             hidden=[io.Hidden.unique_id],
             has_intermediate_output=True,
         )
+
+    @classmethod
+    def validate_inputs(cls, fps: float | None = None) -> bool | str:
+        return refusal_of(cls, fps=fps)
 
     @classmethod
     def execute(

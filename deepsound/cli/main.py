@@ -33,6 +33,7 @@ from deepsound.cli.process import (
     stdout_for_json,
     tell,
 )
+from deepsound.cli.prompts import add_prompts
 from deepsound.cli.reproduce import add_reproduce
 from deepsound.cli.run_options import (
     add_execution_options,
@@ -112,6 +113,7 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_run(commands)
     _add_engines(commands)
+    add_prompts(commands)
     add_models(commands)
     add_execution_options(add_app(commands))
     add_evaluate(commands)

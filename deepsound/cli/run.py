@@ -19,6 +19,7 @@ from deepsound.errors import EngineError, InputError, MediaError
 from deepsound.outputs import Result
 from deepsound.pipeline import Pipeline
 from deepsound.presets import AUTO, DEFAULT_PRESET, preset
+from deepsound.prompt_presets import join_prompt
 from deepsound.runtime.execution import Execution
 from deepsound.runtime.paths import escaped, expand, is_file
 from deepsound.runtime.progress import Progress
@@ -141,7 +142,7 @@ def run_arguments(options: argparse.Namespace) -> dict[str, Any]:
     return {
         "mode": options.mode,
         "fallback": options.fallback,
-        "prompt": options.prompt,
+        "prompt": join_prompt(options.prompt_preset, options.prompt),
         "negative_prompt": options.negative_prompt,
         "seed": options.seed,
         "start_s": options.start,

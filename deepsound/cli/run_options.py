@@ -12,20 +12,17 @@ from deepsound.choices import (
     PICKS,
     PRECISIONS,
     REASONER_PRECISIONS,
-    SCOPE_NAMES,
-    SCOPES,
     SEPARATOR_MODE_NAMES,
     SEPARATOR_MODES,
     UNDECIDED,
     UNDECIDED_NAMES,
-    VOICE_DECISION_NAMES,
-    VOICE_DECISIONS,
     precision_limits,
     summary_of,
 )
 from deepsound.cli.option_types import strength
-from deepsound.fallback import DEFAULT_FALLBACK, FALLBACK_NAMES, FALLBACKS
+from deepsound.cli.repair_options import add_repair_options
 from deepsound.presets import DEFAULT_PRESET, PRESET_NAMES, PRESETS
+from deepsound.prompt_presets import PROMPT_PRESET_NAMES
 
 # The names of deepsound.media.downmix, whose import is too heavy for `--help`; a test compares them.
 DOWNMIXES = ("mono", "stereo")
@@ -34,7 +31,7 @@ DOWNMIXES = ("mono", "stereo")
 def add_step_options(run: argparse.ArgumentParser) -> None:
     """Add what chooses the steps and their engines."""
     _add_engine_options(run)
-    _add_repair_options(run)
+    add_repair_options(run)
     _add_judgement_options(run)
     add_separation_options(run)
 
@@ -78,42 +75,6 @@ def _add_engine_options(run: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_repair_options(run: argparse.ArgumentParser) -> None:
-    run.add_argument(
-        "--postp_mode",
-        "--fallback",
-        dest="fallback",
-        choices=FALLBACK_NAMES,
-        default=DEFAULT_FALLBACK,
-        help=f"if silence is left: {summary_of(FALLBACKS)} (default: %(default)s)",
-    )
-    run.add_argument(
-        "--scope",
-        choices=SCOPE_NAMES,
-        help=f"what is repaired: {summary_of(SCOPES)} (default: the preset's, else {SCOPE_NAMES[0]})",
-    )
-    run.add_argument(
-        "--spans",
-        default="",
-        metavar="FILE|TEXT",
-        help="repair these spans and no others: seconds as in '1.2-3.4, 5-6', or JSON as `segments` of a result is; "
-        "an action may be keep, remove or one of --fallback",
-    )
-    run.add_argument(
-        "--removal_db",
-        "--removal-db",
-        type=strength,
-        metavar="DB",
-        help="make the voice this many dB quieter in place of removing it (default: all of it is removed)",
-    )
-    run.add_argument(
-        "--keep_ambience",
-        "--keep-ambience",
-        action="store_true",
-        help="where the voice is removed, fill in the room tone of the stretches without a voice",
-    )
-
-
 def _add_judgement_options(run: argparse.ArgumentParser) -> None:
     run.add_argument("--step0_model_dir", metavar="DIR", help="folder of the model that plans (with --plan model)")
     run.add_argument("--step2_model_dir", metavar="DIR", help="folder of the model that judges")
@@ -134,13 +95,6 @@ def _add_judgement_options(run: argparse.ArgumentParser) -> None:
         choices=UNDECIDED_NAMES,
         default=UNDECIDED_NAMES[0],
         help=f"what an answer that cannot be read counts as: {summary_of(UNDECIDED)} (default: %(default)s)",
-    )
-    run.add_argument(
-        "--voice_decision",
-        "--voice-decision",
-        choices=VOICE_DECISION_NAMES,
-        default=VOICE_DECISION_NAMES[0],
-        help=f"whether there is a voice-over: {summary_of(VOICE_DECISIONS)} (default: %(default)s)",
     )
     run.add_argument(
         "--published_parser",
@@ -191,6 +145,14 @@ def _add_prompt_options(run: argparse.ArgumentParser) -> None:
         "--prompt",
         default="",
         help="what it should sound like; lines such as '0-12: rain' are for a stretch of time (MMAudio)",
+    )
+    run.add_argument(
+        "--prompt_preset",
+        "--prompt-preset",
+        choices=PROMPT_PRESET_NAMES,
+        default="",
+        metavar="NAME",
+        help="a tested prompt, put before --prompt; `deepsound prompts` lists them",
     )
     run.add_argument("--negative_prompt", "--negative-prompt", default="", help="what it should not sound like")
     run.add_argument("--seed", type=int, default=42, help="same seed, same samples (default: %(default)s)")

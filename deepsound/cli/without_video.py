@@ -15,6 +15,7 @@ from deepsound.media.wav import write_wav
 from deepsound.outputs.naming import output_stem
 from deepsound.preparation import take_template
 from deepsound.presets import AUTO, preset
+from deepsound.prompt_presets import join_prompt
 from deepsound.rank.limits import MOST_TAKES
 from deepsound.runtime.execution import Execution
 from deepsound.runtime.json_files import json_bytes
@@ -94,7 +95,7 @@ def generate(
 
 def _request(options: argparse.Namespace) -> GenerationRequest:
     return GenerationRequest(
-        options.prompt,
+        join_prompt(options.prompt_preset, options.prompt),
         options.negative_prompt,
         options.seed,
         options.duration,
@@ -124,7 +125,7 @@ def _picture(options: argparse.Namespace) -> Path | None:
     video = next(iter(_named(options)), None)
     if options.text_only and video is not None:
         raise InputError(f"--text_only makes sound of words alone, and {video} was named; leave one of them out.")
-    if options.text_only and not options.prompt.strip():
+    if options.text_only and not join_prompt(options.prompt_preset, options.prompt).strip():
         raise InputError("--text_only needs words; say with --prompt what it should sound like.")
     return None if options.text_only or video is None else expand(video)
 

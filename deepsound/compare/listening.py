@@ -13,10 +13,9 @@ import numpy as np
 from deepsound.compare import drawing
 from deepsound.compare.comparison import ComparedTrack, Comparison
 from deepsound.media.clip import Clip
-from deepsound.media.container import ThrottledProgress
 from deepsound.media.decode import frames
-from deepsound.media.encode import SoundEncoder
 from deepsound.media.files import atomic_write, output_error
+from deepsound.media.flac import write_flac
 from deepsound.media.mux import mux
 from deepsound.media.plots import envelope, write_png
 from deepsound.media.render import even
@@ -113,26 +112,6 @@ def _apply_gain(audio: Audio, gain_db: float, progress: Progress) -> Audio:
         part = slice(start, start + _BLOCK)
         torch.mul(audio.waveform[:, part], 10 ** (gain_db / 20), out=waveform[:, part])
     return Audio(waveform, audio.sample_rate)
-
-
-def write_flac(audio: Audio, path: Path, progress: Progress) -> None:
-    """Write a sound as 24-bit FLAC; samples beyond full scale are held there. Raises OutputError."""
-    import av
-
-    pace = ThrottledProgress(progress)
-    with atomic_write(path) as partial:
-        try:
-            with av.open(str(partial), "w", format="flac") as container:
-                encoder = SoundEncoder(container, audio, "flac")
-                step_s = 1.0
-                for second in range(int(audio.duration_s / step_s) + 1):
-                    pace.update(second * step_s / audio.duration_s)
-                    for packet in encoder.packets_until((second + 1) * step_s):
-                        container.mux(packet)
-                for packet in encoder.remaining_packets():
-                    container.mux(packet)
-        except av.FFmpegError as error:
-            raise output_error(path, OSError(error.errno, error.strerror)) from error
 
 
 def _video(clip: Clip, place: Place, progress: Progress) -> dict[str, Any]:

@@ -14,6 +14,7 @@ pytestmark = pytest.mark.comfy
 FOLDER = Path(__file__).parents[2] / "workflows" / "api"
 NODE_IDS = {
     "DeepSoundLoadVideo",
+    "DeepSoundPromptPreset",
     "DeepSoundCoTPlan",
     "DeepSoundGenerateAudio",
     "DeepSoundMMAudioGenerate",

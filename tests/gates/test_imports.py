@@ -24,7 +24,7 @@ ALLOWED = {
     | {"deepsound.engine_protocols", "deepsound.media", "deepsound.models", "deepsound.weights", "deepsound.generate"},
     "deepsound/reason": EVERYONE
     | {"deepsound.engine_protocols", "deepsound.media", "deepsound.models", "deepsound.weights", "deepsound.reason"}
-    | {"deepsound.engine_support"},
+    | {"deepsound.engine_support", "deepsound.choices"},
     "deepsound/separate": EVERYONE
     | {"deepsound.choices", "deepsound.engine_protocols", "deepsound.media", "deepsound.models", "deepsound.weights"}
     | {"deepsound.separate", "deepsound.contracts", "deepsound.engine_support"},
@@ -49,6 +49,7 @@ ALLOWED = {
     | {"deepsound.media", "deepsound.contracts", "deepsound.engine_protocols", "deepsound.plugins"}
     | {"deepsound.combinations", "deepsound.engine_support", "deepsound.engine_registry"},
     "deepsound/presets.py": {"deepsound.types", "deepsound.choices"},
+    "deepsound/prompt_presets.py": {"deepsound.choices"},
     "deepsound/selection.py": EVERYONE
     | {"deepsound.media", "deepsound.engines", "deepsound.silence", "deepsound.outcome", "deepsound.presets"}
     | {"deepsound.weights"},
@@ -58,7 +59,8 @@ ALLOWED = {
     | {"deepsound.arguments"}
     | {"deepsound.media", "deepsound.engines", "deepsound.silence", "deepsound.outcome", "deepsound.outputs"}
     | {"deepsound.choices", "deepsound.fallback", "deepsound.presets", "deepsound.selection"}
-    | {"deepsound.rank.best_of", "deepsound.pipeline_run", "deepsound.preparation", "deepsound.repair.plan"},
+    | {"deepsound.rank.best_of", "deepsound.pipeline_run", "deepsound.preparation", "deepsound.repair.plan"}
+    | {"deepsound.separate.removal"},
     "deepsound/preparation.py": EVERYONE
     | {
         "deepsound.media",
@@ -68,11 +70,11 @@ ALLOWED = {
         "deepsound.choices",
         "deepsound.fallback",
     }
-    | {"deepsound.repair.plan", "deepsound.selection"},
+    | {"deepsound.repair.plan", "deepsound.selection", "deepsound.separate.removal"},
     "deepsound/pipeline_run.py": EVERYONE
     | {"deepsound.media", "deepsound.engines", "deepsound.silence", "deepsound.outcome"}
     | {"deepsound.choices", "deepsound.fallback", "deepsound.presets", "deepsound.rank.best_of", "deepsound.repair"}
-    | {"deepsound.segments", "deepsound.selection"},
+    | {"deepsound.segments", "deepsound.selection", "deepsound.reason.decided", "deepsound.separate.removal"},
     "deepsound/segments.py": EVERYONE,
     "deepsound/repair": EVERYONE
     | {"deepsound.media", "deepsound.separate", "deepsound.silence", "deepsound.segments", "deepsound.fallback"}
@@ -92,7 +94,12 @@ ALLOWED = {
     | {
         "deepsound.arguments",
         *("deepsound.media", "deepsound.outputs", "deepsound.outcome", "deepsound.pipeline", "deepsound.fallback"),
-        *("deepsound.preparation", "deepsound.weights.catalogue", "deepsound.weights.locate"),
+        *(
+            "deepsound.preparation",
+            "deepsound.separate.removal",
+            "deepsound.weights.catalogue",
+            "deepsound.weights.locate",
+        ),
         *("deepsound.weights.memory_estimate", "deepsound.weights.missing", "deepsound.weights.search_paths"),
     },
     "deepsound/takes.py": EVERYONE | {"deepsound.outputs", "deepsound.pipeline", "deepsound.preparation"},

@@ -14,12 +14,14 @@ NUMBERS = {
     "DeepSoundGenerateAudio": ("duration", "cfg", "window"),
     "DeepSoundMMAudioGenerate": ("duration", "cfg", "fps", "window"),
     "DeepSoundFoleyCrafterGenerate": ("duration", "cfg", "temporal_scale", "semantic_scale", "fps"),
-    "DeepSoundVocalSeparate": ("overlap",),
+    "DeepSoundVoiceOverCoT": ("fps",),
+    "DeepSoundMuxVideo": ("fps",),
+    "DeepSoundVocalSeparate": ("overlap", "removal_db"),
     "DeepSoundCompare": ("render_seconds",),
     "DeepSoundRegenerateSpan": ("duration",),
     "DeepSoundMixMaster": tuple(MIX_RANGES),
     "DeepSoundScore": ("duration",),
-    "DeepSoundPipeline": ("duration", "cfg", "window"),
+    "DeepSoundPipeline": ("duration", "cfg", "window", "removal_db", "fps"),
 }
 LEAST = {"window": -1.0, **{name: low for name, (low, _) in MIX_RANGES.items()}}
 GENERATORS = ("GenerateAudio", "RegenerateSpan", "MMAudioGenerate", "FoleyCrafterGenerate", "Pipeline")
