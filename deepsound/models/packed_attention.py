@@ -10,6 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from deepsound.models.cpu_attention import scaled_dot_product_attention
+
 
 class PackedAttention(nn.Module):
     """Attention of `queries` [B, Q, width] over `context` [B, K, width], both projected by thirds of `in_proj`."""
@@ -27,7 +29,7 @@ class PackedAttention(nn.Module):
         width = queries.shape[-1]
         query = F.linear(queries, self.in_proj_weight[:width], self.in_proj_bias[:width])
         key, value = F.linear(context, self.in_proj_weight[width:], self.in_proj_bias[width:]).chunk(2, dim=-1)
-        attended = F.scaled_dot_product_attention(
+        attended = scaled_dot_product_attention(
             self._by_head(query), self._by_head(key), self._by_head(value), is_causal=causal
         )
         return self.out_proj(attended.transpose(1, 2).flatten(2))

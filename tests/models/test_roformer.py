@@ -20,7 +20,7 @@ from deepsound.models.roformer.config import (
     RoformerConfig,
 )
 from deepsound.models.roformer.layers import RoformerAttention, RotaryFrequencies
-from deepsound.models.roformer.model import Roformer
+from deepsound.models.roformer.model import Roformer, along_axis
 from deepsound.models.roformer.weights import config_of, network, restore_rotary_freqs
 
 MANIFESTS = Path(__file__).parent / "manifests" / "bs_roformer"
@@ -218,9 +218,9 @@ def test_angles_are_as_in_float32_whatever_the_network_runs_in(dtype: torch.dtyp
     restore_rotary_freqs(halved, model.state_dict())
     for ours, theirs in zip(model.modules(), halved.modules(), strict=True):
         if isinstance(ours, RotaryFrequencies):
-            for one, other in zip(ours(801), theirs(801), strict=True):
-                assert one.dtype == other.dtype == torch.float32
-                assert torch.equal(one, other)
+            one, other = ours(801), theirs(801)
+            assert one.dtype == other.dtype == torch.complex64
+            assert torch.equal(one, other)
 
 
 @torch.no_grad()
@@ -231,3 +231,16 @@ def test_runs_in_bfloat16() -> None:
     ours, theirs = rounded(sound), exact(sound)
     assert ours.dtype == torch.float32
     assert torch.nn.functional.cosine_similarity(ours.flatten(), theirs.flatten(), dim=0) > 0.99
+
+
+@torch.inference_mode()
+def test_lines_go_through_a_transformer_in_parts_as_they_do_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    transformer = small(SMALL).layers[0][0]
+    tokens = torch.randn(2, 9, 5, 16).transpose(1, 2)
+    at_once = along_axis(transformer, tokens)
+    lengths: list[int] = []
+    transformer.register_forward_hook(lambda _module, _inputs, output: lengths.append(len(output)))
+    monkeypatch.setattr("deepsound.models.roformer.model._CPU_TOKENS", 20)
+    in_parts = along_axis(transformer, tokens)
+    assert lengths == [2, 2, 1] * 2
+    torch.testing.assert_close(in_parts, at_once)

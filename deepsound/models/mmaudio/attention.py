@@ -10,9 +10,9 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
+from deepsound.models.cpu_attention import scaled_dot_product_attention
 from deepsound.models.mmaudio.linear import Linear
 
 _THETA = 10000.0
@@ -96,4 +96,4 @@ class HeadProjection(nn.Module):
 
 def attention(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     """[B, queries, width] of heads [B, heads, length, head_dim]."""
-    return F.scaled_dot_product_attention(query, key, value).transpose(1, 2).flatten(2)
+    return scaled_dot_product_attention(query, key, value).transpose(1, 2).flatten(2)

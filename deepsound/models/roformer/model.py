@@ -14,6 +14,10 @@ from deepsound.models.roformer.bands import BandSplit, MaskEstimator, average_ov
 from deepsound.models.roformer.config import BSRoformerConfig, MelBandRoformerConfig, RoformerConfig
 from deepsound.models.roformer.layers import RMSNorm, RotaryFrequencies, Transformer
 
+# Tokens that a transformer gets at a time on a CPU: lines are independent, and what is computed of so many stays in its
+# caches, where all of them at once take hundreds of MB.
+_CPU_TOKENS = 3200
+
 
 class Roformer(nn.Module):
     """The common part: transform, bands, axial transformers, masks, inverse transform.
@@ -158,8 +162,18 @@ class MelBandRoformer(Roformer):
 
 
 def along_axis(transformer: nn.Module, tokens: Tensor) -> Tensor:
-    """`transformer` along the last axis but one of [B, others, length, dim]."""
-    return transformer(tokens.flatten(0, 1)).view_as(tokens)
+    """`transformer` along the last axis but one of [B, others, length, dim]; on a CPU some of the others at a time."""
+    is_small = tokens.shape[:3].numel() <= _CPU_TOKENS
+    if is_small or tokens.device.type != "cpu" or torch.is_grad_enabled():
+        return transformer(tokens.flatten(0, 1)).view_as(tokens)
+    out = torch.empty_like(tokens)
+    size = max(1, _CPU_TOKENS // tokens.shape[2])
+    for lines, written in zip(tokens, out, strict=True):
+        for start in range(0, len(lines), size):
+            part = slice(start, start + size)
+            # In one piece: products of scattered rows are computed line by line.
+            written[part] = transformer(lines[part].contiguous())
+    return out
 
 
 def _axial_layers(config: RoformerConfig, norm_output: bool) -> list[list[Transformer]]:

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from deepsound.models.cpu_attention import scaled_dot_product_attention
 from deepsound.models.mlp import Mlp
 from deepsound.models.packed_attention import PackedAttention
 from deepsound.models.synchformer.config import SynchformerConfig
@@ -30,8 +31,8 @@ class DividedAttention(nn.Module):
         """[B, 1 + time_steps * patches, width], the class token first, then the patches in order of time."""
         qkv = self.qkv(tokens).unflatten(-1, (3, self.heads, -1))
         query, key, value = qkv.permute(2, 0, 3, 1, 4).unbind(0)  # each [B, heads, tokens, width / heads]
-        of_class = F.scaled_dot_product_attention(query[:, :, :1], key, value)
-        of_patches = F.scaled_dot_product_attention(
+        of_class = scaled_dot_product_attention(query[:, :, :1], key, value)
+        of_patches = scaled_dot_product_attention(
             self._lines(query[:, :, 1:]), self._lines_after_class(key), self._lines_after_class(value)
         )
         attended = torch.cat((of_class, self._merge_lines(of_patches, tokens.shape[0])), dim=2)
