@@ -133,6 +133,17 @@ class SupportsAvoid(Protocol):
 
 
 @runtime_checkable
+class SupportsCompilation(Protocol):
+    """An engine that says whether it runs networks through torch.compile (`execution.compiled`).
+
+    An engine without this attribute is taken not to.
+    """
+
+    @property
+    def compiles(self) -> bool: ...
+
+
+@runtime_checkable
 class SupportsInpainting(Protocol):
     """A generator that makes spans of a sound anew and continues what is around them."""
 
@@ -206,6 +217,7 @@ class GeneratorBase(EngineBase):
     name = "this generator"
     ignores: frozenset[str] = frozenset()
     avoids_spans = False
+    compiles = False
 
     @property
     def uses_negative_prompt(self) -> bool:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from deepsound.engine_protocols import (
     Generator,
     SupportsAvoid,
+    SupportsCompilation,
     SupportsFileCheck,
     SupportsInpainting,
     SupportsNegativePrompt,
@@ -21,6 +22,7 @@ from deepsound.engine_protocols import (
     SupportsWeights,
 )
 from deepsound.errors import EngineError, InputError
+from deepsound.runtime.execution import Execution
 from deepsound.runtime.progress import Progress
 from deepsound.types import Audio, GenerationRequest, Judgement, Span, Verdict
 
@@ -55,6 +57,12 @@ def uses_negative_prompt(engine: object) -> bool:
 def avoids_spans(engine: object) -> bool:
     """Whether a generator leaves out spans of the picture; false where it does not say."""
     return engine.avoids_spans if isinstance(engine, SupportsAvoid) else False
+
+
+def compile_notes(engine: object, name: str, execution: Execution) -> tuple[str, ...]:
+    """One sentence where `execution` asks for torch.compile and the generator has nothing to compile, or nothing."""
+    compiles = engine.compiles if isinstance(engine, SupportsCompilation) else False
+    return (f"{name} does not use compile; MMAudio's generators do.",) if execution.compiled and not compiles else ()
 
 
 def span_verdicts(

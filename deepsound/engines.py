@@ -34,6 +34,7 @@ from deepsound.engine_registry import (
 from deepsound.engine_support import (
     avoids_spans,
     check_files,
+    compile_notes,
     files,
     regenerate,
     request_notes,
@@ -63,6 +64,7 @@ __all__ = [
     "avoids_spans",
     "check_files",
     "check_stems",
+    "compile_notes",
     "files",
     "generator",
     "names",

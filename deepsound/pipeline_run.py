@@ -140,7 +140,8 @@ class PipelineRun:
                 self.progress.note(f"The settings for {owner} are not used: the generator is {name}.")
 
     def note_unused(self, generator: engines.Generator, request: GenerationRequest) -> None:
-        for note in engines.request_notes(generator, request):
+        notes = engines.request_notes(generator, request)
+        for note in (*notes, *engines.compile_notes(generator, self.choices.generator.name, self.execution)):
             self.progress.note(note)
 
     def generate(

@@ -35,6 +35,7 @@ def execution(
     offload: bool = False,
     download: bool = False,
     weights: dict[str, Path] | None = None,
+    compiled: bool = False,
 ) -> Execution:
     """How the library is to run networks here: on ComfyUI's device, in ComfyUI's memory, from ComfyUI's folders."""
     from deepsound.runtime.model_cache import model_cache
@@ -48,6 +49,7 @@ def execution(
         offload=offload,
         weights=weights or {},
         download=download,
+        compiled=compiled,
     )
 
 

@@ -17,6 +17,7 @@ from .convert import sight_of, to_comfy
 from .notes import notes_ui
 from .requests import request_of, require_one_picture
 from .schema import (
+    compile_input,
     fps_input,
     guidance_input,
     network_inputs,
@@ -82,6 +83,7 @@ class MMAudioGenerate(io.ComfyNode):
                 *network_inputs(NETWORK_PRECISIONS),
                 window_input(),
                 avoid_input(),
+                compile_input(),
             ],
             outputs=[output(io.Audio, "audio", "The coarse audio, one sound for each take.")],
             hidden=[io.Hidden.unique_id],
@@ -122,6 +124,7 @@ class MMAudioGenerate(io.ComfyNode):
         images: Any = None,
         window: float = -1.0,
         avoid: str = "",
+        compile: bool = False,
     ) -> io.NodeOutput:
         from deepsound.generate.mmaudio.request import TRAINED_S
 
@@ -133,7 +136,7 @@ class MMAudioGenerate(io.ComfyNode):
         files = (
             {} if weights == BY_VARIANT else {flow_weights_id(variant): host_folders.weight_file("mmaudio", weights)}
         )
-        engine = engines.generator(variant, comfy_host.execution(precision, offload, download, files))
+        engine = engines.generator(variant, comfy_host.execution(precision, offload, download, files, compile))
         sight = sight_of(video, images, fps, mask_away_clip, progress)
         length_s = duration or sight.scene_s or TRAINED_S
         request = replace(request, avoid=spans_to_avoid(avoid, length_s))

@@ -193,6 +193,19 @@ def offload_input(optional: bool = False) -> io.Boolean.Input:
     )
 
 
+def compile_input() -> io.Boolean.Input:
+    """Whether the sampling step runs through torch.compile."""
+    return io.Boolean.Input(
+        "compile",
+        default=False,
+        optional=True,
+        tooltip="Run the sampling step through torch.compile: the first sound of a length waits a minute or so for it, "
+        "the sound is the same to rounding. Needs Triton on a graphics card, a C++ compiler on a CPU; without them the "
+        "step runs as it is, which a note says.",
+        **supported_kwargs(io.Boolean.Input, advanced=True),
+    )
+
+
 def window_input() -> io.Float.Input:
     """Length of the windows in which a long sound is made."""
     return io.Float.Input(

@@ -16,8 +16,8 @@ from deepsound.errors import InputError
 if TYPE_CHECKING:
     from deepsound.pipeline import Pipeline
 
-# Where networks run and whether they may be fetched: a batch may go on elsewhere without beginning again.
-_NOT_FINGERPRINTED = frozenset({"device", "offload", "download"})
+# Where and how networks run and whether they may be fetched: a batch may go on elsewhere without beginning again.
+_NOT_FINGERPRINTED = frozenset({"device", "offload", "download", "compiled"})
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import argparse
 import os
-import platform
-import shutil
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -86,6 +83,8 @@ def show(options: argparse.Namespace) -> int:
 
 def examine(full_paths: bool = False) -> Iterator[Finding]:
     """Look at everything, one finding at a time; folders below the user's home are shortened unless `full_paths`."""
+    import platform
+
     yield Finding("machine", "deepsound", "ok", __version__)
     yield Finding("machine", "python", "ok", f"{platform.python_version()}, {platform.system()} {platform.machine()}")
     yield from _packages()
@@ -218,6 +217,8 @@ def _print(findings: Iterable[Finding]) -> None:
 
 
 def _version(name: str) -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
     try:
         return version(name)
     except PackageNotFoundError:
@@ -234,6 +235,8 @@ def _release(name: str) -> tuple[int, int] | None:
 
 def _free(folder: Path) -> str:
     """What is free on the disk of a folder, or of its first ancestor that is there."""
+    import shutil
+
     for place in (folder, *folder.parents):
         try:
             return f"{shutil.disk_usage(place).free / 1e9:.1f} GB free"

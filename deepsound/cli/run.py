@@ -198,7 +198,9 @@ def execution_of(options: argparse.Namespace) -> Execution:
 
     register_model_folders([Path(folder) for folder in options.models])
     named = _model_folders(options) | dict(map(_named_path, options.weights))
-    return Execution(options.device, options.precision, options.offload, named, options.download)
+    # Of the commands that run networks, those that make sound alone have the flag.
+    compiled = getattr(options, "compile", False)
+    return Execution(options.device, options.precision, options.offload, named, options.download, compiled)
 
 
 def _model_folders(options: argparse.Namespace) -> dict[str, Path]:

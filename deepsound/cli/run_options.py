@@ -216,6 +216,12 @@ def _add_sampling_options(run: argparse.ArgumentParser) -> None:
         "window is another sound (default: auto, 8 above 12 s)",
     )
     run.add_argument(
+        "--compile",
+        action="store_true",
+        help="MMAudio's sampling step through torch.compile: a minute or so for the first sound of a length, the same "
+        "sound to rounding; on a CPU it needs a C++ compiler, on a GPU Triton (default: off)",
+    )
+    run.add_argument(
         "--sounds",
         default="",
         metavar="FOLDER",

@@ -70,7 +70,7 @@ def generate(
     if options.no_overwrite:
         _refuse_present(folder, stems)
     engine = engines.generator(name, execution.unquantised)
-    notes = (NOTE, *engines.request_notes(engine, request))
+    notes = (NOTE, *engines.request_notes(engine, request), *engines.compile_notes(engine, name, execution))
     for note in notes:
         display.note(note)
     visual = _condition(picture)

@@ -26,7 +26,7 @@ class Components:
     def __init__(self, execution: Execution) -> None:
         self.device = torch_device(execution)
         self.dtype = torch_dtype(execution, self.device)
-        self.offload = execution.offload
+        self.offload, self.compiled = execution.offload, execution.compiled
 
     def key(self, role: str) -> NetworkKey:
         """The identity of a network in the model cache, and of its outputs in the feature cache."""

@@ -27,7 +27,8 @@ class Execution:
 
     `offload` takes every network off the device as soon as its stage is over, so that the largest stage and not their
     sum has to fit. `weights` names files or folders by catalogue id, before any search; what is nowhere is fetched only
-    with `download`. Raises InputError for a precision that does not exist.
+    with `download`. `compiled` runs MMAudio's sampling step through torch.compile. Raises InputError for a precision
+    that does not exist.
     """
 
     device: str = "auto"
@@ -35,6 +36,7 @@ class Execution:
     offload: bool = False
     weights: Mapping[str, Path] = field(default_factory=dict)
     download: bool = False
+    compiled: bool = False
 
     def __post_init__(self) -> None:
         if self.precision not in PRECISIONS:

@@ -18,13 +18,16 @@ _INTERVAL_S = 0.1
 def interruptible(network: nn.Module, check: Callable[[], None]) -> Iterator[None]:
     """Inside, `check` is called before modules of `network` run, at most ten times a second; what it raises ends it.
 
-    Only the thread that asked is stopped: the same network may be running in another one.
+    Only the thread that asked is stopped: the same network may be running in another one. What torch.compile traces
+    has no checks in it.
     """
+    import torch
+
     due = ThrottledCheck(check)
     owner = threading.get_ident()
 
     def before(module: nn.Module, inputs: Any) -> None:
-        if threading.get_ident() == owner:
+        if not torch.compiler.is_compiling() and threading.get_ident() == owner:
             due()
 
     hooks = [module.register_forward_pre_hook(before) for module in network.modules()]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from importlib.metadata import PackageNotFoundError, version
 
 from deepsound.errors import MissingPackage
 
@@ -26,6 +25,8 @@ def missing_package(why: str, *requirements: str, otherwise: str = "") -> Missin
 
 
 def _installed_version(name: str) -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
     try:
         return version(name)
     except PackageNotFoundError:

@@ -102,11 +102,16 @@ def test_one_decoding_pass_serves_the_judge(storm_clip, storm) -> None:
     assert reasoner.judge(storm_clip, storm, QUIET) == first and storm_clip.passes == 1
 
 
-def test_progress_only_grows(storm_clip, storm) -> None:
+def test_without_a_voice_only_a_quarter_of_the_frames_is_looked_at(face_clip, storm) -> None:
+    judgement = RulesReasoner().judge(face_clip, storm, QUIET)
+    assert len(judgement.people_times_s) == 4 and "in 4 of 4 frames" in judgement.thought.caption
+
+
+def test_progress_only_grows(storm_clip, storm, speech, mixed) -> None:
     shares: list[float] = []
     RulesReasoner().judge(
         storm_clip,
-        storm,
+        mixed(storm, speech(44100), 0.0),
         Progress(on_event=lambda event: shares.append(event.fraction) if event.fraction is not None else None),
     )
     assert shares == sorted(shares) and shares[-1] == 1.0 and len(shares) > 16

@@ -29,6 +29,7 @@ class MMAudioGenerator(GeneratorBase):
     """One published variant; files are looked for when it first runs, and nothing is downloaded unasked."""
 
     avoids_spans = True
+    compiles = True
 
     def __init__(self, variant: str) -> None:
         self.variant = variant
@@ -121,6 +122,8 @@ class MMAudioGenerator(GeneratorBase):
 
         components = MMAudioComponents(self.variant, execution, progress)
         self._computed = report_precision(self.name, execution, components.device, components.dtype, progress)
+        if execution.compiled:
+            self._computed["compile"] = True
         hides = partly is not None or bool(request.avoid)
         if request.is_windowed and not hides:
             return windowed_sounds(components, visual, request, progress)

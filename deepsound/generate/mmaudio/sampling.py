@@ -6,6 +6,7 @@ from functools import partial
 
 from torch import Tensor
 
+from deepsound.generate.mmaudio.compilation import compiled_field
 from deepsound.generate.mmaudio.components import MMAudioStage
 from deepsound.generate.mmaudio.conditions import ConditionFeatures, prepare_conditions
 from deepsound.generate.mmaudio.cuda_graph import with_cuda_graph
@@ -39,9 +40,8 @@ def sample_latents(
     """
     network = stage.flow()
     conditions, empty_conditions = prepare_conditions(stage, features, rate, request.avoid)
-    field = with_cuda_graph(
-        classifier_free_guidance(network, conditions, empty_conditions, request.guidance), stage.device
-    )
+    guided = classifier_free_guidance(network, conditions, empty_conditions, request.guidance)
+    field = with_cuda_graph(compiled_field(guided, stage, progress), stage.device)
     shape = (1, conditions.latents, network.config.latent_dim)
     latents = []
     for number, seed in enumerate(request.seeds):

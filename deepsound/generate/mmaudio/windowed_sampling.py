@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from deepsound.generate.mmaudio.compilation import compiled_field
 from deepsound.generate.mmaudio.components import MMAudioStage
 from deepsound.generate.mmaudio.request import MMAudioRequest
 from deepsound.generate.mmaudio.window_features import WindowFeatures
@@ -66,7 +67,7 @@ def sample_latents(stage: MMAudioStage, run: LongRun, seed: int, progress: Progr
 
 def _sample(stage: MMAudioStage, run: LongRun, which: tuple[int, int], noise: Tensor, progress: Progress) -> Tensor:
     section, steps = run.sections[which[1]], run.request.steps
-    fields = _WindowFields(stage, run, section)
+    fields = _WindowFields(stage, run, section, progress)
     saved_at = time.monotonic()
 
     def on_window(reached: WindowedState) -> None:
@@ -91,8 +92,8 @@ def _begin(saved: dict[str, Tensor] | None, noise: Tensor) -> WindowedState:
 class _WindowFields:
     """The classifier_free_guidance fields of a section's windows; conditions of the first ones stay in memory."""
 
-    def __init__(self, stage: MMAudioStage, run: LongRun, section: Section) -> None:
-        self._stage, self._run, self._section = stage, run, section
+    def __init__(self, stage: MMAudioStage, run: LongRun, section: Section, progress: Progress) -> None:
+        self._stage, self._run, self._section, self._progress = stage, run, section, progress
         self._network: MMAudio = stage.flow()
         self._held: dict[int, Field] = {}
         self._empty: dict[SequenceLengths, PreprocessedConditions] = {}
@@ -117,7 +118,8 @@ class _WindowFields:
         if lengths not in self._empty:
             negative = self._to_device(features.text(request.negative_prompt))
             self._empty = {lengths: self._network.preprocess_conditions(lengths, text=negative)}
-        return classifier_free_guidance(self._network, wanted, self._empty[lengths], request.guidance)
+        guided = classifier_free_guidance(self._network, wanted, self._empty[lengths], request.guidance)
+        return compiled_field(guided, self._stage, self._progress)
 
     def _to_device(self, tensor: Tensor | None) -> Tensor | None:
         return None if tensor is None else tensor.to(self._stage.device, self._stage.dtype)

@@ -15,9 +15,13 @@ _FEWEST_ROWS = 64
 
 
 def runs_as_convolution(sequence: Tensor) -> bool:
-    """Whether maps of `sequence` run as convolutions: in float32 on a CPU that has oneDNN, without gradients."""
+    """Whether maps of `sequence` run as convolutions: in float32 on a CPU that has oneDNN, without gradients.
+
+    Not in what torch.compile traces: it arranges products by itself.
+    """
     return (
-        sequence.device.type == "cpu"
+        not torch.compiler.is_compiling()
+        and sequence.device.type == "cpu"
         and sequence.dtype == torch.float32
         and not torch.is_grad_enabled()
         and torch.backends.mkldnn.is_available()
