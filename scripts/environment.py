@@ -1,4 +1,4 @@
-"""The project's own environment, `.venv`, and what runs in it, on Linux, macOS and Windows; needs only Python.
+"""The project's own environment, `.venv`, and what runs in it; needs only Python.
 
     python scripts/environment.py demo [my.mp4 ...]      two example clips, or yours, get their finished sound
     python scripts/environment.py test [pytest arguments]

@@ -1,4 +1,4 @@
-"""`--verbose` and `--log-file` of every command: more detail on stderr, and all of it in a file."""
+"""`--verbose` and `--log-file` of every command: log messages on stderr and in a file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Terminal output: a console that also logs what it shows, bars with the time left, sections without tags."""
+"""Terminal output: a console that logs what it shows, bars, the time that is left."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the cache folder holds, and its removal: features, long runs that were interrupted, measurements, weights."""
+"""Contents of the cache folder, and their removal: features, long runs, measurements."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Removal of downloaded weights: the files at which a download of theirs ends, and no others."""
+"""Removal of downloaded weights, and of no file that another program keeps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`deepsound cache` and `deepsound models remove`: what is deleted, what stays, and what is asked first."""
+"""`deepsound cache` and `deepsound models remove`: what is deleted, and what stays."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""The scripts' common part: the same on Windows, names with spaces, an environment made once."""
+"""The scripts' common part: Windows, names with spaces, an environment made once."""
 
 import subprocess
 import sys
