@@ -131,6 +131,11 @@ def _unicode(text: str) -> str:
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
+def server_routes() -> Any:
+    """The table of routes of ComfyUI's web server; None where there is none."""
+    return getattr(_server(), "routes", None)
+
+
 def _server() -> Any:
     from server import PromptServer
 

@@ -6,7 +6,7 @@ from comfy_api.latest import ComfyExtension, io
 
 from deepsound.weights.missing import register_download_action
 
-from . import host_folders
+from . import host_folders, routes
 from .best_take import BestTake
 from .compare import Compare
 from .cot_plan import CoTPlan
@@ -26,7 +26,7 @@ from .vocal_separate import VocalSeparate
 from .voice_over_cot import VoiceOverCoT
 
 # A node has no command line: this is the one thing to do where weights are missing.
-DOWNLOAD_ACTION = "Switch on *download* on this node and run again."
+DOWNLOAD_ACTION = "Press *Weights…* on this node, or switch on *download* and run again."
 
 NODES: list[type[io.ComfyNode]] = [
     LoadVideo,
@@ -56,4 +56,5 @@ class DeepSoundExtension(ComfyExtension):
         host_folders.register_model_folders()
         host_folders.offer_demo_clips()
         register_download_action(DOWNLOAD_ACTION)
+        routes.register_routes()
         return NODES

@@ -14,6 +14,7 @@ from deepsound.runtime.execution import Precision
 
 from . import comfy_host
 from .convert import sight_of, to_comfy
+from .listen import with_players
 from .notes import notes_ui
 from .requests import request_of, require_one_picture
 from .schema import (
@@ -86,7 +87,7 @@ class FoleyCrafterGenerate(io.ComfyNode):
                 avoid_input(),
             ],
             outputs=[output(io.Audio, "audio", "The coarse audio, one sound for each take.")],
-            hidden=[io.Hidden.unique_id],
+            hidden=[io.Hidden.unique_id, io.Hidden.extra_pnginfo],
         )
 
     @classmethod
@@ -148,4 +149,7 @@ class FoleyCrafterGenerate(io.ComfyNode):
             FoleyCrafterSettings(temporal_scale, semantic_scale, int(clip_frames))
         )
         sounds = engines.require_takes(engine, "foleycrafter").takes(scene, request, takes, progress)
-        return io.NodeOutput(to_comfy(*sounds), ui=notes_ui(progress, engines.request_notes(engine, request)))
+        return io.NodeOutput(
+            to_comfy(*sounds),
+            ui=with_players(notes_ui(progress, engines.request_notes(engine, request)), cls.hidden, audio=sounds),
+        )

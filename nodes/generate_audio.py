@@ -16,6 +16,7 @@ from deepsound.runtime.progress import Progress
 from . import comfy_host
 from .convert import clip_of
 from .host_folders import input_folder
+from .listen import with_players
 from .notes import notes_ui
 from .prompt_preset import prompt_preset_input
 from .requests import request_of, requests_of_takes
@@ -65,7 +66,7 @@ class GenerateAudio(io.ComfyNode):
                 prompt_preset_input(),
             ],
             outputs=[output(io.Audio, "audio", "The coarse audio, one sound for each take.")],
-            hidden=[io.Hidden.unique_id],
+            hidden=[io.Hidden.unique_id, io.Hidden.extra_pnginfo],
         )
 
     @classmethod
@@ -118,7 +119,8 @@ class GenerateAudio(io.ComfyNode):
         for take, own in enumerate(requests_of_takes(request, takes)):
             made = generator.generate(clip, own, take_stage(progress, take, takes))
             made_sounds.append(engines.require_sound(made, engine))
-        return io.NodeOutput(batch_of(made_sounds, progress), ui=notes_ui(progress))
+        batch = batch_of(made_sounds, progress)
+        return io.NodeOutput(batch, ui=with_players(notes_ui(progress), cls.hidden, audio=made_sounds))
 
 
 def _use_sounds(generator: engines.Generator, engine: str, folder: str, progress: Progress) -> None:

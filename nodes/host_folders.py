@@ -66,6 +66,21 @@ def input_path(name: str) -> Path:
     )
 
 
+def file_of(filename: str, subfolder: str, kind: str) -> Path:
+    """A file as ComfyUI's page names it: `kind` is input, output or temp. Raises InputError for anything else."""
+    import folder_paths
+
+    folder = folder_paths.get_directory_by_type(kind) if kind in ("input", "output", "temp") else None
+    if folder is None or not _is_name(filename):
+        raise InputError(f"Expected a file of the input, output or temp folder, got {_short(filename)}; choose one.")
+    path = _resolve_inside(Path(folder), str(Path(subfolder, filename)))
+    if not _is_file(path) and kind == "input" and (clip := demo_clips.find(filename)) is not None:
+        return clip
+    if not _is_file(path):
+        raise InputError(f"The file {_short(filename)} is not there any more; choose another one or run again.")
+    return path
+
+
 def input_folder(name: str) -> Path:
     """The folder `name` inside ComfyUI's input folder. Raises InputError when it is not there, or leads out of it."""
     import folder_paths

@@ -11,6 +11,7 @@ from deepsound.types import Audio
 
 from . import comfy_host, host_folders
 from .convert import to_comfy, video_of
+from .listen import with_players
 from .notes import notes_ui
 from .schema import DOWNMIXES, downmix_input, output, require_option, schema, seconds_input, supported_kwargs
 from .values import check_values, refusal_of
@@ -55,7 +56,7 @@ class LoadVideo(io.ComfyNode):
                 output(io.Float, "length", "The part's length in seconds.", label="duration"),
                 output(io.Float, "fps", "Frames per second."),
             ],
-            hidden=[io.Hidden.unique_id],
+            hidden=[io.Hidden.unique_id, io.Hidden.extra_pnginfo],
         )
 
     @classmethod
@@ -91,13 +92,18 @@ class LoadVideo(io.ComfyNode):
         comfy_host.send_event("video", cls.hidden.unique_id, file=file, facts=facts)
         sound = clip.audio(progress)
         notes = [*clip.info.warnings, *clip.info.left_out]
+        has_sound = sound is not None
         if sound is None:
             notes.append("This video has no sound of its own: the audio output is silence.")
             sound = _silence(clip.duration_s)
         shown = video_of(clip, progress)
         progress.update(1.0)
         return io.NodeOutput(
-            shown, to_comfy(sound), clip.duration_s, float(clip.video.fps), ui=notes_ui(progress, notes)
+            shown,
+            to_comfy(sound),
+            clip.duration_s,
+            float(clip.video.fps),
+            ui=with_players(notes_ui(progress, notes), cls.hidden, audio=[sound] if has_sound else []),
         )
 
 

@@ -13,6 +13,7 @@ from deepsound.types import Audio
 
 from . import comfy_host
 from .convert import audio_of, audios_of, clip_of
+from .listen import with_players
 from .notes import run_summary
 from .schema import option_input, output, schema
 from .takes import batch_of, take_stage
@@ -80,7 +81,7 @@ class MixMaster(io.ComfyNode):
                 output(io.Float, "lufs", "Integrated loudness of each take in LUFS; None for silence.", per_take=True),
                 output(io.Float, "true_peak", "True peak of each take in dBTP; None for silence.", per_take=True),
             ],
-            hidden=[io.Hidden.unique_id],
+            hidden=[io.Hidden.unique_id, io.Hidden.extra_pnginfo],
         )
 
     @classmethod
@@ -132,7 +133,7 @@ class MixMaster(io.ComfyNode):
             "\n".join(line for master in masters for line in [*_lines(master), *master.notes]),
             [master.meters[-1].loudness.integrated_lufs for master in masters],
             [master.meters[-1].loudness.true_peak_dbtp for master in masters],
-            ui=_ui(masters, progress),
+            ui=with_players(_ui(masters, progress), cls.hidden, master=[master.audio for master in masters]),
         )
 
 

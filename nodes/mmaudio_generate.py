@@ -14,6 +14,7 @@ from deepsound.runtime.execution import Precision
 
 from . import comfy_host, host_folders
 from .convert import sight_of, to_comfy
+from .listen import with_players
 from .notes import notes_ui
 from .requests import request_of, require_one_picture
 from .schema import (
@@ -86,7 +87,7 @@ class MMAudioGenerate(io.ComfyNode):
                 compile_input(),
             ],
             outputs=[output(io.Audio, "audio", "The coarse audio, one sound for each take.")],
-            hidden=[io.Hidden.unique_id],
+            hidden=[io.Hidden.unique_id, io.Hidden.extra_pnginfo],
         )
 
     @classmethod
@@ -141,7 +142,10 @@ class MMAudioGenerate(io.ComfyNode):
         length_s = duration or sight.scene_s or TRAINED_S
         request = replace(request, avoid=spans_to_avoid(avoid, length_s))
         sounds = engines.require_takes(engine, variant).takes(sight, request, takes, progress)
-        return io.NodeOutput(to_comfy(*sounds), ui=notes_ui(progress, engines.request_notes(engine, request)))
+        return io.NodeOutput(
+            to_comfy(*sounds),
+            ui=with_players(notes_ui(progress, engines.request_notes(engine, request)), cls.hidden, audio=sounds),
+        )
 
 
 def _summaries() -> str:

@@ -9,9 +9,13 @@ from comfy_api.latest import io
 from deepsound import engines
 from deepsound.repair.plan import parse_user_segments, resolve_undecided
 from deepsound.repair.regenerate import regenerate_segments
+from deepsound.runtime.progress import Progress
+from deepsound.segments import Segment
+from deepsound.types import Audio
 
 from . import comfy_host
 from .convert import audio_of, clip_of, to_comfy
+from .listen import with_players
 from .requests import RequestNode, request_of
 from .schema import download_input, engine_input, output, prompt_inputs, schema
 from .span_lists import segments_input, segments_json, segments_output, spans_ui
@@ -46,7 +50,7 @@ class RegenerateSpan(RequestNode, io.ComfyNode):
                 download_input(optional=True),
             ],
             outputs=[output(io.Audio, "regenerated", "The sound with its new stretches."), segments_output()],
-            hidden=[io.Hidden.unique_id],
+            hidden=[io.Hidden.unique_id, io.Hidden.extra_pnginfo],
         )
 
     @classmethod
@@ -71,7 +75,7 @@ class RegenerateSpan(RequestNode, io.ComfyNode):
             progress.note(
                 "spans is empty, so that the sound passes unchanged: drag over the waveform, or write 1.2-3.4."
             )
-            return io.NodeOutput(to_comfy(sound), segments_json(()), ui=spans_ui([sound], [()], (), progress))
+            return io.NodeOutput(to_comfy(sound), segments_json(()), ui=_ui(cls.hidden, sound, (), progress))
         segments = resolve_undecided(segments, False)
         generator = engines.generator(engine, comfy_host.execution(download=download))
         for note in engines.request_notes(generator, request):
@@ -79,4 +83,8 @@ class RegenerateSpan(RequestNode, io.ComfyNode):
         made = regenerate_segments(
             generator, engine, clip_of(video, progress), sound, segments, request, hide_picture, progress
         )
-        return io.NodeOutput(to_comfy(made), segments_json(segments), ui=spans_ui([made], [segments], (), progress))
+        return io.NodeOutput(to_comfy(made), segments_json(segments), ui=_ui(cls.hidden, made, segments, progress))
+
+
+def _ui(hidden: Any, made: Audio, segments: tuple[Segment, ...], progress: Progress) -> dict[str, Any]:
+    return with_players(spans_ui([made], [segments], (), progress), hidden, audio=[made])

@@ -20,6 +20,7 @@ from deepsound.types import Audio, Span
 
 from . import comfy_host
 from .convert import silence_like
+from .listen import with_players
 from .schema import option_input, output, schema
 from .span_lists import (
     scope_input,
@@ -91,7 +92,7 @@ class SilenceFallback(io.ComfyNode):
                 ),
                 segments_output(per_take=True),
             ],
-            hidden=[io.Hidden.unique_id, io.Hidden.dynprompt],
+            hidden=[io.Hidden.unique_id, io.Hidden.dynprompt, io.Hidden.extra_pnginfo],
             is_input_list=True,
         )
 
@@ -147,7 +148,11 @@ class SilenceFallback(io.ComfyNode):
             [take.silent for take in takes],
             [final.source for final in chosen],
             [segments_json(take.segments) for take in takes],
-            ui=spans_ui([take.coarse for take in takes], [take.segments for take in takes], ACTIONS, progress),
+            ui=with_players(
+                spans_ui([take.coarse for take in takes], [take.segments for take in takes], ACTIONS, progress),
+                cls.hidden,
+                audio=sounds,
+            ),
         )
 
     @classmethod

@@ -18,6 +18,7 @@ from deepsound.types import Stems
 
 from . import comfy_host
 from .convert import silence_like
+from .listen import with_players
 from .run_inputs import (
     BY_ENGINE,
     execution_inputs,
@@ -70,7 +71,7 @@ class VocalSeparate(io.ComfyNode):
                 output(io.Audio, "voice", "The voice alone.", per_take=True),
                 segments_output(per_take=True),
             ],
-            hidden=[io.Hidden.unique_id],
+            hidden=[io.Hidden.unique_id, io.Hidden.extra_pnginfo],
             is_input_list=True,
         )
 
@@ -129,7 +130,12 @@ class VocalSeparate(io.ComfyNode):
             takes.like_input([parts.background for parts in stems]),
             takes.like_input([parts.voice for parts in stems]),
             [segments_json(planned) for planned in lists],
-            ui=spans_ui(takes.sounds, lists, (KEEP, REMOVE), progress),
+            ui=with_players(
+                spans_ui(takes.sounds, lists, (KEEP, REMOVE), progress),
+                cls.hidden,
+                background=[parts.background for parts in stems],
+                voice=[parts.voice for parts in stems],
+            ),
         )
 
     @classmethod

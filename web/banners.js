@@ -3,8 +3,9 @@ import { addElement, element, keepWheel } from "./dom.js";
 
 const LINE = 17;
 const PADDING = 30; // Of the text and, above and below it, of the page around each widget.
-const MOST_LINES = 7;
+const MOST_LINES = 12;
 const CHARACTERS_A_PIXEL = 0.16;
+const BUTTONS = 30;
 
 // `look` is styles for the message, `className` what the page's tests and styles find it by.
 export class Banner {
@@ -12,14 +13,19 @@ export class Banner {
     Object.assign(this, { name, className, look });
   }
 
-  show(node, text) {
+  // `buttons` are [{ kind, label, act }], shown below the text.
+  show(node, text, buttons = []) {
     this.hide(node);
-    const shown = element("div", { fontSize: "12px", lineHeight: "1.4", padding: "6px 10px", borderRadius: "8px",
-      whiteSpace: "pre-wrap", overflow: "auto", overflowWrap: "anywhere", boxSizing: "border-box", userSelect: "text",
-      width: "100%", maxHeight: "134px", ...this.look }, text);
+    const shown = element("div", { display: "flex", flexDirection: "column", fontSize: "12px", lineHeight: "1.4",
+      padding: "6px 10px", borderRadius: "8px", boxSizing: "border-box", width: "100%", maxHeight: "100%",
+      ...this.look });
     shown.className = this.className;
-    keepWheel(shown);
-    const height = heightOf(text, node.size?.[0] ?? 300);
+    const said = element("div", { whiteSpace: "pre-wrap", overflow: "auto", overflowWrap: "anywhere", minHeight: "0",
+      userSelect: "text" }, text);
+    keepWheel(said);
+    shown.append(said);
+    if (buttons.length) shown.append(buttonRow(buttons));
+    const height = heightOf(text, node.size?.[0] ?? 300) + (buttons.length ? BUTTONS : 0);
     const widget = addElement(node, this.name, shown, height);
     widget.deepsoundHeight = height;
     node.setSize?.([node.size[0], Math.max(node.computeSize()[1], node.size[1])]);
@@ -33,6 +39,19 @@ export class Banner {
     widget.onRemove?.();
     node.setSize?.([node.size[0], Math.max(node.computeSize()[1], node.size[1] - widget.deepsoundHeight)]);
   }
+}
+
+function buttonRow(buttons) {
+  const row = element("div", { display: "flex", flexWrap: "wrap", gap: "6px", marginTop: "6px", flex: "none",
+    userSelect: "none" });
+  for (const { kind, label, act } of buttons) {
+    const button = element("button", { padding: "2px 8px", borderRadius: "6px", cursor: "pointer", font: "inherit",
+      color: "inherit", background: "rgba(255, 255, 255, 0.12)", border: "1px solid rgba(255, 255, 255, 0.35)" }, label);
+    button.dataset.action = kind;
+    button.addEventListener("click", act);
+    row.append(button);
+  }
+  return row;
 }
 
 // The height in pixels of `text` on a node of that width, as far as it can be told without drawing it.

@@ -8,8 +8,10 @@ import { Recall, isNode } from "./history.js";
 import { hideErrors, showError, showRefusals } from "./node_errors.js";
 import { addMeters } from "./meters.js";
 import { NodeNotes } from "./node_notes.js";
+import { addPreviewCopy, addTools, viewUrl } from "./node_tools.js";
 import { Translations, labelOptions } from "./option_labels.js";
 import { ReasonsPanel } from "./panel.js";
+import { hideDeadPreviews, previewedVideo } from "./previews.js";
 import { withAddedInputs, withoutSaving } from "./saved_values.js";
 import { Replays } from "./replays.js";
 import { StatusLine } from "./status.js";
@@ -17,6 +19,7 @@ import { standAlone } from "./span_editor.js";
 import { shownOf } from "./takes.js";
 import { textsOf } from "./texts.js";
 import { TrimBar } from "./trim.js";
+import { refreshWeightsLines } from "./weights.js";
 
 const PANEL_HEIGHT = 230;
 const TRIM_HEIGHT = 104;
@@ -37,7 +40,7 @@ const rankingRecall = new Recall({ app, api, isEmpty: (panel) => panel.state ===
 let translations = null;
 const replays = new Replays(app, api, (node) => summaries.has(node));
 const summaryRecall = new Recall({ app, api, isEmpty: (summary) => summary.isEmpty,
-  show: (node, summary, output) => summary.show(output),
+  show: (node, summary, shown, output) => summary.show({ ...shown, output }),
   replay: (node, output) => replays.add(node, output) });
 const spanRecall = new Recall({ app, api, isEmpty: (view) => view.editor.state === "empty",
   show: (node, view, shown) => view.show(shown) });
@@ -104,13 +107,6 @@ function makeRoom(node) {
   node.graph?.setDirtyCanvas?.(true, true);
 }
 
-// The preview is ComfyUI's own, which lies in a widget or, with Nodes 2.0, in the node's element.
-function previewOf(node) {
-  const places = [widgetOf(node, "video-preview")?.element, node.videoContainer,
-    document.querySelector(`[data-node-id="${node.id}"]`)];
-  return places.map((place) => place?.querySelector?.("video")).find((video) => video?.isConnected) ?? null;
-}
-
 // Values of a workflow that an earlier version saved, as `updated` makes them today's.
 function readSavedValues(node, updated) {
   const { configure } = node;
@@ -142,8 +138,8 @@ function addTrimBar(node) {
       app.graph?.setDirtyCanvas?.(true, true);
     },
   };
-  const urlOf = (place) => api.apiURL(`/view?${new URLSearchParams(place)}`);
-  const bar = new TrimBar(texts(), numbers, () => previewOf(node), urlOf);
+  const copy = addPreviewCopy(node);
+  const bar = new TrimBar(texts(), numbers, () => previewedVideo(node), viewUrl, (file) => copy.lookAt(file));
   addElement(node, "deepsound_trim", bar.element, TRIM_HEIGHT);
   bars.set(node, bar);
   after(node, "onRemoved", () => bars.delete(node));
@@ -160,7 +156,7 @@ function addTakes(node) {
       app.graph?.setDirtyCanvas?.(true, true);
     },
   };
-  const panel = new TakesPanel(texts(), choice, (place) => api.apiURL(`/view?${new URLSearchParams(place)}`));
+  const panel = new TakesPanel(texts(), choice, viewUrl);
   addElement(node, "deepsound_takes", panel.element, TAKES_HEIGHT, Infinity);
   rankings.set(node, panel);
   after(node, "onRemoved", () => {
@@ -173,6 +169,12 @@ function addTakes(node) {
     panel.show(shown);
     rankingRecall.keep(node, shown);
   });
+}
+
+function addMux(node) {
+  addNote(node);
+  const copy = addPreviewCopy(node);
+  after(node, "onDeepSoundShown", ({ output }) => copy.look(output?.images?.[0] ?? null));
 }
 
 function addNote(node) {
@@ -190,7 +192,7 @@ function addNote(node) {
 }
 
 // Every node has a status line and notes; Compare shows its own notes inside its view.
-function addSummary(node) {
+function addSummary(node, tools) {
   const shown = new NodeNotes();
   const status = new StatusLine(node, texts());
   const summary = {
@@ -199,6 +201,7 @@ function addSummary(node) {
       summary.isEmpty = false;
       status.finish(described.result);
       if (node.comfyClass !== "DeepSoundCompare") shown.show(node, described);
+      tools.show(described);
       node.onDeepSoundShown?.(described);
     },
   };
@@ -206,13 +209,13 @@ function addSummary(node) {
   after(node, "onRemoved", () => summaries.delete(node));
   after(node, "onExecuted", (output) => {
     const described = shownOf(output) ?? {};
-    summary.show(described);
+    summary.show({ ...described, output });
     summaryRecall.keep(node, { ...described, output });
   });
 }
 
 const WIDGETS = { DeepSoundVoiceOverCoT: addPanel, DeepSoundPipeline: addPipeline, DeepSoundLoadVideo: addTrimBar,
-  DeepSoundMuxVideo: addNote, DeepSoundBestTake: addTakes, DeepSoundVocalSeparate: addSpans,
+  DeepSoundMuxVideo: addMux, DeepSoundBestTake: addTakes, DeepSoundVocalSeparate: addSpans,
   DeepSoundSilenceFallback: addSpans, DeepSoundRegenerateSpan: addSpans,
   DeepSoundMixMaster: (node) => addMeters(node, texts()) };
 
@@ -231,13 +234,15 @@ app.registerExtension({
     api.addEventListener("execution_start", () => hideErrors(ours));
     api.addEventListener("execution_error", ({ detail }) => {
       const node = [...ours].find(isOf(detail.node_id));
-      if (node) showError(node, String(detail.exception_message).trim());
+      if (node) showError(node, String(detail.exception_message).trim(), String(detail.exception_type ?? ""));
     });
     setInterval(() => {
       if (document.hidden) return;
       replays.send();
       showRefusals(app.lastNodeErrors ?? null, ours, isOf);
       for (const node of ours) if (widgetOf(node, "video-preview")) makeRoom(node);
+      refreshWeightsLines();
+      hideDeadPreviews();
       for (const bar of bars.values()) if (bar.element.isConnected) bar.refresh();
       for (const { editor } of [...panels.values(), ...spanViews.values()]) editor.refresh();
     }, LOOK_EVERY_MS);
@@ -249,8 +254,9 @@ app.registerExtension({
     leavePreviewsOut(node);
     translations ??= new Translations(api, texts().language);
     labelOptions(node.widgets, node.constructor.nodeData?.input, () => translations.inputsOf(node.comfyClass));
+    const tools = addTools(node);
     WIDGETS[node.comfyClass]?.(node);
-    addSummary(node);
+    addSummary(node, tools);
   },
   afterConfigureGraph() {
     return Promise.all([recall.showAgain(panels), rankingRecall.showAgain(rankings), spanRecall.showAgain(spanViews),

@@ -1,4 +1,4 @@
-// The server's validation errors as text, by node. No DOM here.
+// The server's validation errors as text, by node, and what to do about an error. No DOM here.
 
 // Map of node id -> text, one line for each thing that is wrong; a refusal repeated for several inputs is said once.
 export function messagesOf(nodeErrors) {
@@ -15,4 +15,19 @@ export function messagesOf(nodeErrors) {
 function plain({ type, message, details, extra_info: about }) {
   if (type === "custom_validation_failed") return details.replace(`${about?.input_name ?? ""} - `, "");
   return [message, details].filter(Boolean).join(": ");
+}
+
+const INSTALL = /\bpip install [^;,`'"\n]*[^;,.`'"\s]/;
+
+// The next actions for an error: { kind: "weights" }, { kind: "choose" } (another file), { kind: "command", text },
+// and always { kind: "copy" } for its text. `type` is the error's class where the server names it.
+export function actionsOf(text, type = "") {
+  const found = [];
+  if (/MissingWeights/.test(type) || /weights\b.*\bnot on this machine/s.test(text)) found.push({ kind: "weights" });
+  if (/\bupload it\b|choose a video|choose another (one|file)|cannot be (read|opened)|is not in ComfyUI's input/i.test(text)) {
+    found.push({ kind: "choose" });
+  }
+  const command = INSTALL.exec(text)?.[0];
+  if (command) found.push({ kind: "command", text: command });
+  return [...found, { kind: "copy", text }];
 }

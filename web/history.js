@@ -34,7 +34,7 @@ export class LastShown {
 }
 
 // Shows again, on a page or tab just opened, what its nodes showed last. `app` and `api` are ComfyUI's; `isEmpty(view)`
-// and `show(node, view, output)` are the widget's own; `replay(node, output)`, if given, gets a run's whole
+// and `show(node, view, shown, output)` are the widget's own; `replay(node, output)`, if given, gets a run's whole
 // output: of the history, or of what was kept under `output`.
 export class Recall {
   constructor({ app, api, isEmpty, show, replay = null }) {
@@ -42,11 +42,15 @@ export class Recall {
   }
 
   get workflow() {
-    return this.app.graph?.id ?? "";
+    return this.root?.id ?? "";
+  }
+
+  get root() {
+    return this.app.rootGraph ?? this.app.graph;
   }
 
   keep(node, output) {
-    this.last.keep(this.workflow, node.id, output);
+    this.last.keep(this.workflow, placeOf(node, this.root), output);
   }
 
   // `views` is a map of node -> view. Those of this page's life come first, then ComfyUI's own memory, then its history.
@@ -56,21 +60,44 @@ export class Recall {
     const answer = await this.api.fetchApi(`/history?max_items=${HISTORY_DEPTH}`);
     const history = answer.ok ? await answer.json() : {};
     for (const [node, view] of unknown) {
-      const wanted = { workflow: this.workflow, node: String(node.id), type: node.comfyClass };
-      const output = newestOutput(history, wanted);
+      const outputs = executionIds(node, this.root).map((id) => newestOutput(history,
+        { workflow: this.workflow, node: id, type: node.comfyClass }));
+      const output = outputs.find(Boolean);
       // A node that was removed while the history was fetched would leave an element without a node on the page.
       if (!output || views.get(node) !== view || !this.isEmpty(view)) continue;
-      this.show(node, view, shownOf(output));
+      this.show(node, view, shownOf(output), output);
       await this.replay?.(node, output);
     }
   }
 
   showKnown(node, view) {
-    const output = this.last.get(this.workflow, node.id) ?? shownOf(this.app.nodeOutputs?.[node.id]);
-    if (output) this.show(node, view, output);
+    const place = placeOf(node, this.root);
+    const known = this.last.get(this.workflow, place);
+    const whole = this.app.nodeOutputs?.[place];
+    const output = known ?? shownOf(whole);
+    if (output) this.show(node, view, output, known ? known.output : whole);
     if (output?.output) this.replay?.(node, output.output);
     return Boolean(output);
   }
+}
+
+// Where a node is: its id in the outermost graph, and with the subgraph's id before it in another; so the page keeps
+// its own memory of outputs too.
+export function placeOf(node, root) {
+  return !node.graph || node.graph === root || !node.graph.id ? String(node.id) : `${node.graph.id}:${node.id}`;
+}
+
+// The ids by which runs speak of a node: inside a subgraph one for each place where that subgraph stands.
+export function executionIds(node, root) {
+  if (!node.graph || node.graph === root) return [String(node.id)];
+  return pathsTo(node.graph, root, []).map((path) => [...path, node.id].join(":"));
+}
+
+function pathsTo(wanted, graph, path) {
+  return [...(graph?.nodes ?? graph?._nodes ?? [])].filter((node) => node.subgraph).flatMap((node) => {
+    const inner = [...path, node.id];
+    return node.subgraph === wanted ? [inner] : pathsTo(wanted, node.subgraph, inner);
+  });
 }
 
 // Whether the node a run speaks of is this one: ids inside a subgraph are joined with colons.

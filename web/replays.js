@@ -1,4 +1,6 @@
 // Saved videos of the history, played again on their nodes as if they had just been made. No DOM here.
+import { executionIds, placeOf } from "./history.js";
+
 const LOOKS = 25;
 
 // Newer front ends put their own memory of outputs in place after the graph is configured, and so take away what was
@@ -18,9 +20,11 @@ export class Replays {
   }
 
   send() {
+    const root = this.app.rootGraph ?? this.app.graph;
     for (const [node, replay] of this.waiting) {
-      if (this.isThere(node) && !this.app.nodeOutputs?.[node.id]?.images) {
-        const detail = { node: String(node.id), display_node: String(node.id), output: replay.output };
+      if (this.isThere(node) && !this.app.nodeOutputs?.[placeOf(node, root)]?.images) {
+        const id = executionIds(node, root)[0] ?? String(node.id);
+        const detail = { node: id, display_node: id, output: replay.output };
         this.api.dispatchEvent(new CustomEvent("executed", { detail }));
       }
       replay.looks -= 1;

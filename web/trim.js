@@ -13,9 +13,9 @@ const HANDLE = { position: "absolute", top: "0", height: "20px", width: "10px", 
 
 export class TrimBar {
   // `numbers` reads and writes the node's { file, start, duration }; `preview()` finds the playing video element,
-  // `urlOf(place)` says where a file is fetched.
-  constructor(texts, numbers, preview, urlOf) {
-    Object.assign(this, { texts, numbers, preview, urlOf, length: 0, facts: {}, seen: "", file: null });
+  // `urlOf(place)` says where a file is fetched, `onFile(entry)` hears of each file that is chosen.
+  constructor(texts, numbers, preview, urlOf, onFile = () => {}) {
+    Object.assign(this, { texts, numbers, preview, urlOf, onFile, length: 0, facts: {}, seen: "", file: null });
     this.element = element("div", { width: "100%", boxSizing: "border-box", padding: "6px 10px",
       fontSize: "11px", lineHeight: "1.4", fontFamily: "Inter, system-ui, sans-serif",
       color: "var(--input-text, #ddd)", background: "var(--comfy-input-bg, #222)", borderRadius: "8px" });
@@ -69,6 +69,7 @@ export class TrimBar {
   async open(file) {
     this.file = file;
     this.facts = {};
+    this.onFile(file);
     if (!file) return;
     const facts = await factsOf(rangesOf(this.urlOf(placeOf(file)))).catch(() => ({}));
     if (file === this.file) this.facts = { ...facts, ...this.facts };

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +12,9 @@ import numpy as np
 from deepsound.compare import drawing
 from deepsound.compare.comparison import ComparedTrack, Comparison
 from deepsound.media.clip import Clip
-from deepsound.media.decode import frames
-from deepsound.media.files import atomic_write, output_error
 from deepsound.media.flac import write_flac
-from deepsound.media.mux import mux
 from deepsound.media.plots import envelope, write_png
-from deepsound.media.render import even
+from deepsound.media.preview import write_preview
 from deepsound.runtime.progress import Progress
 from deepsound.types import Audio
 
@@ -27,11 +23,6 @@ VERSION = 1
 _COLUMNS = 1200
 _MEL_HEIGHT = 160
 _BLOCK = 1 << 22
-_PREVIEW_SIDE = 720
-_PREVIEW_OPTIONS = {"crf": "21", "preset": "veryfast"}
-# What browsers play wherever they run; the rest is encoded again, smaller.
-_PLAYED = {"h264": ("yuv420p", "yuvj420p"), "vp9": ("yuv420p",), "av1": ("yuv420p",)}
-_PLAYED_IN = ".mp4"
 
 Place = Callable[[str], Path]
 
@@ -115,11 +106,8 @@ def _apply_gain(audio: Audio, gain_db: float, progress: Progress) -> Audio:
 
 
 def _video(clip: Clip, place: Place, progress: Progress) -> dict[str, Any]:
-    path = place(_PLAYED_IN)
-    if clip.video.pixel_format in _PLAYED.get(clip.video.codec, ()):
-        mux(clip.path, None, path, start_s=clip.start_s, duration_s=clip.duration_s, progress=progress)
-    else:
-        _write_preview(clip, path, progress)
+    path = place(".mp4")
+    write_preview(clip, path, progress, with_sound=False)
     return {
         "file": path.name,
         "width": clip.video.width,
@@ -127,32 +115,3 @@ def _video(clip: Clip, place: Place, progress: Progress) -> dict[str, Any]:
         "duration_s": clip.duration_s,
         "fps": float(clip.video.fps),
     }
-
-
-def _write_preview(clip: Clip, path: Path, progress: Progress) -> None:
-    """The clip's window, small and silent, as H.264 with each frame at its own time."""
-    import av
-
-    with atomic_write(path) as partial:
-        try:
-            with av.open(str(partial), "w", format="mp4") as container:
-                stream: av.VideoStream | None = None
-                for shown in frames(clip.info, clip.start_s, clip.duration_s, progress):
-                    picture = even(shown.rgb(_PREVIEW_SIDE))
-                    if stream is None:
-                        stream = _preview_stream(container, clip, picture)
-                    frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
-                    frame.pts, frame.time_base = round(shown.time_s * 90000), Fraction(1, 90000)
-                    container.mux(stream.encode(frame))
-                if stream is not None:
-                    container.mux(stream.encode(None))
-        except av.FFmpegError as error:
-            raise output_error(path, OSError(error.errno, error.strerror)) from error
-
-
-def _preview_stream(container: Any, clip: Clip, picture: np.ndarray) -> Any:
-    stream = container.add_stream("libx264", rate=clip.video.fps, options=_PREVIEW_OPTIONS)
-    stream.height, stream.width = picture.shape[:2]
-    stream.pix_fmt = "yuv420p"
-    stream.codec_context.time_base = Fraction(1, 90000)
-    return stream

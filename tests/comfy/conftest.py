@@ -128,6 +128,7 @@ class Server:
         environment = {
             **os.environ,
             "OMP_NUM_THREADS": "1",
+            "HF_ENDPOINT": "http://127.0.0.1:9",  # Whatever a test clicks, nothing is fetched from elsewhere.
             "PYTHONPATH": str(Path(__file__).with_name("plugin")),
         }
         command = [python_of(self.core), str(self.core / "main.py"), *arguments]

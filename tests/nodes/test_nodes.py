@@ -448,7 +448,7 @@ def test_all_that_a_pipeline_lacks_is_named_before_any_work(nodes, fake_engines)
         nodes["DeepSoundPipeline"].execute("no video", *inputs)
     said = str(missing.value)
     assert all(name in said for name in ("mmaudio_large_44k_v2", "videollama2_cot", "bs_roformer"))
-    assert "GB" in said and "licence" in said and "Switch on *download* on this node and run again." in said
+    assert "GB" in said and "licence" in said and "switch on *download* and run again." in said
     assert "deepsound models" not in said and "--download" not in said and len(said) < 1500, len(said)
 
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { messagesOf } from "../../web/errors.js";
+import { actionsOf, messagesOf } from "../../web/errors.js";
 
 test("a node's own refusal is shown as its sentence, once", () => {
   const refusal = (input) => ({ type: "custom_validation_failed", message: "Custom validation failed for node",
@@ -20,4 +20,19 @@ test("the server's own refusals keep both their parts", () => {
 test("no errors, no messages", () => {
   assert.equal(messagesOf(null).size, 0);
   assert.equal(messagesOf({ 1: { errors: [] }, 2: {} }).size, 0);
+});
+
+const kinds = (text, type) => actionsOf(text, type).map((action) => action.kind);
+
+test("missing weights offer the weights dialog, and every text can be copied", () => {
+  assert.deepEqual(kinds("anything", "deepsound.weights.missing.MissingWeightsError"), ["weights", "copy"]);
+  assert.deepEqual(kinds("The weights a/b (a network) are not on this machine (1 GB)."), ["weights", "copy"]);
+  assert.deepEqual(kinds("The start is past the end."), ["copy"]);
+});
+
+test("a deleted or unreadable input offers another file, a missing package its command", () => {
+  assert.deepEqual(kinds("The video 'a.mp4' is not in ComfyUI's input folder; upload it on this node or choose another one "
+    + "from the list."), ["choose", "copy"]);
+  const found = actionsOf("This needs MoviePy; install it: pip install moviepy>=2, or leave it off.");
+  assert.deepEqual(found[0], { kind: "command", text: "pip install moviepy>=2" });
 });

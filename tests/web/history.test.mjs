@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { LastShown, Recall, isNode, newestOutput } from "../../web/history.js";
+import { LastShown, Recall, executionIds, isNode, newestOutput, placeOf } from "../../web/history.js";
 
 const WANTED = { workflow: "w", node: "3", type: "Judge" };
 
@@ -93,4 +93,22 @@ test("the same workflow opened again gets its whole output again too", async () 
   recall.keep(node, { note: "saved", output });
   await recall.showAgain(new Map([[node, {}]]));
   assert.deepEqual(replayed, [output]);
+});
+
+test("a node in a subgraph is found in the history under every place of that subgraph", async () => {
+  const inner = { id: "inner" };
+  const root = { id: "w", nodes: [{ id: 5, subgraph: inner }, { id: 6, subgraph: { id: "other", nodes: [] } }, { id: 9 }] };
+  inner.nodes = [{ id: 8, comfyClass: "A", graph: inner }];
+  const [node] = inner.nodes;
+  assert.deepEqual(executionIds(node, root), ["5:8"]);
+  assert.deepEqual(executionIds({ id: 9, graph: root }, root), ["9"]);
+  assert.equal(placeOf(node, root), "inner:8");
+  const history = { p: { prompt: [1, "", { "5:8": { class_type: "A" } }, { extra_pnginfo: { workflow: { id: "w" } } }],
+    outputs: { "5:8": { deepsound: [{ text: "within" }] } } } };
+  const shown = [];
+  const recall = new Recall({ app: { graph: root, nodeOutputs: {} }, isEmpty: () => true,
+    api: { fetchApi: async () => ({ ok: true, json: async () => history }) },
+    show: (given, view, output) => shown.push(output.text) });
+  await recall.showAgain(new Map([[node, {}]]));
+  assert.deepEqual(shown, ["within"]);
 });
