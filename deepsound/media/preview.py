@@ -1,4 +1,4 @@
-"""Preview copies of videos for browsers: the picture copied where browsers play it, else small H.264."""
+"""Preview copies of videos that browsers play: the picture copied, else small H.264."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Background downloads and verifications of weights, one at a time, with progress and cancellation."""
+"""Background downloads and verifications of weights: one at a time, cancellable."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests of what every node offers on ComfyUI's page: weights, players, previews, menu entries, buttons on errors."""
+"""Page tests of what all nodes offer: weights, players, previews, menus, error buttons."""
 
 from __future__ import annotations
 

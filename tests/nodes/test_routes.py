@@ -1,4 +1,4 @@
-"""Tests of the routes on ComfyUI's server: only this page, only names of the catalogue and of ComfyUI's folders."""
+"""Tests of the pack's routes on ComfyUI's server: what they take and whom they refuse."""
 
 import asyncio
 import json
