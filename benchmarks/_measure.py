@@ -50,9 +50,9 @@ def _anonymous_mb(pid: int) -> float:
     return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("RssAnon")), 0.0)
 
 
-def save(results: dict[str, object], name: str) -> Path:
-    """Write `results` as JSON below benchmarks/results/ and return the file."""
-    target = Path(__file__).parent / "results" / f"{name}.json"
-    target.parent.mkdir(exist_ok=True)
+def save(results: dict[str, object], name: str, target: Path | None = None) -> Path:
+    """Write `results` as JSON, to `target` or else below benchmarks/results/, and return the file."""
+    target = target or Path(__file__).parent / "results" / f"{name}.json"
+    target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(json.dumps(results, indent=2) + "\n")
     return target

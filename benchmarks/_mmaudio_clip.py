@@ -15,6 +15,7 @@ from typing import Any, Protocol, cast
 import torch
 from torch import Tensor, nn
 
+from deepsound.generate.mmaudio.compilation import CompiledField
 from deepsound.generate.mmaudio.cuda_graph import with_cuda_graph
 from deepsound.models.bigvgan.chunks import decode
 from deepsound.models.bigvgan.config import BIGVGAN_16K, BIGVGAN_V2_44K, BigVganConfig
@@ -29,6 +30,7 @@ from deepsound.models.synchformer.config import SYNCHFORMER, SynchformerConfig
 from deepsound.models.synchformer.model import Synchformer
 from deepsound.models.vae.config import VAE_16K, VAE_44K, VaeConfig
 from deepsound.models.vae.model import MelVae
+from deepsound.runtime.progress import Progress
 
 FRAMES_AT_ONCE = 2048
 
@@ -117,9 +119,8 @@ def seconds(
 def _stepped(field: Field, device: torch.device, graph: bool, compiled: bool) -> Field:
     """`field` as a CUDA graph, through torch.compile, or as it is."""
     if compiled:
-        # Off a GPU the switch is only proved: nothing is compiled.
-        backend = "inductor" if device.type == "cuda" else "eager"
-        return cast(Field, torch.compile(field, dynamic=False, backend=backend))
+        # Off a GPU the switch is only proved: compiling C++ takes minutes.
+        field = CompiledField(field, Progress(), "" if device.type == "cuda" else "eager")
     return with_cuda_graph(field, device) if graph else field
 
 

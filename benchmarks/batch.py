@@ -2,8 +2,9 @@
 
 `python -m benchmarks.batch [CLIPS]`.
 
-Whole `deepsound batch` processes on the embedded engines, one torch thread in each: one worker, two shards side by
-side, and two workers on Ray where it is installed. Clips a minute are counted from the first clip's end to the last's,
+Whole `deepsound batch` processes on the embedded engines, one torch thread in each, on clips that differ in every
+frame, so that nothing is cached between them: one worker, two shards side by side, and two workers on Ray where it is
+installed. Clips a minute are counted from the first clip's end to the last's,
 so that start-up is told apart; the overhead is what lies between one clip's pipeline and the next one's in the same
 worker; memory is the peak of each worker. On a machine with other work the two-worker rows tell as much of that as of
 scaling: the load is written beside them, and processor seconds a clip, which other work hardly touches.
@@ -204,9 +205,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
         (work / "clips").mkdir()
-        first = make_clip(work / "clips" / "0.mp4", 480, 360, CLIP_S, fps=30)
-        for index in range(1, count):
-            (work / "clips" / f"{index}.mp4").write_bytes(first.read_bytes())
+        for index in range(count):
+            make_clip(work / "clips" / f"{index}.mp4", 480, 360, CLIP_S, fps=30, shade=index)
         print(
             f"{'':<18} {'clips/min':>10} {'pipeline':>10} {'processor':>10} {'overhead':>10} {'first after':>12} "
             f"{'memory each':>16}"

@@ -1,6 +1,6 @@
 """Benchmark of the published networks on one GPU, with random weights, in eight minutes.
 
-`python -m benchmarks.gpu [--tiny] [--minutes 8]`.
+`python -m benchmarks.gpu [--tiny] [--minutes 8] [--only CASE] [--out FILE]`.
 
 Random weights of the published sizes in bfloat16: seconds of an 8 s clip for every MMAudio variant, features included,
 and of another seed; with CUDA graphs, with torch.compile and with neither; prefill and time per token of the 7B judge
@@ -8,7 +8,8 @@ against the time that reading its weights takes; BS-RoFormer's demix; the fused 
 the chain of all steps beside the published times; peak memory with all networks on the device and with one at a time.
 
 A case that fails is named with its reason, and the rest goes on; what the time does not allow is named too. `--tiny`
-runs every case with miniature networks on whatever is there, which proves the script and nothing about speed.
+runs every case with miniature networks on whatever is there, which proves the script and nothing about speed: it
+writes `gpu_tiny.json`, and off a GPU the compiled case is traced but not compiled.
 """
 
 from __future__ import annotations
@@ -148,11 +149,13 @@ class Cases:
         return min(taken[1:])
 
 
-def run(device: torch.device, tiny: bool, minutes: float) -> dict[str, Any]:
-    """Every case as a row, or as the reason why there is none."""
+def run(device: torch.device, tiny: bool, minutes: float, only: str = "") -> dict[str, Any]:
+    """Every case whose name contains `only` as a row, or as the reason why there is none."""
     cases, end_s = Cases(device, tiny), time.monotonic() + 60 * minutes
     rows: dict[str, Any] = {}
     for name, case in cases.all().items():
+        if only not in name:
+            continue
         if time.monotonic() > end_s:
             rows[name] = f"not measured: the {minutes:g} minutes were over"
         else:
@@ -169,15 +172,16 @@ def run(device: torch.device, tiny: bool, minutes: float) -> dict[str, Any]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.gpu", description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--tiny", action="store_true", help="miniature networks on any machine; nothing is saved")
+    parser.add_argument("--tiny", action="store_true", help="miniature networks on any machine; says nothing of speed")
+    parser.add_argument("--only", default="", metavar="CASE", help="cases whose name contains this")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="the JSON (default: benchmarks/results/gpu.json)")
     parser.add_argument("--minutes", type=float, default=8.0, help="no case is begun later (default: %(default)g)")
     asked = parser.parse_args()
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if device.type == "cpu" and not asked.tiny:
         raise SystemExit("expected a CUDA device, got none; --tiny proves the script without one.")
-    results = run(device, asked.tiny, asked.minutes)
-    if not asked.tiny:
-        print("written to", save(results, "gpu"))
+    results = run(device, asked.tiny, asked.minutes, asked.only)
+    print("written to", save(results, "gpu_tiny" if asked.tiny else "gpu", asked.out))
 
 
 if __name__ == "__main__":

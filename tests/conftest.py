@@ -41,6 +41,8 @@ def no_weights_of_the_machine(request: pytest.FixtureRequest, monkeypatch: pytes
     """What `auto` picks must not depend on the machine or an earlier test: only this test's weights are found."""
     if (places := sys.modules.get("deepsound.weights.search_paths")) is not None:
         places.register_model_folders([])
+    if (features := sys.modules.get("deepsound.runtime.feature_cache")) is not None:
+        features.feature_cache().files = None
     for name in ("DEEPSOUND_HOME", "HF_HUB_CACHE", "TORCH_HOME"):
         monkeypatch.setenv(name, str(Path(os.sep, "nothing", "is", "here")))
     for name in ("DEEPSOUND_PROJECTS", *(() if "comfy" in request.path.parts else ("COMFYUI_PATH",))):

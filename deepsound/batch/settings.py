@@ -33,9 +33,14 @@ class BatchSettings:
     model_folders: tuple[Path, ...] = ()
 
     def pipeline(self) -> Pipeline:
-        """A new Pipeline. Raises EngineError or InputError for engines and options that do not exist."""
+        """A new Pipeline, which shares encoder outputs with other workers through the cache folder.
+
+        Raises EngineError or InputError for engines and options that do not exist.
+        """
         from deepsound.outputs.naming import DEFAULT_TEMPLATE, fields_of
         from deepsound.pipeline import Pipeline
+        from deepsound.runtime.feature_cache import feature_cache
+        from deepsound.runtime.feature_files import FeatureFiles
         from deepsound.weights.search_paths import register_model_folders
 
         template = self.run.get("output_template", DEFAULT_TEMPLATE)
@@ -45,6 +50,8 @@ class BatchSettings:
             )
         if self.model_folders:
             register_model_folders(self.model_folders)
+        if feature_cache().files is None:
+            feature_cache().files = FeatureFiles()
         return Pipeline(**self.engines)
 
     def for_clip(self, job: Job) -> dict[str, Any]:

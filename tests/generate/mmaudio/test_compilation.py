@@ -1,4 +1,4 @@
-"""Tests of torch.compile on the sampling step: same sound, no graph breaks, failures and cancellation."""
+"""Tests of torch.compile on the sampling step: same sound, no graph breaks, failures."""
 
 from __future__ import annotations
 
