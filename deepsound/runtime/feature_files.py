@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from deepsound.runtime.cache_folder import own_cache
 from deepsound.runtime.paths import is_file
-from deepsound.version import package_version
 
 if TYPE_CHECKING:
     import torch
@@ -20,6 +19,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 BUDGET_BYTES = 2 << 30
+# Raised where an encoder's code changes its digits: files of before are then of no use.
+FORMAT = 1
 # A look at the whole folder costs more than a file: bytes that a process writes between two of them.
 _BETWEEN_LOOKS_BYTES = 64 << 20
 
@@ -98,8 +99,8 @@ class FeatureFiles:
         text = _text_of(key)
         if text is None:
             return None
-        # The code and torch decide the digits too.
-        return self.folder / f"{digest_of(package_version(), torch.__version__, text)}.safetensors"
+        # torch and the code decide the digits too.
+        return self.folder / f"{digest_of(str(FORMAT), torch.__version__, text)}.safetensors"
 
 
 def _text_of(key: object) -> str | None:
