@@ -1,9 +1,14 @@
 """Tests of the contributors' documents: every path exists, every name is where they say."""
 
+import contextlib
+import io
 import re
+import shlex
 from pathlib import Path
 
 import pytest
+
+from deepsound.cli.main import build_parser
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [
@@ -77,3 +82,23 @@ def test_every_variable_that_is_read_is_explained():
     )
     text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     assert sorted(name for name in read if f"`{name}`" not in text) == []
+
+
+def commands(text: str) -> list[str]:
+    """The `deepsound` lines of bash blocks and indented blocks, continued lines joined, comments cut off."""
+    blocks = re.findall(r"```bash\n(.*?)```", text, re.S) + re.findall(r"(?:^    .+\n)+", text, re.M)
+    lines = [line.split(" #")[0].strip() for block in blocks for line in block.replace("\\\n", " ").splitlines()]
+    return [line for line in lines if line.startswith("deepsound ") and " --" in line]
+
+
+def test_every_command_of_the_documents_is_understood():
+    found = {line: path.name for path in (ROOT / "docs").glob("*.md") for line in commands(path.read_text("utf-8"))}
+    assert len(found) >= 10
+    refused = []
+    for line, page in found.items():
+        with contextlib.redirect_stderr(io.StringIO()) as told:
+            try:
+                build_parser().parse_args(shlex.split(line)[1:])
+            except SystemExit:
+                refused.append(f"{page}: {line}: {told.getvalue()}")
+    assert refused == []
