@@ -54,6 +54,8 @@ _FINITE = _Rule(lambda value: _is_number(value) and math.isfinite(value), "a fin
 _STRENGTH = _Rule(
     lambda value: _is_number(value) and math.isfinite(value) and value >= 0, "a finite number from 0", "4.5"
 )
+# Above 0 LUFS a sound would be beyond full scale, below -70 the meter's gate measures nothing (ITU-R BS.1770-4).
+_LOUDNESS = _Rule(lambda value: _is_number(value) and -70 <= value <= 0, "a loudness from -70 to 0 LUFS", "-16.0")
 
 _RULES: Mapping[str, _Rule] = {
     **dict.fromkeys(("video", "output_dir"), _PATH),
@@ -74,7 +76,7 @@ _RULES: Mapping[str, _Rule] = {
     "duration_s": _or_none(_SECONDS),
     "guidance": _or_none(_STRENGTH),
     "window_s": _or_none(_FINITE),
-    "target_lufs": _or_none(_FINITE),
+    "target_lufs": _or_none(_LOUDNESS),
     "removal_db": _or_none(_STRENGTH),
 }
 

@@ -17,7 +17,7 @@ from deepsound.outcome import Choices, Fallback, Mode
 from deepsound.outputs import OutputStaging
 from deepsound.outputs.naming import DEFAULT_TEMPLATE, fields_of
 from deepsound.rank.limits import MOST_TAKES
-from deepsound.repair.plan import parse_user_segments
+from deepsound.repair.plan import parse_user_segments, spans_past_the_end
 from deepsound.runtime.progress import Progress
 from deepsound.selection import Selection
 from deepsound.separate.removal import RemovalSettings
@@ -99,6 +99,7 @@ def prepare(
     plan = plan_mux(clip, output.container, progress=quiet, length=output.length) if video else MuxPlan()
     steps.check()
     parse_user_segments(steps.spans, clip.duration_s)
+    cut = spans_past_the_end(steps.spans, clip.duration_s)
     selection = select(clip)
     staging = OutputStaging(
         clip,
@@ -114,7 +115,7 @@ def prepare(
         step_videos=output.step_videos,
         stems=output.stems,
     )
-    return PreparedRun(sounding, selection, staging, (*plan.lines(), *filter(None, (said,))))
+    return PreparedRun(sounding, selection, staging, (*plan.lines(), *filter(None, (said,)), *cut))
 
 
 def template_values(clip: Clip, choices: Choices, seed: int, steps: StepOptions) -> dict[str, str | int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -16,6 +17,8 @@ from deepsound.types import Audio, Judgement, Span, Verdict
 KEEP, REMOVE = "keep", "remove"
 # What a segment's action may be; "" leaves it to the pipeline.
 ACTIONS = (KEEP, REMOVE, *FALLBACK_NAMES)
+# Records round times to a hundredth of a second; less than this past the end is no loss.
+_NOTICED_S = 0.05
 
 # A reasoner's verdicts on spans: (judgement on the clip, spans, duration in seconds) -> verdict and why for each.
 SpanVerdicts = Callable[[Judgement, Sequence[Span], float], Sequence[tuple[Verdict, str]]]
@@ -82,6 +85,16 @@ def parse_user_segments(text: str, duration_s: float) -> tuple[Segment, ...] | N
                 f"The action of the span {segment.span} is {segment.action!r}; choose one of: {', '.join(ACTIONS)}."
             )
     return tuple(segment if segment.why else replace(segment, why="given") for segment in segments)
+
+
+def spans_past_the_end(text: str, duration_s: float) -> tuple[str, ...]:
+    """A sentence for each span of a person's list that ends after the clip, and is therefore cut to it."""
+    given = parse_segments(text, math.inf) if text.strip() else ()
+    return tuple(
+        f"The span {segment.span} ends after the clip, which has {duration_s:.2f} s: it is cut to that."
+        for segment in given
+        if segment.span.end_s > duration_s + _NOTICED_S
+    )
 
 
 def is_treated(segment: Segment, undecided_is_voice: bool) -> bool:

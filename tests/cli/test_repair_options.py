@@ -66,3 +66,10 @@ def exit_code(arguments):
         return main(["run", *arguments])
     except SystemExit as stopped:
         return stopped.code
+
+
+def test_a_span_past_the_end_is_said_before_the_work(clip, tmp_path, capsys):
+    status = main(["run", str(clip), "--generator", "source", "--spans", "0.5-9", "-o", str(tmp_path / "out")])
+    assert status == 0
+    told = capsys.readouterr().err
+    assert told.index("is cut to that") < told.index("0 plan")

@@ -26,7 +26,7 @@ WRONG = {
     "steps": ["x", 0, -1, 1.5, True],
     "guidance": ["x", math.nan, math.inf, -1],
     "window_s": ["x", math.nan],
-    "target_lufs": ["x", math.nan],
+    "target_lufs": ["x", math.nan, 3.0, -71],
     "spans": [5, None, [(1, 0)], {"a": 1}],
     "container": [5, None],
     "length": [5],

@@ -88,3 +88,9 @@ def test_an_action_wins_over_the_verdict(segment, undecided_is_voice, action):
 
 def test_an_empty_sound_has_no_segment(detector):
     assert plan_segments(Audio(torch.zeros(1, 0), 16_000), Judgement(Verdict.YES), True) == ()
+
+
+def test_a_span_that_ends_after_the_clip_is_cut_with_a_word():
+    assert plan.spans_past_the_end("0.2-0.4", 1.0) == plan.spans_past_the_end("", 1.0) == ()
+    (said,) = plan.spans_past_the_end("0.2-0.4, 0.5-9", 1.0)
+    assert "0.50-9.00 s ends after the clip, which has 1.00 s" in said
