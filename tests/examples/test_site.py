@@ -60,3 +60,16 @@ def test_a_page_without_its_section_is_an_error_with_advice():
 def test_links_in_code_stay_as_they_are():
     page = site_pages.Source("```md\n[a](b.md)\n```\n[c](../LICENSE) [d](https://x.org)", "docs/x.md")
     assert site_pages.relink(page, "x.md", {}) == "```md\n[a](b.md)\n```\nc [d](https://x.org)"
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_every_page_has_one_title_and_every_picture_words(pages, language):
+    wrong = []
+    for page in (pages / language).rglob("*.md"):
+        text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.S)
+        if len(re.findall(r"^# ", text, flags=re.M)) != 1:
+            wrong.append(f"{page.name}: one title")
+        wrong += [
+            f"{page.name}: {found}" for found in re.findall(r"!\[\]\([^)]*\)|<img (?![^>]*alt=\"[^\"])[^>]*>", text)
+        ]
+    assert wrong == []

@@ -1,6 +1,7 @@
 """Tests of the locales: schemas and translations agree key by key."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -119,3 +120,17 @@ def test_chinese_pages_use_the_terms_of_the_table():
     assert len(pages) > 15 and len(terms) > 20
     assert not [(english, word) for english, used, _ in terms for word in used if word not in text]
     assert not [(english, word) for english, _, never in terms for word in never if word and word in text]
+
+
+def _form(page: str) -> list[str]:
+    """A help page's blocks by kind, and the names in the first column of its tables."""
+    kinds = {"|": "table", "#": "heading", "-": "list"}
+    blocks = [kinds.get(block[0], "paragraph") for block in re.split(r"\n\s*\n", page.strip())]
+    rows = [line.split("|")[1] for line in page.splitlines() if line.startswith("| `")]
+    return [*blocks, *(name for row in rows for name in re.findall(r"`\w+`", row))]
+
+
+@pytest.mark.parametrize("english", sorted((ROOT / "web" / "docs").glob("*.md")), ids=lambda path: path.stem)
+def test_a_chinese_help_page_has_every_paragraph_and_row_of_the_english_one(english):
+    chinese = english.with_suffix("") / "zh.md"
+    assert _form(chinese.read_text(encoding="utf-8")) == _form(english.read_text(encoding="utf-8"))
