@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 Kind = Literal["generator", "reasoner", "separator"]
 KINDS: tuple[Kind, ...] = ("generator", "reasoner", "separator")
-OWN = ("embedded", "published", "file")
+OWN = ("embedded", "published", "file", "server")
 
 
 @dataclass(frozen=True)
@@ -119,14 +119,29 @@ PUBLISHED = (
     ),
 )
 
-# Networks of whatever file is named: `roformer:FILE` in the models folder, or --weights roformer=PATH.
-OF_A_FILE = (
+# Engines of what a person names behind a colon: `roformer:FILE` and `omni:FOLDER` in the models folder (or --weights
+# roformer=PATH), and `server:NAME` of the settings file.
+OF_A_NAME = (
     EngineInfo(
         "separator",
         "roformer",
         "a BS- or Mel-Band RoFormer checkpoint of your own, with its .yaml beside it",
         "deepsound.separate.community:CommunityRoformerSeparator",
         "file",
+    ),
+    EngineInfo(
+        "reasoner",
+        "omni",
+        "a local multimodal model of transformers, such as Qwen2.5-Omni, in the models folder `omni`",
+        "deepsound.reason.omni.engine:OmniReasoner",
+        "file",
+    ),
+    EngineInfo(
+        "reasoner",
+        "server",
+        "a model behind an OpenAI-compatible server that your settings file names",
+        "deepsound.reason.server.engine:ServerReasoner",
+        "server",
     ),
 )
 

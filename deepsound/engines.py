@@ -5,6 +5,7 @@ Third parties add theirs through the entry points `deepsound.generators`, `deeps
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from difflib import get_close_matches
 from importlib import import_module
@@ -25,7 +26,7 @@ from deepsound.engine_registry import (
     COMBINED,
     EMBEDDED,
     KINDS,
-    OF_A_FILE,
+    OF_A_NAME,
     OWN,
     PUBLISHED,
     EngineInfo,
@@ -47,8 +48,10 @@ from deepsound.engine_support import (
     views,
 )
 from deepsound.errors import EngineError, InputError
+from deepsound.runtime.endpoints import endpoint_names
 from deepsound.runtime.execution import Execution
 from deepsound.types import Audio, Preferences, SeparationSettings, Stems
+from deepsound.weights.omni_folders import omni_names
 
 __all__ = [
     "ALIASES",
@@ -90,11 +93,21 @@ def available(kind: Kind) -> tuple[EngineInfo, ...]:
 
     A plug-in whose name is taken is offered as `package:name`.
     """
-    listed = {info.name: info for info in EMBEDDED + PUBLISHED + OF_A_FILE + COMBINED if info.kind == kind}
+    own = EMBEDDED + PUBLISHED + OF_A_NAME + COMBINED
+    listed = {info.name: info for info in own if info.kind == kind}
+    listed |= {info.name: info for info in _of_names(kind)}
     for plugin in plugins.find(f"deepsound.{kind}s"):
         name = plugin.name if plugin.name not in listed else f"{plugin.package}:{plugin.name}"
         listed[name] = EngineInfo(kind, name, plugin.summary, plugin.target, plugin.origin)
     return tuple(listed.values())
+
+
+def _of_names(kind: Kind) -> Iterator[EngineInfo]:
+    """`server:NAME` for each configured server, and `omni:FOLDER` for each model in a models folder."""
+    rests = {"server": endpoint_names, "omni": omni_names} if kind == "reasoner" else {}
+    for info in OF_A_NAME:
+        for rest in rests.get(info.name, tuple)():
+            yield replace(info, name=f"{info.name}:{rest}", arguments=(rest,))
 
 
 def names(kind: Kind) -> tuple[str, ...]:
@@ -154,10 +167,10 @@ def require(kind: Kind, name: str) -> EngineInfo:
         joined = combined_name(kind, Combination(combined.rule, members))
         return EngineInfo(kind, joined, f"{combined.rule} of {', '.join(members)}", target, "combined")
     name = ALIASES.get((kind, name), name)
-    base, _, file = name.partition(":")
-    of_a_file = next((info for info in OF_A_FILE if file and (info.kind, info.name) == (kind, base)), None)
-    if of_a_file is not None:
-        return replace(of_a_file, name=name, arguments=(file,))
+    base, _, rest = name.partition(":")
+    of_a_name = next((info for info in OF_A_NAME if rest and (info.kind, info.name) == (kind, base)), None)
+    if of_a_name is not None:
+        return replace(of_a_name, name=name, arguments=(rest,))
     info = next((info for info in available(kind) if info.name == name), None)
     if info is None:
         near = get_close_matches(name, names(kind), n=1)

@@ -150,9 +150,10 @@ def check_later_files(
 
     Only headers and settings are read; `separates` and `judges` are false where nothing can be left to them. Raises
     MissingWeightsError for weights that are not here and may not be downloaded, EngineError for a file that is none,
-    InputError for a separator that needs one named.
+    InputError for a separator that needs one named, and for a server or model folder that is not there.
     """
     judge, separator = choices.reasoner.name, choices.separator.name
+    engines.check_files(engines.reasoner(judge, execution))
     if separates:
         engines.check_files(engines.separator(separator, execution.unquantised, separation))
     names = (*[judge] * judges, *[separator] * separates)

@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from deepsound.batch.clips import Job
+from deepsound.batch.concurrent_workers import TurnTakingWorker
 from deepsound.batch.settings import BatchSettings
-from deepsound.batch.worker import BatchWork, ClipReport, Work
+from deepsound.batch.worker import BatchWork, ClipReport, ClipWorker, Work
 from deepsound.errors import EngineError, InputError
 from deepsound.runtime.packages import missing_package
 from deepsound.runtime.progress import CancelToken, Progress
@@ -34,7 +35,7 @@ _STOP_S = 0.8
 class _Actor:
     """The actor: a worker, and a flag that ends what it is doing."""
 
-    def __init__(self, work: Work, output_dir: Path, working_dir: Path, threads: int) -> None:
+    def __init__(self, work: Work, output_dir: Path, working_dir: Path, judging: int, threads: int) -> None:
         # So that a path that is not absolute means the same as where the batch was started.
         with contextlib.suppress(OSError):
             os.chdir(working_dir)
@@ -42,7 +43,9 @@ class _Actor:
             import torch
 
             torch.set_num_threads(threads)
-        self._worker = work.worker(output_dir)
+        self._worker: ClipWorker = (
+            TurnTakingWorker(lambda: work.worker(output_dir), judging) if judging else work.worker(output_dir)
+        )
         self._token = CancelToken()
 
     def do(self, job: Job) -> ClipReport:
@@ -64,9 +67,10 @@ class _Assignment:
 class RayWorkers:
     """Actors on a Ray cluster: the one at `address` (`auto`: the one that runs here), or one started for the purpose.
 
-    `count` workers; without it one for each GPU of the cluster, or without GPUs one for every four processors. The
-    clips and the output folder must be at the same paths on all machines of a cluster. Raises MissingPackage without
-    Ray, InputError without that cluster; as a context it stops what it started.
+    `count` workers; without it one for each GPU of the cluster, or without GPUs one for every four processors. Each
+    has one clip, and up to `judging` more that wait for a judging server. The clips and the output folder must be at
+    the same paths on all machines of a cluster. Raises MissingPackage without Ray, InputError without that cluster; as
+    a context it stops what it started.
     """
 
     def __init__(
@@ -75,22 +79,26 @@ class RayWorkers:
         output_dir: Path,
         address: str | None = None,
         count: int | None = None,
+        judging: int = 0,
     ) -> None:
         # Said here rather than by every worker: engines that do not exist.
         work: Work = BatchWork(settings) if isinstance(settings, BatchSettings) else settings
         work.check()
         self._ray = _ray()
         self.replaced = 0
-        self._arguments = (work, output_dir.resolve(), Path.cwd())
+        self._arguments = (work, output_dir.resolve(), Path.cwd(), judging)
+        self._at_once = 1 + judging
+        # An actor stands here once for every clip more that it may have.
         self._idle: deque[Any] = deque()
+        self._successors: dict[Any, Any] = {}
         self._owned = self._connect(address)
         resources = self._ray.cluster_resources()
         gpus, processors = int(resources.get("GPU", 0)), int(resources.get("CPU", 1))
         wanted = count or gpus or max(1, processors // 4)
         self.count = min(wanted, gpus) if gpus else wanted
         self._threads = 0 if gpus else max(1, processors // self.count)
-        # Two at a time, so that an actor hears `cancel` while it works.
-        self._remote = self._ray.remote(_Actor).options(max_concurrency=2, num_gpus=1 if gpus else 0)
+        # One more than its clips, so that an actor hears `cancel` while it works.
+        self._remote = self._ray.remote(_Actor).options(max_concurrency=1 + self._at_once, num_gpus=1 if gpus else 0)
 
     def __enter__(self) -> RayWorkers:
         return self
@@ -106,25 +114,28 @@ class RayWorkers:
         again: deque[_Assignment] = deque()
         busy: dict[Any, _Assignment] = {}
         deaths_in_a_row = 0
-        self._idle.extend(self._new_actor() for _ in range(self.count - len(self._idle)))
+        if not self._idle:
+            self._idle.extend([self._new_actor() for _ in range(self.count)] * self._at_once)
         try:
             while True:
                 progress.check()
                 while self._idle and (given := again.popleft() if again else _next(jobs)):
-                    given.actor = self._idle.popleft()
+                    given.actor = self._living(self._idle.popleft())
                     busy[given.actor.do.remote(given.job)] = given
                 if not busy:
                     return
                 for done in self._ray.wait(list(busy), timeout=_LISTEN_S)[0]:
                     given = busy.pop(done)
                     report = self._report(done, given)
-                    deaths_in_a_row = 0 if report else deaths_in_a_row + 1
+                    # The clips that one actor had are lost together: that is one death.
+                    is_new = report is None and given.actor not in self._successors
+                    deaths_in_a_row = 0 if report else deaths_in_a_row + is_new
                     if deaths_in_a_row >= MAX_DEATHS_IN_A_ROW:
                         raise EngineError(
                             f"{deaths_in_a_row} Ray workers died one after the other, the last with "
                             f"{given.job.label}; Ray's logs tell why (memory, or a missing package)."
                         )
-                    self._idle.append(given.actor if report else self._replacement())
+                    self._idle.append(given.actor if report else self._replacement(given.actor))
                     if report is None and given.deaths < MAX_DEATHS_A_CLIP:
                         again.append(given)
                     else:
@@ -148,15 +159,23 @@ class RayWorkers:
     def _new_actor(self) -> Any:
         return self._remote.remote(*self._arguments, self._threads)
 
-    def _replacement(self) -> Any:
-        self.replaced += 1
-        return self._new_actor()
+    def _replacement(self, dead: Any) -> Any:
+        if dead not in self._successors:
+            self.replaced += 1
+            self._successors[dead] = self._new_actor()
+        return self._living(dead)
+
+    def _living(self, actor: Any) -> Any:
+        """The actor, or the last of those that came in its place."""
+        while actor in self._successors:
+            actor = self._successors[actor]
+        return actor
 
     def _interrupt(self, busy: dict[Any, _Assignment]) -> None:
         """End what is being worked on, cleanly where the actor still listens."""
         if busy:
-            for given in busy.values():
-                given.actor.cancel.remote()
+            for actor in {given.actor for given in busy.values()}:
+                actor.cancel.remote()
             self._ray.wait(list(busy), num_returns=len(busy), timeout=_STOP_S)
             self._end([given.actor for given in busy.values()])
 

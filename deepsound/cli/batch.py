@@ -55,6 +55,14 @@ def add_batch(commands: argparse._SubParsersAction[argparse.ArgumentParser], *op
         metavar="N",
         help="how many, on Ray (default: one for each GPU, or for every four processors)",
     )
+    batch.add_argument(
+        "--judge_concurrency",
+        "--judge-concurrency",
+        type=int,
+        metavar="N",
+        help="with a reasoner on a server: each worker has up to N clips there while it works on another (default: "
+        "one clip at a time)",
+    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -109,6 +117,13 @@ def _workers(options: argparse.Namespace, settings: BatchSettings, output_dir: P
             f"--workers: expected 1 or more together with --ray, got {options.workers}; without Ray, start one "
             "process for each --shard."
         )
+    if options.judge_concurrency is not None:
+        from deepsound.batch.concurrent_workers import ConcurrentInProcess, check_judge_concurrency
+
+        check_judge_concurrency(options.judge_concurrency, options.reasoner)
+        if options.ray is None:
+            yield ConcurrentInProcess(settings, output_dir, options.judge_concurrency)
+            return
     if options.ray is None:
         from deepsound.batch.run import InProcess
 
@@ -116,5 +131,6 @@ def _workers(options: argparse.Namespace, settings: BatchSettings, output_dir: P
         return
     from deepsound.batch.ray_workers import RayWorkers
 
-    with RayWorkers(settings, output_dir, options.ray or None, options.workers) as workers:
+    at_once = (options.ray or None, options.workers, options.judge_concurrency or 0)
+    with RayWorkers(settings, output_dir, *at_once) as workers:
         yield workers

@@ -20,14 +20,12 @@ from deepsound.cli.exit_codes import EXIT_CODES
 from deepsound.cli.formatting import print_json
 from deepsound.cli.parser import did_you_mean
 from deepsound.errors import InputError
-from deepsound.runtime.packages import missing_package
-from deepsound.runtime.paths import escaped, expand, is_file
+from deepsound.runtime.endpoints import TABLE as ENDPOINTS
+from deepsound.runtime.paths import escaped, is_file
+from deepsound.runtime.settings_file import read_toml, reads_no_file, user_file
 
 PROJECT_FILE = "deepsound.toml"
 PREFIX = "DEEPSOUND_"
-# Names the user's file; "none" reads no file at all.
-VARIABLE = "DEEPSOUND_CONFIG"
-_MOST_BYTES = 1 << 20
 # Options of a single run, which are no defaults.
 _NEVER = {"help", "version", "command", "video_input", "dry_run", "paths"}
 
@@ -85,7 +83,7 @@ def configure(parser: argparse.ArgumentParser) -> list[Setting]:
     commands = dict(_commands(parser))
     made: dict[tuple[str, str], Setting] = {}
     for path in _files():
-        for setting in _settings(_read(path), commands, escaped(path)):
+        for setting in _settings(read_toml(path), commands, escaped(path)):
             made[setting.command, setting.name] = setting
     for setting in _from_environment(commands):
         made[setting.command, setting.name] = setting
@@ -100,50 +98,22 @@ def user_file_text() -> str:
 
 
 def _files() -> Iterator[Path]:
-    named = os.environ.get(VARIABLE, "")
-    if named.lower() == "none":
+    if reads_no_file():
         return
-    if named:
-        if not is_file(expand(named)):
-            raise InputError(f"{VARIABLE} names {named}, which is not a file; correct it, or set it to none.")
-        yield expand(named)
-    else:
-        base = os.environ.get("APPDATA" if sys.platform == "win32" else "XDG_CONFIG_HOME") or "~/.config"
-        user = Path(base) / "deepsound" / "config.toml"
-        try:
-            user = expand(user)
-        except InputError:
-            user = Path()
-        if is_file(user):
-            yield user
+    user = user_file()
+    if user is not None:
+        yield user
     if is_file(PROJECT_FILE):
         yield Path(PROJECT_FILE)
-
-
-def _read(path: Path) -> Mapping[str, Any]:
-    try:
-        import tomllib
-    except ImportError:
-        try:
-            import tomli as tomllib  # type: ignore[no-redef, import-not-found, unused-ignore]
-        except ImportError:
-            raise missing_package(f"{escaped(path)} is TOML, which Python 3.10 reads with tomli", "tomli") from None
-    try:
-        with path.open("rb") as file:
-            content = file.read(_MOST_BYTES + 1)
-        if len(content) > _MOST_BYTES:
-            raise ValueError("it is larger than 1 MiB")
-        return tomllib.loads(content.decode("utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise InputError(
-            f"{escaped(path)} cannot be read as settings: {str(error)[:200]}. Correct the file, or remove it."
-        ) from error
 
 
 def _settings(
     content: Mapping[str, Any], commands: Mapping[str, argparse.ArgumentParser], source: str
 ) -> Iterator[Setting]:
     for name, value in content.items():
+        if name == ENDPOINTS:
+            _refuse_endpoints(source)
+            continue
         if isinstance(value, Mapping):
             if name not in commands:
                 raise InputError(f"{source}: expected a command, got [{name}]{did_you_mean(name, commands)}")
@@ -156,6 +126,14 @@ def _settings(
             raise InputError(f"{source}: expected an option of some command, got {name!r}{did_you_mean(name, known)}")
         for command in knowing:
             yield _setting(command, commands[command], name, value, source)
+
+
+def _refuse_endpoints(source: str) -> None:
+    """Raise InputError where a folder's own settings name servers; the user's file is read by the reasoner `server`."""
+    if source == PROJECT_FILE:
+        raise InputError(
+            f"{source}: a folder's own settings cannot name servers; put [{ENDPOINTS}.NAME] into {user_file_text()}."
+        )
 
 
 def _from_environment(commands: Mapping[str, argparse.ArgumentParser]) -> Iterator[Setting]:

@@ -40,6 +40,7 @@ OPTIONAL = (
 )
 VARIABLES = (
     *("DEEPSOUND_HOME", "DEEPSOUND_MEMORY_GB", "DEEPSOUND_CPU_PRECISION", "DEEPSOUND_PROJECTS", "COMFYUI_PATH"),
+    *("DEEPSOUND_OMNI_EXAMPLES", "DEEPSOUND_OMNI_JSON"),
     *("HF_HOME", "HF_HUB_CACHE", "HF_HUB_OFFLINE", "HF_ENDPOINT", "TORCH_HOME", "CUDA_VISIBLE_DEVICES"),
 )
 # torchvision's releases are numbered beside torch's: 0.26 belongs to 2.11.
@@ -172,7 +173,7 @@ def _engines() -> Iterator[Finding]:
     try:
         places = default_search_paths()
         for info in (info for kind in engines.KINDS for info in engines.available(kind)):
-            yield _of_a_file(info.name, places) if info.origin == "file" else _engine(info, places)
+            yield _OF_A_NAME[info.name](places) if info.name in _OF_A_NAME else _engine(info, places)
     except DeepSoundError as error:
         yield Finding("engines", "weights", "wrong", str(error))
 
@@ -194,14 +195,49 @@ def _engine(info: EngineInfo, places: SearchPaths) -> Finding:
     return Finding("engines", info.name, "ok", "ready, its weights are here")
 
 
-def _of_a_file(name: str, places: SearchPaths) -> Finding:
+def _roformer(places: SearchPaths) -> Finding:
     """Whether there is a checkpoint that the separator of one's own files could take."""
     from deepsound.separate.community import FOLDER, checkpoints
 
     count = len(checkpoints(places))
     if not count:
-        return Finding("engines", name, "note", f"lacks a checkpoint: put one into a models folder {FOLDER}")
-    return Finding("engines", name, "ok", f"{count} checkpoint{'s' * (count > 1)} to choose from, as {name}:FILE")
+        return Finding("engines", "roformer", "note", f"lacks a checkpoint: put one into a models folder {FOLDER}")
+    return Finding(
+        "engines", "roformer", "ok", f"{count} checkpoint{'s' * (count > 1)} to choose from, as roformer:FILE"
+    )
+
+
+def _omni(places: SearchPaths) -> Finding:
+    """Whether there is a local multimodal model, and the library that runs it."""
+    from deepsound.weights.omni_folders import FOLDER, omni_folders
+
+    found = omni_folders(places)
+    if not _version("transformers"):
+        return Finding("engines", "omni", "note", "lacks a package it needs: transformers")
+    if not found:
+        return Finding("engines", "omni", "note", f"lacks a model: put its folder into a models folder {FOLDER}")
+    return Finding("engines", "omni", "ok", f"{len(found)} to choose from: {', '.join(found)}, as omni:FOLDER")
+
+
+def _server(places: SearchPaths) -> Finding:
+    """Which servers are configured, without their addresses and keys; none of them is asked."""
+    from deepsound.runtime.endpoints import endpoints
+
+    try:
+        found = endpoints().values()
+    except DeepSoundError as error:
+        return Finding("engines", "server", "wrong", str(error))
+    if not found:
+        return Finding(
+            "engines", "server", "note", "no server is configured: add [endpoints.NAME] to the settings file"
+        )
+    listed = ", ".join(
+        f"{one.name} ({one.model or 'its own model'}, key {'set' if one.key else 'none'})" for one in found
+    )
+    return Finding("engines", "server", "ok", f"configured: {listed}")
+
+
+_OF_A_NAME = {"roformer": _roformer, "omni": _omni, "server": _server}
 
 
 def _print(findings: Iterable[Finding]) -> None:

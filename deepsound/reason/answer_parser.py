@@ -27,6 +27,12 @@ _WORD = re.compile(
 )
 _READ = re.compile(r"<CONCLUSION>\s*[AB](?:\s*<|\s*\n|[.)]?\s*(?:Yes|No)\b\W)")
 _CONTAINS = re.compile(r"\baudio (contains|does not contain|doesn't contain) (?:a |any )?voice-?\s?over", re.IGNORECASE)
+# A model that declines the task; not one that cannot see a person or hear a voice.
+_REFUSAL = re.compile(
+    r"\b(?:I(?:['’]m| am) (?:sorry|unable|not able)|as an AI|I (?:cannot|can['’]t|can not|will not|won['’]t) (?:help|"
+    r"assist|answer|determine|judge|say|tell|decide|provide|comply|process|analy[sz]e|access|view|watch|listen|fulfil))",
+    re.IGNORECASE,
+)
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 _SHORT_ANSWER = 40
 
@@ -54,6 +60,8 @@ def read_verdict(answer: str) -> Verdict:
     """Whether the answer says that there is voice-over: by its conclusion, else by what its reasoning detects."""
     answer = plain(answer[:MOST_READ])
     thought = read_thought(answer)
+    if not thought.conclusion and _REFUSAL.search(answer):
+        return Verdict.UNDECIDED
     for text in (thought.conclusion, _untagged_conclusion(answer)):
         verdict = _of_conclusion(text)
         if verdict is not None:

@@ -14,6 +14,7 @@ from deepsound.engine_protocols import (
     SupportsPreferences,
 )
 from deepsound.engine_support import (
+    check_files,
     files,
     settings_in_use,
     views,
@@ -53,6 +54,11 @@ class VoteReasoner(ReasonerBase):
         for member in self.members.values():
             if isinstance(member, SupportsPreferences):
                 member.prefer(preferences)
+
+    def check_files(self) -> None:
+        """Raise what a member finds wrong with its files, model folder or server before the work."""
+        for member in self.members.values():
+            check_files(member)
 
     def files(self) -> dict[str, Path]:
         """The weights of all members, by member and role."""

@@ -19,6 +19,8 @@ DOCUMENTS = [
     "docs/plugins.md",
     "docs/repair.md",
     "docs/many_clips.md",
+    "docs/judges.md",
+    "docs/scale.md",
     "docs/reproduce.md",
     "docs/performance.md",
 ]

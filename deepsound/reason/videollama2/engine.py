@@ -16,6 +16,7 @@ from deepsound.reason.answer_parser import (
     read_thought,
     read_verdict,
 )
+from deepsound.reason.line_streamer import LineStreamer
 from deepsound.reason.plan import STEPS, four_steps, read_plan
 from deepsound.runtime.execution import QUANTISED, Execution, report_precision
 from deepsound.runtime.memory import retry_on_oom
@@ -129,7 +130,7 @@ class VideoLlama2Reasoner:
             return _without_sound(progress)
         if self.published_parser:
             return self._judge_whole(clip, audio, progress)
-        from deepsound.reason.videollama2.windows import judge_windows
+        from deepsound.reason.windows import judge_windows
 
         return judge_windows(clip, audio, self._judge_whole, progress)
 
@@ -202,29 +203,6 @@ class VideoLlama2Reasoner:
         from deepsound.reason.videollama2.inference import InferenceOptimizations
 
         return self.shortcuts or InferenceOptimizations()
-
-
-class LineStreamer:
-    """Says a text line by line as it is written, without what a terminal or a page would obey."""
-
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
-        self._begun = ""
-
-    def add(self, text: str) -> None:
-        """More of the text; whole lines are said."""
-        *lines, self._begun = (self._begun + text).split("\n")
-        for line in lines:
-            self._say(line)
-
-    def end(self) -> None:
-        """The text is over: what is left of it is said."""
-        self._say(self._begun)
-        self._begun = ""
-
-    def _say(self, line: str) -> None:
-        if plain(line).strip():
-            self._progress.say(plain(line).strip())
 
 
 def checkpoint(model: Model, execution: Execution, progress: Progress) -> VideoLLaMA2Checkpoint:

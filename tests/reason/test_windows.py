@@ -8,7 +8,7 @@ import torch
 from deepsound.errors import Cancelled
 from deepsound.media.clip import Clip
 from deepsound.reason.videollama2.engine import VideoLlama2Reasoner
-from deepsound.reason.videollama2.windows import combine, judge_windows, window_spans
+from deepsound.reason.windows import combine, judge_windows, window_spans
 from deepsound.runtime.progress import CancelToken, Progress
 from deepsound.types import Audio, ChainOfThought, Judgement, Span, Verdict
 

@@ -1,4 +1,4 @@
-"""Window-by-window verdicts on long clips; the model takes 16 frames and 16 s of sound."""
+"""Window-by-window verdicts on long clips, for models that take few frames and little sound."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def judge_windows(clip: Clip, audio: Audio, judge_one: JudgeOne, progress: Progr
 
 
 def combine(spans: Sequence[Span], judgements: Sequence[Judgement]) -> Judgement:
-    """One judgement of several windows'; its reasoning is that of the first window that decided."""
+    """One judgement of several windows': the reasoning of the first that decided, the voiced spans of all."""
     verdicts = {judgement.verdict for judgement in judgements}
     if Verdict.YES in verdicts:
         verdict = Verdict.YES
@@ -54,7 +54,12 @@ def combine(spans: Sequence[Span], judgements: Sequence[Judgement]) -> Judgement
         for span, each in zip(spans, judgements, strict=True)
     )
     raw = "\n".join(f"[{span}]\n{each.raw}" for span, each in zip(spans, judgements, strict=True))
-    return Judgement(verdict, deciding.category, deciding.thought, raw=raw, windows=windows)
+    heard = tuple(
+        Span(span.start_s + each.start_s, span.start_s + each.end_s)
+        for span, judgement in zip(spans, judgements, strict=True)
+        for each in judgement.voice_spans
+    )
+    return Judgement(verdict, deciding.category, deciding.thought, heard, raw=raw, windows=windows)
 
 
 def _slice_audio(audio: Audio, span: Span) -> Audio:

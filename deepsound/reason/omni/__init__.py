@@ -1,0 +1,1 @@
+"""The reasoner `omni`: local multimodal models of transformers that answer in text."""

@@ -1,0 +1,131 @@
+"""The reasoner `server`: asks a configured OpenAI-compatible endpoint the published question."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from deepsound.engine_protocols import ReasonerBase
+from deepsound.media.views import UniformFrames
+from deepsound.reason import evidence, prompts
+from deepsound.reason.answer_parser import MOST_READ, plain
+from deepsound.reason.plan import STEPS, four_steps, read_plan
+from deepsound.reason.untuned import read_judgement, without_sound, words_for_sound
+from deepsound.runtime.endpoints import Endpoint, endpoint
+from deepsound.runtime.progress import Progress
+from deepsound.runtime.turns import waiting_for_server
+from deepsound.types import Audio, Judgement, Plan
+
+if TYPE_CHECKING:
+    from deepsound.media.clip import Clip
+    from deepsound.reason.server.chat import Answer, Question
+
+NAME = "server"
+_NOTES = {
+    "schema": "does not take a JSON schema: the answer is asked for in tags (schema = false asks at once).",
+    "sound": "does not take sound: the voice detector's words stood for it (sound = 'words' asks at once).",
+}
+
+
+class ServerReasoner(ReasonerBase):
+    """Judges through the endpoint called `name` in the user's settings; "" is the only one, or `default`.
+
+    Nothing is read and no request is made before it plans or judges. Long sounds are judged in windows of 16 s.
+    """
+
+    def __init__(self, name: str = "") -> None:
+        self.name = name
+        self._used: dict[str, object] = {}
+        self._lacking: set[str] = set()
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """The configured endpoint. Raises InputError where there is none of that name."""
+        return endpoint(self.name)
+
+    @property
+    def views(self) -> tuple[UniformFrames, ...]:
+        """The frames that are sent."""
+        return (self._frames(),)
+
+    def check_files(self) -> None:
+        """Raise InputError, before a run's first step, for an endpoint that is not configured."""
+        _ = self.endpoint
+
+    def settings_in_use(self) -> dict[str, object]:
+        """The endpoint's name and the model that answered last; never an address or a key."""
+        return dict(self._used)
+
+    def plan(self, clip: Clip, progress: Progress) -> Plan:
+        """Step 0: the published four steps, or with the preference `model_plan` the model's own.
+
+        A model's plan that cannot be read is replaced by the published one, and its text kept.
+        """
+        if not self.preferences.model_plan:
+            plan = four_steps()
+            for step in plan.steps:
+                progress.say(step)
+            return plan
+        question = replace(self._question(clip, progress), text=prompts.PLAN_QUESTION)
+        text = self._ask(question, progress).text[:MOST_READ]
+        steps = read_plan(plain(text))
+        if not steps:
+            progress.say("The model's plan cannot be read; the published four steps are taken.")
+        return Plan(steps or STEPS, text)
+
+    def judge(self, clip: Clip, audio: Audio | None, progress: Progress) -> Judgement:
+        """Step 2, of frames and sound every 16 s. Without audio nobody can be heard, and no request is made.
+
+        Raises InputError for NaN samples or without a configured endpoint, EngineError where it does not answer.
+        """
+        from deepsound.reason.windows import judge_windows
+
+        if audio is None or not audio.samples:
+            return without_sound(progress)
+        judgement = judge_windows(clip, audio, self._judge_one, progress)
+        for part in sorted(self._lacking):
+            progress.note(f"{NAME}:{self.endpoint.name} {_NOTES[part]}")
+        return judgement
+
+    def _judge_one(self, clip: Clip, audio: Audio, progress: Progress) -> Judgement:
+        from deepsound.media.vad import voice_spans
+
+        question = self._question(clip, progress.part(0.0, 0.2))
+        wav = evidence.wav_bytes(evidence.mono_16k(audio))
+        if self.endpoint.sound == "input_audio":
+            question = replace(question, sound=base64.b64encode(wav).decode())
+        spans = voice_spans(audio, progress.part(0.2, 0.4))
+        question = replace(question, words=words_for_sound(spans, audio.duration_s))
+        answer = self._ask(question, progress.part(0.4, 1.0))
+        judgement = read_judgement(answer.text, self.preferences, audio.duration_s)
+        for line in judgement.thought.tagged().splitlines():
+            progress.say(plain(line))
+        return judgement if judgement.voice_spans else replace(judgement, voice_spans=spans)
+
+    def _frames(self) -> UniformFrames:
+        return UniformFrames(self.endpoint.frames, evidence.LONG_SIDE)
+
+    def _question(self, clip: Clip, progress: Progress) -> Question:
+        from deepsound.reason.server.chat import Question, data_url
+
+        stills = clip.view(self._frames(), progress)
+        if self.endpoint.pictures == "video":
+            pictures = [data_url(evidence.mp4_bytes(stills, clip.duration_s), "video/mp4")]
+        else:
+            pictures = [data_url(evidence.jpeg_bytes(still.image), "image/jpeg") for still in stills]
+        return Question(tuple(pictures), self.endpoint.pictures == "video", with_thought=self.preferences.trace)
+
+    def _ask(self, question: Question, progress: Progress) -> Answer:
+        from deepsound.reason.server.chat import complete
+
+        server = self.endpoint
+        if "schema" in self._lacking:
+            server = replace(server, schema=False)
+        if "sound" in self._lacking:
+            question = replace(question, sound="")
+        with waiting_for_server(progress.check):
+            answer = complete(server, question, progress)
+        self._lacking.update(answer.without)
+        self._used = {"endpoint": server.name, "model": plain(answer.model)}
+        return answer
