@@ -1,4 +1,4 @@
-"""Concurrent clips of one process: while some wait for a judging server, another is generated."""
+"""Concurrent clips of one process: some wait for a judging server, another is generated."""
 
 from __future__ import annotations
 

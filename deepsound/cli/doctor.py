@@ -226,7 +226,7 @@ def _server(places: SearchPaths) -> Finding:
     try:
         found = endpoints().values()
     except DeepSoundError as error:
-        return Finding("engines", "server", "wrong", str(error))
+        return Finding("engines", "server", "note", str(error))
     if not found:
         return Finding(
             "engines", "server", "note", "no server is configured: add [endpoints.NAME] to the settings file"

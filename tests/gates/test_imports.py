@@ -89,6 +89,7 @@ ALLOWED = {
     | {"deepsound.outputs", "deepsound.evaluate"},
     "deepsound/rank": EVERYONE | {"deepsound.media", "deepsound.choices", "deepsound.evaluate", "deepsound.rank"},
     "deepsound/batch": EVERYONE
+    | {"deepsound.combinations"}
     | {"deepsound.media", "deepsound.weights", "deepsound.outputs", "deepsound.pipeline", "deepsound.takes"}
     | {"deepsound.batch"},
     "deepsound/dry_run.py": EVERYONE

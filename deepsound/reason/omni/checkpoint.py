@@ -40,6 +40,15 @@ class OmniCheckpoint:
         """The weights and the config, which identify the model."""
         return (*sorted(self.folder.glob("*.safetensors")), self.folder / "config.json")
 
+    def config(self) -> Any:
+        """The config of the part that writes text. Raises EngineError."""
+        return self._load(self._config)
+
+    def _config(self, library: Any, options: Mapping[str, Any]) -> Any:
+        # Of a model that also speaks, the part that thinks is a model of its own, under the same keys.
+        config = library.AutoConfig.from_pretrained(self.folder, **options)
+        return getattr(config, "thinker_config", config)
+
     def processor(self) -> Any:
         """The model's own tokenizer, image processor and feature extractor. Raises EngineError."""
         return self._load(lambda library, options: library.AutoProcessor.from_pretrained(self.folder, **options))
@@ -48,11 +57,8 @@ class OmniCheckpoint:
         """The network that writes text, without a part that speaks; `more` are keywords of from_pretrained."""
 
         def load(library: Any, options: Mapping[str, Any]) -> Any:
-            config = library.AutoConfig.from_pretrained(self.folder, **options)
-            # Of a model that also speaks, the part that thinks is a model of its own, under the same keys.
-            config = getattr(config, "thinker_config", config)
-            auto = getattr(library, "AutoModelForMultimodalLM", None) or library.AutoModelForImageTextToText
-            model, report = auto.from_pretrained(
+            config = self._config(library, options)
+            model, report = _class_of(library, config).from_pretrained(
                 self.folder,
                 config=config,
                 dtype=dtype,
@@ -81,6 +87,22 @@ class OmniCheckpoint:
                 f"{self.family!r} in {escaped(self.folder)}: {first[:300]}; choose another model, or install what it "
                 "needs."
             ) from error
+
+
+def _class_of(library: Any, config: Any) -> Any:
+    """The class that writes text: of the library's table of multimodal models, else the one that the config names."""
+    auto = getattr(library, "AutoModelForMultimodalLM", None) or library.AutoModelForImageTextToText
+    if type(config) in auto._model_mapping:
+        return auto
+    for name in config.architectures or ():
+        found = getattr(library, str(name), None)
+        if (
+            isinstance(found, type)
+            and issubclass(found, library.GenerationMixin)
+            and found.config_class is type(config)
+        ):
+            return found
+    raise ValueError("it is no model that writes text about pictures or sound")
 
 
 def find_checkpoint(name: str, execution: Execution) -> OmniCheckpoint:

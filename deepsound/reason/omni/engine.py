@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from deepsound.engine_protocols import ReasonerBase
 from deepsound.media.views import UniformFrames
@@ -20,7 +20,7 @@ from deepsound.types import Audio, Judgement, Plan
 
 if TYPE_CHECKING:
     from deepsound.media.clip import Clip
-    from deepsound.reason.omni.inference import Question
+    from deepsound.reason.omni.inference import OmniQuestion, Senses
 
 NAME = "omni"
 FRAMES = UniformFrames(count=8, long_side=448)
@@ -104,7 +104,7 @@ class OmniReasoner(ReasonerBase):
     def _answer(self, clip: Clip, audio: Audio | None, text: str, execution: Execution, progress: Progress) -> str:
         from deepsound.reason.omni.checkpoint import find_checkpoint
         from deepsound.reason.omni.components import OmniComponents
-        from deepsound.reason.omni.inference import answer
+        from deepsound.reason.omni.inference import answer, senses
 
         checkpoint = find_checkpoint(self.name, execution)
         components = OmniComponents(checkpoint, execution)
@@ -113,20 +113,21 @@ class OmniReasoner(ReasonerBase):
         self._used = {"family": checkpoint.family, "examples": self.examples, "constrained": self.constrained, **used}
         if components.bits:
             self._used["precision"] = components.bits
-        question = self._question(processor, clip, audio, text, progress.part(0.0, 0.3))
+        takes = senses(checkpoint.config(), processor)
+        question = self._question(takes, clip, audio, text, progress.part(0.0, 0.3))
         lines = LineStreamer(progress)
         written = answer(components, processor, question, progress.part(0.3, 1.0), lines.add)
         lines.end()
         return written
 
-    def _question(self, processor: Any, clip: Clip, audio: Audio | None, text: str, progress: Progress) -> Question:
+    def _question(self, takes: Senses, clip: Clip, audio: Audio | None, text: str, progress: Progress) -> OmniQuestion:
         """The evidence in the forms the model takes, the rest of it in words."""
         from deepsound.media.vad import voice_spans
         from deepsound.reason.evidence import mono_16k
-        from deepsound.reason.omni.inference import Question, senses
+        from deepsound.reason.omni.inference import OmniQuestion
         from deepsound.reason.person_detection import detect_people
 
-        takes, words = senses(processor), []
+        words: list[str] = []
         stills = clip.view(FRAMES, progress.part(0.0, 0.5))
         if not takes.pictures:
             times_s = sorted({sighting.time_s for sighting in detect_people(stills, progress.part(0.5, 0.8))})
@@ -138,7 +139,7 @@ class OmniReasoner(ReasonerBase):
                 words.append(words_for_sound(voice_spans(audio, progress.part(0.8, 1.0)), audio.duration_s))
         with_thought = self.preferences.trace
         as_json = self.constrained and not text
-        return Question(
+        return OmniQuestion(
             text or judge_request(as_json, with_thought, "\n".join(words)),
             tuple(still.image for still in stills) if takes.pictures else (),
             sound if takes.sound else None,

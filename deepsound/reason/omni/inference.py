@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,11 +16,12 @@ from deepsound.reason.omni.checkpoint import OmniCheckpoint, transformers
 from deepsound.reason.omni.components import OmniComponents
 from deepsound.reason.omni.constrained import JsonAnswer
 from deepsound.reason.untuned import SYSTEM, examples
+from deepsound.runtime.memory import is_out_of_memory
 from deepsound.runtime.progress import Progress
 
 
 @dataclass(frozen=True, eq=False)
-class Question:
+class OmniQuestion:
     """`text`, pictures uint8 [height, width, 3] and samples float32 [samples] at 16 kHz; None where it is words."""
 
     text: str
@@ -33,22 +35,35 @@ class Question:
 
 @dataclass(frozen=True)
 class Senses:
-    """What a model takes beside words, by what its processor has."""
+    """What a model takes beside words."""
 
     pictures: bool
     sound: bool
 
 
-def senses(processor: Any) -> Senses:
-    """What a processor takes: pictures by an image processor, sound by a feature extractor."""
+def senses(config: Any, processor: Any) -> Senses:
+    """What a model takes: what its processor prepares, unless its config has no encoder for it."""
     return Senses(
-        getattr(processor, "image_processor", None) is not None,
-        getattr(processor, "feature_extractor", None) is not None,
+        _has(processor, "image_processor") and _may_have(config, "vision_config"),
+        (_has(processor, "feature_extractor") or _has(processor, "audio_processor"))
+        and _may_have(config, "audio_config"),
     )
 
 
+def _has(processor: Any, part: str) -> bool:
+    return getattr(processor, part, None) is not None
+
+
+def _may_have(config: Any, part: str) -> bool:
+    return getattr(config, part, True) is not None
+
+
 def answer(
-    components: OmniComponents, processor: Any, question: Question, progress: Progress, on_text: Callable[[str], None]
+    components: OmniComponents,
+    processor: Any,
+    question: OmniQuestion,
+    progress: Progress,
+    on_text: Callable[[str], None],
 ) -> str:
     """The model's answer by greedy decoding; `on_text` is given the text as it is written.
 
@@ -63,20 +78,21 @@ def answer(
         options: dict[str, Any] = {}
         if question.as_json:
             options["prefix_allowed_tokens_fn"] = JsonAnswer(processor.tokenizer, length, question.with_thought)
-        written = model.generate(
-            **inputs,
-            max_new_tokens=question.most_tokens,
-            do_sample=False,
-            streamer=_streamer(library, processor.tokenizer, on_text),
-            stopping_criteria=library.StoppingCriteriaList([_Check(progress, length, question.most_tokens)]),
-            **options,
-        )
+        with _named_failure(components.checkpoint):
+            written = model.generate(
+                **inputs,
+                max_new_tokens=question.most_tokens,
+                do_sample=False,
+                streamer=_streamer(library, processor.tokenizer, on_text),
+                stopping_criteria=library.StoppingCriteriaList([_Check(progress, length, question.most_tokens)]),
+                **options,
+            )
     ids = written[0][length:] if written.shape[1] > length else written[0]
     text: str = processor.tokenizer.decode(ids, skip_special_tokens=True)
     return text.strip()
 
 
-def _inputs(checkpoint: OmniCheckpoint, processor: Any, question: Question) -> dict[str, Any]:
+def _inputs(checkpoint: OmniCheckpoint, processor: Any, question: OmniQuestion) -> dict[str, Any]:
     content: list[dict[str, Any]] = [{"type": "image"} for _ in question.pictures]
     if question.sound is not None:
         content.append({"type": "audio", "audio": "sound"})
@@ -92,14 +108,23 @@ def _inputs(checkpoint: OmniCheckpoint, processor: Any, question: Question) -> d
         media["images"] = [Image.fromarray(np.ascontiguousarray(picture)) for picture in question.pictures]
     if question.sound is not None:
         media |= {"audio": [question.sound], "sampling_rate": SAMPLE_RATE}
-    try:
+    with _named_failure(checkpoint):
         prompt = processor.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
-        return dict(processor(text=[prompt], return_tensors="pt", padding=True, **media))
+        return dict(processor(text=[prompt], return_tensors="pt", **media))
+
+
+@contextmanager
+def _named_failure(checkpoint: OmniCheckpoint) -> Iterator[None]:
+    """Inside, what a model's own code raises becomes an EngineError; memory that runs out goes on."""
+    try:
+        yield
     except (ValueError, TypeError, KeyError, IndexError, AttributeError, RuntimeError) as error:
+        if is_out_of_memory(error):
+            raise
         first = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise EngineError(
-            f"expected a model whose chat form takes pictures and sound, got {checkpoint.family!r} ({first[:300]}); "
-            "choose another model."
+            f"expected a model that takes pictures, sound and words in its chat form, got {checkpoint.family!r} "
+            f"({first[:300]}); choose another model."
         ) from error
 
 
@@ -125,7 +150,7 @@ class _Check:
 
 
 def _streamer(library: Any, tokenizer: Any, on_text: Callable[[str], None]) -> Any:
-    class Streamer(library.TextStreamer):  # type: ignore[misc, name-defined]
+    class Streamer(library.TextStreamer):
         """Hands on text in whole words, as the library's own prints it."""
 
         def on_finalized_text(self, text: str, stream_end: bool = False) -> None:

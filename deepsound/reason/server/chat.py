@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Set
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,12 +15,14 @@ from deepsound.runtime.progress import Progress
 
 _PATH = "/chat/completions"
 _LETTER_TOKENS = 64
+# Named in a refusal: the first is sent in place of max_tokens, the second is left out.
+_PARAMETERS = ("max_completion_tokens", "temperature")
 # What servers answer to a part of a request that they do not know or whose model cannot take it.
 _CANNOT_TAKE = frozenset({400, 404, 415, 422, 501})
 
 
 @dataclass(frozen=True)
-class Question:
+class ChatQuestion:
     """What a model is asked: `pictures` as data URLs, `sound` as a WAV in base64, and what stands for it in words."""
 
     pictures: tuple[str, ...]
@@ -40,7 +43,7 @@ class Question:
 
 
 @dataclass(frozen=True)
-class Answer:
+class ChatAnswer:
     """The text of a completion, the model's name as the server has it, and what it did not take of the question."""
 
     text: str
@@ -53,40 +56,53 @@ def data_url(content: bytes, kind: str) -> str:
     return f"data:{kind};base64,{base64.b64encode(content).decode()}"
 
 
-def complete(endpoint: Endpoint, question: Question, progress: Progress) -> Answer:
+def complete(
+    endpoint: Endpoint, question: ChatQuestion, progress: Progress, lacking: frozenset[str] = frozenset()
+) -> ChatAnswer:
     """Ask the server; what it does not take is left out, the schema first, then the sound for words.
 
-    Raises what `client.post` raises.
+    `lacking` is what an earlier answer did without. Raises what `client.post` raises.
     """
-    without: list[str] = []
-    as_json = endpoint.schema and not question.text
+    without = set(lacking)
     while True:
         try:
-            reply = post(endpoint, _PATH, _body(endpoint, question, as_json), progress)
+            reply = post(endpoint, _PATH, _body(endpoint, question, without), progress)
         except Refused as error:
-            if error.status not in _CANNOT_TAKE:
+            part = _refused_part(endpoint, question, without, str(error))
+            if error.status not in _CANNOT_TAKE or part is None:
                 raise
-            if as_json:
-                as_json = False
-                without.append("schema")
-            elif question.sound:
-                question = replace(question, sound="")
-                without.append("sound")
-            else:
-                raise
+            without.add(part)
         else:
             text, model = _read(endpoint, reply)
-            return Answer(text, model, tuple(without))
+            return ChatAnswer(text, model, tuple(sorted(without)))
 
 
-def _body(endpoint: Endpoint, question: Question, as_json: bool) -> dict[str, Any]:
+def _refused_part(endpoint: Endpoint, question: ChatQuestion, without: set[str], message: str) -> str | None:
+    """What to leave out next: a parameter that the refusal names, else the schema, else the sound; None for nothing."""
+    named = [name for name in _PARAMETERS if name in message]
+    sent = [*named, *["schema"] * _wants_schema(endpoint, question), *["sound"] * bool(question.sound)]
+    return next((part for part in sent if part not in without), None)
+
+
+def _wants_schema(endpoint: Endpoint, question: ChatQuestion) -> bool:
+    return endpoint.schema and not question.text
+
+
+def _body(endpoint: Endpoint, question: ChatQuestion, without: Set[str]) -> dict[str, Any]:
+    as_json = _wants_schema(endpoint, question) and "schema" not in without
+    if "sound" in without:
+        question = replace(question, sound="")
     messages: list[dict[str, Any]] = [{"role": "system", "content": SYSTEM}]
     if endpoint.examples and not question.text:
         for asked, answer in examples(as_json):
             messages += [{"role": "user", "content": asked}, {"role": "assistant", "content": answer}]
     messages.append({"role": "user", "content": question.parts(as_json)})
     most = endpoint.max_tokens if question.with_thought else min(endpoint.max_tokens, _LETTER_TOKENS)
-    body: dict[str, Any] = {"messages": messages, "temperature": 0, "max_tokens": most}
+    # Some models take one limit's name and no temperature but their own.
+    limit = "max_completion_tokens" if "max_completion_tokens" in without else "max_tokens"
+    body: dict[str, Any] = {"messages": messages, limit: most}
+    if "temperature" not in without:
+        body["temperature"] = 0
     if endpoint.model:
         body["model"] = endpoint.model
     if as_json:

@@ -19,7 +19,7 @@ from deepsound.types import Audio, Judgement, Plan
 
 if TYPE_CHECKING:
     from deepsound.media.clip import Clip
-    from deepsound.reason.server.chat import Answer, Question
+    from deepsound.reason.server.chat import ChatAnswer, ChatQuestion
 
 NAME = "server"
 _NOTES = {
@@ -84,7 +84,7 @@ class ServerReasoner(ReasonerBase):
         if audio is None or not audio.samples:
             return without_sound(progress)
         judgement = judge_windows(clip, audio, self._judge_one, progress)
-        for part in sorted(self._lacking):
+        for part in sorted(self._lacking & _NOTES.keys()):
             progress.note(f"{NAME}:{self.endpoint.name} {_NOTES[part]}")
         return judgement
 
@@ -106,26 +106,22 @@ class ServerReasoner(ReasonerBase):
     def _frames(self) -> UniformFrames:
         return UniformFrames(self.endpoint.frames, evidence.LONG_SIDE)
 
-    def _question(self, clip: Clip, progress: Progress) -> Question:
-        from deepsound.reason.server.chat import Question, data_url
+    def _question(self, clip: Clip, progress: Progress) -> ChatQuestion:
+        from deepsound.reason.server.chat import ChatQuestion, data_url
 
         stills = clip.view(self._frames(), progress)
         if self.endpoint.pictures == "video":
             pictures = [data_url(evidence.mp4_bytes(stills, clip.duration_s), "video/mp4")]
         else:
             pictures = [data_url(evidence.jpeg_bytes(still.image), "image/jpeg") for still in stills]
-        return Question(tuple(pictures), self.endpoint.pictures == "video", with_thought=self.preferences.trace)
+        return ChatQuestion(tuple(pictures), self.endpoint.pictures == "video", with_thought=self.preferences.trace)
 
-    def _ask(self, question: Question, progress: Progress) -> Answer:
+    def _ask(self, question: ChatQuestion, progress: Progress) -> ChatAnswer:
         from deepsound.reason.server.chat import complete
 
         server = self.endpoint
-        if "schema" in self._lacking:
-            server = replace(server, schema=False)
-        if "sound" in self._lacking:
-            question = replace(question, sound="")
         with waiting_for_server(progress.check):
-            answer = complete(server, question, progress)
+            answer = complete(server, question, progress, frozenset(self._lacking))
         self._lacking.update(answer.without)
         self._used = {"endpoint": server.name, "model": plain(answer.model)}
         return answer

@@ -1,4 +1,4 @@
-"""Tests of the reasoner `omni` on tiny models of four families, as whole folders, by engine, command line and node."""
+"""Tests of the reasoner `omni` on tiny models of several families, as whole folders, by engine and command line."""
 
 from __future__ import annotations
 
@@ -75,11 +75,20 @@ def test_families_are_told_apart_by_their_config_and_answer_in_text(models, clip
 )
 def test_what_a_model_cannot_take_is_given_in_words(models, clip, family, pictures, has_sound, words):
     engine = reasoner(models, family)
-    processor = find_checkpoint("", engine.execution).processor()
-    question = engine._question(processor, clip, QUIET, "", Progress())
+    checkpoint = find_checkpoint("", engine.execution)
+    takes = inference.senses(checkpoint.config(), checkpoint.processor())
+    question = engine._question(takes, clip, QUIET, "", Progress())
     assert len(question.pictures) == pictures and (question.sound is not None) is has_sound
     assert all(word in question.text for word in words) and "Choose A or B." in question.text
     assert ("detector" in question.text) is bool(words)
+
+
+def test_a_model_whose_config_has_no_encoder_for_sound_is_given_none(clip, tmp_path):
+    folder = tiny.gemma4(tmp_path / "gemma4", with_sound=False)
+    checkpoint = find_checkpoint("", Execution(weights={"omni": folder}))
+    takes = inference.senses(checkpoint.config(), checkpoint.processor())
+    assert takes == inference.Senses(pictures=True, sound=False)
+    assert judged(folder, clip).raw
 
 
 def test_a_constrained_answer_is_json_that_decides(models, clip, monkeypatch):

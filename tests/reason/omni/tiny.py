@@ -1,4 +1,4 @@
-"""Tiny multimodal models with random weights, as whole folders that transformers reads: four families."""
+"""Tiny multimodal models with random weights, as whole folders that transformers reads: several families."""
 
 from __future__ import annotations
 
@@ -16,6 +16,11 @@ SPECIAL = {
     "vision_eos_token": "<|vision_eos|>",
     "audio_bos_token": "<|audio_bos|>",
     "audio_eos_token": "<|audio_eos|>",
+    # What Gemma calls the same places.
+    "boi_token": "<|vision_bos|>",
+    "eoi_token": "<|vision_eos|>",
+    "boa_token": "<|audio_bos|>",
+    "eoa_token": "<|audio_eos|>",
 }
 CHAT = (
     "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{% for part in message['content'] %}"
@@ -216,9 +221,96 @@ def qwen3_omni(folder: Path) -> Path:
     return _save(folder, model, processor)
 
 
+def audio_flamingo(folder: Path) -> Path:
+    """Sound alone, in windows of 30 s."""
+    from transformers import AudioFlamingo3Config, AudioFlamingo3ForConditionalGeneration, AudioFlamingo3Processor
+
+    tokens = tokenizer()
+    config = AudioFlamingo3Config(
+        audio_config={
+            "model_type": "audioflamingo3_encoder",
+            "hidden_size": 32,
+            "num_hidden_layers": 1,
+            "num_attention_heads": 2,
+            "intermediate_size": 32,
+            "num_mel_bins": MELS,
+        },
+        text_config={"model_type": "qwen2", **TEXT},
+        audio_token_id=ids(tokens)["audio_token"],
+    )
+    torch.manual_seed(0)
+    model = AudioFlamingo3ForConditionalGeneration(config)
+    processor = AudioFlamingo3Processor(_extractor(), tokens, chat_template=CHAT, audio_token=SPECIAL["audio_token"])
+    return _save(folder, model, processor)
+
+
+def gemma4(folder: Path, with_sound: bool = True) -> Path:
+    """Pictures and sound; the larger ones of this family have no encoder for sound."""
+    from transformers import (
+        Gemma4AudioFeatureExtractor,
+        Gemma4Config,
+        Gemma4ForConditionalGeneration,
+        Gemma4ImageProcessor,
+        Gemma4Processor,
+        Gemma4VideoProcessor,
+    )
+
+    tokens = tokenizer()
+    known = ids(tokens)
+    config = Gemma4Config(
+        text_config={
+            **TEXT,
+            "head_dim": 16,
+            "global_head_dim": 16,
+            "vocab_size_per_layer_input": TEXT["vocab_size"],
+            "hidden_size_per_layer_input": 8,
+            "pad_token_id": tokens.pad_token_id,
+            "eos_token_id": tokens.eos_token_id,
+            "bos_token_id": None,
+        },
+        vision_config={
+            "hidden_size": 32,
+            "intermediate_size": 32,
+            "num_hidden_layers": 1,
+            "num_attention_heads": 2,
+            "num_key_value_heads": 2,
+            "head_dim": 16,
+            "position_embedding_size": 64,
+        },
+        audio_config={
+            "hidden_size": 32,
+            "num_hidden_layers": 1,
+            "num_attention_heads": 2,
+            "subsampling_conv_channels": [128, 4],
+            "output_proj_dims": 32,
+        }
+        if with_sound
+        else None,
+        image_token_id=known["image_token"],
+        video_token_id=known["video_token"],
+        audio_token_id=known["audio_token"],
+        boi_token_id=known["boi_token"],
+        eoi_token_id=known["eoi_token"],
+        boa_token_id=known["boa_token"],
+        eoa_token_index=known["eoa_token"],
+    )
+    torch.manual_seed(0)
+    model = Gemma4ForConditionalGeneration(config)
+    processor = Gemma4Processor(
+        Gemma4AudioFeatureExtractor(),
+        Gemma4ImageProcessor(max_soft_tokens=70),
+        tokens,
+        Gemma4VideoProcessor(),
+        chat_template=CHAT,
+    )
+    return _save(folder, model, processor)
+
+
 FAMILIES: dict[str, Callable[[Path], Path]] = {
     "qwen2_5_omni": qwen2_5_omni,
     "qwen3_omni_moe": qwen3_omni,
     "qwen2_audio": qwen2_audio,
     "qwen2_vl": qwen2_vl,
+    "audioflamingo3": audio_flamingo,
+    "gemma4": gemma4,
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from deepsound.reason.server.chat import Question
+from deepsound.reason.server.chat import ChatQuestion
 
 KEY = "sk-secret-0123456789"
 
@@ -33,5 +33,7 @@ def _toml(value: object) -> str:
 
 
 @pytest.fixture
-def question() -> Question:
-    return Question(("data:image/jpeg;base64,AA==",), is_video=False, words="A voice detector heard no human voice.")
+def question() -> ChatQuestion:
+    return ChatQuestion(
+        ("data:image/jpeg;base64,AA==",), is_video=False, words="A voice detector heard no human voice."
+    )

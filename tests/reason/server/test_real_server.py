@@ -53,9 +53,7 @@ def _wait_for(port: int, server: subprocess.Popen) -> None:
 
 
 @pytest.mark.slow
-def test_a_real_server_that_holds_no_model_to_a_schema_answers_in_words(
-    served, make_video, monkeypatch
-):
+def test_a_real_server_that_holds_no_model_to_a_schema_answers_in_words(served, make_video, monkeypatch):
     url, model = served
     for name, value in {"URL": url, "MODEL": model, "FRAMES": "2", "MAX_TOKENS": "24", "RETRIES": "1"}.items():
         monkeypatch.setenv(f"DEEPSOUND_SERVER_{name}", value)

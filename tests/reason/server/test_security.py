@@ -192,7 +192,10 @@ def test_no_file_of_a_run_or_a_batch_no_log_and_no_output_has_the_key(
         configure(lab={"url": judge.url, "key": KEY})
         flags = ["--reasoner", "server:lab", *GENERATE[:-1]]
         assert main(["run", str(clip.path), *flags, "-o", str(tmp_path / "out")]) == 0
-        assert main(["batch", str(clip.path.parent), *flags, "-o", str(tmp_path / "many")]) == 0
+        log = ["-v", "--log-file", str(tmp_path / "out" / "run.log")]
+        assert main(["batch", str(clip.path.parent), *flags, *log, "-o", str(tmp_path / "many")]) == 0
+        judge.behave = fake_judge.status(401, f"Bearer {KEY}".encode())
+        assert main(["run", str(clip.path), *flags, *log, "-o", str(tmp_path / "failed")]) == 4
         assert judge.headers[0]["Authorization"] == f"Bearer {KEY}"
     files = [path for name in ("out", "many") for path in (tmp_path / name).rglob("*") if path.is_file()]
     assert len(files) > 6

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import base64
 import json
+import os
+import subprocess
+import sys
 import time
 
 import pytest
@@ -77,6 +80,23 @@ def test_what_a_server_does_not_take_is_left_out_and_said(configure, clip, part,
     assert (judgement.verdict, judgement.category) == (Verdict.NO, "No2") and judgement.raw == TAGGED
     assert part not in json.dumps(judge.bodies[-1])
     assert any("does not take" in note for note in notes)
+
+
+def test_parameters_that_a_refusal_names_are_sent_otherwise_and_remembered(configure, clip):
+    def behave(handler, body):
+        if "max_tokens" in body:
+            handler.answer(400, b"Unsupported parameter: use max_completion_tokens instead")
+        elif "temperature" in body:
+            handler.answer(400, b"temperature does not support 0 with this model")
+        else:
+            handler.complete(json.dumps(ANSWER))
+
+    with FakeJudge(behave) as judge:
+        configure(lab={"url": judge.url})
+        _, engine = judged("server:lab", clip)
+        engine.judge(clip, QUIET, Progress())
+    assert len(judge.bodies) == 4 and judge.bodies[-1]["max_completion_tokens"] == 1024
+    assert "response_format" in judge.bodies[-1]
 
 
 def test_a_long_sound_is_judged_in_windows_and_the_spans_of_each_are_placed(configure, make_video):
@@ -213,6 +233,19 @@ def test_a_cancelled_request_is_left_behind(question):
         with pytest.raises(Cancelled):
             complete(lab(judge), question, Progress(check=token.check))
     assert time.monotonic() - begin < 15, "the drip lasts 30 s"
+
+
+def test_choosing_an_engine_imports_neither_its_library_nor_torch(tmp_path):
+    (tmp_path / "config.toml").write_text('[endpoints.lab]\nurl = "http://localhost:1/v1"')
+    code = (
+        "import sys; from deepsound import engines\n"
+        "assert 'server:lab' in engines.names('reasoner'), engines.names('reasoner')\n"
+        "engines.reasoner('server:lab'); engines.reasoner('omni'); engines.reasoner('rules+server:lab')\n"
+        "assert not {'torch', 'transformers', 'PIL', 'av'} & set(sys.modules), sorted(sys.modules)"
+    )
+    environment = {**os.environ, "DEEPSOUND_CONFIG": str(tmp_path / "config.toml")}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, env=environment)
+    assert done.returncode == 0, done.stderr
 
 
 def test_menus_offer_the_configured_names_and_nothing_is_asked_for(configure, monkeypatch):
