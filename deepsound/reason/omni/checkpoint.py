@@ -99,7 +99,7 @@ def _class_of(library: Any, config: Any) -> Any:
         if (
             isinstance(found, type)
             and issubclass(found, library.GenerationMixin)
-            and found.config_class is type(config)
+            and getattr(found, "config_class", None) is type(config)
         ):
             return found
     raise ValueError("it is no model that writes text about pictures or sound")
