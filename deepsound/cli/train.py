@@ -7,6 +7,8 @@ from pathlib import Path
 
 from deepsound.cli.exit_codes import EXIT_CODES, SOME_FAILED
 from deepsound.cli.run_options import add_execution_options
+from deepsound.cli.train_reasoner import add_reasoner
+from deepsound.cli.train_separator import add_separator
 from deepsound.runtime.paths import expand
 
 DESCRIPTION = """\
@@ -32,6 +34,8 @@ def add_train(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     )
     kinds = train.add_subparsers(required=True, metavar="WHAT")
     _add_data(kinds)
+    add_reasoner(kinds)
+    add_separator(kinds)
 
 
 def _add_data(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

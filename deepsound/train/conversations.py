@@ -1,4 +1,4 @@
-"""Training conversations as token ids and labels, exactly as VideoLLaMA2's trainer makes them.
+"""Training conversations as token ids and labels, exactly as in VideoLLaMA2's trainer.
 
 Original: lym0302/DeepSound-V1, `third_party/VideoLLaMA2/videollama2/train.py` (LazySupervisedDataset and its collator).
 Loss falls on answers, `<|im_end|>` and the newline behind it.

@@ -1,4 +1,4 @@
-"""Data set files: JSON lines (one row per item, readable by `datasets`) and VideoLLaMA2's JSON list."""
+"""Data set files: JSON lines, one row per item, and VideoLLaMA2's JSON list."""
 
 from __future__ import annotations
 

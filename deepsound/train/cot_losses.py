@@ -1,4 +1,4 @@
-"""Losses of the reasoner: plain cross entropy, and the paper's sum of parts (arXiv 2503.22208, eq. 8).
+"""Losses of the reasoner: plain cross entropy, and the paper's sum of parts (eq. 8).
 
 `plain` is what the published trainer minimises: the mean over all labelled tokens. `paper` is L_format + L_keyword with
 each part the mean over its own tokens; for want of a formula in the paper, that reading is this project's. Eq. 3 and
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Literal, get_args
 
 import torch
@@ -27,7 +26,7 @@ class CotLossSettings:
     """Which loss, and the weight of each part where it is not 1. Raises InputError for what does not exist."""
 
     kind: LossKind = "plain"
-    weights: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    weights: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.kind not in LOSSES:

@@ -1,4 +1,4 @@
-"""The report of a data set: counts by split and category, what was left out, and the licence of the media."""
+"""The report of a data set: counts by split and category, what was left out, licence."""
 
 from __future__ import annotations
 

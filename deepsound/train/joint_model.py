@@ -6,8 +6,7 @@ an item's placeholder is.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 import torch
 import torch.nn.functional as F
@@ -94,14 +93,10 @@ class JointModel(nn.Module):
         projector = next(self.vision.mm_projector.parameters())
         return self.vision.mm_projector(features.to(projector.dtype))
 
-    def gradient_checkpointing_enable(self, gradient_checkpointing_kwargs: Mapping[str, Any] | None = None) -> None:
-        """Trade time for memory in the language model's and BEATs' layers; called by transformers' Trainer."""
-        self.language.model.gradient_checkpointing = True
-        self.audio.audio_tower.encoder.gradient_checkpointing = True
-
-    def gradient_checkpointing_disable(self) -> None:
-        self.language.model.gradient_checkpointing = False
-        self.audio.audio_tower.encoder.gradient_checkpointing = False
+    def set_gradient_checkpointing(self, enabled: bool) -> None:
+        """Trade time for memory in the language model's and BEATs' layers, or stop doing so."""
+        self.language.model.gradient_checkpointing = enabled
+        self.audio.audio_tower.encoder.gradient_checkpointing = enabled
 
     def published_parameters(self) -> Iterator[tuple[str, nn.Parameter]]:
         """Parameters by their names in a checkpoint."""

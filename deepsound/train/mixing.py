@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
 from deepsound.runtime.paths import exists
 from deepsound.train.backgrounds import Rng, apply_random_equaliser, background, scale_to_rms
-from deepsound.train.voices import SpokenVoices, SyntheticVoices, active_rms, fill, in_place
+from deepsound.train.voices import VoiceSource, active_rms, fill, in_place
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,12 @@ class MixRecipe:
     usual_voice_db: float = 3.0
     spread_db: float = 6.0
     level_dbfs: tuple[float, float] = (-38.0, -14.0)
+
+
+class BackgroundSource(Protocol):
+    """Draws backgrounds of any length, mono float32 at 44100 Hz; equal states of `rng` give equal samples."""
+
+    def draw(self, samples: int, rng: Rng) -> np.ndarray: ...
 
 
 class BackgroundLibrary:
@@ -61,8 +68,8 @@ class BackgroundLibrary:
 class Examples:
     """Draws examples of `samples` samples; equal arguments give equal samples."""
 
-    voices: SpokenVoices | SyntheticVoices
-    backgrounds: BackgroundLibrary
+    voices: VoiceSource
+    backgrounds: BackgroundSource
     samples: int
     seed: int
     recipe: MixRecipe = MixRecipe()

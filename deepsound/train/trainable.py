@@ -1,4 +1,4 @@
-"""What VideoLLaMA2's training flags unfreeze, and the optimiser's groups, by published names.
+"""What VideoLLaMA2's training flags unfreeze, and the optimiser's groups, by name.
 
 Original: lym0302/DeepSound-V1, `third_party/VideoLLaMA2/videollama2/train.py` and `videollama2_trainer.py`.
 """

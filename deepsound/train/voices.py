@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import soxr
@@ -13,6 +14,12 @@ from deepsound.errors import InputError
 from deepsound.train.backgrounds import SAMPLE_RATE, Rng, equaliser, scale_to_rms
 
 _SPEED = (0.82, 1.22)
+
+
+class VoiceSource(Protocol):
+    """Speaks utterances, mono float32 at 44100 Hz; equal states of `rng` give equal samples."""
+
+    def speak(self, rng: Rng) -> np.ndarray: ...
 
 
 class SpokenVoices:
@@ -118,7 +125,7 @@ def room(rng: Rng) -> np.ndarray:
     return response.astype(np.float32)
 
 
-def fill(samples: int, voices: SpokenVoices | SyntheticVoices, rng: Rng) -> np.ndarray:
+def fill(samples: int, voices: VoiceSource, rng: Rng) -> np.ndarray:
     """`samples` of speech, mono float32: all through, or with pauses before and after."""
     utterance = voices.speak(rng)
     if len(utterance) >= samples and rng.random() < 0.7:

@@ -14,6 +14,11 @@ BIAS = "encoder.layers.{}.self_attn.relative_attention_bias.weight"
 _A_COPY = re.compile(r"encoder\.layers\.(?!0\.)\d+\.self_attn\.relative_attention_bias\.weight")
 
 
+def first_layer_name(name: str) -> str:
+    """The name of the table that is learnt, for the copy of BEATs' bias table in any layer; other names as they are."""
+    return re.sub(r"(encoder\.layers\.)\d+(\.self_attn\.relative_attention_bias\.weight)$", r"\g<1>0\2", name)
+
+
 def state_dict(published: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """What `Beats.load_state_dict` takes, strictly: layers share one bias table, and files hold a copy for each.
 

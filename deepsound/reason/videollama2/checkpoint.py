@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from deepsound.errors import EngineError
+from deepsound.models.beats.weights import first_layer_name
 from deepsound.models.videollama2 import weights
 from deepsound.models.videollama2.config import VideoLlama2Config
 from deepsound.models.videollama2.encoders import AudioEncoder, VisionEncoder
@@ -21,6 +22,7 @@ from deepsound.reason.videollama2.tokenizer import QwenTokenizer, load_tokenizer
 from deepsound.runtime.paths import escaped, is_dir, is_file
 from deepsound.weights.formats import MALFORMED, read_settings
 from deepsound.weights.load import load_into_meta, read_tensors
+from deepsound.weights.lora import CONFIG, WEIGHTS, LoraFile, is_adapter, merge, read_lora
 
 T = TypeVar("T")
 
@@ -51,6 +53,20 @@ class VideoLLaMA2Checkpoint:
 
     folder: Path
     siglip: Path | None = None
+    adapter: Path | None = None
+
+    @classmethod
+    def open(cls, folder: Path, siglip: Path | None = None) -> VideoLLaMA2Checkpoint:
+        """The checkpoint in `folder`; of an adapter's folder, the base it names with the adapter on it."""
+        if not is_adapter(folder):
+            return cls(folder, siglip)
+        base = read_settings(folder / CONFIG, _AGAIN).get("base_model_name_or_path")
+        if not isinstance(base, str) or not is_dir(folder / base, EngineError):
+            raise EngineError(
+                f"The adapter in {folder} names the base {str(base)!r}, which is not there. Put the base's folder "
+                "there, or write its place into adapter_config.json."
+            )
+        return cls(folder / base, siglip, folder)
 
     @cached_property
     def settings(self) -> dict[str, Any]:
@@ -100,6 +116,8 @@ class VideoLLaMA2Checkpoint:
     def files(self) -> tuple[Path, ...]:
         """The files that hold weights."""
         own = sorted(self.folder.glob("*.safetensors")) or sorted(self.folder.glob("pytorch_model*.bin"))
+        if self.adapter is not None:
+            own.append(self.adapter / WEIGHTS)
         if self.siglip is None or self.has_tower:
             return tuple(own)
         other = sorted(self.siglip.glob("*.safetensors")) if is_dir(self.siglip, EngineError) else [self.siglip]
@@ -109,18 +127,41 @@ class VideoLLaMA2Checkpoint:
         """The language model, in eval mode, on the CPU; likewise the two below."""
         config = self.config.language
         return load_into_meta(
-            lambda: LanguageModel(config), weights.language_state(self._tensors()), dtype, self.folder
+            lambda: LanguageModel(config),
+            self.with_adapter(weights.language_state(self._tensors())),
+            dtype,
+            self.folder,
         )
 
     def vision(self, dtype: torch.dtype) -> VisionEncoder:
         config = self.config
-        state = weights.vision_state(self._tensors(), self._tower(), config.vision.used_layers)
+        tensors = self.with_adapter(self._tensors(), updates=False)
+        state = weights.vision_state(tensors, self._tower(), config.vision.used_layers)
         return load_into_meta(lambda: VisionEncoder(config.vision, config.connector), state, dtype, self.folder)
 
     def audio(self, dtype: torch.dtype) -> AudioEncoder:
         config = self.config
-        state = self._read_config(weights.audio_state, self._tensors())
+        state = self._read_config(weights.audio_state, self.with_adapter(self._tensors(), updates=False))
         return load_into_meta(lambda: AudioEncoder(config.audio, config.language.width), state, dtype, self.folder)
+
+    @cached_property
+    def _lora(self) -> LoraFile | None:
+        return None if self.adapter is None else read_lora(self.adapter)
+
+    def with_adapter(self, tensors: Mapping[str, Tensor], updates: bool = True) -> dict[str, Tensor]:
+        """Some of the base's tensors with the adapter's in them, if there is one; low-rank `updates` only if wanted.
+
+        BEATs' shared bias table is written over every layer's copy of it.
+        """
+        if self._lora is None:
+            return dict(tensors)
+        whole = {
+            name: self._lora.whole[first_layer_name(name)]
+            for name in tensors
+            if first_layer_name(name) in self._lora.whole
+        }
+        low_rank = {name: update for name, update in self._lora.updates.items() if updates and name in tensors}
+        return merge(tensors, LoraFile(self._lora.path, low_rank, whole))
 
     def _tensors(self) -> dict[str, Tensor]:
         """All tensors, mapped from their files: what is not used is not read."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -210,12 +211,8 @@ def checkpoint(model: Model, execution: Execution, progress: Progress) -> VideoL
     from deepsound.reason.videollama2.checkpoint import VideoLLaMA2Checkpoint
     from deepsound.weights.resolve import resolve_or_download
 
-    found = VideoLLaMA2Checkpoint(resolve_or_download(MODELS[model], execution, progress, f"videollama2_{model}"))
-    return (
-        found
-        if found.has_tower
-        else VideoLLaMA2Checkpoint(found.folder, resolve_or_download(SIGLIP, execution, progress))
-    )
+    found = VideoLLaMA2Checkpoint.open(resolve_or_download(MODELS[model], execution, progress, f"videollama2_{model}"))
+    return found if found.has_tower else replace(found, siglip=resolve_or_download(SIGLIP, execution, progress))
 
 
 def _without_sound(progress: Progress) -> Judgement:

@@ -69,11 +69,15 @@ class Frames:
 
 @dataclass(frozen=True)
 class EvenFrames:
-    """A view of `count` frames of a clip that has `of` frames, or as many as its rate says; result: Frames."""
+    """A view of `count` frames of a clip that has `of` frames, or as many as its rate says; result: Frames.
+
+    With `pad` pictures are padded to a square, as in training, and not squeezed into one.
+    """
 
     count: int = 16
     size: int = 384
     of: int | None = None
+    pad: bool = False
 
     def start(self, timeline: Timeline) -> _EvenFrameCollector:
         expected = self.of or max(1, round(timeline.duration_s * timeline.fps))
@@ -98,16 +102,20 @@ class _EvenFrameCollector:
 
     def see(self, frame: Frame) -> None:
         if self._seen in self._wanted:
-            self._kept.append((self._seen, resize_to_square(frame.rgb(UNSCALED), self._view.size)))
+            self._kept.append((self._seen, self._square(frame)))
         self._seen += 1
         self._last = frame
 
     def result(self) -> Frames:
         if not self._kept and self._last is not None:
-            self._kept.append((self._seen - 1, resize_to_square(self._last.rgb(UNSCALED), self._view.size)))
+            self._kept.append((self._seen - 1, self._square(self._last)))
         pictures = dict(self._kept)
         numbers = [number if number in pictures else max(pictures) for number in self._wanted]
         return Frames(np.stack([pictures[number] for number in numbers]), tuple(numbers), self._seen)
+
+    def _square(self, frame: Frame) -> np.ndarray:
+        picture = frame.rgb(UNSCALED)
+        return resize_to_square(pad_to_square(picture) if self._view.pad else picture, self._view.size)
 
 
 def _image(picture: np.ndarray) -> Image:

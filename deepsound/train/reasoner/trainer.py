@@ -1,0 +1,154 @@
+"""transformers' Trainer with the reasoner's loss: parts, global normalisation, a stop at numbers that are none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from deepsound.errors import EngineError
+from deepsound.runtime.packages import missing_package
+from deepsound.runtime.paths import is_file
+from deepsound.train.answer_parts import PARTS
+from deepsound.train.cot_losses import CotLossSettings, part_sums, total_loss
+from deepsound.train.joint_model import JointModel, published_name
+from deepsound.train.trainable import is_decayed
+
+# Written into a checkpoint last: one without it was cut off while it was written.
+_COMPLETE = "complete"
+
+
+def require_trainer() -> Any:
+    """transformers, with accelerate beside it. Raises MissingPackage where one is missing."""
+    try:
+        import accelerate  # noqa: F401
+        import transformers
+    except ImportError as error:
+        raise missing_package(
+            f"Training the reasoner needs transformers and accelerate, which cannot be imported here ({error})",
+            "transformers>=4.50",
+            "accelerate>=1.1",
+        ) from error
+    return transformers
+
+
+def last_checkpoint(folder: Path) -> Path | None:
+    """The newest checkpoint that was written to its end; None without one."""
+    found = [path for path in folder.glob("checkpoint-*") if is_file(path / _COMPLETE)]
+    return max(found, key=lambda path: int(path.name.rpartition("-")[2]), default=None)
+
+
+def make_trainer(
+    model: JointModel,
+    loss: CotLossSettings,
+    evaluate: Callable[[], dict[str, float]] | None,
+    check: Callable[[], None],
+    report: Callable[[Mapping[str, float], int, int], None],
+    **named: Any,
+) -> Any:
+    """A Trainer for `model`; `named` are its own arguments. `evaluate` gives the metrics of an evaluation.
+
+    `check` is called at every micro-batch and raises to stop; `report` hears of each log line, step and last step.
+    """
+    transformers = require_trainer()
+
+    class _Watcher(transformers.TrainerCallback):  # type: ignore[name-defined]
+        def on_log(self, args: Any, state: Any, control: Any, logs: Mapping[str, float], **_: Any) -> None:
+            if state.is_world_process_zero:
+                report(logs, state.global_step, state.max_steps)
+
+        def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            if state.is_world_process_zero:
+                (Path(args.output_dir) / f"checkpoint-{state.global_step}" / _COMPLETE).touch()
+
+        def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            gradients = [value.grad for value in model.parameters() if value.grad is not None]
+            if not all(bool(torch.isfinite(gradient).all()) for gradient in gradients):
+                raise _diverged("a gradient", state.global_step, trainer.last_ids, Path(args.output_dir))
+
+    class _CotTrainer(transformers.Trainer):  # type: ignore[name-defined]
+        # The loss below is a share of the global batch's: it is not to be divided by the number of micro-batches.
+        loss_is_scaled_for_ga = True
+
+        def get_decay_parameter_names(self, model: Any) -> list[str]:
+            return [
+                name for name, _ in model.named_parameters() if is_decayed(published_name(name.removeprefix("module.")))
+            ]
+
+        def get_batch_samples(self, epoch_iterator: Any, num_batches: int, *device: Any) -> Any:
+            samples, items = super().get_batch_samples(epoch_iterator, num_batches, *device)
+            if samples:
+                counts = sum((_counts(batch["parts"]) for batch in samples), torch.zeros(len(PARTS)))
+                self.global_counts = self.accelerator.reduce(counts.to(self.args.device), "sum")
+            return samples, items
+
+        def compute_loss(self, model: Any, inputs: dict[str, Any], *arguments: Any, **options: Any) -> Tensor:
+            check()
+            inputs = dict(inputs)
+            self.last_ids = inputs.pop("ids", [])
+            out = model(**inputs)
+            sums, counts = part_sums(out["losses"].float(), out["parts"])
+            if not bool(torch.isfinite(sums).all()):
+                raise _diverged("the loss", self.state.global_step, self.last_ids, Path(self.args.output_dir))
+            self.part_log += torch.stack((sums.detach(), counts)).cpu()
+            share = total_loss(sums, self.global_counts.to(sums), loss)
+            # Gradients are averaged over processes; shares add up.
+            return share * self.accelerator.num_processes
+
+        def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
+            """What learns alone: the rest is the base's, which is there when a run goes on."""
+            state = self.model.state_dict() if state_dict is None else state_dict
+            learns = {name for name, value in model.named_parameters() if value.requires_grad}
+            super()._save(output_dir, {name: value for name, value in state.items() if name in learns})
+
+        def _issue_warnings_after_load(self, load_result: Any) -> None:
+            if load_result.unexpected_keys:
+                raise EngineError(
+                    f"expected a checkpoint of the same recipe, got one with {load_result.unexpected_keys[0]}; start "
+                    "in another folder."
+                )
+
+        def log(self, logs: dict[str, float], *arguments: Any) -> None:
+            if "loss" in logs:
+                sums, counts = self.accelerator.reduce(self.part_log.to(self.args.device), "sum").cpu()
+                logs |= {
+                    f"loss_{part}": float(total / count)
+                    for part, total, count in zip(PARTS, sums, counts, strict=True)
+                    if count
+                }
+                self.part_log.zero_()
+            super().log(logs, *arguments)
+
+        def evaluate(self, *arguments: Any, **options: Any) -> dict[str, float]:
+            metrics = {} if evaluate is None else {f"eval_{name}": value for name, value in evaluate().items()}
+            self.log(metrics)
+            self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
+            return metrics
+
+    # Older releases decide by this whether a loss is scaled already; it is never called.
+    trainer: Any = _CotTrainer(model=model, callbacks=[_Watcher()], compute_loss_func=_never_called, **named)
+    trainer.part_log = torch.zeros(2, len(PARTS))
+    trainer.last_ids = []
+    trainer.remove_callback(transformers.trainer_callback.PrinterCallback)
+    trainer.remove_callback(transformers.trainer_callback.ProgressCallback)
+    return trainer
+
+
+def _counts(parts: Tensor) -> Tensor:
+    return torch.bincount(parts[parts >= 0].flatten().cpu(), minlength=len(PARTS)).float()
+
+
+def _never_called(*arguments: Any, **named: Any) -> Tensor:
+    raise AssertionError("the trainer computes its loss itself")
+
+
+def _diverged(what: str, step: int, ids: Sequence[str], folder: Path) -> EngineError:
+    kept = last_checkpoint(folder)
+    return EngineError(
+        f"Training stopped at step {step + 1}: expected numbers, got {what} that is none, on {', '.join(ids)}. "
+        f"{f'{kept} is the last good checkpoint' if kept else 'There is no checkpoint yet'}. Check these items, or "
+        "take a smaller learning rate or --precision fp32."
+    )
