@@ -122,6 +122,14 @@ class SupportsNegativePrompt(Protocol):
 
 
 @runtime_checkable
+class SupportsLora(Protocol):
+    """A generator that takes the adapters of `Execution.loras`."""
+
+    @property
+    def takes_loras(self) -> bool: ...
+
+
+@runtime_checkable
 class SupportsAvoid(Protocol):
     """A generator that says whether it leaves spans of the picture out (`request.avoid`), as the fallback `mask` needs.
 
@@ -218,6 +226,7 @@ class GeneratorBase(EngineBase):
     ignores: frozenset[str] = frozenset()
     avoids_spans = False
     compiles = False
+    takes_loras = False
 
     @property
     def uses_negative_prompt(self) -> bool:

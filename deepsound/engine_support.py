@@ -12,6 +12,7 @@ from deepsound.engine_protocols import (
     SupportsCompilation,
     SupportsFileCheck,
     SupportsInpainting,
+    SupportsLora,
     SupportsNegativePrompt,
     SupportsRequestNotes,
     SupportsSettings,
@@ -63,6 +64,11 @@ def compile_notes(engine: object, name: str, execution: Execution) -> tuple[str,
     """One sentence where `execution` asks for torch.compile and the generator has nothing to compile, or nothing."""
     compiles = engine.compiles if isinstance(engine, SupportsCompilation) else False
     return (f"{name} does not use compile; MMAudio's generators do.",) if execution.compiled and not compiles else ()
+
+
+def takes_loras(engine: object) -> bool:
+    """Whether a generator takes LoRA adapters; false where it does not say."""
+    return engine.takes_loras if isinstance(engine, SupportsLora) else False
 
 
 def span_verdicts(

@@ -44,6 +44,7 @@ from deepsound.engine_support import (
     require_takes,
     settings_in_use,
     span_verdicts,
+    takes_loras,
     uses_negative_prompt,
     views,
 )
@@ -117,7 +118,12 @@ def names(kind: Kind) -> tuple[str, ...]:
 
 def generator(name: str, execution: Execution = Execution()) -> Generator:
     """The step 1 engine of that name. Raises InputError for an unknown one, EngineError for a broken one."""
-    return cast(Generator, _build("generator", name, execution))
+    engine = _build("generator", name, execution)
+    if execution.loras and not takes_loras(engine):
+        raise InputError(
+            f"expected a generator that takes LoRA (mmaudio_*), got {name!r}; choose one, or leave it out."
+        )
+    return cast(Generator, engine)
 
 
 def reasoner(

@@ -15,6 +15,7 @@ from deepsound.runtime.execution import Precision
 from . import comfy_host, host_folders
 from .convert import sight_of, to_comfy
 from .listen import with_players
+from .lora_inputs import NO_LORA, chosen_loras, lora_inputs
 from .notes import notes_ui
 from .requests import request_of, require_one_picture
 from .schema import (
@@ -85,6 +86,7 @@ class MMAudioGenerate(io.ComfyNode):
                 window_input(),
                 avoid_input(),
                 compile_input(),
+                *lora_inputs(host_folders.weight_files("loras")),
             ],
             outputs=[output(io.Audio, "audio", "The coarse audio, one sound for each take.")],
             hidden=[io.Hidden.unique_id, io.Hidden.extra_pnginfo],
@@ -126,6 +128,9 @@ class MMAudioGenerate(io.ComfyNode):
         window: float = -1.0,
         avoid: str = "",
         compile: bool = False,
+        lora: str = NO_LORA,
+        lora_strength: float = 1.0,
+        more_loras: str = "",
     ) -> io.NodeOutput:
         from deepsound.generate.mmaudio.request import TRAINED_S
 
@@ -138,6 +143,10 @@ class MMAudioGenerate(io.ComfyNode):
             {} if weights == BY_VARIANT else {flow_weights_id(variant): host_folders.weight_file("mmaudio", weights)}
         )
         engine = engines.generator(variant, comfy_host.execution(precision, offload, download, files, compile))
+        chosen = chosen_loras(lora, lora_strength, more_loras)
+        loras = tuple((host_folders.weight_file("loras", name), strength) for name, strength in chosen)
+        execution = replace(comfy_host.execution(precision, offload, download, files), loras=loras)
+        engine = engines.generator(variant, execution)
         sight = sight_of(video, images, fps, mask_away_clip, progress)
         length_s = duration or sight.scene_s or TRAINED_S
         request = replace(request, avoid=spans_to_avoid(avoid, length_s))

@@ -69,7 +69,9 @@ def _plain(value: Any) -> Any:
     if is_dataclass(value) and not isinstance(value, type):
         value = asdict(value)
     if isinstance(value, Mapping):
-        return {str(name): _plain(inner) for name, inner in value.items() if name not in _NOT_FINGERPRINTED}
+        # A batch without LoRA is the batch that it was before there were any.
+        counted = {name: inner for name, inner in value.items() if name != "loras" or inner}
+        return {str(name): _plain(inner) for name, inner in counted.items() if name not in _NOT_FINGERPRINTED}
     return value
 
 

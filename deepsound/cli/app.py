@@ -61,6 +61,12 @@ def add_app(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> ar
         metavar="MB",
         help="what uploads and results of all pages may take together (default: %(default)g MB)",
     )
+    app.add_argument(
+        "--review",
+        metavar="DIR",
+        help="serve the page to review a data set of `deepsound train data` instead",
+    )
+    app.add_argument("--reviewer", default="reviewer", metavar="NAME", help="whose decisions these are, with --review")
     app.set_defaults(command=serve_app, reasoner="auto", step0_model_dir=None, step2_model_dir=None)
     return app
 
@@ -78,6 +84,8 @@ def serve_app(options: argparse.Namespace) -> int:
             f"--max-disk is {options.max_disk:g} MB; give at least the {options.max_upload:g} MB of --max-upload."
         )
     require_gradio()
+    if options.review:
+        return _serve_review(options)
     settings = ServerSettings(
         options.host,
         options.port,
@@ -90,6 +98,18 @@ def serve_app(options: argparse.Namespace) -> int:
     # The server ends cleanly at the first signal, and this keeps that from being taken for an interrupted run.
     with cancel_on_signal():
         serve(settings, lambda address: _tell(settings.is_local, address))
+    return 0
+
+
+def _serve_review(options: argparse.Namespace) -> int:
+    from deepsound.app.review_page import serve_review
+    from deepsound.app.server import LOOPBACK
+    from deepsound.cli.signals import cancel_on_signal
+    from deepsound.train.review import Review
+
+    review = Review(Path(options.review), options.reviewer)
+    with cancel_on_signal():
+        serve_review(review, options.host, options.port, lambda address: _tell(options.host in LOOPBACK, address))
     return 0
 
 

@@ -12,6 +12,7 @@ from deepsound.cli.display import Display, open_display
 from deepsound.cli.dry_run import show as show_dry_run
 from deepsound.cli.exit_codes import SOME_FAILED
 from deepsound.cli.formatting import print_json
+from deepsound.cli.lora_options import loras_of
 from deepsound.cli.output_options import DEFAULT_TEMPLATE
 from deepsound.cli.signals import cancel_on_signal
 from deepsound.cli.without_video import generate, has_no_video
@@ -200,7 +201,9 @@ def execution_of(options: argparse.Namespace) -> Execution:
     named = _model_folders(options) | dict(map(_named_path, options.weights))
     # Of the commands that run networks, those that make sound alone have the flag.
     compiled = getattr(options, "compile", False)
-    return Execution(options.device, options.precision, options.offload, named, options.download, compiled)
+    return Execution(
+        options.device, options.precision, options.offload, named, options.download, compiled, loras_of(options)
+    )
 
 
 def _model_folders(options: argparse.Namespace) -> dict[str, Path]:

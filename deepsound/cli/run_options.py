@@ -19,6 +19,7 @@ from deepsound.choices import (
     precision_limits,
     summary_of,
 )
+from deepsound.cli.lora_options import add_lora_option
 from deepsound.cli.option_types import strength
 from deepsound.cli.repair_options import add_repair_options
 from deepsound.presets import DEFAULT_PRESET, PRESET_NAMES, PRESETS
@@ -137,6 +138,7 @@ def add_generation_options(run: argparse.ArgumentParser) -> None:
     """Add the generator's request: prompts, seed, window, track, steps, guidance."""
     _add_prompt_options(run)
     _add_source_options(run)
+    add_lora_option(run)
     _add_sampling_options(run)
 
 

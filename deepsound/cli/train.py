@@ -7,6 +7,7 @@ from pathlib import Path
 
 from deepsound.cli.exit_codes import EXIT_CODES, SOME_FAILED
 from deepsound.cli.run_options import add_execution_options
+from deepsound.cli.train_generator import add_generator
 from deepsound.cli.train_reasoner import add_reasoner
 from deepsound.cli.train_separator import add_separator
 from deepsound.runtime.paths import expand
@@ -36,6 +37,7 @@ def add_train(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     _add_data(kinds)
     add_reasoner(kinds)
     add_separator(kinds)
+    add_generator(kinds)
 
 
 def _add_data(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -27,8 +27,8 @@ class Execution:
 
     `offload` takes every network off the device as soon as its stage is over, so that the largest stage and not their
     sum has to fit. `weights` names files or folders by catalogue id, before any search; what is nowhere is fetched only
-    with `download`. `compiled` runs MMAudio's sampling step through torch.compile. Raises InputError for a precision
-    that does not exist.
+    with `download`. `compiled` runs MMAudio's sampling step through torch.compile. `loras` are adapters for the
+    generator, each with its strength; several are added up. Raises InputError for a precision that does not exist.
     """
 
     device: str = "auto"
@@ -37,6 +37,7 @@ class Execution:
     weights: Mapping[str, Path] = field(default_factory=dict)
     download: bool = False
     compiled: bool = False
+    loras: tuple[tuple[Path, float], ...] = ()
 
     def __post_init__(self) -> None:
         if self.precision not in PRECISIONS:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +20,7 @@ from deepsound.models.roformer.weights import network as build_network
 from deepsound.runtime.packages import missing_package
 from deepsound.runtime.paths import is_file
 from deepsound.runtime.progress import Progress
+from deepsound.separate import checkpoint_settings
 from deepsound.separate.checkpoints import Separation, fit_to_checkpoint, load, separation
 from deepsound.train.backgrounds import SAMPLE_RATE
 from deepsound.train.losses import paper_loss, separation_loss, si_sdr
@@ -75,7 +77,7 @@ class SeparatorTuning:
     ) -> None:
         require_writable(out)
         accelerate = _accelerate()
-        self.recipe, self.out, self.step = recipe, out, 0
+        self.recipe, self.start, self.out, self.step = recipe, start, out, 0
         self.accelerator = accelerate.Accelerator(mixed_precision="bf16" if recipe.precision == "bf16" else "no")
         torch.manual_seed(recipe.seed)
         self.known: Separation = separation(name) if start is None else fit_to_checkpoint(separation(name), start)
@@ -144,7 +146,10 @@ class SeparatorTuning:
     def loss(self, mix: Tensor, target: Tensor) -> Tensor:
         """The recipe's loss of the network's voice in `mix`, both [B, channels, samples]."""
         voice = self.estimate(mix)
-        return paper_loss(voice, target)[0] if self.recipe.loss == "paper" else separation_loss(voice, target, mix)
+        if self.recipe.loss == "paper":
+            return paper_loss(voice, target)[0]
+        # The own loss is of mono examples: each channel is one.
+        return separation_loss(*(part.flatten(0, 1).unsqueeze(1) for part in (voice, target, mix)))
 
     def estimate(self, mix: Tensor) -> Tensor:
         """The voice in `mix` [B, channels, samples], float32."""
@@ -210,7 +215,15 @@ class SeparatorTuning:
         if self.accelerator.is_main_process:
             with atomic_write(target) as partial:
                 save_file({name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}, partial)
+            self._copy_settings(target)
         return target
+
+    def _copy_settings(self, target: Path) -> None:
+        """Settings beside the start say what its tensors do not show; they go along."""
+        beside = None if self.start is None else checkpoint_settings.beside(self.start)
+        if beside is not None:
+            with atomic_write(target.with_suffix(beside.suffix)) as partial:
+                shutil.copyfile(beside, partial)
 
     def _examples(self, examples: Examples, step: int, first: int, count: int) -> tuple[Tensor, Tensor]:
         """Mixes and voices [count, channels, samples]: of a step's batch those from the `first` on."""
@@ -246,7 +259,7 @@ def merged_state(network: nn.Module, lora_rank: int) -> dict[str, Tensor]:
         return dict(network.state_dict())
     for module in network.modules():
         if hasattr(module, "lora_A") and hasattr(module, "merge"):
-            module.merge()
+            cast(Any, module).merge()
     return {
         name.replace(".base_layer.", "."): value for name, value in network.state_dict().items() if ".lora_" not in name
     }

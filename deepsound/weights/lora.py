@@ -59,10 +59,18 @@ def is_adapter(folder: Path) -> bool:
     return is_dir(folder, EngineError) and is_file(folder / CONFIG, EngineError)
 
 
+def lora_file(path: Path) -> Path:
+    """The file of an adapter that is named by its file or folder. Raises EngineError where it is not there."""
+    file = path / WEIGHTS if is_dir(path, EngineError) else path
+    if not is_file(file, EngineError):
+        raise EngineError(f"expected a LoRA file, got {escaped(file)}, which is not there; check the path.")
+    return file
+
+
 def read_lora(path: Path) -> LoraFile:
     """The adapter in a file, or in a folder as peft writes it. Raises EngineError for one that cannot be used."""
     folder = path if is_dir(path, EngineError) else path.parent
-    file = path / WEIGHTS if is_dir(path, EngineError) else path
+    file = lora_file(path)
     config = read_settings(folder / CONFIG, _AGAIN) if is_file(folder / CONFIG, EngineError) else _metadata(file)
     tensors = read_tensors(file)
     updates: dict[str, LoraUpdate] = {}
@@ -131,8 +139,6 @@ def _update(
 
 def _metadata(file: Path) -> dict[str, Any]:
     """The settings in a safetensors file's own header; none where there are none."""
-    if not is_file(file, EngineError):
-        raise EngineError(f"expected a LoRA file, got {escaped(file)}, which is not there; check the path.")
     try:
         stated = safetensors_header(file).get("__metadata__", {})
         return {name: _value(text) for name, text in stated.items()}

@@ -124,6 +124,8 @@ ALLOWED = {
         "deepsound.takes",
         "deepsound.rank",
         "deepsound.reason",
+        "deepsound.train.cot_items",
+        "deepsound.train.review",
         "deepsound.app",
     },
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -26,6 +26,7 @@ from deepsound.models.vae.model import MelVae
 from deepsound.runtime.paths import is_file
 from deepsound.weights.formats import MALFORMED, read_json
 from deepsound.weights.load import load_into_meta, read_tensors
+from deepsound.weights.lora import merge, read_lora
 
 T = TypeVar("T")
 
@@ -41,13 +42,17 @@ def sources(role: str, path: Path) -> tuple[Path, ...]:
     return (path, beside) if beside != path and is_file(beside, EngineError) else (path,)
 
 
-def flow_network(path: Path, dtype: torch.dtype, variant: str = "") -> MMAudio:
-    """The flow network in `path`; with `variant`, the published one it has to be.
+def flow_network(
+    path: Path, dtype: torch.dtype, variant: str = "", loras: Sequence[tuple[Path, float]] = ()
+) -> MMAudio:
+    """The flow network in `path`, `loras` merged at their strengths; with `variant`, the published one it has to be.
 
-    Raises EngineError for another network, and for a published one of another variant. Sizes that no published
-    variant has are taken as they are, if the latents and the version fit.
+    Raises EngineError for another network, for a published one of another variant, and for a LoRA that does not fit.
+    Sizes that no published variant has are taken as they are, if the latents and the version fit.
     """
     tensors = read_tensors(path)
+    for file, strength in loras:
+        tensors = merge(tensors, read_lora(file), strength)
     config = _read_config(path, flow_weights.config_of, tensors)
     if variant:
         _require_variant(path, config, variant)

@@ -29,6 +29,7 @@ from deepsound.runtime.components import Components, Stage
 from deepsound.runtime.execution import Execution
 from deepsound.runtime.model_cache import NetworkKey
 from deepsound.runtime.progress import Progress
+from deepsound.weights.lora import lora_file
 from deepsound.weights.resolve import resolve_all, resolve_or_download
 
 
@@ -121,9 +122,10 @@ class MMAudioComponents(Components):
         self.rate = parts.rate
         self.is_steered = bool(parts.text_encoder)
         self.byte_pairs = installed_table() or resolve_or_download(parts.byte_pairs, execution, progress)
+        self._loras = execution.loras
         must_be = "" if parts.flow in execution.weights else "small_16k" if variant == SELVA else variant
         self._builders: dict[str, Callable[[Path, torch.dtype], nn.Module]] = {
-            "flow": partial(build.flow_network, variant=must_be),
+            "flow": partial(build.flow_network, variant=must_be, loras=self._loras),
             "autoencoder": build.autoencoder,
             "encoder": build.encoder,
             "vocoder": build.vocoder,
@@ -135,7 +137,11 @@ class MMAudioComponents(Components):
 
     def key(self, role: str) -> NetworkKey:
         name = "clip_text" if self.is_steered and role == "clip" else role
-        return NetworkKey.of(name, self.dtype_of(role), *build.sources(role, self._files[role]))
+        files = build.sources(role, self._files[role])
+        if role == "flow" and self._loras:
+            name = f"flow with {', '.join(f'{strength:g}' for _, strength in self._loras)}"
+            files = (*files, *(lora_file(path) for path, _ in self._loras))
+        return NetworkKey.of(name, self.dtype_of(role), *files)
 
     def dtype_of(self, role: str) -> torch.dtype:
         # T5's states leave the range of float16.

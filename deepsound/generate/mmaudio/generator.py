@@ -30,6 +30,7 @@ class MMAudioGenerator(GeneratorBase):
 
     avoids_spans = True
     compiles = True
+    takes_loras = True
 
     def __init__(self, variant: str) -> None:
         self.variant = variant
@@ -102,8 +103,13 @@ class MMAudioGenerator(GeneratorBase):
     def files(self) -> dict[str, Path]:
         """The weights in use, by what they do. Raises EngineError where one is missing."""
         from deepsound.generate.mmaudio.components import locate_weights
+        from deepsound.weights.lora import lora_file
 
-        return locate_weights(self.variant, self.execution)[1]
+        loras = {
+            f"LoRA {number} at {strength:g}": lora_file(path)
+            for number, (path, strength) in enumerate(self.execution.loras, 1)
+        }
+        return locate_weights(self.variant, self.execution)[1] | loras
 
     def _sounds(
         self,

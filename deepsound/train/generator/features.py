@@ -93,9 +93,12 @@ def extract_features(
 def batch_of(items: Sequence[FlowItem], device: torch.device) -> FlowBatch:
     """The items' features together; every item has video and text."""
     loaded = [item.load() for item in items]
-    parts = [torch.stack([each[name] for each in loaded]).to(device) for name in ("mean", "std", "clip", "sync", "text")]
+
+    def stacked(name: str) -> Tensor:
+        return torch.stack([each[name] for each in loaded]).to(device)
+
     there = torch.ones(len(items), dtype=torch.bool, device=device)
-    return FlowBatch(*parts, there, there)
+    return FlowBatch(stacked("mean"), stacked("std"), stacked("clip"), stacked("sync"), stacked("text"), there, there)
 
 
 def _features(
@@ -116,9 +119,7 @@ def _features(
     return {"mean": mean, "std": std} | {name: tensor.float().cpu() for name, tensor in conditions.items()}
 
 
-def _latents(
-    components: MMAudioComponents, audio: Audio, length: int, progress: Progress
-) -> tuple[Tensor, Tensor]:
+def _latents(components: MMAudioComponents, audio: Audio, length: int, progress: Progress) -> tuple[Tensor, Tensor]:
     """Mean and deviation [length, latent_dim] of the autoencoder, which are not normalised."""
     rate = components.rate
     mono = to_mono(audio)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -51,12 +52,11 @@ def lora_updates(network: MMAudio, trained: dict[str, Tensor]) -> dict[str, Lora
     holder = MMAudio(network.config)
     downs: dict[str, tuple[Tensor, float]] = {}
     for name, module in _targets(network):
-        update = module.parametrizations.weight[0]
+        scale = cast(LowRankUpdate, cast(Any, module).parametrizations.weight[0]).scale
         up, down = (trained[f"{name}.parametrizations.weight.0.{side}"].detach().cpu() for side in ("up", "down"))
-        is_convolution = isinstance(module, nn.Conv1d)
-        holder.get_submodule(name).weight.data = up[:, :, None] if is_convolution else up  # type: ignore[union-attr]
-        shape = module.weight.shape[1:]
-        downs[f"{name}.weight"] = (down.view(-1, *shape), update.scale)
+        held = cast(Any, holder.get_submodule(name))
+        held.weight.data = up[:, :, None] if isinstance(module, nn.Conv1d) else up
+        downs[f"{name}.weight"] = (down.view(-1, *module.weight.shape[1:]), scale)
     state = holder.state_dict()
     found = {}
     for name, (down, scale) in downs.items():

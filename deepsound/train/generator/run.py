@@ -18,7 +18,7 @@ from torch import Tensor
 
 from deepsound.errors import EngineError, InputError
 from deepsound.generate.mmaudio import checkpoint as build
-from deepsound.generate.mmaudio.components import MMAudioComponents
+from deepsound.generate.mmaudio.components import MMAudioComponents, locate_weights
 from deepsound.media.files import atomic_write, output_error, require_writable
 from deepsound.models.mmaudio.model import MMAudio
 from deepsound.runtime.execution import Execution
@@ -71,7 +71,7 @@ class GeneratorRecipe:
 
 @dataclass(frozen=True)
 class GeneratorJob:
-    """Which variant (such as small_44k) is trained on the clips below a folder, with one `prompt` where none is given."""
+    """Which variant (such as small_44k) is trained on which clips; `prompt` is for those without a caption."""
 
     variant: str
     clips: Path
@@ -232,7 +232,7 @@ def train_generator(job: GeneratorJob, progress: Progress) -> dict[str, Any]:
         progress.note(f"left out: {problem}")
     if not items:
         raise InputError(f"expected clips to train on, got none that can be used; the first: {problems[0]}")
-    base = components.files["flow"]
+    base = locate_weights(job.variant, job.execution)[1]["flow"]
     network = build.flow_network(base, torch.float32).to(components.device)
     training = FlowTraining(network, job.recipe, items, job.out)
     if training.resume():
@@ -261,7 +261,9 @@ def save_result(training: FlowTraining, base: Path, job: GeneratorJob) -> Path:
     training.put(training.average.averages)
     if not job.recipe.rank:
         with atomic_write(job.out / WEIGHTS) as partial:
-            save_file({name: value.cpu().contiguous() for name, value in training.network.state_dict().items()}, partial)
+            save_file(
+                {name: value.cpu().contiguous() for name, value in training.network.state_dict().items()}, partial
+            )
         return job.out / WEIGHTS
     updates = lora_updates(training.network, dict(training.trained))
     tensors = {}
