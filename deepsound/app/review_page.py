@@ -1,4 +1,4 @@
-"""The review page: a clip with its sound, the four sections of its label, keys to accept, correct and edit."""
+"""The review page: a clip with its sound, its label's sections, keys to decide."""
 
 from __future__ import annotations
 

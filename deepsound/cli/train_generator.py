@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from deepsound.cli.exit_codes import EXIT_CODES, SOME_FAILED
 from deepsound.cli.run_options import add_execution_options
 from deepsound.runtime.paths import expand
+
+if TYPE_CHECKING:
+    from deepsound.train.generator.run import GeneratorJob
 
 DESCRIPTION = """\
 Trains MMAudio on the clips below a folder and their own sound, with MMAudio's flow-matching objective. Features are
@@ -55,15 +59,28 @@ def add_generator(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def _generator(options: argparse.Namespace) -> int:
-    from dataclasses import replace
-
     from deepsound.cli.evaluate import progress_on_stderr
     from deepsound.cli.formatting import print_json
-    from deepsound.cli.run import execution_of
     from deepsound.cli.signals import cancel_on_signal
+    from deepsound.train.generator.run import train_generator
+
+    job = _job(options)
+    with cancel_on_signal() as token, progress_on_stderr(options.quiet, token.check) as progress:
+        report = train_generator(job, progress)
+    if options.json:
+        print_json(report)
+    elif not options.quiet:
+        print(f"{report['steps']} steps on {report['clips']} clips; {report['file']} is the result")
+    return SOME_FAILED if report["left_out"] else 0
+
+
+def _job(options: argparse.Namespace) -> GeneratorJob:
+    from dataclasses import replace
+
+    from deepsound.cli.run import execution_of
     from deepsound.errors import InputError
     from deepsound.models.mmaudio.config import VARIANTS
-    from deepsound.train.generator.run import GeneratorJob, GeneratorRecipe, train_generator
+    from deepsound.train.generator.run import GeneratorJob, GeneratorRecipe
 
     variant = options.base.removeprefix("mmaudio_")
     if variant not in VARIANTS:
@@ -84,19 +101,5 @@ def _generator(options: argparse.Namespace) -> int:
     )
     # Features are extracted, and weights trained, in float32; on CUDA the forward pass is autocast to bfloat16.
     execution = replace(execution_of(options), precision="fp32")
-    job = GeneratorJob(
-        variant,
-        Path(expand(options.clips)),
-        Path(expand(options.out)),
-        recipe,
-        options.prompt,
-        execution,
-        options.merged,
-    )
-    with cancel_on_signal() as token, progress_on_stderr(options.quiet, token.check) as progress:
-        report = train_generator(job, progress)
-    if options.json:
-        print_json(report)
-    elif not options.quiet:
-        print(f"{report['steps']} steps on {report['clips']} clips; {report['file']} is the result")
-    return SOME_FAILED if report["left_out"] else 0
+    clips, out = Path(expand(options.clips)), Path(expand(options.out))
+    return GeneratorJob(variant, clips, out, recipe, options.prompt, execution, options.merged)

@@ -109,14 +109,16 @@ def _reasoner(options: argparse.Namespace) -> int:
     from deepsound.cli.evaluate import progress_on_stderr
     from deepsound.cli.formatting import print_json
     from deepsound.cli.signals import cancel_on_signal
-    from deepsound.train.reasoner.ray_workers import RayWorkers, train_on_ray
+    from deepsound.train.reasoner.ray_workers import TrainingWorkers, train_on_ray
     from deepsound.train.reasoner.run import train_reasoner
 
     job = _job(options)
     is_first = os.environ.get("RANK", "0") == "0"
     with cancel_on_signal() as token, progress_on_stderr(options.quiet or not is_first, token.check) as progress:
         if options.ray:
-            train_on_ray(job, RayWorkers(options.ray, gpu=options.device not in ("auto", "cpu")), progress.at("train"))
+            train_on_ray(
+                job, TrainingWorkers(options.ray, gpu=options.device not in ("auto", "cpu")), progress.at("train")
+            )
             return 0
         report = train_reasoner(job, progress.at("train"))
     if is_first and options.json:

@@ -1,4 +1,4 @@
-"""Review of a data set: people accept, correct and edit labels; agreement of reviewers; CSV in and out."""
+"""Review of a data set: decisions on labels, reviewers' agreement, CSV in and out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where training sounds of the separator come from: a user's folders, or this project's own recipe."""
+"""Where training sounds of the separator come from: folders, or this project's recipe."""
 
 from __future__ import annotations
 

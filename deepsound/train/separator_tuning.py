@@ -1,4 +1,4 @@
-"""Training of a separator on a user's sounds: own or the paper's loss, whole or LoRA, on accelerate."""
+"""Training of a separator on a user's sounds: whole or LoRA, on accelerate."""
 
 from __future__ import annotations
 

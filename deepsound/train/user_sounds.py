@@ -1,4 +1,4 @@
-"""A user's voices and backgrounds: sound files below a folder, decoded once, drawn by a seed."""
+"""A user's voices and backgrounds: sound files below a folder, drawn by a seed."""
 
 from __future__ import annotations
 

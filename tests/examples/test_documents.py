@@ -23,6 +23,7 @@ DOCUMENTS = [
     "docs/scale.md",
     "docs/reproduce.md",
     "docs/performance.md",
+    "docs/training.md",
 ]
 OURS = re.compile(
     r"(?:deepsound|nodes|tests|scripts|docs|web|locales|workflows|demo|benchmarks|\.ci|\.github)/[\w./-]*|\w+\.(?:toml|txt|md)"

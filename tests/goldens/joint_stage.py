@@ -1,4 +1,4 @@
-"""Golden: VideoLLaMA2's joint stage against the original's train(), and BEATs in training mode."""
+"""Golden: VideoLLaMA2's joint stage against the original, and BEATs in training mode."""
 
 from __future__ import annotations
 

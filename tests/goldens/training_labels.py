@@ -1,4 +1,4 @@
-"""Golden: ids and labels of training conversations against the original's data set and collator."""
+"""Golden: ids and labels of training conversations against the original's data set."""
 
 from __future__ import annotations
 

@@ -157,6 +157,33 @@ def test_weights_that_are_not_on_the_menu_are_refused(node, video, name):
 
 
 @pytest.mark.parametrize(
+    ("lora", "strength", "more", "chosen"),
+    [
+        ("none", 1.0, "", []),
+        ("a.safetensors", 0.5, "", [("a.safetensors", 0.5)]),
+        (
+            "a.safetensors",
+            0.0,
+            " b.safetensors = 0.25 \n\nc.safetensors",
+            [("b.safetensors", 0.25), ("c.safetensors", 1.0)],
+        ),
+    ],
+)
+def test_loras_are_one_of_the_menu_and_lines_of_more(nodes, lora, strength, more, chosen):
+    package = nodes["DeepSoundMMAudioGenerate"].__module__.rpartition(".")[0]
+    chosen_loras = sys.modules[f"{package}.lora_inputs"].chosen_loras
+    assert chosen_loras(lora, strength, more) == chosen
+    for wrong in ("x=much", "x=99", "x=nan"):
+        with pytest.raises(InputError):
+            chosen_loras("none", 1.0, wrong)
+
+
+def test_a_lora_that_is_not_on_the_menu_is_refused(node, video):
+    with pytest.raises(InputError, match="models folder 'loras'"):
+        sound(node, video=video, lora="absent.safetensors")
+
+
+@pytest.mark.parametrize(
     ("changed", "message"),
     [
         ({"variant": "mmaudio_huge"}, "variant is 'mmaudio_huge'; choose one of: mmaudio_large_44k_v2"),

@@ -1,4 +1,4 @@
-"""Tests of the chain-of-thought data set: labelling, splits, files of both forms, what is refused."""
+"""Tests of the chain-of-thought data set: labelling, splits, files, refusals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests of MMAudio's training: features, LoRA merged and applied, resumption, what is left out."""
+"""Tests of MMAudio's training: features, LoRA, resumption, what is left out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests of the reasoner's training in several processes: gloo, Ray Train, a run that is killed."""
+"""Tests of the reasoner's training in several processes: gloo, Ray Train, kill -9."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from deepsound.runtime.progress import Progress
-from deepsound.train.reasoner.ray_workers import RayWorkers, train_on_ray
+from deepsound.train.reasoner.ray_workers import TrainingWorkers, train_on_ray
 from deepsound.train.reasoner.run import CHECKPOINTS, ReasonerJob, train_reasoner
 from deepsound.train.reasoner.trainer import last_checkpoint
 from deepsound.weights.load import read_tensors
@@ -86,7 +86,7 @@ def test_two_processes_equal_one(root: Path, tmp_path: Path) -> None:
 def test_two_workers_of_ray_train_equal_one_process(root: Path, tmp_path: Path) -> None:
     pytest.importorskip("ray.train", reason="Ray Train is not installed")
     job = ReasonerJob(root / "set", root / "base", tmp_path / "out", replace(ALIKE, per_device=1))
-    train_on_ray(job, RayWorkers(2), Progress())
+    train_on_ray(job, TrainingWorkers(2), Progress())
     assert_alike(tmp_path / "out", root)
 
 

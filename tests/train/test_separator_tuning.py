@@ -1,4 +1,4 @@
-"""Tests of a separator's training on a user's sounds: losses, LoRA, resumption, what is left out."""
+"""Tests of a separator's training on a user's sounds: losses, LoRA, resumption."""
 
 from __future__ import annotations
 

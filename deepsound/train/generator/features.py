@@ -1,4 +1,4 @@
-"""Features of training clips for MMAudio, extracted once: latents of their sound, CLIP, sync and text."""
+"""Features of training clips for MMAudio, extracted once: latents, CLIP, sync, text."""
 
 from __future__ import annotations
 

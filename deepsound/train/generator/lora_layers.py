@@ -1,4 +1,4 @@
-"""LoRA on MMAudio's flow network (arXiv 2106.09685): low-rank updates as parametrizations of its weights."""
+"""LoRA on MMAudio's flow network (arXiv 2106.09685), as parametrizations."""
 
 from __future__ import annotations
 

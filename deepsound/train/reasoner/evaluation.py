@@ -1,4 +1,4 @@
-"""Evaluation of a reasoner while it trains: verdicts per category, format, voice energy ratio (Table 3)."""
+"""Evaluation of a reasoner while it trains: verdicts, format, voice energy ratio."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Training examples of the reasoner: an item's text, frames and filterbank, and batches of them."""
+"""Training examples of the reasoner: text, frames, filterbank, and batches of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The networks of a base checkpoint made ready to learn: what is trained, its precision, LoRA."""
+"""The networks of a base checkpoint made ready to learn: parts, precision, LoRA."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The reasoner's training on Ray Train: the same run in several workers, on one machine or many."""
+"""The reasoner's training on Ray Train: the same run in several workers."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from deepsound.train.reasoner.run import ReasonerJob, train_reasoner
 
 
 @dataclass(frozen=True)
-class RayWorkers:
+class TrainingWorkers:
     """How many workers, and whether each has a GPU of its own."""
 
     count: int
     gpu: bool = False
 
 
-def train_on_ray(job: ReasonerJob, workers: RayWorkers, progress: Progress) -> None:
+def train_on_ray(job: ReasonerJob, workers: TrainingWorkers, progress: Progress) -> None:
     """Run `job` in Ray's workers; all of them have to see its files. Raises what the run raised, by its message.
 
     Ray Train sets up the process group, which transformers' Trainer then takes as it is.

@@ -24,7 +24,7 @@ from deepsound.train.reasoner.examples import Collator, CotDataset, MediaSetting
 from deepsound.train.reasoner.networks import build_joint_model
 from deepsound.train.reasoner.recipe import ReasonerRecipe
 from deepsound.train.reasoner.saving import save_adapter, save_merged, trained_tensors
-from deepsound.train.reasoner.trainer import last_checkpoint, make_trainer, require_trainer
+from deepsound.train.reasoner.trainer import TrainerHooks, last_checkpoint, make_trainer, require_trainer
 
 CHECKPOINTS = "checkpoints"
 LOG = "train_log.jsonl"
@@ -73,12 +73,15 @@ def train_reasoner(job: ReasonerJob, progress: Progress) -> dict[str, Any]:
     # Not by the Trainer's option: its name and its call change between releases.
     model.set_gradient_checkpointing(job.recipe.gradient_checkpointing)
     evaluation = _evaluation(job, data, checkpoint, progress)
-    trainer = make_trainer(
-        model,
+    hooks = TrainerHooks(
         job.recipe.loss,
         None if evaluation is None else lambda: evaluation.metrics(model, progress.check),
         progress.check,
         _Reporter(job.out / LOG, progress),
+    )
+    trainer = make_trainer(
+        model,
+        hooks,
         args=arguments,
         train_dataset=data.train,
         eval_dataset=data.train if evaluation is not None else None,

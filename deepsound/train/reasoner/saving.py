@@ -1,4 +1,4 @@
-"""Saves a trained reasoner in the published form: the base's shards with what has learnt, or an adapter."""
+"""Saves a trained reasoner in the published form, or as an adapter."""
 
 from __future__ import annotations
 
