@@ -73,7 +73,7 @@ class Pipeline:
 
     def run(
         self,
-        video: str | Path,
+        video: str | Path | Clip,
         output_dir: str | Path = "outputs",
         *,
         mode: Mode = tables.MODE_NAMES[0],
@@ -108,6 +108,7 @@ class Pipeline:
     ) -> Result:
         """Run on a file and leave `<stem>.*` in `output_dir`; nothing there is touched unless the whole run succeeds.
 
+        A Clip as `video` has its own window, track and mix, and is decoded once for all of its runs.
         `start_s` and `duration_s` choose a window in seconds (None: to the end); `steps` and `guidance` are the
         generator's (None: its own), as is `window_s`, the length of the windows in which a long sound is made (0: one
         pass); `target_lufs` changes the final sound's loudness, which is otherwise only
@@ -124,9 +125,9 @@ class Pipeline:
         lower (None: none of it), `keep_ambience` fills in room tone where it was. Losses
         that can be known are noted before the work. Raises a DeepSoundError that says what to do.
         """
-        check_arguments(locals())
+        check_arguments({**locals(), "video": video.path if isinstance(video, Clip) else video})
         fields_of(output_template)
-        clip = Clip.open(video, start_s, duration_s, audio_track, downmix)
+        clip = video if isinstance(video, Clip) else Clip.open(video, start_s, duration_s, audio_track, downmix)
         window_s = self._preset.window_s if window_s is None else window_s
         request = GenerationRequest(prompt, negative_prompt, seed, steps=steps, guidance=guidance, window_s=window_s)
         removal = RemovalSettings(removal_db, keep_ambience)

@@ -96,7 +96,13 @@ def prepare(
     sounding, said = sounding_clip(clip, output.length)
     video = output.write_video or output.step_videos
     quiet = Progress(check=progress.check)
-    plan = plan_mux(clip, output.container, progress=quiet, length=output.length) if video else MuxPlan()
+    container, length = output.container, output.length
+    # Every packet of the file is looked at: once for all takes.
+    plan = (
+        clip.remember(("mux plan", container, length), lambda: plan_mux(clip, container, progress=quiet, length=length))
+        if video
+        else MuxPlan()
+    )
     steps.check()
     parse_user_segments(steps.spans, clip.duration_s)
     cut = spans_past_the_end(steps.spans, clip.duration_s)

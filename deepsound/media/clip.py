@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -30,6 +30,7 @@ class _Memo:
     expected: dict[FrameConsumer[Any], None] = field(default_factory=dict)
     results: dict[FrameConsumer[Any], Any] = field(default_factory=dict)
     passes: int = 0
+    facts: dict[Hashable, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
 
@@ -120,6 +121,12 @@ class Clip:
             self.expect(view)
             self._decode([wanted for wanted in memo.expected if wanted not in memo.results], progress)
         return cast(T, memo.results[view])
+
+    def remember(self, key: Hashable, compute: Callable[[], T]) -> T:
+        """What `compute` finds out about the file, once for each `key` of a clip."""
+        if key not in self._memo.facts:
+            self._memo.facts[key] = compute()
+        return cast(T, self._memo.facts[key])
 
     def frames(self, progress: Progress = Progress()) -> Iterator[DecodedFrame]:
         """The frames shown in the window, in order of time, decoded on demand (see media.decode.frames)."""

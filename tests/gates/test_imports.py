@@ -105,7 +105,9 @@ ALLOWED = {
         ),
         *("deepsound.weights.memory_estimate", "deepsound.weights.missing", "deepsound.weights.search_paths"),
     },
-    "deepsound/takes.py": EVERYONE | {"deepsound.outputs", "deepsound.pipeline", "deepsound.preparation"},
+    "deepsound/takes.py": EVERYONE
+    | {"deepsound.arguments", "deepsound.media.clip", "deepsound.outputs", "deepsound.pipeline"}
+    | {"deepsound.preparation"},
     "deepsound/reproduce": EVERYONE
     | {"deepsound.media", "deepsound.engines", "deepsound.silence", "deepsound.contracts", "deepsound.fallback"}
     | {"deepsound.batch", "deepsound.compare", "deepsound.evaluate", "deepsound.weights", "deepsound.reproduce"}

@@ -4,9 +4,11 @@ import json
 
 import pytest
 
-from deepsound import Pipeline
+from deepsound import Pipeline, preparation
 from deepsound.cli.main import main
+from deepsound.dry_run import dry_run
 from deepsound.errors import InputError
+from deepsound.media.clip import Clip
 from deepsound.takes import run_takes
 from tests import fakes
 
@@ -25,6 +27,25 @@ def test_every_take_has_its_seed_its_files_and_its_verdict(clip, tmp_path):
         record = json.loads((out / f"clip.take{number}.result.json").read_text())
         assert (record["request"]["seed"], record["verdict"]) == (4 + number, "yes")
         assert (out / f"clip.take{number}.mp4").is_file() and result.final_audio_path.name == f"clip.take{number}.wav"
+
+
+def test_takes_decode_the_picture_once_and_look_at_the_packets_once(make_video, tmp_path, monkeypatch):
+    passes, plans = [], []
+    decode, plan = Clip._decode, preparation.plan_mux
+    monkeypatch.setattr(Clip, "_decode", lambda clip, *rest: passes.append(clip) or decode(clip, *rest))
+    monkeypatch.setattr(preparation, "plan_mux", lambda *given, **more: plans.append(given) or plan(*given, **more))
+    video = make_video("longer.mp4", seconds=1.0)
+    takes = run_takes(Pipeline("draft", "rules", "halving"), video, tmp_path / "out", 3, seed=5, duration_s=0.6)
+    assert len(passes) == len(plans) == 1
+    alone = Pipeline("draft", "rules", "halving").run(video, tmp_path / "alone", seed=6, duration_s=0.6)
+    assert takes[1].final_audio_path.read_bytes() == alone.final_audio_path.read_bytes()
+
+
+def test_the_dry_run_of_takes_looks_at_the_packets_once(clip, tmp_path, monkeypatch):
+    plans, plan = [], preparation.plan_mux
+    monkeypatch.setattr(preparation, "plan_mux", lambda *given, **more: plans.append(given) or plan(*given, **more))
+    dry_run(Pipeline("noise", "no", "halving"), clip, tmp_path / "out", takes=3)
+    assert len(plans) == 1
 
 
 def test_one_take_is_the_run_as_it_is_without_takes(clip, tmp_path):

@@ -42,6 +42,11 @@ def _depthwise(channels: int, kernel: int = 3, stride: int = 1) -> nn.Conv2d:
     return nn.Conv2d(channels, channels, kernel, stride, kernel // 2, groups=channels)
 
 
+def _relu6(fresh: Tensor) -> Tensor:
+    """ReLU6 in the place of a tensor that nothing else refers to: the large ones cost more to allocate than to clip."""
+    return functional.relu6(fresh, inplace=True)
+
+
 class InvertedResidual(nn.Module):
     """1 x 1 to more channels, depthwise, 1 x 1 back; added to the input where the shapes agree."""
 
@@ -53,7 +58,7 @@ class InvertedResidual(nn.Module):
         self.is_residual = stride == 1 and inputs == outputs
 
     def forward(self, x: Tensor) -> Tensor:
-        y: Tensor = self.project(functional.relu6(self.depthwise(functional.relu6(self.expand(x)))))
+        y: Tensor = self.project(_relu6(self.depthwise(_relu6(self.expand(x)))))
         return x + y if self.is_residual else y
 
 
@@ -80,9 +85,9 @@ class PoseUpBlock(nn.Module):
 
     def forward(self, x: Tensor, skip: Tensor) -> Tensor:
         raised = functional.interpolate(x, scale_factor=2, mode="bilinear")
-        x = skip + functional.relu6(self.lateral(raised))
+        x = skip + _relu6(self.lateral(raised))
         for block in self.blocks:
-            x = functional.relu6(x + block(x))
+            x = _relu6(x + block(x))
         return x
 
 
@@ -125,14 +130,14 @@ class BlazePoseDetector(nn.Module):
         )
 
     def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
-        x = functional.relu6(self.stem_depthwise(functional.relu6(self.stem(pictures))))
+        x = _relu6(self.stem_depthwise(_relu6(self.stem(pictures))))
         x = self.stem_project(x)
         skips: list[Tensor] = []
         for number, block in enumerate(self.down):
             if number in _SKIPS:
-                skips.append(functional.relu6(self.skips[len(skips)](x)))
+                skips.append(_relu6(self.skips[len(skips)](x)))
             x = block(x)
-        levels = [functional.relu6(self.top_depthwise(functional.relu6(self.top(x))))]
+        levels = [_relu6(self.top_depthwise(_relu6(self.top(x))))]
         for up, skip in zip(self.up, reversed(skips), strict=True):
             levels.append(up(levels[-1], skip))
         found = [head(level) for head, level in zip(self.heads, reversed(levels), strict=True)]
