@@ -15,6 +15,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 ROOT = Path(__file__).resolve().parents[1]
 # Where the sections of the READMEs go: page, its title, the headings whose sections it takes.
@@ -125,7 +126,7 @@ def section(readme: str, heading: str) -> str:
 def gallery() -> str:
     """The pictures of all workflows, with their names."""
     names = sorted(path.stem for path in (ROOT / "workflows").glob("*.jpg"))
-    return "\n\n".join(f"### {name}\n\n![The graph {name}](workflows/{name}.jpg)" for name in names)
+    return "\n\n".join(f"### {name}\n\n![{name}](workflows/{quote(name)}.jpg)" for name in names)
 
 
 def command_help() -> str:

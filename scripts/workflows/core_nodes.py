@@ -25,7 +25,5 @@ CORE = {
         ),
         _node("PreviewAny", [_item("source", "*")], []),
         _node("PreviewAudio", [_item("audio", "AUDIO")], []),
-        # Newer cores call it deprecated in favour of a node that older ones lack.
-        _node("SaveAudio", [_item("audio", "AUDIO"), _item("filename_prefix", "STRING", default="audio/ComfyUI")], []),
     )
 }

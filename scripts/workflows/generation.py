@@ -64,7 +64,8 @@ def text_to_sound(sheet: Sheet) -> None:
         negative_prompt=AVOIDED,
         duration=8.0,
     )
-    end.node("SaveAudio", "Save the sound", audio=sound["audio"], filename_prefix="DeepSound/text")
+    end.note("A right click on *Sound from words* saves it: *DeepSound: save as…*.")
+    end.node("PreviewAudio", "Hear the sound", audio=sound["audio"])
 
 
 def regenerate_a_span(sheet: Sheet) -> None:

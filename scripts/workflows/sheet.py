@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from .chinese import chinese
+
 WIDGET_TYPES = {"BOOLEAN", "COMBO", "FLOAT", "INT", "STRING"}
 # Pixels on the page; what the pack's and the core's own panels add to a node was measured there.
 MARGIN, GAP, TITLE, SLOT, WIDGET, TEXT = 30, 40, 36, 22, 28, 96
@@ -18,18 +20,27 @@ PANELS = {
     "DeepSoundLoadVideo": 350,
     "LoadVideo": 330,
     "DeepSoundMuxVideo": 330,
-    "DeepSoundVoiceOverCoT": 360,
-    "DeepSoundPipeline": 900,
+    "DeepSoundVoiceOverCoT": 406,
+    "DeepSoundPipeline": 946,
     "DeepSoundCompare": 640,
     "DeepSoundBestTake": 320,
     "DeepSoundScore": 180,
-    "DeepSoundGenerateAudio": 40,
+    "DeepSoundGenerateAudio": 126,
+    "DeepSoundMMAudioGenerate": 46,
+    "DeepSoundFoleyCrafterGenerate": 46,
+    "DeepSoundVocalSeparate": 200,
+    "DeepSoundSilenceFallback": 160,
+    "DeepSoundRegenerateSpan": 200,
+    "DeepSoundCoTPlan": 46,
     "PreviewAny": 110,
     "PreviewAudio": 90,
-    "SaveAudio": 90,
 }
 NOTE, NOTE_LINE, NOTE_CHARACTERS = "MarkdownNote", 20, 50
 FIRST_NOTE = 101
+# Between the languages of a long note, and of a short one.
+NOTE_PARTS, PARAGRAPH = "\n\n---\n\n", "\n\n"
+# Of the canvas that a person has on a usual screen beside the page's own bars, in pixels.
+CANVAS = (1800, 940)
 COLOURS = ("#3f789e", "#8a5a2b", "#7a4b8c", "#3d7a4c", "#9e3f4a", "#4a6f7a", "#8c7a3d")
 
 
@@ -98,9 +109,12 @@ class Group:
         return node
 
     def note(self, text: str) -> None:
-        """Add words, in Markdown, above what is added later."""
+        """Add words, in Markdown, above what is added later; their Chinese follows them."""
+        translated = chinese(text)
+        long = "\n\n" in text
+        text = f"{text}{NOTE_PARTS if long else PARAGRAPH}{translated}" if translated else text
         per_line = self.width * NOTE_CHARACTERS / 360
-        lines = sum(max(1, math.ceil(len(line) / per_line)) for line in text.splitlines())
+        lines = sum(max(1, math.ceil(_width_of(line) / per_line)) for line in text.splitlines())
         self.rows.append(Note(text, (self.width, 60 + lines * NOTE_LINE)))
 
 
@@ -149,18 +163,25 @@ class Sheet:
         }
 
     def _place(self) -> None:
-        left = 0
-        for group in self.groups:
-            top = 0
-            for row in group.rows:
-                row.at = (left, top)
-                top += row.size[1] + TITLE + GAP
-            left += group.width + 2 * MARGIN + GAP
+        above = 0
+        for groups in self._rows():
+            left = 0
+            for group in groups:
+                top = above
+                for row in group.rows:
+                    row.at = (left, top)
+                    top += row.size[1] + TITLE + GAP
+                left += group.width + 2 * MARGIN + GAP
+            above += max(map(_height, groups)) + TITLE + 50 + MARGIN + GAP
+
+    def _rows(self) -> list[list[Group]]:
+        """The groups in one row or two, whichever shows all of them larger at first."""
+        ways = [[self.groups]] + [[self.groups[:cut], self.groups[cut:]] for cut in range(2, len(self.groups) - 1)]
+        return max(ways, key=_fitting_scale)
 
     def _view(self) -> dict[str, Any]:
         """Where the page looks first: all of it if that stays legible, below the page's own bars."""
-        width = sum(group.width + 2 * MARGIN + GAP for group in self.groups)
-        scale = round(min(0.8, max(0.6, 1800 / width)), 2)
+        scale = round(min(0.8, max(0.5, _fitting_scale(self._rows()))), 2)
         return {"scale": scale, "offset": [round(70 / scale) + MARGIN, round(100 / scale) + TITLE + 50]}
 
     def _links(self) -> Iterator[list[Any]]:
@@ -171,6 +192,22 @@ class Sheet:
                     wire = node.wires[item.id]
                     number += 1
                     yield [number, wire.node.number, wire.slot, node.number, slot, wire.kind]
+
+
+def _width_of(line: str) -> int:
+    """A line's length in Latin letters: a Chinese one is as wide as two."""
+    return sum(1 + (letter > "\u2e7f") for letter in line)
+
+
+def _height(group: Group) -> int:
+    return sum(row.size[1] + TITLE + GAP for row in group.rows)
+
+
+def _fitting_scale(rows: list[list[Group]]) -> float:
+    """The scale at which rows of groups fill the page's canvas."""
+    width = max(sum(group.width + 2 * MARGIN + GAP for group in groups) for groups in rows)
+    height = sum(max(map(_height, groups)) + TITLE + 50 + MARGIN + GAP for groups in rows)
+    return min(CANVAS[0] / width, CANVAS[1] / height)
 
 
 def is_widget(item: Any) -> bool:

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from scripts.workflows.titles import file_name
+
 FOLDER = Path(__file__).parents[2] / "workflows"
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
 FLAGS = [
@@ -70,7 +72,7 @@ def ready_page(browser: Any, server: Any, width: int, height: int, expected: str
 
 
 def open_workflow(page: Any, name: str, file: str | None = None) -> dict[str, Any]:
-    workflow = json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
+    workflow = json.loads((FOLDER / f"{file_name(name)}.json").read_text(encoding="utf-8"))
     if file:
         workflow["nodes"][0]["widgets_values"][0] = file
     page.evaluate(DROP, json.dumps(workflow))

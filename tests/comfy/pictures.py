@@ -1,23 +1,20 @@
-"""Takes the pictures of the workflows on the page of a real ComfyUI, the first core found.
+"""Takes the documentation's pictures of a workflow on the page of a real ComfyUI, the first core found.
 
-`python -m tests.comfy.pictures [NAME ...]` takes the thumbnails beside the workflows, for ComfyUI's template browser,
-and with no name also runs one and takes the documentation's pictures; scripts/draw_workflows calls it.
+`python -m tests.comfy.pictures`; scripts/workflow_thumbnails.py draws the thumbnails of the template browser.
 """
 
 from __future__ import annotations
 
 import io
 import shutil
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
 from tests.comfy.conftest import ROOT, Server, cores
-from tests.comfy.pages import CHROMIUM, FLAGS, FOLDER, READY, RUN, open_workflow
+from tests.comfy.pages import CHROMIUM, FLAGS, READY, RUN, open_workflow
 
 VIEW = {"width": 1920, "height": 1080}
-THUMBNAIL_WIDTH = 640
 IMAGES = ROOT / "docs" / "images"
 DOCUMENTED = "clean_existing_footage"
 PANELS = {"reasoning": "DeepSoundVoiceOverCoT", "compare": "DeepSoundCompare"}
@@ -98,7 +95,7 @@ def document(page: Any) -> None:
         save(close(page, kind), IMAGES / f"{name}.jpg", quality=88)
 
 
-def main(names: list[str]) -> None:
+def main() -> None:
     from playwright.sync_api import sync_playwright
 
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as driver:
@@ -111,17 +108,11 @@ def main(names: list[str]) -> None:
             page = browser.new_page(viewport=VIEW)
             page.goto(server.url)
             page.wait_for_function(READY, timeout=60_000)
-            everything = sorted(path.stem for path in FOLDER.glob("*.json"))
-            for name in [] if names == ["documentation"] else names or everything:
-                open_workflow(page, name)
-                page.wait_for_timeout(1000)
-                save(fill(page), FOLDER / f"{name}.jpg", THUMBNAIL_WIDTH)
-            if not names or names == ["documentation"]:
-                document(page)
+            document(page)
         finally:
             browser.close()
             server.stop()
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

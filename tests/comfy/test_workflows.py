@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
 from scripts.workflows import DESCRIPTIONS
+from scripts.workflows.titles import file_name
 from tests.comfy.conftest import PACK_FOLDER
 from tests.comfy.pages import FOLDER, PLAYERS, READY, WHOLE_VIEW, open_workflow, wait_for_graph
 
@@ -127,15 +128,16 @@ def test_it_opens_whole_and_means_what_its_api_file_says(desk, name):
 
 
 def test_the_template_browser_lists_and_opens_them(server, desk):
-    for name in DESCRIPTIONS:
-        assert server.ask(f"/api/workflow_templates/{PACK_FOLDER}/{name}.json")[0] == 200
+    names = list(map(file_name, DESCRIPTIONS))
+    for name in names:
+        assert server.ask(f"/api/workflow_templates/{PACK_FOLDER}/{quote(name)}.json")[0] == 200
     desk.evaluate("() => app.graph.clear()")
     desk.evaluate("() => app.extensionManager.command.execute('Comfy.BrowseTemplates')")
     desk.get_by_text(PACK_FOLDER, exact=True).first.click()
     # What is further down is only drawn when it is scrolled to.
     desk.wait_for_function("""() => [...document.querySelectorAll('[role=dialog] img')]
-        .filter(image => image.naturalWidth === 640).length >= 8""")
-    shown = [name for name in DESCRIPTIONS if desk.get_by_text(re.compile(f"^{name}$")).count()]
-    assert len(shown) >= 8
-    desk.get_by_text(re.compile(f"^{shown[0]}$")).first.click()
+        .filter(image => image.naturalWidth === 512 && image.naturalHeight === 512).length >= 8""")
+    shown = [text for text in desk.locator("[role=dialog]").all_inner_texts()[0].splitlines() if text in names]
+    assert len(shown) >= 8 and shown == sorted(shown), "numbered, in their order"
+    desk.get_by_text(shown[0], exact=True).first.click()
     wait_for_graph(desk, json.loads((FOLDER / f"{shown[0]}.json").read_text(encoding="utf-8")))

@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from scripts.workflows import DESCRIPTIONS, draw
+from scripts.workflows.chinese import lacking
 from scripts.workflows.core_nodes import CORE
-from scripts.workflows.sheet import NOTE, is_widget, widget_names
+from scripts.workflows.sheet import NOTE, NOTE_PARTS, PARAGRAPH, is_widget, widget_names
+from scripts.workflows.titles import TITLES, file_name
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "workflows"
@@ -20,6 +22,10 @@ KNOWN: dict = {}
 
 def read(path: Path) -> dict:
     return json.loads(path.read_text(encoding="utf-8"))
+
+
+def page_file(name: str) -> Path:
+    return FOLDER / f"{file_name(name)}.json"
 
 
 def written(content: dict) -> str:
@@ -55,7 +61,7 @@ def to_api(workflow: dict, schemas: dict) -> dict:
 @pytest.mark.parametrize("name", NAMES)
 def test_the_files_are_drawn_from_their_descriptions(schemas, name):
     sheet = draw(name, schemas)
-    drawn = {FOLDER / f"{name}.json": written(sheet.page()), FOLDER / "api" / f"{name}.json": written(sheet.api())}
+    drawn = {page_file(name): written(sheet.page()), FOLDER / "api" / f"{name}.json": written(sheet.api())}
     for path, content in drawn.items():
         if os.environ.get("DEEPSOUND_WRITE_WORKFLOWS"):
             path.write_text(content, encoding="utf-8")
@@ -64,18 +70,23 @@ def test_the_files_are_drawn_from_their_descriptions(schemas, name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_both_formats_say_the_same(schemas, name):
-    assert read(FOLDER / "api" / f"{name}.json") == to_api(read(FOLDER / f"{name}.json"), schemas)
+    assert read(FOLDER / "api" / f"{name}.json") == to_api(read(page_file(name)), schemas)
 
 
 def test_every_workflow_has_both_formats_and_a_thumbnail():
-    for folder, ending in ((FOLDER, "json"), (FOLDER / "api", "json"), (FOLDER, "jpg")):
-        assert {path.stem for path in folder.glob(f"*.{ending}")} == set(NAMES), (folder, ending)
+    titles = set(map(file_name, NAMES))
+    for folder, ending, names in (
+        (FOLDER, "json", titles),
+        (FOLDER / "api", "json", set(NAMES)),
+        (FOLDER, "jpg", titles),
+    ):
+        assert {path.stem for path in folder.glob(f"*.{ending}")} == names, (folder, ending)
     assert max(path.stat().st_size for path in FOLDER.glob("*.jpg")) < 100_000
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_links_join_sockets_that_exist_and_fit(schemas, name):
-    workflow = read(FOLDER / f"{name}.json")
+    workflow = read(page_file(name))
     nodes = {node["id"]: node for node in workflow["nodes"]}
     assert workflow["links"]
     for link_id, source, output, target, slot, kind in workflow["links"]:
@@ -113,7 +124,7 @@ def test_the_clips_it_names_are_in_the_examples(schemas, name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_it_explains_itself_and_names_the_licence_of_every_weight(name):
-    workflow = read(FOLDER / f"{name}.json")
+    workflow = read(page_file(name))
     words = " ".join(node["widgets_values"][0] for node in workflow["nodes"] if node["type"] == NOTE)
     assert words.startswith("## ")
     values = {value for node in workflow["nodes"] for value in node["widgets_values"] if isinstance(value, str)}
@@ -132,6 +143,22 @@ def test_it_explains_itself_and_names_the_licence_of_every_weight(name):
     assert needed or "Needs no weights" in words
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_every_note_speaks_chinese_too(name):
+    for node in read(page_file(name))["nodes"]:
+        if node["type"] == NOTE:
+            words = node["widgets_values"][0]
+            english = words.split(NOTE_PARTS)[0] if NOTE_PARTS in words else words.split(PARAGRAPH)[0]
+            assert lacking(english) == []
+
+
+def test_every_title_is_in_both_languages_and_no_file_system_refuses_it():
+    for name in NAMES:
+        english, chinese = TITLES[name]
+        assert english.isascii() and any("\u4e00" <= letter <= "\u9fff" for letter in chinese), name
+        assert not set('<>:"/\\|?*#%') & set(file_name(name)) and len(file_name(name).encode()) < 200
+
+
 def boxes(rows: list[dict]) -> list[tuple]:
     return [
         (row["pos"][0], row["pos"][1] - TITLE_HEIGHT, row["pos"][0] + row["size"][0], row["pos"][1] + row["size"][1])
@@ -145,7 +172,7 @@ def overlap(one: tuple, other: tuple) -> bool:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_nothing_overlaps_and_every_node_is_in_one_group(name):
-    workflow = read(FOLDER / f"{name}.json")
+    workflow = read(page_file(name))
     node_boxes = boxes(workflow["nodes"])
     frames = [
         (left, top, left + width, top + height)
@@ -162,6 +189,6 @@ def test_nothing_overlaps_and_every_node_is_in_one_group(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_seeds_are_fixed_so_that_a_second_run_is_cached(schemas, name):
-    for node in read(FOLDER / f"{name}.json")["nodes"]:
+    for node in read(page_file(name))["nodes"]:
         if node["type"] != NOTE and "seed" in (names := widget_names(schemas[node["type"]])):
             assert node["widgets_values"][names.index("seed") + 1] == "fixed"
