@@ -35,7 +35,8 @@ WRONG = """() => [
     ...app.graph._nodes.flatMap(node => (node.inputs ?? []).filter(input => input.link != null).map(input => {
         const link = app.graph.links.get?.(input.link) ?? app.graph.links[input.link];
         const from = link && app.graph.getNodeById(link.origin_id)?.outputs[link.origin_slot];
-        return from && (from.type === input.type || input.type === '*') ? '' : `link into ${node.title}`;
+        const taken = String(input.type).split(','); // An input may take several types.
+        return from && (taken.includes(from.type) || input.type === '*') ? '' : `link into ${node.title}`;
     })).filter(Boolean),
     ...[...document.querySelectorAll('[role=dialog], .p-toast-message-error')].map(element => element.textContent)]"""
 ENDED = """new Promise(resolve => {

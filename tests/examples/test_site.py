@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 
@@ -24,7 +25,7 @@ def test_every_link_leads_to_a_page_or_a_picture(pages, language):
     for page in (pages / language).rglob("*.md"):
         text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.S)
         for match in LINK.finditer(text):
-            link = (match[1] or match[2]).partition("#")[0]
+            link = unquote((match[1] or match[2]).partition("#")[0])
             # Pages that one language lacks are taken from the other.
             there = link and [(page.parent / link), (pages / "en" / page.relative_to(pages / language)).parent / link]
             if link and "://" not in link and not any(place.exists() for place in there):
