@@ -1,4 +1,4 @@
-"""Draws the square thumbnails of the workflows: a frame, the sounds, and the steps with their engines.
+"""Square thumbnails of the workflows: a frame, the sounds, the steps with their engines.
 
 `python scripts/workflow_thumbnails.py [NAME ...]`. The sounds are those of the engines that come with the package, of
 the workflow's own clip: the published weights are not needed to draw them.

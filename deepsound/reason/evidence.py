@@ -1,4 +1,4 @@
-"""A clip's frames and sound in the forms that other programs' models take: JPEG, MP4, 16 kHz WAV."""
+"""A clip's frames and sound as files for other programs: JPEG, MP4, 16 kHz WAV."""
 
 from __future__ import annotations
 

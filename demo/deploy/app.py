@@ -1,4 +1,4 @@
-"""The page as a Space: `app.py` beside a requirements.txt that names this repository and gradio.
+"""The page as a Space: `app.py` beside a requirements.txt of this package and gradio.
 
 It serves the page of `deepsound app` on the port that such hosts expect, with uploads of at most 200 MB.
 """

@@ -1,4 +1,4 @@
-"""Takes the documentation's pictures of a workflow on the page of a real ComfyUI, the first core found.
+"""The documentation's pictures of a workflow, taken on the page of a real ComfyUI.
 
 `python -m tests.comfy.pictures`; scripts/workflow_thumbnails.py draws the thumbnails of the template browser.
 """

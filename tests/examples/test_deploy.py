@@ -1,4 +1,4 @@
-"""The notebook, the Space, the container and the Cog predictor: what can be run of them is run."""
+"""The notebook, the Space, the container and the Cog predictor."""
 
 import importlib.util
 import json

@@ -17,6 +17,7 @@ OPEN_MENUS = {
     "reasoner",
     "separator",
     "variant",
+    "lora",
     "weights",
     "generator_weights",
     "separator_weights",

@@ -1,4 +1,4 @@
-"""Decisions of a person on nodes: the voice decision, a muted judge, depth, loudness, presets."""
+"""A person's decisions on nodes: voice decision, muted judge, depth, loudness, presets."""
 
 from types import SimpleNamespace
 

@@ -1,4 +1,4 @@
-"""The published JSON schema of the result record: every field of real records is described, and fits."""
+"""The JSON schema of the result record: every field is described, and fits."""
 
 import json
 from pathlib import Path

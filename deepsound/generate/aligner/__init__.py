@@ -1,1 +1,1 @@
-"""Diffusion latent aligner of Seeing and Hearing (arXiv 2402.17723): guides sampling by ImageBind."""
+"""Diffusion latent aligner of Seeing and Hearing (arXiv 2402.17723)."""

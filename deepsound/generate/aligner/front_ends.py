@@ -1,4 +1,4 @@
-"""ImageBind's inputs for 1 s windows: log-mel spectrograms and pairs of frames; both pass gradients."""
+"""ImageBind's inputs for 1 s windows, differentiable: log-mel spectrograms, pairs of frames."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The aligner's update of noisy latents and prompt embeddings; it knows no networks (arXiv 2402.17723)."""
+"""The aligner's updates of noisy latents and prompt embeddings (arXiv 2402.17723)."""
 
 from __future__ import annotations
 

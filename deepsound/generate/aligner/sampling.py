@@ -1,4 +1,4 @@
-"""DDIM sampling of one or two modalities, aligned after each step (arXiv 2402.17723, algorithm 1)."""
+"""Aligned DDIM sampling of one or two modalities (arXiv 2402.17723, algorithm 1)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The 1 s windows of a clip or sound that Seeing and Hearing encodes by ImageBind (arXiv 2402.17723)."""
+"""1 s windows of a clip or sound for ImageBind (arXiv 2402.17723)."""
 
 from __future__ import annotations
 

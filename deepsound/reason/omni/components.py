@@ -1,4 +1,4 @@
-"""The network of a multimodal model on its device, in 16 or 32 bit, or by bitsandbytes in 8 or 4."""
+"""The network of a multimodal model on its device, in 32, 16, 8 or 4 bit."""
 
 from __future__ import annotations
 

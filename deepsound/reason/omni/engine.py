@@ -1,4 +1,4 @@
-"""The reasoner `omni`: a local multimodal model of transformers asked the published question."""
+"""The reasoner `omni`: a local multimodal model of transformers as the judge."""
 
 from __future__ import annotations
 

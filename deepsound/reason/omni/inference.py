@@ -1,4 +1,4 @@
-"""One question to a multimodal model: pictures, sound and words in its own chat form, text out."""
+"""One question to a multimodal model: pictures, sound and words in, text out."""
 
 from __future__ import annotations
 

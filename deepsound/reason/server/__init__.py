@@ -1,1 +1,1 @@
-"""The reasoner `server`: a model behind any OpenAI-compatible endpoint that the user configured."""
+"""The reasoner `server`: a model behind a configured OpenAI-compatible endpoint."""

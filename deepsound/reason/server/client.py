@@ -1,4 +1,4 @@
-"""HTTP client of one configured server: no redirects, limits of size and time, retries with backoff.
+"""HTTP client of one configured server: no redirects, limits, retries with backoff.
 
 No proxy of the environment is used: a key goes to the configured host and nowhere else.
 """

@@ -1,4 +1,4 @@
-"""The reasoner `server`: asks a configured OpenAI-compatible endpoint the published question."""
+"""The reasoner `server`: a configured OpenAI-compatible endpoint as the judge."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests of the reasoner `omni` on tiny models of several families, as whole folders, by engine and command line."""
+"""Tests of the reasoner `omni` on tiny models of several families as whole folders."""
 
 from __future__ import annotations
 

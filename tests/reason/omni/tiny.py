@@ -1,4 +1,4 @@
-"""Tiny multimodal models with random weights, as whole folders that transformers reads: several families."""
+"""Tiny multimodal models of several families, as folders that transformers reads."""
 
 from __future__ import annotations
 

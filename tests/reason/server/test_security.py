@@ -1,4 +1,4 @@
-"""Attempts to make the reasoner `server` ask where it must not, or to see its key: none gets through."""
+"""Attempts to lead the reasoner `server` elsewhere or to its key: none gets through."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests of the reasoner `server`: what is sent, what is read, what happens when a server misbehaves."""
+"""Tests of the reasoner `server`: what is sent and read, and servers that misbehave."""
 
 from __future__ import annotations
 
