@@ -7,9 +7,11 @@ from dataclasses import dataclass, replace
 from importlib.util import find_spec
 
 from deepsound import engines, silence
+from deepsound.combinations import combination
 from deepsound.media.clip import Clip
 from deepsound.outcome import Choice, Choices
 from deepsound.presets import AUTO, Preset
+from deepsound.runtime.endpoints import endpoint
 from deepsound.runtime.execution import Execution
 from deepsound.runtime.paths import escaped
 from deepsound.types import SeparationSettings
@@ -67,6 +69,7 @@ def select(clip: Clip, names: tuple[str, str, str], preset: Preset, execution: E
         *_replaced_sound(clip, made["generator"], chosen["generator"], preset),
         *_better([kind for kind, name in named.items() if name == AUTO], made, preset, places),
         *_several_files([choice.name for choice in made.values()], places),
+        *_sent_away(made["reasoner"].name),
     )
     return Selection(Choices(**made), notes)
 
@@ -202,6 +205,17 @@ def _better(
             f"Better engines are published, whose weights are not on this machine: {names} ({missing.size_text}; "
             f"licence: {'; '.join(missing.licences)}). `{missing.command}` fetches them."
         )
+
+
+def _sent_away(reasoner: str) -> Iterable[str]:
+    """One sentence on what leaves this machine where a reasoner is on a server; its address is not for the record."""
+    combined = combination("reasoner", reasoner)
+    for member in combined.members if combined is not None else (reasoner,):
+        kind, _, name = member.partition(":")
+        if kind == "server":
+            one = endpoint(name)
+            sound = "the sound" if one.sound == "input_audio" else "what the voice detector found"
+            yield f"server:{one.name}: to judge, {one.frames} frames and {sound} are sent to the server of your settings."
 
 
 def _several_files(names: Iterable[str], places: SearchPaths) -> Iterable[str]:

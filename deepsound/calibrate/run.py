@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from deepsound.calibrate.labels import LabelledClip
 from deepsound.engine_protocols import Reasoner
@@ -19,7 +19,8 @@ from deepsound.types import Judgement, Verdict
 class JudgeAnswer:
     """What a judge said of a clip; `error` in its place where it could not.
 
-    `peak_bytes` is the device's peak within the judgement, without a device the process's own so far; None unknown.
+    `peak_bytes` is the device's peak within the judgement, without a device the process's own so far; None where it is
+    unknown or on a server.
     """
 
     clip: LabelledClip
@@ -38,7 +39,14 @@ def judge_all(
     for number, (name, judge) in enumerate(judges.items()):
         part = progress.part(number / len(judges), (number + 1) / len(judges)).at(f"judge {name}")
         found[name] = [_answer(judge, clip, part.check) for clip in part.track(list(clips), len(clips))]
+        if _is_on_a_server(name):
+            found[name] = [replace(answer, peak_bytes=None) for answer in found[name]]
     return found
+
+
+def _is_on_a_server(name: str) -> bool:
+    """Whether a judge's memory is another machine's, which is not measured here."""
+    return name.partition(":")[0] == "server" and "+" not in name
 
 
 def _answer(judge: Reasoner, labelled: LabelledClip, check: Callable[[], None]) -> JudgeAnswer:

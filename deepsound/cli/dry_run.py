@@ -45,7 +45,7 @@ def _lines(run: DryRun) -> list[str]:
 
 def _weights(run: DryRun) -> list[str]:
     if not run.weights:
-        return [f"{'weights':<10} none: these engines are in the package"]
+        return [f"{'weights':<10} none of the published ones"]
     lines = []
     for entry in run.weights:
         size = "size not stated" if entry.bytes is None else f"{entry.bytes / 1e9:.2f} GB"

@@ -16,6 +16,7 @@ from deepsound.calibrate.run import JudgeAnswer
 from deepsound.cli.main import main
 from deepsound.errors import InputError
 from deepsound.types import Verdict
+from tests.reason.server.fake_judge import FakeJudge
 
 YES, NO, OPEN = Verdict.YES, Verdict.NO, Verdict.UNDECIDED
 
@@ -119,3 +120,17 @@ def test_a_report_that_cannot_be_written_is_refused_before_the_work(make_video, 
     clips = [str(tmp_path / "clips")] * (1 if command == "calibrate" else 2)
     assert main([command, *clips, "--out", str(tmp_path / "report")]) == 5
     assert "the disk is read-only; choose another folder" in capsys.readouterr().err
+
+
+def test_a_judge_on_a_server_is_measured_beside_others_and_has_no_memory_here(make_video, tone, tmp_path, monkeypatch):
+    for label in ("Yes", "No1"):
+        make_video(f"labelled/{label}/clip.mp4", fps=5, seconds=1.0, audio=tone(seconds=1.0))
+    with FakeJudge() as judge:
+        monkeypatch.setenv("DEEPSOUND_SERVER_URL", judge.url)
+        flags = ["--judge", "server", "--judge", "rules", "--quiet", "-o", str(tmp_path / "out")]
+        assert main(["calibrate", str(tmp_path / "labelled"), *flags]) == 0
+    report = json.loads((tmp_path / "out" / "calibration.json").read_text())
+    server, rules = report["judges"]
+    assert (server["accuracy"], server["by_category"]) == (0.5, {"Yes": [1, 1], "No1": [0, 1]})
+    assert server["peak_gb"] is None and rules["peak_gb"] > 0 and server["seconds_per_clip"] > 0
+    assert len(report["between"]) == 1 and len(judge.bodies) == 2

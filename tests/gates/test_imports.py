@@ -53,6 +53,7 @@ ALLOWED = {
     "deepsound/presets.py": {"deepsound.types", "deepsound.choices"},
     "deepsound/prompt_presets.py": {"deepsound.choices"},
     "deepsound/selection.py": EVERYONE
+    | {"deepsound.combinations"}
     | {"deepsound.media", "deepsound.engines", "deepsound.silence", "deepsound.outcome", "deepsound.presets"}
     | {"deepsound.weights"},
     "deepsound/outcome.py": {"deepsound.types", "deepsound.segments"},

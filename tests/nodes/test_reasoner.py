@@ -3,9 +3,11 @@
 import pytest
 import torch
 
-from deepsound.errors import EngineError
+from deepsound.errors import EngineError, InputError
 from deepsound.runtime.model_cache import model_cache
 from tests.nodes.test_nodes import judge
+from tests.nodes.test_nodes import judge as judge_node
+from tests.reason.server.fake_judge import FakeJudge
 from tests.reason.videollama2 import tiny
 
 SCRIPT = (
@@ -84,3 +86,19 @@ def test_a_local_multimodal_model_is_on_the_menu_and_judges(nodes, host, no_othe
     assert "omni:ears" in menu.options
     output = judge(nodes, video, "omni:ears")
     assert output.args[:2] == ([False], ["undecided"]) and output.args[8][0]
+
+
+def test_a_configured_server_is_on_the_menu_by_name_and_no_other_is_asked(nodes, host, video, monkeypatch):
+    with FakeJudge() as judge, FakeJudge() as other:
+        monkeypatch.setenv("DEEPSOUND_SERVER_URL", judge.url)
+        monkeypatch.setenv("DEEPSOUND_SERVER_KEY", "sk-secret-0123456789")
+        schema = nodes["DeepSoundVoiceOverCoT"].define_schema()
+        menu = next(each for each in schema.inputs if each.id == "engine")
+        assert "server:default" in menu.options
+        assert "sk-secret" not in repr(vars(menu)) and judge.origin not in repr(vars(menu))
+        output = judge_node(nodes, video, "server:default")
+        assert output.args[:3] == ([True], ["yes"], ["Yes"])
+        assert "sk-secret" not in repr((output.args, output.ui)) and judge.origin not in repr((output.args, output.ui))
+        with pytest.raises(InputError, match="expected the name of a configured server"):
+            judge_node(nodes, video, f"server:{other.url}")
+        assert not other.paths

@@ -279,6 +279,19 @@ def test_a_dead_endpoint_fails_a_run_and_an_unknown_one_does_before_any_work(
     assert "Did you mean server:lab?" in capsys.readouterr().err and not fake_engines.requests
 
 
+@pytest.mark.parametrize("command", [["--dry-run"], []])
+def test_a_run_says_before_its_work_what_leaves_the_machine(configure, clip, fake_engines, tmp_path, capsys, command):
+    with FakeJudge() as judge:
+        configure(lab={"url": judge.url, "frames": 3, "sound": "input_audio"})
+        flags = ["--generator", "noise", "--separator", "halving", "-o", str(tmp_path / "out"), *command]
+        assert main(["run", str(clip.path), "--reasoner", "any:rules+server:lab", *flags]) == 0
+    captured = capsys.readouterr()
+    said = "server:lab: to judge, 3 frames and the sound are sent to the server of your settings."
+    assert said in " ".join((captured.out + captured.err).split())
+    if not command:
+        assert said in json.loads((tmp_path / "out" / "secret plans.result.json").read_text())["notes"]
+
+
 def test_without_a_configured_server_the_name_says_how_to_configure_one(clip):
     with pytest.raises(InputError, match=r"add \[endpoints.NAME\] .* or set DEEPSOUND_SERVER_URL"):
         judged("server", clip)
