@@ -214,8 +214,8 @@ def _sent_away(reasoner: str) -> Iterable[str]:
         kind, _, name = member.partition(":")
         if kind == "server":
             one = endpoint(name)
-            sound = "the sound" if one.sound == "input_audio" else "what the voice detector found"
-            yield f"server:{one.name}: to judge, {one.frames} frames and {sound} are sent to the server of your settings."
+            heard = "the sound" if one.sound == "input_audio" else "what the voice detector found"
+            yield f"server:{one.name}: to judge, {one.frames} frames and {heard} go to the server of your settings."
 
 
 def _several_files(names: Iterable[str], places: SearchPaths) -> Iterable[str]:

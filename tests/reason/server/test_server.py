@@ -286,7 +286,7 @@ def test_a_run_says_before_its_work_what_leaves_the_machine(configure, clip, fak
         flags = ["--generator", "noise", "--separator", "halving", "-o", str(tmp_path / "out"), *command]
         assert main(["run", str(clip.path), "--reasoner", "any:rules+server:lab", *flags]) == 0
     captured = capsys.readouterr()
-    said = "server:lab: to judge, 3 frames and the sound are sent to the server of your settings."
+    said = "server:lab: to judge, 3 frames and the sound go to the server of your settings."
     assert said in " ".join((captured.out + captured.err).split())
     if not command:
         assert said in json.loads((tmp_path / "out" / "secret plans.result.json").read_text())["notes"]
