@@ -43,6 +43,12 @@ EMBEDDED = (
     ),
     EngineInfo(
         "separator",
+        "dtln",
+        "DTLN, a small network for speech with its weights in the package",
+        "deepsound.separate.dtln:DtlnSeparator",
+    ),
+    EngineInfo(
+        "separator",
         "bs_roformer_tiny",
         "a small BS-RoFormer that this project trained on synthetic speech",
         "deepsound.separate.roformer:BSRoformerTinySeparator",

@@ -63,7 +63,7 @@ PRESETS = (
         "embedded engines, no weights",
         "the engines in the package alone: no download, any use",
         reasoner="rules",
-        separator="bs_roformer_tiny",
+        separator="dtln",
         embedded_only=True,
     ),
 )

@@ -33,7 +33,7 @@ PREFERRED: dict[engines.Kind, tuple[str, ...]] = {
     "reasoner": ("videollama2_cot", "videollama2_qa"),
     "separator": ("bs_roformer", "mel_band_roformer", "mel_band_roformer_viperx"),
 }
-EMBEDDED: dict[engines.Kind, str] = {"generator": "draft", "reasoner": "rules", "separator": "bs_roformer_tiny"}
+EMBEDDED: dict[engines.Kind, str] = {"generator": "draft", "reasoner": "rules", "separator": "dtln"}
 # The libraries without which the weights are of no use.
 _LIBRARIES = {
     "foleycrafter": "diffusers",

@@ -34,7 +34,7 @@ TITLE = "DeepSound"
 _AUTOMATIC: dict[engines.Kind, str] = {
     "generator": "auto: the video's own sound if it has any, else the best that is on this machine",
     "reasoner": "auto: the published judge if it is on this machine, else the embedded rules",
-    "separator": "auto: the published separator if it is on this machine, else bs_roformer_tiny",
+    "separator": "auto: the published separator if it is on this machine, else dtln",
 }
 # More than JobQueue takes, which says so itself.
 _AT_ONCE = 128

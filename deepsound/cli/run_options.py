@@ -71,8 +71,7 @@ def _add_engine_options(run: argparse.ArgumentParser) -> None:
         dest="separator",
         default="auto",
         metavar="NAME",
-        help="engine that removes the voice; auto: BS-RoFormer where its weights are here, else the embedded "
-        "bs_roformer_tiny",
+        help="engine that removes the voice; auto: BS-RoFormer where its weights are here, else the embedded dtln",
     )
 
 

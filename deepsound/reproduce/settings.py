@@ -28,7 +28,7 @@ class ReproductionSettings:
 
     generator: str
     reasoner: str = "rules"
-    separator: str = "bs_roformer_tiny"
+    separator: str = "dtln"
     judges: tuple[str, ...] = ()
     seed: int = 42
     duration_s: float | None = DURATIONS_S["av-benchmark"]

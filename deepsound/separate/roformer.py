@@ -15,11 +15,12 @@ from deepsound.runtime.memory import retry_on_oom
 from deepsound.runtime.paths import is_file
 from deepsound.runtime.progress import Progress
 from deepsound.runtime.sample_memory import difference, zeros_like
-from deepsound.separate.buffers import blocks, resample_stream
-from deepsound.separate.channels import ChannelPass, channel_passes
+from deepsound.separate.buffers import blocks
+from deepsound.separate.channels import channel_passes
 from deepsound.separate.checkpoints import Separation, fit_to_checkpoint, load, separation, shipped_file, sources
 from deepsound.separate.chunking import Mode, current_mode
-from deepsound.separate.demix import DemixSettings, stream
+from deepsound.separate.demix import DemixSettings
+from deepsound.separate.voice_passes import add_voice
 from deepsound.types import Audio, SeparationSettings, Stems
 
 if TYPE_CHECKING:
@@ -179,7 +180,7 @@ class RoformerSeparator:
             for index, channel_pass in enumerate(passes):
                 share = progress.part(index / len(passes), (index + 1) / len(passes))
                 model = VocalStemModel(network, known, device)
-                _add_voice(voice, mix, sample_rate, channel_pass, model, settings, share)
+                add_voice(voice, mix, sample_rate, channel_pass, model, known.sample_rate, settings, share)
         return voice
 
     def _settings(self, known: Separation, device: torch.device, execution: Execution) -> DemixSettings:
@@ -216,26 +217,6 @@ def highpass(voice: Tensor, from_hz: float, sample_rate: int) -> Tensor:
 
     sections = butter(4, from_hz, "highpass", fs=sample_rate, output="sos")
     return torch.from_numpy(sosfiltfilt(sections, voice.float().cpu().numpy()).copy()).to(voice)
-
-
-def _add_voice(
-    voice: Tensor,
-    mix: Tensor,
-    sample_rate: int,
-    channel_pass: ChannelPass,
-    network: VocalStemModel,
-    settings: DemixSettings,
-    progress: Progress,
-) -> None:
-    """Add what one pass finds in `mix` to `voice`, block by block: an hour of sound has no room for copies."""
-    rate, samples = network.known.sample_rate, mix.shape[1]
-    length = -(-samples * rate // sample_rate)
-    inputs = resample_stream((channel_pass.downmix(block) for block in blocks(mix)), sample_rate, rate, length)
-    stem = stream(inputs, length, network, settings, progress)
-    done = 0
-    for part in resample_stream(stem, rate, sample_rate, samples):
-        voice[:, done : done + part.shape[1]] += channel_pass.upmix(part)
-        done += part.shape[1]
 
 
 def _locate(known: Separation, execution: Execution, progress: Progress = Progress()) -> Path:

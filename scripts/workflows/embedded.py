@@ -47,9 +47,9 @@ def offline_draft(sheet: Sheet) -> None:
     )
     two.note("`rules` listens for a voice, looks for people, and follows the rule of the paper.")
     verdict = judge(two, loaded["video"], coarse["audio"], "rules")
-    three.note("Runs only when the verdict is yes. `bs_roformer_tiny` is a small network of this project, for speech.")
+    three.note("Runs only when the verdict is yes. `dtln` is a small network in the package, for speech.")
     spans = verdict["segments"]
-    parts = separate(three, coarse["audio"], "bs_roformer_tiny", spans=spans)
+    parts = separate(three, coarse["audio"], "dtln", spans=spans)
     final = choose(
         four,
         "neg",
@@ -78,7 +78,7 @@ def clean_existing_footage(sheet: Sheet) -> None:
     two.note("Judges the video's own sound.")
     verdict = judge(two, loaded["video"], loaded["audio"], "rules", "Is there voice-over?")
     spans = verdict["segments"]
-    parts = separate(three, loaded["audio"], "bs_roformer_tiny", "Remove the voice", spans=spans)
+    parts = separate(three, loaded["audio"], "dtln", "Remove the voice", spans=spans)
     four.note("**rep**: where nothing but voice was there, the sound stays as it is.")
     sounds = {"coarse": loaded["audio"], "background": parts["background"]}
     final = choose(four, "rep", verdict["voice_over"], **sounds, spans=spans)
@@ -101,7 +101,7 @@ def repair_segments(sheet: Sheet) -> None:
     verdict = judge(two, loaded["video"], loaded["audio"], "rules", "Which spans hold voice-over?")
     show(two, verdict["segments"], "The spans")
     spans = verdict["segments"]
-    parts = separate(three, loaded["audio"], "bs_roformer_tiny", "Remove the voice in its spans", spans=spans)
+    parts = separate(three, loaded["audio"], "dtln", "Remove the voice in its spans", spans=spans)
     four.note("**rep**: where nothing but voice was there, that span stays as it is.")
     final = choose(
         four,
@@ -157,7 +157,7 @@ def another_generator(sheet: Sheet) -> None:
     made = one.node("GetVideoComponents", "Another generator's AUDIO", video=loaded["video"])
     verdict = judge(two, loaded["video"], made["audio"], "rules")
     spans = verdict["segments"]
-    parts = separate(three, made["audio"], "bs_roformer_tiny", spans=spans)
+    parts = separate(three, made["audio"], "dtln", spans=spans)
     sounds = {"coarse": made["audio"], "background": parts["background"]}
     final = choose(four, "rep", verdict["voice_over"], **sounds, spans=spans)
     save(end, loaded["video"], final["audio"], "another")

@@ -81,5 +81,5 @@ def test_weights_that_are_nowhere_are_named_and_nothing_is_written(
 def test_the_small_network_of_the_package_separates_unless_another_is_named(narrated: Path, tmp_path: Path) -> None:
     assert run(narrated, tmp_path / "out") == 0
     made = record(tmp_path / "out")
-    assert made["engines"]["separator"]["name"] == "bs_roformer_tiny"
-    assert [Path(row["path"]).name for row in made["weights"]] == ["bs_roformer_tiny.safetensors"]
+    assert made["engines"]["separator"]["name"] == "dtln"
+    assert [Path(row["path"]).name for row in made["weights"]] == ["dtln.safetensors"]

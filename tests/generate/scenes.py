@@ -129,7 +129,8 @@ def _shake(look: Look, time_s: float) -> Point:
     )
 
 
-def _aspect(look: Look) -> float:
+def aspect_of(look: Look) -> float:
+    """The width of the picture in heights."""
     return look.size[0] / look.size[1]
 
 
@@ -147,7 +148,7 @@ def bouncing_ball(look: Look, duration_s: float = 6.0) -> Scene:
         launches[-1] = (time, speed)
         time += 2 * speed / gravity
         launches.append((time, speed))
-    aspect = _aspect(look)
+    aspect = aspect_of(look)
 
     def height(at: float) -> float:
         if at < hits[0]:
@@ -167,7 +168,7 @@ def hammer(look: Look, duration_s: float = 6.0) -> Scene:
     """A hammer that is raised slowly, falls ever faster on an anvil, rebounds a little, settles and is raised again."""
     rng = np.random.default_rng(look.seed)
     raising, falling, waiting = rng.uniform(0.4, 0.6), rng.uniform(0.16, 0.24), rng.uniform(0.15, 0.3)
-    lift, aspect = rng.uniform(0.8, 1.1), _aspect(look)
+    lift, aspect = rng.uniform(0.8, 1.1), aspect_of(look)
     period = raising + falling + waiting
     hits = tuple(np.arange(raising + falling, duration_s, period))
 
@@ -203,7 +204,7 @@ def pendulum(look: Look, duration_s: float = 6.0) -> Scene:
     """A pendulum that knocks against a post on its right and swings back."""
     rng = np.random.default_rng(look.seed)
     swing, omega, stop = rng.uniform(0.7, 0.9), rng.uniform(3.6, 4.6), rng.uniform(0.1, 0.3)
-    aspect, length, bob = _aspect(look), 0.6, rng.uniform(0.06, 0.08)
+    aspect, length, bob = aspect_of(look), 0.6, rng.uniform(0.06, 0.08)
     pivot = (aspect * 0.45, 0.12)
     # From -swing to +stop and back is one period: the bob reflects where |angle| would have passed the post.
     rise = (np.pi - np.arccos(stop / swing)) / omega
@@ -227,7 +228,7 @@ def pendulum(look: Look, duration_s: float = 6.0) -> Scene:
 def falling_boxes(look: Look, duration_s: float = 6.0) -> Scene:
     """Boxes that fall one after another, land dead on the floor and stay there."""
     rng = np.random.default_rng(look.seed)
-    gravity, side, aspect = rng.uniform(2.2, 3.0), rng.uniform(0.14, 0.18), _aspect(look)
+    gravity, side, aspect = rng.uniform(2.2, 3.0), rng.uniform(0.14, 0.18), aspect_of(look)
     fall_s = np.sqrt(2 * (0.9 - side + 0.25) / gravity)
     starts = np.arange(0.1, duration_s - fall_s, rng.uniform(0.9, 1.2))
     places = rng.permutation(len(starts)) * (aspect - side - 0.1) / max(len(starts) - 1, 1) + 0.05
@@ -246,7 +247,7 @@ def falling_boxes(look: Look, duration_s: float = 6.0) -> Scene:
 def collision(look: Look, duration_s: float = 6.0) -> Scene:
     """Two balls of one mass between walls: each gives its whole speed to the other or to a wall."""
     rng = np.random.default_rng(look.seed)
-    aspect, radius, speed = _aspect(look), rng.uniform(0.07, 0.09), rng.uniform(0.7, 0.95)
+    aspect, radius, speed = aspect_of(look), rng.uniform(0.07, 0.09), rng.uniform(0.7, 0.95)
     left, right = 0.08 + radius, aspect - 0.08 - radius
     rest = (left + right) / 2 + rng.uniform(-0.15, 0.15)
     # Equal masses swap speeds, so the moving ball runs left -> rest-2r, the other rest -> right, back, and so on.
@@ -281,7 +282,7 @@ def collision(look: Look, duration_s: float = 6.0) -> Scene:
 def drum_sticks(look: Look, duration_s: float = 6.0) -> Scene:
     """Two sticks that strike a drum in turn, each rebounding at once."""
     rng = np.random.default_rng(look.seed)
-    beat_s, aspect = rng.uniform(0.32, 0.45), _aspect(look)
+    beat_s, aspect = rng.uniform(0.32, 0.45), aspect_of(look)
     hits = tuple(np.arange(0.5 * beat_s, duration_s, beat_s))
 
     def draw(canvas: Canvas, at: float) -> None:
@@ -303,7 +304,7 @@ def drum_sticks(look: Look, duration_s: float = 6.0) -> Scene:
 def wheel(look: Look, duration_s: float = 6.0) -> Scene:
     """A spoked wheel that turns steadily."""
     turns = np.random.default_rng(look.seed).uniform(0.3, 0.6)
-    aspect = _aspect(look)
+    aspect = aspect_of(look)
 
     def draw(canvas: Canvas, at: float) -> None:
         centre = (aspect / 2, 0.5)
@@ -319,7 +320,7 @@ def wheel(look: Look, duration_s: float = 6.0) -> Scene:
 def clouds(look: Look, duration_s: float = 6.0) -> Scene:
     """Soft clouds that drift to the right over a still hill."""
     rng = np.random.default_rng(look.seed)
-    aspect, speed = _aspect(look), rng.uniform(0.05, 0.15)
+    aspect, speed = aspect_of(look), rng.uniform(0.05, 0.15)
     puffs = [(rng.uniform(-1.5, aspect), rng.uniform(0.1, 0.45), rng.uniform(0.05, 0.12)) for _ in range(30)]
 
     def draw(canvas: Canvas, at: float) -> None:
@@ -333,7 +334,7 @@ def clouds(look: Look, duration_s: float = 6.0) -> Scene:
 def falling_flakes(look: Look, duration_s: float = 6.0, streak: float = 0.0) -> Scene:
     """Snow, or rain where `streak` (a drop's length in picture heights) is given, that falls without end."""
     rng = np.random.default_rng(look.seed)
-    aspect, count = _aspect(look), 120
+    aspect, count = aspect_of(look), 120
     starts = rng.uniform(0, 1.1, count)
     lanes = rng.uniform(0, aspect, count)
     speeds = rng.uniform(0.15, 0.35, count) if not streak else rng.uniform(1.4, 2.0, count)
@@ -357,7 +358,7 @@ def falling_rain(look: Look, duration_s: float = 6.0) -> Scene:
 
 def passing_ball(look: Look, duration_s: float = 3.0) -> Scene:
     """A ball that crosses the picture, passing behind a pillar, and leaves it."""
-    aspect = _aspect(look)
+    aspect = aspect_of(look)
 
     def draw(canvas: Canvas, at: float) -> None:
         canvas.disk((-0.1 + 0.9 * at, 0.6), 0.08, (200, 60, 40))

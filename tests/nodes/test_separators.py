@@ -61,4 +61,4 @@ def test_the_host_s_cancel_stops_it(node, checkpoint, host):
 
 def test_it_opens_on_the_network_of_the_package(node):
     engine = next(item for item in node.define_schema().inputs if item.id == "engine")
-    assert engine.default == "bs_roformer_tiny"
+    assert engine.default == "dtln"

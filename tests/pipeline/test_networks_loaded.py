@@ -64,7 +64,7 @@ def test_each_published_network_is_read_once_and_the_separator_only_for_a_voice_
 
 def test_the_embedded_preset_reads_none_of_the_published_networks_that_are_there(loaded, clip):
     run(clip, preset="embedded")
-    assert not [name for name in loaded if name not in ("silero", "blazeface", "bs_roformer_tiny")]
+    assert not [name for name in loaded if name not in ("silero", "blazeface", "dtln")]
 
 
 def test_what_is_named_is_read_and_nothing_else(loaded, checkout, clip):

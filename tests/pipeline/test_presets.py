@@ -220,7 +220,7 @@ def test_the_embedded_preset_uses_no_weights_that_are_there(own_home, make_video
         assert (made.generator.name, made.reasoner.name, made.separator.name) == (
             generator,
             "rules",
-            "bs_roformer_tiny",
+            "dtln",
         )
         assert selection.notes == ()
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from bisect import bisect_left, insort
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from deepsound.generate.draft.impact_detection import ImpactCandidate
-from deepsound.generate.draft.motion import MotionTrack
+from deepsound.generate.draft.motion import MotionTrack, Movement
 from deepsound.generate.draft.score import Impact
 
 
@@ -45,9 +46,12 @@ class ImpactRule:
     least_steady: float = 0.25
     steady_around_s: float = 1.0
     edge_weight: float = 0.25
-    # What only stops on its way up was lifted; what hits there comes back.
+    # What only stops on its way up was lifted; what hits there comes back, and hardly anything hits straight up.
     most_rise: float = 0.3
     least_bounce: float = 1.4
+    straight_up: float = 0.8
+    # Movers that all go one way may be the camera; hands that meet are not. The share of motion that has one direction.
+    one_way: float = 0.55
 
 
 def plan_impacts(track: MotionTrack, rule: ImpactRule | None = None) -> tuple[Impact, ...]:
@@ -103,6 +107,8 @@ def _is_whole(candidate: ImpactCandidate, rule: ImpactRule) -> bool:
 
 def _is_lifted(candidate: ImpactCandidate, rule: ImpactRule) -> bool:
     """Whether the thing went up and stopped there without being thrown back: the end of a lift, no blow."""
+    if candidate.rise > rule.straight_up:
+        return True
     return candidate.rise > rule.most_rise and candidate.loss < rule.least_bounce * candidate.speed
 
 
@@ -136,5 +142,14 @@ def _is_background_motion(
     if not candidate.at_edge and 2 * sum(at_edge) <= len(at_edge):
         return False
     first, last = np.searchsorted(movements_s, span_s)
-    around = [movement.steady for movement in track.movements[first:last]]
-    return float(np.percentile(around, 20)) < rule.least_steady
+    around = track.movements[first:last]
+    if _share_one_way(around) < rule.one_way:
+        return False
+    return float(np.percentile([movement.steady for movement in around], 20)) < rule.least_steady
+
+
+def _share_one_way(movements: Sequence[Movement]) -> float:
+    """How much of the motion goes one way at a time, 0 to 1; 1 where nothing moves."""
+    energy = sum(movement.energy for movement in movements)
+    one_way = sum(float(np.hypot(movement.drift_x, movement.drift_y)) * movement.area for movement in movements)
+    return one_way / energy if energy > 0 else 1.0

@@ -25,7 +25,7 @@ from deepsound.media.clip import Clip
 from deepsound.media.views import Timeline
 from deepsound.runtime.progress import Progress
 from deepsound.types import GenerationRequest
-from tests.generate import scenes
+from tests.generate import more_scenes, scenes
 from tests.generate.onsets import matched, onset_times
 from tests.generate.scenes import Look, Scene
 
@@ -198,7 +198,22 @@ def test_a_long_film_is_kept_as_numbers_only():
     assert len(kept) >= 99 and all(isinstance(value, float) for value in kept)
 
 
-@pytest.mark.parametrize(("rise", "bounce", "heard"), [(0.9, 1.0, 0), (0.9, 1.8, 1), (0.0, 1.0, 1), (-0.9, 1.0, 1)])
+@pytest.mark.parametrize("shake", [0.006, 0.0])
+def test_hands_that_clap_are_heard_though_they_reach_the_picture_s_edge(shake):
+    """Before a plain wall all that has texture moved, which was taken for the camera: none of the claps was heard."""
+    scene = more_scenes.clapping_hands(Look(Fraction(25), (320, 240), "flat", 281, shake=shake), 3.0)
+    found = np.array([impact.time_s for impact in plan_impacts(watch_scene(scene))])
+    assert matched(found, scene.hits_s) == len(scene.hits_s) == len(found)
+
+
+@pytest.mark.parametrize("make_scene", more_scenes.QUIET, ids=lambda make: make.__name__)
+def test_crowds_and_traffic_have_no_impacts(make_scene):
+    assert plan_impacts(watch_scene(make_scene(Look(Fraction(25), (320, 240), "textured", 282), 2.0))) == ()
+
+
+@pytest.mark.parametrize(
+    ("rise", "bounce", "heard"), [(0.9, 1.8, 0), (0.6, 1.0, 0), (0.6, 1.8, 1), (0.0, 1.0, 1), (-0.9, 1.0, 1)]
+)
 def test_the_end_of_a_lift_is_no_impact(rise, bounce, heard):
     """What only stopped on its way up, as a hammer before its next blow, was heard there."""
     stop = ImpactCandidate(1.0, 1.0, bounce, 1.0, 1.0, 1.0, 1.0, 1.0, still_there=1.0, rise=rise)
