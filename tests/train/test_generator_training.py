@@ -171,6 +171,16 @@ def test_a_lora_of_another_network_or_of_wrong_ranks_is_refused(root: Path, trai
         engines.generator("draft", Execution(loras=((trained / LORA, 1.0),)))
 
 
+def test_a_batch_without_lora_keeps_its_fingerprint(trained: Path) -> None:
+    from deepsound.batch.settings import _plain
+
+    assert "loras" not in _plain(Execution())
+    assert (
+        _plain(Execution(loras=((trained / LORA, 0.5),)))["loras"]
+        != _plain(Execution(loras=((trained / LORA, 1.0),)))["loras"]
+    )
+
+
 def test_the_command_refuses_what_makes_no_sense(root: Path, tmp_path: Path) -> None:
     command = ["train", "generator", str(root / "clips"), "-o", str(tmp_path)]
     for wrong in (["--base", "draft"], ["--steps", "0"], ["--lr", "3"], ["--seconds", "0.1"]):

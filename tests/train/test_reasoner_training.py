@@ -130,6 +130,18 @@ def test_lora_merged_equals_lora_applied(root: Path, tmp_path: Path) -> None:
     assert torch.equal(audio.mm_projector_a[0].weight, learnt["audio.mm_projector_a.0.weight"].bfloat16().float())
 
 
+def test_qlora_learns_over_layers_of_four_bits_and_is_merged_into_the_base(root: Path, tmp_path: Path) -> None:
+    pytest.importorskip("peft", reason="LoRA needs peft (extra `train`)")
+    library = pytest.importorskip("bitsandbytes", reason="4 bits need bitsandbytes (extra `quantised`)")
+    if tuple(map(int, library.__version__.split(".")[:2])) < (0, 50) and not torch.cuda.is_available():
+        pytest.skip("this bitsandbytes has no 4 bits on a CPU")
+    recipe = replace(RECIPE, lora=LoraSettings(4, 8.0, 0.0, bits=4), max_steps=2, parts=("language",))
+    train_reasoner(job(root, tmp_path, recipe), Progress())
+    base, merged = read_tensors(root / "base"), read_tensors(tmp_path)
+    changed = {name for name, tensor in base.items() if not torch.equal(tensor, merged[name])}
+    assert changed and all("_proj.weight" in name and name.startswith("model.layers.") for name in changed)
+
+
 def test_names_are_the_published_ones_and_back(root: Path) -> None:
     base = VideoLLaMA2Checkpoint.open(root / "base")
     model = JointModel(base.vision(torch.float32), base.audio(torch.float32), base.language(torch.float32))
