@@ -45,7 +45,9 @@ const summaryRecall = new Recall({ app, api, isEmpty: (summary) => summary.isEmp
 const spanRecall = new Recall({ app, api, isEmpty: (view) => view.editor.state === "empty",
   show: (node, view, shown) => view.show(shown) });
 
-const texts = () => textsOf(app.extensionManager?.setting?.get("Comfy.Locale"));
+const locale = () => app.extensionManager?.setting?.get("Comfy.Locale");
+const language = () => String(locale() ?? "en").slice(0, 2);
+const texts = () => textsOf(locale());
 const widgetOf = (node, name) => node.widgets?.find((widget) => widget.name === name);
 const isInside = (node) => Boolean(node.graph && (node.graph.rootGraph ?? node.graph) !== node.graph);
 // Those inside subgraphs too: a list of the graph's nodes would have the outermost alone.
@@ -252,7 +254,7 @@ app.registerExtension({
     ours.add(node);
     after(node, "onRemoved", () => ours.delete(node));
     leavePreviewsOut(node);
-    translations ??= new Translations(api, texts().language);
+    translations ??= new Translations(api, language());
     labelOptions(node.widgets, node.constructor.nodeData?.input, () => translations.inputsOf(node.comfyClass));
     const tools = addTools(node);
     WIDGETS[node.comfyClass]?.(node);
