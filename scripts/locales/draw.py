@@ -1,4 +1,4 @@
-"""Writes locales/ja, ko, ru, fr, de and es from terms.txt: names, descriptions and menus, made by a machine.
+"""Writes the machine-made locales (ja, ko, ru, fr, de, es) from terms.txt.
 
 `python scripts/locales/draw.py`. Tooltips stay English, and so does a name that terms.txt lacks: ComfyUI shows the
 schema's own text wherever a locale has none.
