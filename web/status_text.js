@@ -3,7 +3,8 @@ const MOST_LINES = 24;
 const STAGES = {
   zh: { read: "读取", generate: "生成", judge: "判断", separate: "分离", write: "写入", measure: "测量", plan: "计划",
     pick: "挑选", repair: "修复", regenerate: "重新生成", verdict: "判断", note: "说明", mix: "混音", encode: "编码",
-    decode: "解码", load: "加载" },
+    decode: "解码", load: "加载", listen: "聆听", draw: "绘制", render: "渲染", still: "静帧", download: "下载",
+    label: "标注", features: "特征", clips: "片段", video: "视频", train: "训练", work: "处理" },
 };
 
 // The server's line, its stage in the page's language.
@@ -20,6 +21,12 @@ export function resultText(result, texts) {
 }
 
 function inLanguage(line, texts) {
-  return line.replace(/^([a-z]+)(?= \u00b7|: | done in|$)/, (stage) => STAGES[texts.language]?.[stage] ?? stage)
+  if (texts.language === "zh") line = line.replace(/(\d[\d hmins]*) left$/, (_, time) => `剩余 ${inChinese(time)}`);
+  return line.replace(/^([a-z]+)(?= \u00b7|: | done in|$| [\w-]+\/\S+ \u00b7)/, (stage) => STAGES[texts.language]?.[stage] ?? stage)
     .replace(/ done in ([\d.]+) s$/, (_, seconds) => `: ${texts.doneIn.replace("{}", seconds)}`);
+}
+
+// 1 h 10 min, 12 s.
+function inChinese(time) {
+  return time.replace(/ h\b/, " 小时").replace(/ min\b/, " 分").replace(/ s\b/, " 秒");
 }

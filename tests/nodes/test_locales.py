@@ -169,3 +169,15 @@ def _form(page: str) -> list[str]:
 def test_a_chinese_help_page_has_every_paragraph_and_row_of_the_english_one(english):
     chinese = english.with_suffix("") / "zh.md"
     assert _form(chinese.read_text(encoding="utf-8")) == _form(english.read_text(encoding="utf-8"))
+
+
+def test_every_stage_that_nodes_show_has_a_chinese_word():
+    stage = re.compile(r"""\.at\(f?"([a-z]+)|comfy_host\.progress\([^)]*"([a-z]+)\"""")
+    shown = {
+        first or second
+        for folder in ("nodes", "deepsound/compare", "deepsound/repair", "deepsound/separate", "deepsound/weights")
+        for path in (ROOT / folder).rglob("*.py")
+        for first, second in stage.findall(path.read_text(encoding="utf-8"))
+    }
+    words = (ROOT / "web" / "status_text.js").read_text(encoding="utf-8")
+    assert len(shown) > 5 and sorted(name for name in shown if f'{name}: "' not in words) == []

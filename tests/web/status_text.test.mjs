@@ -17,3 +17,10 @@ test("the running stage is in the page's language, other words stay", () => {
   assert.equal(progressText("generate \u00b7 45%", textsOf("zh")), "\u751f\u6210 \u00b7 45%");
   assert.equal(progressText("rain on metal", textsOf("zh")), "rain on metal");
 });
+
+test("the time left and the stage of a download are in the page's language", () => {
+  const zh = { language: "zh", doneIn: "完成，用时 {} 秒" };
+  assert.equal(progressText("generate · 45% · 1 h 10 min left", zh), "生成 · 45% · 剩余 1 小时 10 分");
+  assert.equal(progressText("download mmaudio/vae_44k · 45% · 12 s left", zh), "下载 mmaudio/vae_44k · 45% · 剩余 12 秒");
+  assert.equal(progressText("generate · 45% · 12 s left", { language: "en" }), "generate · 45% · 12 s left");
+});
