@@ -25,10 +25,10 @@ class Cost:
     anonymous_mb: float = 0.0
 
 
-def cost_of(command: Sequence[str]) -> Cost:
-    """Run `command` to its end. Raises RuntimeError when it fails."""
+def cost_of(command: Sequence[str], is_shown: bool = True) -> Cost:
+    """Run `command` to its end; what it prints `is_shown` or not. Raises RuntimeError when it fails."""
     began = time.perf_counter()
-    process = subprocess.Popen(command)
+    process = subprocess.Popen(command, stdout=None if is_shown else subprocess.DEVNULL)
     anonymous_mb, ended = 0.0, 0
     while not ended:
         anonymous_mb = max(anonymous_mb, _anonymous_mb(process.pid))
