@@ -65,9 +65,11 @@ _RULES: Mapping[str, _Rule] = {
     **dict.fromkeys(
         ("generator", "reasoner", "separator", "preset", "undecided", "mode", "fallback", "scope", "pick"), _NAME
     ),
-    **dict.fromkeys(("container", "length", "voice_decision"), _NAME),
+    **dict.fromkeys(("container", "length", "voice_decision", "stem_format"), _NAME),
     "downmix": _or_none(_NAME),
-    **dict.fromkeys(("write_video", "overwrite", "pictures", "step_videos", "stems", "keep_ambience"), _FLAG),
+    **dict.fromkeys(
+        ("write_video", "overwrite", "pictures", "step_videos", "stems", "timeline", "keep_ambience"), _FLAG
+    ),
     "seed": _WHOLE,
     "takes": _WHOLE,
     "audio_track": _or_none(_WHOLE),

@@ -15,7 +15,8 @@ from deepsound.media.clip import Clip
 from deepsound.media.formats import AUTO
 from deepsound.media.length_policy import DEFAULT_LENGTH
 from deepsound.outcome import Choices, Fallback, Mode
-from deepsound.outputs.naming import DEFAULT_TEMPLATE, fields_of
+from deepsound.outputs.extras import Extras
+from deepsound.outputs.naming import DEFAULT_TEMPLATE, STEM_FORMATS, fields_of
 from deepsound.pipeline import Pipeline
 from deepsound.preparation import OutputOptions, StepOptions, check_takes, prepare, take_template
 from deepsound.separate.removal import RemovalSettings
@@ -26,7 +27,7 @@ from deepsound.weights.missing import MissingWeightsError
 from deepsound.weights.search_paths import SearchPaths, default_search_paths
 
 # Files of steps that a run may not need: which of them it leaves is known when it has judged.
-_OF_STEPS = (".step3.", ".neg.", ".voice.")
+_OF_STEPS = (".step3.", ".neg.", ".voice.", ".01_final.", ".03_voice.", ".04_background.", ".05_regenerated.")
 
 
 @dataclass(frozen=True)
@@ -97,6 +98,8 @@ def dry_run(
     pictures: bool = False,
     step_videos: bool = False,
     stems: bool = False,
+    stem_format: str = STEM_FORMATS[0],
+    timeline: bool = False,
     voice_decision: str = VOICE_DECISION_NAMES[0],
     removal_db: float | None = None,
     keep_ambience: bool = False,
@@ -115,7 +118,8 @@ def dry_run(
     check_takes(takes, pick)
     clip = Clip.open(video, start_s, duration_s, audio_track, downmix)
     steps = StepOptions(mode, fallback, scope, spans, voice_decision, RemovalSettings(removal_db, keep_ambience))
-    output = OutputOptions(write_video, overwrite, output_template, pictures, container, length, step_videos, stems)
+    extras = Extras(step_videos, stems, stem_format, timeline)
+    output = OutputOptions(write_video, overwrite, output_template, pictures, container, length, extras)
     selection, count = pipeline.select(clip), takes if pick is None else 1
     # Missing weights are listed in the answer; what else is wrong with files is raised, as by the run.
     with suppress(MissingWeightsError):
@@ -138,7 +142,8 @@ def dry_run(
 
 def _may_come(path: Path, steps: StepOptions) -> bool:
     """Whether a run can leave the file: a sound that is generated again is some fallbacks' alone."""
-    return ".neg." not in path.name or (steps.falls_back and fallback_mode(steps.fallback).regenerates)
+    of_fallback = ".neg." in path.name or ".05_regenerated." in path.name
+    return not of_fallback or (steps.falls_back and fallback_mode(steps.fallback).regenerates)
 
 
 def _weights(choices: Choices, places: SearchPaths) -> tuple[NeededWeights, ...]:

@@ -19,7 +19,8 @@ from deepsound.media.formats import AUTO
 from deepsound.media.length_policy import DEFAULT_LENGTH
 from deepsound.outcome import Choice, Choices, Fallback, Mode, Outcome, Undecided
 from deepsound.outputs import Result
-from deepsound.outputs.naming import DEFAULT_TEMPLATE, fields_of
+from deepsound.outputs.extras import Extras
+from deepsound.outputs.naming import DEFAULT_TEMPLATE, STEM_FORMATS, fields_of
 from deepsound.pipeline_run import PipelineRun
 from deepsound.preparation import OutputOptions, StepOptions, prepare
 from deepsound.presets import DEFAULT_PRESET
@@ -96,6 +97,8 @@ class Pipeline:
         downmix: str | None = None,
         step_videos: bool = False,
         stems: bool = False,
+        stem_format: str = STEM_FORMATS[0],
+        timeline: bool = False,
         takes: int = 1,
         pick: str = tables.PICK_NAMES[0],
         window_s: float | None = None,
@@ -117,7 +120,9 @@ class Pipeline:
         `container` is the finished video's (`auto` follows the source where that keeps the picture), `length` the
         policy of media.length_policy for sound that is longer or shorter than the picture, `audio_track` the number
         of the sound track, from 1, and `downmix` ("mono", "stereo") mixes its channels down. `step_videos` also leaves
-        the picture under the sound of every step, `stems` the removed voice. Of several `takes`, from the seeds `seed`,
+        the picture under the sound of every step, `stems` the removed voice and all sounds as numbered files of one
+        length (in `stem_format`, "wav" or "flac"), `timeline` these and an OpenTimelineIO file of them. Of
+        several `takes`, from the seeds `seed`,
         `seed` + 1, ..., the best by `pick` ("auto", "voice", "sync", "ib") goes on. With the `scope` "segments" only
         voiced spans change, with "clip" the whole sound as published ("": the preset's, else "segments"); `spans` is a
         list of one's own in place of the voiced ones ("1.2-3.4, 5-6", or JSON as deepsound.segments writes it). The
@@ -132,7 +137,8 @@ class Pipeline:
         request = GenerationRequest(prompt, negative_prompt, seed, steps=steps, guidance=guidance, window_s=window_s)
         removal = RemovalSettings(removal_db, keep_ambience)
         options = StepOptions(mode, fallback, scope, spans, voice_decision, removal)
-        output = OutputOptions(write_video, overwrite, output_template, pictures, container, length, step_videos, stems)
+        extras = Extras(step_videos, stems, stem_format, timeline)
+        output = OutputOptions(write_video, overwrite, output_template, pictures, container, length, extras)
         ready = prepare(clip, self.select, seed, options, Path(output_dir), output, progress)
         with ready.staging as staging:
             best_of = TakeOptions(takes, pick)

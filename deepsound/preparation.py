@@ -15,6 +15,7 @@ from deepsound.media.length_policy import DEFAULT_LENGTH, sounding_clip
 from deepsound.media.mux_plan import MuxPlan, plan_mux
 from deepsound.outcome import Choices, Fallback, Mode
 from deepsound.outputs import OutputStaging
+from deepsound.outputs.extras import Extras
 from deepsound.outputs.naming import DEFAULT_TEMPLATE, fields_of
 from deepsound.rank.limits import MOST_TAKES
 from deepsound.repair.plan import parse_user_segments, spans_past_the_end
@@ -61,8 +62,7 @@ class OutputOptions:
     pictures: bool = False
     container: str = AUTO
     length: str = DEFAULT_LENGTH
-    step_videos: bool = False
-    stems: bool = False
+    extras: Extras = Extras()
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,8 @@ def prepare(
     Raises a DeepSoundError for what the run could not do.
     """
     sounding, said = sounding_clip(clip, output.length)
-    video = output.write_video or output.step_videos
+    output.extras.check()
+    video = output.write_video or output.extras.step_videos
     quiet = Progress(check=progress.check)
     container, length = output.container, output.length
     # Every packet of the file is looked at: once for all takes.
@@ -118,8 +119,7 @@ def prepare(
         video_suffix=plan.container.suffix,
         container_why=plan.why,
         length=output.length,
-        step_videos=output.step_videos,
-        stems=output.stems,
+        extras=output.extras,
     )
     return PreparedRun(sounding, selection, staging, (*plan.lines(), *filter(None, (said,)), *cut))
 

@@ -10,6 +10,7 @@ from . import host_folders, routes
 from .best_take import BestTake
 from .compare import Compare
 from .cot_plan import CoTPlan
+from .export_stems import ExportStems
 from .foleycrafter_generate import FoleyCrafterGenerate
 from .generate_audio import GenerateAudio
 from .load_video import LoadVideo
@@ -42,6 +43,7 @@ NODES: list[type[io.ComfyNode]] = [
     RegenerateSpan,
     MixMaster,
     MuxVideo,
+    ExportStems,
     Compare,
     ScoreNode,
     BestTake,

@@ -89,6 +89,16 @@ EVERYDAY: dict[str, tuple[str, ...]] = {
         "配音",
         "导出",
     ),
+    "DeepSoundExportStems": (
+        "save sound",
+        "DaVinci Resolve",
+        "Premiere",
+        "Reaper",
+        "分轨",
+        "导出声音",
+        "时间线",
+        "剪辑",
+    ),
     "DeepSoundCompare": ("对比", "比较声音", "波形", "频谱", "试听", "声音"),
     "DeepSoundScore": ("measure", "评分", "指标", "响度", "音质", "同步"),
 }

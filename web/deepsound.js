@@ -217,7 +217,7 @@ function addSummary(node, tools) {
 }
 
 const WIDGETS = { DeepSoundVoiceOverCoT: addPanel, DeepSoundPipeline: addPipeline, DeepSoundLoadVideo: addTrimBar,
-  DeepSoundMuxVideo: addMux, DeepSoundBestTake: addTakes, DeepSoundVocalSeparate: addSpans,
+  DeepSoundMuxVideo: addMux, DeepSoundExportStems: addNote, DeepSoundBestTake: addTakes, DeepSoundVocalSeparate: addSpans,
   DeepSoundSilenceFallback: addSpans, DeepSoundRegenerateSpan: addSpans,
   DeepSoundMixMaster: (node) => addMeters(node, texts()) };
 

@@ -8,6 +8,7 @@ import argparse
 # compares them.
 CONTAINERS = ("auto", "mp4", "mov", "webm", "mkv")
 LENGTHS = ("hold", "trim", "loop", "as_is")
+STEM_FORMATS = ("wav", "flac")
 DEFAULT_TEMPLATE = "{stem}"
 
 
@@ -61,7 +62,25 @@ def add_output_options(run: argparse.ArgumentParser) -> None:
         action="store_true",
         help="also leave the picture under the sound of each step: <stem>.step1.mp4, <stem>.step3.mp4, <stem>.neg.mp4",
     )
-    run.add_argument("--stems", action="store_true", help="also leave the removed voice, <stem>.voice.wav")
+    run.add_argument(
+        "--stems",
+        action="store_true",
+        help="also leave the removed voice, <stem>.voice.wav, and every sound as a file of one rate and length for an "
+        "editor: <stem>.01_final.wav, <stem>.02_coarse.wav, <stem>.03_voice.wav, ...",
+    )
+    run.add_argument(
+        "--stem_format",
+        "--stem-format",
+        choices=STEM_FORMATS,
+        default=STEM_FORMATS[0],
+        help="of these files: wav in 32-bit float, flac in 24 bit (default: %(default)s)",
+    )
+    run.add_argument(
+        "--otio",
+        action="store_true",
+        help="with the stems leave a timeline of picture, stems and repaired spans, <stem>.otio, which DaVinci "
+        "Resolve, Premiere and others open (needs opentimelineio)",
+    )
     run.add_argument("--pictures", action="store_true", help="also draw waveforms and mel spectrograms as PNG")
     run.add_argument("--json", action="store_true", help="print the result record on stdout")
     run.add_argument("-q", "--quiet", action="store_true", help="no progress, only errors")

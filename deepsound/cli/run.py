@@ -173,6 +173,8 @@ def _newer_run_arguments(options: argparse.Namespace) -> dict[str, Any]:
         "overwrite": (not options.no_overwrite, True),
         "step_videos": (options.step_videos, False),
         "stems": (options.stems, False),
+        "stem_format": (options.stem_format, "wav"),
+        "timeline": (options.otio, False),
         "takes": (options.takes, 1),
         "pick": (options.pick, None),
     }

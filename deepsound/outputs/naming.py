@@ -29,6 +29,13 @@ RECORD = ".result.json"
 SOUNDS = (".step1.wav", ".step3.wav", ".neg.wav", ".wav")
 # The removed voice, and the picture under the sound of each step: made only where they are asked for.
 VOICE = ".voice.wav"
+# Stems for an editor; a name keeps its number whichever of them there are.
+STEM_NAMES = ("final", "coarse", "voice", "background", "regenerated", "original")
+STEM_FORMATS = ("wav", "flac")
+STEM_FILES = tuple(
+    f".{number:02}_{name}.{suffix}" for number, name in enumerate(STEM_NAMES, 1) for suffix in STEM_FORMATS
+)
+TIMELINE = ".otio"
 STEPS = (".step1", ".step3", ".neg")
 # Whatever container a finished video may have had.
 VIDEOS = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v", ".ts", ".mxf", ".nut", ".flv", ".mpg", ".ogv", ".3gp")

@@ -18,14 +18,14 @@ from typing import NoReturn
 
 from deepsound.errors import Cancelled, OutputError
 from deepsound.media.files import advice, output_error
-from deepsound.outputs.naming import PICTURES, RECORD, SOUNDS, VIDEOS
+from deepsound.outputs.naming import PICTURES, RECORD, SOUNDS, STEM_FILES, STEP_VIDEOS, TIMELINE, VIDEOS, VOICE
 from deepsound.runtime.file_lock import try_lock
 from deepsound.runtime.json_files import json_bytes, read_json_object
 from deepsound.runtime.paths import escaped, lexists
 
 JOURNAL = "journal.json"
 NEW, OLD = "new", "old"
-SUFFIXES = frozenset((RECORD, *SOUNDS, *VIDEOS, *PICTURES))
+SUFFIXES = frozenset((RECORD, *SOUNDS, VOICE, *STEM_FILES, TIMELINE, *VIDEOS, *STEP_VIDEOS, *PICTURES))
 _LOCK_WAIT_S = 30.0
 # File systems that cannot sync one file say so with these; there is nothing to be done about it.
 _NO_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.EACCES}

@@ -15,6 +15,7 @@ from deepsound.media.files import output_error
 from deepsound.media.mux import mux_clip
 from deepsound.media.mux_report import MuxReport
 from deepsound.outcome import Outcome
+from deepsound.outputs.extras import Extras, stage_stems, stage_timeline
 from deepsound.outputs.leftovers import StagingFolder, clear_leftovers, make_staging_folder, undo_interrupted
 from deepsound.outputs.levels import FinalLevels, final_levels
 from deepsound.outputs.naming import (
@@ -22,8 +23,10 @@ from deepsound.outputs.naming import (
     PICTURES,
     RECORD,
     SOUNDS,
+    STEM_FILES,
     STEP_VIDEOS,
     STEPS,
+    TIMELINE,
     VIDEOS,
     VOICE,
     check_lengths,
@@ -64,11 +67,9 @@ class OutputStaging:
         video_suffix: str = ".mp4",
         container_why: str = "",
         length: str = "as_is",
-        step_videos: bool = False,
-        stems: bool = False,
+        extras: Extras = Extras(),
     ) -> None:
-        self._step_videos = step_videos
-        self._stems = stems
+        self._extras = extras
         self._clip = clip
         self._output_dir = expand(output_dir, OutputError)
         self._write_video = write_video
@@ -164,7 +165,7 @@ class OutputStaging:
         for note in sound.notes:
             progress.note(note)
         outcome = replace(outcome, notes=(*outcome.notes, *sound.notes))
-        sounds = sounds_of(outcome, sound.final, self._stems)
+        sounds = sounds_of(outcome, sound.final, self._extras.has_stems)
         self._files.write_sounds(sounds, outcome.judgement.voice_spans, self._pictures, stage.check)
         if self._write_video:
             self._mux_report = mux_clip(
@@ -175,7 +176,11 @@ class OutputStaging:
                 length=self._length,
                 container_why=self._container_why,
             ).report
-        if self._step_videos:
+        if self._extras.has_stems:
+            made = stage_stems(self._files, outcome, sounds, self._extras.stem_format, stage)
+            if self._extras.timeline:
+                stage_timeline(self._files, outcome, self._clip, self._final(""), made, self._video_suffix)
+        if self._extras.step_videos:
             levels = tuple(self._mux_steps(sounds, stage))
             outcome = replace(outcome, notes=(*outcome.notes, *levels))
         result = self._result(outcome, sound, described_weights(outcome, stage))
@@ -237,8 +242,7 @@ class OutputStaging:
     def _suffixes(self) -> tuple[str, ...]:
         suffixes = (*SOUNDS, RECORD, *([self._video_suffix] if self._write_video else []))
         suffixes += PICTURES if self._pictures else ()
-        suffixes += (VOICE,) if self._stems else ()
-        return suffixes + (tuple(step + self._video_suffix for step in STEPS) if self._step_videos else ())
+        return suffixes + self._extras.suffixes(self._video_suffix)
 
     def _result(self, outcome: Outcome, sound: FinalLevels, weights: list[dict[str, Any]]) -> Result:
         def final_name(suffix: str) -> Path | None:
@@ -305,7 +309,7 @@ class OutputStaging:
             return ()
         return tuple(
             suffix
-            for suffix in (*SOUNDS, VOICE, *VIDEOS, *STEP_VIDEOS, *PICTURES)
+            for suffix in (*SOUNDS, VOICE, *STEM_FILES, TIMELINE, *VIDEOS, *STEP_VIDEOS, *PICTURES)
             if self._stem + suffix in made and not is_same_file(self._final(suffix), self._clip.path, OutputError)
         )
 

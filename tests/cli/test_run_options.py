@@ -15,7 +15,7 @@ from deepsound.media.downmix import DOWNMIXES
 from deepsound.media.formats import CONTAINER_NAMES
 from deepsound.media.length_policy import DEFAULT_LENGTH, LENGTH_NAMES
 from deepsound.media.loudness import measure
-from deepsound.outputs.naming import DEFAULT_TEMPLATE
+from deepsound.outputs.naming import DEFAULT_TEMPLATE, STEM_FORMATS
 
 
 def options_of(*flags):
@@ -24,6 +24,7 @@ def options_of(*flags):
 
 def test_help_lists_the_tables_it_is_too_light_to_import():
     assert output_options.CONTAINERS == CONTAINER_NAMES and output_options.LENGTHS == LENGTH_NAMES
+    assert output_options.STEM_FORMATS == STEM_FORMATS
     assert run_options.DOWNMIXES == DOWNMIXES and output_options.DEFAULT_TEMPLATE == DEFAULT_TEMPLATE
     assert options_of().length == DEFAULT_LENGTH and options_of().container == CONTAINER_NAMES[0]
 

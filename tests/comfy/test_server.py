@@ -23,6 +23,7 @@ NODE_IDS = {
     "DeepSoundVocalSeparate",
     "DeepSoundSilenceFallback",
     "DeepSoundMuxVideo",
+    "DeepSoundExportStems",
     "DeepSoundFoleyCrafterGenerate",
     "DeepSoundCompare",
     "DeepSoundScore",

@@ -24,6 +24,7 @@ NODE_IDS = [
     "DeepSoundRegenerateSpan",
     "DeepSoundMixMaster",
     "DeepSoundMuxVideo",
+    "DeepSoundExportStems",
     "DeepSoundCompare",
     "DeepSoundScore",
     "DeepSoundBestTake",
