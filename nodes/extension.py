@@ -11,6 +11,7 @@ from .best_take import BestTake
 from .compare import Compare
 from .cot_plan import CoTPlan
 from .export_stems import ExportStems
+from .folder_batch import FolderBatch
 from .foleycrafter_generate import FoleyCrafterGenerate
 from .generate_audio import GenerateAudio
 from .load_video import LoadVideo
@@ -48,6 +49,7 @@ NODES: list[type[io.ComfyNode]] = [
     ScoreNode,
     BestTake,
     PipelineNode,
+    FolderBatch,
 ]
 
 

@@ -23,6 +23,9 @@ _WEIGHT_SUFFIXES = {".safetensors", ".pth", ".pt", ".ckpt", ".bin"}
 _LONGEST_PART_BYTES = 200
 _LONGEST_PREFIX_BYTES = 1000
 _MOST_SUBFOLDERS = 32
+# What a menu of folders shows: more, or deeper ones, make a longer list than anybody reads.
+_MOST_FOLDERS = 200
+_DEEPEST = 3
 
 
 @dataclass(frozen=True)
@@ -91,6 +94,32 @@ def input_folder(name: str) -> Path:
     if not is_dir(path):
         raise InputError(f"The folder {_short(name.strip())} is not in ComfyUI's input folder; put it there.")
     return path
+
+
+def input_folders() -> list[str]:
+    """The folders inside the input folder that hold files, by their names below it; hidden ones are left out."""
+    import folder_paths
+
+    root = Path(folder_paths.get_input_directory())
+    if not is_dir(root):
+        return []
+    found = []
+    for folder, inner, files in os.walk(root):
+        inner[:] = sorted(name for name in inner if not name.startswith("."))
+        relative = Path(folder).relative_to(root).as_posix()
+        if files and relative != ".":
+            found.append(relative)
+        if len(found) >= _MOST_FOLDERS or relative.count("/") >= _DEEPEST:
+            inner.clear()
+    return found[:_MOST_FOLDERS]
+
+
+def output_folder(name: str) -> Path:
+    """The folder `name` below the output folder. Raises InputError for a name no folder can have, or that leads out."""
+    import folder_paths
+
+    check_prefix(name)
+    return _resolve_inside(Path(folder_paths.get_output_directory()), name.strip())
 
 
 def offer_demo_clips() -> None:

@@ -99,6 +99,7 @@ EVERYDAY: dict[str, tuple[str, ...]] = {
         "时间线",
         "剪辑",
     ),
+    "DeepSoundFolder": ("directory", "dub many", "批量", "文件夹", "批处理"),
     "DeepSoundCompare": ("对比", "比较声音", "波形", "频谱", "试听", "声音"),
     "DeepSoundScore": ("measure", "评分", "指标", "响度", "音质", "同步"),
 }

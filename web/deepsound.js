@@ -2,6 +2,7 @@
 import { api } from "../../scripts/api.js";
 import { app } from "../../scripts/app.js";
 import { heightOf } from "./banners.js";
+import { ClipTable } from "./batch_table.js";
 import { TakesPanel } from "./best_take.js";
 import { addElement, after, element, keepWheel, leavePreviewsOut } from "./dom.js";
 import { Recall, isNode } from "./history.js";
@@ -31,6 +32,7 @@ const LOOK_EVERY_MS = 200;
 const panels = new Map();
 const summaries = new Map();
 const bars = new Map();
+const tables = new Map();
 const rankings = new Map();
 const spanViews = new Map();
 const recall = new Recall({ app, api, isEmpty: (panel) => panel.state === "empty",
@@ -193,6 +195,11 @@ function addNote(node) {
   });
 }
 
+function addClips(node) {
+  tables.set(node, new ClipTable(node, texts()));
+  after(node, "onRemoved", () => tables.delete(node));
+}
+
 // Every node has a status line and notes; Compare shows its own notes inside its view.
 function addSummary(node, tools) {
   const shown = new NodeNotes();
@@ -219,6 +226,7 @@ function addSummary(node, tools) {
 const WIDGETS = { DeepSoundVoiceOverCoT: addPanel, DeepSoundPipeline: addPipeline, DeepSoundLoadVideo: addTrimBar,
   DeepSoundMuxVideo: addMux, DeepSoundExportStems: addNote, DeepSoundBestTake: addTakes, DeepSoundVocalSeparate: addSpans,
   DeepSoundSilenceFallback: addSpans, DeepSoundRegenerateSpan: addSpans,
+  DeepSoundFolder: addClips,
   DeepSoundMixMaster: (node) => addMeters(node, texts()) };
 
 app.registerExtension({
@@ -226,6 +234,7 @@ app.registerExtension({
   setup() {
     api.addEventListener("deepsound.reasons", ({ detail }) => found(panels, detail.node)?.write(detail));
     api.addEventListener("deepsound.status", ({ detail }) => found(summaries, detail.node)?.status.run(detail.text));
+    api.addEventListener("deepsound.clips", ({ detail }) => found(tables, detail.node)?.show(detail.clips));
     api.addEventListener("deepsound.video", ({ detail }) => found(bars, detail.node)?.learn(detail.file, detail.facts));
     for (const ending of ["execution_success", "execution_error", "execution_interrupted"]) {
       api.addEventListener(ending, () => {

@@ -56,6 +56,14 @@ def add_output_options(run: argparse.ArgumentParser) -> None:
         help="where the sound is longer than the picture: hold the last picture, trim the sound, loop the picture, or "
         f"leave both as_is ({', '.join(LENGTHS)}; default: %(default)s)",
     )
+    _add_extra_options(run)
+    run.add_argument("--pictures", action="store_true", help="also draw waveforms and mel spectrograms as PNG")
+    run.add_argument("--json", action="store_true", help="print the result record on stdout")
+    run.add_argument("-q", "--quiet", action="store_true", help="no progress, only errors")
+
+
+def _add_extra_options(run: argparse.ArgumentParser) -> None:
+    """Add what is left beside the result: videos of the steps, stems, a timeline."""
     run.add_argument(
         "--step_videos",
         "--step-videos",
@@ -81,6 +89,3 @@ def add_output_options(run: argparse.ArgumentParser) -> None:
         help="with the stems leave a timeline of picture, stems and repaired spans, <stem>.otio, which DaVinci "
         "Resolve, Premiere and others open (needs opentimelineio)",
     )
-    run.add_argument("--pictures", action="store_true", help="also draw waveforms and mel spectrograms as PNG")
-    run.add_argument("--json", action="store_true", help="print the result record on stdout")
-    run.add_argument("-q", "--quiet", action="store_true", help="no progress, only errors")

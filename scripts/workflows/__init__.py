@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from . import embedded, generation, published
+from . import embedded, finishing, generation, published
 from .core_nodes import CORE
 from .sheet import Sheet
 
@@ -16,6 +16,9 @@ DESCRIPTIONS: dict[str, Callable[[Sheet], None]] = {
     "repair_segments": embedded.repair_segments,
     "long_video": published.long_video,
     "regenerate_span": generation.regenerate_a_span,
+    "film_with_own_sound": finishing.film_with_own_sound,
+    "mix_and_master": finishing.mix_and_master,
+    "stems_for_an_editor": finishing.stems_for_an_editor,
     "another_generator": embedded.another_generator,
     "api_automation": embedded.api_automation,
     **{

@@ -20,6 +20,8 @@ PANELS = {
     "DeepSoundLoadVideo": 350,
     "LoadVideo": 330,
     "DeepSoundMuxVideo": 330,
+    "DeepSoundMixMaster": 160,
+    "DeepSoundExportStems": 90,
     "DeepSoundVoiceOverCoT": 406,
     "DeepSoundPipeline": 946,
     "DeepSoundCompare": 640,

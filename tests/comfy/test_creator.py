@@ -68,3 +68,52 @@ def test_a_decision_runs_no_judge_and_a_depth_leaves_some_voice(server, put):  #
     run = server.run(prompt)
     assert run.ending == "execution_success", run.error or run.answer
     assert run.history["outputs"][JUDGE]["deepsound"][0]["verdict"] == "yes"
+
+
+def test_stems_are_saved_aligned_beside_each_other(server, put):  # noqa: F811
+    prompt = {
+        "1": node("DeepSoundLoadVideo", file=put("stems.mp4"), start=0.0, duration=0.0),
+        "2": node(
+            "DeepSoundExportStems",
+            final=["1", 1],
+            original=["1", 1],
+            video=["1", 0],
+            filename_prefix="test/stems",
+            stem_format="flac",
+            timeline=False,
+        ),
+        "3": node("PreviewAny", source=["2", 0]),
+    }
+    run = server.run(prompt)
+    assert run.ending == "execution_success", run.error or run.answer
+    names = run.history["outputs"]["3"]["text"][0].splitlines()
+    assert [name.rpartition(".0")[2] for name in names] == ["1_final.flac", "6_original.flac"]
+    assert all((server.base / "output" / name).is_file() for name in names)
+
+
+def test_a_folder_of_videos_is_finished_and_goes_on(server, put, tmp_path):  # noqa: F811
+    folder = server.base / "input" / "many"
+    folder.mkdir(exist_ok=True)
+    for name in ("one", "two"):
+        (folder / f"{name}.mp4").write_bytes((server.base / "input" / put(f"many_{name}.mp4")).read_bytes())
+    batch = node(
+        "DeepSoundFolder",
+        folder="many",
+        generator="hum",
+        reasoner="says_no",
+        separator="leaves_half",
+        preset="auto",
+        fallback="rep",
+        prompt="",
+        negative_prompt="",
+        seed=1,
+        duration=0.0,
+        output_folder="test/many",
+        download=False,
+    )
+    for expected in ("done", "already"):
+        run = server.run({"1": batch, "2": node("PreviewAny", source=["1", 1])})
+        assert run.ending == "execution_success", run.error or run.answer
+        shown = run.history["outputs"]["1"]["deepsound"][0]["clips"]
+        assert [row["status"] for row in shown] == [expected] * 2
+    assert (server.base / "output" / "test" / "many" / "two.mp4").is_file()

@@ -31,6 +31,7 @@ NODE_IDS = {
     "DeepSoundRegenerateSpan",
     "DeepSoundMixMaster",
     "DeepSoundPipeline",
+    "DeepSoundFolder",
 }
 LOAD, GENERATE, AGAIN, JUDGE, SEPARATE, FALLBACK, SAVE = "1", "2", "3", "4", "5", "6", "7"
 

@@ -19,6 +19,7 @@ from tests.comfy.pages import FOLDER
 pytestmark = pytest.mark.comfy
 
 EMBEDDED = {"offline_draft", "clean_existing_footage", "another_generator", "api_automation", "best_of_four"}
+EMBEDDED |= {"film_with_own_sound", "mix_and_master", "stems_for_an_editor"}
 PUBLISHED = sorted(set(DESCRIPTIONS) - EMBEDDED)
 KNOWN = {"videollama2_cot": "says_yes", "videollama2_qa": "says_yes", "bs_roformer": "leaves_half"}
 

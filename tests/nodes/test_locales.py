@@ -14,6 +14,7 @@ MACHINE_MADE = ("de", "es", "fr", "ja", "ko", "ru")
 # Menus of what is installed or lies in a folder: their options are names, which nobody translates.
 OPEN_MENUS = {
     "file",
+    "folder",
     "engine",
     "generator",
     "reasoner",

@@ -29,6 +29,7 @@ NODE_IDS = [
     "DeepSoundScore",
     "DeepSoundBestTake",
     "DeepSoundPipeline",
+    "DeepSoundFolder",
 ]
 
 

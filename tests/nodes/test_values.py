@@ -21,6 +21,7 @@ NUMBERS = {
     "DeepSoundRegenerateSpan": ("duration",),
     "DeepSoundMixMaster": tuple(MIX_RANGES),
     "DeepSoundScore": ("duration",),
+    "DeepSoundFolder": ("duration",),
     "DeepSoundPipeline": ("duration", "cfg", "window", "removal_db", "fps"),
 }
 LEAST = {"window": -1.0, **{name: low for name, (low, _) in MIX_RANGES.items()}}
