@@ -1,4 +1,4 @@
-"""DeepSoundFolder: gives every video of an input folder its sound, and goes on where it stopped."""
+"""DeepSoundFolder: every video of an input folder gets its sound; a stopped run goes on."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ MOST_ROWS = 500
 
 
 @dataclass
-class ClipRow:
+class BatchRow:
     """A video's name, its status (working, done, already, failed, skipped), and what is to be said of it."""
 
     name: str
@@ -34,7 +34,7 @@ class ClipTable(Listener):
 
     def __init__(self, output_dir: Path, show: Callable[[list[dict[str, Any]]], None]) -> None:
         self._output_dir, self._show = output_dir, show
-        self._rows: dict[str, ClipRow] = {}
+        self._rows: dict[str, BatchRow] = {}
         self._tally = Tally()
         self.videos: list[Path] = []
 
@@ -88,7 +88,7 @@ class ClipTable(Listener):
         return "\n".join([self.headline(), *map(_line, self._rows.values())])
 
     def _set(self, name: str, status: str, text: str = "") -> None:
-        self._rows[name] = ClipRow(name, status, text)
+        self._rows[name] = BatchRow(name, status, text)
         self._show(self.rows())
 
     def _result_of(self, job: Job) -> tuple[Path | None, str]:
@@ -106,7 +106,7 @@ class ClipTable(Listener):
         return (path.parent / videos[0] if videos else None), said
 
 
-def _line(row: ClipRow) -> str:
+def _line(row: BatchRow) -> str:
     return f"{row.name}: {row.status} {row.text}".rstrip()
 
 

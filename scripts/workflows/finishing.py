@@ -1,4 +1,4 @@
-"""Workflows that finish a film: its own sound cleaned, mixed and mastered, stems for an editor."""
+"""Workflows that finish a film: own sound cleaned, mix and master, stems for an editor."""
 
 from __future__ import annotations
 

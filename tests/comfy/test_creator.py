@@ -1,4 +1,4 @@
-"""What creators do with the nodes on real servers: frames, muted judges, presets, stems, folders."""
+"""Creators' graphs on real servers: frames, a judge that is gone, stems, folders."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Export Stems: files of one rate and length in the output folder, per take, with a timeline on wish."""
+"""Export Stems: files of one rate and length, per take, with a timeline on wish."""
 
 import sys
 
