@@ -13,6 +13,7 @@ import torch.nn.functional as F
 
 from deepsound.models.bigvgan import activations, snake_rows, snake_triton
 from deepsound.models.bigvgan.activations import AntiAliasedSnake
+from deepsound.models.bigvgan.chunks import decode
 from deepsound.models.bigvgan.config import BIGVGAN_16K, BIGVGAN_V2_44K, BigVganConfig
 from deepsound.models.bigvgan.model import BigVgan
 from deepsound.models.bigvgan.weights import fold_weight_norm
@@ -287,3 +288,24 @@ def test_settings_are_read_from_the_published_file() -> None:
 def test_other_kinds_of_vocoder_are_refused(name: str, value: object) -> None:
     with pytest.raises(ValueError, match=f"{name} = {value!r}"):
         BigVganConfig.from_json({name: value})
+
+
+@torch.inference_mode()
+def test_rounded_inner_convolutions_leave_60_db_of_float32_s_waveform() -> None:
+    config = replace(BIGVGAN_V2_44K, upsample_initial_channel=256)
+    torch.manual_seed(0)
+    exact = BigVgan(config).eval()
+    mixed, rounded = BigVgan(config).eval(), BigVgan(config).eval()
+    for network in (mixed, rounded):
+        network.load_state_dict(exact.state_dict())
+    mixed.round_inner_convolutions(torch.bfloat16)
+    rounded.bfloat16()
+    mel = noise(1, config.num_mels, 6)
+    expected = exact(mel)
+
+    def snr_db(network: BigVgan) -> float:
+        error = (decode(network, mel).float() - expected).norm() / expected.norm()
+        return -20.0 * float(error.log10())
+
+    assert decode(mixed, mel.bfloat16()).dtype == torch.float32
+    assert snr_db(mixed) >= 60.0 > snr_db(rounded)

@@ -87,8 +87,11 @@ def encoder(path: Path, dtype: torch.dtype) -> MelVae:
     return load_into_meta(lambda: MelVae(config), vae_weights.normalise_weights(tensors), dtype, path)
 
 
-def vocoder(path: Path, dtype: torch.dtype) -> BigVgan:
-    """The vocoder in `path`, weight norm folded; a `config.json` beside it says what its tensors do not show."""
+def vocoder(path: Path, dtype: torch.dtype, exact_output: bool = False) -> BigVgan:
+    """The vocoder in `path`, weight norm folded; a `config.json` beside it says what its tensors do not show.
+
+    With `exact_output`, only what does not determine the waveform's digits is in `dtype`, the rest in float32.
+    """
     tensors = _component(_unwrap(read_tensors(path), "generator"), "vocoder")
     folded = _read_config(path, bigvgan_weights.fold_weight_norm, tensors)
     config = _read_config(path, bigvgan_weights.config_of, folded)
@@ -98,6 +101,9 @@ def vocoder(path: Path, dtype: torch.dtype) -> BigVgan:
         # A folder may hold several vocoders and one config.json: it counts where it is this one's.
         if (stated.num_mels, stated.upsample_kernel_sizes) == (config.num_mels, config.upsample_kernel_sizes):
             config = stated
+    if exact_output:
+        network = load_into_meta(lambda: BigVgan(config), folded, torch.float32, path)
+        return network.round_inner_convolutions(dtype)
     return load_into_meta(lambda: BigVgan(config), folded, dtype, path)
 
 

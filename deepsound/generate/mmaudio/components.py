@@ -128,7 +128,7 @@ class MMAudioComponents(Components):
             "flow": partial(build.flow_network, variant=must_be, loras=self._loras),
             "autoencoder": build.autoencoder,
             "encoder": build.encoder,
-            "vocoder": build.vocoder,
+            "vocoder": partial(build.vocoder, exact_output=self.device.type == "cpu"),
             # SelVA looks at no pictures with CLIP: its picture tower, 1.3 GB in 16 bit, is not even loaded.
             "clip": partial(build.clip, images=not self.is_steered),
             "synchformer": build.steered_synchformer if self.is_steered else build.synchformer,

@@ -65,11 +65,12 @@ class AntiAliasedSnake(nn.Module):
         self.upsample = LowPassFilter1d()
         self.downsample = DownSample1d()
 
-    def forward(self, x: Tensor) -> Tensor:
-        snake = snake_triton if snake_triton.runs_on(x) else snake_rows
-        return snake.anti_aliased_snake(
-            x, self.upsampling_taps(), self.downsample.lowpass.taps(), *self.act.coefficients()
-        )
+    def forward(self, x: Tensor, dtype: torch.dtype | None = None) -> Tensor:
+        """The activation of `x`, in `dtype` or else in that of `x`."""
+        filters = self.upsampling_taps(), self.downsample.lowpass.taps()
+        if snake_triton.runs_on(x):
+            return snake_triton.anti_aliased_snake(x, *filters, *self.act.coefficients()).to(dtype or x.dtype)
+        return snake_rows.anti_aliased_snake(x, *filters, *self.act.coefficients(), dtype)
 
     def upsampling_taps(self) -> Tensor:
         """Taps [12] that double the rate: as they meet the signal, and making up for the zeros between samples."""

@@ -48,6 +48,7 @@ def decode(
     """
     if frames_at_once < 1:
         raise ValueError(f"a vocoder decodes at least one frame at a time, not {frames_at_once}")
+    mel = mel.to(network.dtype)
     frames, hop = mel.shape[-1], network.config.hop
     steps = list(network.steps())
     first, later = steps[:_TOGETHER_STEPS], steps[_TOGETHER_STEPS:]

@@ -19,20 +19,27 @@ _CPU_BLOCK = 1 << 16
 _DEVICE_BLOCK = 1 << 22
 
 
-def anti_aliased_snake(x: Tensor, up: Tensor, down: Tensor, frequency: Tensor, amplitude: Tensor) -> Tensor:
+def anti_aliased_snake(
+    x: Tensor, up: Tensor, down: Tensor, frequency: Tensor, amplitude: Tensor, dtype: torch.dtype | None = None
+) -> Tensor:
     """`x` [B, T, C] brought to twice its rate, through the snake, and back, in float32; edges repeat at both rates.
 
     `up` and `down` are 12 taps each, in the order in which they meet the signal; `frequency` and `amplitude` are [C].
+    The result is in `dtype`, else in that of `x`.
     """
     batch, length, channels = x.shape
     upsampling_taps, lowering = upsampling_matrix(up), downsampling_matrix(down)
-    out = torch.empty(batch, _whole_tiles(length), channels, device=x.device)
+    out = torch.empty(batch, _whole_tiles(length), channels, device=x.device, dtype=dtype or x.dtype)
     for entry, written in zip(x, out, strict=True):
         for start, rows in _blocks(length, channels, x.device):
             doubled = snake(upsample_2x(entry, upsampling_taps, start - REACH, rows + TILE), frequency, amplitude)
+            target = written[start : start + rows]
+            exact = target if target.dtype == torch.float32 else torch.empty(rows, channels, device=x.device)
             # The first that is needed, five before the block at twice the rate, is the second one.
-            _filter(doubled[1:], lowering, 2 * TILE, written[start : start + rows])
-    return out[:, :length].to(x.dtype)
+            _filter(doubled[1:], lowering, 2 * TILE, exact)
+            if exact is not target:
+                target.copy_(exact)
+    return out[:, :length]
 
 
 def upsample_2x(x: Tensor, upsampling_taps: Tensor, start: int, rows: int) -> Tensor:
@@ -41,9 +48,13 @@ def upsample_2x(x: Tensor, upsampling_taps: Tensor, start: int, rows: int) -> Te
     Rows may lie before the beginning and behind the end: the doubled signal's first and last one are repeated there.
     """
     length, channels = x.shape
-    inputs = torch.arange(start - REACH, start + rows + REACH, device=x.device).clamp_(0, length - 1)
+    begin, stop = start - REACH, start + rows + REACH
+    if begin >= 0 and stop <= length:
+        inputs = x[begin:stop].contiguous()
+    else:
+        inputs = x.index_select(0, torch.arange(begin, stop, device=x.device).clamp_(0, length - 1))
     doubled = torch.empty(2 * rows, channels, device=x.device)
-    _filter(x.index_select(0, inputs).float(), upsampling_taps, TILE, doubled)
+    _filter(inputs.float(), upsampling_taps, TILE, doubled)
     first, end = max(0, -2 * start), min(2 * rows, 2 * (length - start))
     doubled[:first] = doubled[first]
     doubled[end:] = doubled[end - 1]
