@@ -1,4 +1,4 @@
-"""MMAudio's networks here and in the original's checkout, on equal weights and inputs.
+"""MMAudio's networks here and in the original's checkout, on equal weights and inputs, in one precision.
 
 Every parameter is drawn from N(0, 0.02²). The original's weights reach ours through this project's own loader.
 """
@@ -65,12 +65,17 @@ def noise(*shape: int) -> Tensor:
     return torch.randn(shape, generator=torch.Generator().manual_seed(1))
 
 
-def guided_pair(variant: str, compare: bool) -> Pair:
+def guided_pair(variant: str, compare: bool, dtype: torch.dtype = torch.float32) -> Pair:
     """One guided evaluation of a flow network for 8 s."""
     config, rate = VARIANTS[variant].flow, VARIANTS[variant].latents
     lengths, time = sequence_lengths(8.0, rate), torch.tensor(0.5)
-    latent, text = noise(1, lengths.latent, config.latent_dim), noise(1, config.text_seq_len, config.text_dim)
-    clip, sync = noise(1, lengths.clip, config.clip_dim), noise(1, lengths.sync, config.sync_dim)
+    sizes = (
+        (lengths.latent, config.latent_dim),
+        (lengths.clip, config.clip_dim),
+        (lengths.sync, config.sync_dim),
+        (config.text_seq_len, config.text_dim),
+    )
+    latent, clip, sync, text = (noise(1, *size).to(dtype) for size in sizes)
     original = None
     if not compare:
         state_dict = with_random_weights(MMAudio(config)).state_dict()
@@ -79,6 +84,7 @@ def guided_pair(variant: str, compare: bool) -> Pair:
 
         reference: Any = with_random_weights(get_my_mmaudio(variant))
         state_dict = reference.state_dict()
+        reference = reference.to(dtype)
         reference.update_seq_lengths(lengths.latent, lengths.clip, lengths.sync)
         known, empty = reference.preprocess_conditions(clip, sync, text), reference.get_empty_conditions(1)
 
@@ -86,7 +92,7 @@ def guided_pair(variant: str, compare: bool) -> Pair:
             return reference.ode_wrapper(time, latent, known, empty, STRENGTH)
 
     state = flow_weights.state_dict(state_dict)
-    network = load_into_meta(lambda: MMAudio(config), state, torch.float32, "random weights")
+    network = load_into_meta(lambda: MMAudio(config), state, dtype, "random weights")
     field = classifier_free_guidance(
         network,
         network.preprocess_conditions(lengths, clip, sync, text),
@@ -96,20 +102,23 @@ def guided_pair(variant: str, compare: bool) -> Pair:
     return Pair(lambda: field(latent, time), original)
 
 
-def vocoder(name: str, frames: int, compare: bool) -> Pair:
-    """A vocoder's waveform of so many mel frames; ours in parts, as it is used."""
+def vocoder(name: str, frames: int, compare: bool, dtype: torch.dtype = torch.float32) -> Pair:
+    """A vocoder's waveform of so many mel frames; ours in parts and with its output exact, as it is used."""
     config = BIGVGAN_16K if name == "16k" else BIGVGAN_V2_44K
-    mel, original = noise(1, config.num_mels, frames), None
+    mel, original = noise(1, config.num_mels, frames).to(dtype), None
     if not compare:
         reference = with_random_weights(BigVgan(config))
+        folded = bigvgan_weights.fold_weight_norm(reference.state_dict())
     else:
         reference = with_random_weights(_original_vocoder(name, config))
+        folded = bigvgan_weights.fold_weight_norm(reference.state_dict())
+        reference = reference.to(dtype)
 
         def original() -> Tensor:
             return reference(mel)
 
-    folded = bigvgan_weights.fold_weight_norm(reference.state_dict())
     network = load_into_meta(lambda: BigVgan(config), folded, torch.float32, "random weights")
+    network.round_inner_convolutions(dtype)
     return Pair(lambda: decode(network, mel), original)
 
 
@@ -127,10 +136,10 @@ def _original_vocoder(name: str, config: Any) -> Any:
     return network
 
 
-def autoencoder(name: str, compare: bool) -> Pair:
+def autoencoder(name: str, compare: bool, dtype: torch.dtype = torch.float32) -> Pair:
     """The spectrogram of 8 s of latents."""
     config, frames = (VAE_16K, 250) if name == "16k" else (VAE_44K, 345)
-    latents, original = noise(1, config.latent_channels, frames), None
+    latents, original = noise(1, config.latent_channels, frames).to(dtype), None
     if not compare:
         published = with_random_weights(MelVae(config)).state_dict()
     else:
@@ -139,10 +148,11 @@ def autoencoder(name: str, compare: bool) -> Pair:
         reference: Any = with_random_weights(get_my_vae(name))
         published = {key: tensor.clone() for key, tensor in reference.state_dict().items()}
         reference.remove_weight_norm()
+        reference = reference.to(dtype)
 
         def original() -> Tensor:
             return reference.decode(latents)
 
     state = vae_weights.normalise_weights(vae_weights.without_encoder(published))
-    network = load_into_meta(lambda: MelVae(config, with_encoder=False), state, torch.float32, "random weights")
+    network = load_into_meta(lambda: MelVae(config, with_encoder=False), state, dtype, "random weights")
     return Pair(lambda: network.decode(latents), original)

@@ -5,7 +5,8 @@
 Networks of the published sizes with torch's own initialisation from a fixed seed (no published weights are needed), on
 fixed noise. The error is that of the bf16 output against the fp32 one: relative (2-norm) and as a signal-to-noise ratio
 in dB. Times are processor seconds of one thread, the least of a few turns in which both precisions alternate, so that
-other work on the machine counts for little.
+other work on the machine counts for little. Utilisation is the share of a plain product's rate, in the same precision
+and turns, at which the network's FLOPs were done.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -24,7 +26,7 @@ from torch import Tensor, nn
 from benchmarks._measure import save
 from benchmarks._mmaudio_pairs import STRENGTH, noise
 from benchmarks._side_by_side import plain_product, side_by_side
-from benchmarks.mmaudio import machine
+from benchmarks.mmaudio import count_flops, machine
 from deepsound.models.bigvgan.chunks import decode
 from deepsound.models.bigvgan.config import BIGVGAN_16K, BIGVGAN_V2_44K, BigVganConfig
 from deepsound.models.bigvgan.model import BigVgan
@@ -104,8 +106,14 @@ def autoencoder(config: VaeConfig, frames: int) -> Run:
 
 
 def vocoder(config: BigVganConfig, frames: int) -> Run:
-    mel = noise(1, config.num_mels, frames)
-    return applied(lambda: BigVgan(config), lambda network, dtype: decode(network, mel.to(dtype)))
+    """As a CPU runs it: in bf16 its last stages and the signal stay in fp32."""
+    mel, made = noise(1, config.num_mels, frames), seeded(lambda: BigVgan(config))
+
+    def run(dtype: torch.dtype) -> Callable[[], Tensor]:
+        network = made(torch.float32).round_inner_convolutions(dtype)
+        return lambda: decode(network, mel.to(dtype))
+
+    return run
 
 
 def separator() -> Run:
@@ -132,10 +140,12 @@ def compare(name: str) -> dict[str, Any]:
     """A row: error of bf16 against fp32, processor seconds of both, and their ratio beside that of plain products."""
     run = CASES[name]()
     ways = {precision: run(dtype) for precision, dtype in PRECISIONS.items()}
-    exact, rounded = (way().float() for way in ways.values())
+    (exact, exact_flops), (rounded, rounded_flops) = (count_flops(way) for way in ways.values())
+    exact, rounded = exact.float(), rounded.float()
     products = {f"product {precision}": plain_product(CPU, dtype)[0] for precision, dtype in PRECISIONS.items()}
     for product in products.values():
         product()
+    product_flops = plain_product(CPU, torch.float32)[1]
     least = {way: taken.cpu_s[0] for way, taken in side_by_side({**ways, **products}, TURNS, CPU).items()}
     error = float((rounded - exact).norm() / exact.norm())
     return {
@@ -146,6 +156,9 @@ def compare(name: str) -> dict[str, Any]:
         "bf16_s": least["bf16"],
         "ratio": least["bf16"] / least["fp32"],
         "ratio_of_products": least["product bf16"] / least["product fp32"],
+        "utilisation_fp32": exact_flops / least["fp32"] * least["product fp32"] / product_flops,
+        "utilisation_bf16": rounded_flops / least["bf16"] * least["product bf16"] / product_flops,
+        "load_average": os.getloadavg()[0],
     }
 
 

@@ -1,18 +1,20 @@
 """Benchmark of the reasoner's inference optimizations; their answers are compared.
 
-`python -m benchmarks.reasoner [--half-billion]`.
+`python -m benchmarks.reasoner [--half-billion] [--prefill]`.
 
 Checkpoints with random weights are written in the published form and asked through the engine: the tiny one of the
 tests, and one with a language model of Qwen2-0.5B's sizes whose vision tower is smaller in proportion. One is taught to
 write one wording, as the published models nearly do, so that a second answer can be guessed from the first; the other
 is left random, so that every token depends on everything that was read. Times are processor seconds of one thread, so
 that other work on the machine does not count. On CUDA, a random language model of the
-published size is timed in bfloat16 against what reading its weights costs.
+published size is timed in bfloat16 against what reading its weights costs. On the CPU two of the published 28 layers
+read a prompt in bfloat16, in turn with a plain product: `--prefill` measures that alone, and keeps the saved rest.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import tempfile
 import time
@@ -25,6 +27,8 @@ import numpy as np
 import torch
 
 from benchmarks._measure import save
+from benchmarks._side_by_side import plain_product, side_by_side
+from benchmarks.mmaudio import count_flops, machine
 from deepsound.models.videollama2.config import LanguageConfig, VideoLlama2Config
 from deepsound.models.videollama2.kv_cache import KeyValueCache
 from deepsound.models.videollama2.language import LanguageModel
@@ -41,6 +45,8 @@ from deepsound.runtime.progress import Progress
 from tests.reason.videollama2 import tiny
 
 QUIET = Progress()
+RESULTS = Path(__file__).parent / "results" / "reasoner.json"
+PREFILL = "7B prefill on the CPU"
 WORDING = tuple(f"<word {number}>" for number in range(64))
 HALF_BILLION = VideoLlama2Config(
     language=LanguageConfig(vocabulary=151936, width=896, layers=24, heads=14, key_value_heads=2, mlp_width=4864),
@@ -205,6 +211,37 @@ def against_bandwidth(config: LanguageConfig, device: torch.device, prompt_token
     return row
 
 
+@torch.inference_mode()
+def prefill_on_cpu(prompt_tokens: int = 2899, layers: int = 2, turns: int = 2) -> Row:
+    """The share of a plain product's rate at which layers of the 7B form read a prompt in bfloat16 (processor time)."""
+    config = replace(LanguageConfig(), layers=layers, vocabulary=256)
+    model = LanguageModel(config).to(torch.bfloat16).eval()
+    cache = model.new_cache(prompt_tokens + 8, False)
+    prompt = torch.randn(1, prompt_tokens, config.width).bfloat16()
+
+    def prefill() -> torch.Tensor:
+        cache.rewind(0)
+        made: torch.Tensor = model(prompt, cache, 1)
+        return made
+
+    _, flops = count_flops(prefill)
+    product, product_flops = plain_product(torch.device("cpu"), torch.bfloat16)
+    product()
+    taken = side_by_side({"prefill": prefill, "product": product}, turns, torch.device("cpu"))
+    seconds, product_s = taken["prefill"].cpu_s[0], taken["product"].cpu_s[0]
+    return {
+        "machine": machine(torch.get_num_threads()),
+        "layers": layers,
+        "of_layers": LanguageConfig().layers,
+        "prompt_tokens": prompt_tokens,
+        "flops": flops,
+        "cpu_s": seconds,
+        "product_flops_per_s": product_flops / product_s,
+        "utilisation": flops / seconds / (product_flops / product_s),
+        "target": 0.7,
+    }
+
+
 def _seconds(work: Callable[[], object], times: int, device: torch.device) -> float:
     def wait() -> None:
         if device.type == "cuda":
@@ -222,8 +259,14 @@ def _seconds(work: Callable[[], object], times: int, device: torch.device) -> fl
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--half-billion", action="store_true", help="also the 0.5B-sized model: ten minutes, 6 GB")
+    parser.add_argument("--prefill", action="store_true", help="only the 7B form's prefill on the CPU: a minute, 2 GB")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
+    if arguments.prefill:
+        row = prefill_on_cpu()
+        print({name: value for name, value in row.items() if name != "machine"})
+        print("written to", save({**json.loads(RESULTS.read_text()), PREFILL: row}, "reasoner"))
+        return
     results: Row = {"cores": os.cpu_count(), "threads": 1, "models": []}
     with tempfile.TemporaryDirectory() as folder:
         wanted = [("tiny", tiny.CONFIG, 64, 5, tuple(SHORTCUTS)), ("0.5B", HALF_BILLION, 16, 1, ("all",))]
@@ -236,6 +279,8 @@ def main() -> None:
     else:
         results["7B on CUDA"] = "not measured: no CUDA device here"
         print(f"\n7B on CUDA, prefill and time per token: {results['7B on CUDA']}")
+    results[PREFILL] = prefill_on_cpu()
+    print(f"7B prefill on the CPU: {results[PREFILL]}")
     print("written to", save(results, "reasoner"))
 
 

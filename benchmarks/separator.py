@@ -6,7 +6,9 @@ Times BS-RoFormer at full size on a clip, in both modes, and the small separator
 all with random weights, on which speed does not depend. With `--reference DIR`, the folder of the original's
 separation code (`third_party/MusicSourceSeparationTraining` of a DeepSound-V1 checkout), the original's own demix runs
 in the same call, on the same weights, sound and threads, in a process of its own; what it imports must be installed,
-or be on PYTHONPATH. The samples of published mode are compared with its samples.
+or be on PYTHONPATH. A newer checkout of ZFTurbo/Music-Source-Separation-Training does as well. The samples of published
+mode are compared with its samples, those of `--precision auto` with fp32's. Fewer layers than the published 12 are
+saved under a name of their own.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
@@ -29,13 +31,17 @@ import torch
 from benchmarks._measure import save
 from deepsound.models.roformer.config import BSRoformerConfig, RoformerConfig
 from deepsound.models.roformer.weights import network
-from deepsound.runtime.execution import Execution, torch_device
+from deepsound.runtime.execution import Execution, Precision, torch_device
 from deepsound.runtime.progress import Progress
 from deepsound.separate.checkpoints import separation
+from deepsound.separate.chunking import Mode
 from deepsound.separate.roformer import BSRoformerTinySeparator, RoformerSeparator
 from deepsound.types import Audio
 
 TARGETS = {"equal_overlap": 0.45, "published": 0.85}
+# Of the default precision: against the original's demix, and against fp32 on CPUs with AMX.
+AUTO_TARGETS = {"ratio": 0.12, "ratio_of_fp32": 0.4}
+PUBLISHED_DEPTH = 12
 TINY_TARGET = 4.0
 
 REFERENCE = """
@@ -47,7 +53,10 @@ import numpy as np, torch
 torch.set_num_threads(int(threads))
 from ml_collections import ConfigDict
 from models.bs_roformer import BSRoformer
-from utils import demix
+try:
+    from utils import demix
+except ImportError:
+    from utils.model_utils import demix
 settings = json.loads(settings)
 settings["model"]["freqs_per_bands"] = tuple(settings["model"]["freqs_per_bands"])
 model = BSRoformer(**settings["model"])
@@ -55,12 +64,36 @@ model.load_state_dict(torch.load(weights, weights_only=True))
 device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 model.to(device).eval()
 mix = np.load(sound)
-began = time.perf_counter()
+began, cpu = time.perf_counter(), time.process_time()
 stems = demix(ConfigDict(settings), model, mix, device, model_type="bs_roformer")
-seconds = time.perf_counter() - began
+seconds, cpu = time.perf_counter() - began, time.process_time() - cpu
 np.save(out, next(iter(stems.values())))
-print("SECONDS", seconds)
+print("SECONDS", seconds, cpu)
 """
+
+
+# fp32 in both modes, and the default, which a CPU that is fast in bf16 computes in bf16.
+RUNS: dict[str, tuple[Mode, Precision]] = {
+    "bs_roformer, equal_overlap": ("equal_overlap", "fp32"),
+    "bs_roformer, equal_overlap, auto": ("equal_overlap", "auto"),
+    "bs_roformer, published": ("published", "fp32"),
+}
+
+
+@dataclass(frozen=True)
+class Separation:
+    """Seconds of one separation by the wall clock and the processor's, and the voice."""
+
+    wall_s: float
+    cpu_s: float
+    voice: np.ndarray
+
+    def times(self) -> dict[str, object]:
+        return {"wall_s": self.wall_s, "cpu_s": self.cpu_s}
+
+    def beside(self, other: Separation) -> tuple[float, float]:
+        """Ratios of both kinds of seconds."""
+        return self.wall_s / other.wall_s, self.cpu_s / other.cpu_s
 
 
 def main() -> None:
@@ -82,7 +115,8 @@ def main() -> None:
         "device": str(torch_device(Execution())),
     }
     results: dict[str, object] = {**machine, "seconds": options.seconds, "depth": options.depth, "rows": rows}
-    print("written to", save(results, "separator"))
+    name = "separator" if options.depth == PUBLISHED_DEPTH else f"separator_depth_{options.depth}"
+    print("written to", save(results, name))
 
 
 def tiny_row(mix: np.ndarray, seconds: float) -> dict[str, object]:
@@ -90,7 +124,7 @@ def tiny_row(mix: np.ndarray, seconds: float) -> dict[str, object]:
         weights = random_weights(separation("bs_roformer_tiny").network, Path(folder) / "tiny.ckpt")
         engine = BSRoformerTinySeparator(gated=False)
         engine.configure(Execution(weights={"bs_roformer_tiny": weights}))
-        wall_s, _ = time_separation(engine, mix)
+        wall_s = time_separation(engine, mix).wall_s
     return {
         "name": "bs_roformer_tiny, equal_overlap",
         "wall_s": wall_s,
@@ -109,51 +143,54 @@ def full_rows(mix: np.ndarray, depth: int, threads: int, reference: Path | None)
     with tempfile.TemporaryDirectory() as folder:
         config = replace(cast(BSRoformerConfig, separation("bs_roformer").network), depth=depth)
         weights = random_weights(config, Path(folder) / "bs_roformer.ckpt")
-        theirs_s, theirs = reference_seconds(reference, weights, config, mix, threads) if reference else (None, None)
-        print("reference", "not measured" if theirs_s is None else f"{theirs_s:.2f} s", flush=True)
-        rows: list[dict[str, object]] = [{"name": "reference", "wall_s": theirs_s}]
-        for mode in ("equal_overlap", "published"):
+        theirs = run_reference(reference, weights, config, mix, threads) if reference else None
+        rows: list[dict[str, object]] = [{"name": "reference"} | (theirs.times() if theirs else {"wall_s": None})]
+        runs: dict[str, Separation] = {}
+        for name, (mode, precision) in RUNS.items():
             engine = RoformerSeparator("bs_roformer", mode)
-            engine.configure(Execution(weights={"bs_roformer/ep_317": weights}))
-            wall_s, voice = time_separation(engine, mix)
-            row: dict[str, object] = {
-                "name": f"bs_roformer, {mode}",
-                "wall_s": wall_s,
-                "target_ratio": TARGETS[mode],
-                "ratio": wall_s / theirs_s if theirs_s else None,
-            }
-            if mode == "published" and theirs is not None:
-                row["largest_difference"] = float(np.abs(voice - theirs).max())
-                row["largest_sample"] = float(np.abs(theirs).max())
-            print(
-                *(
-                    f"{name} {value:.3g}" if isinstance(value, float) else str(value)
-                    for name, value in row.items()
-                    if value is not None
-                ),
-                flush=True,
-            )
-            rows.append(row)
+            engine.configure(Execution(weights={"bs_roformer/ep_317": weights}, precision=precision))
+            runs[name] = time_separation(engine, mix)
+            rows.append({"name": name, **runs[name].times()})
+        if theirs:
+            for row in rows[1:]:
+                row["ratio"], row["ratio_cpu"] = runs[str(row["name"])].beside(theirs)
+        compare(rows, runs, theirs)
+        for row in rows:
+            print(*(f"{key} {value:.3g}" if isinstance(value, float) else value for key, value in row.items()))
         return rows
 
 
-def time_separation(engine: RoformerSeparator, mix: np.ndarray) -> tuple[float, np.ndarray]:
-    """Seconds of one separation, and the voice; the network is loaded and warm before."""
+def compare(rows: list[dict[str, object]], runs: dict[str, Separation], theirs: Separation | None) -> None:
+    """Add targets, the default's SNR against fp32, and published mode's difference to the original."""
+    exact, default, published = (runs[name] for name in RUNS)
+    _, first, second, third = rows
+    first["target_ratio"], third["target_ratio"] = TARGETS["equal_overlap"], TARGETS["published"]
+    second["ratio_of_fp32"], second["ratio_of_fp32_cpu"] = default.beside(exact)
+    second["targets"] = AUTO_TARGETS
+    error = np.linalg.norm(default.voice - exact.voice) / np.linalg.norm(exact.voice)
+    second["snr_db"] = float(-20 * np.log10(max(float(error), 1e-12)))
+    if theirs is not None:
+        third["largest_difference"] = float(np.abs(published.voice - theirs.voice).max())
+        third["largest_sample"] = float(np.abs(theirs.voice).max())
+
+
+def time_separation(engine: RoformerSeparator | BSRoformerTinySeparator, mix: np.ndarray) -> Separation:
+    """One separation, the network loaded and warm before."""
     audio = Audio.from_numpy(mix, 44100)
     engine.separate(Audio.from_numpy(mix[:, :22050], 44100), Progress())
-    began = time.perf_counter()
+    began, cpu_s = time.perf_counter(), time.process_time()
     stems = engine.separate(audio, Progress())
-    return time.perf_counter() - began, stems.voice.numpy()
+    return Separation(time.perf_counter() - began, time.process_time() - cpu_s, stems.voice.numpy())
 
 
-def reference_seconds(
+def run_reference(
     folder: Path,
     weights: Path,
     config: BSRoformerConfig,
     mix: np.ndarray,
     threads: int,
-) -> tuple[float, np.ndarray]:
-    """Seconds that the original's demix takes, and its answer."""
+) -> Separation:
+    """The original's demix."""
     known = separation("bs_roformer")
     settings = {
         "model": {
@@ -190,7 +227,8 @@ def reference_seconds(
     if done.returncode:
         raise SystemExit(f"the reference failed:\n{done.stderr[-2000:]}")
     said = next(line for line in done.stdout.splitlines() if line.startswith("SECONDS"))
-    return float(said.split()[1]), np.load(answer).reshape(mix.shape)
+    wall_s, cpu_s = map(float, said.split()[1:])
+    return Separation(wall_s, cpu_s, np.load(answer).reshape(mix.shape))
 
 
 if __name__ == "__main__":

@@ -48,10 +48,11 @@ def readme() -> str:
     ]
     separator = {row["name"]: row for row in results("separator")["rows"]}
     theirs = seconds(separator["reference"]["wall_s"])
-    # The results say "clean", the name that equal_overlap had in 0.3.0.
+    # Earlier results say "clean", the name that equal_overlap had in 0.3.0.
+    equal = separator.get("bs_roformer, equal_overlap") or separator["bs_roformer, clean"]
     published = separator["bs_roformer, published"]
     rows += [
-        ("BS-RoFormer, 10 s, equal_overlap", seconds(separator["bs_roformer, clean"]["wall_s"]), theirs),
+        ("BS-RoFormer, 10 s, equal_overlap", seconds(equal["wall_s"]), theirs),
         (
             f"BS-RoFormer, 10 s, published, equal to {published['largest_difference']:.0e}".replace("e-0", "e-"),
             seconds(published["wall_s"]),
@@ -96,6 +97,21 @@ def networks() -> str:
     return table(("what", "DeepSound", "original", "ratio"), rows)
 
 
+def defaults() -> str:
+    """MMAudio's networks in fp32 and at both projects' defaults; one thread's rows where there are no others."""
+    saved = results("mmaudio")
+    rows = []
+    for name, measured in saved["cases"].items():
+        row = measured if "ratio_default" in measured else saved.get("cases_one_thread", {}).get(name, {})
+        if "ratio_default" not in row:
+            continue
+        times = [seconds(row[side]["cpu_s"][0]) for side in ("original", "original_default", "ours", "ours_default")]
+        errors = [f"{100 * row[key]:.1f} %" for key in ("error_original_default", "error_default")]
+        rows.append((name, *times, f"{row['ratio']:.2f}", f"{row['ratio_default']:.2f}", *errors))
+    head = ("what", "original fp32", "original bf16", "ours fp32", "ours auto", "fp32 / fp32", "auto / bf16")
+    return table((*head, "error, original bf16", "error, ours auto"), rows)
+
+
 def precision() -> str:
     """bf16 against fp32 on a CPU."""
     rows = [
@@ -105,10 +121,12 @@ def precision() -> str:
             f"{row['snr_db']:.0f} dB",
             f"{row['ratio']:.2f}",
             f"{row['ratio_of_products']:.2f}",
+            *(f"{row[key]:.0%}" if key in row else "" for key in ("utilisation_fp32", "utilisation_bf16")),
         )
         for row in results("precision")["rows"]
     ]
-    return table(("network", "relative error", "SNR", "time, bf16 / fp32", "plain products"), rows)
+    head = ("network", "relative error", "SNR", "time, bf16 / fp32", "plain products")
+    return table((*head, "utilisation fp32", "utilisation bf16"), rows)
 
 
 def memory() -> str:
@@ -125,6 +143,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "embedded": embedded,
     "start_up": start_up,
     "networks": networks,
+    "defaults": defaults,
     "precision": precision,
     "memory": memory,
 }

@@ -5,7 +5,9 @@ Signals are [B, length, width]; the original's `ChannelLastConv1d`.
 Neighbouring outputs of three taps f, m, l over inputs a, b, c, d take six products: f a + m b + l c, f b + m c + l d.
 Winograd's minimal filtering F(2, 3) (arXiv 1509.09308, section 4.1) takes four, for the same numbers:
 f (a - c) + s + t and s - t + l (d - b), with s = (f + m + l) / 2 (b + c) and t = (f - m + l) / 2 (c - b).
-Three quarters of the flow network's work are such convolutions, and a CPU is limited by products, not by memory.
+Three quarters of the flow network's work are such convolutions, and a CPU is limited by products, not by memory. In
+bfloat16 that holds without AMX; sums that are rounded raise a guided step's error from 2.9 to 3.5 % (the original's:
+3.0 %).
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from deepsound.models.mmaudio.linear import linear_as_convolution, runs_as_convolution
+from deepsound.models.mmaudio.linear import is_limited_by_bf16_products, linear_as_convolution, runs_as_convolution
 from deepsound.models.mmaudio.tensor_cache import DerivedTensorCache
 
 _PAIRED_TAPS = 3
@@ -51,7 +53,9 @@ class ChannelLastConv1d(nn.Conv1d):
 
     def pairs(self, sequence: Tensor) -> bool:
         """Whether outputs for `sequence` are computed two at a time."""
-        return self.kernel_size[0] == _PAIRED_TAPS and runs_as_convolution(sequence)
+        if self.kernel_size[0] != _PAIRED_TAPS:
+            return False
+        return runs_as_convolution(sequence) or (is_limited_by_bf16_products(sequence) and not torch.is_grad_enabled())
 
     def interleaved_output(self, pairs: EvenOddPairs, length: int) -> Tensor:
         """[B, length, out] of a sequence in pairs."""
@@ -69,6 +73,9 @@ class ChannelLastConv1d(nn.Conv1d):
 
     def _convolve(self, pairs: EvenOddPairs, even_out: Tensor, odd_out: Tensor) -> None:
         """Fill both outputs, [B, pairs, out] each."""
+        if pairs.even.dtype == torch.bfloat16:
+            self._convolve_bf16(pairs, even_out, odd_out)
+            return
         even, odd = pairs
         shared = linear_as_convolution(even + odd, self._mixed_taps("sum"), self.bias)
         turned = linear_as_convolution(odd - even, self._mixed_taps("alternating"))
@@ -78,6 +85,17 @@ class ChannelLastConv1d(nn.Conv1d):
         torch.sub(shared, turned, out=odd_out).add_(
             linear_as_convolution(_neighbour_difference(even, before=False), self.weight[..., 2])
         )
+
+    def _convolve_bf16(self, pairs: EvenOddPairs, even_out: Tensor, odd_out: Tensor) -> None:
+        """As `_convolve`; what is added to a product is added before it is rounded."""
+        even, odd = pairs
+        shared = F.linear(even + odd, self._mixed_taps("sum"), self.bias).flatten(0, 1)
+        turned = F.linear(odd - even, self._mixed_taps("alternating")).flatten(0, 1)
+        first, last = self.weight[..., 0].t(), self.weight[..., 2].t()
+        before = _neighbour_difference(odd, before=True).flatten(0, 1)
+        behind = _neighbour_difference(even, before=False).flatten(0, 1)
+        even_out.copy_(torch.addmm(shared + turned, before, first).view_as(even_out))
+        odd_out.copy_(torch.addmm(shared.sub_(turned), behind, last).view_as(odd_out))
 
     def _mixed_taps(self, kind: str) -> Tensor:
         """(f + m + l) / 2, or alternating, (f - m + l) / 2: [out, width]."""
@@ -105,10 +123,14 @@ class ChannelLastConv1d(nn.Conv1d):
     ) -> None:
         self._derived.clear()
         name = f"{prefix}weight"
-        # Other dtypes are left mapped to their file, as they are: they never go in pairs.
-        if name in state_dict and state_dict[name].dtype == torch.float32 and state_dict[name].dim() == 3:
+        # What never goes in pairs is left mapped to its file, as it is.
+        if name in state_dict and _may_go_in_pairs(state_dict[name]):
             state_dict[name] = _tap_by_tap(state_dict[name])
         super()._load_from_state_dict(state_dict, prefix, local_metadata, *rest)
+
+
+def _may_go_in_pairs(weight: Tensor) -> bool:
+    return weight.dim() == 3 and (weight.dtype == torch.float32 or is_limited_by_bf16_products(weight))
 
 
 def _tap_by_tap(weight: Tensor) -> Tensor:

@@ -10,6 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from deepsound.models.cpu_attention import has_bf16_tiles
+
 # With fewer rows the arranging of weights, which oneDNN does every time, weighs more.
 _FEWEST_ROWS = 64
 
@@ -26,6 +28,11 @@ def runs_as_convolution(sequence: Tensor) -> bool:
         and not torch.is_grad_enabled()
         and torch.backends.mkldnn.is_available()
     )
+
+
+def is_limited_by_bf16_products(tensor: Tensor) -> bool:
+    """Whether bfloat16 work on `tensor` waits for products: on a CPU without tiles, where sums cost less than these."""
+    return tensor.device.type == "cpu" and tensor.dtype == torch.bfloat16 and not has_bf16_tiles()
 
 
 def linear_as_convolution(rows: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
