@@ -85,13 +85,15 @@ def compare_case(case: Case, reference: bool) -> dict[str, Any]:
     """One case as a row of results."""
     default = torch_dtype(Execution(device="cpu"), CPU)
     pairs = {dtype: case.build(reference, dtype) for dtype in dict.fromkeys((torch.float32, torch.bfloat16, default))}
-    ways: dict[str, Callable[[], object]] = {"ours": pairs[torch.float32].ours, "ours_default": pairs[default].ours}
-    if reference:
-        ways["original"], ways["original_default"] = pairs[torch.float32].original, pairs[torch.bfloat16].original
+    networks = {"ours": pairs[torch.float32].ours, "ours_default": pairs[default].ours}
+    for name, dtype in (("original", torch.float32), ("original_default", torch.bfloat16)):
+        if (original := pairs[dtype].original) is not None:
+            networks[name] = original
     row: dict[str, Any] = {"default": PRECISIONS[default], "limits": _limits(case)}
     outputs: dict[str, Tensor] = {}
-    for name, way in ways.items():
-        outputs[name], row[f"flops_{name}"] = count_flops(way)
+    for name, network in networks.items():
+        outputs[name], row[f"flops_{name}"] = count_flops(network)
+    ways: dict[str, Callable[[], object]] = {**networks}
     rates = {}
     for dtype in (torch.float32, torch.bfloat16):
         name = f"product_{PRECISIONS[dtype]}"

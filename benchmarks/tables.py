@@ -120,7 +120,7 @@ def precision() -> str:
             f"{row['relative_error']:.1e}".replace("e-0", "e-"),
             f"{row['snr_db']:.0f} dB",
             f"{row['ratio']:.2f}",
-            f"{row['ratio_of_products']:.2f}",
+            f"{row['ratio_of_products']:.2f}" if "ratio_of_products" in row else "",
             *(f"{row[key]:.0%}" if key in row else "" for key in ("utilisation_fp32", "utilisation_bf16")),
         )
         for row in results("precision")["rows"]
