@@ -1,4 +1,4 @@
-"""MMAudio's networks here and in the original's checkout, on equal weights and inputs, in one precision.
+"""MMAudio's networks here and in the original's checkout, on equal weights and inputs.
 
 Every parameter is drawn from N(0, 0.02²). The original's weights reach ours through this project's own loader.
 """
