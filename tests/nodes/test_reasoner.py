@@ -76,16 +76,17 @@ def test_each_of_several_takes_has_a_verdict_of_its_own(nodes, model, video):
     assert [row["verdict"] for row in output.ui["deepsound"]] == ["yes", "yes"]
 
 
-def test_a_local_multimodal_model_is_on_the_menu_and_judges(nodes, host, no_other_weights, video, monkeypatch):
+def test_local_multimodal_models_are_on_the_menu_and_judge(nodes, host, no_other_weights, video, monkeypatch):
     pytest.importorskip("transformers", "5.0", reason="AutoModelForMultimodalLM came with transformers 5")
     from tests.reason.omni import tiny as omni
 
     monkeypatch.setattr("deepsound.reason.omni.engine._MOST_TOKENS", 8)
-    omni.qwen2_audio(host.root / "models" / "omni" / "ears")
-    menu = next(each for each in nodes["DeepSoundVoiceOverCoT"].define_schema().inputs if each.id == "engine")
-    assert "omni:ears" in menu.options
-    output = judge(nodes, video, "omni:ears")
-    assert output.args[:2] == ([False], ["undecided"]) and output.args[8][0]
+    for write in (omni.qwen2_audio, omni.qwen2_vl, omni.qwen3_omni):
+        write(host.root / "models" / "omni" / write.__name__)
+        menu = next(each for each in nodes["DeepSoundVoiceOverCoT"].define_schema().inputs if each.id == "engine")
+        assert f"omni:{write.__name__}" in menu.options
+        output = judge(nodes, video, f"omni:{write.__name__}")
+        assert output.args[:2] == ([False], ["undecided"]) and output.args[8][0]
 
 
 def test_a_configured_server_is_on_the_menu_by_name_and_no_other_is_asked(nodes, host, video, monkeypatch):

@@ -143,13 +143,14 @@ def test_it_is_cancelled_between_tokens(models, clip):
         reasoner(models, "qwen2_audio").judge(clip, QUIET, progress)
 
 
-def test_the_command_line_names_a_folder_and_records_the_model(models, clip, fake_engines, tmp_path):
+@pytest.mark.parametrize("family", ["qwen2_5_omni", "gemma4", "audioflamingo3"])
+def test_the_command_line_names_a_folder_and_records_the_model(models, clip, fake_engines, tmp_path, family):
     flags = ["--generator", "noise", "--separator", "halving", "--precision", "fp32", "--quiet"]
-    more = ["--reasoner", "omni:qwen2_5_omni", "--models", str(models), "-o", str(tmp_path / "out")]
+    more = ["--reasoner", f"omni:{family}", "--models", str(models), "-o", str(tmp_path / "out")]
     assert main(["run", str(clip.path), *flags, *more]) == 0
     record = json.loads((tmp_path / "out" / "clip.result.json").read_text())
-    assert record["engines"]["reasoner"]["name"] == "omni:qwen2_5_omni"
-    assert "qwen2_5_omni" in json.dumps(record["engine_settings"])
+    assert record["engines"]["reasoner"]["name"] == f"omni:{family}"
+    assert f'"family": "{family}"' in json.dumps(record["engine_settings"])
 
 
 def test_menus_offer_the_folders_that_are_there(models):
