@@ -114,7 +114,9 @@ def _labeller(options: argparse.Namespace):  # type: ignore[no-untyped-def]
         known = {clip.path: clip.category for clip in labelled_clips(folder)}
         return list(known), Labeller("csv", None, known, generator, name, request)
     reasoner = engines.reasoner(engines.require("reasoner", options.label).name, execution)
-    return clips_in(folder), Labeller(options.label, reasoner, {}, generator, name, request)
+    # Both the rules and the published model look at 16 frames.
+    frames = 16 if options.label in ("rules", "videollama2_cot", "videollama2_qa") else None
+    return clips_in(folder), Labeller(options.label, reasoner, {}, generator, name, request, frames)
 
 
 def _is_number(text: str) -> bool:

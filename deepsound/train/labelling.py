@@ -34,7 +34,8 @@ _MEDIA = "media"
 class Labeller:
     """How clips are labelled: by a `reasoner`, or by `categories` that are known by path; `name` goes with each item.
 
-    With a `generator` the clip's coarse sound is generated first, as eq. 7 of the paper has it, and put under a copy.
+    `frames` is how many frames the reasoner looks at, where that is known. With a `generator` the clip's coarse sound
+    is generated first, as eq. 7 of the paper has it, and put under a copy.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Labeller:
     generator: Generator | None = None
     generator_name: str = "own"
     request: GenerationRequest = GenerationRequest()
+    frames: int | None = None
 
 
 @dataclass
@@ -110,7 +112,7 @@ def _label(
         source=source_of(path.stem),
         label=labeller.name,
         sound=labeller.generator_name,
-        evidence=evidence_of(judgement, audio.duration_s) | {"clip": digest},
+        evidence=evidence_of(judgement, audio.duration_s, labeller.frames) | {"clip": digest},
     )
     items = items_of_clip(item, measure(audio, progress=quiet).is_silent)
     for each in items:

@@ -11,7 +11,7 @@ import torch
 
 from deepsound import engines
 from deepsound.cli.main import main
-from deepsound.errors import EngineError, InputError
+from deepsound.errors import EngineError, InputError, OutputError
 from deepsound.generate.mmaudio.checkpoint import flow_network
 from deepsound.media.clip import Clip
 from deepsound.models.mmaudio.lengths import LATENTS_16K, sequence_lengths
@@ -169,6 +169,28 @@ def test_a_lora_of_another_network_or_of_wrong_ranks_is_refused(root: Path, trai
         read_lora(tmp_path / "none.safetensors")
     with pytest.raises(InputError, match="takes LoRA"):
         engines.generator("draft", Execution(loras=((trained / LORA, 1.0),)))
+
+
+def test_a_full_disk_leaves_the_checkpoint_before(root: Path, trained: Path, tmp_path, monkeypatch) -> None:
+    from deepsound.train.generator.features import FlowItem
+    from deepsound.train.generator.run import CHECKPOINT, FlowTraining
+
+    items = [FlowItem(path, path) for path in sorted((trained / "features").iterdir())]
+    base = root / "models" / tiny.PUBLISHED["flow"]
+    training = FlowTraining(flow_network(base, torch.float32), RECIPE, items, tmp_path)
+    training.learn()
+    training.save()
+    before = (tmp_path / CHECKPOINT).read_bytes()
+
+    def full(state: object, path: Path) -> None:
+        Path(path).write_bytes(b"half of it")
+        raise RuntimeError("PytorchStreamWriter failed writing file")
+
+    monkeypatch.setattr(torch, "save", full)
+    with pytest.raises(OutputError, match="free some space"):
+        training.save()
+    assert (tmp_path / CHECKPOINT).read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == [CHECKPOINT]
 
 
 def test_a_batch_without_lora_keeps_its_fingerprint(trained: Path) -> None:
