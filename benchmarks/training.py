@@ -4,9 +4,10 @@
 
 One step (forward, backward, AdamW) on random weights: the tests' tiny network, and one with a language model of
 Qwen2-0.5B's sizes. Seconds are processor seconds of one thread, so that other work on the machine does not count; the
-peak is a product of this same thread's: the rate of a large float32 matrix product, measured in the same run.
-Utilisation counts 6 operations per parameter of the language model and token (8 with gradient checkpointing, of which 6
-are useful), without attention. On CUDA the same by the wall clock, in bfloat16.
+peak is the rate of a large float32 matrix product on this thread, measured in the same run. Utilisation counts 6
+operations per parameter of the language model's layers and token, and per parameter of the head and labelled token; 4
+under LoRA, whose base has no gradients of its own; attention is left out. On CUDA the same by the wall clock, in
+bfloat16.
 """
 
 from __future__ import annotations
@@ -119,10 +120,11 @@ def measure(name: str, config: VideoLlama2Config, device: torch.device, rank: in
         seconds.append(now() - began)
         read = out["labels"].shape[1]
     quickest = min(seconds[1:])
-    parameters = (
-        sum(value.numel() for value in model.language.model.parameters()) + model.language.lm_head.weight.numel()
-    )
-    useful = (4 if rank else 6) * parameters * read
+    parameters = sum(value.numel() for value in model.language.parameters())
+    # Embedding rows are looked up, and the head reads labelled tokens alone.
+    in_layers = sum(value.numel() for value in model.language.model.layers.parameters())
+    products = in_layers * read + model.language.lm_head.weight.numel() * len(out["losses"])
+    useful = (4 if rank else 6) * products
     peak = torch.cuda.max_memory_allocated() if device.type == "cuda" else _peak_rss()
     return {
         "network": f"{name}, LoRA of rank {rank}" if rank else f"{name}, whole",
