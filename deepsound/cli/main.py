@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import sys
 from collections.abc import Sequence
 
@@ -19,7 +18,7 @@ from deepsound.cli.config import Setting, add_config, configure
 from deepsound.cli.doctor import add_doctor
 from deepsound.cli.evaluate import add_evaluate
 from deepsound.cli.exit_codes import EXIT_CODES
-from deepsound.cli.logging_options import add_logging_options, logging_as
+from deepsound.cli.logging_options import add_logging_options
 from deepsound.cli.models import add_models
 from deepsound.cli.output_options import add_output_options
 from deepsound.cli.parser import SuggestingParser
@@ -43,8 +42,6 @@ from deepsound.cli.run_options import (
 from deepsound.cli.signals import exit_on_signals
 from deepsound.cli.train import add_train
 from deepsound.errors import Cancelled, DeepSoundError
-
-log = logging.getLogger("deepsound.cli")
 
 _TOP_LEVEL = {"-h", "--help", "-V", "--version"}
 RUN_DESCRIPTION = """\
@@ -72,6 +69,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             configured = _configured(parser, given)
             options = parser.parse_args(_with_command(given))
             _mention_settings(configured, given, options)
+            # Not imported for `--help`, which answers at once.
+            from deepsound.cli.logs import logging_as
+
             with logging_as(options):
                 code = _run_command(options)
             flush_stdout()
@@ -97,7 +97,9 @@ def _run_command(options: argparse.Namespace) -> int:
         with stdout_for_json():
             return int(options.command(options))
     except DeepSoundError as error:
-        log.debug("%s", error, exc_info=True)
+        import logging
+
+        logging.getLogger("deepsound.cli").debug("%s", error, exc_info=True)
         raise
 
 

@@ -19,7 +19,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from deepsound.cli.logging_options import is_verbose, shown
+from deepsound.cli.logs import is_verbose, shown
 
 # When a stage whose end is not in sight is first spoken of, where there is no bar; then whenever that time has doubled.
 _FIRST_ESTIMATE_S = 10.0
