@@ -500,3 +500,23 @@ def test_what_the_container_cannot_hold_is_refused_before_the_sound_is_read(node
 
     with pytest.raises(InputError, match="webm cannot hold the sound codec 'aac'"):
         nodes["DeepSoundMuxVideo"].execute(video, "clip", "webm", "aac", Unread())
+
+
+def test_an_input_that_was_deleted_is_named_with_what_to_do_before_the_run(nodes, host, in_input):
+    name = in_input()
+    node = nodes["DeepSoundLoadVideo"]
+    assert node.validate_inputs(name) is True
+    (host.root / "input" / name).unlink()
+    said = f"The video '{name}' is not in ComfyUI's input folder; upload it on this node"
+    assert node.validate_inputs(name).startswith(said)
+    for late in (lambda: node.fingerprint_inputs(name), lambda: node.execute(name, 0.0, 0.0)):
+        with pytest.raises(InputError, match="upload it on this node"):
+            late()
+
+
+def test_a_sound_without_a_video_is_refused_in_words(nodes, host, tone):
+    from deepsound.media.wav import write_wav
+
+    write_wav(tone(seconds=0.5), host.root / "input" / "sound.wav")
+    with pytest.raises(DeepSoundError, match=r"sound\.wav.*no video"):
+        nodes["DeepSoundLoadVideo"].execute("sound.wav", 0.0, 0.0)
