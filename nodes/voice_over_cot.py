@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -196,10 +197,29 @@ def _columns(judged: list[_TakeVerdict]) -> list[list[Any]]:
             each.judgement.thought.conclusion,
             each.judgement.raw,
             segments_json(each.segments),
+            _details(each.judgement),
         )
         for each in judged
     ]
     return [list(column) for column in zip(*rows, strict=True)]
+
+
+def _details(judgement: Judgement) -> str:
+    """Everything of a judgement but its spans, as JSON."""
+    thought = judgement.thought
+    return json.dumps(
+        {
+            "verdict": judgement.verdict.value,
+            "category": judgement.category,
+            "summary": thought.summary,
+            "caption": thought.caption,
+            "inference": thought.reasoning,
+            "conclusion": thought.conclusion,
+            "raw": judgement.raw,
+        },
+        ensure_ascii=False,
+        indent=1,
+    )
 
 
 def _lines(judgements: list[Judgement], undecided: str) -> list[str]:
@@ -234,4 +254,11 @@ def _outputs() -> list[io.Output]:
         output(io.String, "conclusion", "The answer.", per_take=True),
         output(io.String, "raw", "The model's answer, unchanged.", per_take=True),
         segments_output(per_take=True),
+        output(
+            io.String,
+            "details",
+            "All of these but voice_over, reasoning and segments in one JSON; the single ones are for graphs that use "
+            "them.",
+            per_take=True,
+        ),
     ]

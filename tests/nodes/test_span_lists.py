@@ -43,7 +43,7 @@ def judged(nodes, video, spans, engine="no"):
 def test_spans_of_a_person_leave_the_judge_and_have_the_say_on_whether_to_repair(nodes, video):
     output = judged(nodes, video, "0.2-0.5")
     assert (output.args[0], output.args[1]) == ([True], ["no"])
-    (row,) = json.loads(output.args[-1][0])
+    (row,) = json.loads(output.args[9][0])
     assert (row["start_s"], row["end_s"], row["action"], row["why"]) == (0.2, 0.5, "", "given")
     assert judged(nodes, video, "[]", "yes").args[0] == [False], "a list of no spans repairs nothing"
 

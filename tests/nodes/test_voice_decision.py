@@ -1,5 +1,6 @@
 """A person's decisions on nodes: voice decision, muted judge, depth, loudness, presets."""
 
+import json
 from types import SimpleNamespace
 
 import pytest
@@ -38,7 +39,7 @@ def test_never_keeps_the_sound_whatever_spans_say(nodes, video):
     output = nodes["DeepSoundVoiceOverCoT"].execute(
         video, sound(0.1), "yes", **JUDGE, spans="0.2-0.5", voice_decision="never"
     )
-    assert output.args[0] == [False] and output.args[-1] == ["[]"]
+    assert output.args[0] == [False] and output.args[9] == ["[]"]
     assert any("span list is not used" in note for note in notes_of(output))
 
 
@@ -94,3 +95,11 @@ def test_a_preset_comes_before_ones_own_words(nodes, video, fake_engines):
     assert fake_engines.requests[-1].prompt == "sea, waves, beach, soft"
     with pytest.raises(InputError, match="prompt_preset is 'thunder'; choose one of"):
         nodes["DeepSoundGenerateAudio"].execute(video, "noise", "", "", 1, 0.0, prompt_preset="thunder")
+
+
+def test_everything_of_a_judgement_is_one_json_beside_the_single_outputs(nodes, video):
+    output = nodes["DeepSoundVoiceOverCoT"].execute(video, sound(0.1), "yes", **JUDGE)
+    (details,) = map(json.loads, output.args[10])
+    single = dict(zip(("verdict", "category"), (values[0] for values in output.args[1:3]), strict=True))
+    assert {**details, **single} == details and details["conclusion"] == output.args[7][0]
+    assert details["raw"] == output.args[8][0] and details["inference"] == output.args[6][0]
