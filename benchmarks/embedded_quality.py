@@ -5,7 +5,7 @@
 Everything is rendered here or comes with scikit-image, alsa-utils and espeak-ng (voices), so that anyone can run it;
 what is not installed is left out and said. The model cards' numbers of these tables come from it. The separator that
 was the embedded one in 0.3.0, `bs_roformer_tiny` with the same weights, is measured beside today's. No table says how
-an independent tagger names the draft's sounds: none comes with a licence for its weights in a package.
+an independent tagger names the draft's sounds: none was found whose weights come in a package with their licence.
 """
 
 from __future__ import annotations
