@@ -23,7 +23,7 @@ import tempfile
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -143,6 +143,8 @@ def full_rows(mix: np.ndarray, depth: int, threads: int, reference: Path | None)
     with tempfile.TemporaryDirectory() as folder:
         config = replace(cast(BSRoformerConfig, separation("bs_roformer").network), depth=depth)
         weights = random_weights(config, Path(folder) / "bs_roformer.ckpt")
+        # JSON is YAML: with fewer layers than published, the tensors alone do not tell the network.
+        weights.with_suffix(".yaml").write_text(json.dumps(published_settings(config)))
         theirs = run_reference(reference, weights, config, mix, threads) if reference else None
         rows: list[dict[str, object]] = [{"name": "reference"} | (theirs.times() if theirs else {"wall_s": None})]
         runs: dict[str, Separation] = {}
@@ -183,16 +185,10 @@ def time_separation(engine: RoformerSeparator | BSRoformerTinySeparator, mix: np
     return Separation(time.perf_counter() - began, time.process_time() - cpu_s, stems.voice.numpy())
 
 
-def run_reference(
-    folder: Path,
-    weights: Path,
-    config: BSRoformerConfig,
-    mix: np.ndarray,
-    threads: int,
-) -> Separation:
-    """The original's demix."""
+def published_settings(config: BSRoformerConfig) -> dict[str, Any]:
+    """The configuration that is published with such a checkpoint."""
     known = separation("bs_roformer")
-    settings = {
+    return {
         "model": {
             "dim": config.dim,
             "depth": config.depth,
@@ -210,6 +206,17 @@ def run_reference(
         "training": {"instruments": ["vocals", "other"], "target_instrument": "vocals", "use_amp": True},
         "inference": {"batch_size": known.demix.batch, "num_overlap": known.demix.overlaps},
     }
+
+
+def run_reference(
+    folder: Path,
+    weights: Path,
+    config: BSRoformerConfig,
+    mix: np.ndarray,
+    threads: int,
+) -> Separation:
+    """The original's demix."""
+    settings = published_settings(config)
     sound, answer = weights.with_name("mix.npy"), weights.with_name("voice.npy")
     np.save(sound, mix)
     command = [
