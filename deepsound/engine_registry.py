@@ -108,6 +108,13 @@ PUBLISHED = (
         "deepsound.generate.foleycrafter.generator:FoleyCrafterGenerator",
         "published",
     ),
+    EngineInfo(
+        "generator",
+        "seeing_hearing",
+        "Seeing and Hearing: AudioLDM led by ImageBind at inference, 16 kHz, slow; needs diffusers",
+        "deepsound.generate.seeing_hearing.generator:SeeingHearingGenerator",
+        "published",
+    ),
     *(
         EngineInfo(
             "reasoner",

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 from comfy_api.latest import InputImpl
 
 from deepsound.errors import InputError
+from deepsound.media.image_video import write_frames
 from deepsound.runtime.paths import exists
 from deepsound.runtime.progress import Progress
 from deepsound.types import Audio
 
 from . import comfy_host, host_folders
 from .audio_input import audio_of, audios_of
-from .frames import write_frames
 from .tensors import has_alpha, images_of
 
 if TYPE_CHECKING:

@@ -7,6 +7,7 @@ from comfy_api.latest import ComfyExtension, io
 from deepsound.weights.missing import register_download_action
 
 from . import host_folders, routes
+from .aligned_video import AudioToVideo, Joint
 from .best_take import BestTake
 from .compare import Compare
 from .cot_plan import CoTPlan
@@ -22,6 +23,7 @@ from .pipeline import PipelineNode
 from .prompt_preset import PromptPresetNode
 from .regenerate_span import RegenerateSpan
 from .score import ScoreNode
+from .seeing_hearing import SeeingHearingGenerate
 from .silence_fallback import SilenceFallback
 from .verdict_from_text import VerdictFromText
 from .vocal_separate import VocalSeparate
@@ -37,6 +39,7 @@ NODES: list[type[io.ComfyNode]] = [
     GenerateAudio,
     MMAudioGenerate,
     FoleyCrafterGenerate,
+    SeeingHearingGenerate,
     VoiceOverCoT,
     VerdictFromText,
     VocalSeparate,
@@ -50,6 +53,8 @@ NODES: list[type[io.ComfyNode]] = [
     BestTake,
     PipelineNode,
     FolderBatch,
+    AudioToVideo,
+    Joint,
 ]
 
 

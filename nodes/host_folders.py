@@ -15,8 +15,17 @@ from . import demo_clips
 from .values import check_text
 
 # Beside the pack's own folder, those that existing packs keep the same weights in.
-MODEL_FOLDERS = ("deepsound", "mmaudio", "selva", "videollama2", "separation", "foleycrafter")
-_CORE_FOLDERS = ("clip", "clip_vision", "text_encoders", "audio_encoders", "diffusion_models", "vae", "checkpoints")
+MODEL_FOLDERS = ("deepsound", "mmaudio", "selva", "videollama2", "separation", "foleycrafter", "audioldm")
+_CORE_FOLDERS = (
+    "clip",
+    "clip_vision",
+    "text_encoders",
+    "audio_encoders",
+    "diffusion_models",
+    "vae",
+    "checkpoints",
+    "animatediff_models",
+)
 _WEIGHT_SUFFIXES = {".safetensors", ".pth", ".pt", ".ckpt", ".bin"}
 # File systems allow 255 bytes to a name, after which the counter and the suffix come, and the system some 4000 to a
 # path; a folder inside a folder inside a folder costs the host a level of its stack each.

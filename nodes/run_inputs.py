@@ -68,7 +68,7 @@ def sampling_inputs() -> list[io.Input]:
             max=100.0,
             step=0.1,
             tooltip="Classifier-free guidance: how closely picture and words are followed; 0 leaves it to the engine "
-            "(4.5 for MMAudio, 7.5 for FoleyCrafter as published).",
+            "(4.5 for MMAudio, 7.5 for FoleyCrafter, 2.5 for seeing_hearing as published).",
             **advanced(io.Float.Input),
         ),
     ]

@@ -41,6 +41,9 @@ EVERYDAY: dict[str, tuple[str, ...]] = {
     ),
     "DeepSoundMMAudioGenerate": ("add audio", "sound design", "音效", "拟音", "视频配音", "文字转声音", "声音"),
     "DeepSoundFoleyCrafterGenerate": ("add audio", "sound design", "音效", "拟音", "视频配音", "声音"),
+    "DeepSoundSeeingHearing": ("add audio", "sound design", "音效", "视频配音", "图片配音", "图像转声音", "声音"),
+    "DeepSoundAudioToVideo": ("music video", "visualize sound", "声音转视频", "音频转视频", "声音"),
+    "DeepSoundJoint": ("video with sound", "text to video", "文字转视频", "有声视频", "声音"),
     "DeepSoundVoiceOverCoT": ("is somebody speaking", "detect voice", "画外音", "旁白", "人声检测", "语音检测"),
     "DeepSoundVerdictFromText": ("text to boolean", "总是去人声", "从不去人声", "文字判断"),
     "DeepSoundVocalSeparate": (

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from deepsound import __version__
+from deepsound.cli.aligned_video import add_aligned_video
 from deepsound.cli.app import add_app
 from deepsound.cli.batch import add_batch
 from deepsound.cli.cache import add_cache
@@ -120,6 +121,7 @@ def build_parser() -> argparse.ArgumentParser:
     add_execution_options(add_app(commands))
     add_evaluate(commands)
     add_batch(commands, add_step_options, add_generation_options, add_execution_options, add_output_options)
+    add_aligned_video(commands, add_execution_options)
     add_comfy(commands)
     add_execution_options(add_reproduce(commands))
     add_compare(commands)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from deepsound import engines
+from deepsound.cli.aligner_options import run_settings
 from deepsound.cli.clips import named_videos
 from deepsound.cli.display import Display, open_display
 from deepsound.cli.dry_run import show as show_dry_run
@@ -118,14 +119,15 @@ def separation_of(options: argparse.Namespace) -> SeparationSettings:
 
 
 def _generator_settings(options: argparse.Namespace) -> dict[str, object]:
-    """Settings of single generators by their names: FoleyCrafter's two scales, the draft's folder of sounds."""
+    """Settings of single generators by their names: FoleyCrafter's scales, the draft's sounds, the aligner."""
     from deepsound.generate.draft.user_sounds import DraftSettings
     from deepsound.generate.foleycrafter.request import FoleyCrafterSettings
 
     settings: dict[str, object] = {"draft": DraftSettings(options.sounds)} if options.sounds else {}
     scales = {"temporal_scale": options.temporal_scale, "semantic_scale": options.semantic_scale}
     given = {name: value for name, value in scales.items() if value is not None}
-    return settings | ({"foleycrafter": FoleyCrafterSettings(**given)} if given else {})
+    settings |= {"foleycrafter": FoleyCrafterSettings(**given)} if given else {}
+    return settings | run_settings(options)
 
 
 def _preferences(options: argparse.Namespace) -> Preferences:

@@ -19,6 +19,7 @@ from deepsound.choices import (
     precision_limits,
     summary_of,
 )
+from deepsound.cli.aligner_options import add_run_options
 from deepsound.cli.lora_options import add_lora_option
 from deepsound.cli.option_types import strength
 from deepsound.cli.repair_options import add_repair_options
@@ -202,7 +203,8 @@ def _add_sampling_options(run: argparse.ArgumentParser) -> None:
         dest="guidance",
         type=strength,
         metavar="STRENGTH",
-        help="how strictly picture and words are followed (as published: MMAudio 4.5, FoleyCrafter 7.5)",
+        help="how strictly picture and words are followed (as published: MMAudio 4.5, FoleyCrafter 7.5, "
+        "seeing_hearing 2.5)",
     )
     run.add_argument(
         "--pick",
@@ -240,6 +242,7 @@ def _add_sampling_options(run: argparse.ArgumentParser) -> None:
             metavar="SCALE",
             help=f"{help} (as published: {published:g}; 0: not at all)",
         )
+    add_run_options(run)
 
 
 def _window(text: str) -> float | None:

@@ -27,10 +27,16 @@ from deepsound.weights.missing import MissingWeightsError, missing_weights
 from deepsound.weights.search_paths import default_search_paths
 
 if TYPE_CHECKING:
+    import torch
+
     from deepsound.generate.mmaudio.visual_conditioning import VisualCondition
+    from deepsound.media.sequence import ImageSequence
 
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
 TEXT_STEM = "text"
+# Takes a picture too, and has no sound of words alone.
+STILLS_BESIDE_MMAUDIO = "seeing_hearing"
+USUAL_S = 8.0
 MMAUDIO = tuple(name for name in PREFERRED["generator"] if name.startswith("mmaudio_"))
 NOTE = (
     "Step 1 alone was taken: without a video there is nobody to be seen, so nothing was judged or removed, and no "
@@ -73,7 +79,7 @@ def generate(
     notes = (NOTE, *engines.request_notes(engine, request), *engines.compile_notes(engine, name, execution))
     for note in notes:
         display.note(note)
-    visual = _condition(picture)
+    visual = _still(picture, request) if name == STILLS_BESIDE_MMAUDIO else _condition(picture)
     require_writable(folder)
     sounds = engines.require_takes(engine, name).takes(visual, request, options.takes, progress.at("generate"))
     weights = {role: str(path) for role, path in engines.files(engine).items()}
@@ -140,21 +146,35 @@ def _generator(options: argparse.Namespace, execution: Execution) -> str:
         if missing is not None:
             raise MissingWeightsError(missing)
     name = engines.require("generator", named).name
+    if name == STILLS_BESIDE_MMAUDIO and not options.text_only:
+        return name
     if not name.startswith("mmaudio_"):
         raise InputError(
-            f"{name} needs a video; a picture or words alone are for mmaudio_*, as in --generator {MMAUDIO[0]}."
+            f"{name} needs a video; a picture or words alone are for mmaudio_*, as in --generator {MMAUDIO[0]}, a "
+            f"picture for {STILLS_BESIDE_MMAUDIO} too."
         )
     return name
 
 
 def _condition(picture: Path | None) -> VisualCondition:
-    import numpy as np
-    import torch
-
     from deepsound.generate.mmaudio.visual_conditioning import VisualCondition
 
+    return VisualCondition() if picture is None else VisualCondition(still=_pixels(picture))
+
+
+def _still(picture: Path | None, request: GenerationRequest) -> ImageSequence:
+    """The picture as a scene of the asked-for length, 8 s where none is asked for."""
+    from deepsound.media.sequence import still_scene
+
     if picture is None:
-        return VisualCondition()
+        raise InputError(f"{STILLS_BESIDE_MMAUDIO}: expected a picture or a video, got none; name one.")
+    return still_scene(_pixels(picture).permute(1, 2, 0).float() / 255, request.duration_s or USUAL_S)
+
+
+def _pixels(picture: Path) -> torch.Tensor:
+    """The picture's pixels, uint8 [3, height, width]."""
+    import numpy as np
+    import torch
     from PIL import Image, UnidentifiedImageError
 
     try:
@@ -162,7 +182,7 @@ def _condition(picture: Path | None) -> VisualCondition:
             pixels = np.array(image.convert("RGB"))
     except (OSError, UnidentifiedImageError, ValueError, Image.DecompressionBombError) as error:
         raise InputError(f"The picture {picture} cannot be read ({error}); choose another one.") from error
-    return VisualCondition(still=torch.from_numpy(pixels).permute(2, 0, 1).contiguous())
+    return torch.from_numpy(pixels).permute(2, 0, 1).contiguous()
 
 
 def _write_files(folder: Path, stem: str, sound: Audio, record: dict[str, Any]) -> dict[str, Any]:

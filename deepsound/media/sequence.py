@@ -64,6 +64,11 @@ class ImageSequence:
         return cast(T, self._results[view])
 
 
+def still_scene(image: torch.Tensor, duration_s: float) -> ImageSequence:
+    """One image [height, width, 3 or more] in [0, 1] that is shown for so many seconds."""
+    return ImageSequence(image.unsqueeze(0), 1 / duration_s)
+
+
 class _Image:
     """One image as a frame."""
 

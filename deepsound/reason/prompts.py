@@ -14,6 +14,7 @@ JUDGE_QUESTION = (
     "Options: A. Yes, B. No. Choose A or B."
 )
 # The project page's third question; its grammar is the original's.
+CAPTION_QUESTION = "Describe this video in detail, in less than 35 words."
 SILENCE_QUESTION = "Is the audio is silent?"
 
 # Qwen2's chat with its default system message, for checkpoints whose tokenizer has no template of its own.

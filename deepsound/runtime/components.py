@@ -17,11 +17,37 @@ if TYPE_CHECKING:
 C = TypeVar("C", bound="Components")
 
 
+@contextmanager
+def without_gradients(differentiable: bool = False) -> Iterator[None]:
+    """Inside, no gradients are computed; where it is `differentiable`, they can be enabled again, whatever the host."""
+    import torch
+
+    with torch.inference_mode(not differentiable), torch.no_grad():
+        yield
+
+
+def make_differentiable(network: nn.Module) -> None:
+    """Replace weights that were made or moved in inference mode, where a host may do both: no gradient passes them."""
+    import torch
+
+    for module in network.modules():
+        for name, parameter in module._parameters.items():
+            if parameter is not None and parameter.is_inference():
+                module._parameters[name] = torch.nn.Parameter(parameter.detach().clone(), requires_grad=False)
+        for name, buffer in module._buffers.items():
+            if buffer is not None and buffer.is_inference():
+                module._buffers[name] = buffer.clone()
+
+
 class Components:
-    """The networks of one model on one device in one precision, by role; a subclass names roles, keys and builders."""
+    """The networks of one model on one device in one precision, by role; a subclass names roles, keys and builders.
+
+    Those of a `differentiable` set can pass gradients to their inputs, also inside a host's inference mode.
+    """
 
     # Bytes beside the weights while a network works, by role, for a host that makes room.
-    working_bytes: ClassVar[Mapping[str, int]] = {}
+    working_bytes: Mapping[str, int] = {}
+    differentiable: ClassVar[bool] = False
 
     def __init__(self, execution: Execution) -> None:
         self.device = torch_device(execution)
@@ -42,20 +68,26 @@ class Components:
 
     @contextmanager
     def use(self, role: str, progress: Progress) -> Iterator[Any]:
-        """The network of that role on the device, in inference mode; `progress` can end a pass on the CPU midway."""
-        import torch
+        """The network of that role on the device; `progress` can end a pass on the CPU midway.
 
-        with (
-            torch.inference_mode(),
-            running(
-                self.key(role),
-                self.builder(role),
-                self.device,
-                progress,
-                working_bytes=self.working_bytes[role],
-                offload=self.offload,
-            ) as network,
-        ):
+        In inference mode, or, for a differentiable set, in the caller's mode.
+        """
+        with ExitStack() as held:
+            with without_gradients(self.differentiable):
+                network = held.enter_context(
+                    running(
+                        self.key(role),
+                        self.builder(role),
+                        self.device,
+                        progress,
+                        working_bytes=self.working_bytes[role],
+                        offload=self.offload,
+                    )
+                )
+                if self.differentiable:
+                    make_differentiable(network)
+            if not self.differentiable:
+                held.enter_context(without_gradients())
             yield network
 
 
@@ -70,9 +102,7 @@ class Stage(Generic[C]):
         self._loaded: dict[str, Any] = {}
 
     def __enter__(self: S) -> S:
-        import torch
-
-        self._held.enter_context(torch.inference_mode())
+        self._held.enter_context(without_gradients(self.components.differentiable))
         return self
 
     def __exit__(self, *error: Any) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from . import embedded, finishing, generation, published
+from . import aligned, embedded, finishing, generation, published
 from .core_nodes import CORE
 from .sheet import Sheet
 
@@ -35,6 +35,10 @@ DESCRIPTIONS: dict[str, Callable[[Sheet], None]] = {
     "only_the_drums": generation.only_the_drums,
     "only_the_drums_s4": published.only_the_drums_s4,
     "text_to_sound": generation.text_to_sound,
+    "seeing_hearing": aligned.seeing_hearing,
+    "image_to_sound": aligned.image_to_sound,
+    "audio_to_video": aligned.audio_to_video,
+    "joint_video": aligned.joint_video,
 }
 
 

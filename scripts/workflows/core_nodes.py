@@ -23,6 +23,11 @@ CORE = {
             [_item("video", "VIDEO")],
             [_item("images", "IMAGE"), _item("audio", "AUDIO"), _item("fps", "FLOAT")],
         ),
+        _node(
+            "LoadImage",
+            [_item("image", "COMBO", upload=True)],
+            [_item("IMAGE", "IMAGE", display_name="IMAGE"), _item("MASK", "MASK", display_name="MASK")],
+        ),
         _node("PreviewAny", [_item("source", "*")], []),
         _node("PreviewAudio", [_item("audio", "AUDIO")], []),
     )

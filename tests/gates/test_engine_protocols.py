@@ -58,7 +58,7 @@ def test_every_engine_of_our_own_is_what_it_says(info):
         assert isinstance(engine, engine_protocols.SupportsRequestNotes)
         assert isinstance(engine, engine_protocols.SupportsNegativePrompt)
         assert engines.uses_negative_prompt(engine) == (info.name != "source")
-    if info.name.startswith(("mmaudio", "foleycrafter")):
+    if info.name.startswith(("mmaudio", "foleycrafter", "seeing_hearing")):
         assert engines.require_takes(engine, info.name) is engine
 
 

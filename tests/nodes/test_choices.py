@@ -12,6 +12,7 @@ from deepsound import choices, fallback, pipeline, presets
 from deepsound.app.request import RunRequest
 from deepsound.cli.main import build_parser
 from deepsound.errors import InputError
+from deepsound.generate.aligner.guide import UPDATES
 from deepsound.runtime.execution import PRECISIONS, Precision
 from deepsound.types import Audio
 
@@ -38,6 +39,11 @@ MENUS = {
     ("DeepSoundCoTPlan", "precision"): choices.REASONER_PRECISIONS,
     ("DeepSoundMMAudioGenerate", "precision"): choices.NETWORK_PRECISIONS,
     ("DeepSoundFoleyCrafterGenerate", "precision"): choices.NETWORK_PRECISIONS,
+    **{
+        (node, "precision"): choices.NETWORK_PRECISIONS
+        for node in ("DeepSoundSeeingHearing", "DeepSoundAudioToVideo", "DeepSoundJoint")
+    },
+    **{(node, "update"): UPDATES for node in ("DeepSoundSeeingHearing", "DeepSoundAudioToVideo", "DeepSoundJoint")},
 }
 
 

@@ -17,6 +17,7 @@ NODE_IDS = [
     "DeepSoundGenerateAudio",
     "DeepSoundMMAudioGenerate",
     "DeepSoundFoleyCrafterGenerate",
+    "DeepSoundSeeingHearing",
     "DeepSoundVoiceOverCoT",
     "DeepSoundVerdictFromText",
     "DeepSoundVocalSeparate",
@@ -30,6 +31,8 @@ NODE_IDS = [
     "DeepSoundBestTake",
     "DeepSoundPipeline",
     "DeepSoundFolder",
+    "DeepSoundAudioToVideo",
+    "DeepSoundJoint",
 ]
 
 

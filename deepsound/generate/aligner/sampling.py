@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,13 +39,6 @@ class Alignment:
     constants: Mapping[str, Tensor]
     pairs: Sequence[Pair]
     settings: GuideSettings
-
-
-@contextmanager
-def outside_inference_mode() -> Iterator[None]:
-    """Inside, tensors can take part in gradients, and none are computed unless enabled; a host may forbid both."""
-    with torch.inference_mode(False), torch.no_grad():
-        yield
 
 
 def sample(

@@ -17,9 +17,9 @@ from deepsound.models.bigvgan.weights import fold_weight_norm
 from deepsound.models.foleycrafter import diffusion, weights
 from deepsound.models.foleycrafter.adapter import SemanticAdapter, attach
 from deepsound.models.foleycrafter.config import HiFiGanConfig
-from deepsound.models.foleycrafter.imports import library_class
 from deepsound.models.foleycrafter.onset import OnsetDetector
 from deepsound.models.foleycrafter.vocoder import HiFiGan
+from deepsound.models.lazy_imports import library_class
 from deepsound.runtime.execution import Execution
 from deepsound.runtime.paths import is_file
 from deepsound.runtime.progress import Progress

@@ -15,14 +15,19 @@ OLDEST_DIFFUSERS = (0, 33)
 
 def require_libraries() -> None:
     """Raise MissingPackage, saying what to install, where one is missing or too old; nothing is imported."""
-    missing = [name for name in NEEDED if find_spec(name) is None]
+    require_packages("FoleyCrafter", NEEDED)
+
+
+def require_packages(engine: str, needed: tuple[str, ...]) -> None:
+    """The same for an `engine` of diffusers' parts, by the packages it needs."""
+    missing = [name for name in needed if find_spec(name) is None]
     if missing:
-        raise missing_package(f"FoleyCrafter needs {', '.join(missing)}, which this Python does not have", *missing)
+        raise missing_package(f"{engine} needs {', '.join(missing)}, which this Python does not have", *missing)
     found = _version("diffusers")
     if found < OLDEST_DIFFUSERS:
         oldest = ".".join(map(str, OLDEST_DIFFUSERS))
         raise missing_package(
-            f"FoleyCrafter needs diffusers {oldest} or newer, and this Python has {'.'.join(map(str, found))}",
+            f"{engine} needs diffusers {oldest} or newer, and this Python has {'.'.join(map(str, found))}",
             f"diffusers>={oldest}",
         )
 

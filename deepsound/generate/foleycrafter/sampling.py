@@ -15,8 +15,8 @@ from deepsound.generate.foleycrafter.components import FoleyCrafterStage
 from deepsound.generate.foleycrafter.conditions import FoleyCrafterConditions, WindowConditions
 from deepsound.generate.foleycrafter.request import FoleyCrafterRequest
 from deepsound.models.foleycrafter.diffusion import Denoiser
-from deepsound.models.foleycrafter.imports import library_class
 from deepsound.models.foleycrafter.timing import COLUMNS
+from deepsound.models.lazy_imports import library_class
 from deepsound.runtime.progress import Progress
 
 # How much an IP-Adapter counts is kept in the network itself, which several runs may share.

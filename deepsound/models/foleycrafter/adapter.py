@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from deepsound.models.foleycrafter.imports import library_class
+from deepsound.models.lazy_imports import library_class
 
 TOKENS = 4
 _EMBEDDINGS = "diffusers.models.embeddings"

@@ -10,7 +10,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from deepsound.models.foleycrafter.imports import library_class
+from deepsound.models.lazy_imports import library_class
 
 Settings = Mapping[str, Any]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from deepsound.models.foleycrafter.config import OnsetConfig
-from deepsound.models.foleycrafter.imports import library_module
+from deepsound.models.lazy_imports import library_module
 
 
 class OnsetDetector(nn.Module):

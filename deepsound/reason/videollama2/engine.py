@@ -26,6 +26,7 @@ from deepsound.types import Audio, ChainOfThought, Judgement, Plan, Preferences,
 
 if TYPE_CHECKING:
     from deepsound.media.clip import Clip
+    from deepsound.media.scene import Scene
     from deepsound.media.views import FrameConsumer
     from deepsound.reason.videollama2.checkpoint import VideoLLaMA2Checkpoint
     from deepsound.reason.videollama2.inference import InferenceOptimizations, ModelAnswer, Question
@@ -135,6 +136,12 @@ class VideoLlama2Reasoner:
 
         return judge_windows(clip, audio, self._judge_whole, progress)
 
+    def describe(self, scene: Scene, question: str, progress: Progress) -> str:
+        """The model's answer to a question about what is seen, without sound. Raises EngineError as `judge` does."""
+        from deepsound.reason.videollama2.inference import Question
+
+        return self._ask(self.model, scene, None, Question(question), progress).text[:MOST_READ]
+
     def _judge_whole(self, clip: Clip, audio: Audio, progress: Progress) -> Judgement:
         """One question about 16 frames and eight stretches of sound of the whole clip."""
         from deepsound.reason.videollama2.inference import Question
@@ -161,7 +168,7 @@ class VideoLlama2Reasoner:
         return Judgement(verdict, thought=ChainOfThought(reasoning=odds, conclusion=words[verdict]), raw=text)
 
     def _ask(
-        self, model: Model, clip: Clip, audio: Audio | None, question: Question, progress: Progress
+        self, model: Model, clip: Scene, audio: Audio | None, question: Question, progress: Progress
     ) -> ModelAnswer:
         return retry_on_oom(
             lambda execution: self._answer(model, clip, audio, question, execution, progress),
@@ -173,7 +180,7 @@ class VideoLlama2Reasoner:
     def _answer(
         self,
         model: Model,
-        clip: Clip,
+        clip: Scene,
         audio: Audio | None,
         question: Question,
         execution: Execution,

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from deepsound.media.clip import Clip
+from deepsound.media.scene import Scene
 from deepsound.media.views import Frame, Timeline
 from deepsound.runtime.feature_cache import digest_of
 from deepsound.runtime.packages import missing_package
@@ -84,7 +84,7 @@ class EvenFrames:
         return _EvenFrameCollector(self, frame_numbers(expected, self.count))
 
 
-def even_frames(clip: Clip, view: EvenFrames, progress: Progress) -> Frames:
+def even_frames(clip: Scene, view: EvenFrames, progress: Progress) -> Frames:
     """The frames of `view`, exactly by number: a clip whose rate misled about how many it has is decoded again."""
     frames = clip.view(view, progress)
     if list(frames.numbers) != frame_numbers(frames.of, view.count):

@@ -13,7 +13,8 @@ from torch import Tensor
 from deepsound.errors import Cancelled, EngineError
 from deepsound.generate.aligner import losses
 from deepsound.generate.aligner.guide import Branch, GuideSettings, align, clean_estimate, is_guided
-from deepsound.generate.aligner.sampling import Alignment, Sampler, outside_inference_mode, sample
+from deepsound.generate.aligner.sampling import Alignment, Sampler, sample
+from deepsound.runtime.components import without_gradients
 from deepsound.runtime.progress import CancelToken, Progress
 
 pytest.importorskip("diffusers", reason="the scheduler is diffusers' DDIM")
@@ -211,7 +212,7 @@ def test_nan_stops_with_step_and_term(broken, message) -> None:
 def test_it_works_inside_a_hosts_inference_mode() -> None:
     alignment = Alignment({"text": TEXT, "video": TEXT}, losses.VIDEO_TO_AUDIO, GuideSettings())
     (expected,), _ = sample([sampler("audio")], alignment, 5, Progress())
-    with torch.inference_mode(), outside_inference_mode():
+    with torch.inference_mode(), without_gradients(differentiable=True):
         (latents,), _ = sample([sampler("audio")], alignment, 5, Progress())
     assert torch.equal(latents, expected)
 

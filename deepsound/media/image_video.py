@@ -1,4 +1,4 @@
-"""Encodes a VIDEO that exists only as images to an H.264 file."""
+"""Encodes images with a frame rate to an H.264 file."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _OPTIONS = {"crf": "14", "preset": "veryfast"}
 def write_frames(images: torch.Tensor, fps: Fraction | float, path: Path, progress: Progress) -> None:
     """Write `images` [frames, height, width, 3] in [0, 1], `fps` of them a second, to `path` as H.264 in MP4.
 
-    Unlike the host's own writer it keeps the exact frame rate and takes odd sizes (the last row or column is doubled).
+    Keeps the exact frame rate and takes odd sizes (the last row or column is doubled).
     """
     from deepsound.media.files import atomic_write
 
     if images.shape[0] == 0:
-        raise InputError("The video has no frames; check the node that made it.")
+        raise InputError("The video has no frames; check what made it.")
     with atomic_write(path) as partial:
         _encode(images, Fraction(fps).limit_denominator(100_000), partial, progress)
 

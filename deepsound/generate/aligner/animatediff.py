@@ -1,0 +1,204 @@
+"""AnimateDiff within the aligner: its files, prompt, noise prediction and decoder, of diffusers' parts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from deepsound.generate.aligner.components import AlignedStage, Source
+from deepsound.generate.aligner.front_ends import picture_values
+from deepsound.generate.aligner.imagebind import embed_pictures
+from deepsound.generate.aligner.losses import VIDEO
+from deepsound.generate.aligner.sampling import Sampler
+from deepsound.generate.mmaudio.tokenizer import tokenizer
+from deepsound.models.animatediff import networks
+from deepsound.models.clip.tokenizer import OPENAI_MARKS
+from deepsound.models.lazy_imports import library_class
+from deepsound.weights.diffusers_folder import load_network, on_meta, read_content
+from deepsound.weights.load import read_tensors
+
+BASE, ADAPTER = "animatediff/sd15", "animatediff/motion_adapter"
+# Pixels to a value of the latents, each way.
+LATENT_SCALE = 8
+_LATENT_CHANNELS = 4
+_WRAPPERS = ("state_dict",)
+_ADVICE = {
+    BASE: f"Choose Stable Diffusion 1.5, or get it with `deepsound models download {BASE}`.",
+    ADAPTER: f"Choose an adapter for Stable Diffusion 1.5, or get one with `deepsound models download {ADAPTER}`.",
+}
+
+
+@dataclass(frozen=True)
+class AnimateDiffFiles:
+    """Stable Diffusion 1.5 in one file, and a motion adapter; EngineError, naming the file, where one is another."""
+
+    base: Path
+    adapter: Path
+
+    def sources(self) -> dict[str, Source]:
+        """The networks by the roles `animatediff_unet` and the like."""
+        both = (self.base, self.adapter)
+        return {
+            "animatediff_unet": Source(both, self._unet, 4 << 30),
+            "animatediff_vae": Source((self.base,), self._vae, 4 << 30, in_float32=True),
+            "animatediff_text_encoder": Source((self.base,), self._text_encoder, 1 << 28),
+        }
+
+    def weight_files(self) -> dict[str, Path]:
+        return {"stable_diffusion": self.base, "motion_adapter": self.adapter}
+
+    def check(self) -> None:
+        """Raise EngineError where a file is of another base model; its tensors are mapped, none is read."""
+        advice = _ADVICE[ADAPTER]
+        read_content(self.adapter, advice, networks.require_same_base, self._unet_settings, self._adapter_state)
+
+    @cached_property
+    def most_frames(self) -> int:
+        """How many frames the adapter has positions for."""
+        return networks.most_frames(self._adapter_state)
+
+    @cached_property
+    def _adapter_state(self) -> dict[str, Tensor]:
+        tensors = read_tensors(self.adapter, _WRAPPERS)
+        return read_content(self.adapter, _ADVICE[ADAPTER], networks.adapter_state, tensors)
+
+    @cached_property
+    def _base_tensors(self) -> dict[str, Any]:
+        return read_tensors(self.base, _WRAPPERS)
+
+    @cached_property
+    def _unet_settings(self) -> dict[str, Any]:
+        return read_content(self.base, _ADVICE[BASE], networks.unet_settings, self._base_tensors)
+
+    def _unet(self, dtype: torch.dtype) -> nn.Module:
+        settings, adapter = self._unet_settings, self._adapter_state
+        build = partial(networks.motion_unet, settings, adapter)
+        empty = on_meta(self.adapter, _ADVICE[ADAPTER], build)
+        converted = partial(networks.unet_of_single_file, self._base_tensors, settings)
+        pictures = read_content(self.base, _ADVICE[BASE], converted)
+        state = networks.motion_state(empty, pictures, adapter)
+        return load_network(self.adapter, build, state, dtype, _ADVICE[ADAPTER])
+
+    def _vae(self, dtype: torch.dtype) -> nn.Module:
+        tensors, advice = self._base_tensors, _ADVICE[BASE]
+        settings = read_content(self.base, advice, networks.vae_settings, tensors)
+        state = read_content(self.base, advice, networks.vae_of_single_file, tensors, settings)
+        return load_network(self.base, partial(networks.autoencoder, settings), state, dtype, advice)
+
+    def _text_encoder(self, dtype: torch.dtype) -> nn.Module:
+        tensors, advice = self._base_tensors, _ADVICE[BASE]
+        settings = read_content(self.base, advice, networks.text_settings, tensors)
+        build = partial(networks.text_encoder, settings)
+        state = networks.text_state(networks.text_of_single_file(tensors), on_meta(self.base, advice, build))
+        return load_network(self.base, build, state, dtype, advice)
+
+
+@dataclass(frozen=True)
+class Picture:
+    """The video's form: `frames` of `width` x `height` pixels, `fps` of them a second."""
+
+    frames: int
+    fps: float
+    width: int
+    height: int
+
+    @property
+    def duration_s(self) -> float:
+        return self.frames / self.fps
+
+    @property
+    def latent_shape(self) -> tuple[int, int, int, int, int]:
+        height, width = self.height // LATENT_SCALE, self.width // LATENT_SCALE
+        return 1, _LATENT_CHANNELS, self.frames, height, width
+
+
+def scheduler() -> Any:
+    """DDIM with AnimateDiff's own noise schedule."""
+    return library_class("diffusers", "DDIMScheduler").from_config(dict(networks.SCHEDULER_SETTINGS))
+
+
+def encode_prompt(stage: AlignedStage, text: str, table: Path) -> Tensor:
+    """CLIP's states [1, 77, width] of a text, padded with its end mark."""
+    ids = tokenizer(table, OPENAI_MARKS)([text])
+    end = int(ids.argmax())
+    ids[0, end:] = ids[0, end]
+    states: Tensor = stage.network("animatediff_text_encoder")(input_ids=ids.to(stage.device))[0]
+    return states
+
+
+def draw_latents(picture: Picture, seed: int, device: torch.device) -> Tensor:
+    """Noise in float32 from the seed alone, the same in every precision."""
+    return torch.randn(picture.latent_shape, generator=torch.Generator(device).manual_seed(seed), device=device)
+
+
+def decode(stage: AlignedStage, latents: Tensor, frames: Sequence[int]) -> Iterator[Tensor]:
+    """Those `frames` of clean latents, one at a time: pictures [1, 3, height, width] in [0, 1], in float32."""
+    vae = stage.network("animatediff_vae")
+    for frame in frames:
+        scaled = 1 / vae.config.scaling_factor * latents[:, :, frame].float()
+        pixels = stage.run(lambda given: vae.decode(given, return_dict=False)[0], scaled)
+        yield (pixels / 2 + 0.5).clamp(0, 1)
+
+
+def sampler(
+    stage: AlignedStage,
+    latents: Tensor,
+    prompts: tuple[Tensor, Tensor],
+    guidance: float,
+    pairs: Sequence[tuple[int, int]],
+    rates: tuple[float, float],
+) -> Sampler:
+    """AnimateDiff's sampler of one video; of its frames only those of `pairs` are decoded for ImageBind."""
+    wanted, unwanted = prompts
+    return Sampler(
+        VIDEO,
+        scheduler(),
+        partial(_predict, stage, unwanted, guidance),
+        partial(_embed, stage, pairs),
+        latents,
+        wanted,
+        *rates,
+    )
+
+
+def _embed(stage: AlignedStage, pairs: Sequence[tuple[int, int]], clean: Tensor) -> Tensor:
+    needed = sorted({frame for pair in pairs for frame in pair})
+    pictures = torch.cat([picture_values(picture) for picture in decode(stage, clean, needed)])
+    place = {frame: row for row, frame in enumerate(needed)}
+    return embed_pictures(stage, pictures, [(place[first], place[last]) for first, last in pairs])
+
+
+def _predict(
+    stage: AlignedStage, unwanted: Tensor, guidance: float, latents: Tensor, time: Tensor, prompt: Tensor
+) -> Tensor:
+    """The noise with classifier-free guidance, which a strength above 1 turns on; the prompt is that of every frame."""
+    unet = stage.network("animatediff_unet")
+    given, frames = latents.to(stage.components.dtype_of("animatediff_unet")), latents.shape[2]
+    texts = [prompt] if guidance <= 1 else [unwanted, prompt]
+    states = torch.cat(texts).repeat_interleave(frames, dim=0)
+    with _checkpointing(unet, stage.components.recompute):
+        noise = unet(torch.cat([given] * len(texts)), time, encoder_hidden_states=states).sample.float()
+    if len(texts) == 1:
+        return noise
+    negative, positive = noise.chunk(2)
+    return negative + guidance * (positive - negative)
+
+
+@contextmanager
+def _checkpointing(unet: Any, wanted: bool) -> Iterator[None]:
+    """Inside, the UNet keeps the activations between its blocks alone, where that is `wanted`."""
+    if not (wanted and torch.is_grad_enabled()):
+        yield
+        return
+    unet.enable_gradient_checkpointing()
+    try:
+        yield
+    finally:
+        unet.disable_gradient_checkpointing()

@@ -1,0 +1,12 @@
+"""Optional dependencies of the aligner: diffusers, transformers and torchaudio."""
+
+from __future__ import annotations
+
+from deepsound.generate.foleycrafter.dependencies import require_packages
+
+NEEDED = ("diffusers", "transformers", "torchaudio")
+
+
+def require_libraries() -> None:
+    """Raise MissingPackage, saying what to install, where one is missing or too old; nothing is imported."""
+    require_packages("Seeing and Hearing", NEEDED)
