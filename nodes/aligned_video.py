@@ -1,4 +1,4 @@
-"""DeepSoundAudioToVideo and DeepSoundJoint: a video for a sound, or a video with its sound from words."""
+"""DeepSoundAudioToVideo and DeepSoundJoint: a video for a sound, or both from words."""
 
 from __future__ import annotations
 

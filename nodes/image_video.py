@@ -8,11 +8,11 @@ from typing import Any
 from comfy_api.latest import InputImpl, io
 
 from deepsound.errors import InputError
+from deepsound.media.image_video import write_frames
 from deepsound.runtime.progress import Progress
 
 from . import host_folders
 from .convert import owning
-from .frames import write_frames
 from .schema import supported_kwargs
 from .tensors import has_alpha, images_of
 

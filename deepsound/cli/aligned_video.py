@@ -1,4 +1,4 @@
-"""`deepsound audio-to-video` and `deepsound joint`: a video for a sound, or a video with its sound from words."""
+"""`deepsound audio-to-video` and `deepsound joint`: a video for a sound, or both from words."""
 
 from __future__ import annotations
 

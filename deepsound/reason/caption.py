@@ -1,4 +1,4 @@
-"""Captions of what is seen: by the reasoner's model where it is on the machine, else by the person detector."""
+"""Captions of what is seen, by the reasoner's model or the person detector."""
 
 from __future__ import annotations
 

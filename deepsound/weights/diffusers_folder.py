@@ -1,4 +1,4 @@
-"""A folder in diffusers' layout: a sub-folder for each part, with its settings and its weights."""
+"""A folder in diffusers' layout: settings and weights of each part."""
 
 from __future__ import annotations
 

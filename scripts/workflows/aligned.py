@@ -1,4 +1,4 @@
-"""Workflows of Seeing and Hearing: sound for a video or a picture, video for a sound, both from words."""
+"""Workflows of Seeing and Hearing, in all four directions."""
 
 from __future__ import annotations
 

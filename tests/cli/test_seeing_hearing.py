@@ -1,4 +1,4 @@
-"""Tests of `run --generator seeing_hearing`, `audio-to-video` and `joint` on tiny weights, end to end."""
+"""Tests of seeing_hearing, audio-to-video and joint on tiny weights, end to end."""
 
 from __future__ import annotations
 

@@ -139,7 +139,8 @@ ALLOWED = {
 # Every folder and module of the library stands here or in ALLOWED; `deepsound.app` and the like are its entrances.
 FREE = {"deepsound/__init__.py", "deepsound/__main__.py", "deepsound/cli", "deepsound/v1.py"}
 # A package of networks that is a part of another published model.
-PARTS_OF_OTHERS = {("videollama2", "beats")}
+# The aligner is a part of both directions of Seeing and Hearing.
+PARTS_OF_OTHERS = {("videollama2", "beats"), ("seeing_hearing", "aligner"), ("aligned_video", "aligner")}
 
 
 def imported_by(path: Path, with_types: bool = True) -> set[str]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from deepsound.generate.mmaudio.tokenizer import installed_table, tokenizer
+from deepsound.generate.clip_tokenizer import installed_table, tokenizer
 
 
 def compare(golden: dict[str, Any], tensors: dict[str, np.ndarray]) -> Iterator[tuple[str, Any, Any, float]]:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from deepsound.generate.mmaudio.tokenizer import installed_table, tokenizer
+from deepsound.generate.clip_tokenizer import installed_table, tokenizer
 from deepsound.models.clip.tokenizer import OPENAI_MARKS
 from deepsound.models.imagebind.config import ImageBindConfig, ImageBindTextConfig
 from deepsound.models.imagebind.model import ImageBind

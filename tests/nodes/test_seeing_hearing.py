@@ -1,4 +1,4 @@
-"""Tests of the nodes of Seeing and Hearing on tiny weights, in ComfyUI's memory and its inference mode."""
+"""Tests of the nodes of Seeing and Hearing on tiny weights, in ComfyUI's memory."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Audio to video, and video with sound from words: AnimateDiff aligned by ImageBind (arXiv 2402.17723)."""
+"""Video for a sound, or both from words: AnimateDiff led by ImageBind (arXiv 2402.17723)."""

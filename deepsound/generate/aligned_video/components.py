@@ -1,4 +1,4 @@
-"""Weights of audio to video and of joint generation: AnimateDiff, ImageBind, and AudioLDM for the sound."""
+"""Weights of audio to video and of joint generation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Audio to video, and joint generation of both, by alignment at inference (arXiv 2402.17723)."""
+"""Audio to video, and joint generation of both (arXiv 2402.17723)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Requests for a video that goes with a sound, or for a video with its sound, with this project's defaults."""
+"""Requests for a video, checked, with this project's defaults."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Diffusion latent aligner of Seeing and Hearing (arXiv 2402.17723)."""
+"""The latent aligner of Seeing and Hearing: sampling led by ImageBind (arXiv 2402.17723)."""

@@ -1,4 +1,4 @@
-"""AnimateDiff within the aligner: its files, prompt, noise prediction and decoder, of diffusers' parts."""
+"""AnimateDiff within the aligner: files, prompt, noise prediction, decoder."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from deepsound.generate.aligner.components import AlignedStage, Source
+from deepsound.generate.aligner.components import AlignedStage, NetworkSource
 from deepsound.generate.aligner.front_ends import picture_values
 from deepsound.generate.aligner.imagebind import embed_pictures
 from deepsound.generate.aligner.losses import VIDEO
 from deepsound.generate.aligner.sampling import Sampler
-from deepsound.generate.mmaudio.tokenizer import tokenizer
+from deepsound.generate.clip_tokenizer import tokenizer
 from deepsound.models.animatediff import networks
 from deepsound.models.clip.tokenizer import OPENAI_MARKS
 from deepsound.models.lazy_imports import library_class
@@ -42,13 +42,13 @@ class AnimateDiffFiles:
     base: Path
     adapter: Path
 
-    def sources(self) -> dict[str, Source]:
+    def sources(self) -> dict[str, NetworkSource]:
         """The networks by the roles `animatediff_unet` and the like."""
         both = (self.base, self.adapter)
         return {
-            "animatediff_unet": Source(both, self._unet, 4 << 30),
-            "animatediff_vae": Source((self.base,), self._vae, 4 << 30, in_float32=True),
-            "animatediff_text_encoder": Source((self.base,), self._text_encoder, 1 << 28),
+            "animatediff_unet": NetworkSource(both, self._unet, 4 << 30),
+            "animatediff_vae": NetworkSource((self.base,), self._vae, 4 << 30, in_float32=True),
+            "animatediff_text_encoder": NetworkSource((self.base,), self._text_encoder, 1 << 28),
         }
 
     def weight_files(self) -> dict[str, Path]:

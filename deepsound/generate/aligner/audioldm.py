@@ -1,4 +1,4 @@
-"""AudioLDM within the aligner: its folder, prompt, noise prediction and decoder, of diffusers' parts."""
+"""AudioLDM within the aligner: folder, prompt, noise prediction, decoder."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from deepsound.errors import EngineError
-from deepsound.generate.aligner.components import AlignedStage, Source
+from deepsound.generate.aligner.components import AlignedStage, NetworkSource
 from deepsound.generate.aligner.imagebind import embed_sound
 from deepsound.generate.aligner.losses import AUDIO
 from deepsound.generate.aligner.sampling import Sampler
@@ -44,10 +44,10 @@ class AudioLdmFolder:
     def parts(self) -> DiffusersFolder:
         return DiffusersFolder(self.path, _ADVICE)
 
-    def sources(self) -> dict[str, Source]:
+    def sources(self) -> dict[str, NetworkSource]:
         """Its networks by the roles `audioldm_unet` and the like."""
         return {
-            f"audioldm_{part}": Source(self.parts.sources(part), partial(self._build, part), room, in_float32)
+            f"audioldm_{part}": NetworkSource(self.parts.sources(part), partial(self._build, part), room, in_float32)
             for part, (_, room, in_float32) in _PARTS.items()
         }
 

@@ -18,7 +18,7 @@ from deepsound.runtime.progress import Progress
 
 
 @dataclass(frozen=True)
-class Source:
+class NetworkSource:
     """Where a network comes from: `files`, what builds it in a dtype, and the bytes it works in beside its weights.
 
     With `in_float32` it is computed in full whatever the precision: in 16 bits, small gradients lose their sign.
@@ -39,7 +39,7 @@ class AlignedComponents(Components):
 
     differentiable: ClassVar[bool] = True
 
-    def __init__(self, execution: Execution, sources: Mapping[str, Source], recompute: bool = False) -> None:
+    def __init__(self, execution: Execution, sources: Mapping[str, NetworkSource], recompute: bool = False) -> None:
         super().__init__(execution)
         self.recompute = recompute or execution.offload
         self.sources = sources

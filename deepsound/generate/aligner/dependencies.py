@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from deepsound.generate.foleycrafter.dependencies import require_packages
+from deepsound.generate.diffusers_parts import require_packages
 
 NEEDED = ("diffusers", "transformers", "torchaudio")
 

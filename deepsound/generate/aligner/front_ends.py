@@ -1,4 +1,4 @@
-"""ImageBind's inputs for 1 s windows, differentiable: log-mel spectrograms, pairs of frames."""
+"""ImageBind's inputs for 1 s windows, through which gradients pass."""
 
 from __future__ import annotations
 

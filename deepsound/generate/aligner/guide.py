@@ -1,4 +1,4 @@
-"""The aligner's updates of noisy latents and prompt embeddings (arXiv 2402.17723)."""
+"""The aligner's update of latents and prompts, without networks (arXiv 2402.17723)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""ImageBind's towers within the aligner: their file, and embeddings of texts, pictures and sounds."""
+"""ImageBind's towers within the aligner: texts, pictures and sounds to embeddings."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from deepsound.generate.aligner.components import AlignedStage, Source
+from deepsound.generate.aligner.components import AlignedStage, NetworkSource
 from deepsound.generate.aligner.front_ends import audio_windows, video_windows
-from deepsound.generate.mmaudio.tokenizer import tokenizer
+from deepsound.generate.clip_tokenizer import tokenizer
 from deepsound.models.clip.tokenizer import OPENAI_MARKS
 from deepsound.models.imagebind.config import Modality
 from deepsound.models.imagebind.model import ImageBind
@@ -27,10 +27,10 @@ _WRAPPERS = ("model", "state_dict")
 _WORKING_BYTES: dict[Modality, int] = {"vision": 2 << 30, "audio": 1 << 30, "text": 1 << 28}
 
 
-def sources(path: Path) -> dict[str, Source]:
+def sources(path: Path) -> dict[str, NetworkSource]:
     """The three towers of the file at `path`, by the roles `imagebind_vision` and the like."""
     return {
-        f"imagebind_{modality}": Source((path,), partial(_tower, path, modality), room, in_float32=True)
+        f"imagebind_{modality}": NetworkSource((path,), partial(_tower, path, modality), room, in_float32=True)
         for modality, room in _WORKING_BYTES.items()
     }
 

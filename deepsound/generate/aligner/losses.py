@@ -1,4 +1,4 @@
-"""ImageBind distances that the aligner lowers, by pairs of modalities (arXiv 2402.17723)."""
+"""ImageBind distances (1 - cosine) by pairs of modalities (arXiv 2402.17723)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Aligned DDIM sampling of one or two modalities (arXiv 2402.17723, algorithm 1)."""
+"""DDIM sampling of one or two modalities, aligned after each step."""
 
 from __future__ import annotations
 

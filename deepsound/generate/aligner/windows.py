@@ -1,4 +1,4 @@
-"""1 s windows of a clip or sound for ImageBind (arXiv 2402.17723)."""
+"""The 1 s windows that Seeing and Hearing encodes by ImageBind."""
 
 from __future__ import annotations
 

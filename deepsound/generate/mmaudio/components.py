@@ -13,10 +13,10 @@ import torch
 from torch import nn
 
 from deepsound.errors import EngineError
+from deepsound.generate.clip_tokenizer import installed_table
 from deepsound.generate.mmaudio import checkpoint as build
 from deepsound.generate.mmaudio import text_encoder as t5
 from deepsound.generate.mmaudio.request import SELVA, engine_name
-from deepsound.generate.mmaudio.tokenizer import installed_table
 from deepsound.models.bigvgan.model import BigVgan
 from deepsound.models.clip.model import CLIP
 from deepsound.models.mmaudio.lengths import LATENTS_16K, LATENTS_44K, LatentRate

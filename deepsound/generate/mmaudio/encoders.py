@@ -7,11 +7,11 @@ from collections.abc import Callable, Hashable, Iterator
 import torch
 from torch import Tensor
 
+from deepsound.generate.clip_tokenizer import tokenizer
 from deepsound.generate.mmaudio.components import MMAudioStage
 from deepsound.generate.mmaudio.deduplication import distinct_pictures, distinct_segments
 from deepsound.generate.mmaudio.frame_sampling import TickedFrames
 from deepsound.generate.mmaudio.steered_sync import segment_video, steered_features, steering_states
-from deepsound.generate.mmaudio.tokenizer import tokenizer
 from deepsound.models.synchformer.preprocess import clip_values
 from deepsound.runtime.feature_cache import digest_of, feature_cache
 from deepsound.runtime.progress import Progress

@@ -1,1 +1,1 @@
-"""Generator seeing_hearing: AudioLDM aligned with a clip or picture by ImageBind (arXiv 2402.17723)."""
+"""Generator seeing_hearing: AudioLDM led by ImageBind (arXiv 2402.17723)."""

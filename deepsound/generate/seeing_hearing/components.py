@@ -1,4 +1,4 @@
-"""Seeing and Hearing's weights for video to audio: AudioLDM's folder, ImageBind and CLIP's table."""
+"""Weights of the generator seeing_hearing."""
 
 from __future__ import annotations
 

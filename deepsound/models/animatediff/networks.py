@@ -1,4 +1,4 @@
-"""AnimateDiff's networks, and both layouts that Stable Diffusion 1.5 and its motion adapters are kept in."""
+"""AnimateDiff's networks, and the layouts that their weights are kept in."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""AudioLDM's networks, built from the settings in its folder; diffusers' and transformers' own classes."""
+"""AudioLDM's networks, built from the settings in its folder."""
 
 from __future__ import annotations
 

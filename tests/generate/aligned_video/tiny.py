@@ -1,4 +1,4 @@
-"""Miniature Stable Diffusion 1.5 in one file, and a motion adapter as published; seeded, real depth, small widths."""
+"""Miniature Stable Diffusion 1.5 and motion adapter: real depth, small widths."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests of the aligner's losses, updates and sampling loop on linear stand-ins."""
+"""Tests of the aligner's losses, updates and sampling on linear stand-ins."""
 
 from __future__ import annotations
 

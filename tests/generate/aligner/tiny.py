@@ -1,4 +1,4 @@
-"""Miniature AudioLDM and ImageBind: seeded networks in the published layout, real sizes of sounds and pictures."""
+"""Miniature AudioLDM and ImageBind, seeded, in the published layout."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from deepsound.errors import EngineError
-from deepsound.generate.mmaudio import tokenizer as tokens
+from deepsound.generate import clip_tokenizer as tokens
 from deepsound.models.clip.tokenizer import MERGES
 
 TABLE = "\n".join(["#version: 0.2", *(f"{number:x} x" for number in range(MERGES + 5)), ""])
