@@ -26,13 +26,13 @@ SELVA = (
     "commercial use; CLIP's table of words is MIT. Needs `pip install transformers`."
 )
 SEEING_HEARING = (
-    "**AudioLDM** m-full: 2.6 GB, CC-BY-NC-SA 4.0, and **ImageBind**: 4.8 GB, CC-BY-NC 4.0. Not for commercial use. "
-    "Needs `pip install diffusers`."
+    "**AudioLDM** m-full: 2.6 GB, CC-BY-NC-SA-4.0, and **ImageBind**: 4.8 GB, CC-BY-NC 4.0. Not for commercial use; "
+    "CLIP's table of words is MIT. Needs `pip install diffusers`."
 )
 ANIMATEDIFF = (
     "**Stable Diffusion 1.5** (2.1 GB, CreativeML OpenRAIL-M) in `models/checkpoints`, an **AnimateDiff** motion "
     "adapter (1.8 GB, Apache-2.0) in `models/animatediff_models`, and **ImageBind**: 4.8 GB, CC-BY-NC 4.0. Not for "
-    "commercial use. Needs `pip install diffusers` and a GPU of 12 GB or more."
+    "commercial use; CLIP's table of words is MIT. Needs `pip install diffusers` and a GPU of 12 GB or more."
 )
 FETCH = (
     "Nothing is downloaded unasked: switch *download* on once on each node that needs weights. Files you have in "

@@ -14,6 +14,12 @@ from scripts.workflows.titles import TITLES, file_name
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "workflows"
+# Nodes of one engine, whose widgets do not name it.
+ENGINE_OF = {
+    "DeepSoundSeeingHearing": "seeing_hearing",
+    "DeepSoundAudioToVideo": "audio_to_video",
+    "DeepSoundJoint": "joint",
+}
 NAMES = list(DESCRIPTIONS)
 TITLE_HEIGHT = 30
 # Schemas by node id: loading the pack once is enough for all of these tests.
@@ -128,6 +134,7 @@ def test_it_explains_itself_and_names_the_licence_of_every_weight(name):
     words = " ".join(node["widgets_values"][0] for node in workflow["nodes"] if node["type"] == NOTE)
     assert words.startswith("## ")
     values = {value for node in workflow["nodes"] for value in node["widgets_values"] if isinstance(value, str)}
+    values |= {ENGINE_OF[node["type"]] for node in workflow["nodes"] if node["type"] in ENGINE_OF}
     needed = [
         row
         for row in read(ROOT / "deepsound" / "weights" / "catalogue.json")["weights"]

@@ -140,5 +140,5 @@ def _vae_tensor(name: str, tensor: Tensor) -> Tensor:
 
 
 def settings(**changed: Any) -> dict[str, Any]:
-    """A small request: four frames of 64 pixels, three steps."""
-    return {"prompt": "rain", "steps": 3, "frames": 4, "fps": 4.0, "width": 64, "height": 64, "seed": 5, **changed}
+    """A small request: two frames of 64 pixels, three steps."""
+    return {"prompt": "rain", "steps": 3, "frames": 2, "fps": 2.0, "width": 64, "height": 64, "seed": 5, **changed}
