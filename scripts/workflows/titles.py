@@ -28,6 +28,10 @@ TITLES: dict[str, tuple[str, str]] = {
     "several_takes": ("Four takes, each finished", "四个版本，逐一完成"),
     "compare_two_generators": ("Compare two generators", "对比两个生成器"),
     "regenerate_span": ("Regenerate a stretch of sound", "重做一段声音"),
+    "seeing_hearing": ("Seeing and Hearing", "看与听 Seeing and Hearing"),
+    "image_to_sound": ("Sound for one picture", "为一张图片生成声音"),
+    "audio_to_video": ("Video for a sound", "为声音生成视频"),
+    "joint_video": ("Video and sound from words", "由文字生成视频与声音"),
 }
 
 
