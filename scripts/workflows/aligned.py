@@ -52,14 +52,15 @@ def image_to_sound(sheet: Sheet) -> None:
         f"## Image to sound\n\nOne picture and a few words: AudioLDM makes the sound, and ImageBind pulls it towards "
         f"both.\n\n### Needs\n\n{SEEING_HEARING}\n\n{FETCH}",
     )
-    picture, one, end = sheet.group("The picture"), sheet.group("Image to sound"), sheet.group("Save")
+    picture, one, end = sheet.group("The picture"), sheet.group("Image to sound"), sheet.group("Hear")
     picture.note("Choose a picture or upload one.")
     loaded = picture.node("LoadImage", "Load the picture", image="example.png")
     one.note("*duration* says how long the sound is; 0 means 8 seconds.")
     made = one.node(
         "DeepSoundSeeingHearing", "Sound for the picture", images=loaded["IMAGE"], prompt="wind in the trees, birds"
     )
-    end.node("SaveAudio", "Save the sound", audio=made["audio"], filename_prefix="DeepSound/image")
+    end.note("A right click on *Sound for the picture* saves it: *DeepSound: save as…*.")
+    end.node("PreviewAudio", "Hear the sound", audio=made["audio"])
 
 
 def audio_to_video(sheet: Sheet) -> None:

@@ -57,7 +57,7 @@ def test_a_template_runs_to_its_files_or_says_what_to_install(server, models, na
     assert run.ending == "execution_success", run.error or run.answer
     kinds = {node["class_type"]: node_id for node_id, node in prompt.items()}
     if name == "image_to_sound":
-        assert run.history["outputs"][kinds["SaveAudio"]]["audio"]
+        assert run.history["outputs"][kinds["PreviewAudio"]]["audio"]
         return
     shown = run.saved(kinds["DeepSoundMuxVideo"])
     clip = Clip.open(server.base / "output" / shown["subfolder"] / shown["filename"])
