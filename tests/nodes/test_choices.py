@@ -75,7 +75,9 @@ REVIEWED = {"zh"}
 @pytest.mark.parametrize(("node_id", "input_id"), MENUS)
 def test_the_translations_cover_the_table(language, node_id, input_id):
     texts = json.loads((ROOT / "locales" / language / "nodeDefs.json").read_text(encoding="utf-8"))
-    options = set(texts[node_id]["inputs"][input_id].get("options", ()))
+    # A machine-made translation may lack a node that is newer; the page then shows English.
+    inputs = texts[node_id]["inputs"] if language in REVIEWED else texts.get(node_id, {}).get("inputs", {})
+    options = set(inputs.get(input_id, {}).get("options", ()))
     table = set(MENUS[node_id, input_id])
     # Where a machine-made translation has no word for a choice, the page shows the value itself.
     assert options == table if language in REVIEWED else options <= table

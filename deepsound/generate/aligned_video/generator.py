@@ -91,11 +91,11 @@ def _generate(
 ) -> AlignedVideo:
     from deepsound.generate.aligned_video.components import locate_weights
     from deepsound.generate.aligned_video.sampling import generate_video
-    from deepsound.generate.aligner.animatediff import Picture
+    from deepsound.generate.aligner.animatediff import VideoFormat
 
     weights = locate_weights(direction, execution, progress)
     weights.check()
-    picture = Picture(request.frames, request.fps, request.width, request.height)
+    picture = VideoFormat(request.frames, request.fps, request.width, request.height)
     check_frames(request, weights.animatediff.most_frames)
     components = weights.components(execution)
     computed = report_precision(direction, execution, components.device, components.dtype, progress)

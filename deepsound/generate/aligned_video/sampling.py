@@ -12,7 +12,7 @@ from deepsound.errors import EngineError
 from deepsound.generate.aligned_video.components import AlignedVideoWeights
 from deepsound.generate.aligned_video.request import AlignedVideoRequest
 from deepsound.generate.aligner import animatediff, audioldm
-from deepsound.generate.aligner.animatediff import Picture
+from deepsound.generate.aligner.animatediff import VideoFormat
 from deepsound.generate.aligner.components import AlignedComponents, AlignedStage
 from deepsound.generate.aligner.imagebind import embed_sound, embed_text
 from deepsound.generate.aligner.losses import AUDIO, AUDIO_TO_VIDEO, TEXT, TRIANGLE
@@ -27,7 +27,7 @@ Prompts = tuple[Tensor, Tensor]
 def generate_video(
     weights: AlignedVideoWeights,
     components: AlignedComponents,
-    picture: Picture,
+    picture: VideoFormat,
     audio: Audio | None,
     request: AlignedVideoRequest,
     progress: Progress,
@@ -51,7 +51,7 @@ def generate_video(
 def _constants(
     weights: AlignedVideoWeights,
     components: AlignedComponents,
-    picture: Picture,
+    picture: VideoFormat,
     audio: Audio | None,
     request: AlignedVideoRequest,
 ) -> dict[str, Tensor]:
@@ -83,7 +83,7 @@ def _prompts(
 def _samplers(
     stage: AlignedStage,
     weights: AlignedVideoWeights,
-    picture: Picture,
+    picture: VideoFormat,
     request: AlignedVideoRequest,
     video_prompts: Prompts,
     audio_prompts: Prompts | None,
@@ -108,17 +108,17 @@ def _samplers(
     return [video, sound]
 
 
-def _sound(stage: AlignedStage, latents: Tensor, picture: Picture) -> Audio:
+def _sound(stage: AlignedStage, latents: Tensor, picture: VideoFormat) -> Audio:
     waveform = audioldm.decode(stage, latents, round(picture.duration_s * audioldm.SAMPLE_RATE))
     return Audio(waveform.cpu().float().clamp(-1, 1).contiguous(), audioldm.SAMPLE_RATE)
 
 
-def _images(stage: AlignedStage, latents: Tensor, picture: Picture, progress: Progress) -> Tensor:
+def _images(stage: AlignedStage, latents: Tensor, picture: VideoFormat, progress: Progress) -> Tensor:
     frames = progress.track(animatediff.decode(stage, latents, range(picture.frames)), picture.frames)
     return torch.cat([frame.permute(0, 2, 3, 1).cpu() for frame in frames])
 
 
-def _cut(audio: Audio, picture: Picture) -> Audio:
+def _cut(audio: Audio, picture: VideoFormat) -> Audio:
     samples = round(picture.duration_s * audio.sample_rate)
     return Audio(audio.waveform[:, :samples].contiguous(), audio.sample_rate, audio.layout)
 

@@ -101,7 +101,7 @@ class AnimateDiffFiles:
 
 
 @dataclass(frozen=True)
-class Picture:
+class VideoFormat:
     """The video's form: `frames` of `width` x `height` pixels, `fps` of them a second."""
 
     frames: int
@@ -133,7 +133,7 @@ def encode_prompt(stage: AlignedStage, text: str, table: Path) -> Tensor:
     return states
 
 
-def draw_latents(picture: Picture, seed: int, device: torch.device) -> Tensor:
+def draw_latents(picture: VideoFormat, seed: int, device: torch.device) -> Tensor:
     """Noise in float32 from the seed alone, the same in every precision."""
     return torch.randn(picture.latent_shape, generator=torch.Generator(device).manual_seed(seed), device=device)
 

@@ -154,7 +154,7 @@ def test_cancel_between_steps_leaves_nothing_in_use() -> None:
     ("sound", "changed", "message"),
     [
         (Audio(torch.zeros(1, 16000), 16000), {}, "The sound is silent"),
-        (Audio(torch.ones(1, 8000), 16000), {}, r"lasts 0\.50 s, and 2 frames at 2 fps last 1\.00 s"),
+        (Audio(torch.ones(1, 4000), 16000), {}, r"lasts 0\.25 s, and 2 frames at 2 fps last 1\.00 s"),
         (SOUND, {"prompt": "  "}, "The prompt is empty"),
         (SOUND, {"width": 100}, "width: expected a multiple of 64"),
         (SOUND, {"frames": 25, "fps": 25.0}, "frames: expected 1 to 24, which the motion adapter has positions for"),
