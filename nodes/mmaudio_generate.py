@@ -101,9 +101,17 @@ class MMAudioGenerate(io.ComfyNode):
         cfg: float | None = None,
         fps: float | None = None,
         window: float | None = None,
+        lora_strength: float | None = None,
     ) -> bool | str:
         return refusal_of(
-            cls, prompt=prompt, negative_prompt=negative_prompt, duration=duration, cfg=cfg, fps=fps, window=window
+            cls,
+            prompt=prompt,
+            negative_prompt=negative_prompt,
+            duration=duration,
+            cfg=cfg,
+            fps=fps,
+            window=window,
+            lora_strength=lora_strength,
         )
 
     @classmethod

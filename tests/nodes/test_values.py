@@ -12,7 +12,7 @@ REQUEST = ("prompt", "negative_prompt", "duration")
 NUMBERS = {
     "DeepSoundLoadVideo": ("start", "duration"),
     "DeepSoundGenerateAudio": ("duration", "cfg", "window"),
-    "DeepSoundMMAudioGenerate": ("duration", "cfg", "fps", "window"),
+    "DeepSoundMMAudioGenerate": ("duration", "cfg", "fps", "window", "lora_strength"),
     "DeepSoundFoleyCrafterGenerate": ("duration", "cfg", "temporal_scale", "semantic_scale", "fps"),
     "DeepSoundVoiceOverCoT": ("fps",),
     "DeepSoundMuxVideo": ("fps",),
@@ -27,7 +27,7 @@ NUMBERS = {
     "DeepSoundFolder": ("duration",),
     "DeepSoundPipeline": ("duration", "cfg", "window", "removal_db", "fps"),
 }
-LEAST = {"window": -1.0, **{name: low for name, (low, _) in MIX_RANGES.items()}}
+LEAST = {"window": -1.0, "lora_strength": -10.0, **{name: low for name, (low, _) in MIX_RANGES.items()}}
 GENERATORS = ("GenerateAudio", "RegenerateSpan", "MMAudioGenerate", "FoleyCrafterGenerate", "Pipeline")
 
 
