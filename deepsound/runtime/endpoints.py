@@ -25,7 +25,7 @@ Pictures = Literal["images", "video"]
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,40}")
 _KEY = re.compile(r"[\x21-\x7e]{1,4096}")
-_SWITCHES = ("schema", "examples")
+_SWITCHES = ("schema", "examples", "stream")
 _NUMBERS = {
     "frames": (1, 64),
     "timeout_s": (1, 3600),
@@ -40,6 +40,7 @@ class Endpoint:
 
     `sound`: "input_audio" where the model takes sound, else the voice detector's words. `pictures`: `frames` of them
     as images, or as one video. With `schema` a JSON schema is asked for first. `examples` adds four worked answers.
+    With `stream` the answer is asked for as it is written.
     A question may take `timeout_s` seconds, and is asked again `retries` times where the server is busy.
     """
 
@@ -55,6 +56,7 @@ class Endpoint:
     timeout_s: int = 120
     retries: int = 3
     max_tokens: int = 1024
+    stream: bool = True
 
     @property
     def origin(self) -> str:

@@ -35,14 +35,18 @@ class OmniReasoner(ReasonerBase):
     `examples` shows four worked answers first; `constrained` lets the model write nothing but a JSON answer whose
     conclusion is A or B, so that it is never undecided. Without them DEEPSOUND_OMNI_EXAMPLES and DEEPSOUND_OMNI_JSON
     say. A model that takes no pictures, or no sound, is given a detector's words for them.
+    `reuse`: the beginning of a prompt that was read last is not read again, which changes no answer but for rounding.
     """
 
     views = (FRAMES,)
 
-    def __init__(self, name: str = "", examples: bool | None = None, constrained: bool | None = None) -> None:
+    def __init__(
+        self, name: str = "", examples: bool | None = None, constrained: bool | None = None, reuse: bool = True
+    ) -> None:
         self.name = name
         self.examples = _switch("examples") if examples is None else examples
         self.constrained = _switch("constrained") if constrained is None else constrained
+        self.reuse = reuse
         self._used: dict[str, object] = {}
 
     def check_files(self) -> None:
@@ -116,7 +120,7 @@ class OmniReasoner(ReasonerBase):
         takes = senses(checkpoint.config(), processor)
         question = self._question(takes, clip, audio, text, progress.part(0.0, 0.3))
         lines = LineStreamer(progress)
-        written = answer(components, processor, question, progress.part(0.3, 1.0), lines.add)
+        written = answer(components, processor, question, progress.part(0.3, 1.0), lines.add, self.reuse)
         lines.end()
         return written
 

@@ -15,6 +15,7 @@ from deepsound.reason.evidence import SAMPLE_RATE
 from deepsound.reason.omni.checkpoint import OmniCheckpoint, transformers
 from deepsound.reason.omni.components import OmniComponents
 from deepsound.reason.omni.constrained import JsonAnswer
+from deepsound.reason.omni.prefix_cache import Prompt, prefix_cache_of, prompt_of
 from deepsound.reason.untuned import SYSTEM, examples
 from deepsound.runtime.memory import is_out_of_memory
 from deepsound.runtime.progress import Progress
@@ -64,13 +65,16 @@ def answer(
     question: OmniQuestion,
     progress: Progress,
     on_text: Callable[[str], None],
+    reuse: bool = True,
 ) -> str:
     """The model's answer by greedy decoding; `on_text` is given the text as it is written.
 
-    Cancellation is checked at every token. Raises EngineError for a model whose chat form does not take the question.
+    With `reuse` a prompt's beginning that was read last is not read again. Cancellation is checked at every token.
+    Raises EngineError for a model whose chat form does not take the question.
     """
     inputs = _inputs(components.checkpoint, processor, question)
     length = inputs["input_ids"].shape[1]
+    prompt = prompt_of(processor, inputs["input_ids"], question.pictures, question.sound)
     with components.use("omni", progress) as holder:
         model = holder.model
         inputs = {name: _placed(value, components) for name, value in inputs.items()}
@@ -78,9 +82,11 @@ def answer(
         options: dict[str, Any] = {}
         if question.as_json:
             options["prefix_allowed_tokens_fn"] = JsonAnswer(processor.tokenizer, length, question.with_thought)
-        with _named_failure(components.checkpoint):
+        # What is taken off the device leaves nothing of its own behind.
+        reusing = reuse and prompt is not None and not components.offload
+        with _named_failure(components.checkpoint), _prefix(model, prompt if reusing else None, inputs) as given:
             written = model.generate(
-                **inputs,
+                **given,
                 max_new_tokens=question.most_tokens,
                 do_sample=False,
                 streamer=_streamer(library, processor.tokenizer, on_text),
@@ -90,6 +96,18 @@ def answer(
     ids = written[0][length:] if written.shape[1] > length else written[0]
     text: str = processor.tokenizer.decode(ids, skip_special_tokens=True)
     return text.strip()
+
+
+@contextmanager
+def _prefix(model: Any, prompt: Prompt | None, inputs: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """What `generate` is given: the inputs, or those behind a prefix that was read; the prompt is kept for the next."""
+    if prompt is None:
+        yield inputs
+        return
+    kept = prefix_cache_of(model)
+    given, length = kept.inputs(model, prompt, inputs)
+    yield given
+    kept.keep(prompt, given, length)
 
 
 def _inputs(checkpoint: OmniCheckpoint, processor: Any, question: OmniQuestion) -> dict[str, Any]:

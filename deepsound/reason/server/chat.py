@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Set
 from dataclasses import dataclass, replace
 from typing import Any
 
 from deepsound.errors import EngineError
+from deepsound.reason.line_streamer import LineStreamer
 from deepsound.reason.server.client import Refused, post
 from deepsound.reason.untuned import SYSTEM, examples, judge_request, judge_schema
 from deepsound.runtime.endpoints import Endpoint
@@ -15,8 +17,8 @@ from deepsound.runtime.progress import Progress
 
 _PATH = "/chat/completions"
 _LETTER_TOKENS = 64
-# Named in a refusal: the first is sent in place of max_tokens, the second is left out.
-_PARAMETERS = ("max_completion_tokens", "temperature")
+# Named in a refusal: the first is sent in place of max_tokens, the others are left out.
+_PARAMETERS = ("max_completion_tokens", "temperature", "stream")
 # What servers answer to a part of a request that they do not know or whose model cannot take it.
 _CANNOT_TAKE = frozenset({400, 404, 415, 422, 501})
 
@@ -57,16 +59,21 @@ def data_url(content: bytes, kind: str) -> str:
 
 
 def complete(
-    endpoint: Endpoint, question: ChatQuestion, progress: Progress, lacking: frozenset[str] = frozenset()
+    endpoint: Endpoint,
+    question: ChatQuestion,
+    progress: Progress,
+    lacking: frozenset[str] = frozenset(),
+    lines: LineStreamer | None = None,
 ) -> ChatAnswer:
-    """Ask the server; what it does not take is left out, the schema first, then the sound for words.
+    """Ask the server; what it does not take is left out: the schema first, the sound for words, then streaming.
 
-    `lacking` is what an earlier answer did without. Raises what `client.post` raises.
+    `lacking` is what an earlier answer did without; `lines` says a streamed answer as it is written.
+    Raises what `client.post` raises.
     """
     without = set(lacking)
     while True:
         try:
-            reply = post(endpoint, _PATH, _body(endpoint, question, without), progress)
+            reply = post(endpoint, _PATH, _body(endpoint, question, without), progress, lines)
         except Refused as error:
             part = _refused_part(endpoint, question, without, str(error))
             if error.status not in _CANNOT_TAKE or part is None:
@@ -79,8 +86,9 @@ def complete(
 
 def _refused_part(endpoint: Endpoint, question: ChatQuestion, without: set[str], message: str) -> str | None:
     """What to leave out next: a parameter that the refusal names, else the schema, else the sound; None for nothing."""
-    named = [name for name in _PARAMETERS if name in message]
+    named = [name for name in _PARAMETERS if re.search(rf"\b{name}\b", message)]
     sent = [*named, *["schema"] * _wants_schema(endpoint, question), *["sound"] * bool(question.sound)]
+    sent += ["stream"] * endpoint.stream
     return next((part for part in sent if part not in without), None)
 
 
@@ -103,6 +111,8 @@ def _body(endpoint: Endpoint, question: ChatQuestion, without: Set[str]) -> dict
     body: dict[str, Any] = {"messages": messages, limit: most}
     if "temperature" not in without:
         body["temperature"] = 0
+    if endpoint.stream and "stream" not in without:
+        body["stream"] = True
     if endpoint.model:
         body["model"] = endpoint.model
     if as_json:

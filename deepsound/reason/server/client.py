@@ -13,12 +13,16 @@ import socket
 import ssl
 import threading
 import time
+from collections import deque
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
 from deepsound.errors import EngineError
 from deepsound.reason.answer_parser import plain
+from deepsound.reason.line_streamer import LineStreamer
+from deepsound.reason.server.event_stream import CompletionStream, StreamError
 from deepsound.runtime.background import run_in_background
 from deepsound.runtime.endpoints import Endpoint
 from deepsound.runtime.progress import Progress
@@ -54,15 +58,17 @@ class _Busy(Exception):
 
 @dataclass(frozen=True)
 class Reply:
-    """An HTTP answer: its status, headers of interest and its body, at most MOST_BYTES long."""
+    """An HTTP answer: its status, headers of interest and its body, a stream's put together; at most MOST_BYTES."""
 
     status: int
     retry_after: str
     body: bytes
 
 
-def post(endpoint: Endpoint, path: str, body: dict[str, Any], progress: Progress) -> Any:
-    """What the server answers to a JSON `body`, parsed, without the key in it.
+def post(
+    endpoint: Endpoint, path: str, body: dict[str, Any], progress: Progress, lines: LineStreamer | None = None
+) -> Any:
+    """What the server answers to a JSON `body`, parsed, without the key in it; `lines` says a streamed one meanwhile.
 
     Asks again where the server is busy or away, as often as the endpoint says. Raises Refused for a request that it
     does not take, EngineError for every other failure, Cancelled within a second.
@@ -70,7 +76,7 @@ def post(endpoint: Endpoint, path: str, body: dict[str, Any], progress: Progress
     content = json.dumps(body).encode()
     for attempt in range(endpoint.retries + 1):
         try:
-            return _parsed(endpoint, _exchange(endpoint, path, content, progress))
+            return _parsed(endpoint, _exchange(endpoint, path, content, progress, lines))
         except _Busy as busy:
             if attempt == endpoint.retries:
                 tries = f" ({attempt + 1} tries)" if attempt else ""
@@ -83,17 +89,26 @@ def post(endpoint: Endpoint, path: str, body: dict[str, Any], progress: Progress
     raise AssertionError("the last attempt returns or raises")
 
 
-def _exchange(endpoint: Endpoint, path: str, content: bytes, progress: Progress) -> Reply:
+def _exchange(endpoint: Endpoint, path: str, content: bytes, progress: Progress, lines: LineStreamer | None) -> Reply:
     """One request and its answer, in a thread that is given up when time is over or the user cancels."""
     deadline_s = time.monotonic() + endpoint.timeout_s
     connection = _connection(endpoint)
+    pieces: deque[str] = deque()
+    if lines is not None:
+        lines.restart()
 
-    def time_left() -> None:
+    def meanwhile() -> None:
+        while lines is not None and pieces:
+            lines.add(pieces.popleft())
         if time.monotonic() > deadline_s:
             raise _Busy(f"nothing whole within {endpoint.timeout_s} s")
 
     try:
-        return run_in_background(lambda stop: _talk(connection, endpoint, path, content, stop), progress, time_left)
+        reply = run_in_background(
+            lambda stop: _talk(connection, endpoint, path, content, stop, pieces.append), progress, meanwhile
+        )
+        meanwhile()
+        return reply
     except (OSError, http.client.HTTPException) as error:
         # The exceptions' own words may have what the server sent.
         why = error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__
@@ -115,9 +130,15 @@ def _connection(endpoint: Endpoint) -> http.client.HTTPConnection:
 
 
 def _talk(
-    connection: http.client.HTTPConnection, endpoint: Endpoint, path: str, content: bytes, stop: threading.Event
+    connection: http.client.HTTPConnection,
+    endpoint: Endpoint,
+    path: str,
+    content: bytes,
+    stop: threading.Event,
+    on_text: Callable[[str], None],
 ) -> Reply:
-    headers = {"Content-Type": "application/json", "Accept": "application/json", "Accept-Encoding": "identity"}
+    accepted = "application/json, text/event-stream" if endpoint.stream else "application/json"
+    headers = {"Content-Type": "application/json", "Accept": accepted, "Accept-Encoding": "identity"}
     if endpoint.key:
         headers["Authorization"] = f"Bearer {endpoint.key}"
     connection.connect()
@@ -129,17 +150,56 @@ def _talk(
         raise EngineError(
             f"server:{endpoint.name}: expected an answer as it is, got a compressed one; configure another server."
         )
-    body = bytearray()
+    is_stream = response.headers.get_content_type() == "text/event-stream" and response.status == http.HTTPStatus.OK
+    read = _streamed if is_stream else _whole
+    return Reply(response.status, response.headers.get("Retry-After", ""), read(endpoint, response, stop, on_text))
+
+
+def _whole(
+    endpoint: Endpoint, response: http.client.HTTPResponse, stop: threading.Event, on_text: Callable[[str], None]
+) -> bytes:
+    """The body of an answer."""
+    body = b"".join(_blocks(endpoint, response, stop))
+    if response.length:
+        raise http.client.IncompleteRead(body, response.length)
+    return body
+
+
+def _streamed(
+    endpoint: Endpoint, response: http.client.HTTPResponse, stop: threading.Event, on_text: Callable[[str], None]
+) -> bytes:
+    """The completion that an event stream makes, as JSON; `on_text` is given its text as it comes."""
+    stream = CompletionStream()
+    for block in _blocks(endpoint, response, stop):
+        try:
+            text = stream.add(block)
+        except StreamError as error:
+            said = _excerpt(without_key(endpoint, str(error)))
+            raise Refused(
+                error.status,
+                f"server:{endpoint.name}: the server ended its answer with an error ({said}); try again, or correct "
+                "the endpoint.",
+            ) from None
+        except (ValueError, TypeError, RecursionError):
+            raise _no_completion(endpoint, without_key(endpoint, block.decode("utf-8", "replace"))) from None
+        if text:
+            on_text(text)
+        if stream.is_done:
+            return json.dumps(stream.completion()).encode()
+    raise http.client.IncompleteRead(b"")
+
+
+def _blocks(endpoint: Endpoint, response: http.client.HTTPResponse, stop: threading.Event) -> Iterator[bytes]:
+    """What comes of a body, as it comes, until `stop`. Raises EngineError for more than MOST_BYTES."""
+    length = 0
     while not stop.is_set() and (block := response.read1(_BLOCK)):
-        body += block
-        if len(body) > MOST_BYTES:
+        length += len(block)
+        if length > MOST_BYTES:
             raise EngineError(
                 f"server:{endpoint.name}: expected an answer of at most {MOST_BYTES >> 20} MiB, got a longer one; "
                 "lower max_tokens, or configure another server."
             )
-    if response.length:
-        raise http.client.IncompleteRead(bytes(body), response.length)
-    return Reply(response.status, response.headers.get("Retry-After", ""), bytes(body))
+        yield block
 
 
 def _parsed(endpoint: Endpoint, reply: Reply) -> Any:
@@ -163,10 +223,14 @@ def _parsed(endpoint: Endpoint, reply: Reply) -> Any:
     try:
         return _without_key_inside(endpoint, json.loads(text))
     except (ValueError, RecursionError):
-        raise EngineError(
-            f"{who}: expected a chat completion in JSON, got {_excerpt(text)!r}; correct the endpoint's url, which "
-            "ends in /v1 for most servers."
-        ) from None
+        raise _no_completion(endpoint, text) from None
+
+
+def _no_completion(endpoint: Endpoint, text: str) -> EngineError:
+    return EngineError(
+        f"server:{endpoint.name}: expected a chat completion in JSON, got {_excerpt(text)!r}; correct the endpoint's "
+        "url, which ends in /v1 for most servers."
+    )
 
 
 def without_key(endpoint: Endpoint, text: str) -> str:

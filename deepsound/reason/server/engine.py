@@ -10,6 +10,7 @@ from deepsound.engine_protocols import ReasonerBase
 from deepsound.media.views import UniformFrames
 from deepsound.reason import evidence, prompts
 from deepsound.reason.answer_parser import MOST_READ, plain
+from deepsound.reason.line_streamer import LineStreamer
 from deepsound.reason.plan import STEPS, four_steps, read_plan
 from deepsound.reason.untuned import read_judgement, without_sound, words_for_sound
 from deepsound.runtime.endpoints import Endpoint, endpoint
@@ -38,6 +39,7 @@ class ServerReasoner(ReasonerBase):
         self.name = name
         self._used: dict[str, object] = {}
         self._lacking: set[str] = set()
+        self._is_streamed = False
 
     @property
     def endpoint(self) -> Endpoint:
@@ -99,8 +101,9 @@ class ServerReasoner(ReasonerBase):
         question = replace(question, words=words_for_sound(spans, audio.duration_s))
         answer = self._ask(question, progress.part(0.4, 1.0))
         judgement = read_judgement(answer.text, self.preferences, audio.duration_s)
-        for line in judgement.thought.tagged().splitlines():
-            progress.say(plain(line))
+        if not self._is_streamed:
+            for line in judgement.thought.tagged().splitlines():
+                progress.say(plain(line))
         return judgement if judgement.voice_spans else replace(judgement, voice_spans=spans)
 
     def _frames(self) -> UniformFrames:
@@ -118,10 +121,14 @@ class ServerReasoner(ReasonerBase):
 
     def _ask(self, question: ChatQuestion, progress: Progress) -> ChatAnswer:
         from deepsound.reason.server.chat import complete
+        from deepsound.reason.server.client import without_key
 
         server = self.endpoint
+        lines = LineStreamer(progress, lambda text: without_key(server, text))
         with waiting_for_server(progress.check):
-            answer = complete(server, question, progress, frozenset(self._lacking))
+            answer = complete(server, question, progress, frozenset(self._lacking), lines)
+        lines.end()
+        self._is_streamed = lines.has_text
         self._lacking.update(answer.without)
         self._used = {"endpoint": server.name, "model": plain(answer.model)}
         return answer

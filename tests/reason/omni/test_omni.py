@@ -13,7 +13,7 @@ from deepsound import engines
 from deepsound.cli.main import main
 from deepsound.errors import Cancelled, EngineError, InputError, MissingPackage
 from deepsound.media.clip import Clip
-from deepsound.reason.omni import constrained, inference
+from deepsound.reason.omni import constrained, inference, prefix_cache
 from deepsound.reason.omni.checkpoint import find_checkpoint
 from deepsound.reason.omni.engine import OmniReasoner
 from deepsound.runtime.execution import Execution
@@ -123,6 +123,48 @@ def test_examples_come_before_the_question_and_options_are_recorded(models, clip
         engine.judge(clip, QUIET, Progress())
         assert engine.settings_in_use()["examples"] is (examples is None)
     assert lengths[0]["input_ids"].shape[1] > 2 * lengths[1]["input_ids"].shape[1]
+
+
+@pytest.mark.parametrize("family", tiny.FAMILIES)
+def test_a_prefix_that_was_read_changes_no_answer(models, clip, family):
+    """Every question about a clip read its pictures anew."""
+    other, answers = Audio(torch.linspace(-0.5, 0.5, 20000)[None], 16000), {}
+    prefix_cache._of.clear()
+    for reuse in (True, False):
+        engine = reasoner(models, family, reuse=reuse)
+        engine.prefer(Preferences(model_plan=True))
+        judgements = [engine.judge(clip, audio, Progress()).raw for audio in (QUIET, other, other)]
+        answers[reuse] = [engine.plan(clip, Progress()).raw, *judgements, engine.plan(clip, Progress()).raw]
+    assert answers[True] == answers[False]
+    (cache,) = prefix_cache._of.values()
+    assert cache.reused > 1000, "one token is one byte: the rule and the pictures are most of it"
+
+
+def test_a_family_that_does_not_go_on_behind_a_prefix_reads_the_whole_prompt(models, clip, monkeypatch):
+    prefix_cache._of.clear()
+    whole = reasoner(models, "qwen2_vl", reuse=False).judge(clip, QUIET, Progress()).raw
+    logits = prefix_cache._logits
+    wrong = iter((0.0, 9.0))
+
+    def shifted(model, given):
+        return torch.cat((logits(model, given)[:, 1:], torch.full((1, 1), next(wrong))), dim=1)
+
+    monkeypatch.setattr(prefix_cache, "_logits", shifted)
+    engine = reasoner(models, "qwen2_vl")
+    assert [engine.judge(clip, QUIET, Progress()).raw for _ in range(3)] == [whole] * 3
+    assert [cache.reused for cache in prefix_cache._of.values()] == [0]
+
+
+def test_another_clip_s_pictures_are_never_taken_for_this_one_s(models, clip, make_video):
+    prefix_cache._of.clear()
+    engine = reasoner(models, "qwen2_5_omni")
+    other = Clip.open(make_video("other.mp4", fps=4, seconds=1.0, size=(64, 64)))
+    first = engine.judge(clip, QUIET, Progress()).raw
+    assert (
+        engine.judge(other, QUIET, Progress()).raw
+        == reasoner(models, "qwen2_5_omni", reuse=False).judge(other, QUIET, Progress()).raw
+    )
+    assert engine.judge(clip, QUIET, Progress()).raw == first
 
 
 def test_a_long_sound_is_judged_in_windows_and_the_plan_is_asked_for(models, make_video, monkeypatch):

@@ -77,6 +77,23 @@ class _Handler(BaseHTTPRequestHandler):
         choice = {"message": {"role": "assistant", "content": text, **message}, "finish_reason": "stop"}
         self.answer(200, json.dumps({"model": "tiny-judge", "choices": [choice]}).encode())
 
+    def begin_stream(self) -> None:
+        """The head of an event stream, which ends with the connection."""
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream; charset=utf-8")
+        self.end_headers()
+
+    def event(self, data: Any) -> None:
+        """One event of a stream: JSON, or the text as it is."""
+        text = data if isinstance(data, str) else json.dumps(data)
+        self.wfile.write(f"data: {text}\r\n\r\n".encode())
+        self.wfile.flush()
+
+    def chunk(self, text: str, finish_reason: str | None = None) -> None:
+        """One event with the next piece of an answer."""
+        choice = {"index": 0, "delta": {"content": text}, "finish_reason": finish_reason}
+        self.event({"model": "tiny-judge", "choices": [choice]})
+
     def answer(self, status: int, body: bytes, **headers: str) -> None:
         self.send_response(status)
         for name, value in headers.items():
@@ -134,6 +151,26 @@ def endless(handler: _Handler, body: dict[str, Any]) -> None:
     handler.wfile.write(b"HTTP/1.1 200 OK\r\n\r\n")
     for _ in range(10_000):
         handler.wfile.write(b" " * 65536)
+
+
+def streams(text: str, last: str = "[DONE]", size: int = 7) -> Callable[[_Handler, dict[str, Any]], None]:
+    """An answer in pieces of `size` characters, and a `last` event, if any."""
+
+    def behave(handler: _Handler, body: dict[str, Any]) -> None:
+        handler.begin_stream()
+        for start in range(0, len(text), size):
+            handler.chunk(text[start : start + size])
+        if last:
+            handler.event(last)
+
+    return behave
+
+
+def streams_without_end(handler: _Handler, body: dict[str, Any]) -> None:
+    """Pieces of an answer, without end."""
+    handler.begin_stream()
+    for _ in range(1_000_000):
+        handler.chunk("word " * 10_000)
 
 
 def packed(handler: _Handler, body: dict[str, Any]) -> None:
