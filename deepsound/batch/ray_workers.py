@@ -1,7 +1,8 @@
 """Ray workers (package `ray`): one pipeline per actor, one clip at a time in each.
 
 A clip is taken from the listing only when an actor is free, so that nothing piles up. An actor that dies is replaced
-and its clip is done by another; its record says whether it had been done already.
+and its clip is done by another; its record says whether it had been done already. Clips that were lost together are
+each done alone, which shows whose fault it was.
 """
 
 from __future__ import annotations
@@ -119,8 +120,11 @@ class RayWorkers:
         try:
             while True:
                 progress.check()
-                while self._idle and (given := again.popleft() if again else _next(jobs)):
-                    given.actor = self._living(self._idle.popleft())
+                while (actor := self._free(busy, alone=bool(again))) is not None and (
+                    given := again.popleft() if again else _next(jobs)
+                ):
+                    self._idle.remove(actor)
+                    given.actor = self._living(actor)
                     busy[given.actor.do.remote(given.job)] = given
                 if not busy:
                     return
@@ -142,6 +146,11 @@ class RayWorkers:
                         yield report or ClipReport(given.job, "failed", message=f"{given.deaths} workers died with it")
         finally:
             self._interrupt(busy)
+
+    def _free(self, busy: dict[Any, _Assignment], alone: bool) -> Any:
+        """An actor for the next clip, or None: `alone` one without any, else one without a clip that is done alone."""
+        shunned = {given.actor for given in busy.values() if alone or given.deaths}
+        return next((actor for actor in self._idle if self._living(actor) not in shunned), None)
 
     def _report(self, done: Any, given: _Assignment) -> ClipReport | None:
         """What came of a clip; None when its actor died."""

@@ -15,23 +15,30 @@ from deepsound.batch.run import Batch, InProcess
 from deepsound.batch.settings import BatchSettings
 from deepsound.batch.sources import open_source
 from deepsound.batch.summary import summarise
+from deepsound.batch.worker import ClipReport
 from deepsound.cli.main import main
 from deepsound.errors import Cancelled
 from deepsound.runtime.progress import CancelToken, Progress
+from deepsound.runtime.turns import waiting_for_server
 from scripts.render_test_set import NONE, OVER, render
 from tests.batch.conftest import Heard
+from tests.reason.server.fake_judge import ANSWER, FakeJudge
 
 CLIPS = 6
 
 
 @pytest.fixture(scope="module")
-def cluster():
-    """A local Ray cluster with two processors and no GPU, and nothing left of it afterwards."""
+def cluster(tmp_path_factory):
+    """A local Ray cluster with two processors and no GPU, nothing left of it afterwards; its workers' settings file."""
     ray = pytest.importorskip("ray", reason="Ray is in the [scale] extra: pip install -e '.[scale]'")
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    settings_file, before = tmp_path_factory.mktemp("settings") / "config.toml", os.environ["DEEPSOUND_CONFIG"]
+    settings_file.write_text("")
+    os.environ["DEEPSOUND_CONFIG"] = str(settings_file)
     ray.init(num_cpus=2, num_gpus=0, include_dashboard=False, log_to_driver=False, object_store_memory=80 << 20)
-    yield
+    yield settings_file
     ray.shutdown()
+    os.environ["DEEPSOUND_CONFIG"] = before
 
 
 def kill_a_worker_when_a_clip_is_done(out):
@@ -86,6 +93,82 @@ def stops_when_asked(workers, settings, folder, out):
     with pytest.raises(Cancelled):
         Batch(open_source(folder, out), out, settings, workers, listener=Stop()).run(Progress(check=token.check))
     assert not list(out.glob(".*.partial")) and len(list(out.glob("*.batch.json"))) < CLIPS
+
+
+def gathers_and_waits(killed, together):
+    """The first question is answered at once, the next `together` only when their worker was killed."""
+    lock, count, gathered = threading.Lock(), [0], threading.Event()
+
+    def behave(handler, body):
+        with lock:
+            count[0] += 1
+            number = count[0]
+        if number == 1 + together:
+            gathered.set()
+        if 1 < number <= 1 + together:
+            killed.wait(60)
+        handler.complete(json.dumps(ANSWER))
+
+    return behave, gathered
+
+
+@pytest.mark.slow
+def test_clips_that_wait_for_a_judge_are_done_though_their_worker_is_killed(cluster, clips, tmp_path):
+    """A killed worker with several clips at the judging server had never been tried."""
+    pytest.importorskip("tomllib", reason="Python 3.10 reads TOML with tomli")
+    folder, out = clips(*(f"{index}.mp4" for index in range(CLIPS))), tmp_path / "out"
+    settings = BatchSettings({"generator": "draft", "reasoner": "server:lab"}, {"write_video": False})
+    killed, heard = threading.Event(), Heard()
+    behave, gathered = gathers_and_waits(killed, together=2)
+
+    def kill():
+        assert gathered.wait(120)
+        while not (records := [Record.read(path) for path in out.glob("*.batch.json")]):
+            time.sleep(0.01)
+        os.kill(int(records[0].worker.rpartition(":")[2]), signal.SIGKILL)
+        killed.set()
+
+    thread = threading.Thread(target=kill, daemon=True)
+    thread.start()
+    with FakeJudge(behave) as judge:
+        cluster.write_text(f'[endpoints.lab]\nurl = "{judge.url}"\n')
+        with RayWorkers(settings, out, count=1, judging=2) as workers:
+            tally = Batch(open_source(folder, out), out, settings, workers, listener=heard).run()
+            thread.join(10)
+    assert killed.is_set() and (tally.done, tally.failed, workers.replaced) == (CLIPS, 0, 1)
+    assert sorted(heard.reports) == [(f"{index}.mp4", "done") for index in range(CLIPS)]
+    assert judge.most_at_once >= 2 and not list(out.glob(".*.partial"))
+
+
+@pytest.mark.slow
+def test_a_clip_that_kills_its_worker_fails_alone(cluster, clips, tmp_path):
+    """Every clip that was at the judging server with it twice failed, too."""
+
+    class Work:
+        """The clip bad.mp4 kills its worker; the others wait meanwhile, as for a judging server."""
+
+        def check(self):
+            pass
+
+        def worker(self, output_dir):
+            return self
+
+        def do(self, job, progress):
+            with waiting_for_server(progress.check):
+                if "bad" in job.label:
+                    time.sleep(0.5)
+                    os.kill(os.getpid(), signal.SIGKILL)
+                time.sleep(1.0)
+            return ClipReport(job, "done")
+
+    folder = clips("bad.mp4", *(f"{index}.mp4" for index in range(3)))
+    with RayWorkers(Work(), tmp_path / "out", count=1, judging=3) as workers:
+        # Actors that need no torch start sooner.
+        workers._threads = 0
+        jobs = open_source(folder, tmp_path / "out").entries()
+        reports = {report.job.label: report.status for report in workers.work(jobs, Progress())}
+    assert reports == {"bad.mp4": "failed", **{f"{index}.mp4": "done" for index in range(3)}}
+    assert workers.replaced == 2
 
 
 def sounds_and_lists(out):
