@@ -86,7 +86,7 @@ def _digest(arrays: Sequence[np.ndarray]) -> str:
     return digest.hexdigest()
 
 
-class PrefixCache:
+class DynamicPrefixCache:
     """The last prompt of a model as keys and values; `reused` counts the tokens that were not read again."""
 
     def __init__(self) -> None:
@@ -187,11 +187,11 @@ def _forget_positions(model: nn.Module) -> None:
             module.rope_deltas = None  # type: ignore[assignment]
 
 
-_of: WeakKeyDictionary[nn.Module, PrefixCache] = WeakKeyDictionary()
+_of: WeakKeyDictionary[nn.Module, DynamicPrefixCache] = WeakKeyDictionary()
 _lock = threading.Lock()
 
 
-def prefix_cache_of(model: nn.Module) -> PrefixCache:
+def prefix_cache_of(model: nn.Module) -> DynamicPrefixCache:
     """The prefix cache of this loaded model; another copy of it, or the same one loaded again, has none."""
     with _lock:
-        return _of.setdefault(model, PrefixCache())
+        return _of.setdefault(model, DynamicPrefixCache())

@@ -1,4 +1,4 @@
-"""Tests of streamed answers: sections are said as they are written, within the limits of whole ones."""
+"""Tests of streamed answers: sections are said as they are written, within the usual limits."""
 
 from __future__ import annotations
 
