@@ -58,6 +58,9 @@ def test_a_real_server_that_holds_no_model_to_a_schema_answers_in_words(served, 
     for name, value in {"URL": url, "MODEL": model, "FRAMES": "2", "MAX_TOKENS": "24", "RETRIES": "1"}.items():
         monkeypatch.setenv(f"DEEPSOUND_SERVER_{name}", value)
     engine = engines.reasoner("server")
-    judgement = engine.judge(Clip.open(make_video(fps=5)), Audio(torch.zeros(1, 16000), 16000), Progress())
+    said = []
+    progress = Progress(lambda event: said.append(event.text) if event.text else None)
+    judgement = engine.judge(Clip.open(make_video(fps=5)), Audio(torch.zeros(1, 16000), 16000), progress)
     assert judgement.verdict is Verdict.UNDECIDED and judgement.raw
+    assert said and not any("<CONCLUSION>" in text for text in said), "it came as a stream, not as sections of a whole"
     assert engine.settings_in_use() == {"endpoint": "default", "model": model}
