@@ -18,7 +18,8 @@ Trains MMAudio on the clips below a folder and their own sound, with MMAudio's f
 extracted once, into the output folder. By default a LoRA of the flow network is trained: lora.safetensors goes to
 `deepsound run --lora FILE=STRENGTH` and to the node MMAudio Generate. What a clip sounds like is said by captions.csv
 (video, caption), by a .txt file beside the clip, or by --prompt for all. Watch held_out_loss in train_log.jsonl: where
-it rises while loss falls, the run over-fits; stop, or take a smaller rank. A run that was stopped goes on by the same
+it rises while loss falls, the run over-fits, and its last line says so; take fewer steps or a smaller rank. A run that
+was stopped goes on by the same
 command.
 """
 
@@ -71,6 +72,8 @@ def _generator(options: argparse.Namespace) -> int:
         print_json(report)
     elif not options.quiet:
         print(f"{report['steps']} steps on {report['clips']} clips; {report['file']} is the result")
+        if report["over_fitting"]:
+            print(report["over_fitting"])
     return SOME_FAILED if report["left_out"] else 0
 
 

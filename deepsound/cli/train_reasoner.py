@@ -40,6 +40,10 @@ def add_reasoner(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     command.add_argument("--base", required=True, metavar="DIR", help="the checkpoint to start from, or an adapter")
     command.add_argument("-o", "--out", required=True, metavar="DIR", help="where checkpoints and the result go")
     command.add_argument("--siglip", metavar="DIR", help="SigLIP's folder, for a base without its vision tower")
+    command.add_argument(
+        "--audio_tower", metavar="FILE", help="BEATs for a base without sound (VideoLLaMA2.1-7B-16F): audio_tower.bin"
+    )
+    command.add_argument("--audio_projector", metavar="FILE", help="and its projector: mm_projector_a.bin")
     _add_recipe(command)
     _add_data_options(command)
     _add_machines(command)
@@ -53,6 +57,12 @@ def _add_recipe(command: argparse.ArgumentParser) -> None:
     command.add_argument("--batch", type=int, default=128, help="items per step, over all devices (default: 128)")
     command.add_argument("--per_device", type=int, default=4, help="items at once on each device (default: 4)")
     command.add_argument("--lr", type=float, default=2e-5, help="the learning rate (default: 2e-5)")
+    command.add_argument(
+        "--schedule",
+        choices=("cosine", "constant"),
+        default="cosine",
+        help="the rate behind the warm-up: falling to zero as published (default), or constant",
+    )
     command.add_argument(
         "--loss",
         choices=("plain", "paper"),
@@ -140,7 +150,17 @@ def _job(options: argparse.Namespace) -> ReasonerJob:
         options.checked_only,
         options.balance,
         options.voice_ratio,
+        _audio_files(options),
     )
+
+
+def _audio_files(options: argparse.Namespace) -> tuple[Path, ...]:
+    from deepsound.errors import InputError
+
+    if bool(options.audio_tower) != bool(options.audio_projector):
+        alone = options.audio_tower or options.audio_projector
+        raise InputError(f"expected --audio_tower and --audio_projector, got {alone} alone; give both.")
+    return tuple(Path(expand(file)) for file in (options.audio_tower, options.audio_projector) if file)
 
 
 def _recipe(options: argparse.Namespace) -> ReasonerRecipe:
@@ -172,6 +192,7 @@ def _recipe(options: argparse.Namespace) -> ReasonerRecipe:
         evaluate_every=options.evaluate_every,
         seed=options.seed,
         adapter_only=options.adapter,
+        schedule=options.schedule,
         trainer_options=tuple((name, value) for name, value in distribution.items() if value),
     )
 

@@ -117,6 +117,50 @@ def test_lora_merged_equals_lora_applied(root: Path, trained: Path) -> None:
     assert (plain - wanted).abs().max() > 1e-4
 
 
+def test_all_weights_learn_where_that_is_asked_for(root: Path, tmp_path: Path, capsys) -> None:
+    command = ["train", "generator", str(root / "clips"), "-o", str(tmp_path), "--base", "mmaudio_small_16k", "--full"]
+    short = ["--steps", "2", "--batch", "2", "--seconds", "0.8", "--lr", "1e-3", "--device", "cpu", "--prompt", "rain"]
+    assert main([*command, *short, "--held_out", "0.4", "--models", str(root / "models"), "--json"]) == 6
+    assert json.loads(capsys.readouterr().out)["recipe"]["rank"] == 0
+    base, got = read_tensors(root / "models" / tiny.PUBLISHED["flow"]), read_tensors(tmp_path / WEIGHTS)
+    assert not (tmp_path / LORA).exists()
+    name = "joint_blocks.0.latent_block.attn.qkv.weight"
+    assert base[name].shape == got[name].shape and not torch.equal(base[name].float(), got[name])
+    with torch.no_grad():
+        plain, learnt = (
+            velocity(flow_network(file, torch.float32))
+            for file in (root / "models" / tiny.PUBLISHED["flow"], tmp_path / WEIGHTS)
+        )
+    assert learnt.isfinite().all() and not torch.equal(plain, learnt)
+
+
+def test_over_fitting_is_said_at_the_end(root: Path, trained: Path, tmp_path: Path, monkeypatch) -> None:
+    from deepsound.train.generator.run import FlowTraining
+
+    (tmp_path / "features").symlink_to(trained / "features")
+    monkeypatch.setattr(FlowTraining, "validate", lambda self: {1: 0.9, 2: 0.8, 3: 0.85}[self.step])
+    report = train_generator(job(root, tmp_path, steps=3, validate_every=1), Progress())
+    assert "rose from 0.8 at step 2 to 0.85 at step 3" in report["over_fitting"]
+    assert "--steps 2 " in report["over_fitting"]
+
+
+def test_a_held_out_loss_that_falls_or_trembles_is_no_over_fitting(tmp_path: Path) -> None:
+    from deepsound.train.generator.overfitting import held_out_losses, over_fitting
+
+    lines = [
+        '{"step": 2, "held_out_loss": 0.9}',
+        '{"step": 3, "loss": 1}',
+        '{"step"',
+        '{"step": 4, "held_out_loss": 0.8}',
+    ]
+    (tmp_path / "log").write_text("\n".join([*lines, '{"step": 6, "held_out_loss": 0.807}']))
+    losses = held_out_losses(tmp_path / "log")
+    assert losses == {2: 0.9, 4: 0.8, 6: 0.807}
+    assert not over_fitting(losses, 6) and not over_fitting({2: 0.9}, 2)
+    # What a longer run left in the folder is not of this one.
+    assert not over_fitting(losses | {8: 2.0}, 6) and over_fitting(losses | {8: 2.0}, 8)
+
+
 def test_several_adapters_add_up_and_strength_scales(root: Path, trained: Path) -> None:
     base = read_tensors(root / "models" / tiny.PUBLISHED["flow"])
     lora = read_lora(trained / LORA)

@@ -18,12 +18,14 @@ from deepsound.runtime.progress import Progress
 from deepsound.train.conversations import IGNORED, tokenise
 from deepsound.train.cot_files import read_items, write_items
 from deepsound.train.joint_model import JointModel, own_name, published_name
+from deepsound.train.reasoner.evaluation import voice_energies
 from deepsound.train.reasoner.recipe import LoraSettings, ReasonerRecipe
 from deepsound.train.reasoner.run import CHECKPOINTS, ReasonerJob, train_reasoner
 from deepsound.train.reasoner.trainer import last_checkpoint
 from deepsound.weights.load import read_tensors
 from deepsound.weights.lora import read_lora
-from tests.train.reasoner import RECIPE, write_base, write_data
+from tests.reason.videollama2 import tiny
+from tests.train.reasoner import CONFIG, RECIPE, write_base, write_data
 
 pytest.importorskip("accelerate", reason="the Trainer needs accelerate (extra `train`)")
 
@@ -142,6 +144,66 @@ def test_qlora_learns_over_layers_of_four_bits_and_is_merged_into_the_base(root:
     assert changed and all("_proj.weight" in name and name.startswith("model.layers.") for name in changed)
 
 
+def test_checked_items_alone_are_balanced_and_the_voice_energy_ratio_is_measured(
+    root: Path, tmp_path: Path, capsys
+) -> None:
+    shutil.copytree(root / "set", tmp_path / "set")
+    judged = {item.category: item for item in read_items(root / "set") if item.task == "judge"}
+    no1 = [replace(judged["No1"], id=f"no1-{number}", checked=True) for number in range(3)]
+    held_out = [
+        replace(item, id=f"{item.id}-v", split="validation", checked=True) for item in list(judged.values())[:2]
+    ]
+    unchecked = [judged["No2"], judged["No3"]]
+    write_items([replace(judged["Yes"], checked=True), *no1, *unchecked, *held_out], tmp_path / "set")
+    base = tiny.write(tmp_path / "base", script=["<CONCLUSION> A </CONCLUSION>"], config=CONFIG, penalty=1.0)
+    command = ["train", "reasoner", str(tmp_path / "set"), "--base", str(base), "--out", str(tmp_path / "out")]
+    run = ["--max_steps", "1", "--batch", "2", "--per_device", "2", "--lr", "1e-9", "--device", "cpu", "--json"]
+    assert main([*command, *run, "--checked-only", "--balance", "--voice_ratio", "--schedule", "constant"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    # One voice-over beside three clips of No1 counts three times; what is not checked counts not at all.
+    assert report["items"] == 6
+    energies = voice_energies(held_out, tmp_path / "set", Progress())
+    voices, mixes = (sum(pair[side] for pair in energies.values()) for side in (0, 1))
+    assert report["metrics"]["eval_accuracy_Yes"] == 1 and report["metrics"]["eval_accuracy_No1"] == 0
+    assert report["metrics"]["eval_voice_energy_ratio"] == pytest.approx(voices / mixes)
+
+
+def test_a_base_without_sound_takes_its_audio_tower_from_files(root: Path, tmp_path: Path) -> None:
+    state = read_tensors(root / "base")
+    tower, projector = ("model.audio_tower.", "model.mm_projector_a.")
+    shutil.copytree(root / "base", tmp_path / "16f", ignore=shutil.ignore_patterns("*.safetensors*"))
+    save_file(
+        {n: t for n, t in state.items() if not n.startswith((tower, projector))}, tmp_path / "16f/model.safetensors"
+    )
+    settings = json.loads((root / "base" / "config.json").read_text())
+    audio = {"mm_audio_tower", "mm_projector_a_type", "mm_hidden_size_a", "hidden_size_a"}
+    (tmp_path / "16f" / "config.json").write_text(json.dumps({n: v for n, v in settings.items() if n not in audio}))
+    # As the original's trainer leaves them: the shared table once, and the embedding beside what was trained.
+    copies = "encoder.layers.1.self_attn.relative_attention_bias"
+    torch.save(
+        {n: t for n, t in state.items() if n.startswith(tower) and copies not in n}, tmp_path / "audio_tower.bin"
+    )
+    embedding = {"model.embed_tokens.weight": torch.zeros(2, 2)}
+    torch.save({n: t for n, t in state.items() if n.startswith(projector)} | embedding, tmp_path / "mm_projector_a.bin")
+
+    short = replace(RECIPE, max_steps=1, batch=1, per_device=1)
+    bare = replace(job(root, tmp_path / "out", short), base=tmp_path / "16f")
+    files = (tmp_path / "audio_tower.bin", tmp_path / "mm_projector_a.bin")
+    train_reasoner(replace(bare, audio_files=files), Progress())
+    train_reasoner(job(root, tmp_path / "whole", short), Progress())
+    got, expected = read_tensors(tmp_path / "out"), read_tensors(tmp_path / "whole")
+    assert got.keys() == expected.keys() and all(torch.equal(tensor, got[name]) for name, tensor in expected.items())
+    stated = json.loads((tmp_path / "out" / "config.json").read_text())
+    assert audio <= stated.keys() and stated["hidden_size_a"] == 64 and stated["mm_hidden_size_a"] == 32
+
+    with pytest.raises(EngineError, match=r"16f.*--audio_tower"):
+        train_reasoner(replace(bare, out=tmp_path / "none"), Progress())
+    with pytest.raises(EngineError, match=r"model\.safetensors cannot be used: it has no tensors named"):
+        train_reasoner(replace(bare, audio_files=(tmp_path / "16f" / "model.safetensors",)), Progress())
+    with pytest.raises(InputError, match="adapter"):
+        replace(bare, audio_files=files, recipe=replace(RECIPE, lora=LoraSettings(4), adapter_only=True))
+
+
 def test_names_are_the_published_ones_and_back(root: Path) -> None:
     base = VideoLLaMA2Checkpoint.open(root / "base")
     model = JointModel(base.vision(torch.float32), base.audio(torch.float32), base.language(torch.float32))
@@ -186,7 +248,14 @@ def test_a_base_of_another_architecture_is_refused(root: Path, tmp_path: Path, c
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"batch": 0}, {"learning_rate": -1.0}, {"parts": ("vision",)}, {"adapter_only": True}, {"epochs": 0.0}],
+    [
+        {"batch": 0},
+        {"schedule": "linear"},
+        {"learning_rate": -1.0},
+        {"parts": ("vision",)},
+        {"adapter_only": True},
+        {"epochs": 0.0},
+    ],
 )
 def test_numbers_that_make_no_sense_are_refused(wrong: dict) -> None:
     with pytest.raises(InputError):
@@ -197,7 +266,13 @@ def test_numbers_that_make_no_sense_are_refused(wrong: dict) -> None:
 
 def test_weights_and_flags_of_the_command(root: Path, tmp_path: Path, capsys) -> None:
     arguments = ["train", "reasoner", str(root / "set"), "--base", str(root / "base"), "--out", str(tmp_path)]
-    for wrong in (["--weight", "plan"], ["--weight", "song=2"], ["--bits", "4"], ["--parts", "mouth"]):
+    for wrong in (
+        ["--weight", "plan"],
+        ["--weight", "song=2"],
+        ["--bits", "4"],
+        ["--parts", "mouth"],
+        ["--audio_tower", "a.bin"],
+    ):
         assert main([*arguments, *wrong]) == 2
     run = ["--max_steps", "1", "--batch", "2", "--per_device", "2", "--loss", "paper", "--device", "cpu", "--json"]
     assert main([*arguments, *run, "--weight", "plan=2"]) == 0

@@ -16,6 +16,7 @@ from scipy.io import wavfile
 from deepsound.cli.main import main
 from deepsound.errors import InputError
 from deepsound.runtime.progress import Progress
+from deepsound.separate.checkpoints import shipped_file
 from deepsound.train.sample_sources import SoundSources, sound_sources
 from deepsound.train.separator_tuning import CHECKPOINT, SeparatorRecipe, SeparatorTuning
 from deepsound.train.user_sounds import SoundFolder, UserBackgrounds, UserVoices
@@ -124,6 +125,20 @@ def test_lora_merged_equals_lora_applied(tuning, start: Path, tmp_path: Path) ->
     assert (applied - merged).abs().max() < 1e-5
     name = "layers.0.0.layers.0.0.to_qkv.weight"
     assert not torch.equal(load_file(file)[name], load_file(start)[name])
+
+
+def test_a_separator_starts_from_nothing(sounds: Path, tmp_path: Path, capsys) -> None:
+    command = ["train", "separator", str(sounds / "voices"), "--backgrounds", str(sounds / "backgrounds")]
+    short = ["--steps", "1", "--batch", "1", "--example_s", "0.5", "-o", str(tmp_path), "--json"]
+    assert main([*command, *short, "--from_nothing", "--seed", "5"]) == 6
+    report = json.loads(capsys.readouterr().out)
+    # There is nothing that could be scored before.
+    assert report["weights_id"] == "bs_roformer_tiny" and set(report["si_sdri_db"]) == {"after"}
+    shipped, got = load_file(shipped_file("bs_roformer_tiny")), load_file(report["file"])  # type: ignore[arg-type]
+    assert shipped.keys() == got.keys()
+    name = "layers.0.0.layers.0.0.to_qkv.weight"
+    # Far from the shipped weights: one step at a warm-up's rate moves none of them by more than 1e-4.
+    assert (shipped[name].float() - got[name]).abs().mean() > 1e-2
 
 
 def test_the_command_trains_and_reports(sounds: Path, start: Path, tmp_path: Path, capsys) -> None:

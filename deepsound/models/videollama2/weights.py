@@ -46,6 +46,17 @@ def audio_state(published: Tensors) -> dict[str, Tensor]:
     )
 
 
+def separate_audio(published: Tensors) -> dict[str, Tensor]:
+    """BEATs or its projector in a file of its own, as VideoLLaMA2's trainer writes audio_tower.bin, by published names.
+
+    What else such a file holds is left out. Raises ValueError where it has neither.
+    """
+    found = {name: tensor for name, tensor in published.items() if name.startswith((AUDIO_TOWER, AUDIO_PROJECTOR))}
+    if not found:
+        raise ValueError(f"it has no tensors named {AUDIO_TOWER}... or {AUDIO_PROJECTOR}...")
+    return found
+
+
 def vision_state(published: Tensors, tower: Tensors, layers: int) -> dict[str, Tensor]:
     """What `VisionEncoder.load_state_dict` takes, strictly: of `tower` no more than its first `layers` layers."""
     wanted = ("embeddings.", *(f"encoder.layers.{index}." for index in range(layers)))
@@ -139,7 +150,10 @@ def connector_config(published: Tensors, width: int) -> ConnectorConfig:
 
 def audio_config(published: Tensors) -> BeatsConfig:
     """BEATs' sizes, read from its tensors. Raises ValueError where there is no BEATs."""
-    return beats.config_of(_strip_prefix(published, AUDIO_TOWER))
+    tower = _strip_prefix(published, AUDIO_TOWER)
+    if not tower:
+        raise ValueError("it has no audio tower; training takes one by --audio_tower and --audio_projector")
+    return beats.config_of(tower)
 
 
 def config_of(

@@ -47,6 +47,8 @@ _AGAIN = "Get the folder again with `deepsound models download`, or name another
 class VideoLLaMA2Checkpoint:
     """The published files in `folder`; `siglip` is the folder or file of a vision tower for those that lack their own.
 
+    `audio_files` hold BEATs and its projector for a folder without them, as VideoLLaMA2.1-7B-16F.
+
     Nothing is read before it is asked for. Everything raises EngineError, naming the file, where something is missing
     or is not what it should be.
     """
@@ -54,19 +56,22 @@ class VideoLLaMA2Checkpoint:
     folder: Path
     siglip: Path | None = None
     adapter: Path | None = None
+    audio_files: tuple[Path, ...] = ()
 
     @classmethod
-    def open(cls, folder: Path, siglip: Path | None = None) -> VideoLLaMA2Checkpoint:
+    def open(
+        cls, folder: Path, siglip: Path | None = None, audio_files: tuple[Path, ...] = ()
+    ) -> VideoLLaMA2Checkpoint:
         """The checkpoint in `folder`; of an adapter's folder, the base it names with the adapter on it."""
         if not is_adapter(folder):
-            return cls(folder, siglip)
+            return cls(folder, siglip, audio_files=audio_files)
         base = read_settings(folder / CONFIG, _AGAIN).get("base_model_name_or_path")
         if not isinstance(base, str) or not is_dir(folder / base, EngineError):
             raise EngineError(
                 f"The adapter in {folder} names the base {str(base)!r}, which is not there. Put the base's folder "
                 "there, or write its place into adapter_config.json."
             )
-        return cls(folder / base, siglip, folder)
+        return cls(folder / base, siglip, folder, audio_files)
 
     @cached_property
     def settings(self) -> dict[str, Any]:
@@ -118,6 +123,7 @@ class VideoLLaMA2Checkpoint:
         own = sorted(self.folder.glob("*.safetensors")) or sorted(self.folder.glob("pytorch_model*.bin"))
         if self.adapter is not None:
             own.append(self.adapter / WEIGHTS)
+        own += self.audio_files
         if self.siglip is None or self.has_tower:
             return tuple(own)
         other = sorted(self.siglip.glob("*.safetensors")) if is_dir(self.siglip, EngineError) else [self.siglip]
@@ -177,7 +183,10 @@ class VideoLLaMA2Checkpoint:
                 f"The folder {self.folder} lacks {', '.join(missing[:5])} of its {len(listed)} files of weights. "
                 f"{_AGAIN}"
             )
-        return read_tensors(self.folder)
+        found = read_tensors(self.folder)
+        for file in self.audio_files:
+            found |= self._read_config(weights.separate_audio, read_tensors(file), source=file)
+        return found
 
     def _tower(self) -> dict[str, Tensor]:
         embedded = weights.embedded_tower(self._tensors())

@@ -30,12 +30,14 @@ from deepsound.train.flow_matching import FlowBatch, draw, flow_matching_loss
 from deepsound.train.flow_matching import FlowMatchingSettings as Rules
 from deepsound.train.generator.features import FlowItem, batch_of, captions_of, extract_features
 from deepsound.train.generator.lora_layers import add_lora, lora_updates
+from deepsound.train.generator.overfitting import held_out_losses, over_fitting
 from deepsound.train.labelling import clips_in
 from deepsound.train.schedule import ScheduleSettings, learning_rate
 from deepsound.weights.load import read_tensors
 from deepsound.weights.lora import LoraFile, merge
 
 CHECKPOINT = "checkpoint.pt"
+LOG = "train_log.jsonl"
 LORA, WEIGHTS = "lora.safetensors", "weights.safetensors"
 
 
@@ -211,13 +213,13 @@ class FlowTraining:
 
     def _log(self, numbers: Mapping[str, float], progress: Progress) -> None:
         line = {"step": self.step, **{name: round(number, 6) for name, number in numbers.items()}}
-        with (self.out / "train_log.jsonl").open("a", encoding="utf-8") as file:
+        with (self.out / LOG).open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
         progress.say(", ".join(f"{name} {number:g}" for name, number in line.items()))
 
 
 def train_generator(job: GeneratorJob, progress: Progress) -> dict[str, Any]:
-    """Extract features, train or go on, and write the LoRA (or weights) and the report.
+    """Extract features, train or go on, and write the LoRA (or weights) and the report, with `over_fitting` if seen.
 
     Raises InputError for a folder without clips that can be used, EngineError for weights that are missing or wrong.
     """
@@ -239,6 +241,7 @@ def train_generator(job: GeneratorJob, progress: Progress) -> dict[str, Any]:
         progress.note(f"goes on from step {training.step}")
     training.run(progress.at("train"))
     file = save_result(training, base, job)
+    warning = over_fitting(held_out_losses(job.out / LOG), training.step) if training.held_out else ""
     report = {
         "schema_version": 1,
         "variant": job.variant,
@@ -248,6 +251,7 @@ def train_generator(job: GeneratorJob, progress: Progress) -> dict[str, Any]:
         "held_out_clips": [item.path.name for item in training.held_out],
         "left_out": [str(problem) for problem in problems],
         "recipe": asdict(job.recipe),
+        "over_fitting": warning,
     }
     with atomic_write(job.out / "training.json") as partial:
         partial.write_bytes(json_bytes(report))

@@ -10,7 +10,7 @@ import torch
 
 from deepsound.calibrate.agreement import accuracy_by
 from deepsound.media.clip import Clip
-from deepsound.reason.answer_parser import read_verdict
+from deepsound.reason.answer_parser import category_of, read_thought, read_verdict
 from deepsound.reason.videollama2.decoding import GenerationSettings, GreedyDecoder
 from deepsound.reason.videollama2.tokenizer import QwenTokenizer
 from deepsound.runtime.progress import Progress
@@ -38,6 +38,13 @@ class WrittenAnswer:
     @property
     def is_right(self) -> bool:
         return self.verdict is (Verdict.YES if self.item.category == "Yes" else Verdict.NO)
+
+    @property
+    def is_right_category(self) -> bool:
+        """Whether the sections lead to the item's category of Figure 4; for a plain "No", the letter alone."""
+        if self.item.category == "No":
+            return self.is_right
+        return category_of(read_thought(self.text), self.verdict) == self.item.category
 
     @property
     def is_well_formed(self) -> bool:
@@ -99,7 +106,7 @@ class Evaluation:
             model.train(was_training)
 
     def metrics(self, model: JointModel, check: Callable[[], None]) -> dict[str, float]:
-        """Shares of right verdicts (all, and per category), of well-formed answers, and the voice energy ratio."""
+        """Shares of right verdicts (all, per category), categories and well-formed answers; the voice energy ratio."""
         answers = self.answers(model, check)
         judged = [answer for answer in answers if answer.item.task == "judge"]
         found = {}
@@ -107,6 +114,7 @@ class Evaluation:
             found["format"] = sum(answer.is_well_formed for answer in answers) / len(answers)
         if judged:
             found["accuracy"] = sum(answer.is_right for answer in judged) / len(judged)
+            found["category"] = sum(answer.is_right_category for answer in judged) / len(judged)
             by_category = accuracy_by([each.item.category for each in judged], [each.is_right for each in judged])
             found |= {f"accuracy_{name}": hits / count for name, (hits, count) in by_category.items()}
         loud = [

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from deepsound.errors import InputError
 from deepsound.train.conversations import MAX_LENGTH
 from deepsound.train.cot_losses import CotLossSettings
 
 Precision = Literal["auto", "bf16", "fp32"]
+Schedule = Literal["cosine", "constant"]
 NETWORK_PARTS = ("language", "projectors", "audio")
 
 
@@ -32,7 +33,8 @@ class ReasonerRecipe:
     """Joint stage: vision tower frozen; `parts` of the rest learn (of the language model LoRA alone, if `lora`).
 
     `batch` is the global one, reached by accumulating `per_device` items on each process. `max_steps` overrules
-    `epochs`. Raises InputError for numbers and names that make no sense.
+    `epochs`. `schedule` is of the rate behind the warm-up: a cosine to zero as published, or constant. Raises
+    InputError for numbers and names that make no sense.
     """
 
     epochs: float = 1.0
@@ -56,11 +58,16 @@ class ReasonerRecipe:
     seed: int = 42
     adapter_only: bool = False
     trainer_options: tuple[tuple[str, Any], ...] = ()
+    schedule: Schedule = "cosine"
 
     def __post_init__(self) -> None:
         for name in ("batch", "per_device", "save_every", "evaluate_every", "keep"):
             if getattr(self, name) < 1:
                 raise InputError(f"expected a {name} of 1 or more, got {getattr(self, name)}; correct it.")
+        if self.schedule not in get_args(Schedule):
+            raise InputError(
+                f"expected a schedule of {', '.join(get_args(Schedule))}, got {self.schedule!r}; choose one of them."
+            )
         if not 0 < self.learning_rate < 1:
             raise InputError(f"expected a learning rate between 0 and 1, got {self.learning_rate}; correct it.")
         if self.epochs <= 0 and self.max_steps < 1:

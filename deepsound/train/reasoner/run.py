@@ -32,7 +32,11 @@ LOG = "train_log.jsonl"
 
 @dataclass(frozen=True)
 class ReasonerJob:
-    """What is trained on what: `data` (folder or file), `base` (a checkpoint's folder), `out`, and how."""
+    """What is trained on what: `data` (folder or file), `base` (a checkpoint's folder), `out`, and how.
+
+    `audio_files` are audio_tower.bin and mm_projector_a.bin for a base without sound. Raises InputError where these are
+    to end in an adapter.
+    """
 
     data: Path
     base: Path
@@ -42,6 +46,14 @@ class ReasonerJob:
     checked_only: bool = False
     balance: bool = False
     voice_ratio: bool = False
+    audio_files: tuple[Path, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.audio_files and self.recipe.adapter_only:
+            raise InputError(
+                "expected a merged result where BEATs comes from files of its own, got --adapter, which names one "
+                "base; leave --adapter out."
+            )
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +72,7 @@ def train_reasoner(job: ReasonerJob, progress: Progress) -> dict[str, Any]:
     that is no number (the last good checkpoint stays), OutputError where a checkpoint cannot be written.
     """
     transformers = require_trainer()
-    checkpoint = VideoLLaMA2Checkpoint.open(job.base, job.siglip)
+    checkpoint = VideoLLaMA2Checkpoint.open(job.base, job.siglip, job.audio_files)
     data = prepare_data(job, checkpoint)
     for problem in data.problems:
         progress.note(f"left out: {problem}")
@@ -142,7 +154,7 @@ def _arguments(transformers: Any, job: ReasonerJob, items: int, evaluates: bool)
         learning_rate=recipe.learning_rate,
         weight_decay=recipe.weight_decay,
         warmup_steps=recipe.warmup_steps(items),
-        lr_scheduler_type="cosine",
+        lr_scheduler_type="cosine" if recipe.schedule == "cosine" else "constant_with_warmup",
         max_grad_norm=1.0,
         bf16=bf16,
         tf32=True if bf16 and not on_cpu else None,

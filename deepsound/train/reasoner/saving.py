@@ -14,7 +14,8 @@ import torch
 from torch import Tensor
 
 from deepsound.media.files import atomic_write, output_error, require_writable
-from deepsound.models.beats.weights import first_layer_name
+from deepsound.models.beats.weights import BIAS, first_layer_name
+from deepsound.models.videollama2.weights import AUDIO_TOWER, separate_audio
 from deepsound.reason.videollama2.checkpoint import VideoLLaMA2Checkpoint
 from deepsound.runtime.paths import is_file
 from deepsound.train.joint_model import published_name
@@ -61,6 +62,8 @@ def save_merged(trained: TrainedTensors, base: VideoLLaMA2Checkpoint, out: Path)
 
     require_writable(out)
     _copy_settings(base.folder, out)
+    if base.audio_files:
+        _state_audio(base, out)
     lora = LoraFile(out, trained.updates)
     placed: dict[str, str] = {}
     total = 0
@@ -117,11 +120,33 @@ def _save(save_file: Any, tensors: Mapping[str, Tensor], path: Path) -> None:
 
 def _shards(base: VideoLLaMA2Checkpoint) -> Iterator[tuple[str, dict[str, Tensor]]]:
     """The base's files of weights one by one, under safetensors names, and an adapter's part merged in if it is one."""
-    own = [file for file in base.files if file.parent == base.folder]
+    own = [file for file in base.files if file.parent == base.folder or file in base.audio_files]
     for number, file in enumerate(own, 1):
-        name = file.name if file.suffix == ".safetensors" else f"model-{number:05}-of-{len(own):05}.safetensors"
+        as_it_is = file.suffix == ".safetensors" and not base.audio_files
+        name = file.name if as_it_is else f"model-{number:05}-of-{len(own):05}.safetensors"
         tensors = read_tensors(file)
+        if file in base.audio_files:
+            tensors = _with_table_copies(separate_audio(tensors), base.config.audio.layers)
         yield name, {key: value for key, value in base.with_adapter(tensors).items() if isinstance(value, torch.Tensor)}
+
+
+def _with_table_copies(tensors: Mapping[str, Tensor], layers: int) -> dict[str, Tensor]:
+    """Audio tensors with BEATs' shared bias table for each layer; the trainer's own file has it once."""
+    table = tensors.get(AUDIO_TOWER + BIAS.format(0))
+    copies = {} if table is None else {AUDIO_TOWER + BIAS.format(layer): table for layer in range(layers)}
+    return copies | dict(tensors)
+
+
+def _state_audio(base: VideoLLaMA2Checkpoint, out: Path) -> None:
+    """Say in config.json that there is sound, in the words that the original reads."""
+    stated = base.settings | {
+        "mm_audio_tower": base.audio_files[0].name,
+        "mm_projector_a_type": "mlp2x_gelu",
+        "mm_hidden_size_a": base.config.audio.width,
+        "hidden_size_a": base.config.language.width,
+    }
+    with atomic_write(out / "config.json") as partial:
+        partial.write_text(json.dumps(stated, indent=2) + "\n", encoding="utf-8")
 
 
 def _copy_settings(folder: Path, out: Path) -> None:

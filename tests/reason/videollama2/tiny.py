@@ -47,13 +47,14 @@ def write(
     with_tower: bool = True,
     penalty: float = 1.05,
     config: VideoLlama2Config = CONFIG,
+    words: Sequence[str] = WORDS,
 ) -> Path:
     """A checkpoint folder, random or with a `script` of pieces that are all different; returns `folder`.
 
     An `endless` script begins again where it ends.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    ids = tokens_of(folder, script)
+    ids = tokens_of(folder, script, words, config.language.vocabulary)
     state = published_state(config, seed)
     if script:
         teach(state, [ids["\n"], *(ids[piece] for piece in script), ids[script[0] if endless else "<|im_end|>"]])
@@ -153,12 +154,14 @@ def tower_state(config: SiglipConfig, seed: int) -> dict[str, Tensor]:
     }
 
 
-def tokens_of(folder: Path, script: Sequence[str]) -> dict[str, int]:
+def tokens_of(
+    folder: Path, script: Sequence[str], words: Sequence[str] = WORDS, vocabulary: int = VOCABULARY
+) -> dict[str, int]:
     """Write the tokenizer's files; returns the ids of special tokens, of the newline and of the script's pieces."""
     if len(set(script)) != len(script):
         raise ValueError("a script's pieces must all be different")
     ranks = {bytes([byte]): byte for byte in range(256)}
-    for word in WORDS:
+    for word in words:
         data = word.encode()
         for end in range(2, len(data) + 1):
             ranks.setdefault(data[:end], len(ranks))
@@ -169,7 +172,7 @@ def tokens_of(folder: Path, script: Sequence[str]) -> dict[str, int]:
         piece: len(ranks) + len(SPECIAL) + place
         for place, piece in enumerate(piece for piece in script if piece not in known)
     }
-    if len(ranks) + len(SPECIAL) + len(pieces) > VOCABULARY:
+    if len(ranks) + len(SPECIAL) + len(pieces) > vocabulary:
         raise ValueError("the script has more pieces than the vocabulary has room for")
     _add_pieces(folder / "tokenizer_config.json", pieces)
     return {"\n": ord("\n")} | special | known | pieces
