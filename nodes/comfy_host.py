@@ -81,6 +81,17 @@ def progress(node_id: str | None, stage: str = "", in_panel: bool = False) -> Pr
     return Progress(on_event=listener, check=throw_exception_if_processing_interrupted, stage=stage)
 
 
+def free_memory_bytes() -> int | None:
+    """The main memory that is free as ComfyUI counts it; None where it does not say."""
+    from comfy import model_management
+
+    if not hasattr(model_management, "get_free_memory"):
+        return None
+    import torch
+
+    return int(model_management.get_free_memory(torch.device("cpu")))
+
+
 def is_interruption(error: BaseException) -> bool:
     """Whether `error` is ComfyUI's own way of stopping a run, which nobody may swallow."""
     from comfy.model_management import InterruptProcessingException

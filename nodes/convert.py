@@ -38,7 +38,9 @@ def to_comfy(*sounds: Audio) -> dict[str, Any]:
     """An AUDIO: waveform [batch, channels, samples] on the CPU, and its rate in Hz; the sounds must be alike."""
     import torch
 
-    waveform = torch.stack([sound.waveform.detach().cpu() for sound in sounds])
+    waveforms = [sound.waveform.detach().cpu() for sound in sounds]
+    # One sound is not copied: that of a long video may be gigabytes in mapped memory.
+    waveform = waveforms[0].unsqueeze(0) if len(waveforms) == 1 else torch.stack(waveforms)
     return {"waveform": waveform, "sample_rate": sounds[0].sample_rate}
 
 

@@ -58,6 +58,8 @@ class ClipTable(Listener):
         if video is not None and video not in self.videos:
             self.videos.append(video)
         seconds = f"{report.seconds:.1f} s" if report.seconds else ""
+        # The row names the video; where it lies on the server would fill the column.
+        said = said.replace(str(report.job.video), report.job.video.name)
         self._set(report.job.label, report.status, ", ".join(filter(None, (seconds, said))))
 
     def on_damaged_record(self, job: Job, why: str) -> None:

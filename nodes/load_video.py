@@ -14,9 +14,8 @@ from .convert import to_comfy, video_of
 from .listen import with_players
 from .notes import notes_ui
 from .schema import DOWNMIXES, downmix_input, output, require_option, schema, seconds_input, supported_kwargs
+from .sound_memory import SILENT_RATE_HZ, check_sound_memory
 from .values import check_values, refusal_of
-
-_SILENT_RATE_HZ = 44_100
 
 
 class LoadVideo(io.ComfyNode):
@@ -90,6 +89,7 @@ class LoadVideo(io.ComfyNode):
         clip = Clip.open(host_folders.input_path(file), start, duration or None, track, DOWNMIXES[downmix])
         facts = {"fps": float(clip.video.fps), "duration": clip.video.duration_s}
         comfy_host.send_event("video", cls.hidden.unique_id, file=file, facts=facts)
+        check_sound_memory(clip, progress)
         sound = clip.audio(progress)
         notes = [*clip.info.warnings, *clip.info.left_out]
         has_sound = sound is not None
@@ -108,6 +108,6 @@ class LoadVideo(io.ComfyNode):
 
 
 def _silence(duration_s: float) -> Audio:
-    import torch
+    from deepsound.runtime.sample_memory import zeros
 
-    return Audio(torch.zeros(1, max(1, round(duration_s * _SILENT_RATE_HZ))), _SILENT_RATE_HZ)
+    return Audio.from_numpy(zeros(1, max(1, round(duration_s * SILENT_RATE_HZ))), SILENT_RATE_HZ)

@@ -1,7 +1,7 @@
 // The videos of a folder on their node: name, how each ended and why; it grows while the batch runs.
-import { addElement, after, element, keepWheel } from "./dom.js";
+import { addElement, after, element, keepWheel, legible } from "./dom.js";
 
-const HEIGHT = 150;
+const HEIGHT = 180;
 const MARKS = { working: "…", done: "✓", already: "✓", failed: "✗", skipped: "–" };
 const MOST_ROWS = 500;
 
@@ -18,7 +18,7 @@ export function clipRows(clips) {
 
 export class ClipTable {
   constructor(node, texts) {
-    this.element = element("div", { display: "grid", gridTemplateColumns: "max-content minmax(80px, max-content) 1fr",
+    this.element = element("div", { display: "grid", gridTemplateColumns: "max-content fit-content(45%) 1fr",
       gap: "2px 8px", alignContent: "start", width: "100%", height: "100%", boxSizing: "border-box", overflow: "auto",
       padding: "8px 10px", fontSize: "11px", borderRadius: "8px", userSelect: "text",
       color: "var(--input-text, #ddd)", background: "var(--comfy-input-bg, #222)" });
@@ -33,7 +33,7 @@ export class ClipTable {
     const rows = clipRows(clips);
     if (!rows.length) return;
     this.element.replaceChildren(...rows.flatMap(({ mark, name, text, isFailed }) => [
-      element("span", { fontWeight: "600", color: isFailed ? "#d9634a" : "" }, mark),
+      element("span", { fontWeight: "600", color: isFailed ? legible("#d9634a") : "" }, mark),
       element("span", { overflowWrap: "anywhere" }, name),
       element("span", { opacity: "0.75", overflowWrap: "anywhere" }, text)]));
     this.element.scrollTop = this.element.scrollHeight;

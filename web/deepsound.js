@@ -184,7 +184,8 @@ function addMux(node) {
 function addNote(node) {
   const note = element("div", { fontSize: "11px", lineHeight: "1.4", padding: "4px 10px", opacity: "0.85",
     color: "var(--input-text, #ddd)", whiteSpace: "pre-wrap", overflow: "auto", boxSizing: "border-box",
-    overflowWrap: "anywhere", userSelect: "text", background: "var(--comfy-input-bg, #222)", borderRadius: "8px" });
+    overflowWrap: "anywhere", userSelect: "text", background: "var(--comfy-input-bg, #222)", borderRadius: "8px" },
+    texts().noteEmpty);
   note.className = "deepsound-note";
   keepWheel(note);
   addElement(node, "deepsound_note", note, () => Math.max(NOTE_HEIGHT, heightOf(note.textContent, node.size[0])));

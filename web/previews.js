@@ -51,8 +51,7 @@ export class PreviewCopy {
     const video = document.createElement("video");
     Object.assign(video, { controls: true, loop: true, playsInline: true, preload: "metadata" });
     Object.assign(video.style, { width: "100%", flex: "1", minHeight: "0", background: "#000", borderRadius: "6px" });
-    const told = element("div", { padding: "0 4px", overflow: "hidden", textOverflow: "ellipsis", whiteSpace: "nowrap" },
-      texts.copyMaking);
+    const told = element("div", { padding: "0 4px", flex: "none", overflowWrap: "anywhere" }, texts.copyMaking);
     video.addEventListener("loadedmetadata", () => {
       told.textContent = texts.copyShown;
     });

@@ -47,6 +47,15 @@ export function described({ width, height, fps, duration }) {
   return parts.join(" · ");
 }
 
+// From this length on, the sound of a part is worth a warning: 47 minutes of stereo at 48000 Hz are 1 GB.
+const LONG_S = 2800;
+const SECOND_BYTES = 4 * 2 * 48000;
+
+// How many GB the sound of so many seconds takes about as one AUDIO, as text; empty for what is not long.
+export function longSound(length) {
+  return length < LONG_S ? "" : ((length * SECOND_BYTES) / 1e9).toFixed(1);
+}
+
 // A menu entry such as "folder/clip.mp4 [output]" as the page asks for it: filename, subfolder and type.
 export function placeOf(entry) {
   const [, path, type] = /^(.*?)(?: \[(input|output|temp)\])?$/s.exec(entry);

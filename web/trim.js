@@ -1,7 +1,7 @@
 // The trim bar below a video's preview: its handles set the node's start and duration.
 import { element, fitted, legible } from "./dom.js";
 import { factsOf } from "./media_facts.js";
-import { described, moved, placeOf, seconds, spanOf } from "./timespan.js";
+import { described, longSound, moved, placeOf, seconds, spanOf } from "./timespan.js";
 import { ticksOf, clock } from "./waveform.js";
 
 const BAR_HEIGHT = 34;
@@ -94,7 +94,10 @@ export class TrimBar {
     this.told.textContent = isWhole ? this.texts.whole
       : `${this.texts.part}: ${seconds(span.start)} – ${seconds(span.end)} (${seconds(span.end - span.start)})`
         + (span.fits ? "" : ` · ${this.texts.pastEnd}`);
-    this.told.style.color = span.fits ? "" : legible("#f06a35");
+    const gigabytes = longSound(span.end - span.start);
+    if (gigabytes) this.told.textContent += ` · ${this.texts.longSound.replace("{}", gigabytes)}`;
+    this.told.title = gigabytes ? this.told.textContent : "";
+    this.told.style.color = span.fits && !gigabytes ? "" : legible("#f06a35");
     for (const [handle, time] of [[this.start, span.start], [this.end, span.end], [this.chosen, span.start]]) {
       handle.setAttribute("aria-valuemax", String(this.length));
       handle.setAttribute("aria-valuenow", String(time));

@@ -49,6 +49,8 @@ def test_a_video_that_fails_is_named_and_stops_no_other(nodes, clips):
     assert statuses(output) == {"a.mp4": "done", "b.mp4": "done", "broken.mp4": "failed"}
     assert output.args[2:] == (2, 1)
     assert output.args[1].splitlines()[0] == "2 of 3 done, 1 failed" and "broken.mp4: failed" in output.args[1]
+    said = output.ui["deepsound"][0]["clips"][-1]["text"]
+    assert "broken.mp4 cannot be read" in said and str(clips) not in said, "where it lies on the server is no news"
 
 
 def test_stopping_is_the_hosts_interruption_and_no_clips_failure(nodes, host, clips):

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { described, moved, placeOf, seconds, spanOf } from "../../web/timespan.js";
+import { described, longSound, moved, placeOf, seconds, spanOf } from "../../web/timespan.js";
 
 test("the numbers of the node as a stretch of the video", () => {
   assert.deepEqual(spanOf(0, 0, 8), { start: 0, end: 8, fits: true });
@@ -48,4 +48,9 @@ test("menu entries as the page asks for them", () => {
   assert.deepEqual(placeOf("a.mp4"), { filename: "a.mp4", subfolder: "", type: "input" });
   assert.deepEqual(placeOf("x/y/a b.mp4 [output]"), { filename: "a b.mp4", subfolder: "x/y", type: "output" });
   assert.deepEqual(placeOf("odd [name].mp4"), { filename: "odd [name].mp4", subfolder: "", type: "input" });
+});
+
+test("a long part says what its sound takes, and a short one nothing", () => {
+  assert.equal(longSound(7200), "2.8");
+  assert.equal(longSound(600), "");
 });
