@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from .app_mode import app_data
 from .chinese import chinese
 
 WIDGET_TYPES = {"BOOLEAN", "COMBO", "FLOAT", "INT", "STRING"}
@@ -160,7 +161,7 @@ class Sheet:
             "links": links,
             "groups": [_frame(index + 1, group) for index, group in enumerate(self.groups)],
             "config": {},
-            "extra": {"ds": self._view()},
+            "extra": {"ds": self._view(), **app_data(self.name, self.nodes)},
             "version": 0.4,
         }
 
