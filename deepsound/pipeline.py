@@ -214,6 +214,9 @@ class Pipeline:
             # What cannot be written in the end is refused before the plan; `auto` reads the sound at once.
             clip.check_audio(needed=True)
         selection = select(clip, self._names, self._preset, self._execution)
+        if self._execution.loras:
+            # A generator that takes none is refused before the work, and by a dry run too.
+            engines.generator(selection.choices.generator.name, self._execution.unquantised)
         if self._separation != self._preset.separation:
             engines.separator(selection.choices.separator.name, self._execution.unquantised, self._separation)
         return selection

@@ -27,6 +27,13 @@ from deepsound.separate.removal import RemovalSettings
 from deepsound.types import Audio, GenerationRequest, Judgement, Preferences, SeparationSettings, Verdict
 
 T = TypeVar("T")
+# Figure 4's cases in words, after their names.
+_CASES = {
+    "Yes": "Yes: a voice and nobody in the picture",
+    "No1": "No1: neither a voice nor a person",
+    "No2": "No2: a voice and a person",
+    "No3": "No3: a person and no voice",
+}
 
 
 @dataclass
@@ -158,7 +165,8 @@ class PipelineRun:
             Verdict.NO: "no voice-over",
             Verdict.UNDECIDED: f"undecided, taken as {self.undecided}",
         }
-        return answer[judgement.verdict] + (f" ({judgement.category})" if judgement.category else "")
+        case = _CASES.get(judgement.category, judgement.category)
+        return answer[judgement.verdict] + (f" ({case})" if case else "")
 
     def note_use(self, name: str, engine: object) -> None:
         """Keep what an engine that ran has read and worked with."""

@@ -140,7 +140,7 @@ def template_values(clip: Clip, choices: Choices, seed: int, steps: StepOptions)
 def check_takes(count: int, pick: str | None = None) -> None:
     """Raise InputError for a count from which no takes can be made or picked."""
     if not 1 <= count <= MOST_TAKES:
-        raise InputError(f"expected 1 to {MOST_TAKES} takes, got {count}; make at least one, and fewer than that.")
+        raise InputError(f"expected 1 to {MOST_TAKES} takes, got {count}; choose a number in between.")
     if pick is not None and count == 1:
         raise InputError(f"pick: expected 2 takes or more to pick the best by {pick!r}, got 1; make more takes.")
 

@@ -3,29 +3,56 @@
 from __future__ import annotations
 
 import argparse
+import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from deepsound.cli.exit_codes import SOME_FAILED
 from deepsound.cli.formatting import print_json
+from deepsound.cli.unused_options import unused_options
 from deepsound.dry_run import DryRun, dry_run
+from deepsound.errors import EngineError, InputError, MediaError
 from deepsound.pipeline import Pipeline
 from deepsound.runtime.paths import escaped
 
 
 def show(pipeline: Pipeline, videos: tuple[str, ...], options: argparse.Namespace, arguments: dict[str, Any]) -> int:
-    """Print what `pipeline` would do with each video. Raises what the run would raise before its work."""
+    """Print what `pipeline` would do with each video, and return the exit code.
+
+    Raises what the run would raise before its work; of several videos, those that would fail are named instead.
+    """
     explicit = arguments.pop("explicit", None)
-    runs = [
-        dry_run(pipeline, video, options.output_dir, explicit=explicit, pictures=options.pictures, **arguments)
-        for video in videos
-    ]
+    unused = unused_options(options)
+    runs: list[DryRun] = []
+    failed: dict[str, str] = {}
+    for video in videos:
+        try:
+            run = dry_run(
+                pipeline, video, options.output_dir, explicit=explicit, pictures=options.pictures, **arguments
+            )
+        except (InputError, MediaError, EngineError) as error:
+            if len(videos) == 1:
+                raise
+            failed[video] = str(error)
+            continue
+        runs.append(replace(run, notes=(*unused, *run.notes)))
     if options.json:
         records = [run.to_json() for run in runs]
-        print_json(records[0] if len(records) == 1 else records)
-        return 0
+        print_json(records[0] if len(videos) == 1 else records)
+    else:
+        _print_runs(runs, failed)
+    for video, problem in failed.items():
+        print(f"deepsound: {escaped(video)}: {problem}", file=sys.stderr)
+    return SOME_FAILED if failed else 0
+
+
+def _print_runs(runs: list[DryRun], failed: dict[str, str]) -> None:
     for run in runs:
-        print("\n".join(_lines(run)))
-    return 0
+        print("\n".join(_lines(run)), end="\n\n" if len(runs) > 1 else "\n")
+    if failed:
+        print(f"{len(runs)} of {len(runs) + len(failed)} videos can be done, {len(failed)} cannot.")
+    print("Nothing was loaded, downloaded or written.")
 
 
 def _lines(run: DryRun) -> list[str]:
@@ -38,8 +65,7 @@ def _lines(run: DryRun) -> list[str]:
         *(f"{'file':<10} {escaped(path)}{_mark(run, path)}" for path in run.files),
         *(f"{'perhaps':<10} {escaped(path)}{_mark(run, path)}" for path in run.perhaps),
         *(f"{'note':<10} {note}" for note in run.notes),
-        f"{'time':<10} not known before the work; `README` and `benchmarks/` have what was measured",
-        "Nothing was loaded, downloaded or written.",
+        f"{'time':<10} not known before the work; docs/performance.md has what was measured",
     ]
 
 

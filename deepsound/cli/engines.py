@@ -9,6 +9,10 @@ from deepsound import engines
 from deepsound.cli.formatting import print_json
 from deepsound.errors import InputError
 
+_STEPS = {"generator": "1 generate", "reasoner": "0 plan, 2 judge", "separator": "3 remove"}
+# Below it the table's columns would cut names, which are there to be copied.
+_NARROW = 80
+
 
 def show(options: argparse.Namespace) -> int:
     """Print the engines of every step, or one of them, as a table, or as JSON with `--json`. Raises InputError."""
@@ -18,16 +22,28 @@ def show(options: argparse.Namespace) -> int:
     if options.json:
         print_json([asdict(info) for info in listed])
         return 0
+    _show_all(listed)
+    return 0
+
+
+def _show_all(listed: list[engines.EngineInfo]) -> None:
+    """A table with every name whole; in a terminal too narrow for it, two lines for each engine."""
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
-    table = Table("step", "name", "what it is", "from", title="Engines")
-    steps = {"generator": "1 generate", "reasoner": "0 plan, 2 judge", "separator": "3 remove"}
+    console = Console(highlight=False)
+    if console.width < _NARROW:
+        for info in listed:
+            console.print(f"[bold]{escape(info.name)}[/] ({_STEPS[info.kind]})", soft_wrap=True)
+            console.print(f"  {escape(info.summary)}; {escape(info.origin)}")
+        return
+    table = Table(title="Engines")
+    for heading, is_whole in (("step", True), ("name", True), ("what it is", False), ("from", False)):
+        table.add_column(heading, no_wrap=is_whole)
     for info in listed:
-        table.add_row(steps[info.kind], *map(escape, (info.name, info.summary, info.origin)))
-    Console().print(table)
-    return 0
+        table.add_row(_STEPS[info.kind], *map(escape, (info.name, info.summary, info.origin)))
+    console.print(table)
 
 
 def _show_one(found: list[engines.EngineInfo], options: argparse.Namespace) -> int:

@@ -12,7 +12,7 @@ _MEANINGS = {
     MediaError.exit_code: "the video cannot be read",
     EngineError.exit_code: "an engine, its weights or a Python package is missing, or an engine broke its contract",
     OutputError.exit_code: "the result, or what goes to stdout, cannot be written",
-    SOME_FAILED: "a batch ended and some clips are not done; the same command goes on from there",
+    SOME_FAILED: "some of several clips are not done; the same `batch` command goes on from there",
     Cancelled.exit_code: "stopped (Ctrl-C, SIGTERM or SIGHUP)",
 }
 EXIT_CODES = "exit codes:\n" + "".join(f"{code:>5}  {meaning}\n" for code, meaning in _MEANINGS.items())

@@ -16,6 +16,7 @@ from deepsound.cli.formatting import print_json
 from deepsound.cli.lora_options import loras_of
 from deepsound.cli.output_options import DEFAULT_TEMPLATE
 from deepsound.cli.signals import cancel_on_signal
+from deepsound.cli.unused_options import check_device, unused_options
 from deepsound.cli.without_video import generate, has_no_video
 from deepsound.errors import EngineError, InputError, MediaError
 from deepsound.outputs import Result
@@ -42,12 +43,15 @@ def run(options: argparse.Namespace) -> int:
             raise InputError("--dry-run says what a run on a video would do; name a video, or leave the flag out.")
         return _generate_alone(options)
     videos = named_videos(options)
+    check_device(options.device)
     if options.dry_run:
         pipeline, arguments = Pipeline(**pipeline_arguments(options)), run_arguments(options)
         return show_dry_run(pipeline, videos, options, {**arguments, "explicit": dict(execution_of(options).weights)})
     results: list[Result] = []
     failed = 0
     with cancel_on_signal() as token, open_display(quiet=options.quiet) as display:
+        for note in unused_options(options):
+            display.note(note)
         _mention_unused_folders(options, display)
         progress = Progress(on_event=display.show, check=token.check)
         pipeline = Pipeline(**pipeline_arguments(options))
@@ -120,10 +124,13 @@ def separation_of(options: argparse.Namespace) -> SeparationSettings:
 
 def _generator_settings(options: argparse.Namespace) -> dict[str, object]:
     """Settings of single generators by their names: FoleyCrafter's scales, the draft's sounds, the aligner."""
-    from deepsound.generate.draft.user_sounds import DraftSettings
+    from deepsound.generate.draft.user_sounds import DraftSettings, require_sounds_folder
     from deepsound.generate.foleycrafter.request import FoleyCrafterSettings
 
-    settings: dict[str, object] = {"draft": DraftSettings(options.sounds)} if options.sounds else {}
+    settings: dict[str, object] = {}
+    if options.sounds:
+        require_sounds_folder(options.sounds)
+        settings["draft"] = DraftSettings(options.sounds)
     scales = {"temporal_scale": options.temporal_scale, "semantic_scale": options.semantic_scale}
     given = {name: value for name, value in scales.items() if value is not None}
     settings |= {"foleycrafter": FoleyCrafterSettings(**given)} if given else {}

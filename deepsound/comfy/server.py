@@ -246,7 +246,14 @@ def _connection_errors() -> Iterator[None]:
     try:
         yield
     except (_aiohttp().ClientError, asyncio.TimeoutError, ConnectionError) as error:
-        raise ServerError(f"the connection failed: {error or type(error).__name__}") from error
+        raise ServerError(f"the connection failed: {_reason(error)}") from error
+
+
+def _reason(error: Exception) -> str:
+    aiohttp = _aiohttp()
+    if isinstance(error, aiohttp.ClientConnectorError) and not isinstance(error, aiohttp.ClientSSLError):
+        return f"nothing answers at {error.host}:{error.port}; start ComfyUI there, or name its address (--server)"
+    return str(error) or type(error).__name__
 
 
 def _aiohttp() -> Any:

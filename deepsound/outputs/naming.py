@@ -87,6 +87,10 @@ def check_lengths(folder: Path, stem: str, suffixes: Iterable[str]) -> None:
         os.lstat(folder / longest)
     except FileNotFoundError:
         return
+    except NotADirectoryError as error:
+        raise OutputError(
+            f"Cannot write into {escaped(folder)}: something else of that name is there; choose another folder."
+        ) from error
     except (OSError, ValueError) as error:
         size = len(os.fsencode(longest)) if longest.isprintable() else len(longest)
         reason = error.strerror if isinstance(error, OSError) else str(error)
@@ -109,8 +113,8 @@ def check_space(folder: Path, clip: Clip) -> None:
         return
     if free < needed / 2:
         raise OutputError(
-            f"{escaped(folder)} has {free / 2**20:.0f} MiB left, and the finished video takes about "
-            f"{needed / 2**20:.0f}; free some space or choose another folder."
+            f"{escaped(folder)} has {free / 2**20:.1f} MiB left, and the finished video takes about "
+            f"{needed / 2**20:.1f} MiB; free some space or choose another folder."
         )
 
 

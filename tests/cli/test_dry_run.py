@@ -73,3 +73,57 @@ def test_source_is_refused_for_a_silent_video_before_any_work(make_video, tmp_pa
 def test_words_alone_have_nothing_to_plan(capsys):
     assert main(["run", "--text_only", "--prompt", "rain", "--dry-run"]) == 2
     assert "name a video" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (["--lora", "adapter.safetensors"], "takes LoRA"),
+        (["--sounds", "nowhere"], "is no folder"),
+        (["--device", "nonsense"], "The device 'nonsense' cannot be used"),
+    ],
+)
+def test_an_option_that_cannot_be_met_is_refused_by_the_dry_run_and_by_the_run(
+    clip, tmp_path, capsys, arguments, problem
+):
+    """The dry run accepted all three, and an unknown device was accepted by the run too."""
+    for flags in (["--dry-run"], []):
+        assert main(["run", str(clip), "--generator", "draft", *arguments, *flags, "-o", str(tmp_path / "out")]) == 2
+        assert problem in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "note"),
+    [
+        (["--stem-format", "flac"], "--stem-format flac is not used"),
+        (["--skip-final-video", "--container", "mkv"], "--container mkv is not used"),
+        (["--mode", "s3", "--fallback", "rm"], "--postp_mode rm is not used"),
+        (["--voice-decision", "never", "--keep-ambience"], "--keep-ambience is not used"),
+        (["--generator", "draft", "--temporal-scale", "1"], "--temporal_scale is not used"),
+        (["--weights", "mmaudio/smal_16k=x"], "did you mean 'mmaudio/small_16k'"),
+    ],
+)
+def test_options_without_effect_beside_the_others_are_named(clip, tmp_path, capsys, arguments, note):
+    """They were accepted and ignored without a word."""
+    assert note in " ".join(dry(capsys, clip, *arguments, "-o", tmp_path / "out")["notes"])
+
+
+def test_options_that_have_an_effect_are_not_named(clip, tmp_path, capsys):
+    arguments = ["--stems", "--stem-format", "flac", "--container", "mkv", "--fallback", "rm", "--sounds", tmp_path]
+    assert not [note for note in dry(capsys, clip, *arguments, "-o", tmp_path / "out")["notes"] if "not used" in note]
+
+
+def test_a_dry_run_of_several_videos_names_those_that_would_fail_and_plans_the_others(clip, tmp_path, capsys):
+    """One unreadable video ended it, while the run goes on with the next."""
+    (empty := tmp_path / "empty.mp4").touch()
+    assert main(["run", str(empty), str(clip), "--dry-run", "-o", str(tmp_path / "out")]) == 6
+    printed = capsys.readouterr()
+    assert "is empty" in printed.err and "1 of 2 videos can be done" in printed.out and "generator " in printed.out
+
+
+def test_a_file_in_place_of_the_output_folder_is_named_as_such(clip, capsys):
+    """The advice was to shorten the video's name."""
+    for flags in (["--dry-run"], []):
+        assert main(["run", str(clip), "-o", str(clip), *flags]) == 5
+        assert "something else of that name is there" in capsys.readouterr().err

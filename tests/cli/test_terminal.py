@@ -2,6 +2,9 @@
 
 import logging
 
+import pytest
+
+from deepsound import engines
 from deepsound.cli.display import Display, open_display
 from deepsound.cli.main import main
 from deepsound.cli.terminal import Estimates, LoggedConsole, duration_text, without_tags
@@ -73,3 +76,13 @@ def test_a_narrow_terminal_loses_neither_size_nor_place(monkeypatch, capsys):
     printed = capsys.readouterr().out
     assert "629 MB, not here" in printed or "629 MB, here" in printed
     assert all(len(line.rstrip()) <= 40 for line in printed.split("engine")[0].splitlines())
+
+
+@pytest.mark.parametrize("columns", ["40", "80"])
+def test_no_terminal_cuts_the_name_of_an_engine(monkeypatch, capsys, columns):
+    """At 80 columns the table ended `mel_band_roformer_viperx` in an ellipsis, at 40 nearly every name."""
+    monkeypatch.setenv("COLUMNS", columns)
+    assert main(["engines"]) == 0
+    printed = capsys.readouterr().out
+    assert all(name in printed for kind in engines.KINDS for name in engines.names(kind))
+    assert all(len(line) <= int(columns) for line in printed.splitlines())

@@ -125,7 +125,7 @@ def test_a_server_that_is_not_there_is_left_out_and_told(start, videos, tmp_path
     folder = videos(*(f"{index}.mp4" for index in range(4)))
     results = submit(WORKFLOW, folder, {}, [gone, good.url], tmp_path / "out", callbacks=Callbacks(trouble=told.append))
     assert set(statuses(results).values()) == {"done"}
-    assert any("connection failed" in text for text in told)
+    assert any("connection failed: nothing answers at" in text and "--server" in text for text in told)
 
 
 def test_without_a_server_every_clip_is_told(videos, tmp_path):

@@ -124,3 +124,16 @@ def test_the_times_it_tells_were_measured():
         cells = next(cells for row, cells in told.items() if row.startswith(what))
         for cell, wanted in zip(cells, seconds, strict=True):
             assert cell == f"{wanted:.{len(cell.partition('.')[2])}f}", what
+
+
+def test_the_chinese_page_has_every_symptom_every_node_once_and_the_same_figures():
+    """It lacked six symptoms and the costs, named a node twice, and told older figures of the draft."""
+    english, chinese = read("README.md"), read("README.zh.md")
+    assert len(rows(chinese, "| 现象 |")) == len(rows(english, "| symptom |"))
+    nodes = [row[0] for row in rows(chinese, "| 节点 |")]
+    assert nodes == [row[0] for row in rows(english, "| node |")]
+    number = re.compile(r"[0-9.]+(?= (?:s|秒)$)")
+    told = [[number.findall(cell) for cell in row[1:]] for row in rows(chinese, "| 内容 | DeepSound |")]
+    assert told == [[number.findall(cell) for cell in row[1:]] for row in rows(english, "| what | DeepSound |")]
+    found, impacts = re.search(r"finds (\d+) of (\d+) impacts", english).groups()  # type: ignore[union-attr]
+    assert f"{impacts} 次撞击中找到 {found} 次" in chinese

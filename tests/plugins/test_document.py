@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -194,3 +195,13 @@ def test_the_sam_audio_example_loads_nothing_without_a_voice_and_names_its_weigh
     monkeypatch.setattr(plugin, "voice_spans", lambda audio, progress: (Span(0.0, 1.0),))
     with pytest.raises(EngineError, match="--weights sam_audio=DIR"):
         engine.separate(sound, Progress())
+
+
+def test_the_steps_in_python_run_as_they_are_written(make_video, tone, tmp_path, monkeypatch, capsys):
+    """The document named a function that needed another import, and values that came from nowhere."""
+    code = DOCUMENT.read_text(encoding="utf-8").split("- **In Python**")[1].split("```python\n")[1].split("```")[0]
+    make_video("with_sound.mp4", seconds=1.0, audio=tone())
+    monkeypatch.chdir(tmp_path)
+    (script := tmp_path / "steps.py").write_text(code, encoding="utf-8")
+    runpy.run_path(str(script))
+    assert capsys.readouterr().out.split()[0] in ("yes", "no")

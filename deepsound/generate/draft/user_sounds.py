@@ -28,6 +28,14 @@ class DraftSettings:
     sounds: str = ""
 
 
+def require_sounds_folder(folder: str) -> Path:
+    """The path of a folder of sounds. Raises InputError where there is none of that name."""
+    root = expand(folder)
+    if not is_dir(root):
+        raise InputError(f"The folder of sounds {root} is no folder; name one with WAV or FLAC files in it.")
+    return root
+
+
 def user_library(folder: str, progress: Progress = Progress()) -> Mapping[str, Recording]:
     """The recordings of a folder by tag, with at most 16 takes of each; empty for no folder.
 
@@ -36,9 +44,7 @@ def user_library(folder: str, progress: Progress = Progress()) -> Mapping[str, R
     """
     if not folder:
         return {}
-    root = expand(folder)
-    if not is_dir(root):
-        raise InputError(f"The folder of sounds {root} is no folder; name one with WAV or FLAC files in it.")
+    root = require_sounds_folder(folder)
     takes: dict[str, list[Path]] = {}
     roles: dict[str, Role | None] = {}
     table = root / TABLE

@@ -1,0 +1,67 @@
+"""Checks of `deepsound run`'s options against each other: the device, and options that nothing reads."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+
+from deepsound import engines
+
+_AUTO = "auto"
+
+
+def check_device(name: str) -> None:
+    """Raise InputError for a device that this machine lacks, also where every engine of the run would ignore it."""
+    if name == _AUTO:
+        return
+    from deepsound.runtime.execution import Execution, torch_device
+
+    torch_device(Execution(name))
+
+
+def unused_options(options: argparse.Namespace) -> tuple[str, ...]:
+    """One sentence for each option that is given and has no effect beside the others."""
+    return tuple(f"{what} is not used: {why}." for what, why in (*_of_outputs(options), *_of_steps(options)))
+
+
+def _of_outputs(options: argparse.Namespace) -> Iterator[tuple[str, str]]:
+    if options.stem_format != "wav" and not (options.stems or options.otio):
+        yield f"--stem-format {options.stem_format}", "stems are written with --stems or --otio"
+    if options.skip_final_video and not options.step_videos:
+        for flag, value, default in (("container", options.container, _AUTO), ("length", options.length, "hold")):
+            if value != default:
+                yield f"--{flag} {value}", "--skip-final-video leaves no video"
+
+
+def _of_steps(options: argparse.Namespace) -> Iterator[tuple[str, str]]:
+    if options.mode == "s3" and options.fallback != "neg":
+        yield f"--postp_mode {options.fallback}", "--mode s3 has no fallback"
+    if options.voice_decision == "never":
+        if options.removal_db is not None:
+            yield f"--removal-db {options.removal_db:g}", "with --voice-decision never no voice is removed"
+        if options.keep_ambience:
+            yield "--keep-ambience", "with --voice-decision never no voice is removed"
+    if options.generator not in (_AUTO, "draft") and options.sounds:
+        yield f"--sounds {options.sounds}", f"they are for the generator draft, not for {options.generator}"
+    if options.generator not in (_AUTO, "foleycrafter"):
+        for flag in ("temporal_scale", "semantic_scale"):
+            if getattr(options, flag) is not None:
+                yield f"--{flag}", f"it is for the generator foleycrafter, not for {options.generator}"
+    yield from _of_weights(options)
+
+
+def _of_weights(options: argparse.Namespace) -> Iterator[tuple[str, str]]:
+    """Weights whose id is neither in the catalogue nor an engine's name, as those of plug-ins are."""
+    from difflib import get_close_matches
+
+    from deepsound.weights.catalogue import everything
+
+    known = {entry.id for entry in everything()} | {name for kind in engines.KINDS for name in engines.names(kind)}
+    for given in options.weights:
+        name = given.partition("=")[0]
+        if name not in known:
+            close = get_close_matches(name, known, n=1)
+            yield (
+                f"--weights {given}",
+                f"no weights and no engine are called {name!r}" + (f"; did you mean {close[0]!r}" if close else ""),
+            )
