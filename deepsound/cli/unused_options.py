@@ -1,4 +1,4 @@
-"""Checks of `deepsound run`'s options against each other: the device, and options that nothing reads."""
+"""Options of `deepsound run` that cannot be met, or have no effect beside the others."""
 
 from __future__ import annotations
 
