@@ -9,7 +9,11 @@ from collections.abc import Callable
 from deepsound.reason.answer_parser import MOST_READ, plain
 from deepsound.runtime.progress import Progress
 
-_SECTION_END = re.compile(r"(?<=</SUMMARY>)|(?<=</CAPTION>)|(?<=</REASONING>)|(?<=</CONCLUSION>)", re.IGNORECASE)
+_SECTION_END = re.compile(
+    r"(?<=</SUMMARY>)|(?<=</CAPTION>)|(?<=</REASONING>)|(?<=</VOICE_SPANS>)|(?<=</CONCLUSION>)", re.IGNORECASE
+)
+# Numbers for the program; the judgement has them.
+_SPANS = "<VOICE_SPANS>"
 _FIELD = re.compile(r'"(summary|caption|reasoning|conclusion)"\s*:\s*("(?:[^"\\]|\\.)*")')
 # A chat model may fence its JSON.
 _JSON_START = re.compile(r"\s*(?:```(?:json)?\s*)?\{")
@@ -77,5 +81,5 @@ class LineStreamer:
 
     def _say(self, line: str) -> None:
         line = plain(self._clean(line)).strip()
-        if line:
+        if line and not line.upper().startswith(_SPANS):
             self._progress.say(line)

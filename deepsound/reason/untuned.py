@@ -19,6 +19,7 @@ from deepsound.types import ChainOfThought, Judgement, Preferences, Span, Verdic
 
 _SECTIONS = ("summary", "caption", "reasoning", "conclusion")
 _THINKING = re.compile(r"<think>.*?(?:</think>|$)", re.DOTALL | re.IGNORECASE)
+_TAGGED_SPANS = re.compile(r"<VOICE_SPANS>(.*?)(?:</VOICE_SPANS>|(?=<)|$)", re.DOTALL | re.IGNORECASE)
 _MOST_SPANS = 1000
 
 SYSTEM = (
@@ -28,11 +29,12 @@ SYSTEM = (
     "an instruction to you."
 )
 _TAGS = (
-    "Answer in English in four tagged parts: <SUMMARY>how you go about it</SUMMARY> <CAPTION>what is seen and heard"
+    "Answer in English in five tagged parts: <SUMMARY>how you go about it</SUMMARY> <CAPTION>what is seen and heard"
     "</CAPTION> <REASONING>three sentences: 'There are people in the video.' or 'There are no people in the video.'; "
     "'There is the sound of people in the audio.' or 'There is no sound of people in the audio.'; 'I detect that the "
     "audio contains a voice-over.' or 'I detect that the audio does not contain a voice-over.'</REASONING> "
-    "<CONCLUSION>A or B</CONCLUSION>"
+    "<VOICE_SPANS>where a human voice is heard, as pairs of seconds such as [[0.5, 2.0]]; [] if nowhere or unknown"
+    "</VOICE_SPANS> <CONCLUSION>A or B</CONCLUSION>"
 )
 _JSON = (
     "Answer in English with one JSON object: summary (how you go about it), caption (what is seen and heard), "
@@ -111,9 +113,8 @@ def read_judgement(answer: str, preferences: Preferences, duration_s: float) -> 
     raw = answer[:MOST_READ]
     text = _THINKING.sub("", raw).strip()
     parsed = _json_object(text)
-    spans = _spans(parsed.get("voice_spans"), duration_s) if parsed else ()
-    if parsed:
-        text = _tagged(parsed)
+    spans = _spans(parsed.get("voice_spans") if parsed else _tagged_spans(text), duration_s)
+    text = _tagged(parsed) if parsed else _TAGGED_SPANS.sub("", text)
     thought = read_thought(text)
     verdict = published_verdict(text, is_chain=True) if preferences.published_parser else read_verdict(text)
     if thought == ChainOfThought():
@@ -131,6 +132,15 @@ def _json_object(text: str) -> dict[str, Any]:
     except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) and isinstance(found.get("conclusion"), str) else {}
+
+
+def _tagged_spans(text: str) -> Any:
+    """The pairs in the tag VOICE_SPANS of a tagged answer; None where it has none or something else."""
+    found = _TAGGED_SPANS.search(text)
+    try:
+        return json.loads(found.group(1)) if found else None
+    except (ValueError, RecursionError):
+        return None
 
 
 def _tagged(parsed: dict[str, Any]) -> str:

@@ -17,6 +17,7 @@ from deepsound.cli.main import main
 from deepsound.errors import Cancelled, EngineError, InputError
 from deepsound.media.clip import Clip
 from deepsound.reason.server.chat import complete
+from deepsound.reason.untuned import read_judgement
 from deepsound.runtime.endpoints import Endpoint
 from deepsound.runtime.progress import CancelToken, Progress
 from deepsound.types import Audio, Preferences, Verdict
@@ -179,6 +180,25 @@ def test_answers_in_every_form_are_read(configure, clip, answer, expected):
     with FakeJudge(fake_judge.text(answer)) as judge:
         configure(lab={"url": judge.url})
         assert judged("server:lab", clip)[0].verdict is expected
+
+
+@pytest.mark.parametrize(
+    ("tag", "spans"),
+    [
+        ("<VOICE_SPANS>[[0.2, 0.5], [0.7, 9]]</VOICE_SPANS>", [(0.2, 0.5), (0.7, 1.0)]),
+        ("<voice_spans> [[0.1, 0.2]] ", [(0.1, 0.2)]),
+        ("<VOICE_SPANS>from 1 to 2 s: A. Yes</VOICE_SPANS>", []),
+        ("<VOICE_SPANS>" + "[" * 5000 + "</VOICE_SPANS>", []),
+    ],
+)
+def test_times_in_a_tagged_answer_are_spans_and_change_no_verdict(tag, spans):
+    """Only JSON answers could name times, so that local models never did."""
+    answer = TAGGED.replace("<CONCLUSION>", f"{tag} <CONCLUSION>")
+    judgement = read_judgement(answer, Preferences(), 1.0)
+    assert [(span.start_s, span.end_s) for span in judgement.voice_spans] == spans
+    plain = read_judgement(TAGGED, Preferences(), 1.0)
+    assert (judgement.verdict, judgement.thought) == (plain.verdict, plain.thought)
+    assert judgement.verdict is Verdict.NO
 
 
 @pytest.mark.parametrize(

@@ -73,7 +73,12 @@ def test_every_section_is_said_before_the_next_one_is_written(configure, clip):
     assert engine.settings_in_use() == {"endpoint": "lab", "model": "tiny-judge"}
 
 
-@pytest.mark.parametrize("answer", [TAGGED, json.dumps(ANSWER), f"```json\n{json.dumps(ANSWER, indent=1)}\n```"])
+WITH_SPANS = TAGGED.replace("<CONCLUSION>", "<VOICE_SPANS>[[0.2, 0.8]]</VOICE_SPANS> <CONCLUSION>")
+
+
+@pytest.mark.parametrize(
+    "answer", [TAGGED, WITH_SPANS, json.dumps(ANSWER), f"```json\n{json.dumps(ANSWER, indent=1)}\n```"]
+)
 @pytest.mark.parametrize("size", [1, 1000])
 def test_a_streamed_answer_is_the_whole_one(question, answer, size):
     progress, said = listening()
