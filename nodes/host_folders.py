@@ -25,6 +25,7 @@ _CORE_FOLDERS = (
     "vae",
     "checkpoints",
     "animatediff_models",
+    "diffusers",
 )
 _WEIGHT_SUFFIXES = {".safetensors", ".pth", ".pt", ".ckpt", ".bin"}
 # File systems allow 255 bytes to a name, after which the counter and the suffix come, and the system some 4000 to a

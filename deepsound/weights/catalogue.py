@@ -73,8 +73,8 @@ class Weights:
     `kind`: a file (the first of `files`, with others beside it), a folder, or data that holds no tensors. `place` is
     the folder below a models folder where a download goes. `layouts` are the paths, below each kind of root, at which
     the same thing is kept by others; a path without a suffix stands for every suffix and precision. `holds` are the
-    patterns a folder must match, alternatives parted by `|`. `parts` are parameters by component, of those that are
-    not all stored alike.
+    patterns a folder must match, alternatives parted by `|`; `beside` those of the folder that a file is the UNet of.
+    `parts` are parameters by component, of those that are not all stored alike.
     """
 
     id: str
@@ -88,6 +88,7 @@ class Weights:
     editions: tuple[PublishedFile, ...] = ()
     sources: tuple[HubSource, ...] = ()
     holds: tuple[str, ...] = ()
+    beside: tuple[str, ...] = ()
     parameters: int | None = None
     about_bytes: int | None = None
     parts: Mapping[str, int] = field(default_factory=dict)
@@ -176,6 +177,7 @@ def read_entry(data: Mapping[str, Any]) -> Weights:
         editions=tuple(map(_file, data.get("editions", ()))),
         sources=tuple(_hub(source) for source in data.get("sources", ())),
         holds=tuple(data.get("holds", ())),
+        beside=tuple(data.get("beside", ())),
     )
 
 

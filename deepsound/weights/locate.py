@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from deepsound.errors import EngineError
@@ -33,7 +33,7 @@ def candidates(weights: Weights, places: SearchPaths) -> Iterator[Path]:
     """Every place where the weights are, the one that is used first; explicit paths are not among them."""
     seen: set[Path] = set()
     for path in _existing(weights, places):
-        if path not in seen:
+        if path not in seen and _is_whole(weights, path):
             seen.add(path)
             yield path
 
@@ -96,9 +96,16 @@ def _every_form(stem: Path) -> Iterator[Path]:
 
 
 def _holds(weights: Weights, folder: Path) -> bool:
-    return is_dir(folder, EngineError) and all(
-        any(any(folder.glob(pattern)) for pattern in alternatives.split("|")) for alternatives in weights.holds
-    )
+    return is_dir(folder, EngineError) and _matches(folder, weights.holds)
+
+
+def _matches(folder: Path, patterns: Iterable[str]) -> bool:
+    return all(any(any(folder.glob(pattern)) for pattern in alternatives.split("|")) for alternatives in patterns)
+
+
+def _is_whole(weights: Weights, path: Path) -> bool:
+    """Whether a file that is a diffusers folder's UNet has the other parts beside it."""
+    return not weights.beside or path.parent.name != "unet" or _matches(path.parent.parent, weights.beside)
 
 
 def _explicit(weights: Weights, path: Path) -> Path:
@@ -124,7 +131,8 @@ def _explicit(weights: Weights, path: Path) -> Path:
 def _inside(weights: Weights, folder: Path) -> Path | None:
     """The weights in a folder that was named: by the names they have anywhere, or by a layout below it."""
     layouts = [path for paths in weights.layouts.values() for path in paths]
-    for relative in [weights.files[0].name, *(path.rpartition("/")[2] for path in layouts), *layouts]:
+    ends = ("/".join(path.split("/")[-parts:]) for parts in (1, 2) for path in layouts)
+    for relative in [weights.files[0].name, *ends, *layouts]:
         for path in _at(weights, folder, relative):
             return path
     return None

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from deepsound.generate.aligner import animatediff, audioldm, imagebind
 from deepsound.generate.aligner.components import AlignedComponents
+from deepsound.generate.aligner.picture_model import BASE
 from deepsound.runtime.execution import Execution
 from deepsound.runtime.progress import Progress
 from deepsound.weights.catalogue import needed_by
@@ -43,7 +44,7 @@ class AlignedVideoWeights:
 def locate_weights(direction: str, execution: Execution, progress: Progress = Progress()) -> AlignedVideoWeights:
     """Where everything of `audio_to_video` or `joint` is. Raises EngineError where something is nowhere."""
     paths = resolve_all([entry.id for entry in needed_by(direction)], execution, progress, direction)
-    files = animatediff.AnimateDiffFiles(paths[animatediff.BASE], paths[animatediff.ADAPTER])
+    files = animatediff.AnimateDiffFiles(paths[BASE], paths[animatediff.ADAPTER])
     folder = paths.get(audioldm.WEIGHTS)
     sound = None if folder is None else audioldm.AudioLdmFolder(folder)
     return AlignedVideoWeights(files, paths[imagebind.WEIGHTS], paths[imagebind.TABLE], sound)

@@ -16,6 +16,7 @@ from deepsound.generate.aligner.components import AlignedStage, NetworkSource
 from deepsound.generate.aligner.front_ends import picture_values
 from deepsound.generate.aligner.imagebind import embed_pictures
 from deepsound.generate.aligner.losses import VIDEO
+from deepsound.generate.aligner.picture_model import WRAPPERS, PictureModel, picture_model
 from deepsound.generate.aligner.sampling import Sampler
 from deepsound.generate.clip_tokenizer import tokenizer
 from deepsound.models.animatediff import networks
@@ -24,31 +25,31 @@ from deepsound.models.lazy_imports import library_class
 from deepsound.weights.diffusers_folder import load_network, on_meta, read_content
 from deepsound.weights.load import read_tensors
 
-BASE, ADAPTER = "animatediff/sd15", "animatediff/motion_adapter"
+ADAPTER = "animatediff/motion_adapter"
 # Pixels to a value of the latents, each way.
 LATENT_SCALE = 8
 _LATENT_CHANNELS = 4
-_WRAPPERS = ("state_dict",)
-_ADVICE = {
-    BASE: f"Choose Stable Diffusion 1.5, or get it with `deepsound models download {BASE}`.",
-    ADAPTER: f"Choose an adapter for Stable Diffusion 1.5, or get one with `deepsound models download {ADAPTER}`.",
-}
+_ADVICE = f"Choose an adapter for Stable Diffusion 1.5, or get one with `deepsound models download {ADAPTER}`."
 
 
 @dataclass(frozen=True)
 class AnimateDiffFiles:
-    """Stable Diffusion 1.5 in one file, and a motion adapter; EngineError, naming the file, where one is another."""
+    """Stable Diffusion 1.5 (one file, or the UNet of a diffusers folder) and a motion adapter.
+
+    EngineError, naming the file, where one is another.
+    """
 
     base: Path
     adapter: Path
 
     def sources(self) -> dict[str, NetworkSource]:
         """The networks by the roles `animatediff_unet` and the like."""
-        both = (self.base, self.adapter)
+        base = self._base
+        unet_files = (*base.files("unet"), self.adapter)
         return {
-            "animatediff_unet": NetworkSource(both, self._unet, 4 << 30),
-            "animatediff_vae": NetworkSource((self.base,), self._vae, 4 << 30, in_float32=True),
-            "animatediff_text_encoder": NetworkSource((self.base,), self._text_encoder, 1 << 28),
+            "animatediff_unet": NetworkSource(unet_files, self._unet, 4 << 30),
+            "animatediff_vae": NetworkSource(base.files("vae"), base.autoencoder, 4 << 30, in_float32=True),
+            "animatediff_text_encoder": NetworkSource(base.files("text_encoder"), base.text_encoder, 1 << 28),
         }
 
     def weight_files(self) -> dict[str, Path]:
@@ -56,8 +57,8 @@ class AnimateDiffFiles:
 
     def check(self) -> None:
         """Raise EngineError where a file is of another base model; its tensors are mapped, none is read."""
-        advice = _ADVICE[ADAPTER]
-        read_content(self.adapter, advice, networks.require_same_base, self._unet_settings, self._adapter_state)
+        settings = self._base.unet_settings
+        read_content(self.adapter, _ADVICE, networks.require_same_base, settings, self._adapter_state)
 
     @cached_property
     def most_frames(self) -> int:
@@ -65,39 +66,18 @@ class AnimateDiffFiles:
         return networks.most_frames(self._adapter_state)
 
     @cached_property
+    def _base(self) -> PictureModel:
+        return picture_model(self.base)
+
+    @cached_property
     def _adapter_state(self) -> dict[str, Tensor]:
-        tensors = read_tensors(self.adapter, _WRAPPERS)
-        return read_content(self.adapter, _ADVICE[ADAPTER], networks.adapter_state, tensors)
-
-    @cached_property
-    def _base_tensors(self) -> dict[str, Any]:
-        return read_tensors(self.base, _WRAPPERS)
-
-    @cached_property
-    def _unet_settings(self) -> dict[str, Any]:
-        return read_content(self.base, _ADVICE[BASE], networks.unet_settings, self._base_tensors)
+        return read_content(self.adapter, _ADVICE, networks.adapter_state, read_tensors(self.adapter, WRAPPERS))
 
     def _unet(self, dtype: torch.dtype) -> nn.Module:
-        settings, adapter = self._unet_settings, self._adapter_state
-        build = partial(networks.motion_unet, settings, adapter)
-        empty = on_meta(self.adapter, _ADVICE[ADAPTER], build)
-        converted = partial(networks.unet_of_single_file, self._base_tensors, settings)
-        pictures = read_content(self.base, _ADVICE[BASE], converted)
-        state = networks.motion_state(empty, pictures, adapter)
-        return load_network(self.adapter, build, state, dtype, _ADVICE[ADAPTER])
-
-    def _vae(self, dtype: torch.dtype) -> nn.Module:
-        tensors, advice = self._base_tensors, _ADVICE[BASE]
-        settings = read_content(self.base, advice, networks.vae_settings, tensors)
-        state = read_content(self.base, advice, networks.vae_of_single_file, tensors, settings)
-        return load_network(self.base, partial(networks.autoencoder, settings), state, dtype, advice)
-
-    def _text_encoder(self, dtype: torch.dtype) -> nn.Module:
-        tensors, advice = self._base_tensors, _ADVICE[BASE]
-        settings = read_content(self.base, advice, networks.text_settings, tensors)
-        build = partial(networks.text_encoder, settings)
-        state = networks.text_state(networks.text_of_single_file(tensors), on_meta(self.base, advice, build))
-        return load_network(self.base, build, state, dtype, advice)
+        adapter = self._adapter_state
+        build = partial(networks.motion_unet, self._base.unet_settings, adapter)
+        state = networks.motion_state(on_meta(self.adapter, _ADVICE, build), self._base.unet_state(), adapter)
+        return load_network(self.adapter, build, state, dtype, _ADVICE)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from deepsound.errors import EngineError
 from deepsound.generate.aligner.components import AlignedStage, NetworkSource
@@ -19,6 +19,7 @@ from deepsound.generate.aligner.imagebind import embed_sound
 from deepsound.generate.aligner.losses import AUDIO
 from deepsound.generate.aligner.sampling import Sampler
 from deepsound.models.audioldm import networks
+from deepsound.models.autoencoder_names import autoencoder_state
 from deepsound.models.lazy_imports import library_class
 from deepsound.weights.diffusers_folder import DiffusersFolder, read_content
 
@@ -30,6 +31,11 @@ _PARTS: Mapping[str, tuple[Callable[[Mapping[str, Any]], Any], int, bool]] = {
     "vae": (networks.autoencoder, 2 << 30, True),
     "text_encoder": (networks.text_encoder, 1 << 28, False),
     "vocoder": (networks.vocoder, 2 << 30, True),
+}
+# From stored names to those of the network, where releases differ.
+_CONVERT: Mapping[str, Callable[[Mapping[str, Tensor], nn.Module], Mapping[str, Tensor]]] = {
+    "text_encoder": networks.text_state,
+    "vae": lambda state, network: autoencoder_state(state),
 }
 _CLASSES = {"unet": ("UNet2DConditionModel",), "vae": ("AutoencoderKL",)}
 
@@ -92,8 +98,7 @@ class AudioLdmFolder:
 
     def _build(self, part: str, dtype: torch.dtype) -> Any:
         build = partial(_PARTS[part][0], self.settings(part))
-        convert = networks.text_state if part == "text_encoder" else None
-        return self.parts.network(part, build, dtype, convert)
+        return self.parts.network(part, build, dtype, _CONVERT.get(part))
 
     def _require(self, part: str, what: str, found: object, expected: object) -> None:
         if found != expected:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from deepsound.errors import EngineError
 from deepsound.generate.foleycrafter.preprocess import CLIP_SIZE
+from deepsound.models.autoencoder_names import autoencoder_state
 from deepsound.models.bigvgan.weights import fold_weight_norm
 from deepsound.models.foleycrafter import diffusion, weights
 from deepsound.models.foleycrafter.adapter import SemanticAdapter, attach
@@ -155,7 +156,7 @@ class FoleyCrafterCheckpoint:
 
     def autoencoder(self, dtype: torch.dtype) -> nn.Module:
         path = self.weight_files()["autoencoder"]
-        state = weights.autoencoder_state(read_tensors(path))
+        state = autoencoder_state(read_tensors(path))
         return _load(partial(diffusion.autoencoder, self.autoencoder_settings), state, dtype, path)
 
     def text_network(self, dtype: torch.dtype) -> nn.Module:

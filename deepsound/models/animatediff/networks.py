@@ -154,6 +154,18 @@ def unet_settings(file: Mapping[str, Tensor]) -> dict[str, Any]:
     return {**_UNET, "block_out_channels": widths, "cross_attention_dim": context.shape[1]}
 
 
+def require_sd15(settings: Settings, text_width: object) -> dict[str, Any]:
+    """A `unet/config.json` of Stable Diffusion 1.5, beside a text encoder so wide; ValueError for another model."""
+    expected = {"in_channels": 4, "out_channels": 4, "attention_head_dim": 8, "cross_attention_dim": text_width}
+    different = {name: settings.get(name) for name, value in expected.items() if settings.get(name) != value}
+    if different:
+        found = ", ".join(f"{name} {value}" for name, value in different.items())
+        raise ValueError(
+            f"expected Stable Diffusion 1.5, got a picture model of another base, such as SDXL or 2.x ({found})"
+        )
+    return dict(settings)
+
+
 def vae_settings(file: Mapping[str, Tensor]) -> dict[str, Any]:
     """The autoencoder's settings of a single file. Raises ValueError where it has none."""
     first = file.get(f"{_VAE_KEY}encoder.conv_in.weight")

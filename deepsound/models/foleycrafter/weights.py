@@ -11,8 +11,6 @@ from deepsound.models.foleycrafter.config import OnsetConfig
 
 _WRAPPER = "module."
 _TEXT = "text_model."
-# What diffusers called the parts of an autoencoder's attention before 0.18.
-_OLDER_ATTENTION = {"query": "to_q", "key": "to_k", "value": "to_v", "proj_attn": "to_out.0"}
 
 
 def strip_module_prefix(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -52,11 +50,6 @@ def onset_config_of(state: Mapping[str, Tensor]) -> OnsetConfig:
     return OnsetConfig((widths[0], widths[1], widths[2], widths[3]), stem, head, blocks)
 
 
-def autoencoder_state(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """An autoencoder's tensors under the names of today's diffusers, whichever it was saved with."""
-    return {_rename_key(name): tensor for name, tensor in state.items()}
-
-
 def encoder_state(state: Mapping[str, Tensor], network: nn.Module) -> dict[str, Tensor]:
     """A CLIP tower's tensors under the names of the installed transformers, without the positions older ones stored.
 
@@ -67,12 +60,3 @@ def encoder_state(state: Mapping[str, Tensor], network: nn.Module) -> dict[str, 
         return kept
     prefix = _TEXT if any(name.startswith(_TEXT) for name in network.state_dict()) else ""
     return {prefix + name.removeprefix(_TEXT): tensor for name, tensor in kept.items()}
-
-
-def _rename_key(name: str) -> str:
-    before, attention, part = name.partition(".mid_block.attentions.")
-    if not attention:
-        return name
-    number, _, layer = part.partition(".")
-    older, _, kind = layer.rpartition(".")
-    return f"{before}{attention}{number}.{_OLDER_ATTENTION.get(older, older)}.{kind}"

@@ -18,7 +18,6 @@ from deepsound.generate.aligned_video.output import write_video
 from deepsound.generate.aligned_video.request import AlignedVideoRequest
 from deepsound.generate.aligner import animatediff
 from deepsound.media.clip import Clip
-from deepsound.models.animatediff import networks
 from deepsound.runtime.execution import Execution
 from deepsound.runtime.model_cache import model_cache
 from deepsound.runtime.progress import CancelToken, Progress
@@ -202,15 +201,9 @@ def test_an_adapter_or_a_checkpoint_of_another_base_is_refused(models: Path, tmp
 def test_every_tensor_of_the_single_file_arrives_where_it_belongs(models: Path) -> None:
     files = animatediff.AnimateDiffFiles(models / tiny.BASE_FILE, models / tiny.ADAPTER_FILE)
     state = files._unet(torch.float32).state_dict()
-    expected = tiny.seeded(networks.picture_unet(tiny._UNET), 11, 0.05).state_dict()
+    expected = tiny.unet_state()
     assert expected.keys() < state.keys()
     assert all(torch.equal(state[name], tensor.half().float()) for name, tensor in expected.items())
-    adapter = tiny.seeded(
-        networks.library_class("diffusers", "MotionAdapter")(
-            block_out_channels=(32, 64, 128, 128), motion_max_seq_length=24
-        ),
-        14,
-        0.05,
-    ).state_dict()
+    adapter = tiny.adapter_state()
     assert expected.keys() | adapter.keys() == state.keys()
     assert all(torch.equal(state[name], tensor) for name, tensor in adapter.items())

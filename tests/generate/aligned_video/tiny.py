@@ -13,11 +13,13 @@ from torch import Tensor
 from deepsound.models.animatediff import networks
 from deepsound.models.lazy_imports import library_class
 from tests.generate.aligner import tiny
-from tests.generate.foleycrafter.tiny import seeded
+from tests.generate.foleycrafter.tiny import older_attention, seeded
 from tests.material import copied
 
 BASE_FILE = "checkpoints/v1-5-pruned-emaonly-fp16.safetensors"
 ADAPTER_FILE = "animatediff_models/mm_sd_v15_v2.ckpt"
+BASE_FOLDER = "diffusers/stable-diffusion-v1-5"
+ADAPTER_FOLDER = "diffusers/animatediff-motion-adapter-v1-5-2"
 WIDTH, TEXT_WIDTH = 32, 8
 _UNET = {**networks._UNET, "block_out_channels": (WIDTH, 2 * WIDTH, 4 * WIDTH, 4 * WIDTH)}
 _UNET["cross_attention_dim"] = TEXT_WIDTH
@@ -62,11 +64,37 @@ def _write_published(models: Path) -> Path:
     return models
 
 
+def write_folders(models: Path) -> Path:
+    """The same Stable Diffusion 1.5 and motion adapter as folders in diffusers' layout; returns the UNet's file."""
+    folder, stem = models / BASE_FOLDER, "diffusion_pytorch_model.safetensors"
+    parts = {"unet": unet_state(), "vae": older_attention(vae_state()), "text_encoder": text_state()}
+    classes = {"unet": "UNet2DConditionModel", "vae": "AutoencoderKL"}
+    for part, settings in (("unet", _UNET), ("vae", _VAE), ("text_encoder", _TEXT)):
+        named = {"_class_name": classes[part]} if part in classes else {}
+        tiny.write_json({**settings, **named}, folder / part / "config.json")
+        file = folder / part / ("model.safetensors" if part == "text_encoder" else stem)
+        save_file({name: tensor.contiguous().half() for name, tensor in parts[part].items()}, file)
+    adapter = models / ADAPTER_FOLDER / stem
+    adapter.parent.mkdir(parents=True)
+    save_file(adapter_state(), adapter)
+    return folder / "unet" / stem
+
+
+def unet_state() -> dict[str, Tensor]:
+    return seeded(networks.picture_unet(_UNET), 11, 0.05).state_dict()
+
+
+def vae_state() -> dict[str, Tensor]:
+    return seeded(networks.autoencoder(_VAE), 12, 0.05).state_dict()
+
+
+def text_state() -> dict[str, Tensor]:
+    return seeded(networks.text_encoder(_TEXT), 13, 0.3).state_dict()
+
+
 def base_file() -> dict[str, Tensor]:
     """The picture model's tensors by the names of its own release."""
-    unet = seeded(networks.picture_unet(_UNET), 11, 0.05).state_dict()
-    vae = seeded(networks.autoencoder(_VAE), 12, 0.05).state_dict()
-    text = seeded(networks.text_encoder(_TEXT), 13, 0.3).state_dict()
+    unet, vae, text = unet_state(), vae_state(), text_state()
     return (
         {f"model.diffusion_model.{_unet_name(name)}": tensor for name, tensor in unet.items()}
         | {f"first_stage_model.{_vae_name(name)}": _vae_tensor(name, tensor) for name, tensor in vae.items()}
@@ -80,11 +108,15 @@ def base_file() -> dict[str, Tensor]:
 
 def adapter_file(width: int = WIDTH) -> dict[str, Tensor]:
     """A motion adapter's tensors by the names of its own release, with a middle block as the second one has."""
+    return {f"module.{_adapter_name(name)}": tensor for name, tensor in adapter_state(width).items()}
+
+
+def adapter_state(width: int = WIDTH) -> dict[str, Tensor]:
+    """A motion adapter's tensors under diffusers' names."""
     adapter = library_class("diffusers", "MotionAdapter")(
         block_out_channels=(width, 2 * width, 4 * width, 4 * width), motion_max_seq_length=24
     )
-    state = seeded(adapter, 14, 0.05).state_dict()
-    return {f"module.{_adapter_name(name)}": tensor for name, tensor in state.items()}
+    return seeded(adapter, 14, 0.05).state_dict()
 
 
 def _adapter_name(name: str) -> str:

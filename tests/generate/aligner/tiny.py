@@ -12,7 +12,7 @@ from deepsound.models.audioldm import networks
 from deepsound.models.clip.tokenizer import MERGES
 from deepsound.models.imagebind.config import IMAGEBIND_HUGE, ImageBindConfig, ImageBindTextConfig
 from deepsound.models.imagebind.model import ImageBind
-from tests.generate.foleycrafter.tiny import save_safe, seeded, write_json
+from tests.generate.foleycrafter.tiny import older_attention, save_safe, seeded, write_json
 from tests.material import copied
 
 WIDTH = 8
@@ -93,7 +93,9 @@ def _write_published(models: Path) -> Path:
         "projection_dim": WIDTH,
     }
     write_part(folder, "unet", UNET, networks.unet(UNET), 1)
-    write_part(folder, "vae", VAE, networks.autoencoder(VAE), 2)
+    write_json(VAE, folder / "vae" / "config.json")
+    vae = seeded(networks.autoencoder(VAE), 2).state_dict()
+    save_safe(older_attention(vae), folder / "vae" / "diffusion_pytorch_model.safetensors")
     write_part(folder, "text_encoder", text, networks.text_encoder(text), 3, "model")
     write_part(folder, "vocoder", VOCODER, networks.vocoder(VOCODER), 4, "model")
     write_json(SCHEDULER, folder / "scheduler" / "scheduler_config.json")

@@ -7,6 +7,7 @@ small. Sizes of pictures are the real ones: 150 frames of 112 and 224 pixels, a 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -142,13 +143,18 @@ def semantic_file(unet: nn.Module, embed_dim: int = _EMBED_DIM) -> dict[str, dic
 
 def vae_state(seed: int) -> dict[str, Tensor]:
     """An autoencoder's file with its attentions named as before diffusers 0.18."""
+    return older_attention(seeded(diffusion.autoencoder(VAE), seed, 0.3).state_dict())
+
+
+def older_attention(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """An autoencoder's tensors as diffusers before 0.18 named those of its attentions."""
     older = {"to_q": "query", "to_k": "key", "to_v": "value", "to_out.0": "proj_attn"}
-    state = {}
-    for name, tensor in seeded(diffusion.autoencoder(VAE), seed, 0.3).state_dict().items():
+    renamed = {}
+    for name, tensor in state.items():
         for new, old in older.items():
             name = name.replace(f".attentions.0.{new}.", f".attentions.0.{old}.")
-        state[name] = tensor
-    return state
+        renamed[name] = tensor
+    return renamed
 
 
 def write_text_encoder(folder: Path, vocabulary: int) -> None:
