@@ -57,6 +57,11 @@ function buttonRow(buttons) {
 // The height in pixels of `text` on a node of that width, as far as it can be told without drawing it.
 export function heightOf(text, width, most = MOST_LINES) {
   const perLine = Math.max(20, width * CHARACTERS_A_PIXEL);
-  const lines = String(text).split("\n").reduce((sum, line) => sum + Math.max(1, Math.ceil(line.length / perLine)), 0);
+  const lines = String(text).split("\n").reduce((sum, line) => sum + Math.max(1, Math.ceil(widthOf(line) / perLine)), 0);
   return PADDING + LINE * Math.min(lines, most);
+}
+
+// Chinese characters are twice as wide.
+function widthOf(line) {
+  return line.length + (line.match(/[\u2e80-\uffef]/g) ?? []).length;
 }

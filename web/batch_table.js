@@ -1,5 +1,6 @@
 // The videos of a folder on their node: name, how each ended and why; it grows while the batch runs.
 import { addElement, after, element, keepWheel, legible } from "./dom.js";
+import { translated } from "./messages.js";
 
 const HEIGHT = 180;
 const MARKS = { working: "…", done: "✓", already: "✓", failed: "✗", skipped: "–" };
@@ -11,9 +12,15 @@ export function clipRows(clips) {
   return clips.slice(0, MOST_ROWS).map((clip) => ({
     mark: MARKS[clip?.status] ?? "",
     name: String(clip?.name ?? "").slice(0, 200),
-    text: String(clip?.text ?? "").slice(0, 600),
+    text: worded(String(clip?.text ?? "").slice(0, 600)),
     isFailed: clip?.status === "failed",
   }));
+}
+
+// The seconds stay in front of what is said.
+function worded(text) {
+  const [seconds] = /^[\d.]+ s, /.exec(text) ?? [""];
+  return seconds + translated(text.slice(seconds.length));
 }
 
 export class ClipTable {

@@ -2,6 +2,7 @@
 import { actionOf } from "./compare_keys.js";
 import { audible, changedMix, newMix, volumes } from "./compare_mix.js";
 import { element } from "./dom.js";
+import { translated } from "./messages.js";
 import { Player } from "./compare_player.js";
 import { writeStyle } from "./compare_style.js";
 import { shareOf, timeAt, timecode } from "./compare_time.js";
@@ -100,7 +101,7 @@ export class CompareView {
     sounds.hidden = true;
     sounds.append(...this.sounds.filter(Boolean));
     return [...this.screen(), this.plots(), this.axis(), this.bar(), this.hint(), sounds,
-      ...notes.map((note) => element("div", "dc-note", note))];
+      ...notes.map((note) => element("div", "dc-note", translated(note)))];
   }
 
   screen() {

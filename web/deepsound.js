@@ -7,6 +7,7 @@ import { TakesPanel } from "./best_take.js";
 import { addElement, after, element, keepWheel, leavePreviewsOut } from "./dom.js";
 import { Recall, isNode } from "./history.js";
 import { hideErrors, showError, showRefusals } from "./node_errors.js";
+import { loadMessages, translated } from "./messages.js";
 import { addMeters } from "./meters.js";
 import { NodeNotes } from "./node_notes.js";
 import { addPreviewCopy, addTools, viewUrl } from "./node_tools.js";
@@ -191,7 +192,7 @@ function addNote(node) {
   addElement(node, "deepsound_note", note, () => Math.max(NOTE_HEIGHT, heightOf(note.textContent, node.size[0])));
   after(node, "onDeepSoundShown", ({ note: saved }) => {
     if (!saved) return;
-    note.textContent = saved;
+    note.textContent = translated(saved);
     node.setSize?.([node.size[0], Math.max(node.computeSize()[1], node.size[1])]);
   });
 }
@@ -232,7 +233,7 @@ const WIDGETS = { DeepSoundVoiceOverCoT: addPanel, DeepSoundPipeline: addPipelin
 
 app.registerExtension({
   name: "DeepSound.Widgets",
-  setup() {
+  async setup() {
     api.addEventListener("deepsound.reasons", ({ detail }) => found(panels, detail.node)?.write(detail));
     api.addEventListener("deepsound.status", ({ detail }) => found(summaries, detail.node)?.status.run(detail.text));
     api.addEventListener("deepsound.clips", ({ detail }) => found(tables, detail.node)?.show(detail.clips));
@@ -258,6 +259,7 @@ app.registerExtension({
       for (const bar of bars.values()) if (bar.element.isConnected) bar.refresh();
       for (const { editor } of [...panels.values(), ...spanViews.values()]) editor.refresh();
     }, LOOK_EVERY_MS);
+    await loadMessages(locale());
   },
   nodeCreated(node) {
     if (!node.comfyClass?.startsWith("DeepSound")) return;

@@ -1,6 +1,7 @@
 // Errors on the node they are about, until they are put right; the page's own dialog is soon closed.
 import { Banner } from "./banners.js";
 import { actionsOf, messagesOf } from "./errors.js";
+import { translated } from "./messages.js";
 
 const banner = new Banner("deepsound_error", "deepsound-error", { color: "#ffd9cf", background: "#5a1f1a" });
 const broken = new WeakSet();
@@ -15,7 +16,7 @@ export function useTools(given) {
 // An error in a run; the next run takes it away.
 export function showError(node, text, type = "") {
   broken.add(node);
-  banner.show(node, text, buttonsOf(node, text, type));
+  banner.show(node, translated(text), buttonsOf(node, text, type));
 }
 
 export function hideErrors(nodes) {
@@ -30,7 +31,7 @@ export function showRefusals(found, nodes, isOf) {
   const messages = [...messagesOf(found)];
   for (const node of nodes) {
     const message = messages.find(([id]) => isOf(id)(node))?.[1];
-    if (message) banner.show(node, message, buttonsOf(node, message));
+    if (message) banner.show(node, translated(message), buttonsOf(node, message));
     else if (!broken.has(node)) banner.hide(node);
   }
 }

@@ -1,5 +1,6 @@
 // Notes of a node's last run, on the node: what was ignored, lost or chosen, and why.
 import { Banner } from "./banners.js";
+import { translated } from "./messages.js";
 
 const MOST_NOTES = 20;
 const banner = new Banner("deepsound_notes", "deepsound-notes", { color: "#f3e2b3", background: "#4a3d18" });
@@ -20,5 +21,5 @@ export class NodeNotes {
 // One line a note, each marked, as plain text.
 export function textOf(output) {
   const notes = Array.isArray(output?.notes) ? output.notes : [];
-  return notes.slice(0, MOST_NOTES).map((note) => `• ${note}`).join("\n");
+  return notes.slice(0, MOST_NOTES).map((note) => `• ${translated(note)}`).join("\n");
 }

@@ -1,7 +1,9 @@
 // The reasoning panel: verdict, waveform with the voiced stretches, and the four sections as they are written.
 import { element, keepWheel, legible } from "./dom.js";
+import { translated } from "./messages.js";
 import { badgeOf, sectionsOf } from "./sections.js";
 import { SpanEditor } from "./span_editor.js";
+import { progressText } from "./status_text.js";
 import { clock } from "./waveform.js";
 
 const COLOURS = { bar: "#6b93c9", voice: "#ff9a76", people: "#4fbf7a" };
@@ -44,7 +46,7 @@ export class ReasonsPanel {
     if (this.state !== "writing") this.showSound(null);
     this.takes.style.display = "none";
     this.state = "writing";
-    this.head.replaceChildren(badge(this.texts.thinking, "busy"), aside(status));
+    this.head.replaceChildren(badge(this.texts.thinking, "busy"), aside(progressText(status, this.texts)));
     const atEnd = this.body.scrollTop + this.body.clientHeight >= this.body.scrollHeight - 24;
     this.body.replaceChildren(...this.rows(sectionsOf(text)));
     if (atEnd) this.body.scrollTop = this.body.scrollHeight;
@@ -78,7 +80,7 @@ export class ReasonsPanel {
     const parts = [badge(this.texts[kind] + (shown.category ? ` (${shown.category})` : ""), kind)];
     if (takenAs) parts.push(aside(takenAs === "yes" ? this.texts.takenAsYes : this.texts.takenAsNo));
     this.head.replaceChildren(...parts, this.legend);
-    const steps = (shown.steps ?? []).map((step) => element("div", { opacity: "0.75" }, step));
+    const steps = (shown.steps ?? []).map((step) => element("div", { opacity: "0.75" }, progressText(step, this.texts)));
     const list = steps.length ? [label(this.texts.steps, "steps"), ...steps] : [];
     this.body.replaceChildren(this.editor.rows.element, ...this.rows(sectionsOf(shown.reasoning ?? "")), ...list);
     this.body.scrollTop = 0;
@@ -88,7 +90,7 @@ export class ReasonsPanel {
   rows(sections) {
     return sections.flatMap(({ name, text, open }) => {
       const written = element("div", { whiteSpace: "pre-wrap", overflowWrap: "anywhere", marginBottom: "6px" },
-        open ? `${text} ▍` : text);
+        open ? `${text} ▍` : translated(text));
       return name ? [label(this.texts[name], name), written] : [written];
     });
   }

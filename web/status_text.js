@@ -1,7 +1,9 @@
 // The words of the status line. No DOM here.
+import { translated } from "./messages.js";
+
 const MOST_LINES = 24;
 const STAGES = {
-  zh: { read: "读取", generate: "生成", judge: "判断", separate: "分离", write: "写入", measure: "测量", plan: "计划",
+  zh: { read: "读取", silence: "静音检测", generate: "生成", judge: "判断", separate: "分离", write: "写入", measure: "测量", plan: "计划",
     pick: "挑选", repair: "修复", regenerate: "重新生成", verdict: "判断", note: "说明", mix: "混音", encode: "编码",
     decode: "解码", load: "加载", listen: "聆听", draw: "绘制", render: "渲染", still: "静帧", download: "下载",
     label: "标注", features: "特征", clips: "片段", video: "视频", train: "训练", work: "处理" },
@@ -21,6 +23,12 @@ export function resultText(result, texts) {
 }
 
 function inLanguage(line, texts) {
+  const [, stage, text, time = ""] = /^([a-z]+): (.+?)( \([\d.]+ s\))?$/.exec(line) ?? [];
+  const known = STAGES[texts.language]?.[stage];
+  return known ? `${known}: ${translated(text)}${time}` : inProgress(translated(line), texts);
+}
+
+function inProgress(line, texts) {
   if (texts.language === "zh") line = line.replace(/(\d[\d hmins]*) left$/, (_, time) => `剩余 ${inChinese(time)}`);
   return line.replace(/^([a-z]+)(?= \u00b7|: | done in|$| [\w-]+\/\S+ \u00b7)/, (stage) => STAGES[texts.language]?.[stage] ?? stage)
     .replace(/ done in ([\d.]+) s$/, (_, seconds) => `: ${texts.doneIn.replace("{}", seconds)}`);

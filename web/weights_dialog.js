@@ -1,5 +1,6 @@
 // The weights dialog: what an engine needs, what is here and where, sizes and licences; download, cancel, verify.
 import { element } from "./dom.js";
+import { translated } from "./messages.js";
 import { RefusedError } from "./weights_api.js";
 import { fill, isActive, licenceText, missingOf, percent, roomText, sizeOf, stateOf, summaryText } from "./weights_rows.js";
 import { writeWeightsStyle } from "./weights_style.js";
@@ -94,7 +95,7 @@ export class WeightsDialog {
     const state = JSON.stringify([this.list, this.engines, this.said, this.isAway, [...this.accepted]]);
     if (state === this.seen && this.rows.childElementCount) return;
     this.seen = state;
-    this.trouble.textContent = this.isAway ? this.texts.unreachable : this.said;
+    this.trouble.textContent = this.isAway ? this.texts.unreachable : translated(this.said);
     if (!this.list) return;
     this.showMenu();
     this.summary.textContent = [summaryText(this.list, this.texts), roomText(this.list, this.texts)]
@@ -126,7 +127,7 @@ export class WeightsDialog {
     row.dataset.state = state;
     const told = element("div", "dw-told");
     const title = element("div", "dw-title");
-    title.append(element("strong", "", weights.id), element("span", "", ` ${weights.what}`));
+    title.append(element("strong", "", weights.id), element("span", "", ` ${translated(weights.what)}`));
     const facts = [sizeOf(weights, texts), licenceText(weights.licence, texts), fill(texts.from, { value: weights.origin })];
     const place = weights.is_present ? weights.path : fill(texts.goesTo, { value: weights.path });
     told.append(title, element("div", "dw-facts", facts.join(" · ")), element("div", "dw-facts", place),

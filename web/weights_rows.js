@@ -1,4 +1,6 @@
 // What the weights dialog says of the server's list. No DOM here.
+import { translated } from "./messages.js";
+
 const ENGINE_INPUTS = ["engine", "generator", "reasoner", "separator", "variant"];
 // Nodes whose engine is not an input.
 const FIXED_ENGINES = { DeepSoundFoleyCrafterGenerate: ["foleycrafter"] };
@@ -31,7 +33,7 @@ export function sizeOf(weights, texts) {
 
 export function licenceText({ name, commercial, note }, texts) {
   const named = name === "not stated" ? texts.noLicence : name;
-  return [named, commercial === false ? texts.nonCommercial : "", note ?? ""].filter(Boolean).join(" · ");
+  return [named, commercial === false ? texts.nonCommercial : "", translated(note ?? "")].filter(Boolean).join(" · ");
 }
 
 export function missingOf(list) {
@@ -85,13 +87,13 @@ export function stateOf({ job, is_present: isPresent, problem }, texts) {
   if (job?.state === "running") {
     return { state: "active", text: `${job.kind === "verify" ? texts.verifying : texts.downloading} ${percent(job)}` };
   }
-  if (job?.state === "failed") return { state: "failed", text: fill(texts.failed, { value: job.message }) };
-  if (problem) return { state: "failed", text: problem };
+  if (job?.state === "failed") return { state: "failed", text: fill(texts.failed, { value: translated(job.message) }) };
+  if (problem) return { state: "failed", text: translated(problem) };
   if (job?.state === "cancelled" && job.kind === "download" && !isPresent) {
     return { state: "missing", text: fill(texts.stopped, { value: percent(job) }) };
   }
   if (job?.state === "done" && job.kind === "verify") {
-    return { state: "here", text: fill(texts.verified, { value: job.message }) };
+    return { state: "here", text: fill(texts.verified, { value: translated(job.message) }) };
   }
   return isPresent ? { state: "here", text: texts.here } : { state: "missing", text: texts.notHere };
 }
