@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from deepsound.errors import EngineError
+from deepsound.generate import diffusers_parts
 from deepsound.generate.foleycrafter import dependencies as libraries
 from deepsound.generate.foleycrafter.generator import FoleyCrafterGenerator
 from deepsound.media.clip import Clip
@@ -36,7 +37,7 @@ def test_a_diffusers_that_is_too_old_is_named(
     clip: Clip,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(libraries, "version", lambda name: "0.29.2")
+    monkeypatch.setattr(diffusers_parts, "version", lambda name: "0.29.2")
     with pytest.raises(
         EngineError, match=r"needs diffusers 0\.33 or newer, and this Python has 0\.29; .*diffusers>=0\.33"
     ):
