@@ -1,4 +1,4 @@
-"""Stable Diffusion 1.5 from one file, as ComfyUI keeps it, or from a folder in diffusers' layout."""
+"""Stable Diffusion 1.5 from one file, as ComfyUI keeps it, or from a diffusers folder."""
 
 from __future__ import annotations
 
