@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from tests.comfy.pages import CHROMIUM, FLAGS
 from tests.generate.mmaudio import tiny
@@ -108,6 +109,8 @@ class Server:
     def start(self) -> None:
         for folder in ("custom_nodes", "input", "output", "temp", "models", "user/default"):
             (self.base / folder).mkdir(parents=True)
+        # Every ComfyUI's own input folder has a picture of this name, which the template image_to_sound takes.
+        Image.new("RGB", (64, 48), "teal").save(self.base / "input" / "example.png")
         (self.base / "custom_nodes" / PACK_FOLDER).symlink_to(ROOT, target_is_directory=True)
         settings = {"Comfy.TutorialCompleted": True}
         (self.base / "user/default/comfy.settings.json").write_text(json.dumps(settings))

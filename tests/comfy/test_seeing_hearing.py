@@ -25,10 +25,6 @@ JOINT, PICTURES, SOUND = "1", "2", "3"
 def models(server):
     if not (server.base / "models" / tiny.ADAPTER_FILE).exists():
         tiny.write_published(server.base / "models")
-    # Lies in every ComfyUI's own input folder, which the server of these tests does not use.
-    picture = server.base / "input" / "example.png"
-    if not picture.exists():
-        Image.fromarray(np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8)).save(picture)
     return server.base / "models"
 
 
