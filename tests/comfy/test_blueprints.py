@@ -79,14 +79,15 @@ def test_the_four_steps_are_one_node_that_runs_and_a_page_just_opened_shows_the_
 
 
 def test_each_step_is_a_node_that_shows_its_widgets_and_runs(server, page):
-    shows_widgets = server.ask("/global_subgraphs")[0] == 200  # Front ends of older cores show none of a subgraph.
+    if server.ask("/global_subgraphs")[0] != 200:
+        pytest.skip("this core lists no blueprints, and its front end shows no widgets of a subgraph")
     for step in STEPS:
         drawn = open_blueprint(page, f"DeepSound, {step}")
         shown = page.evaluate(TRY)
         expected = [widget for _, widget in drawn["nodes"][0]["properties"]["proxyWidgets"]]
-        assert [name for name in shown if name in expected] == (expected if shows_widgets else []), step
+        assert [name for name in shown if name in expected] == expected, step
         ending, detail = page.evaluate(RUN)
-        assert ending == "execution_success", (step, detail)
+        assert ending == "execution_success", (step, detail.get("exception_message"), detail.get("traceback"))
 
 
 def test_the_finished_tool_opens_as_an_app_where_the_front_end_has_app_mode(page):
