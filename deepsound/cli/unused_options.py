@@ -6,6 +6,8 @@ import argparse
 from collections.abc import Iterator
 
 from deepsound import engines
+from deepsound.choices import MODES, option
+from deepsound.fallback import DEFAULT_FALLBACK
 
 _AUTO = "auto"
 
@@ -34,8 +36,8 @@ def _of_outputs(options: argparse.Namespace) -> Iterator[tuple[str, str]]:
 
 
 def _of_steps(options: argparse.Namespace) -> Iterator[tuple[str, str]]:
-    if options.mode == "s3" and options.fallback != "neg":
-        yield f"--postp_mode {options.fallback}", "--mode s3 has no fallback"
+    if options.fallback != DEFAULT_FALLBACK and not option("mode", options.mode, MODES).falls_back:
+        yield f"--postp_mode {options.fallback}", f"--mode {options.mode} has no fallback"
     if options.voice_decision == "never":
         if options.removal_db is not None:
             yield f"--removal-db {options.removal_db:g}", "with --voice-decision never no voice is removed"
