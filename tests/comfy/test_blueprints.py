@@ -100,6 +100,6 @@ def test_the_finished_tool_opens_as_an_app_where_the_front_end_has_app_mode(page
     if page.evaluate(HAS_APP_MODE):
         page.evaluate("() => app.extensionManager.command.execute('Comfy.ToggleLinear')")
         form = page.locator("[data-testid=linear-widgets]")
-        form.wait_for(timeout=30_000)
+        form.wait_for(timeout=90_000)
         text = form.inner_text()
         assert all(widget in text for _, widget in chosen["inputs"]), text

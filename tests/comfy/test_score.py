@@ -20,7 +20,9 @@ def test_a_video_s_own_sound_is_scored(server, make_video, noise):
     assert run.ending == "execution_success", run.error or run.answer
     (text,) = run.history["outputs"]["2"]["text"]
     assert "LUFS" in text and "voice: none is heard" in text
-    assert "IB is missing" in text and "deepsound models download metrics/imagebind" in text
+    assert "IB is missing" in text
+    if not (server.base / "models" / "metrics").exists():  # Another file's tests may have put miniature weights there.
+        assert "deepsound models download metrics/imagebind" in text
     assert "AV-Align: " in text and "ImpactSync: 0 " in text
     assert text in run.texts
     assert run.history["outputs"]["2"]["deepsound"][0]["result"]["lines"][0] == text.splitlines()[0]

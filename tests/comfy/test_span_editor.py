@@ -37,10 +37,20 @@ class Waveform:
         page.evaluate(SHOW, kind)
         self.area = page.locator(".deepsound-spans").locator("visible=true").first
         self.area.wait_for(timeout=60_000)
-        page.wait_for_timeout(600)
+
+    def place(self) -> dict[str, float]:
+        """Where the waveform is once it has come to rest: a run that has just ended moves it."""
+        before, box, rests = None, self.area.bounding_box(), 0
+        for _ in range(150):
+            self.page.wait_for_timeout(100)
+            before, box = box, self.area.bounding_box()
+            rests = rests + 1 if box is not None and box == before else 0
+            if rests == 6:
+                return box
+        raise AssertionError(f"the waveform did not come to rest in 15 s: {before}, {box}")
 
     def drag(self, start_s: float, end_s: float) -> None:
-        box = self.area.bounding_box()
+        box = self.place()
         y = box["y"] + box["height"] / 3
         at = [box["x"] + box["width"] * time_s / SECONDS for time_s in (start_s, end_s)]
         self.page.mouse.move(at[0], y)
