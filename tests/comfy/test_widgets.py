@@ -214,7 +214,7 @@ def test_the_preview_plays_the_part_with_its_sound(page, clip):
     page.wait_for_function(
         f"""() => {{ const video = ({VIDEO_OF})({LOAD});
         return video.currentTime > 2.1 && video.webkitAudioDecodedByteCount > 0; }}""",
-        timeout=30_000,
+        timeout=90_000,
     )
 
 
