@@ -49,7 +49,7 @@ def promised(arguments: list[str]) -> set[int] | None:
         if line.startswith(words) or words in arguments:
             if find_spec(package) is None:
                 return {MISSING}
-            return None if words == "app" else {1} if words == "comfy submit" else {0}
+            return None if words == "app" else {SOME_FAILED} if words == "comfy submit" else {0}
     if line.startswith("calibrate") and WEIGHTS.search(line):
         return {SOME_FAILED}
     if line.startswith("train reasoner"):
