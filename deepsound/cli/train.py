@@ -74,7 +74,7 @@ def _add_data(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         help="shares of train, validation and test, by source clip (default: 0.9,0.05,0.05)",
     )
     data.add_argument("--json", action="store_true", help="print the report as JSON")
-    data.add_argument("--quiet", action="store_true", help="no progress, only errors")
+    data.add_argument("-q", "--quiet", action="store_true", help="no progress, only errors")
     add_execution_options(data)
 
 

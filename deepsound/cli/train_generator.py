@@ -55,7 +55,7 @@ def add_generator(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     command.add_argument("--seed", type=int, default=14159265, help="of draws and order (default: the published one)")
     command.add_argument("--save_every", type=int, default=200, metavar="N", help="steps per checkpoint (default: 200)")
     command.add_argument("--json", action="store_true", help="print the report as JSON")
-    command.add_argument("--quiet", action="store_true", help="no progress, only errors")
+    command.add_argument("-q", "--quiet", action="store_true", help="no progress, only errors")
     add_execution_options(command)
 
 

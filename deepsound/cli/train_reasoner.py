@@ -48,7 +48,7 @@ def add_reasoner(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     _add_data_options(command)
     _add_machines(command)
     command.add_argument("--json", action="store_true", help="print the report as JSON")
-    command.add_argument("--quiet", action="store_true", help="no progress, only errors")
+    command.add_argument("-q", "--quiet", action="store_true", help="no progress, only errors")
 
 
 def _add_recipe(command: argparse.ArgumentParser) -> None:

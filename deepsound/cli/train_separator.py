@@ -56,7 +56,7 @@ def add_separator(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     command.add_argument("--download", action="store_true", help="fetch the base's weights where they are missing")
     command.add_argument("--json", action="store_true", help="print the report as JSON")
-    command.add_argument("--quiet", action="store_true", help="no progress, only errors")
+    command.add_argument("-q", "--quiet", action="store_true", help="no progress, only errors")
 
 
 def _separator(options: argparse.Namespace) -> int:
