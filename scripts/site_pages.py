@@ -141,11 +141,11 @@ def command_help() -> str:
 
 
 def _parsers(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
+    from deepsound.cli.parser import subcommands
+
     yield parser
-    for action in parser._actions:
-        if isinstance(action, argparse._SubParsersAction):
-            for below in dict.fromkeys(action.choices.values()):
-                yield from _parsers(below)
+    for below in dict.fromkeys(subcommands(parser).values()):
+        yield from _parsers(below)
 
 
 def api() -> str:

@@ -18,7 +18,7 @@ from typing import Any
 
 from deepsound.cli.exit_codes import EXIT_CODES
 from deepsound.cli.formatting import print_json
-from deepsound.cli.parser import did_you_mean
+from deepsound.cli.parser import did_you_mean, subcommands
 from deepsound.errors import InputError
 from deepsound.runtime.endpoints import TABLE as ENDPOINTS
 from deepsound.runtime.paths import escaped, is_file
@@ -80,7 +80,7 @@ def configure(parser: argparse.ArgumentParser) -> list[Setting]:
 
     Raises InputError for a file that cannot be read and for a setting that no command knows.
     """
-    commands = dict(_commands(parser))
+    commands = subcommands(parser)
     made: dict[tuple[str, str], Setting] = {}
     for path in _files():
         for setting in _settings(read_toml(path), commands, escaped(path)):
@@ -192,10 +192,3 @@ def _options(parser: argparse.ArgumentParser) -> dict[str, argparse.Action]:
         for action in parser._actions
         if action.option_strings and action.dest not in _NEVER and isinstance(action, constants)
     }
-
-
-def _commands(parser: argparse.ArgumentParser) -> Iterator[tuple[str, argparse.ArgumentParser]]:
-    """The commands that have options of their own, by name; those with commands below them have none."""
-    for action in parser._actions:
-        if isinstance(action, argparse._SubParsersAction):
-            yield from action.choices.items()

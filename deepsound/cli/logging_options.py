@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 
+from deepsound.cli.parser import subcommands
+
 
 def add_logging_options(parser: argparse.ArgumentParser) -> None:
     """Add both flags to every command below `parser`."""
@@ -22,9 +24,8 @@ def add_logging_options(parser: argparse.ArgumentParser) -> None:
 
 def _commands(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
     """The parsers that have no further commands below them, each once."""
-    below = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
+    below = subcommands(parser)
     if not below:
         yield parser
-    for action in below:
-        for command in dict.fromkeys(action.choices.values()):
-            yield from _commands(command)
+    for command in dict.fromkeys(below.values()):
+        yield from _commands(command)

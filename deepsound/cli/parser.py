@@ -43,6 +43,16 @@ class SuggestingParser(argparse.ArgumentParser):
         return [str(choice) for action in named for choice in action.choices or ()]
 
 
+def subcommands(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
+    """The parsers directly below `parser`, by name; none for a command that has no commands below it."""
+    return {
+        name: below
+        for action in parser._actions
+        if isinstance(action, argparse._SubParsersAction)
+        for name, below in action.choices.items()
+    }
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """The end of an error message, as in "; did you mean --prompt?", or nothing where nothing known is close."""
     close = get_close_matches(word, list(known), n=1, cutoff=0.6)

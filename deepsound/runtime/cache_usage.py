@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from deepsound.errors import OutputError
 from deepsound.runtime.cache_folder import own_cache
-from deepsound.runtime.paths import is_dir, is_symlink
+from deepsound.runtime.paths import file_statuses, is_dir, is_symlink
 
 # What is computed again when it is gone, by its name in the folder; everything else there is weights.
 KINDS = {
@@ -75,22 +73,10 @@ def _part(path: Path, of: CacheEntry) -> CacheEntry:
 
 def _size_and_time(path: Path) -> tuple[int, float]:
     sizes, times = 0, 0.0
-    for status in _statuses(path):
+    for status in file_statuses(path):
         sizes += status.st_size
         times = max(times, status.st_mtime, status.st_atime)
     return sizes, times
-
-
-def _statuses(path: Path) -> Iterator[os.stat_result]:
-    """Of the file, or of all files below the folder; links are not followed, and what vanishes is left out."""
-    paths = [path]
-    if is_dir(path) and not is_symlink(path):
-        paths = [Path(root) / name for root, _, names in os.walk(path) for name in names]
-    for each in paths:
-        try:
-            yield each.lstat()
-        except OSError:
-            continue
 
 
 def _delete(path: Path) -> None:

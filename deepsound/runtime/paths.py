@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,18 @@ def is_same_file(one: AnyPath, other: AnyPath, error: type[DeepSoundError] = Inp
     """Whether both paths are there and are one file. Raises `error` where the system does not let one see."""
     first, second = _status(one, error), _status(other, error)
     return first is not None and second is not None and os.path.samestat(first, second)
+
+
+def file_statuses(path: Path) -> Iterator[os.stat_result]:
+    """Of the file, or of all files below the folder; links are not followed, and what vanishes is left out."""
+    paths = [path]
+    if is_dir(path) and not is_symlink(path):
+        paths = [Path(root) / name for root, _, names in os.walk(path) for name in names]
+    for each in paths:
+        try:
+            yield each.lstat()
+        except OSError:
+            continue
 
 
 def is_dir_entry(entry: os.DirEntry[str]) -> bool:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 from deepsound.errors import OutputError
-from deepsound.runtime.paths import is_dir, is_file, is_symlink
+from deepsound.runtime.paths import file_statuses, is_dir, is_file, is_symlink
 from deepsound.weights.catalogue import Weights
 from deepsound.weights.locate import candidates, target
 from deepsound.weights.search_paths import SearchPaths
@@ -37,7 +36,13 @@ def plan_removal(weights: Weights, places: SearchPaths) -> Removal:
     targets = {target(weights, places), _in_own_cache(weights, places)}
     paths = tuple(path for each in sorted(targets) for path in _present(weights, each))
     kept = tuple(path for path in candidates(weights, places) if path not in paths)
-    return Removal(weights.id, paths, sum(map(_bytes, paths)), kept, tuple(weights.engines))
+    return Removal(
+        weights.id,
+        paths,
+        sum(status.st_size for path in paths for status in file_statuses(path)),
+        kept,
+        tuple(weights.engines),
+    )
 
 
 def remove(removal: Removal) -> None:
@@ -60,10 +65,3 @@ def _present(weights: Weights, place: Path) -> list[Path]:
     if weights.kind == "folder":
         return [place] if is_dir(place) and not is_symlink(place) else []
     return [path for file in weights.files if is_file(path := place.with_name(file.name))]
-
-
-def _bytes(path: Path) -> int:
-    files = [path]
-    if is_dir(path):
-        files = [Path(root) / name for root, _, names in os.walk(path) for name in names]
-    return sum(file.lstat().st_size for file in files)

@@ -12,12 +12,10 @@ from .steps import (
     SEEING_HEARING,
     VIDEOLLAMA,
     about,
-    choose,
     compare,
-    judge,
     load,
+    repair,
     save,
-    separate,
 )
 
 _WORDS = "rain on a tin roof, distant thunder"
@@ -37,11 +35,7 @@ def seeing_hearing(sheet: Sheet) -> None:
     loaded = load(video)
     one.note("Write what should sound: without words, a caption is made where a model for it is installed.")
     coarse = one.node("DeepSoundSeeingHearing", "Step 1: generate", video=loaded["video"], prompt="metal, gravel")
-    verdict = judge(two, loaded["video"], coarse["audio"], "videollama2_cot")
-    spans = verdict["segments"]
-    parts = separate(three, coarse["audio"], "bs_roformer", spans=spans)
-    sounds = {"coarse": coarse["audio"], "background": parts["background"]}
-    final = choose(four, "rep", verdict["voice_over"], **sounds, spans=spans)
+    final = repair(two, three, four, loaded["video"], coarse["audio"])
     save(end, loaded["video"], final["audio"], "seeing_hearing")
 
 

@@ -19,6 +19,7 @@ from .steps import (
     load,
     mmaudio,
     regenerate_span,
+    repair,
     save,
     separate,
     show,
@@ -159,11 +160,7 @@ def foleycrafter(sheet: Sheet) -> None:
     loaded = load(video)
     one.note("*temporal_scale* is how strictly seen onsets are followed, *semantic_scale* how much the picture leads.")
     coarse = one.node("DeepSoundFoleyCrafterGenerate", "Step 1: generate", video=loaded["video"])
-    verdict = judge(two, loaded["video"], coarse["audio"], "videollama2_cot")
-    spans = verdict["segments"]
-    parts = separate(three, coarse["audio"], "bs_roformer", spans=spans)
-    sounds = {"coarse": coarse["audio"], "background": parts["background"]}
-    final = choose(four, "rep", verdict["voice_over"], **sounds, spans=spans)
+    final = repair(two, three, four, loaded["video"], coarse["audio"])
     save(end, loaded["video"], final["audio"], "foleycrafter")
 
 

@@ -69,6 +69,15 @@ def choose(group: Group, mode: str, voice_over: Wire, **sounds: Wire) -> Node:
     )
 
 
+def repair(two: Group, three: Group, four: Group, video: Wire, coarse: Wire) -> Node:
+    """Steps 2 to 4 of the published system on a coarse sound, span by span, with the fallback `rep`."""
+    verdict = judge(two, video, coarse, "videollama2_cot")
+    spans = verdict["segments"]
+    parts = separate(three, coarse, "bs_roformer", spans=spans)
+    sounds = {"coarse": coarse, "background": parts["background"]}
+    return choose(four, "rep", verdict["voice_over"], **sounds, spans=spans)
+
+
 def regenerate_span(
     group: Group, title: str, video: Wire, audio: Wire, spans: Wire | str, hide_picture: bool, **inputs: object
 ) -> Node:
