@@ -1,4 +1,6 @@
-// The Compare view's texts, in English and Chinese.
+// The Compare view's texts, in English and Chinese; machine_texts.js has the other languages.
+import { machineTexts } from "./machine_texts.js";
+
 const TEXTS = {
   en: {
     empty: "Run the graph: the tracks appear here, to see and to hear.",
@@ -24,6 +26,7 @@ const TEXTS = {
     clickForKeys: "点击此处即可使用按键：空格、A、B、C、X、← →",
     axis: "时间", noVideo: "此浏览器无法播放该视频。", noSound: "无法播放",
   },
+  ...machineTexts("compare"),
 };
 
 export const LANGUAGES = Object.keys(TEXTS);

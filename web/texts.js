@@ -1,4 +1,6 @@
-// The texts of the pack's widgets, in English and Chinese.
+// The texts of the pack's widgets, in English and Chinese; machine_texts.js has the other languages.
+import { machineTexts } from "./machine_texts.js";
+
 const TEXTS = {
   en: {
     empty: "The verdict and its reasons appear here.",
@@ -70,6 +72,7 @@ const TEXTS = {
     frameSaved: "画面已存入下载文件夹：浏览器不允许此页面复制图片。",
     actWeights: "权重…", actChoose: "选择文件…", actCommand: "复制命令", actCopy: "复制文字",
   },
+  ...machineTexts("panels"),
 };
 
 // The texts of ComfyUI's language, English where the pack does not know it.

@@ -1,4 +1,6 @@
-// The texts of the weights dialog and of the line on the nodes, in English and Chinese.
+// The texts of the weights dialog and of the line on the nodes, in English and Chinese; machine_texts.js has the other languages.
+import { machineTexts } from "./machine_texts.js";
+
 const TEXTS = {
   en: {
     language: "en",
@@ -34,6 +36,7 @@ const TEXTS = {
     noLicence: "未注明许可", nonCommercial: "不可商用",
     unreachable: "ComfyUI 服务器没有响应，正在重试…", copy: "复制文字",
   },
+  ...machineTexts("weights"),
 };
 
 export function weightsTexts(locale) {

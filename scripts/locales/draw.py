@@ -1,7 +1,7 @@
-"""Writes the machine-made locales (ja, ko, ru, fr, de, es) from terms.txt.
+"""Writes the machine-made locales (ja, ko, ru, fr, de, es) from the tables beside it.
 
-`python scripts/locales/draw.py`. Tooltips stay English, and so does a name that terms.txt lacks: ComfyUI shows the
-schema's own text wherever a locale has none.
+`python scripts/locales/draw.py`. English is english.json, which `tests/nodes/test_machine_locales.py` compares with the
+nodes' schemas. Names and options are rows of terms.txt; descriptions and tooltips are in texts/, line by line.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
+HERE = Path(__file__).resolve().parent
 LANGUAGES = ("ja", "ko", "ru", "fr", "de", "es")
 WEIGHTS = {
     "ja": "重み",
@@ -24,33 +25,48 @@ WEIGHTS = {
 
 
 def read_terms() -> dict[tuple[str, str], dict[str, str]]:
-    """The rows of terms.txt: texts by language, by kind (node, about, input, option) and key."""
-    lines = Path(__file__).with_name("terms.txt").read_text(encoding="utf-8").splitlines()
+    """The rows of terms.txt: texts by language, by kind (node, input, output, option) and key."""
+    lines = (HERE / "terms.txt").read_text(encoding="utf-8").splitlines()
     rows = [line.split("\t") for line in lines if line and not line.startswith("#")]
     return {(kind, key): dict(zip(LANGUAGES, texts, strict=True)) for kind, key, *texts in rows}
 
 
+def read_english() -> dict[str, Any]:
+    """The texts of every node in English: description, tooltips, options of menus, names of outputs."""
+    return json.loads((HERE / "english.json").read_text(encoding="utf-8"))
+
+
+def read_texts(language: str) -> dict[str, str]:
+    """A language's lines of descriptions and tooltips, by the English line."""
+    return json.loads((HERE / "texts" / f"{language}.json").read_text(encoding="utf-8"))
+
+
 def draw(language: str) -> dict[str, Any]:
-    """The nodeDefs of a language, for the nodes and inputs that the Chinese one has."""
-    terms = read_terms()
-    chinese = json.loads((ROOT / "locales" / "zh" / "nodeDefs.json").read_text(encoding="utf-8"))
+    """The nodeDefs of a language: whatever the tables lack is left out, and a line that they lack stays English."""
+    terms, lines = read_terms(), read_texts(language)
 
-    def text(kind: str, key: str) -> str:
-        return terms.get((kind, key), {}).get(language, "")
+    def term(key: str, *kinds: str) -> str:
+        return next((terms[kind, key][language] for kind in kinds if (kind, key) in terms), "")
 
-    def input_of(key: str, options: dict[str, str]) -> dict[str, Any]:
-        named = {value: found for value in options if (found := text("option", value))}
-        return {**({"name": text("input", key)} if text("input", key) else {}), **({"options": named} if named else {})}
+    def prose(english: str) -> str:
+        return "\n".join(lines.get(line, line) for line in english.split("\n"))
 
-    drawn = {}
-    for node, entry in chinese.items():
-        inputs = {key: input_of(key, item.get("options", {})) for key, item in entry["inputs"].items()}
-        drawn[node] = {
-            "display_name": f"{text('node', node)} (DeepSound)",
-            "description": text("about", node),
-            "inputs": {key: item for key, item in inputs.items() if item},
+    def input_of(key: str, item: dict[str, Any]) -> dict[str, Any]:
+        options = {value: found for value in item.get("options", []) if (found := term(value, "option"))}
+        return _without_empty({"name": term(key, "input"), "tooltip": prose(item["tooltip"]), "options": options})
+
+    def output_of(item: dict[str, str]) -> dict[str, Any]:
+        return _without_empty({"name": term(item["name"], "output", "input"), "tooltip": prose(item["tooltip"])})
+
+    return {
+        node: {
+            "display_name": f"{term(node, 'node')} (DeepSound)",
+            "description": prose(entry["description"]),
+            "inputs": {key: input_of(key, item) for key, item in entry["inputs"].items()},
+            "outputs": {index: output_of(item) for index, item in entry["outputs"].items()},
         }
-    return {node: entry for node, entry in drawn.items() if entry["description"]}
+        for node, entry in read_english().items()
+    }
 
 
 def commands(language: str) -> dict[str, Any]:
@@ -58,17 +74,21 @@ def commands(language: str) -> dict[str, Any]:
     return {"DeepSound_Weights": {"label": f"DeepSound: {WEIGHTS[language]}"}}
 
 
+def write(path: Path, content: dict[str, Any]) -> None:
+    path.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+
+
 def main() -> None:
     for language in (*LANGUAGES, "zh"):
         folder = ROOT / "locales" / language
         folder.mkdir(exist_ok=True)
-        _write(folder / "commands.json", commands(language))
+        write(folder / "commands.json", commands(language))
         if language != "zh":
-            _write(folder / "nodeDefs.json", draw(language))
+            write(folder / "nodeDefs.json", draw(language))
 
 
-def _write(path: Path, content: dict[str, Any]) -> None:
-    path.write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+def _without_empty(entry: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in entry.items() if value}
 
 
 if __name__ == "__main__":
