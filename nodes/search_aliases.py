@@ -1,4 +1,4 @@
-"""Search aliases of the nodes: everyday English and Chinese words."""
+"""Search aliases of the nodes: everyday words in every language of the locales."""
 
 from __future__ import annotations
 
@@ -108,6 +108,28 @@ EVERYDAY: dict[str, tuple[str, ...]] = {
 }
 
 
+# What somebody types who does not know the nodes, in Japanese, Korean, Russian, French, German and Spanish.
+ELSEWHERE: dict[str, tuple[str, ...]] = {
+    "DeepSoundPipeline": (
+        *("効果音", "フォーリー", "音をつける", "효과음", "폴리", "소리 입히기", "озвучка", "звуковые эффекты"),
+        *("bruitage", "sonoriser", "Vertonung", "Geräusche", "Soundeffekte", "efectos de sonido", "sonorizar"),
+    ),
+    "DeepSoundGenerateAudio": (
+        *("効果音", "音を作る", "효과음", "소리 만들기", "создать звук", "звуковые эффекты"),
+        *("effets sonores", "bruitage", "Geräusche", "Soundeffekte", "efectos de sonido", "crear sonido"),
+    ),
+    "DeepSoundVocalSeparate": (
+        *("声を消す", "ボーカル除去", "음성 제거", "보컬 제거", "убрать голос", "удалить вокал"),
+        *("supprimer la voix", "Stimme entfernen", "quitar la voz", "eliminar voz"),
+    ),
+    "DeepSoundVoiceOverCoT": ("ナレーション", "내레이션", "закадровый голос", "voix off", "Sprecher", "voz en off"),
+    "DeepSoundMixMaster": ("音量", "음량", "громкость", "volume", "Lautstärke", "volumen"),
+    "DeepSoundMuxVideo": (
+        *("動画を保存", "동영상 저장", "сохранить видео", "enregistrer la vidéo", "Video speichern", "guardar vídeo"),
+    ),
+}
+
+
 def aliases_of(node_id: str, own: list[str]) -> list[str]:
     """The schema's `own` words, then the everyday ones, each once."""
-    return list(dict.fromkeys([*own, *EVERYDAY.get(node_id, ())]))
+    return list(dict.fromkeys([*own, *EVERYDAY.get(node_id, ()), *ELSEWHERE.get(node_id, ())]))

@@ -95,6 +95,15 @@ def test_chinese_is_there_and_is_chinese():
         *((words, "DeepSoundPipeline") for words in ("dub", "add audio", "sound design")),
         ("去人声", "DeepSoundVocalSeparate"),
         ("画外音", "DeepSoundVoiceOverCoT"),
+        *(
+            (words, "DeepSoundPipeline")
+            for words in ("効果音", "효과음", "озвучка", "bruitage", "Vertonung", "sonorizar")
+        ),
+        *(
+            (words, "DeepSoundVocalSeparate")
+            for words in ("声を消す", "음성 제거", "убрать голос", "supprimer la voix")
+        ),
+        *((words, "DeepSoundVocalSeparate") for words in ("Stimme entfernen", "quitar la voz")),
     ],
 )
 def test_what_people_type_finds_a_node(nodes, words, node_id):

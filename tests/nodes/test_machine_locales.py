@@ -1,4 +1,4 @@
-"""Tests of the machine-made locales: complete, drawn from their tables, with values and numbers as in English."""
+"""Tests of the machine-made locales: complete, as drawn, with values as in English."""
 
 import json
 import os
