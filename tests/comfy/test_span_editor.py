@@ -24,6 +24,10 @@ SHOW = """kind => { const node = app.graph.nodes.find(n => n.comfyClass === kind
     app.canvas.ds.scale = 1;
     app.canvas.centerOnNode(node);
     app.canvas.setDirty(true, true); }"""
+# Two frames, after which what was set before them is on the screen.
+DRAWN = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
+# Whether a press at a point reaches the waveform, and not something that lies over it.
+MEETS = "([x, y]) => Boolean(document.elementFromPoint(x, y)?.closest('.deepsound-spans'))"
 SHOWN_SEGMENTS = """kind => { const node = app.graph.nodes.find(n => n.comfyClass === kind);
     const output = app.nodeOutputs[node.id].deepsound[0];
     return output.segments.map(each => [each.start_s, each.end_s, each.action]); }"""
@@ -38,25 +42,34 @@ class Waveform:
         self.area = page.locator(".deepsound-spans").locator("visible=true").first
         self.area.wait_for(timeout=60_000)
 
-    def place(self) -> dict[str, float]:
-        """Where the waveform is once it has come to rest: a run that has just ended moves it."""
-        before, box, rests = None, self.area.bounding_box(), 0
-        for _ in range(150):
-            self.page.wait_for_timeout(100)
+    def place(self, share: float) -> dict[str, float]:
+        """Where the waveform is once it is drawn, at rest, and what a pointer meets at this share of its width.
+
+        A run that has just ended moves it, and a busy machine draws the page late: a place is believed after whole
+        frames alone.
+        """
+        before, box, rests = None, None, 0
+        for _ in range(300):
+            self.page.evaluate(DRAWN)
             before, box = box, self.area.bounding_box()
-            rests = rests + 1 if box is not None and box == before else 0
+            at_rest = box is not None and box == before
+            rests = rests + 1 if at_rest and self.page.evaluate(MEETS, self.point(box, share)) else 0
             if rests == 6:
                 return box
-        raise AssertionError(f"the waveform did not come to rest in 15 s: {before}, {box}")
+            self.page.wait_for_timeout(50)
+        raise AssertionError(f"the waveform did not come to rest under the pointer: {before}, {box}")
+
+    @staticmethod
+    def point(box: dict[str, float], share: float) -> list[float]:
+        return [box["x"] + box["width"] * share, box["y"] + box["height"] / 3]
 
     def drag(self, start_s: float, end_s: float) -> None:
-        box = self.place()
-        y = box["y"] + box["height"] / 3
-        at = [box["x"] + box["width"] * time_s / SECONDS for time_s in (start_s, end_s)]
-        self.page.mouse.move(at[0], y)
+        box = self.place(start_s / SECONDS)
+        [from_x, y], [to_x, _] = (self.point(box, time_s / SECONDS) for time_s in (start_s, end_s))
+        self.page.mouse.move(from_x, y)
         self.page.mouse.down()
-        self.page.mouse.move((at[0] + at[1]) / 2, y, steps=4)
-        self.page.mouse.move(at[1], y, steps=4)
+        self.page.mouse.move((from_x + to_x) / 2, y, steps=4)
+        self.page.mouse.move(to_x, y, steps=4)
         self.page.mouse.up()
 
     def spans(self) -> list[list[float]]:
