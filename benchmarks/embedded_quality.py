@@ -1,6 +1,6 @@
 """Benchmark of the embedded engines' quality: verdicts, onsets, separation by voice, harm.
 
-`python -m benchmarks.embedded_quality [--only verdicts,onsets,hearing,separation,harm]`.
+`python -m benchmarks.embedded_quality [--only verdicts,onsets,hearing,narration,separation,harm] [--storm FILE]`.
 
 Everything is rendered here or comes with scikit-image, alsa-utils and espeak-ng (voices), so that anyone can run it;
 what is not installed is left out and said. The model cards' numbers of these tables come from it. The separator that
@@ -11,8 +11,10 @@ an independent tagger names the draft's sounds: none was found whose weights com
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 
@@ -29,18 +31,21 @@ from benchmarks._voices import (
 )
 from deepsound import engines
 from deepsound.generate.draft.recordings import embedded
+from deepsound.media.audio import decode_audio, resample
 from deepsound.media.vad import voice_spans
 from deepsound.media.views import Still
 from deepsound.reason.cot import Evidence
 from deepsound.reason.person_detection import detect_people
 from deepsound.runtime.progress import Progress
 from deepsound.train import backgrounds
-from deepsound.types import Audio
+from deepsound.types import Audio, Span
 from tests.generate import more_scenes, scenes
 from tests.generate.draft.test_impact_detection import watch_scene
 from tests.generate.onsets import matched
 from tests.generate.scenes import Look
 
+# A clip whose sound is a storm without a voice; --storm names another.
+STORM = Path(__file__).parents[1] / "tests" / "clips" / "tornado.mp4"
 SEPARATORS = ("dtln", "bs_roformer_tiny", "spectral")
 
 
@@ -127,6 +132,33 @@ def hearing(count: int) -> list[dict[str, object]]:
     return rows
 
 
+def narration(count: int, storm: Path = STORM) -> list[dict[str, object]]:
+    """The share of a narrator's time that is found in a storm, by voice and level; `count` beginnings of the voice."""
+    bed = resample(decode_audio(storm, duration_s=10.0), RATE).numpy().mean(axis=0)
+    rows: list[dict[str, object]] = []
+    for kind, voice in voices().items():
+        row: dict[str, object] = {"voice": kind}
+        for decibels in (-6, -12):
+            shares = []
+            for number in range(count):
+                said = np.resize(np.roll(voice, -number * len(voice) // count), len(bed))
+                alone, mixed = voice_spans(_sound(said), Progress()), mixture(bed, said, decibels)
+                shares.append(_common_s(alone, voice_spans(_sound(mixed), Progress())) / _total_s(alone))
+            row[f"found at {decibels} dB"] = round(float(np.mean(shares)), 2)
+        rows.append(row)
+        print(rows[-1], flush=True)
+    return rows
+
+
+def _common_s(first: Sequence[Span], second: Sequence[Span]) -> float:
+    pairs = ((one, other) for one in first for other in second)
+    return sum(max(0.0, min(a.end_s, b.end_s) - max(a.start_s, b.start_s)) for a, b in pairs)
+
+
+def _total_s(spans: Sequence[Span]) -> float:
+    return max(sum(span.duration_s for span in spans), 1e-9)
+
+
 def _voiced_s(mono: np.ndarray) -> float:
     return sum(span.duration_s for span in voice_spans(_sound(mono), Progress()))
 
@@ -186,6 +218,7 @@ TABLES: dict[str, tuple[Callable[[int], list[dict[str, object]]], int]] = {
     "verdicts": (verdicts, 16),
     "onsets": (onsets, 6),
     "hearing": (hearing, 4),
+    "narration": (narration, 3),
     "separation": (separation, 4),
     "harm": (harm, 90),
 }
@@ -195,10 +228,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--only", default=",".join(TABLES), help="tables to make (default: %(default)s)")
     parser.add_argument("--count", type=int, help="clips, looks, mixtures or sounds of each row")
+    parser.add_argument("--storm", type=Path, default=STORM, help="the background of the table narration")
     options = parser.parse_args()
     results: dict[str, object] = {}
     for name in options.only.split(","):
-        make, usual = TABLES[name]
+        make, usual = (partial(narration, storm=options.storm), 3) if name == "narration" else TABLES[name]
         print(name, flush=True)
         results[name] = make(options.count or usual)
     print(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -20,6 +20,7 @@ from deepsound.outputs.naming import DEFAULT_TEMPLATE, STEM_FORMATS, fields_of
 from deepsound.pipeline import Pipeline
 from deepsound.preparation import OutputOptions, StepOptions, check_takes, prepare, take_template
 from deepsound.separate.removal import RemovalSettings
+from deepsound.types import GenerationRequest
 from deepsound.weights.catalogue import needed_by
 from deepsound.weights.locate import find
 from deepsound.weights.memory_estimate import footprint
@@ -109,8 +110,8 @@ def dry_run(
 ) -> DryRun:
     """What `Pipeline.run` with these arguments would do, after the same checks. Raises what it raises before its work.
 
-    `explicit` are weights named by id. Arguments that change neither engines nor files (prompts) are accepted and not
-    used.
+    `explicit` are weights named by id. Of the arguments that change neither engines nor files (prompts), only what a
+    generator does not use of them is said.
     """
     # Takes without a pick are finished one by one, each by a run that picks nothing.
     check_arguments({**locals(), **unused, "pick": pick or PICK_NAMES[0]})
@@ -126,7 +127,7 @@ def dry_run(
         pipeline.check_files(selection.choices)
     final: list[Path] = []
     replaced: list[Path] = []
-    notes = dict.fromkeys(selection.notes)
+    notes = dict.fromkeys((*selection.notes, *pipeline.unused(selection.choices, _request(seed, unused))))
     for number in range(count):
         named = replace(output, template=take_template(output_template, number + 1, count))
         ready = prepare(clip, lambda clip: selection, seed + number, steps, Path(output_dir), named)
@@ -138,6 +139,12 @@ def dry_run(
     files = tuple(path for path in final if path not in perhaps)
     weights = _weights(selection.choices, default_search_paths(explicit))
     return DryRun(clip.path, clip.duration_s, selection.choices, tuple(notes), weights, files, perhaps, tuple(replaced))
+
+
+def _request(seed: int, given: Mapping[str, Any]) -> GenerationRequest:
+    """What the generator would be asked for, of `Pipeline.run`'s arguments that change no file."""
+    names = ("prompt", "negative_prompt", "steps", "guidance", "window_s")
+    return GenerationRequest(seed=seed, **{name: given[name] for name in names if name in given})
 
 
 def _may_come(path: Path, steps: StepOptions) -> bool:

@@ -21,7 +21,7 @@ from deepsound.outcome import Choice, Choices, Fallback, Mode, Outcome, Undecide
 from deepsound.outputs import Result
 from deepsound.outputs.extras import Extras
 from deepsound.outputs.naming import DEFAULT_TEMPLATE, STEM_FORMATS, fields_of
-from deepsound.pipeline_run import PipelineRun
+from deepsound.pipeline_run import PipelineRun, generator_notes, settings_notes
 from deepsound.preparation import OutputOptions, StepOptions, prepare
 from deepsound.presets import DEFAULT_PRESET
 from deepsound.presets import preset as preset_row
@@ -220,3 +220,14 @@ class Pipeline:
         if self._separation != self._preset.separation:
             engines.separator(selection.choices.separator.name, self._execution.unquantised, self._separation)
         return selection
+
+    def unused(self, choices: Choices, request: GenerationRequest) -> tuple[str, ...]:
+        """What of the settings and of a request these engines will not use: one sentence each; nothing is loaded."""
+        name, execution = choices.generator.name, self._execution.unquantised
+        generator = engines.generator(name, execution)
+        separator = engines.separator(choices.separator.name, execution)
+        return (
+            *settings_notes(self._generator_settings, name),
+            *generator_notes(generator, name, request, execution),
+            *engines.separation_notes(separator, choices.separator.name, self._separation),
+        )

@@ -140,15 +140,13 @@ class PipelineRun:
     def _adjust(self, generator: engines.Generator) -> None:
         """Give a generator its settings, and say whose are not used."""
         name = self.choices.generator.name
-        for owner, settings in self.generator_settings.items():
-            if owner == name:
-                engines.require_settings(generator, name).adjust(settings)
-            else:
-                self.progress.note(f"The settings for {owner} are not used: the generator is {name}.")
+        if name in self.generator_settings:
+            engines.require_settings(generator, name).adjust(self.generator_settings[name])
+        for note in settings_notes(self.generator_settings, name):
+            self.progress.note(note)
 
     def note_unused(self, generator: engines.Generator, request: GenerationRequest) -> None:
-        notes = engines.request_notes(generator, request)
-        for note in (*notes, *engines.compile_notes(generator, self.choices.generator.name, self.execution)):
+        for note in generator_notes(generator, self.choices.generator.name, request, self.execution):
             self.progress.note(note)
 
     def generate(
@@ -183,3 +181,17 @@ class PipelineRun:
         self.steps.append(step)
         stage.finish(step.note, step.seconds)
         return made
+
+
+def settings_notes(settings: Mapping[str, object], generator: str) -> tuple[str, ...]:
+    """One sentence for each generator whose own settings were given and which is not the one of the run."""
+    return tuple(
+        f"The settings for {owner} are not used: the generator is {generator}."
+        for owner in settings
+        if owner != generator
+    )
+
+
+def generator_notes(engine: object, name: str, request: GenerationRequest, execution: Execution) -> tuple[str, ...]:
+    """What of a request and of how it is to be run a generator will not use: one sentence each."""
+    return (*engines.request_notes(engine, request), *engines.compile_notes(engine, name, execution))

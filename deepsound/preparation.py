@@ -142,7 +142,7 @@ def check_takes(count: int, pick: str | None = None) -> None:
     if not 1 <= count <= MOST_TAKES:
         raise InputError(f"expected 1 to {MOST_TAKES} takes, got {count}; choose a number in between.")
     if pick is not None and count == 1:
-        raise InputError(f"pick: expected 2 takes or more to pick the best by {pick!r}, got 1; make more takes.")
+        raise InputError(f"pick: expected 2 takes or more to pick the best by {pick!r}, got 1; set takes to 2 or more.")
 
 
 def take_template(template: str, number: int, count: int) -> str:

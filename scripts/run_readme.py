@@ -1,9 +1,10 @@
-"""Runs the README's commands and its Python example as they stand.
+"""Runs the commands and the Python example of the README, and the commands of other pages, as they stand.
 
-`python scripts/run_readme.py [README ...]`.
+`python scripts/run_readme.py [README.md] [docs/run.md ...]`; without a page the README and all of docs/.
 
-Every `deepsound` line of the bash blocks runs in a scratch folder that holds what the lines name. Where a line needs
-published weights, a server or an extra, the promised exit code is checked instead. A traceback is always a failure.
+Every `deepsound` line of the bash blocks (and of indented ones) runs in a scratch folder that holds what the lines
+name. Where a line needs published weights, a server or an extra, the promised exit code is checked instead. A traceback
+is always a failure.
 """
 
 # ruff: noqa: S603
@@ -30,6 +31,8 @@ WEIGHTS = re.compile(r"mmaudio_\w+|videollama2_\w+|foleycrafter|seeing_hearing")
 PUBLISHED_ONLY = ("audio-to-video", "joint")
 # Lines that need an extra package: without it they end with exit code 4 and name the package.
 EXTRAS = {"comfy submit": "aiohttp", "app": "gradio", "--ray": "ray", "compare": "moviepy", "completion": "argcomplete"}
+# Clusters, network disks and folders of other lines that are not run.
+ELSEWHERE = ("head:6379", "--ray auto", "/data/", "/tmp/")  # noqa: S108
 BAD_ARGUMENT, MISSING, SOME_FAILED = 2, 4, 6
 
 
@@ -38,13 +41,16 @@ def blocks(text: str, language: str) -> list[str]:
 
 
 def commands(text: str) -> list[list[str]]:
-    lines = [line.split(" #")[0].strip() for block in blocks(text, "bash") for line in block.splitlines()]
+    found = blocks(text, "bash") + re.findall(r"(?:^    .+\n)+", text, re.M)
+    lines = [line.split(" #")[0].strip() for block in found for line in block.replace("\\\n", " ").splitlines()]
     return [shlex.split(line)[1:] for line in lines if line.startswith("deepsound ")]
 
 
 def promised(arguments: list[str]) -> set[int] | None:
     """Exit codes that a line may end with on a machine without weights and servers; None for one that goes on."""
     line = " ".join(arguments)
+    if any(place in line for place in ELSEWHERE):
+        return None
     for words, package in EXTRAS.items():
         if line.startswith(words) or words in arguments:
             if find_spec(package) is None:
@@ -105,10 +111,12 @@ def main(pages: list[str]) -> int:
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         prepare(folder)
-        for page in pages or ["README.md"]:
+        everything = ["README.md", *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))]
+        for page in pages or everything:
             text = (ROOT / page).read_text(encoding="utf-8")
             tasks = [(f"deepsound {shlex.join(line)}", ["deepsound", *line], promised(line)) for line in commands(text)]
-            tasks += [("the Python example", [sys.executable, "-c", block], {0}) for block in blocks(text, "python")]
+            examples = blocks(text, "python") if page.startswith("README") else []
+            tasks += [("the Python example", [sys.executable, "-c", block], {0}) for block in examples]
             for title, command, allowed in tasks:
                 if allowed is None:
                     print(f"not run  {title}", flush=True)

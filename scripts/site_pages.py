@@ -21,10 +21,10 @@ ROOT = Path(__file__).resolve().parents[1]
 # Where the sections of the READMEs go: page, its title, the headings whose sections it takes.
 SECTIONS = {
     "en": {
-        "getting_started.md": ("Getting started", ("Install", "Which file goes where")),
+        "getting_started.md": ("Getting started", ("Install", "Weights")),
         "nodes/index.md": ("Nodes", ("Nodes",)),
         "workflows.md": ("Workflows", ("Workflows",)),
-        "engines.md": ("Engines and licences", ("Engines", "Presets", "Weights and licences")),
+        "choosing.md": ("Engines, presets, licences", ("Engines", "Presets", "Weights and licences")),
         "command_line.md": ("Command line", ("Command line",)),
         "python.md": ("Python and API", ("Python and API",)),
         "faq.md": ("Questions by symptom", ("Troubleshooting",)),
@@ -33,7 +33,7 @@ SECTIONS = {
         "getting_started.md": ("快速开始", ("安装", "权重")),
         "nodes/index.md": ("节点", ("节点",)),
         "workflows.md": ("工作流", ("工作流",)),
-        "engines.md": ("引擎与许可", ("引擎", "预设", "权重与许可")),
+        "choosing.md": ("引擎、预设与许可", ("引擎", "预设", "权重与许可")),
         "command_line.md": ("命令行", ("命令行",)),
         "python.md": ("Python 与 API", ("Python 与 API",)),
         "faq.md": ("故障排查", ("故障排查",)),

@@ -19,9 +19,10 @@ if TYPE_CHECKING:
 DESCRIPTION = """\
 Every video of a folder (folders within it included), or every row of a .csv or .tsv file, goes through the steps of
 `deepsound run`, with the same options. Columns of a table: video, prompt, negative, seed, start, duration, steps, cfg,
-mode, fallback; all but video may be absent or empty. Each clip leaves what `run` leaves, and <stem>.batch.json when it
-is done; clips that share a stem have folders of their own. Started again, what is done with these settings is passed
-over; what failed is tried once more at the end. summary.csv and summary.json tell what came of it.
+window, mode, fallback, voice_decision, removal_db; all but video may be absent or empty. Each clip leaves what `run`
+leaves, and <stem>.batch.json when it is done; clips that share a stem have folders of their own. Started again, what is
+done with these settings is passed over; what failed is tried once more at the end. summary.csv and summary.json tell
+what came of it.
 """
 
 AddOptions = Callable[[argparse.ArgumentParser], None]
@@ -76,6 +77,7 @@ def run(options: argparse.Namespace) -> int:
     from deepsound.cli.formatting import print_json
     from deepsound.cli.run import pipeline_arguments, run_arguments
     from deepsound.cli.signals import cancel_on_signal
+    from deepsound.cli.unused_options import unused_options
     from deepsound.errors import Cancelled
     from deepsound.runtime.progress import Progress
 
@@ -93,6 +95,8 @@ def run(options: argparse.Namespace) -> int:
         cancel_on_signal() as token,
         open_batch_display(options.quiet) as display,
     ):
+        for note in unused_options(options):
+            display.note(note)
         batch = Batch(source, output_dir, settings, workers, shard, display)
         try:
             batch.run(Progress(on_event=display.stage, check=token.check))

@@ -57,6 +57,10 @@ class BatchDisplay(Listener):
     def on_retry(self, count: int) -> None:
         self._note(f"{count} failed; trying them once more")
 
+    def note(self, text: str) -> None:
+        """What is said of the whole batch, before the first clip."""
+        self._note(f"[yellow]note[/]    {_text(text)}")
+
     def stage(self, event: ProgressEvent) -> None:
         """A clip's own progress: its name and the step it is at."""
         if event.is_note:

@@ -26,6 +26,7 @@ from deepsound.cli.parser import SuggestingParser
 from deepsound.cli.process import (
     any_text_on_standard_streams,
     discard_stdout,
+    expendable_stderr,
     flush_stdout,
     name_the_user,
     open_standard_streams,
@@ -60,6 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     if arguments is None:
         open_standard_streams()
+        expendable_stderr()
         exit_on_signals()
         name_the_user()
     given = list(sys.argv[1:] if arguments is None else arguments)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from deepsound.cli.option_types import loudness
+
 # The names of tables in deepsound.media and deepsound.outputs, whose import is too heavy for `--help`; a test
 # compares them.
 CONTAINERS = ("auto", "mp4", "mov", "webm", "mkv")
@@ -39,7 +41,7 @@ def add_output_options(run: argparse.ArgumentParser) -> None:
     run.add_argument("--skip_final_video", "--skip-final-video", action="store_true", help="leave only the sound")
     run.add_argument(
         "--loudness",
-        type=float,
+        type=loudness,
         metavar="LUFS",
         help="bring the final sound to this loudness, true peak at most -1 dBTP (default: measured, not changed)",
     )

@@ -6,9 +6,9 @@ import getpass
 import os
 import select
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, redirect_stdout, suppress
-from typing import TextIO
+from typing import Any, TextIO
 
 from deepsound.errors import OutputError
 
@@ -23,6 +23,49 @@ def open_standard_streams() -> None:
             os.fstat(descriptor)
         except OSError:
             os.open(os.devnull, os.O_RDWR)
+
+
+class ExpendableStream:
+    """A text stream whose loss ends nothing: once it cannot be written to, what goes there is dropped.
+
+    A terminal that was closed (EIO), a pipe whose reader has gone (EPIPE) and a full disk are such losses. The
+    descriptor is then the null device, also for libraries that write to it themselves.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Write `text`, or drop it."""
+        try:
+            return self._stream.write(text)
+        except OSError:
+            self._drop()
+            return len(text)
+
+    def flush(self) -> None:
+        """Write out what was written, or drop it."""
+        try:
+            self._stream.flush()
+        except OSError:
+            self._drop()
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        """Write every one of `lines`, or drop them."""
+        for line in lines:
+            self.write(line)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def _drop(self) -> None:
+        _lead_to_null(self._stream)
+
+
+def expendable_stderr() -> None:
+    """Let a run go on to its results where nobody reads its progress any more."""
+    if sys.stderr is not None:
+        sys.stderr = ExpendableStream(sys.stderr)  # type: ignore[assignment]
 
 
 def name_the_user() -> None:
@@ -112,9 +155,14 @@ def flush_stdout() -> None:
 
 def discard_stdout() -> None:
     """Let what is still to be written to stdout go nowhere, so that the end of Python does not fail on it."""
+    _lead_to_null(real_stdout())
+
+
+def _lead_to_null(stream: TextIO | None) -> None:
+    """Make a stream's descriptor the null device; nothing for a stream without one."""
     with suppress(OSError, ValueError, AttributeError):
         null = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(null, real_stdout().fileno())  # type: ignore[union-attr]
+        os.dup2(null, stream.fileno())  # type: ignore[union-attr]
         os.close(null)
 
 

@@ -11,7 +11,7 @@ from deepsound.choices import (
     VOICE_DECISIONS,
     summary_of,
 )
-from deepsound.cli.option_types import strength
+from deepsound.cli.option_types import decibels
 from deepsound.fallback import DEFAULT_FALLBACK, FALLBACK_NAMES, FALLBACKS
 
 
@@ -47,7 +47,7 @@ def add_repair_options(run: argparse.ArgumentParser) -> None:
     run.add_argument(
         "--removal_db",
         "--removal-db",
-        type=strength,
+        type=decibels,
         metavar="DB",
         help="make the voice this many dB quieter in place of removing it (default: all of it is removed)",
     )

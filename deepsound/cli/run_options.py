@@ -21,7 +21,7 @@ from deepsound.choices import (
 )
 from deepsound.cli.aligner_options import add_run_options
 from deepsound.cli.lora_options import add_lora_option
-from deepsound.cli.option_types import strength
+from deepsound.cli.option_types import count, strength
 from deepsound.cli.repair_options import add_repair_options
 from deepsound.presets import DEFAULT_PRESET, PRESET_NAMES, PRESETS
 from deepsound.prompt_presets import PROMPT_PRESET_NAMES
@@ -121,14 +121,14 @@ def add_separation_options(run: argparse.ArgumentParser) -> None:
     )
     run.add_argument(
         "--overlap",
-        type=float,
+        type=strength,
         metavar="SECONDS",
         help="overlap of neighbouring chunks with equal_overlap (default: 1)",
     )
     run.add_argument(
         "--separator_batch",
         "--separator-batch",
-        type=int,
+        type=count,
         metavar="N",
         help="chunks the separator processes at once (default: as published, 4)",
     )
@@ -193,7 +193,7 @@ def _add_sampling_options(run: argparse.ArgumentParser) -> None:
         "--steps",
         "--num_steps",
         dest="steps",
-        type=int,
+        type=count,
         metavar="N",
         help="steps from noise to sound (25 as published)",
     )

@@ -6,8 +6,9 @@ import argparse
 from collections.abc import Iterator
 
 from deepsound import engines
-from deepsound.choices import MODES, option
+from deepsound.choices import MODES, SCOPES, UNDECIDED_NAMES, option
 from deepsound.fallback import DEFAULT_FALLBACK
+from deepsound.runtime.paths import expand, is_dir
 
 _AUTO = "auto"
 
@@ -49,7 +50,32 @@ def _of_steps(options: argparse.Namespace) -> Iterator[tuple[str, str]]:
         for flag in ("temporal_scale", "semantic_scale"):
             if getattr(options, flag) is not None:
                 yield f"--{flag}", f"it is for the generator foleycrafter, not for {options.generator}"
+    yield from _of_spans(options)
+    yield from _of_judges(options)
     yield from _of_weights(options)
+    for folder in options.models:
+        if not is_dir(expand(folder)):
+            yield f"--models {folder}", "there is no such folder"
+
+
+def _of_spans(options: argparse.Namespace) -> Iterator[tuple[str, str]]:
+    if options.spans and options.scope is not None and not option("scope", options.scope, SCOPES).by_span:
+        yield f"--scope {options.scope}", "--spans says what is repaired"
+
+
+def _of_judges(options: argparse.Namespace) -> Iterator[tuple[str, str]]:
+    """What is for models that write an answer; the embedded rules write none."""
+    decided = options.voice_decision != _AUTO
+    if options.reasoner != "rules" and not decided:
+        return
+    why = f"--voice-decision {options.voice_decision} asks no judge" if decided else "it is for models, not for rules"
+    given = (
+        ("--verdict-only", options.verdict_only),
+        ("--published-parser", options.published_parser),
+        ("--plan model", options.plan == "model" and not decided),
+        (f"--undecided {options.undecided}", decided and options.undecided != UNDECIDED_NAMES[0]),
+    )
+    yield from ((flag, why) for flag, is_given in given if is_given)
 
 
 def _of_weights(options: argparse.Namespace) -> Iterator[tuple[str, str]]:

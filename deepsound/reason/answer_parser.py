@@ -33,12 +33,15 @@ _REFUSAL = re.compile(
     r"assist|answer|determine|judge|say|tell|decide|provide|comply|process|analy[sz]e|access|view|watch|listen|fulfil))",
     re.IGNORECASE,
 )
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _SHORT_ANSWER = 40
 
 
 def plain(text: str) -> str:
-    """The text without what a terminal or a page would obey: control characters and changes of writing direction."""
+    """The text without what a terminal or a page would obey, and without halves of characters, which UTF-8 lacks.
+
+    Obeyed are control characters and changes of writing direction.
+    """
     return _CONTROL.sub("", text)
 
 

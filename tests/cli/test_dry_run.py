@@ -102,6 +102,14 @@ def test_an_option_that_cannot_be_met_is_refused_by_the_dry_run_and_by_the_run(
         (["--voice-decision", "never", "--keep-ambience"], "--keep-ambience is not used"),
         (["--generator", "draft", "--temporal-scale", "1"], "--temporal_scale is not used"),
         (["--weights", "mmaudio/smal_16k=x"], "did you mean 'mmaudio/small_16k'"),
+        (["--models", "nowhere"], "--models nowhere is not used: there is no such folder"),
+        (["--spans", "0.1-0.2", "--scope", "clip"], "--scope clip is not used: --spans says what is repaired"),
+        (["--reasoner", "rules", "--plan", "model"], "--plan model is not used: it is for models"),
+        (["--voice-decision", "always", "--verdict-only"], "--verdict-only is not used"),
+        (["--generator", "draft", "--steps", "30"], "steps"),
+        (["--generator", "draft", "--compile"], "draft does not use compile"),
+        (["--separator", "dtln", "--overlap", "2"], "dtln does not use the separator's settings"),
+        (["--generator", "source", "--sounds", "."], "--sounds . is not used"),
     ],
 )
 def test_options_without_effect_beside_the_others_are_named(clip, tmp_path, capsys, arguments, note):

@@ -83,7 +83,7 @@ def test_weights_are_named_one_by_one_too(short_video: Path, mmaudio_models: Pat
         (["--weights", "mmaudio/small_16k=/nowhere/a.pth"], 4, "there is no such file"),
         (["--device", "warp"], 2, "The device 'warp' cannot be used"),
         (["--duration", "0.2"], 2, "at least 0.64 s"),
-        (["--steps", "0"], 2, "steps: expected a whole number from 1"),
+        (["--steps", "0"], 2, "--num_steps: expected a whole number from 1"),
         (["--cfg", "nan"], 2, "--cfg_strength: expected a finite number from 0"),
     ],
 )

@@ -128,6 +128,27 @@ def test_hanging_up_stops_a_run_cleanly(make_video, tmp_path):
     assert list((tmp_path / "out").iterdir()) == []
 
 
+@posix
+@pytest.mark.parametrize("kind", ["terminal", "pipe"])
+def test_a_run_whose_terminal_or_reader_of_progress_goes_away_comes_to_its_result(make_video, tmp_path, kind):
+    """Its next line of progress ended it: a traceback for a terminal, for a pipe a lost stdout and exit code 1."""
+    reading, writing = os.openpty() if kind == "terminal" else os.pipe()
+    command = [sys.executable, "-m", "deepsound", "run", str(make_video("clip.mp4", seconds=0.5)), "--json"]
+    process = subprocess.Popen(
+        [*command, "--generator", "draft", "-o", str(tmp_path / "out")],
+        stdout=subprocess.PIPE,
+        stderr=writing,
+        # As nohup and `disown` leave it.
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN),
+    )
+    os.close(writing)
+    os.close(reading)
+    printed, _ = process.communicate(timeout=120)
+    assert process.returncode == 0
+    assert json.loads(printed)["final_video_path"] == str(tmp_path / "out" / "clip.mp4")
+    assert (tmp_path / "out" / "clip.mp4").is_file()
+
+
 def parsers(parser, name="deepsound"):
     """Every command's parser with its name."""
     yield name, parser

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from deepsound.cli import output_options, run_options
+from deepsound.cli import option_types, output_options, run_options
 from deepsound.cli.main import build_parser, main
 from deepsound.cli.run import run_arguments
 from deepsound.generate.draft.prompt_parser import known_words
@@ -16,6 +16,7 @@ from deepsound.media.formats import CONTAINER_NAMES
 from deepsound.media.length_policy import DEFAULT_LENGTH, LENGTH_NAMES
 from deepsound.media.loudness import measure
 from deepsound.outputs.naming import DEFAULT_TEMPLATE, STEM_FORMATS
+from deepsound.separate.removal import ALL_DB
 
 
 def options_of(*flags):
@@ -24,7 +25,7 @@ def options_of(*flags):
 
 def test_help_lists_the_tables_it_is_too_light_to_import():
     assert output_options.CONTAINERS == CONTAINER_NAMES and output_options.LENGTHS == LENGTH_NAMES
-    assert output_options.STEM_FORMATS == STEM_FORMATS
+    assert output_options.STEM_FORMATS == STEM_FORMATS and option_types.MOST_DB == ALL_DB
     assert run_options.DOWNMIXES == DOWNMIXES and output_options.DEFAULT_TEMPLATE == DEFAULT_TEMPLATE
     assert options_of().length == DEFAULT_LENGTH and options_of().container == CONTAINER_NAMES[0]
 
@@ -75,6 +76,31 @@ def test_what_became_of_the_picture_is_printed(clip, tmp_path, capsys):
 def test_a_value_that_is_none_is_refused_before_the_work(clip, tmp_path, capsys, flags, message):
     assert main(["run", str(clip), "-o", str(tmp_path / "out"), *flags]) == 2
     assert message in capsys.readouterr().err and not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--steps", "0"], "--steps/--num_steps: expected a whole number from 1, got '0'"),
+        (["--loudness", "nan"], "--loudness: expected a loudness from -70 to 0 LUFS"),
+        (["--loudness", "5"], "--loudness: expected a loudness from -70 to 0 LUFS"),
+        (["--overlap", "-1"], "--overlap: expected a finite number from 0"),
+        (["--separator-batch", "0"], "expected a whole number from 1"),
+        (["--removal-db", "101"], "--removal-db: expected 0 to 100 dB"),
+    ],
+)
+def test_a_number_out_of_range_is_refused_by_its_flag(clip, capsys, flags, message):
+    """Messages named arguments of Python (target_lufs); an overlap of -1 passed where the separator had no chunks."""
+    with pytest.raises(SystemExit) as ended:
+        main(["run", str(clip), *flags])
+    assert ended.value.code == 2 and message in capsys.readouterr().err
+
+
+def test_a_batch_names_options_without_effect_too(clip, tmp_path, capsys):
+    """Only `run` did."""
+    command = ["batch", str(clip.parent), "--generator", "draft", "--duration", "0.3", "--out", str(tmp_path / "out")]
+    assert main([*command, "--stem-format", "flac", "--skip-final-video"]) == 0
+    assert "--stem-format flac is not used" in capsys.readouterr().err
 
 
 def test_a_batch_names_files_by_the_clip_and_tells_notes_in_its_summary(clip, tmp_path, capsys):

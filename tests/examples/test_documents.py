@@ -24,6 +24,9 @@ DOCUMENTS = [
     "docs/reproduce.md",
     "docs/performance.md",
     "docs/training.md",
+    "docs/engines.md",
+    "docs/run.md",
+    "docs/weights.md",
 ]
 OURS = re.compile(
     r"(?:deepsound|nodes|tests|scripts|docs|web|locales|workflows|demo|benchmarks|\.ci|\.github)/[\w./-]*|\w+\.(?:toml|txt|md)"

@@ -136,4 +136,12 @@ def _read(endpoint: Endpoint, reply: Any) -> tuple[str, str]:
             "endpoint's url, which ends in /v1 for most servers."
         ) from None
     model = reply.get("model")
-    return content, model[:200] if isinstance(model, str) else endpoint.model
+    return _whole_characters(content), _whole_characters(model[:200]) if isinstance(model, str) else endpoint.model
+
+
+def _whole_characters(text: str) -> str:
+    """`text` with the halves of a character that came in two events joined, and those without another half replaced.
+
+    JSON may have lone surrogates, which no file or terminal in UTF-8 takes.
+    """
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")

@@ -16,6 +16,7 @@ from deepsound.media.clip import Clip
 from deepsound.reason.omni import constrained, inference, prefix_cache
 from deepsound.reason.omni.checkpoint import find_checkpoint
 from deepsound.reason.omni.engine import OmniReasoner
+from deepsound.reason.untuned import read_judgement
 from deepsound.runtime.execution import Execution
 from deepsound.runtime.progress import CancelToken, Progress
 from deepsound.types import Audio, Preferences, Verdict
@@ -23,6 +24,7 @@ from tests.reason.omni import tiny
 
 pytest.importorskip("transformers", "5.0", reason="AutoModelForMultimodalLM came with transformers 5")
 
+BEFORE_SPANS = '{"summary": "s", "caption": "c", "reasoning": "r", "voice_spans": '
 QUIET = Audio(torch.zeros(1, 16000), 16000)
 
 
@@ -92,10 +94,11 @@ def test_a_model_whose_config_has_no_encoder_for_sound_is_given_none(clip, tmp_p
 
 
 def test_a_constrained_answer_is_json_that_decides(models, clip, monkeypatch):
-    monkeypatch.setattr("deepsound.reason.omni.engine._MOST_TOKENS", 200)
+    monkeypatch.setattr("deepsound.reason.omni.engine._MOST_TOKENS", 300)
+    monkeypatch.setattr(constrained, "MOST_SPANS", 2)
     for family in ("qwen3_omni_moe", "qwen2_audio"):
         judgement = reasoner(models, family, constrained=True).judge(clip, QUIET, Progress())
-        assert list(json.loads(judgement.raw)) == ["summary", "caption", "reasoning", "conclusion"]
+        assert list(json.loads(judgement.raw)) == ["summary", "caption", "reasoning", "voice_spans", "conclusion"]
         assert judgement.verdict is not Verdict.UNDECIDED
     engine = reasoner(models, "qwen2_audio", constrained=True)
     engine.prefer(Preferences(trace=False))
@@ -104,12 +107,45 @@ def test_a_constrained_answer_is_json_that_decides(models, clip, monkeypatch):
 
 def test_whatever_tokens_are_chosen_of_those_allowed_the_answer_is_json():
     tokens = tiny.tokenizer()
-    for seed in range(5):
+    counts = set()
+    for seed in range(12):
         automaton, written, chosen = constrained.JsonAnswer(tokens, 0), [], np.random.default_rng(seed)
         while (token := int(chosen.choice(automaton.allowed(written)))) != tokens.eos_token_id:
             written.append(token)
         answer = json.loads(tokens.decode(written))
-        assert answer["conclusion"] in ("A", "B") and len(answer) == 4
+        assert answer["conclusion"] in ("A", "B") and len(answer) == 5
+        assert all(len(pair) == 2 for pair in answer["voice_spans"])
+        counts.add(len(answer["voice_spans"]))
+    assert {0, 1} < counts and max(counts) <= constrained.MOST_SPANS
+
+
+def test_a_constrained_answer_may_name_the_times_of_a_voice():
+    """The automaton had no voice_spans, which the schema of other answers asks for."""
+    tokens = tiny.tokenizer()
+    text = (
+        '{"summary": "s", "caption": "c", "reasoning": "r", "voice_spans": [[0.5, 12], [13.25, 14]], "conclusion": "A"}'
+    )
+    automaton, written = constrained.JsonAnswer(tokens, 0), []
+    for token in tokens.encode(text):
+        assert token in automaton.allowed(written), tokens.decode(written)
+        written.append(token)
+    assert automaton.allowed(written) == [tokens.eos_token_id]
+    spans = read_judgement(tokens.decode(written), Preferences(), 20.0).voice_spans
+    assert [(span.start_s, span.end_s) for span in spans] == [(0.5, 12.0), (13.25, 14.0)]
+
+
+WRONG_SPANS = ("[0.5", "[[]", "[[01", "[[1, 2, ", "[[1.234", "[[12345", "[[1, 2]]]", "[[.5", "[[1]")
+
+
+@pytest.mark.parametrize("wrong", WRONG_SPANS)
+def test_spans_that_are_no_pairs_of_seconds_cannot_be_written(wrong):
+    tokens = tiny.tokenizer()
+    written = tokens.encode(BEFORE_SPANS)
+    automaton = constrained.JsonAnswer(tokens, 0)
+    with pytest.raises(AssertionError):
+        for token in tokens.encode(wrong):
+            assert token in automaton.allowed(written)
+            written.append(token)
 
 
 def test_examples_come_before_the_question_and_options_are_recorded(models, clip, monkeypatch):

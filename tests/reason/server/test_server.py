@@ -164,6 +164,30 @@ def test_refusals_other_languages_and_endless_answers_are_undecided(configure, c
     assert judgement.verdict is Verdict.UNDECIDED and len(judgement.raw) <= 20_000
 
 
+@pytest.mark.parametrize("size", [0, 1])
+def test_half_a_character_in_an_answer_is_replaced_and_two_halves_are_joined(configure, clip, size):
+    """A lone surrogate, which JSON may have, reached records and pages that are UTF-8."""
+    text = json.dumps({**ANSWER, "caption": "half \ud83d, whole 👍"}, ensure_ascii=False)
+
+    def behave(handler, body):
+        if not size:
+            handler.complete(text)
+            return
+        halves = text.encode("utf-16-le", "surrogatepass")
+        handler.begin_stream()
+        for start in range(0, len(halves), 2):
+            handler.chunk(halves[start : start + 2].decode("utf-16-le", "surrogatepass"))
+        handler.event("[DONE]")
+
+    with FakeJudge(behave) as judge:
+        configure(lab={"url": judge.url})
+        judgement, _ = judged("server:lab", clip)
+    assert judgement.thought.caption == "half \ufffd, whole 👍"
+    assert judgement.raw.encode() and judgement.verdict is Verdict.YES
+    escaped = read_judgement(json.dumps({**ANSWER, "caption": "half \ud83d"}), Preferences(), 1.0)
+    assert escaped.thought.caption == "half" and escaped.raw.encode()
+
+
 @pytest.mark.parametrize(
     ("answer", "expected"),
     [
