@@ -65,7 +65,7 @@ class ExpendableStream:
 def expendable_stderr() -> None:
     """Let a run go on to its results where nobody reads its progress any more."""
     if sys.stderr is not None:
-        sys.stderr = ExpendableStream(sys.stderr)  # type: ignore[assignment]
+        sys.stderr = ExpendableStream(sys.stderr)
 
 
 def name_the_user() -> None:
