@@ -1,4 +1,4 @@
-"""Runs the commands and the Python example of the README, and the commands of other pages, as they stand.
+"""Runs the commands of the README and of docs/, and the README's Python example.
 
 `python scripts/run_readme.py [README.md] [docs/run.md ...]`; without a page the README and all of docs/.
 

@@ -81,12 +81,8 @@ def run(options: argparse.Namespace) -> int:
     from deepsound.errors import Cancelled
     from deepsound.runtime.progress import Progress
 
-    settings = BatchSettings(
-        pipeline_arguments(options),
-        run_arguments(options),
-        options.pictures,
-        tuple(expand(folder).absolute() for folder in options.models),
-    )
+    models = tuple(expand(folder).absolute() for folder in options.models)
+    settings = BatchSettings(pipeline_arguments(options), run_arguments(options), options.pictures, models)
     output_dir = expand(options.output_dir)
     source, shard = open_source(options.source, output_dir), Shard.parse(options.shard)
     # Ray has a handler of its own for SIGTERM, so ours comes after it.
@@ -95,8 +91,7 @@ def run(options: argparse.Namespace) -> int:
         cancel_on_signal() as token,
         open_batch_display(options.quiet) as display,
     ):
-        for note in unused_options(options):
-            display.note(note)
+        display.note_all(unused_options(options))
         batch = Batch(source, output_dir, settings, workers, shard, display)
         try:
             batch.run(Progress(on_event=display.stage, check=token.check))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -57,9 +57,10 @@ class BatchDisplay(Listener):
     def on_retry(self, count: int) -> None:
         self._note(f"{count} failed; trying them once more")
 
-    def note(self, text: str) -> None:
+    def note_all(self, texts: Iterable[str]) -> None:
         """What is said of the whole batch, before the first clip."""
-        self._note(f"[yellow]note[/]    {_text(text)}")
+        for text in texts:
+            self._note(f"[yellow]note[/]    {_text(text)}")
 
     def stage(self, event: ProgressEvent) -> None:
         """A clip's own progress: its name and the step it is at."""

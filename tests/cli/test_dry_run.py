@@ -64,6 +64,21 @@ def test_what_the_run_would_refuse_the_dry_run_refuses(clip, tmp_path, capsys, a
     assert earlier.read_bytes() == b"earlier"
 
 
+def test_a_video_that_vanishes_after_the_dry_run_or_during_the_run_is_one_sentence(
+    fake_engines, make_video, tmp_path, capsys, monkeypatch
+):
+    video, out = make_video("here.mp4"), tmp_path / "out"
+    command = ["run", str(video), "-o", str(out), "--generator", "noise", "--reasoner", "yes", "--separator", "halving"]
+    assert main([*command, "--dry-run"]) == 0
+    generate = fake_engines.generate
+    monkeypatch.setattr(fake_engines, "generate", lambda *given: video.unlink() or generate(*given))
+    for _ in range(2):  # While it works, then before it.
+        assert main(command) == 3
+        last = capsys.readouterr().err.splitlines()[-1]
+        assert last.startswith("deepsound: ") and "here.mp4 does not exist" in last
+        assert not out.exists() or not list(out.iterdir())
+
+
 def test_source_is_refused_for_a_silent_video_before_any_work(make_video, tmp_path, capsys):
     for flags in ([], ["--dry-run"]):
         assert main(["run", str(make_video()), "--generator", "source", "-o", str(tmp_path / "out"), *flags]) == 3

@@ -133,14 +133,14 @@ def test_hanging_up_stops_a_run_cleanly(make_video, tmp_path):
 def test_a_run_whose_terminal_or_reader_of_progress_goes_away_comes_to_its_result(make_video, tmp_path, kind):
     """Its next line of progress ended it: a traceback for a terminal, for a pipe a lost stdout and exit code 1."""
     reading, writing = os.openpty() if kind == "terminal" else os.pipe()
-    command = [sys.executable, "-m", "deepsound", "run", str(make_video("clip.mp4", seconds=0.5)), "--json"]
-    process = subprocess.Popen(
-        [*command, "--generator", "draft", "-o", str(tmp_path / "out")],
-        stdout=subprocess.PIPE,
-        stderr=writing,
-        # As nohup and `disown` leave it.
-        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN),
+    # SIGHUP as nohup and `disown` leave it.
+    script = (
+        "import signal, sys; signal.signal(signal.SIGHUP, signal.SIG_IGN)\n"
+        "from deepsound.cli.main import main; sys.exit(main())"
     )
+    arguments = ["run", str(make_video("clip.mp4", seconds=0.5)), "--json", "--generator", "draft"]
+    command = [sys.executable, "-c", script, *arguments, "-o", str(tmp_path / "out")]
+    process = start(command, stdout=subprocess.PIPE, stderr=writing)
     os.close(writing)
     os.close(reading)
     printed, _ = process.communicate(timeout=120)

@@ -1,4 +1,4 @@
-"""Constrained decoding: a JSON answer of four sections and spans, whose conclusion is A or B.
+"""Constrained decoding: a JSON answer of sections and spans, concluded by A or B.
 
 A token automaton for transformers' `prefix_allowed_tokens_fn`: fixed text is forced, free text has no quotes, spans are
 pairs of seconds. Its states are finite, so that every answer ends.
