@@ -36,7 +36,6 @@ MACHINE = "import json; from benchmarks.mmaudio import machine; print(json.dumps
 START_UP = {
     "Python": "pass",
     "torch": "import torch",
-    "scipy.signal": "import scipy.signal",
     "PyAV, NumPy": "import av, numpy",
     "OpenCV": "import cv2",
 }

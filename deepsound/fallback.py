@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from deepsound.choices import Option, names_of, option
-from deepsound.types import Audio
+
+if TYPE_CHECKING:
+    from deepsound.types import Audio
 
 # What the original project asks the generator to avoid when it generates again.
 NEG_PROMPT = "human voice"

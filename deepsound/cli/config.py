@@ -20,12 +20,11 @@ from deepsound.cli.exit_codes import EXIT_CODES
 from deepsound.cli.formatting import print_json
 from deepsound.cli.parser import did_you_mean, subcommands
 from deepsound.errors import InputError
-from deepsound.runtime.endpoints import TABLE as ENDPOINTS
 from deepsound.runtime.paths import escaped, is_file
-from deepsound.runtime.settings_file import read_toml, reads_no_file, user_file
+from deepsound.runtime.settings_file import PREFIX, PROJECT_FILE, read_toml, reads_no_file, user_file
 
-PROJECT_FILE = "deepsound.toml"
-PREFIX = "DEEPSOUND_"
+# The name of deepsound.runtime.endpoints.TABLE, whose import takes longer than all of this; a test compares them.
+ENDPOINTS = "endpoints"
 # Options of a single run, which are no defaults.
 _NEVER = {"help", "version", "command", "video_input", "dry_run", "paths"}
 

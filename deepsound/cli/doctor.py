@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 Status = Literal["ok", "note", "wrong"]
 NEEDED = (
-    *("torch", "av", "filelock", "huggingface_hub", "numpy", "pillow", "pyloudnorm", "pyyaml", "rich", "safetensors"),
+    *("torch", "av", "filelock", "huggingface_hub", "numpy", "pillow", "pyyaml", "rich", "safetensors"),
     *("scipy", "silero-vad", "soxr"),
 )
 OPTIONAL = (

@@ -1,28 +1,14 @@
-"""Argument parser and exit codes; imports nothing heavy, so `--help` answers at once."""
+"""The command line: settings, parsing, exit codes; imports nothing heavy, so `--help` answers at once."""
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from deepsound import __version__
-from deepsound.cli.aligned_video import add_aligned_video
-from deepsound.cli.app import add_app
-from deepsound.cli.batch import add_batch
-from deepsound.cli.cache import add_cache
-from deepsound.cli.calibrate import add_calibrate
-from deepsound.cli.comfy import add_comfy
-from deepsound.cli.compare import add_compare
-from deepsound.cli.completion import add_completion, complete
-from deepsound.cli.config import Setting, add_config, configure
-from deepsound.cli.doctor import add_doctor
-from deepsound.cli.evaluate import add_evaluate
-from deepsound.cli.exit_codes import EXIT_CODES
-from deepsound.cli.logging_options import add_logging_options
-from deepsound.cli.models import add_models
-from deepsound.cli.output_options import add_output_options
-from deepsound.cli.parser import SuggestingParser
+from deepsound.cli.commands import COMMANDS, build_parser
 from deepsound.cli.process import (
     any_text_on_standard_streams,
     discard_stdout,
@@ -34,24 +20,14 @@ from deepsound.cli.process import (
     stdout_for_json,
     tell,
 )
-from deepsound.cli.prompts import add_prompts
-from deepsound.cli.reproduce import add_reproduce
-from deepsound.cli.run_options import (
-    add_execution_options,
-    add_generation_options,
-    add_step_options,
-)
 from deepsound.cli.signals import exit_on_signals
-from deepsound.cli.train import add_train
 from deepsound.errors import Cancelled, DeepSoundError
+from deepsound.runtime.settings_file import has_settings
+
+if TYPE_CHECKING:
+    from deepsound.cli.config import Setting
 
 _TOP_LEVEL = {"-h", "--help", "-V", "--version"}
-RUN_DESCRIPTION = """\
-A video goes in, the finished video comes out: plan, generate (step 1), judge whether there is voice-over (step 2),
-remove it (step 3), fall back if silence is left (step 4). Files are left in the output folder as <stem>.step1.wav,
-<stem>.step3.wav, <stem>.neg.wav, <stem>.wav, <stem>.mp4 and <stem>.result.json, and only when the whole run succeeds.
-The flags of the original project's demo.py are accepted unchanged.
-"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -67,8 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
         with any_text_on_standard_streams():
-            parser = build_parser()
-            complete(parser)
+            parser = _parser_for(given)
             configured = _configured(parser, given)
             options = parser.parse_args(_with_command(given))
             _mention_settings(configured, given, options)
@@ -106,40 +81,27 @@ def _run_command(options: argparse.Namespace) -> int:
         raise
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """The whole command line's parser."""
-    parser: argparse.ArgumentParser = SuggestingParser(
-        prog="deepsound",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog=EXIT_CODES,
-        description="Sound for silent video, without the voices nobody asked for (DeepSound-V1, arXiv 2503.22208).",
-    )
-    parser.add_argument("-V", "--version", action="version", version=f"deepsound {__version__}")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    _add_run(commands)
-    _add_engines(commands)
-    add_prompts(commands)
-    add_models(commands)
-    add_execution_options(add_app(commands))
-    add_evaluate(commands)
-    add_batch(commands, add_step_options, add_generation_options, add_execution_options, add_output_options)
-    add_aligned_video(commands, add_execution_options)
-    add_comfy(commands)
-    add_execution_options(add_reproduce(commands))
-    add_compare(commands)
-    add_execution_options(add_calibrate(commands))
-    add_train(commands)
-    add_cache(commands)
-    add_config(commands, build_parser)
-    add_doctor(commands)
-    add_completion(commands)
-    add_logging_options(parser)
-    return parser
+def _parser_for(given: list[str]) -> argparse.ArgumentParser:
+    """The parser as far as a command line needs it: settings, completion and misspelt commands need all of it."""
+    word = _with_command(given)[0]
+    if "_ARGCOMPLETE" in os.environ:
+        from deepsound.cli.completion import complete
+
+        parser = build_parser()
+        complete(parser)
+        return parser
+    if word in _TOP_LEVEL:
+        return build_parser(())
+    return build_parser((word,) if word in COMMANDS and not has_settings() else COMMANDS)
 
 
 def _configured(parser: argparse.ArgumentParser, given: list[str]) -> list[Setting]:
     """The settings of files and the environment, made defaults; none for what only informs and must always answer."""
-    return [] if not given or given[0] in {*_TOP_LEVEL, "config", "doctor", "completion"} else configure(parser)
+    if not given or given[0] in {*_TOP_LEVEL, "config", "doctor", "completion"} or not has_settings():
+        return []
+    from deepsound.cli.config import configure
+
+    return configure(parser)
 
 
 def _mention_settings(settings: list[Setting], given: list[str], options: argparse.Namespace) -> None:
@@ -159,64 +121,6 @@ def _with_command(given: list[str]) -> list[str]:
     if given[0].startswith("-") and given[0] not in _TOP_LEVEL:
         return ["run", *given]
     return given
-
-
-def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    run = commands.add_parser(
-        "run",
-        help="give a video its finished sound",
-        description=RUN_DESCRIPTION,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog=EXIT_CODES,
-    )
-    run.set_defaults(command=_run)
-    run.add_argument(
-        "video",
-        nargs="*",
-        help="the video files, or patterns such as 'clips/*.mp4'; of a picture (.png, .jpg, ...) step 1 alone makes "
-        "sound",
-    )
-    run.add_argument("-i", "--video_input", "--video-input", dest="video_input", help="the video file, as a flag")
-    run.add_argument(
-        "--text_only",
-        "--text-only",
-        action="store_true",
-        help="no video: step 1 makes --duration seconds of sound of --prompt alone (with mmaudio_*)",
-    )
-    run.add_argument(
-        "--dry_run",
-        "--dry-run",
-        action="store_true",
-        help="say which engines, weights, memory and files the run would take, and do nothing",
-    )
-    add_step_options(run)
-    add_generation_options(run)
-    add_execution_options(run)
-    add_output_options(run)
-
-
-def _add_engines(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    engines = commands.add_parser(
-        "engines",
-        help="list the engines of each step, or what one of them knows",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog=EXIT_CODES,
-    )
-    engines.add_argument("name", nargs="?", metavar="NAME", help="this engine alone, with the words it knows")
-    engines.add_argument("--json", action="store_true", help="print the list as JSON")
-    engines.set_defaults(command=_engines)
-
-
-def _run(options: argparse.Namespace) -> int:
-    from deepsound.cli.run import run
-
-    return run(options)
-
-
-def _engines(options: argparse.Namespace) -> int:
-    from deepsound.cli.engines import show
-
-    return show(options)
 
 
 if __name__ == "__main__":

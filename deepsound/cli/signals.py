@@ -7,10 +7,14 @@ import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from importlib import import_module
-from types import FrameType
+from typing import TYPE_CHECKING
 
 from deepsound.errors import Cancelled
-from deepsound.runtime.progress import CancelToken
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from deepsound.runtime.progress import CancelToken
 
 # Imported before a run has anything to clean up: a second or more, in which a clean stop could not be obeyed.
 _RUN_IMPORTS = ("torch", "av", "deepsound.pipeline", "deepsound.media.loudness", "deepsound.separate.roformer")
@@ -32,6 +36,8 @@ def cancel_on_signal(imports: Sequence[str] = _RUN_IMPORTS) -> Iterator[CancelTo
         # One that is missing is reported where it is needed.
         with suppress(ImportError):
             import_module(name)
+    from deepsound.runtime.progress import CancelToken
+
     token = CancelToken()
 
     def ask_to_stop(number: int, frame: FrameType | None) -> None:

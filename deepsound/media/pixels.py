@@ -1,8 +1,8 @@
 """Image operations on NumPy arrays (resize, blurs, gradients, warps, labels), as OpenCV's.
 
 Pictures are [h, w] or [h, w, channels]. Blurs and gradients mirror the picture at its border without repeating the
-border itself; uint8 pictures are rounded to uint8 again. Blurs, `sobel` of uint8, `dilate` and `sample`, which cost
-most, are OpenCV's own where it is at hand.
+border itself; uint8 pictures are rounded to uint8 again. Blurs, `sobel` of uint8, `dilate`, `label` and `sample`, which
+cost most, are OpenCV's own where it is at hand. Elsewhere most are SciPy's, which takes a while to import.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from scipy import ndimage
 
 from deepsound.media.opencv import find_opencv
 
@@ -38,6 +37,8 @@ def box_blur(picture: np.ndarray, side: int) -> np.ndarray:
     picture = _uint8_or_float32(picture)
     if (cv2 := find_opencv("blur")) is not None:
         return np.asarray(cv2.blur(picture, (side, side)))
+    from scipy import ndimage
+
     size = (side, side, 1)[: picture.ndim]
     return _like(picture, ndimage.uniform_filter(picture.astype(np.float32), size, mode="mirror"))
 
@@ -45,21 +46,35 @@ def box_blur(picture: np.ndarray, side: int) -> np.ndarray:
 def gaussian_blur(picture: np.ndarray, sigma: float) -> np.ndarray:
     """A Gaussian blur of `sigma` pixels, cut off at three sigma for uint8 and at four for float32.
 
-    OpenCV's is not used: versions 4 and 5 round uint8 differently, which moved one impact in fourteen of a test scene.
+    OpenCV's GaussianBlur is not used: versions 4 and 5 round uint8 differently, which moved one impact in fourteen of
+    a test scene. Its sepFilter2D in float32 is the same in both.
     """
     picture = _uint8_or_float32(picture)
-    radius = round(sigma * (3 if picture.dtype == np.uint8 else 4))
-    kernel = np.exp(-0.5 * (np.arange(-radius, radius + 1) / sigma) ** 2)
+    kernel = _gaussian(sigma, 3 if picture.dtype == np.uint8 else 4)
     blurred = picture.astype(np.float32)
+    if (cv2 := find_opencv("sepFilter2D")) is not None and blurred.ndim == 2:
+        return _like(picture, cv2.sepFilter2D(blurred, cv2.CV_32F, kernel, kernel))
+    from scipy import ndimage
+
     for axis in (0, 1):
-        blurred = ndimage.correlate1d(blurred, kernel / kernel.sum(), axis, mode="mirror")
+        blurred = ndimage.correlate1d(blurred, kernel, axis, mode="mirror")
     return _like(picture, blurred)
+
+
+@lru_cache(maxsize=8)
+def _gaussian(sigma: float, sigmas: int) -> np.ndarray:
+    """A Gaussian's weights on either side of its middle, as far as so many sigmas; they add up to 1."""
+    radius = round(sigma * sigmas)
+    kernel = np.exp(-0.5 * (np.arange(-radius, radius + 1) / sigma) ** 2)
+    return np.asarray(kernel / kernel.sum())
 
 
 def sobel(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The Sobel derivatives along x and along y, float32 [h, w] each, in eighths of a level per pixel."""
     if picture.dtype == np.uint8:
         return _sobel_of_bytes(picture)
+    from scipy import ndimage
+
     values = picture.astype(np.float32)
     return ndimage.sobel(values, 1, mode="mirror"), ndimage.sobel(values, 0, mode="mirror")
 
@@ -82,16 +97,30 @@ def absdiff(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     return np.maximum(one, other) - np.minimum(one, other)
 
 
+def median_level(picture: np.ndarray) -> float:
+    """The median of a picture uint8, by its histogram."""
+    upto = np.cumsum(np.bincount(picture.ravel(), minlength=256))
+    lower, upper = np.searchsorted(upto, [(picture.size - 1) // 2, picture.size // 2], side="right")
+    return float(lower + upper) / 2
+
+
 def dilate(mask: np.ndarray, side: int) -> np.ndarray:
     """The largest value in the `side` x `side` pixels around each pixel."""
     if (cv2 := find_opencv("dilate")) is not None and mask.dtype in (np.uint8, np.float32):
         return np.asarray(cv2.dilate(mask, np.ones((side, side), np.uint8)))
+    from scipy import ndimage
+
     grown: np.ndarray = ndimage.maximum_filter(mask, side, mode="nearest")
     return grown
 
 
 def label(mask: np.ndarray) -> tuple[int, np.ndarray]:
     """Connected parts (8 neighbours) of a mask as labels int32 [h, w], 0 outside, and their number with the outside."""
+    if (cv2 := find_opencv("connectedComponents")) is not None:
+        found, parts = cv2.connectedComponents(np.ascontiguousarray(mask, np.uint8), connectivity=8)
+        return int(found), np.asarray(parts)
+    from scipy import ndimage
+
     labels, count = ndimage.label(mask, np.ones((3, 3), bool))
     return count + 1, labels
 
@@ -117,6 +146,14 @@ def sample(picture: np.ndarray, xs: np.ndarray, ys: np.ndarray, exact: bool = Fa
     return _like(picture, np.stack(planes, axis=-1))
 
 
+def sample_at(picture: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """`sample` at `places` float32 [h, w, 2], each a column and a row."""
+    if (cv2 := find_opencv("remap")) is not None:
+        picture = _uint8_or_float32(picture)
+        return np.asarray(cv2.remap(picture, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
+    return sample(picture, places[..., 0], places[..., 1])
+
+
 def _bilinear(plane: np.ndarray, corner: np.ndarray, across: np.ndarray, down: np.ndarray) -> np.ndarray:
     flat, row = plane.astype(np.float32).ravel(), plane.shape[1]
     upper, lower = flat.take(corner), flat[row:].take(corner)
@@ -128,15 +165,29 @@ def _bilinear(plane: np.ndarray, corner: np.ndarray, across: np.ndarray, down: n
 
 @dataclass(frozen=True, eq=False)
 class StructureTensor:
-    """A picture's structure tensor at each pixel: its `larger` and `smaller` eigenvalue, [h, w], and its parts.
+    """A picture's structure tensor at each pixel, [h, w] each.
 
-    `half` is half the difference of the diagonal, `xy` what stands beside it.
+    `middle` is half the sum of the diagonal, `half` half its difference, `xy` what stands beside it.
     """
 
-    larger: np.ndarray
-    smaller: np.ndarray
+    middle: np.ndarray
     half: np.ndarray
     xy: np.ndarray
+
+    @property
+    def larger(self) -> np.ndarray:
+        """The larger eigenvalue."""
+        return self.middle + np.hypot(self.half, self.xy)
+
+    @property
+    def smaller(self) -> np.ndarray:
+        """The smaller eigenvalue."""
+        return self.middle - np.hypot(self.half, self.xy)
+
+    def is_straight(self, share: float) -> np.ndarray:
+        """Where the smaller eigenvalue is less than `share` of the larger one: along straight edges."""
+        spread, middle = (1 + share) ** 2, (1 - share) ** 2
+        return np.asarray(spread * (self.half**2 + self.xy**2) > middle * self.middle**2)
 
     def across(self, where: np.ndarray) -> np.ndarray:
         """The unit vectors [n, 2] across the edge, of the larger eigenvalue, at the pixels of the mask `where`."""
@@ -147,10 +198,8 @@ class StructureTensor:
 def structure(picture: np.ndarray, window: int) -> StructureTensor:
     """The structure tensor over `window` pixels around each pixel."""
     along_x, along_y = sobel(picture)
-    xx, yy, xy = (box_blur(part, window) for part in (along_x**2, along_y**2, along_x * along_y))
-    middle, half = (xx + yy) / 2, (xx - yy) / 2
-    spread = np.hypot(half, xy)
-    return StructureTensor(middle + spread, middle - spread, half, xy)
+    xx, yy, xy = (box_blur(part, window) for part in (along_x * along_x, along_y * along_y, along_x * along_y))
+    return StructureTensor((xx + yy) / 2, (xx - yy) / 2, xy)
 
 
 def _uint8_or_float32(picture: np.ndarray) -> np.ndarray:

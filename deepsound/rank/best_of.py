@@ -71,10 +71,11 @@ def best_of(
     progress: Progress = Progress(),
 ) -> PickedTake:
     """Make `options.count` takes and pick one; a single take is `make(request)` and is not measured."""
-    from deepsound.rank.ranking import rank_takes
-
     if options.count == 1:
         return PickedTake(make(request, progress), request)
+    # Measures of sounds and pictures, which a single take needs none of.
+    from deepsound.rank.ranking import rank_takes
+
     takes: list[Audio] = []
     requests = [replace(request, seed=request.seed + number) for number in range(options.count)]
     for number, one in enumerate(requests):

@@ -81,12 +81,15 @@ def detect_people(
     settings = settings or PeopleSettings()
     faces = FaceNetwork(settings.face, settings.face_again)
     bodies = BodyNetwork(settings.body, settings.body_again)
+    least = min(settings.frames, len({still.time_s for still in stills}))
     found: list[PersonDetection] = []
-    for still in progress.track(stills, len(stills)):
+    for index, still in enumerate(progress.track(stills, len(stills))):
+        if len({person.time_s for person in found}) + len(stills) - index < least:
+            # The frames that are left are too few.
+            return ()
         key = settings, still.image.shape, digest_of(still.image.tobytes())
         seen = _detections.get(key, partial(_look, still, faces, bodies))
         found += [replace(person, time_s=still.time_s) for person in seen]
-    least = min(settings.frames, len({still.time_s for still in stills}))
     if len({person.time_s for person in found}) < least:
         return ()
     return tuple(sorted(found, key=lambda person: person.time_s))

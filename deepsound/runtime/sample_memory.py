@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import mmap
 import os
-import tempfile
 import weakref
 from typing import IO, TYPE_CHECKING
 
@@ -114,6 +113,8 @@ def _map(size: int) -> mmap.mmap:
 
 def _unnamed_file() -> IO[bytes]:
     """In the project's cache folder, since a temporary folder is often memory itself; else in that."""
+    import tempfile
+
     try:
         folder = own_cache()
         folder.mkdir(parents=True, exist_ok=True)

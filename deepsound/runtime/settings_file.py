@@ -1,4 +1,4 @@
-"""The user's settings file: where it is, and its TOML as plain values."""
+"""Settings files: where they are, whether there are any, and their TOML as plain values."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from deepsound.runtime.paths import escaped, expand, is_file
 
 # Names the user's file; "none" reads no file at all.
 VARIABLE = "DEEPSOUND_CONFIG"
+PROJECT_FILE = "deepsound.toml"
+PREFIX = "DEEPSOUND_"
 _MOST_BYTES = 1 << 20
 
 
@@ -37,6 +39,13 @@ def user_file() -> Path | None:
     except InputError:
         return None
     return user if is_file(user) else None
+
+
+def has_settings() -> bool:
+    """Whether a file or the environment may set anything. Raises InputError as `user_file` does."""
+    if any(name.startswith(PREFIX) and name != VARIABLE for name in os.environ):
+        return True
+    return not reads_no_file() and (user_file() is not None or is_file(PROJECT_FILE))
 
 
 def read_toml(path: Path) -> Mapping[str, Any]:

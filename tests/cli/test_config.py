@@ -4,9 +4,11 @@ import json
 
 import pytest
 
+from deepsound.cli import config
 from deepsound.cli.config import configure
 from deepsound.cli.main import build_parser, main
 from deepsound.errors import InputError
+from deepsound.runtime import endpoints
 
 pytest.importorskip("tomllib", reason="Python 3.10 reads TOML with tomli")
 
@@ -19,6 +21,10 @@ def user(monkeypatch, tmp_path):
     monkeypatch.setenv("DEEPSOUND_CONFIG", str(file))
     monkeypatch.chdir(tmp_path)
     return file
+
+
+def test_servers_have_the_table_that_their_module_reads():
+    assert config.ENDPOINTS == endpoints.TABLE
 
 
 def parsed(*arguments):

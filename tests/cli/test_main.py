@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from deepsound.cli.commands import COMMANDS
 from deepsound.cli.main import build_parser, main
 from tests.processes import start
 
@@ -160,6 +161,33 @@ def test_help_imports_nothing_heavy():
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_a_command_line_that_names_one_command_builds_no_other():
+    """`deepsound --help` built every option of eighteen commands to print a line of each."""
+    whole = build_parser()._subparsers._group_actions[0]
+    lines = {action.dest: action.help for action in whole._choices_actions}
+    assert lines == {name: line for name, (line, _) in COMMANDS.items()}
+    without_settings = {name: value for name, value in os.environ.items() if not name.startswith("DEEPSOUND_")}
+    without_settings["DEEPSOUND_CONFIG"] = "none"
+    script = "import sys; from deepsound.cli.main import main\ntry: main(sys.argv[1:])\nfinally: print(*sys.modules)"
+    for arguments, others in (
+        (["--help"], {"run_options", "train", "models"}),
+        (["prompts"], {"run_options", "train"}),
+    ):
+        command = [sys.executable, "-c", script, *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, check=True, env=without_settings)
+        assert all(line[:20] in done.stdout for line in lines.values()) or arguments != ["--help"]
+        assert not {f"deepsound.cli.{name}" for name in others} & set(done.stdout.split())
+
+
+def test_engines_have_two_lines_each_where_the_table_would_cut_names(capsys, monkeypatch):
+    for columns, headings in (("70", 0), ("140", 1)):
+        monkeypatch.setenv("COLUMNS", columns)
+        assert main(["engines"]) == 0
+        lines = capsys.readouterr().out.splitlines()
+        assert sum(line.startswith("step ") for line in lines) == headings
+        assert all(len(line) <= 140 for line in lines) and any("mel_band_roformer_viperx" in line for line in lines)
 
 
 def test_version_and_every_flag_of_the_original_are_known():

@@ -45,7 +45,7 @@ def cores() -> list[Path]:
 
 def can_run(core: Path) -> bool:
     """Whether an interpreter with that core's requirements was found (of a core that was named, that is expected)."""
-    needed = "import aiohttp, av, comfyui_frontend_package, cv2, pyloudnorm, soxr, sqlalchemy, torch"
+    needed = "import aiohttp, av, comfyui_frontend_package, cv2, soxr, sqlalchemy, torch"
     return subprocess.run([python_of(core), "-c", needed], capture_output=True, check=False).returncode == 0
 
 

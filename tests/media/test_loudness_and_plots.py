@@ -39,7 +39,8 @@ def test_chunks_measure_as_the_whole_does(noise: Sound, rate: int, seconds: floa
     audio = noise(seconds, rate=rate, channels=2)
     swell = Audio.from_numpy(audio.numpy() * np.linspace(0.01, 1, audio.samples), rate)
     expected = pyloudnorm.Meter(rate).integrated_loudness(swell.numpy().T.astype(np.float64))
-    assert lufs(swell) == pytest.approx(expected, abs=0.01)
+    # Its blocks begin up to a sample earlier, where a product of floats is cut off.
+    assert lufs(swell) == pytest.approx(expected, abs=0.001)
 
 
 def test_true_peak_between_the_samples(tone: Sound) -> None:

@@ -75,6 +75,34 @@ def test_masks_grow_and_are_labelled_alike(small):
     assert count == expected == len(pairs)
 
 
+def test_a_median_by_histogram_is_numpys(small):
+    for picture in (small, small[:3, :5], np.array([[3]], np.uint8), np.array([[3, 8]], np.uint8), small[:, :1]):
+        assert pixels.median_level(picture) == np.median(picture)
+
+
+def test_labels_are_the_same_parts_with_and_without_opencv(small, monkeypatch):
+    with_opencv = pixels.label(small > 128)
+    monkeypatch.setitem(sys.modules, "cv2", None)
+    count, labels = pixels.label(small > 128)
+    pairs = set(zip(labels.ravel().tolist(), with_opencv[1].ravel().tolist(), strict=True))
+    assert with_opencv[0] == count == len(pairs) and (0, 0) in pairs
+
+
+def test_gaussians_with_and_without_opencv_differ_in_hardly_a_pixel(small, monkeypatch):
+    """In float32 by the rounding of 17 products up to 255; in uint8 where that rounding meets a half."""
+    with_opencv = pixels.gaussian_blur(small, 1.0), pixels.gaussian_blur(small.astype(np.float32), 2.0)
+    monkeypatch.setitem(sys.modules, "cv2", None)
+    without = pixels.gaussian_blur(small, 1.0), pixels.gaussian_blur(small.astype(np.float32), 2.0)
+    assert (with_opencv[0] != without[0]).mean() < 1e-3 and apart(with_opencv[0], without[0]) <= 1
+    assert apart(with_opencv[1], without[1]) <= FLOAT_ROUNDING
+
+
+def test_straight_edges_are_those_whose_smaller_eigenvalue_is_small(small, either_side):
+    tensor = pixels.structure(small, 11)
+    clear = np.abs(tensor.smaller - 0.25 * tensor.larger) > 1e-4 * tensor.larger.max()
+    assert np.array_equal(tensor.is_straight(0.25)[clear], (tensor.smaller < 0.25 * tensor.larger)[clear])
+
+
 def test_sampling_differs_by_opencvs_rounding_of_places(small, either_side):
     """OpenCV rounds a place to 1/32 pixel: up to 1/64 of the steepest step along each axis, and a rounding."""
     ys, xs = np.mgrid[:90, :160].astype(np.float32)
@@ -114,7 +142,7 @@ def test_differences_do_not_wrap():
 def test_box_blurs_and_warps_are_opencvs_where_it_is_at_hand_and_gaussians_are_not(small, monkeypatch):
     """They were scipy's everywhere for a while, which made draft's motion analysis with OpenCV slower by half.
 
-    A Gaussian is the same with OpenCV 4, 5 and none: with 5's rounding two impacts of a hammer scene were missed.
+    A Gaussian rounds alike with OpenCV 4, 5 and none: with 5's GaussianBlur two impacts of a hammer scene were missed.
     """
     used = []
     for name in ("blur", "GaussianBlur", "remap"):

@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from deepsound.media.pixels import gaussian_blur, sample, sobel
+from deepsound.media.pixels import gaussian_blur, sample_at, sobel
 
 # Rows and columns of a part of a picture.
 Box = tuple[slice, slice]
@@ -40,7 +40,7 @@ def camera_shift(slope: np.ndarray, shift: np.ndarray) -> np.ndarray:
     similarity, inliers = common_similarity(points, points + travel)
     if not _covers_all_sides(points[inliers], slope.shape):
         return np.zeros_like(shift)
-    xs, ys = pixel_grid(*slope.shape)
+    xs, ys = np.moveaxis(pixel_grid(*slope.shape), -1, 0)
     (turn_x, turn_y), (slide_x, slide_y) = similarity
     across = turn_x * xs - turn_y * ys + slide_x - xs
     down = turn_y * xs + turn_x * ys + slide_y - ys
@@ -79,10 +79,11 @@ def steady_share(slope: np.ndarray, shift: np.ndarray, camera: np.ndarray) -> fl
     `slope` is the picture's `gradient`.
     """
     clear = slope > CLEAR_GRADIENT
-    if clear.sum() < FEWEST_POINTS:
+    points = np.count_nonzero(clear)
+    if points < FEWEST_POINTS:
         return 0.0
-    strayed = shift[clear] - camera[clear]
-    return float((np.hypot(strayed[:, 0], strayed[:, 1]) < ON_COURSE_PIXELS).mean())
+    strayed = shift - camera
+    return float(np.count_nonzero(clear & (dot(strayed, strayed) < ON_COURSE_PIXELS**2)) / points)
 
 
 def gradient(gray: np.ndarray) -> np.ndarray:
@@ -96,12 +97,12 @@ def warp(image: np.ndarray, shift: np.ndarray, box: Box | None = None) -> np.nda
 
     The same array where nothing has moved, which is most often so: a camera on a tripod.
     """
-    xs, ys = pixel_grid(*image.shape[:2])
+    grid = pixel_grid(*image.shape[:2])
     if box is not None:
-        xs, ys = xs[box], ys[box]
+        grid = grid[box]
     elif not shift.any():
         return image
-    return sample(image, xs + shift[..., 0], ys + shift[..., 1])
+    return sample_at(image, grid + shift)
 
 
 def dot(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -109,11 +110,32 @@ def dot(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return a[..., 0] * b[..., 0] + a[..., 1] * b[..., 1]
 
 
+def length(field: np.ndarray) -> np.ndarray:
+    """The lengths [...] of vectors [..., 2]; np.hypot, which guards against overflow, takes four times as long."""
+    return np.sqrt(dot(field, field))
+
+
+def choose(mask: np.ndarray, one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """The vectors of `one` where `mask` [h, w] is true and of `other` elsewhere, all float32 [h, w, 2]."""
+    # A pair is picked in one piece: np.where is slow over so short an axis.
+    pairs = (np.ascontiguousarray(field, np.float32).view(np.complex64)[..., 0] for field in (one, other))
+    return np.where(mask, *pairs)[..., None].view(np.float32)
+
+
+def bounding_box(mask: np.ndarray, margin: int) -> Box:
+    """The part of the picture that holds all of `mask`, which is not empty, and `margin` pixels around it."""
+    rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
+    return (
+        slice(max(int(rows[0]) - margin, 0), int(rows[-1]) + margin + 1),
+        slice(max(int(columns[0]) - margin, 0), int(columns[-1]) + margin + 1),
+    )
+
+
 @lru_cache(maxsize=8)
-def pixel_grid(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
-    """The column and the row of each pixel, float32 [h, w]; shared, so not to be written to."""
+def pixel_grid(height: int, width: int) -> np.ndarray:
+    """The column and the row of each pixel, float32 [h, w, 2]; shared, so not to be written to."""
     ys, xs = np.mgrid[:height, :width].astype(np.float32)
-    return xs, ys
+    return np.stack([xs, ys], axis=-1)
 
 
 def _covers_all_sides(points: np.ndarray, shape: tuple[int, ...]) -> bool:

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.ndimage import minimum_filter1d
 
 from deepsound.generate.draft.noise import CURVE_RATE, Curve
 from deepsound.generate.draft.score import FoleyScore
@@ -110,4 +109,6 @@ def _smooth(values: np.ndarray, half_s: float) -> np.ndarray:
 
 
 def _local_minimum(values: np.ndarray, half_s: float) -> np.ndarray:
-    return np.asarray(minimum_filter1d(values, 2 * round(half_s * CURVE_RATE) + 1, mode="nearest"))
+    half = round(half_s * CURVE_RATE)
+    padded = np.pad(values, half, mode="edge")
+    return np.asarray(np.lib.stride_tricks.sliding_window_view(padded, 2 * half + 1).min(axis=-1))

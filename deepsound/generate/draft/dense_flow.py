@@ -33,14 +33,19 @@ class DenseFlow:
 
     def __init__(self, fine: bool, opencv: bool | None = None) -> None:
         self._fine = fine
-        self._dis = None if opencv is False else _opencv_dis(fine)
-        if opencv and self._dis is None:
+        self._is_opencv = opencv is not False and has_opencv_flow()
+        # By size: OpenCV 4's reads what another size has left in its buffers.
+        self._dis: dict[tuple[int, ...], Any] = {}
+        if opencv and not self._is_opencv:
             raise EngineError("expected OpenCV with DISOpticalFlow, got none; install opencv-python-headless.")
 
     def measure(self, was: np.ndarray, now: np.ndarray, guess: np.ndarray | None = None) -> np.ndarray:
         """The flow between two uint8 [h, w]; `guess` is where the search begins."""
-        if self._dis is not None:
-            return np.asarray(self._dis.calc(was, now, None if guess is None else guess.copy()))
+        if self._is_opencv:
+            if was.shape not in self._dis:
+                self._dis[was.shape] = _opencv_dis(self._fine)
+            dis = self._dis[was.shape]
+            return np.asarray(dis.calc(was, now, None if guess is None else guess.copy()))
         return _inverse_search(was, now, guess, finest=1 if self._fine else 2)
 
 
@@ -49,10 +54,8 @@ def has_opencv_flow() -> bool:
     return find_opencv(_DIS) is not None
 
 
-def _opencv_dis(fine: bool) -> Any | None:
-    cv2 = find_opencv(_DIS)
-    if cv2 is None:
-        return None
+def _opencv_dis(fine: bool) -> Any:
+    cv2: Any = find_opencv(_DIS)
     dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST if fine else cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
     if fine:
         dis.setFinestScale(1)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from deepsound.generate.draft.camera import warp
-from deepsound.media.pixels import absdiff, box_blur, gaussian_blur
+from deepsound.media.pixels import absdiff, box_blur, gaussian_blur, median_level
 
 # A pixel that has rested this long belongs to the background, whatever it shows.
 RESTING_S = 0.3
@@ -36,13 +36,14 @@ class Foreground:
             self._background = warp(self._background, -camera)
             self._rested_s = warp(self._rested_s, -camera)
             steady = warp(before, -camera)
-        noise = float(np.median(absdiff(steady, after)))
+        changed = absdiff(steady, after)
+        noise = median_level(changed)
         difference = after.astype(np.float32) - self._background
         difference -= np.median(difference)  # flicker and fades lift the whole picture
         contrast = gaussian_blur(np.abs(difference), 1.0) - NOISE_FACTOR * noise - FAINTEST_LEVELS
-        brightness = np.clip(contrast / FULL_CONTRAST_LEVELS, 0.0, 1.0) * (LIFT + GAIN * after)
-        self._learn(difference, box_blur(absdiff(steady, after), 3) <= 2.5 * noise + 4.0, interval_s)
-        return np.clip(gaussian_blur(brightness.astype(np.float32), SMOOTHING_PIXELS), 0, 255).astype(np.uint8)
+        brightness = np.clip(contrast / FULL_CONTRAST_LEVELS, 0.0, 1.0) * (LIFT + np.float32(GAIN) * after)
+        self._learn(difference, box_blur(changed, 3) <= 2.5 * noise + 4.0, interval_s)
+        return np.clip(gaussian_blur(brightness, SMOOTHING_PIXELS), 0, 255).astype(np.uint8)
 
     def _learn(self, difference: np.ndarray, resting: np.ndarray, interval_s: float) -> None:
         self._rested_s = np.where(resting, self._rested_s + np.float32(interval_s), np.float32(0))

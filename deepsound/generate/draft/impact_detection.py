@@ -8,12 +8,12 @@ the measurement.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from deepsound.generate.draft.camera import Box, dot, warp
+from deepsound.generate.draft.camera import Box, bounding_box, dot, length, warp
 from deepsound.generate.draft.optical_flow import Flow
 from deepsound.media.pixels import box_blur, label
 
@@ -56,44 +56,72 @@ class ImpactCandidate:
 
 def strongest_candidate(flows: Sequence[Flow]) -> ImpactCandidate:
     """The connected mover that lost most speed along its path through five flows in a row."""
-    v1 = box_blur(flows[1].velocity, SMOOTHING)
-    speed = np.hypot(v1[..., 0], v1[..., 1])
-    movers = flows[1].moving * (speed > SLOWEST_MOVER)
+    none = ImpactCandidate(flows[2].start_s)
+    moving = flows[1].moving
+    if not moving.any():
+        return none
+    # Beyond the box nothing moves, and the blur reaches no further than half its margin.
+    box = bounding_box(moving, margin=2 * SMOOTHING)
+    v1 = box_blur(flows[1].velocity[box], SMOOTHING)
+    speed = length(v1)
+    movers = moving[box] * (speed > SLOWEST_MOVER)
     if not movers.any():
-        return ImpactCandidate(flows[2].start_s)
-    height, width = movers.shape
-    all_motion = max((speed * movers).sum(), 1e-9)
-    box = _bounding_box(movers, margin=SMOOTHING // 2)
-    v1, speed, movers, paths = v1[box], speed[box], movers[box], _paths(flows, box)
-    v0, v2, v3, v4 = (box_blur(velocity, SMOOTHING) for velocity in _velocities_along_paths(flows, paths, box))
+        return none
+    paths = _paths(flows, box)
+    v3 = box_blur(warp(flows[3].velocity, paths[1], box), SMOOTHING)
     loss = np.clip(speed - dot(v1, v3) / np.maximum(speed, 1e-6), 0.0, 2.0 * speed) * movers
+    if not (loss > LEAST_LOSS_SHARE * speed).any():
+        return none
     labels, best, strength = _mover_with_highest_loss(movers, loss, speed)
     if strength <= 0.0:
-        return ImpactCandidate(flows[2].start_s)
-    mover = labels == best
-    weight = loss[mover] + 1e-9
+        return none
+    seen = _Mover(labels == best, box, v1, v3, speed, loss, paths, max(float((speed * movers).sum()), 1e-9))
+    return _describe(flows, seen, strength)
+
+
+@dataclass(frozen=True, eq=False)
+class _Mover:
+    """A connected mover: its `mask` and what was measured of it, all [h, w] within `box`.
+
+    `v1` and `v3` are velocities along its path, `speed` that of `v1`; `all_motion` is the sum of every mover's speed.
+    """
+
+    mask: np.ndarray
+    box: Box
+    v1: np.ndarray
+    v3: np.ndarray
+    speed: np.ndarray
+    loss: np.ndarray
+    paths: list[np.ndarray]
+    all_motion: float
+
+
+def _describe(flows: Sequence[Flow], seen: _Mover, strength: float) -> ImpactCandidate:
+    mover, speed = seen.mask, seen.speed[seen.mask]
+    v0, v1, v2, v3, v4 = _velocities(flows, seen)
+    weight = seen.loss[mover] + 1e-9
     weight /= weight.sum()
-    velocity_change = v1[mover] - v3[mover]
-    mean_change = float(np.hypot(velocity_change[:, 0], velocity_change[:, 1]) @ weight)
-    done = _share_of(v2[mover] - v3[mover], velocity_change, weight)
-    mean = weight @ v1[mover]
-    mean_speed = float(speed[mover].mean())
-    rows, columns = (part + side.start for part, side in zip(np.nonzero(mover), box, strict=True))
+    mean_change = float(np.hypot(v1[:, 0] - v3[:, 0], v1[:, 1] - v3[:, 1]) @ weight)
+    done = _share_of(v2 - v3, v1 - v3, weight)
+    mean = weight @ v1
+    mean_speed = float(speed.mean())
+    height, width = flows[1].moving.shape
+    rows, columns = (part + side.start for part, side in zip(np.nonzero(mover), seen.box, strict=True))
     margin = min(rows.min(), columns.min(), height - 1 - rows.max(), width - 1 - columns.max())
     return ImpactCandidate(
         time_s=flows[2].start_s + min(max(done, 0.0), 1.0) * flows[2].interval_s,
         strength=strength,
-        loss=float(loss[mover].mean()),
+        loss=float(seen.loss[mover].mean()),
         speed=mean_speed,
-        before=_agreement(_accelerate(v0[mover], v1[mover]), v1[mover], weight, mean_change),
-        after=_agreement(v4[mover], v3[mover], weight, mean_change),
+        before=_agreement(_accelerate(v0, v1), v1, weight, mean_change),
+        after=_agreement(v4, v3, weight, mean_change),
         steady_direction=float(np.hypot(mean[0], mean[1])) / max(mean_speed, 1e-9),
-        share=float(speed[mover].sum() / all_motion),
+        share=float(speed.sum() / seen.all_motion),
         x=float(columns @ weight) / max(width - 1, 1),
         y=float(rows @ weight) / max(height - 1, 1),
         area=len(rows) / (height * width),
         at_edge=bool(margin <= EDGE_PIXELS),
-        still_there=float(warp(flows[3].present, paths[-1], box)[mover].mean()),
+        still_there=float(warp(flows[3].present, seen.paths[-1], seen.box)[mover].mean()),
         rise=float(-mean[1] / max(np.hypot(mean[0], mean[1]), 1e-9)),
     )
 
@@ -101,15 +129,6 @@ def strongest_candidate(flows: Sequence[Flow]) -> ImpactCandidate:
 def _share_of(part: np.ndarray, whole: np.ndarray, weight: np.ndarray) -> float:
     """How much of the velocities `whole` [n, 2] lies in `part`, by least squares."""
     return float(dot(part, whole) @ weight) / max(float(dot(whole, whole) @ weight), 1e-9)
-
-
-def _bounding_box(mask: np.ndarray, margin: int) -> Box:
-    """The part of the picture that holds all of `mask` and `margin` pixels around it: nothing beyond matters."""
-    rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
-    return (
-        slice(max(int(rows[0]) - margin, 0), int(rows[-1]) + margin + 1),
-        slice(max(int(columns[0]) - margin, 0), int(columns[-1]) + margin + 1),
-    )
 
 
 def _paths(flows: Sequence[Flow], box: Box) -> list[np.ndarray]:
@@ -120,10 +139,11 @@ def _paths(flows: Sequence[Flow], box: Box) -> list[np.ndarray]:
     return paths
 
 
-def _velocities_along_paths(flows: Sequence[Flow], paths: Sequence[np.ndarray], box: Box) -> list[np.ndarray]:
-    """The velocity [h, w, 2] of every flow but the second, read where that one's points are at that time."""
-    later = [warp(flow.velocity, path, box) for flow, path in zip(flows[2:], paths, strict=True)]
-    return [warp(flows[0].velocity, -paths[0], box), *later]
+def _velocities(flows: Sequence[Flow], seen: _Mover) -> Iterator[np.ndarray]:
+    """The velocity [n, 2] of every flow, in order, at the mover's points where they are at that time."""
+    there = ((0, -seen.paths[0]), (2, seen.paths[0]), (4, seen.paths[2]))
+    v0, v2, v4 = (box_blur(warp(flows[number].velocity, path, seen.box), SMOOTHING) for number, path in there)
+    return (velocity[seen.mask] for velocity in (v0, seen.v1, v2, seen.v3, v4))
 
 
 def _mover_with_highest_loss(movers: np.ndarray, loss: np.ndarray, speed: np.ndarray) -> tuple[np.ndarray, int, float]:

@@ -11,7 +11,6 @@ from dataclasses import replace
 
 import numpy as np
 import soxr
-from scipy import signal
 
 from deepsound.generate.draft.modal_synthesis import hit_wave, room_response
 from deepsound.generate.draft.noise import BLOCK
@@ -19,6 +18,7 @@ from deepsound.generate.draft.prompt_parser import NEUTRAL_MATERIAL, Palette
 from deepsound.generate.draft.recorded_layers import NO_RECORDINGS, RecordedLayers
 from deepsound.generate.draft.score import FoleyScore
 from deepsound.generate.draft.textures import is_audible, pan_mono, recorded_bed_layers, texture_layers
+from deepsound.media.filters import RecursiveFilter, convolve, first_order_highpass
 from deepsound.media.loudness import measure, true_peak_dbtp
 from deepsound.runtime.progress import Progress
 from deepsound.runtime.sample_memory import release_pages, zeros
@@ -123,7 +123,7 @@ def _add_room(track: np.ndarray, rng: np.random.Generator, progress: Progress) -
     for block in _blocks(track, progress):
         length = block.shape[1]
         mono = block.mean(axis=0, keepdims=True)
-        reverb = signal.oaconvolve(mono, response, axes=1) if mono.any() else np.zeros((2, length + ringing.shape[1]))
+        reverb = convolve(mono, response) if mono.any() else np.zeros((2, length + ringing.shape[1]))
         reverb[:, : ringing.shape[1]] += ringing
         block += reverb[:, :length]
         ringing = reverb[:, length:].astype(np.float32)
@@ -145,12 +145,11 @@ def _amplify(track: np.ndarray, gain: float, progress: Progress) -> None:
 
 
 def _remove_dc(track: np.ndarray, progress: Progress) -> None:
-    sections = signal.butter(1, _LOWEST_HZ, "highpass", fs=SAMPLE_RATE, output="sos")
-    state = np.zeros((len(sections), 2, 2))
+    highpass = RecursiveFilter([first_order_highpass(_LOWEST_HZ, SAMPLE_RATE)], rows=2)
     for first in range(0, track.shape[1], BLOCK):
         progress.check()
         block = track[:, first : first + BLOCK]
-        block[:], state = signal.sosfilt(sections, block, axis=1, zi=state)
+        block[:] = highpass(block)
         release_pages()
 
 

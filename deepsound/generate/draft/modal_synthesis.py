@@ -10,9 +10,9 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import signal
 
 from deepsound.generate.draft.score import Impact
+from deepsound.media.filters import Biquad, filtered, first_order_bandpass
 
 _LEVEL_RANGE_DB = 20.0
 _ATTACK_S = 0.0004
@@ -91,7 +91,7 @@ def room_response(sample_rate: int, rng: np.random.Generator) -> np.ndarray:
     tail = rng.standard_normal((2, length)) * 10 ** (-3 * time_s / 0.25)
     # Nothing comes back before 7 ms, so that the hit itself stays as sharp as it was.
     tail *= np.clip((time_s - 0.007) / 0.03, 0, 1)
-    response = signal.sosfilt(signal.butter(1, [200, 4500], "bandpass", fs=sample_rate, output="sos"), tail)
+    response = filtered(tail, first_order_bandpass(200, 4500, sample_rate))
     response *= 0.10 / np.sqrt(np.square(response).sum(axis=1, keepdims=True))
     for delay_s in (0.0083, 0.0127, 0.0171, 0.0237, 0.0311):
         at = round(delay_s * sample_rate * rng.uniform(0.93, 1.07))
@@ -157,12 +157,12 @@ def _contact_noise(material: Material, strength: float, rate: int, rng: np.rando
         # Later grains come in softly: a hit is one event, not several.
         rise = np.clip(since_s / (_ATTACK_S if number == 0 else 0.012), 0, 1)
         envelope += gain * rise * np.exp(-math.log(1000) * np.maximum(since_s, 0) / burst_s)
-    noise = signal.sosfilt(_band(low_hz, high_hz, rate), rng.standard_normal(length + 64))[64:]
+    noise = filtered(rng.standard_normal(length + 64), _band(low_hz, high_hz, rate))[64:]
     return (noise * envelope).astype(np.float32)
 
 
-def _band(low_hz: float, high_hz: float, rate: int) -> np.ndarray:
-    return np.asarray(signal.butter(1, [low_hz, min(high_hz, 0.45 * rate)], "bandpass", fs=rate, output="sos"))
+def _band(low_hz: float, high_hz: float, rate: int) -> Biquad:
+    return first_order_bandpass(low_hz, min(high_hz, 0.45 * rate), rate)
 
 
 def _with_bubbles(wave: np.ndarray, count: int, pitch: float, rate: int, rng: np.random.Generator) -> np.ndarray:

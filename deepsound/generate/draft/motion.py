@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from deepsound.generate.draft.camera import bounding_box, length
 from deepsound.generate.draft.impact_detection import ImpactCandidate, strongest_candidate
 from deepsound.generate.draft.optical_flow import Flow, FlowMeter, change
 from deepsound.media.pixels import box_blur
@@ -20,6 +21,7 @@ REPEATED_FRAME_LEVELS = 2.5
 LONGEST_INTERVAL_S = 0.16
 FLOWS_PER_CANDIDATE = 5
 LEAST_SIDE_PIXELS = 32
+BLUR_PIXELS = 7
 
 
 @dataclass(frozen=True)
@@ -149,21 +151,26 @@ def _large_enough(gray: np.ndarray) -> np.ndarray:
 def describe(flow: Flow) -> Movement:
     """One interval's flow in a few numbers."""
     still = Movement(flow.middle_s, flow.interval_s, steady=flow.steady, camera_speed=flow.camera_speed)
-    speed = np.hypot(flow.velocity[..., 0], flow.velocity[..., 1])
-    weight = (flow.moving * speed).astype(np.float32)
+    if not flow.moving.any():
+        return still
+    box = bounding_box(flow.moving, margin=BLUR_PIXELS)
+    velocity, moving = flow.velocity[box], flow.moving[box]
+    weight = (moving * length(velocity)).astype(np.float32)
     total = float(weight.sum())
     if total <= 1e-6:
         return still
-    height, width = speed.shape
-    drift = (flow.velocity * flow.moving[..., None]).sum(axis=(0, 1)) / max(float(flow.moving.sum()), 1.0)
+    height, width = flow.moving.shape
+    rows, columns = (side.start + np.arange(size) for side, size in zip(box, weight.shape, strict=True))
+    count = float(moving.sum())
+    drift = np.tensordot(moving, velocity, axes=2) / max(count, 1.0)
     return Movement(
         time_s=flow.middle_s,
         interval_s=flow.interval_s,
-        energy=total / speed.size,
-        top_speed=float(box_blur(weight, 7).max()),
-        area=float(flow.moving.mean()),
-        x=float(weight.sum(axis=0) @ np.arange(width)) / total / max(width - 1, 1),
-        y=float(weight.sum(axis=1) @ np.arange(height)) / total / max(height - 1, 1),
+        energy=total / flow.moving.size,
+        top_speed=float(box_blur(weight, BLUR_PIXELS).max()),
+        area=count / flow.moving.size,
+        x=float(weight.sum(axis=0) @ columns) / total / max(width - 1, 1),
+        y=float(weight.sum(axis=1) @ rows) / total / max(height - 1, 1),
         drift_x=float(drift[0]),
         drift_y=float(drift[1]),
         steady=flow.steady,

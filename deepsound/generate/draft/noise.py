@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import fft
 
 CURVE_RATE = 50
 BLOCK = 1 << 16
@@ -55,7 +54,7 @@ def smooth_walk(duration_s: float, period_s: float, rng: np.random.Generator) ->
 
 def hills(bands: tuple[Band, ...], frame: int, sample_rate: int, shift: float = 1.0) -> np.ndarray:
     """The power spectra of the bands at 0 dB, each with a mean square of 1 in a frame: [bands, frame // 2 + 1]."""
-    frequency_hz = np.maximum(fft.rfftfreq(frame, 1 / sample_rate), 1e-3)
+    frequency_hz = np.maximum(np.fft.rfftfreq(frame, 1 / sample_rate), 1e-3)
     centres_hz = np.array([band.hz for band in bands])[:, None] * shift
     widths = np.array([band.octaves for band in bands])[:, None]
     power = np.exp(-0.5 * (np.log2(frequency_hz / centres_hz) / widths) ** 2)
@@ -84,7 +83,9 @@ def noise_blocks(
     def frames(first: int, how_many: int) -> np.ndarray:
         times_s = np.arange(first, first + how_many) * hop / sample_rate
         gains = np.sqrt(power_at(times_s)).astype(np.float32)
-        mid, side = fft.irfft(fft.rfft(_white((2, how_many, frame), sample_rate, rng, grains_per_s)) * gains) * window
+        spectrum = np.fft.rfft(_white((2, how_many, frame), sample_rate, rng, grains_per_s)) * gains
+        # NumPy before 2.0 transforms in float64.
+        mid, side = np.fft.irfft(spectrum).astype(np.float32, copy=False) * window
         mid, side = math.cos(angle) * mid, math.sin(angle) * side
         return np.stack([mid + side, mid - side])
 

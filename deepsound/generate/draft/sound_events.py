@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import signal
 
 from deepsound.generate.draft.recordings import SAMPLE_RATE, Recording, load_take
 from deepsound.generate.draft.score import FoleyScore
 from deepsound.generate.draft.textures import pan_gains
+from deepsound.media.filters import convolve, filtered, lowpass
 
 _HIT_PEAK, _EVENT_PEAK = 0.5, 0.32
 _LEVEL_RANGE_DB = 14.0
@@ -118,13 +118,13 @@ def _played_at(wave: np.ndarray, speed: float) -> np.ndarray:
 
 def far_away(wave: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """The sound from afar: duller, quieter, and answered by a wide space."""
-    sections = signal.butter(2, _DISTANT_HZ, fs=SAMPLE_RATE, output="sos")
-    dull = signal.sosfilt(sections, wave, axis=1)
+    dulling = lowpass(_DISTANT_HZ, SAMPLE_RATE)
+    dull = filtered(wave, dulling)
     length = round(_DISTANT_TAIL_S * SAMPLE_RATE)
     decay = 10 ** (-3 * np.arange(length) / length)
-    tail = signal.sosfilt(sections, rng.standard_normal((2, length)) * decay, axis=1)
+    tail = filtered(rng.standard_normal((2, length)) * decay, dulling)
     tail *= 0.9 / np.sqrt(np.square(tail).sum(axis=1, keepdims=True))
-    wet = signal.oaconvolve(dull, tail, axes=1)
+    wet = convolve(dull, tail)
     wet[:, : dull.shape[1]] += dull
     return np.asarray(wet * 10 ** (_DISTANT_DB / 20), np.float32)
 

@@ -1,0 +1,76 @@
+"""Tests of the foreground's cut-out for the fine flow, and of flows of pictures in several sizes."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from deepsound.generate.draft import optical_flow
+from deepsound.generate.draft.camera import choose
+from deepsound.generate.draft.dense_flow import DenseFlow
+from deepsound.generate.draft.optical_flow import GRID_PIXELS, LEAST_LONG_SIDE, LEAST_SHORT_SIDE, Flow, FlowMeter
+
+
+def frames(shape: tuple[int, int], count: int = 12) -> list[np.ndarray]:
+    """A textured square that goes right by 2 pixels a frame over noise, uint8 [h, w] each."""
+    rng = np.random.default_rng(3)
+    backdrop, square = rng.integers(90, 110, shape), rng.integers(150, 250, (18, 18))
+    pictures = []
+    for index in range(count):
+        picture = backdrop.copy()
+        picture[12:30, 10 + 2 * index : 28 + 2 * index] = square
+        pictures.append(picture.astype(np.uint8))
+    return pictures
+
+
+def flows_of(pictures: list[np.ndarray]) -> list[Flow]:
+    meter = FlowMeter()
+    return [
+        meter.measure(before, after, index / 25, (index + 1) / 25)
+        for index, (before, after) in enumerate(pairwise(pictures))
+    ]
+
+
+@pytest.mark.parametrize("shape", [(120, 160), (160, 90)])
+def test_a_cut_out_foreground_moves_as_in_the_whole_picture(shape, monkeypatch):
+    cut_out = flows_of(frames(shape))
+    monkeypatch.setattr(optical_flow, "MOST_CUT_OUT", 0.0)
+    whole = flows_of(frames(shape))
+    for one, other in list(zip(cut_out, whole, strict=True))[4:]:
+        moving = (one.moving > 0) & (other.moving > 0)
+        assert moving.sum() > 200 and (one.moving != other.moving).mean() < 0.01
+        assert np.abs(one.shift[moving] - other.shift[moving]).mean() < 0.1
+        assert np.percentile(one.shift[moving][:, 0], 90) == pytest.approx(2, abs=0.5)
+
+
+@pytest.mark.parametrize("shape", [(120, 160), (160, 90), (160, 160), (32, 60)])
+def test_cut_outs_hold_the_foreground_on_the_grid_with_all_levels(shape):
+    rng = np.random.default_rng(0)
+    for _ in range(200):
+        present = np.zeros(shape, np.uint8)
+        top, left = rng.integers(0, shape[0] - 4), rng.integers(0, shape[1] - 4)
+        present[top : top + rng.integers(1, 40), left : left + rng.integers(1, 40)] = 1
+        box = optical_flow._foreground_box(present)
+        assert present[box].sum() == present.sum()
+        assert all(part.start % GRID_PIXELS == 0 and part.stop <= side for part, side in zip(box, shape, strict=True))
+        sides = sorted(part.stop - part.start for part in box)
+        assert sides[0] >= min(LEAST_SHORT_SIDE, *shape) and sides[1] >= min(LEAST_LONG_SIDE, max(shape))
+
+
+def test_flows_of_changing_sizes_are_those_of_each_size_alone():
+    """One object of OpenCV's reads with another size what this has left in its buffers, or beyond them."""
+    pytest.importorskip("cv2", reason="OpenCV is a development extra")
+    shared = DenseFlow(fine=True)
+    for number, shape in enumerate([(120, 160), (64, 96), (96, 112), (48, 96), (120, 112), (64, 128)] * 3):
+        was, now = frames(shape, 2)
+        guess = np.full((*shape, 2), 2, np.float32) if number % 2 else None
+        alone = DenseFlow(fine=True).measure(was, now, guess)
+        assert np.array_equal(shared.measure(was, now, guess), alone)
+
+
+def test_vectors_are_chosen_in_pairs():
+    one, other = np.random.default_rng(0).normal(size=(2, 5, 7, 2)).astype(np.float32)
+    mask = np.arange(35).reshape(5, 7) % 3 == 0
+    assert np.array_equal(choose(mask, one, other), np.where(mask[..., None], one, other))
