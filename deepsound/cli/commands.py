@@ -1,4 +1,4 @@
-"""Table of the commands and the parser made of it: options are imported for the command that is given."""
+"""Table of the commands, and the parser with the options of those that are asked for."""
 
 from __future__ import annotations
 

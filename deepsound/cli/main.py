@@ -1,4 +1,4 @@
-"""The command line: settings, parsing, exit codes; imports nothing heavy, so `--help` answers at once."""
+"""The command line: settings, parsing and exit codes; imports nothing heavy."""
 
 from __future__ import annotations
 

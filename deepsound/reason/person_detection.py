@@ -85,8 +85,8 @@ def detect_people(
     found: list[PersonDetection] = []
     for index, still in enumerate(progress.track(stills, len(stills))):
         if len({person.time_s for person in found}) + len(stills) - index < least:
-            # The frames that are left are too few.
-            return ()
+            # The frames that are left are too few to change anything.
+            continue
         key = settings, still.image.shape, digest_of(still.image.tobytes())
         seen = _detections.get(key, partial(_look, still, faces, bodies))
         found += [replace(person, time_s=still.time_s) for person in seen]

@@ -182,3 +182,14 @@ def test_frames_that_were_looked_at_are_not_looked_at_again(monkeypatch: pytest.
     assert looked == [0.0, 0.5, 1.0], "other thresholds are another look"
     detect_people([Still(third, 2.0), Still(other, 3.0)])
     assert looked[3:] == [2.0, 3.0], "what was used longest ago is forgotten"
+
+
+def test_frames_that_can_no_longer_make_two_with_somebody_are_not_looked_at(monkeypatch):
+    """Of four frames without anybody the last one decided nothing, and took as long as the others."""
+    looked_at = []
+    monkeypatch.setattr(person_detection, "_look", lambda still, *_: looked_at.append(still.time_s) or ())
+    rng = np.random.default_rng(11)
+    stills = [Still(rng.integers(0, 255, (40, 60, 3)).astype(np.uint8), float(second)) for second in range(4)]
+    shares = []
+    assert detect_people(stills, Progress(on_event=lambda event: shares.append(event.fraction))) == ()
+    assert looked_at == [0, 1, 2] and shares[-1] == 1.0

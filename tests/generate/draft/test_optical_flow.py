@@ -1,4 +1,4 @@
-"""Tests of the foreground's cut-out for the fine flow, and of flows of pictures in several sizes."""
+"""Tests of the fine flow: the foreground's cut-out, pictures in several sizes."""
 
 from __future__ import annotations
 
