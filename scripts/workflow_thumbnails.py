@@ -25,7 +25,7 @@ BACKGROUND, TEXT, CHIP = "#14181f", "#e8edf7", "#2b3444"
 NARRATED = "narrated_landscape.mp4"
 # The inputs that say which engine a step uses.
 ENGINE_INPUTS = ("engine", "variant", "generator", "reasoner", "separator")
-STEPS = ("Generate", "CoT", "Separate", "Span", "BestTake", "MixMaster", "ExportStems", "Pipeline")
+STEPS = ("Generate", "CoT", "Separate", "Span", "BestTake", "MixMaster", "ExportStems", "Pipeline", "Folder")
 
 
 def nodes_of(name: str) -> list[dict[str, Any]]:
@@ -33,7 +33,12 @@ def nodes_of(name: str) -> list[dict[str, Any]]:
 
 
 def clip_of(nodes: list[dict[str, Any]]) -> str:
-    return next((node["inputs"]["file"] for node in nodes if "file" in node["inputs"]), "silent_impacts.mp4")
+    named = next((node["inputs"]["file"] for node in nodes if "file" in node["inputs"]), None)
+    return named or (NARRATED if _has_folder(nodes) else "silent_impacts.mp4")
+
+
+def _has_folder(nodes: list[dict[str, Any]]) -> bool:
+    return any("folder" in node["inputs"] for node in nodes)
 
 
 @cache
@@ -72,7 +77,7 @@ def draw(name: str) -> Any:
     clip = clip_of(nodes)
     number = list(TITLES).index(name) + 1
     picture = Image.new("RGB", (SIDE, SIDE), BACKGROUND)
-    has_video = any("file" in node["inputs"] for node in nodes)
+    has_video = any("file" in node["inputs"] for node in nodes) or _has_folder(nodes)
     if has_video:
         frame = Image.fromarray(frame_of(clip, 0.15 + 0.7 * ((number * 5) % 17) / 17))
         picture.paste(ImageOps.fit(frame, (SIDE, FRAME_HEIGHT)), (0, 0))

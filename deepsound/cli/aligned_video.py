@@ -12,7 +12,7 @@ from deepsound.cli.aligner_options import add_guide_options, guide_settings
 from deepsound.cli.exit_codes import EXIT_CODES
 from deepsound.cli.option_types import strength
 from deepsound.errors import OutputError
-from deepsound.runtime.paths import expand
+from deepsound.runtime.paths import escaped, expand, is_same_file
 
 if TYPE_CHECKING:
     from deepsound.generate.aligned_video.generator import AlignedVideo
@@ -90,6 +90,9 @@ def _audio_to_video(options: argparse.Namespace) -> int:
     from deepsound.generate.aligned_video.generator import audio_to_video
 
     path = expand(options.sound)
+    target = expand(options.output_dir, OutputError) / f"{path.stem}.mp4"
+    if is_same_file(target, path, OutputError):
+        raise OutputError(f"The video would replace its own sound {escaped(target)}; choose another output folder.")
 
     def make(execution: Execution, progress: Progress) -> AlignedVideo:
         return audio_to_video(_read(path, progress), _request(options), execution, progress)

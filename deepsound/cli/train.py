@@ -50,14 +50,15 @@ def _add_data(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     )
     # Folders of models are named with --weights here; these are flags of a run.
     data.set_defaults(command=_data, reasoner="", step0_model_dir=None, step2_model_dir=None)
-    data.add_argument("clips", metavar="CLIPS", help="the folder of clips")
+    data.add_argument("clips", metavar="CLIPS", help="the folder of clips, or of results")
     data.add_argument("-o", "--out", required=True, metavar="DIR", help="the data set's folder")
     data.add_argument(
         "--label",
         default="rules",
         metavar="NAME",
-        help="who says the category: a reasoner such as rules or videollama2_cot, or csv: labels.csv in CLIPS (video, "
-        "label) or its folders Yes, No1, No2, No3 (default: rules)",
+        help="who says the category: a reasoner such as rules or videollama2_cot; csv: labels.csv in CLIPS (video, "
+        "label) or its folders Yes, No1, No2, No3; records: the results below CLIPS, of `deepsound batch` or the node "
+        "Folder of Videos, with the sounds that they judged (default: rules)",
     )
     data.add_argument(
         "--generator",
@@ -102,7 +103,9 @@ def _labeller(options: argparse.Namespace):  # type: ignore[no-untyped-def]
     from deepsound import engines
     from deepsound.calibrate.labels import labelled_clips
     from deepsound.cli.run import execution_of
+    from deepsound.errors import InputError
     from deepsound.train.labelling import Labeller, clips_in
+    from deepsound.train.recorded_labels import recorded_runs
     from deepsound.types import GenerationRequest
 
     execution = execution_of(options)
@@ -113,6 +116,11 @@ def _labeller(options: argparse.Namespace):  # type: ignore[no-untyped-def]
     if options.label == "csv":
         known = {clip.path: clip.category for clip in labelled_clips(folder)}
         return list(known), Labeller("csv", None, known, generator, name, request)
+    if options.label == "records":
+        if generator is not None:
+            raise InputError("expected no --generator with --label records, whose sounds are there; leave it out.")
+        recorded, problems = recorded_runs(folder)
+        return list(recorded), Labeller("records", recorded=recorded, problems=tuple(problems))
     reasoner = engines.reasoner(engines.require("reasoner", options.label).name, execution)
     # Both the rules and the published model look at 16 frames.
     frames = 16 if options.label in ("rules", "videollama2_cot", "videollama2_qa") else None

@@ -95,6 +95,10 @@ def _add_recipe(command: argparse.ArgumentParser) -> None:
 
 
 def _add_data_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--sound_data", metavar="DATA", help="a further data set, of which sound alone is given: one item in four"
+    )
+    command.add_argument("--picture_data", metavar="DATA", help="another, of which the picture alone is given")
     command.add_argument("--checked-only", "--checked_only", action="store_true", help="reviewed items alone")
     command.add_argument("--balance", action="store_true", help="repeat items of rarer categories")
     command.add_argument(
@@ -125,12 +129,11 @@ def _reasoner(options: argparse.Namespace) -> int:
     job = _job(options)
     is_first = os.environ.get("RANK", "0") == "0"
     with cancel_on_signal() as token, progress_on_stderr(options.quiet or not is_first, token.check) as progress:
-        if options.ray:
-            train_on_ray(
-                job, TrainingWorkers(options.ray, gpu=options.device not in ("auto", "cpu")), progress.at("train")
-            )
-            return 0
-        report = train_reasoner(job, progress.at("train"))
+        if options.ray is not None:
+            workers = TrainingWorkers(options.ray, gpu=options.device not in ("auto", "cpu"))
+            report = train_on_ray(job, workers, progress.at("train"))
+        else:
+            report = train_reasoner(job, progress.at("train"))
     if is_first and options.json:
         print_json(report)
     elif is_first and not options.quiet:
@@ -151,6 +154,8 @@ def _job(options: argparse.Namespace) -> ReasonerJob:
         options.balance,
         options.voice_ratio,
         _audio_files(options),
+        Path(expand(options.sound_data)) if options.sound_data else None,
+        Path(expand(options.picture_data)) if options.picture_data else None,
     )
 
 

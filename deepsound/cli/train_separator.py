@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -76,11 +77,12 @@ def _separator(options: argparse.Namespace) -> int:
         options.held_out,
         options.download,
     )
-    with cancel_on_signal() as token, progress_on_stderr(options.quiet, token.check) as progress:
+    is_first = os.environ.get("RANK", "0") == "0"
+    with cancel_on_signal() as token, progress_on_stderr(options.quiet or not is_first, token.check) as progress:
         report = train_separator(job, progress)
-    if options.json:
+    if is_first and options.json:
         print_json(report)
-    elif not options.quiet:
+    elif is_first and not options.quiet:
         print((job.out / "report.md").read_text(encoding="utf-8"), end="")
         print(f"use it with --weights {report['weights_id']}={report['file']}")
     return SOME_FAILED if report["left_out"] else 0

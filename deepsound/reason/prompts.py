@@ -8,6 +8,8 @@ from deepsound.reason.cot import TABLE, Category, key_sentences
 from deepsound.reason.plan import STEPS
 
 VIDEO = "<video>"
+# Of sound alone, in training.
+AUDIO = "<audio>"
 PLAN_QUESTION = "Generate high-quality audio from video step-by-step."
 JUDGE_QUESTION = (
     "Given a video and its corresponding audio, determine whether the audio contains voice-over? "

@@ -1,4 +1,4 @@
-"""Cancels a network within its forward pass, by hooks before each of its modules."""
+"""Cancels a network within its forward and backward pass, by hooks at each of its modules."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ _INTERVAL_S = 0.1
 def interruptible(network: nn.Module, check: Callable[[], None]) -> Iterator[None]:
     """Inside, `check` is called before modules of `network` run, at most ten times a second; what it raises ends it.
 
-    Only the thread that asked is stopped: the same network may be running in another one. What torch.compile traces
-    has no checks in it.
+    A pass back through what was run inside is checked where it leaves a module. Only the thread that asked is stopped:
+    the same network may be running in another one. What torch.compile traces has no checks in it.
     """
     import torch
 
@@ -29,6 +29,13 @@ def interruptible(network: nn.Module, check: Callable[[], None]) -> Iterator[Non
     def before(module: nn.Module, inputs: Any) -> None:
         if not torch.compiler.is_compiling() and threading.get_ident() == owner:
             due()
+            for tensor in inputs if torch.is_grad_enabled() else ():
+                # A leaf outlives the pass, and would collect hooks.
+                if isinstance(tensor, torch.Tensor) and tensor.grad_fn is not None:
+                    tensor.register_hook(backward)
+
+    def backward(gradient: Any) -> None:
+        due()
 
     hooks = [module.register_forward_pre_hook(before) for module in network.modules()]
     try:

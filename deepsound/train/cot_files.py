@@ -90,7 +90,8 @@ def _rows_of_list(text: str, file: Path) -> list[tuple[str, dict[str, Any]]]:
 
 def _rows_of_lines(text: str, file: Path) -> list[tuple[str, dict[str, Any]]]:
     rows = []
-    for number, line in enumerate(text.splitlines(), 1):
+    # Not splitlines: JSON holds U+2028 and U+0085, which that takes for ends of lines, as they are.
+    for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
             continue
         try:

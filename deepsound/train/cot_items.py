@@ -7,6 +7,7 @@ page's question whether the audio is silent.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,11 +18,16 @@ from deepsound.reason import prompts
 from deepsound.reason.cot import TABLE, Category
 from deepsound.types import Judgement
 
-Task = Literal["plan", "judge", "silence"]
+Task = Literal["plan", "judge", "silence", "other"]
 TASKS: tuple[Task, ...] = get_args(Task)
+# What the model is given of a clip.
+Media = Literal["both", "sound", "picture"]
+MEDIA: tuple[Media, ...] = get_args(Media)
 CATEGORIES = tuple(category.value for category in Category)
 SPLITS = ("train", "validation", "test")
 SILENT, NOT_SILENT = "The audio is silent.", "The audio is not silent."
+LETTER = re.compile(r"\s*[AB](?:\.?\s*(?:Yes|No))?\.?\s*")
+_SECTION = re.compile("</?(?:SUMMARY|CAPTION|REASONING|CONCLUSION)>")
 _QUESTIONS: dict[Task, str] = {
     "plan": prompts.PLAN_QUESTION,
     "judge": prompts.JUDGE_QUESTION,
@@ -35,7 +41,8 @@ class CotItem:
 
     `video` is the file with the sound that is judged, relative to the data set's folder or absolute; `source` names the
     clip that all items of one origin share. `evidence` is what the label rests on: frames, times of people in seconds,
-    spans of voice in seconds, duration. `checked` says that a person has looked at it.
+    spans of voice in seconds, duration. `checked` says that a person has looked at it. `media` is what the model is
+    given of the clip, one of MEDIA; a task of "other" is any other question with any answer.
     """
 
     id: str
@@ -50,46 +57,52 @@ class CotItem:
     sound: str = "own"
     evidence: Mapping[str, Any] = field(default_factory=dict)
     checked: bool = False
+    media: str = "both"
 
     def conversation(self) -> dict[str, Any]:
         """The item as VideoLLaMA2's trainer takes it."""
+        tag, key = (prompts.AUDIO, "audio") if self.media == "sound" else (prompts.VIDEO, "video")
         turns = [
-            {"from": "human", "value": f"{prompts.VIDEO}\n{self.question}"},
+            {"from": "human", "value": f"{tag}\n{self.question}"},
             {"from": "gpt", "value": self.answer},
         ]
-        return {"id": self.id, "video": self.video, "conversations": turns}
+        return {"id": self.id, key: self.video, "conversations": turns}
 
     def to_json(self) -> dict[str, Any]:
         """The row of the JSON lines file: the conversation and every further column, the same in every row."""
-        columns = ("task", "category", "source", "split", "label", "sound", "evidence", "checked")
-        return self.conversation() | {name: getattr(self, name) for name in columns}
+        columns = ("task", "category", "source", "split", "label", "sound", "evidence", "checked", "media")
+        said = {"id": self.id, "video": self.video, "conversations": self.conversation()["conversations"]}
+        return said | {name: getattr(self, name) for name in columns}
 
     @classmethod
     def from_json(cls, row: Mapping[str, Any]) -> CotItem:
         """The item of a row of either form. Raises InputError where a part is missing or of another kind."""
         turns = row.get("conversations")
-        if not isinstance(row.get("video"), str) or not isinstance(turns, list) or len(turns) != 2:
+        media = str(row.get("media") or ("sound" if "audio" in row else "both"))
+        file = row.get("video", row.get("audio"))
+        if not isinstance(file, str) or not isinstance(turns, list) or len(turns) != 2:
             raise InputError(
-                "expected an item with `video` and one question and answer in `conversations`, got "
-                f"{sorted(row)[:8]}; correct or remove it."
+                "expected an item with `video` or `audio` and one question and answer in `conversations`, got "
+                f"{sorted(map(str, row))[:8]}; correct or remove it."
             )
         question, answer = (_text_of(turn, role) for turn, role in zip(turns, ("human", "gpt"), strict=True))
-        question = question.replace(prompts.VIDEO, "").strip()
-        task = str(row.get("task") or _task_of(question))
+        question = question.replace(prompts.AUDIO if media == "sound" else prompts.VIDEO, "").strip()
+        task = str(row.get("task") or _task_of(question, answer))
         evidence = row.get("evidence")
         return cls(
-            id=str(row.get("id", row["video"])),
-            video=row["video"],
+            id=str(row.get("id", file)),
+            video=file,
             question=question,
             answer=answer,
             task=task,
             category=str(row.get("category") or ""),
-            source=str(row.get("source") or row["video"]),
+            source=str(row.get("source") or file),
             split=str(row.get("split") or "train"),
             label=str(row.get("label") or ""),
             sound=str(row.get("sound") or "own"),
             evidence=dict(evidence) if isinstance(evidence, Mapping) else {},
             checked=row.get("checked") is True,
+            media=media,
         )
 
 
@@ -140,8 +153,17 @@ def class_counts(items: Iterable[CotItem]) -> dict[str, int]:
     return dict.fromkeys(CATEGORIES, 0) | dict(counts)
 
 
-def _task_of(question: str) -> str:
-    return next((task for task, text in _QUESTIONS.items() if text == question), "judge")
+def _task_of(question: str, answer: str) -> str:
+    """The task of an item that does not say: by its question, else a judgement by its answer's form."""
+    known = next((task for task, text in _QUESTIONS.items() if text == question), None)
+    if known is not None:
+        return known
+    return "judge" if is_judgement(answer) else "other"
+
+
+def is_judgement(answer: str) -> bool:
+    """Whether an answer has the form of a judgement: a section's tag in it, or a letter alone."""
+    return bool(_SECTION.search(answer) or LETTER.fullmatch(answer))
 
 
 def _text_of(turn: object, role: str) -> str:

@@ -12,12 +12,11 @@ from deepsound.reason.answer_parser import category_of, read_thought, read_verdi
 from deepsound.reason.plan import read_plan
 from deepsound.runtime.paths import is_file
 from deepsound.train.conversations import PLACEHOLDER_IDS
-from deepsound.train.cot_items import CATEGORIES, NOT_SILENT, SILENT, SPLITS, TASKS, CotItem
+from deepsound.train.cot_items import CATEGORIES, LETTER, MEDIA, NOT_SILENT, SILENT, SPLITS, TASKS, CotItem
 from deepsound.types import Verdict
 
 _SECTIONS = ("SUMMARY", "CAPTION", "REASONING", "CONCLUSION")
 _OPENED = re.compile(rf"<({'|'.join(_SECTIONS)})>")
-_LETTER = re.compile(r"\s*[AB](?:\.?\s*(?:Yes|No))?\.?\s*")
 
 
 @dataclass(frozen=True)
@@ -35,6 +34,8 @@ def problem_of(item: CotItem, folder: Path | None = None) -> str:
     """Why the item cannot be learnt, or nothing; with the data set's `folder`, whether its media are there too."""
     if item.task not in TASKS:
         return f"its task is {item.task!r}; expected one of {', '.join(TASKS)}"
+    if item.media not in MEDIA:
+        return f"its media are {item.media!r}; expected one of {', '.join(MEDIA)}"
     if item.split not in SPLITS:
         return f"its split is {item.split!r}; expected one of {', '.join(SPLITS)}"
     if not item.answer.strip():
@@ -74,7 +75,7 @@ def _judge_problem(item: CotItem) -> str:
 
 
 def _judge_problems(item: CotItem) -> Iterator[str]:
-    letter_only = bool(_LETTER.fullmatch(item.answer))
+    letter_only = bool(LETTER.fullmatch(item.answer))
     if not letter_only:
         opened = tuple(match.group(1) for match in _OPENED.finditer(item.answer))
         if opened != _SECTIONS:
@@ -99,4 +100,4 @@ def _judge_problems(item: CotItem) -> Iterator[str]:
         yield f"its category is {item.category}, and its text says {said}"
 
 
-_PROBLEMS = {"plan": _plan_problem, "judge": _judge_problem, "silence": _silence_problem}
+_PROBLEMS = {"plan": _plan_problem, "judge": _judge_problem, "silence": _silence_problem, "other": lambda item: ""}

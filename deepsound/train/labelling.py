@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from deepsound.engine_protocols import Generator, Reasoner
-from deepsound.errors import Cancelled, DeepSoundError, InputError
+from deepsound.errors import Cancelled, DeepSoundError, EngineError, InputError, MissingPackage, OutputError
+from deepsound.media.audio import decode_audio
 from deepsound.media.clip import Clip
 from deepsound.media.files import require_writable
 from deepsound.media.mux import mux_clip
@@ -23,16 +24,24 @@ from deepsound.runtime.progress import Progress
 from deepsound.silence import measure
 from deepsound.train.cot_items import CotItem, answer_of, evidence_of, items_of_clip
 from deepsound.train.item_checks import ItemProblem, problem_of
+from deepsound.train.recorded_labels import RecordedRun
 from deepsound.train.splits import source_of
 from deepsound.types import Audio, GenerationRequest, Judgement, Verdict
+from deepsound.weights.missing import MissingWeightsError
 
 VIDEOS = frozenset({".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v"})
-_MEDIA = "media"
+MEDIA = "media"
+# So many failures alike of an engine, and nothing else: the other clips would fail too.
+_ENGINE_FAULTS_ALLOWED = 3
+# A sound may be a frame shorter or longer than its picture.
+_SAME_LENGTH_S = 0.15
 
 
 @dataclass(frozen=True)
 class Labeller:
     """How clips are labelled: by a `reasoner`, or by `categories` that are known by path; `name` goes with each item.
+
+    With `recorded` runs by path, judge, judgement and sound are those of the run; `problems` are those found before.
 
     `frames` is how many frames the reasoner looks at, where that is known. With a `generator` the clip's coarse sound
     is generated first, as eq. 7 of the paper has it, and put under a copy.
@@ -45,6 +54,8 @@ class Labeller:
     generator_name: str = "own"
     request: GenerationRequest = GenerationRequest()
     frames: int | None = None
+    recorded: Mapping[Path, RecordedRun] = field(default_factory=dict)
+    problems: tuple[ItemProblem, ...] = ()
 
 
 @dataclass
@@ -68,11 +79,20 @@ def clips_in(folder: Path) -> list[Path]:
 
 
 def label_clips(
-    clips: Sequence[Path], labeller: Labeller, out: Path, known: Sequence[CotItem], progress: Progress
+    clips: Sequence[Path],
+    labeller: Labeller,
+    out: Path,
+    known: Sequence[CotItem],
+    progress: Progress,
+    on_items: Callable[[Sequence[CotItem]], None] = lambda items: None,
 ) -> LabelledData:
-    """Items of all `clips`, for the data set in `out`; `known` are its items so far, which stay as they are."""
+    """Items of all `clips`, for the data set in `out`; `known` are its items so far, which stay as they are.
+
+    `on_items` is given the items of each clip as soon as they are there. Raises OutputError where the folder or its
+    disk refuses, EngineError where weights or a package are missing, and where the first clips fail alike.
+    """
     require_writable(out)
-    data = LabelledData(items=list(known))
+    data = LabelledData(items=list(known), unreadable=list(labeller.problems))
     made_of = {item.evidence.get("clip"): item for item in known}
     digests: dict[str, str] = {}
     taken = {item.id.rpartition("-")[0] for item in known}
@@ -87,13 +107,25 @@ def label_clips(
                 data.unchanged += 1
                 continue
             name = _free_name(clip.stem, taken)
-            data.items += _label(clip, name, digest, labeller, out, progress)
+            items = _label(clip, name, digest, labeller, out, progress)
+            on_items(items)
+            data.items += items
             taken.add(name)
-        except Cancelled:
+        except (Cancelled, OutputError, MissingPackage, MissingWeightsError):
             raise
         except (DeepSoundError, OSError) as error:
             data.unreadable.append(ItemProblem(escaped(clip), str(error)))
+            _stop_at_a_fault_of_the_engine(error, data)
     return data
+
+
+def _stop_at_a_fault_of_the_engine(error: Exception, data: LabelledData) -> None:
+    failed = len(data.unreadable)
+    alike = isinstance(error, EngineError) and {problem.why for problem in data.unreadable} == {str(error)}
+    if alike and failed >= _ENGINE_FAULTS_ALLOWED and not data.items:
+        raise EngineError(
+            f"The first {failed} clips failed alike, so the labelling ends; mend this, then run it again: {error}"
+        ) from error
 
 
 def _label(
@@ -101,8 +133,9 @@ def _label(
 ) -> tuple[CotItem, ...]:
     quiet = Progress(check=progress.check)
     clip = Clip.open(path)
-    audio, video = _sound(clip, name, labeller, out, quiet)
-    judgement = _judge(clip, audio, labeller, quiet)
+    run = labeller.recorded.get(path)
+    audio, video = _sound(clip, name, labeller, run, out, quiet)
+    judgement = _judge(clip, audio, labeller, quiet) if run is None else run.judgement
     item = CotItem(
         id=name,
         video=video,
@@ -110,8 +143,8 @@ def _label(
         answer=_answer(judgement),
         category=judgement.category,
         source=source_of(path.stem),
-        label=labeller.name,
-        sound=labeller.generator_name,
+        label=labeller.name if run is None else run.judge,
+        sound=labeller.generator_name if run is None else run.generator,
         evidence=evidence_of(judgement, audio.duration_s, labeller.frames) | {"clip": digest},
     )
     items = items_of_clip(item, measure(audio, progress=quiet).is_silent)
@@ -122,18 +155,28 @@ def _label(
     return items
 
 
-def _sound(clip: Clip, name: str, labeller: Labeller, out: Path, progress: Progress) -> tuple[Audio, str]:
+def _sound(
+    clip: Clip, name: str, labeller: Labeller, run: RecordedRun | None, out: Path, progress: Progress
+) -> tuple[Audio, str]:
     """The sound to judge and the file that holds it, as the items name it."""
-    if labeller.generator is None:
-        audio = clip.audio(progress)
-        if audio is None:
+    if run is not None and run.sound is not None:
+        audio = decode_audio(run.sound, progress=progress)
+        if abs(audio.duration_s - clip.duration_s) > _SAME_LENGTH_S:
+            raise InputError(
+                f"expected a result of the whole clip ({clip.duration_s:.2f} s), got one of {audio.duration_s:.2f} s; "
+                "make it without a start and a duration."
+            )
+    elif run is None and labeller.generator is not None:
+        audio = labeller.generator.generate(clip, labeller.request, progress)
+    else:
+        own = clip.audio(progress)
+        if own is None:
             raise InputError("expected a clip with sound, got one without; generate its sound with --generator.")
-        return audio, _relative(clip.path, out)
-    audio = labeller.generator.generate(clip, labeller.request, progress)
-    require_writable(out / _MEDIA)
-    target = out / _MEDIA / f"{name}.mp4"
+        return own, _relative(clip.path, out)
+    require_writable(out / MEDIA)
+    target = out / MEDIA / f"{name}.mp4"
     mux_clip(clip, audio, target, progress=progress)
-    return audio, f"{_MEDIA}/{target.name}"
+    return audio, f"{MEDIA}/{target.name}"
 
 
 def _judge(clip: Clip, audio: Audio, labeller: Labeller, progress: Progress) -> Judgement:
@@ -147,10 +190,19 @@ def _judge(clip: Clip, audio: Audio, labeller: Labeller, progress: Progress) -> 
 
 
 def _answer(judgement: Judgement) -> str:
-    """The published wording where the category is known; else the letter alone."""
-    if judgement.category:
-        return answer_of(judgement.category)
-    return "A" if judgement.verdict is Verdict.YES else "B"
+    """The published wording where the category is known; else the letter alone.
+
+    Raises InputError where the category says otherwise than the verdict.
+    """
+    is_yes = judgement.verdict is Verdict.YES
+    if not judgement.category:
+        return "A" if is_yes else "B"
+    if is_yes is not (judgement.category == Category.YES.value):
+        raise InputError(
+            f"expected a category that goes with the verdict {judgement.verdict.value}, got {judgement.category}; "
+            "label it by hand (csv)."
+        )
+    return answer_of(judgement.category)
 
 
 def _relative(path: Path, out: Path) -> str:

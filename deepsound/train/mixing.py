@@ -44,6 +44,8 @@ class BackgroundLibrary:
         out = np.zeros(samples, np.float32)
         for index in range(rng.choice((1, 2, 3), p=(0.5, 0.35, 0.15))):
             piece = self._piece(int(rng.integers(self.pieces)))
+            # Longer examples than pieces: these are repeated.
+            piece = np.resize(piece, samples) if len(piece) < samples else piece
             start = rng.integers(len(piece) - samples + 1)
             part = piece[start : start + samples].astype(np.float32)
             part = (

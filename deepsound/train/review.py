@@ -12,9 +12,10 @@ from deepsound.calibrate.agreement import cohens_kappa
 from deepsound.errors import InputError
 from deepsound.media.files import atomic_write
 from deepsound.runtime.paths import escaped, is_file
-from deepsound.train.cot_files import data_file, read_items, write_items
+from deepsound.train.cot_files import LINES, data_file, read_items, write_items
 from deepsound.train.cot_items import CATEGORIES, CotItem, answer_of
 from deepsound.train.item_checks import problem_of
+from deepsound.train.run_folder import sole_writer
 
 REVIEWS = "reviews.csv"
 _COLUMNS = ("id", "reviewer", "category", "answer")
@@ -33,12 +34,19 @@ class Decision:
 class Review:
     """A data set under review by one person; every decision is written at once, to reviews.csv and to the data set.
 
+    Others may review it, and `train data` add to it, at the same time: what they wrote is read before each decision.
     Raises InputError for a folder without a data set, or one without judgements.
     """
 
     def __init__(self, folder: Path, reviewer: str) -> None:
-        self.folder, self.reviewer = data_file(folder).parent, reviewer.strip() or "reviewer"
-        self.items = read_items(folder)
+        self._named, self.reviewer = data_file(folder), reviewer.strip() or "reviewer"
+        self.folder = self._named.parent
+        if self._named.name != LINES and is_file(self.folder / LINES):
+            raise InputError(
+                f"expected the data set's folder or its {LINES}, got {escaped(self._named)}, which is made from that; "
+                "name the folder."
+            )
+        self.items = self._read()
         self.judgements = [item.id for item in self.items if item.task == "judge"]
         if not self.judgements:
             raise InputError(f"expected judgements to review in {escaped(folder)}, got none; label some clips first.")
@@ -96,25 +104,59 @@ class Review:
     def take_in(self, path: Path) -> int:
         """Take in decisions of a reviews.csv, of another reviewer or from a spreadsheet; returns how many.
 
-        Raises InputError, naming the line, for an item that is not there or a category that does not exist.
+        Raises InputError, naming the line, for an item that is not there, a category that does not exist, and an answer
+        that cannot be learnt.
         """
         decisions = _read_decisions(path)
         if not decisions:
             raise InputError(f"expected decisions in {escaped(path)}, got none; name a reviews.csv.")
+        judgements = {item.id: item for item in self.items if item.task == "judge"}
+        taken = []
         for line, decision in enumerate(decisions, 2):
-            if decision.id not in self.judgements or decision.category not in CATEGORIES:
+            if decision.id not in judgements or decision.category not in CATEGORIES:
                 raise InputError(
                     f"{escaped(path)}, line {line}: expected a judgement of this data set and a category of "
                     f"{', '.join(CATEGORIES)}, got {decision.id!r} and {decision.category!r}; correct the line."
                 )
-        for decision in decisions:
-            self._keep(replace(decision, answer=decision.answer or answer_of(decision.category)))
-        self._write()
+            answer = decision.answer or answer_of(decision.category)
+            why = problem_of(replace(judgements[decision.id], category=decision.category, answer=answer))
+            if why:
+                raise InputError(
+                    f"{escaped(path)}, line {line}: expected an answer that can be learnt, got one of which {why}; "
+                    "correct it, or leave it empty for the published wording."
+                )
+            taken.append(replace(decision, answer=answer))
+        self._record(taken)
         return len(decisions)
 
     def _decide(self, category: str, answer: str) -> None:
-        self._keep(Decision(self.current.id, self.reviewer, category, answer))
-        self._write()
+        self._record([Decision(self.current.id, self.reviewer, category, answer)])
+
+    def _record(self, decisions: Sequence[Decision]) -> None:
+        """Put decisions to what is in the folder now, which others may have changed meanwhile, and write it.
+
+        Raises InputError where an item is gone.
+        """
+        shown = self.current.id
+        with sole_writer(self.folder):
+            items = self._read()
+            there = {item.id for item in items}
+            gone = next((each.id for each in (*decisions, Decision(shown, "", "", "")) if each.id not in there), None)
+            if gone is not None:
+                raise InputError(
+                    f"expected the item {gone!r} in {escaped(self.folder)}, got a data set that no longer has it; "
+                    "start the review again."
+                )
+            self.items, self.decisions = items, _read_decisions(self.folder / REVIEWS)
+            self.judgements = [item.id for item in items if item.task == "judge"]
+            self.position = self.judgements.index(shown)
+            for decision in decisions:
+                self._keep(decision)
+            self._write()
+
+    def _read(self) -> list[CotItem]:
+        """The data set as it is now; of VideoLLaMA2's own JSON the first decision makes one of this project's."""
+        return read_items(self.folder if is_file(self.folder / LINES) else self._named)
 
     def _keep(self, decision: Decision) -> None:
         """A reviewer's later decision replaces the earlier one; the clip's other items share category and check."""

@@ -8,12 +8,14 @@ from typing import Any
 
 from deepsound.errors import InputError
 from deepsound.runtime.execution import Execution
+from deepsound.runtime.paths import is_same_file
 from deepsound.runtime.progress import Progress
 from deepsound.separate.checkpoints import SHIPPED, separation, shipped_file
 from deepsound.separate.roformer import RoformerSeparator
+from deepsound.train.run_folder import sole_run
 from deepsound.train.sample_sources import sound_sources
 from deepsound.train.separator_report import held_out_scores, write_report
-from deepsound.train.separator_tuning import SeparatorRecipe, SeparatorTuning
+from deepsound.train.separator_tuning import RESULT, SeparatorRecipe, SeparatorTuning
 
 
 @dataclass(frozen=True)
@@ -32,29 +34,32 @@ class SeparatorJob:
 
 
 def train_separator(job: SeparatorJob, progress: Progress) -> dict[str, Any]:
-    """Train, or go on, export the weights and write the report.
+    """Train, or go on, export the weights and write the report; of several processes the first one reports.
 
-    Raises InputError for an unknown separator and folders without sounds, EngineError for weights that do not fit.
+    Raises InputError for an unknown separator and folders without sounds, EngineError for weights that do not fit,
+    OutputError where another run is at work in the folder or the disk is full.
     """
+    with sole_run(job.out):
+        return _train(job, progress)
+
+
+def _train(job: SeparatorJob, progress: Progress) -> dict[str, Any]:
     start = _start(job)
+    if start is not None and is_same_file(start, job.out / RESULT):
+        raise InputError(f"expected another folder than that of the start, got {job.out}; change --out.")
     sources = sound_sources(
         job.voices, job.backgrounds, job.out, job.held_out, job.recipe.seed, progress.at("read sounds")
     )
     for problem in sources.problems:
         progress.note(f"left out: {problem}")
+    for folder in sources.not_held_out:
+        progress.note(f"Of {folder} no file is held out: the report is on sounds that were trained on.")
     tuning = SeparatorTuning(job.name, start, job.recipe, sources, job.out)
-    if tuning.resume():
-        progress.note(f"goes on from step {tuning.step}")
+    tuning.resume(progress)
     for _ in tuning.run(progress.at("train")):
         pass
     weights_id = job.name if job.name in SHIPPED else separation(job.name).weights
     file = tuning.export()
-    before = None
-    if start is not None:
-        before = held_out_scores(
-            job.name, {weights_id: start}, sources.held_out, job.recipe.seed, progress.at("score before")
-        )
-    after = held_out_scores(job.name, {weights_id: file}, sources.held_out, job.recipe.seed, progress.at("score after"))
     more = {
         "separator": job.name,
         "weights_id": weights_id,
@@ -62,7 +67,16 @@ def train_separator(job: SeparatorJob, progress: Progress) -> dict[str, Any]:
         "steps": tuning.step,
         "recipe": asdict(job.recipe),
         "left_out": [str(problem) for problem in sources.problems],
+        "not_held_out": [str(folder) for folder in sources.not_held_out],
     }
+    if not tuning.accelerator.is_main_process:
+        return more
+    before = None
+    if start is not None:
+        before = held_out_scores(
+            job.name, {weights_id: start}, sources.held_out, job.recipe.seed, progress.at("score before")
+        )
+    after = held_out_scores(job.name, {weights_id: file}, sources.held_out, job.recipe.seed, progress.at("score after"))
     return write_report(job.out, before, after, more)
 
 

@@ -6,7 +6,7 @@ import json
 import math
 import shutil
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -15,22 +15,27 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from deepsound.errors import EngineError, InputError
-from deepsound.media.files import atomic_write, output_error, require_writable
+from deepsound.media.files import atomic_write, require_writable
 from deepsound.models.roformer.weights import network as build_network
+from deepsound.runtime.interruption import interruptible
 from deepsound.runtime.packages import missing_package
 from deepsound.runtime.paths import is_file
 from deepsound.runtime.progress import Progress
 from deepsound.separate import checkpoint_settings
 from deepsound.separate.checkpoints import Separation, fit_to_checkpoint, load, separation
 from deepsound.train.backgrounds import SAMPLE_RATE
+from deepsound.train.checkpoint_file import note_changes, read_checkpoint, write_checkpoint, write_tensors
 from deepsound.train.losses import paper_loss, separation_loss, si_sdr
 from deepsound.train.mixing import Examples
 from deepsound.train.sample_sources import SoundSources
+from deepsound.train.seeds import check_seed
+from deepsound.train.user_sounds import SoundFolder
 
 Loss = Literal["own", "paper"]
 LORA_TARGETS = r"layers\..*\.(?:to_qkv|to_out\.0|net\.1|net\.4)"
 CHECKPOINT = "checkpoint.pt"
 RESULT = "separator.safetensors"
+_LONGEST_S = 600.0
 
 
 @dataclass(frozen=True)
@@ -59,11 +64,12 @@ class SeparatorRecipe:
             raise InputError(f"expected a loss of own or paper, got {self.loss!r}; choose one of them.")
         if min(self.steps, self.batch, self.save_every, self.validate_every) < 1 or self.lora_rank < 0:
             raise InputError("expected 1 or more steps and items, and a LoRA rank of 0 or more; correct them.")
-        if not 0 < self.learning_rate < 1 or self.example_s < 0.5:
+        if not 0 < self.learning_rate < 1 or not 0.5 <= self.example_s <= _LONGEST_S:
             raise InputError(
-                f"expected a learning rate below 1 and examples of 0.5 s or more, got {self.learning_rate} and "
-                f"{self.example_s}; correct them."
+                f"expected a learning rate below 1 and examples of 0.5 to {_LONGEST_S:g} s, got {self.learning_rate} "
+                f"and {self.example_s}; correct them."
             )
+        check_seed(self.seed)
 
 
 class SeparatorTuning:
@@ -100,7 +106,8 @@ class SeparatorTuning:
         """Train to the end, yielding each step's loss. Raises EngineError at a loss that is no number."""
         while self.step < self.recipe.steps:
             progress.update(self.step / self.recipe.steps)
-            loss = self.learn()
+            with interruptible(self.network, progress.check):
+                loss = self.learn()
             if self.step % self.recipe.save_every == 0 or self.step == self.recipe.steps:
                 self.save()
             if self.step % self.recipe.validate_every == 0 or self.step == self.recipe.steps:
@@ -117,6 +124,8 @@ class SeparatorTuning:
                 f"expected a batch that {processes} processes can share, got {self.recipe.batch}; change it."
             )
         share = self.recipe.batch // processes
+        for folder in self._folders():
+            folder.recent.clear()
         mix, target = self._examples(self.examples, self.step, self.accelerator.process_index * share, share)
         for group in self.optimiser.param_groups:
             group["lr"] = self.recipe.learning_rate * self._schedule()
@@ -124,10 +133,13 @@ class SeparatorTuning:
         with sdpa_kernel(SDPBackend.MATH) if mix.device.type == "cpu" else torch.enable_grad():
             loss = self.loss(mix, target)
             if not bool(torch.isfinite(loss)):
-                raise self._diverged()
+                raise self._diverged("a loss")
             self.optimiser.zero_grad()
             self.accelerator.backward(loss)
-        self.accelerator.clip_grad_norm_(self.network.parameters(), 1.0)
+        # Before the step: what is no number would go into the weights, their average and the next checkpoint.
+        norm = self.accelerator.clip_grad_norm_(self.network.parameters(), 1.0)
+        if not bool(torch.isfinite(torch.as_tensor(norm))):
+            raise self._diverged("a gradient")
         self.optimiser.step()
         self.step += 1
         keep = min(self.recipe.averaging, self.step / (self.step + 10))
@@ -135,10 +147,17 @@ class SeparatorTuning:
             self.average[name].lerp_(value.detach(), 1 - keep)
         return float(loss.detach())
 
-    def _diverged(self) -> EngineError:
+    def _folders(self) -> list[SoundFolder]:
+        """The folders that examples are drawn from, where they are a user's own."""
+        sources = (self.examples.voices, self.examples.backgrounds)
+        return [folder for each in sources if isinstance(folder := getattr(each, "sounds", None), SoundFolder)]
+
+    def _diverged(self, what: str) -> EngineError:
         kept = self.out / CHECKPOINT
+        drawn = sorted({path.name for folder in self._folders() for path in folder.recent})
         return EngineError(
-            f"Training stopped at step {self.step + 1}: expected a number, got a loss that is none; "
+            f"Training stopped at step {self.step + 1}: expected a number, got {what} that is none"
+            f"{', on mixes of ' + ', '.join(drawn) if drawn else ''}; "
             f"{f'{kept} is the last good checkpoint' if is_file(kept) else 'there is no checkpoint yet'}. Take a "
             "smaller learning rate or --precision fp32."
         )
@@ -182,40 +201,41 @@ class SeparatorTuning:
                 "average": {name: value.cpu() for name, value in self.average.items()},
                 "optimiser": self.optimiser.state_dict(),
                 "step": self.step,
+                "recipe": self._stated,
             }
-            with atomic_write(self.out / CHECKPOINT) as partial:
-                try:
-                    torch.save(state, partial)
-                except RuntimeError as error:  # torch's own for a full disk
-                    raise output_error(self.out / CHECKPOINT, OSError(28, str(error))) from error
+            write_checkpoint(state, self.out / CHECKPOINT)
         self.accelerator.wait_for_everyone()
 
-    def resume(self) -> bool:
+    def resume(self, progress: Progress = Progress()) -> bool:
         """Go on from the folder's checkpoint, if there is one. Raises EngineError for another recipe's."""
         if not is_file(self.out / CHECKPOINT):
             return False
-        held = torch.load(self.out / CHECKPOINT, weights_only=True, map_location=self.accelerator.device)
-        if held["trained"].keys() != self.average.keys():
-            raise EngineError(
-                f"expected a checkpoint of this recipe in {self.out}, got one of another; name another folder."
-            )
+        held = read_checkpoint(self.out / CHECKPOINT, self.accelerator.device, self.average)
         self._put(held["trained"])
         self.optimiser.load_state_dict(held["optimiser"])
         self.average, self.step = held["average"], held["step"]
+        progress.note(f"goes on from step {self.step}")
+        note_changes(held, self._stated, progress)
         return True
 
-    def export(self) -> Path:
-        """Write the averaged weights, LoRA merged, as a file that the separator takes by --weights."""
-        from safetensors.torch import save_file
+    @property
+    def _stated(self) -> dict[str, Any]:
+        """What the run is made of, for the checkpoint."""
+        return {**asdict(self.recipe), "start": "" if self.start is None else self.start.name}
 
+    def export(self) -> Path:
+        """Write the averaged weights, LoRA merged, as a file that the separator takes by --weights.
+
+        By the first process alone; the others wait for it. Raises OutputError where the disk is full.
+        """
         network = self.accelerator.unwrap_model(self.network)
         self._put(self.average)
         tensors = merged_state(network, self.recipe.lora_rank)
         target = self.out / RESULT
         if self.accelerator.is_main_process:
-            with atomic_write(target) as partial:
-                save_file({name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}, partial)
+            write_tensors({name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}, target)
             self._copy_settings(target)
+        self.accelerator.wait_for_everyone()
         return target
 
     def _copy_settings(self, target: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from deepsound.errors import Cancelled, DeepSoundError, InputError
+from deepsound.errors import Cancelled, DeepSoundError, InputError, OutputError
 from deepsound.media.audio import decode_audio, resample, to_mono
 from deepsound.media.files import atomic_write, require_writable
 from deepsound.runtime.paths import escaped, is_dir, is_file
@@ -24,7 +24,8 @@ _SILENT = 1e-5
 class SoundFolder:
     """The sounds below a folder as mono float16 at 44100 Hz in a cache; what cannot be read is in `problems`.
 
-    Raises InputError where none can be used.
+    `recent` are the files that were read since it was last emptied. Raises InputError where none can be used,
+    OutputError where the cache cannot be written.
     """
 
     def __init__(self, folder: Path, cache: Path, progress: Progress = Progress()) -> None:
@@ -33,13 +34,14 @@ class SoundFolder:
         require_writable(cache)
         self.folder, self.problems = folder, list[ItemProblem]()
         self.files: list[Path] = []
+        self.recent: list[Path] = []
         self._decoded: dict[Path, Path] = {}
         found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in _SUFFIXES and is_file(path))
         for path in progress.track(found, len(found)):
             try:
                 self._decoded[path] = _decode_once(path, cache, progress)
                 self.files.append(path)
-            except Cancelled:
+            except (Cancelled, OutputError):
                 raise
             except DeepSoundError as error:
                 self.problems.append(ItemProblem(escaped(path), str(error)))
@@ -49,6 +51,7 @@ class SoundFolder:
 
     def read(self, path: Path) -> np.ndarray:
         """A sound's samples, mapped from the cache."""
+        self.recent.append(path)
         return np.load(self._decoded[path], mmap_mode="r")
 
     def halves(self, share: float) -> tuple[list[Path], list[Path]]:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from . import aligned, embedded, finishing, generation, published
+from . import aligned, embedded, finishing, generation, labelling, published
 from .core_nodes import CORE
 from .sheet import Sheet
 
@@ -39,6 +39,7 @@ DESCRIPTIONS: dict[str, Callable[[Sheet], None]] = {
     "image_to_sound": aligned.image_to_sound,
     "audio_to_video": aligned.audio_to_video,
     "joint_video": aligned.joint_video,
+    "label_a_folder": labelling.label_a_folder,
 }
 
 

@@ -25,6 +25,7 @@ PANELS = {
     "DeepSoundExportStems": 90,
     "DeepSoundVoiceOverCoT": 406,
     "DeepSoundPipeline": 946,
+    "DeepSoundFolder": 220,
     "DeepSoundCompare": 640,
     "DeepSoundBestTake": 320,
     "DeepSoundScore": 180,

@@ -32,6 +32,7 @@ TITLES: dict[str, tuple[str, str]] = {
     "image_to_sound": ("Sound for one picture", "为一张图片生成声音"),
     "audio_to_video": ("Video for a sound", "为声音生成视频"),
     "joint_video": ("Video and sound from words", "由文字生成视频与声音"),
+    "label_a_folder": ("Label a folder for training", "为训练标注一个文件夹"),
 }
 
 

@@ -68,6 +68,12 @@ def test_a_video_for_a_sound_and_a_video_with_its_sound(models, tmp_path) -> Non
     assert record["settings"]["audio_rate"] == 0.2
 
 
+def test_a_video_whose_sound_is_taken_is_not_replaced(tmp_path, short_video, capsys) -> None:
+    before = short_video.read_bytes()
+    assert run("audio-to-video", short_video, "--prompt", "rain", "-o", short_video.parent) == 5
+    assert "replace its own sound" in capsys.readouterr().err and short_video.read_bytes() == before
+
+
 @pytest.mark.parametrize(
     ("words", "status", "message"),
     [

@@ -8,6 +8,7 @@ What is proved of those workflows is the graph.
 from __future__ import annotations
 
 import json
+import shutil
 
 import pytest
 
@@ -22,7 +23,7 @@ EMBEDDED = {"offline_draft", "clean_existing_footage", "another_generator", "api
 EMBEDDED |= {"film_with_own_sound", "mix_and_master", "stems_for_an_editor"}
 # Need diffusers, which no core brings: tests/comfy/test_seeing_hearing.py.
 ALIGNED = {"seeing_hearing", "image_to_sound", "audio_to_video", "joint_video"}
-PUBLISHED = sorted(set(DESCRIPTIONS) - EMBEDDED - ALIGNED)
+PUBLISHED = sorted(set(DESCRIPTIONS) - EMBEDDED - ALIGNED - {"label_a_folder"})
 KNOWN = {"videollama2_cot": "says_yes", "videollama2_qa": "says_yes", "bs_roformer": "leaves_half"}
 
 
@@ -58,6 +59,23 @@ def test_it_runs_as_installed_to_a_finished_video(server, name):
     assert sound.waveform.abs().max() > 0.01
     for node_id in of_kind(prompt, "DeepSoundCompare"):
         assert run.history["outputs"][node_id]["deepsound"][0]["tracks"]
+
+
+def test_results_of_the_labelling_template_become_training_data(server, tmp_path):
+    from deepsound.cli.main import main
+    from deepsound.train.cot_files import read_items
+
+    (server.base / "input" / "to_label").mkdir()
+    shutil.copy(FOLDER.parent / "demo" / "narrated_landscape.mp4", server.base / "input" / "to_label")
+    prompt = api("label_a_folder")
+    prompt["1"]["inputs"]["folder"] = "to_label"
+    run = server.run(prompt)
+    assert run.ending == "execution_success", run.error or run.answer
+    results = server.base / "output" / "DeepSound" / "labels"
+    command = ["train", "data", str(results), "--out", str(tmp_path), "--label", "records", "--split", "1,0,0"]
+    assert main([*command, "-q"]) == 0
+    (judged,) = [item for item in read_items(tmp_path) if item.task == "judge"]
+    assert (judged.category, judged.sound, judged.label) == ("Yes", "own", "rules")
 
 
 def made_small(prompt, seed):

@@ -119,7 +119,7 @@ ALLOWED = {
     "deepsound/train": EVERYONE
     | {"deepsound.media", "deepsound.models", "deepsound.weights", "deepsound.generate", "deepsound.reason"}
     | {"deepsound.separate", "deepsound.silence", "deepsound.engine_protocols", "deepsound.calibrate.agreement"}
-    | {"deepsound.evaluate.chart", "deepsound.train"},
+    | {"deepsound.evaluate.chart", "deepsound.outputs.reading", "deepsound.train"},
     "deepsound/app": EVERYONE
     | {"deepsound.media", "deepsound.engines", "deepsound.pipeline", "deepsound.outcome", "deepsound.outputs"}
     | {

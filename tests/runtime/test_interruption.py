@@ -51,6 +51,21 @@ def test_a_network_stops_between_its_modules(unthrottled: None) -> None:
     assert layers(torch.ones(1)) == 1  # the hooks are gone
 
 
+def test_a_pass_back_stops_between_its_modules(unthrottled: None) -> None:
+    token = CancelToken()
+    layers = nn.Sequential(*(nn.Linear(2, 2) for _ in range(3)))
+    with torch.enable_grad(), interruptible(layers, token.check):
+        given = torch.ones(1, 2, requires_grad=True)
+        for _ in range(2):
+            loss = layers(given).sum()
+        loss.register_hook(lambda gradient: token.cancel())
+        with pytest.raises(Cancelled):
+            loss.backward()
+    # The last layer was done when it was noticed.
+    assert [layer.weight.grad is not None for layer in layers] == [False, False, True]
+    assert not given._backward_hooks
+
+
 def test_checks_lie_at_most_a_tenth_of_a_second_and_one_module_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     """On a clock of the test's own: each module takes 30 ms, and the longest time without a check is counted."""
     clock_s, checked_s = [0.0], []

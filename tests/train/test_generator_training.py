@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,9 +17,19 @@ from deepsound.generate.mmaudio.checkpoint import flow_network
 from deepsound.media.clip import Clip
 from deepsound.models.mmaudio.lengths import LATENTS_16K, sequence_lengths
 from deepsound.runtime.execution import Execution
-from deepsound.runtime.progress import Progress
-from deepsound.train.generator.features import batch_of
-from deepsound.train.generator.run import LORA, WEIGHTS, GeneratorJob, GeneratorRecipe, train_generator
+from deepsound.runtime.progress import Progress, ProgressEvent
+from deepsound.train.checkpoint_file import read_checkpoint
+from deepsound.train.generator.features import FlowItem, batch_of
+from deepsound.train.generator.run import (
+    CHECKPOINT,
+    LORA,
+    WEIGHTS,
+    FlowTraining,
+    GeneratorJob,
+    GeneratorRecipe,
+    train_generator,
+)
+from deepsound.train.run_folder import sole_run
 from deepsound.types import GenerationRequest
 from deepsound.weights.load import read_tensors
 from deepsound.weights.lora import merge, read_lora
@@ -216,9 +227,6 @@ def test_a_lora_of_another_network_or_of_wrong_ranks_is_refused(root: Path, trai
 
 
 def test_a_full_disk_leaves_the_checkpoint_before(root: Path, trained: Path, tmp_path, monkeypatch) -> None:
-    from deepsound.train.generator.features import FlowItem
-    from deepsound.train.generator.run import CHECKPOINT, FlowTraining
-
     items = [FlowItem(path, path) for path in sorted((trained / "features").iterdir())]
     base = root / "models" / tiny.PUBLISHED["flow"]
     training = FlowTraining(flow_network(base, torch.float32), RECIPE, items, tmp_path)
@@ -237,6 +245,60 @@ def test_a_full_disk_leaves_the_checkpoint_before(root: Path, trained: Path, tmp
     assert [path.name for path in tmp_path.iterdir()] == [CHECKPOINT]
 
 
+def test_a_folder_with_the_checkpoint_of_another_rank_is_refused(root: Path, trained: Path) -> None:
+    before = (trained / LORA).read_bytes()
+    with pytest.raises(EngineError, match=r"got one with 4x\d+ for .*, which is 2x\d+ here"):
+        train_generator(job(root, trained, rank=2), Progress())
+    assert (trained / LORA).read_bytes() == before
+
+
+def test_a_damaged_checkpoint_is_named(trained: Path, tmp_path: Path) -> None:
+    (tmp_path / CHECKPOINT).write_bytes((trained / CHECKPOINT).read_bytes()[:999])
+    with pytest.raises(EngineError, match=r"cannot be read \(.*remove it"):
+        read_checkpoint(tmp_path / CHECKPOINT, torch.device("cpu"), {})
+
+
+def test_settings_that_changed_since_the_run_began_are_said(root: Path, trained: Path, tmp_path: Path) -> None:
+    shutil.copytree(trained, tmp_path / "out")
+    events: list[ProgressEvent] = []
+    train_generator(job(root, tmp_path / "out", steps=5, learning_rate=1e-3), Progress(on_event=events.append))
+    notes = [event.text for event in events if event.is_note]
+    assert any(text.endswith("these: learning_rate 0.002 -> 0.001") for text in notes), notes
+
+
+def test_a_gradient_that_is_no_number_spoils_neither_weights_nor_checkpoint(
+    root: Path, trained: Path, tmp_path
+) -> None:
+    items = [FlowItem(path, path) for path in sorted((trained / "features").iterdir())]
+    base = root / "models" / tiny.PUBLISHED["flow"]
+    training = FlowTraining(flow_network(base, torch.float32), replace(RECIPE, save_every=1), items, tmp_path)
+    training.learn()
+    training.save()
+    before = {name: value.detach().clone() for name, value in training.trained.items()}
+    next(iter(training.trained.values())).register_hook(lambda gradient: gradient * torch.nan)
+    with pytest.raises(EngineError, match=r"step 2: .*a gradient that is none, on .* is the last good checkpoint"):
+        training.run(Progress())
+    assert all(torch.equal(value, before[name]) for name, value in training.trained.items())
+    assert read_checkpoint(tmp_path / CHECKPOINT, training.device, training.trained)["step"] == 1
+
+
+def test_a_second_run_in_the_same_folder_is_refused(root: Path, trained: Path) -> None:
+    with sole_run(trained), pytest.raises(OutputError, match="another run is at work"):
+        train_generator(job(root, trained), Progress())
+
+
+def test_a_full_disk_while_features_are_written_is_no_fault_of_the_clips(root: Path, tmp_path, monkeypatch) -> None:
+    import safetensors.torch
+
+    def full(tensors: object, path: Path, metadata: object) -> None:
+        raise safetensors.SafetensorError("No space left on device (os error 28)")
+
+    monkeypatch.setattr(safetensors.torch, "save_file", full)
+    with pytest.raises(OutputError, match="the disk is full"):
+        train_generator(job(root, tmp_path), Progress())
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == [".run.lock"]
+
+
 def test_a_batch_without_lora_keeps_its_fingerprint(trained: Path) -> None:
     from deepsound.batch.settings import _plain
 
@@ -249,6 +311,13 @@ def test_a_batch_without_lora_keeps_its_fingerprint(trained: Path) -> None:
 
 def test_the_command_refuses_what_makes_no_sense(root: Path, tmp_path: Path) -> None:
     command = ["train", "generator", str(root / "clips"), "-o", str(tmp_path)]
-    for wrong in (["--base", "draft"], ["--steps", "0"], ["--lr", "3"], ["--seconds", "0.1"]):
+    for wrong in (
+        ["--base", "draft"],
+        ["--steps", "0"],
+        ["--lr", "3"],
+        ["--seconds", "nan"],
+        ["--alpha", "inf"],
+        ["--seed", "-1"],
+    ):
         assert main([*command, *wrong]) == 2
     assert main(["run", str(root / "clips" / "0.mp4"), "--generator", "draft", "--lora", "x.safetensors=99"]) == 2

@@ -13,7 +13,7 @@ import torch
 from deepsound.runtime.progress import Progress
 from deepsound.train.answer_parts import KEYWORD_PARTS
 from deepsound.train.cot_losses import CotLossSettings
-from deepsound.train.reasoner import evaluation, examples
+from deepsound.train.reasoner import examples
 from deepsound.train.reasoner.recipe import ReasonerRecipe
 from deepsound.train.reasoner.run import LOG, ReasonerJob, train_reasoner
 from tests.train.reasoner import RECIPE, write_base_of_words, write_distinct_clips
@@ -47,9 +47,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(autouse=True)
 def media_read_once(monkeypatch: pytest.MonkeyPatch):
     """Clips are decoded once and not once a step."""
-    read = functools.cache(examples.read_media)
-    for module in (examples, evaluation):
-        monkeypatch.setattr(module, "read_media", read)
+    monkeypatch.setattr(examples, "read_media", functools.cache(examples.read_media))
     with torch.enable_grad():
         yield
 

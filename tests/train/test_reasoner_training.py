@@ -12,9 +12,9 @@ import torch
 from safetensors.torch import save_file
 
 from deepsound.cli.main import main
-from deepsound.errors import EngineError, InputError
+from deepsound.errors import EngineError, InputError, OutputError
 from deepsound.reason.videollama2.checkpoint import VideoLLaMA2Checkpoint
-from deepsound.runtime.progress import Progress
+from deepsound.runtime.progress import Progress, ProgressEvent
 from deepsound.train.conversations import IGNORED, tokenise
 from deepsound.train.cot_files import read_items, write_items
 from deepsound.train.joint_model import JointModel, own_name, published_name
@@ -22,6 +22,7 @@ from deepsound.train.reasoner.evaluation import voice_energies
 from deepsound.train.reasoner.recipe import LoraSettings, ReasonerRecipe
 from deepsound.train.reasoner.run import CHECKPOINTS, ReasonerJob, train_reasoner
 from deepsound.train.reasoner.trainer import last_checkpoint
+from deepsound.train.run_folder import sole_run
 from deepsound.weights.load import read_tensors
 from deepsound.weights.lora import read_lora
 from tests.reason.videollama2 import tiny
@@ -255,6 +256,9 @@ def test_a_base_of_another_architecture_is_refused(root: Path, tmp_path: Path, c
         {"parts": ("vision",)},
         {"adapter_only": True},
         {"epochs": 0.0},
+        {"epochs": float("nan")},
+        {"max_length": 0},
+        {"seed": -1},
     ],
 )
 def test_numbers_that_make_no_sense_are_refused(wrong: dict) -> None:
@@ -262,6 +266,41 @@ def test_numbers_that_make_no_sense_are_refused(wrong: dict) -> None:
         ReasonerRecipe(**wrong)
     with pytest.raises(InputError, match="multiple of 6"):
         ReasonerRecipe(batch=128, per_device=3).accumulation(2)
+
+
+@pytest.mark.parametrize("wrong", [{"rank": 0}, {"dropout": 2.0}, {"alpha": float("nan")}, {"bits": 3}])
+def test_a_lora_that_makes_no_sense_is_refused(wrong: dict) -> None:
+    with pytest.raises(InputError):
+        LoraSettings(**wrong)
+
+
+def test_a_folder_with_the_checkpoint_of_another_rank_is_refused(root: Path, tmp_path: Path) -> None:
+    pytest.importorskip("peft", reason="LoRA needs peft (extra `train`)")
+    recipe = replace(RECIPE, lora=LoraSettings(4, 8.0, 0.0), max_steps=1, save_every=1)
+    train_reasoner(job(root, tmp_path, recipe), Progress())
+    with pytest.raises(EngineError, match=r"got one with 4x64 for .*, which is 2x64 here"):
+        train_reasoner(job(root, tmp_path, replace(recipe, lora=LoraSettings(2, 8.0, 0.0))), Progress())
+    events: list[ProgressEvent] = []
+    train_reasoner(job(root, tmp_path, replace(recipe, learning_rate=5e-4)), Progress(on_event=events.append))
+    assert "learning_rate 0.001 -> 0.0005" in " ".join(event.text for event in events if event.is_note)
+    # The whole base learns now: peft's names are not in it.
+    with pytest.raises(EngineError, match="name another folder"):
+        train_reasoner(job(root, tmp_path, replace(recipe, lora=None)), Progress())
+
+
+def test_a_result_in_the_bases_own_folder_and_two_runs_in_one_are_refused(root: Path, tmp_path: Path) -> None:
+    before = {path.name: path.read_bytes() for path in (root / "base").iterdir()}
+    with pytest.raises(InputError, match="than the base's"):
+        train_reasoner(job(root, root / "base"), Progress())
+    assert {path.name: path.read_bytes() for path in (root / "base").iterdir()} == before
+    with sole_run(tmp_path), pytest.raises(OutputError, match="another run is at work"):
+        train_reasoner(job(root, tmp_path), Progress())
+
+
+def test_options_that_the_trainer_refuses_are_no_crash(root: Path, tmp_path: Path) -> None:
+    recipe = replace(RECIPE, trainer_options=(("fsdp", "all_of_it"),))
+    with pytest.raises(InputError, match="--fsdp"):
+        train_reasoner(job(root, tmp_path, recipe), Progress())
 
 
 def test_weights_and_flags_of_the_command(root: Path, tmp_path: Path, capsys) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from deepsound.errors import InputError
-from deepsound.train.cot_files import read_items
+from deepsound.train.cot_files import read_items, write_items
 from deepsound.train.cot_items import CATEGORIES, answer_of
 from deepsound.train.review import REVIEWS, Review
 from tests.train.reasoner import write_data
@@ -91,3 +92,41 @@ def test_the_page_shows_the_clip_its_sections_and_the_agreement(folder: Path) ->
     media, status, sections, answer = _guarded(review, lambda: review.correct("Perhaps"))
     assert Path(media) == (folder / "Yes.mp4").resolve() and "Perhaps" in status and "&lt;ann&gt;" in status
     assert "There is the sound of people in the audio." in sections and answer == answer_of("Yes")
+
+
+def test_two_reviewers_at_work_at_once_do_not_lose_each_others_decisions(folder: Path) -> None:
+    ann, bob = Review(folder, "ann"), Review(folder, "bob")
+    ann.correct("No3")
+    bob.move(1)
+    bob.correct("No2")
+    ann.accept()
+    assert set(Review(folder, "cat").agreement()) == {("ann", "bob")}
+    of = {item.id: item for item in read_items(folder)}
+    assert of["Yes-judge"].category == "No3" and of["No1-judge"].category == "No2"
+
+
+def test_clips_labelled_during_a_review_stay_in_the_data_set(folder: Path) -> None:
+    review = Review(folder, "ann")
+    items = read_items(folder)
+    write_items([*items, replace(items[1], id="new-judge", video="new.mp4")], folder)
+    review.accept()
+    assert "new-judge" in {item.id for item in read_items(folder)} and review.progress() == (1, 5)
+
+
+def test_a_split_beside_its_data_set_is_not_reviewed_in_its_place(folder: Path) -> None:
+    with pytest.raises(InputError, match="name the folder"):
+        Review(folder / "train.json", "ann")
+    (folder / "data.jsonl").unlink()
+    review = Review(folder / "train.json", "ann")
+    review.correct("No3")
+    review.move(1)
+    review.correct("No2")
+    assert [item.category for item in read_items(folder) if item.task == "judge"][:2] == ["No3", "No2"]
+
+
+def test_an_answer_of_a_table_that_contradicts_its_category_is_refused(folder: Path, tmp_path: Path) -> None:
+    table = tmp_path / "more.csv"
+    table.write_text("id,reviewer,category,answer\nNo1-judge,cat,Yes,B. No\n")
+    with pytest.raises(InputError, match=r"line 2: .* verdict no"):
+        Review(folder, "ann").take_in(table)
+    assert not (folder / REVIEWS).exists()

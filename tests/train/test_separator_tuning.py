@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -14,12 +19,14 @@ from safetensors.torch import load_file
 from scipy.io import wavfile
 
 from deepsound.cli.main import main
-from deepsound.errors import InputError
+from deepsound.errors import EngineError, InputError
 from deepsound.runtime.progress import Progress
 from deepsound.separate.checkpoints import shipped_file
+from deepsound.train.mixing import BackgroundLibrary
 from deepsound.train.sample_sources import SoundSources, sound_sources
 from deepsound.train.separator_tuning import CHECKPOINT, SeparatorRecipe, SeparatorTuning
 from deepsound.train.user_sounds import SoundFolder, UserBackgrounds, UserVoices
+from tests import processes
 from tests.separate import small
 
 pytest.importorskip("accelerate", reason="training needs accelerate (extra `train`)")
@@ -150,5 +157,70 @@ def test_the_command_trains_and_reports(sounds: Path, start: Path, tmp_path: Pat
     assert report["weights_id"] == "bs_roformer/ep_317" and set(report["si_sdri_db"]) == {"before", "after"}
     assert {"report.md", "report.png", "separator.json", CHECKPOINT} <= {path.name for path in tmp_path.iterdir()}
     assert "torn.wav" in report["left_out"][0]
-    for wrong in (["--base", "demucs"], ["--steps", "0"], ["--held_out", "2"], ["--lr", "5"]):
+    for wrong in (
+        ["--base", "demucs"],
+        ["--steps", "0"],
+        ["--held_out", "2"],
+        ["--lr", "5"],
+        ["--seed", "-1"],
+        ["--example_s", "nan"],
+    ):
         assert main([*command, "-o", str(tmp_path), *wrong]) == 2
+
+
+def test_a_gradient_that_is_no_number_stops_and_names_the_sounds(tuning, tmp_path: Path) -> None:
+    run = tuning(tmp_path, save_every=1)
+    run.learn()
+    run.save()
+    before = {name: value.detach().clone() for name, value in run._trained().items()}
+    next(iter(run._trained().values())).register_hook(lambda gradient: gradient * torch.nan)
+    with pytest.raises(EngineError, match=r"step 2: .* a gradient that is none, on mixes of \d.wav.* last good check"):
+        list(run.run(Progress()))
+    assert all(torch.equal(value, before[name]) for name, value in run._trained().items())
+
+
+def test_a_folder_with_the_checkpoint_of_another_recipe_is_refused(tuning, tmp_path: Path) -> None:
+    pytest.importorskip("peft", reason="LoRA needs peft (extra `train`)")
+    tuning(tmp_path, lora_rank=2).save()
+    with pytest.raises(EngineError, match=r"got one with 2x\d+ for .*, which is 4x\d+ here"):
+        tuning(tmp_path, lora_rank=4).resume()
+    with pytest.raises(EngineError, match="name another folder"):
+        tuning(tmp_path).resume()
+
+
+def test_examples_longer_than_the_rendered_backgrounds_repeat_them(tmp_path: Path) -> None:
+    library = BackgroundLibrary(tmp_path, 1, 0.5, 1)
+    assert library.draw(30_000, np.random.default_rng(0)).shape == (30_000,)
+
+
+def test_a_folder_of_one_file_is_said_not_to_be_held_out(sounds: Path, tmp_path: Path) -> None:
+    (tmp_path / "one").mkdir()
+    shutil.copy(sounds / "voices" / "0.wav", tmp_path / "one")
+    found = sound_sources(tmp_path / "one", sounds / "backgrounds", tmp_path / "out", 0.5, 1, Progress())
+    assert found.not_held_out == (tmp_path / "one",)
+
+
+def test_the_start_is_not_replaced_by_its_result(sounds: Path, start: Path, tmp_path: Path) -> None:
+    shutil.copy(start, tmp_path / "separator.safetensors")
+    before = (tmp_path / "separator.safetensors").read_bytes()
+    command = ["train", "separator", str(sounds / "voices"), "--base", NAME, "-o", str(tmp_path)]
+    assert main([*command, "--weights", str(tmp_path / "separator.safetensors")]) == 2
+    assert (tmp_path / "separator.safetensors").read_bytes() == before
+
+
+@pytest.mark.slow
+def test_of_two_processes_the_first_writes_the_result_and_both_end(sounds: Path, start: Path, tmp_path: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = ["train", "separator", str(sounds / "voices"), "--backgrounds", str(sounds / "backgrounds")]
+    command += ["--base", NAME, "--weights", str(start), "--steps", "2", "--batch", "2", "--example_s", "0.5"]
+    run = [sys.executable, "-m", "deepsound", *command, "-o", str(tmp_path / "out"), "--json"]
+    shared = os.environ | {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    workers = [
+        processes.start(run, env=shared | {"RANK": str(rank), "LOCAL_RANK": str(rank)}, stdout=subprocess.PIPE)
+        for rank in range(2)
+    ]
+    said = [worker.communicate(timeout=300)[0] for worker in workers]
+    assert [worker.returncode for worker in workers] == [6, 6]
+    assert json.loads(said[0])["steps"] == 2 and not said[1]

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 AUDIO_TO_VIDEO, JOINT = "audio_to_video", "joint"
 # Below -60 dBFS there is nothing to align with.
 _SILENT = 1e-3
+# Kaldi's analysis frame.
+_SHORTEST_S = 0.025
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,12 +49,19 @@ def audio_to_video(
     """
     check_request(request)
     needed_s = request.frames / request.fps
+    if not bool(audio.waveform.isfinite().all()):
+        raise InputError("The sound has values that are no numbers; expected a sound, mend or choose another.")
     if not audio.samples or float(audio.waveform.abs().max()) < _SILENT:
         raise InputError("The sound is silent; expected one that can be heard, since the video is to follow it.")
     if audio.duration_s < needed_s - 1 / request.fps:
         raise InputError(
             f"The sound lasts {audio.duration_s:.2f} s, and {request.frames} frames at {request.fps:g} fps last "
             f"{needed_s:.2f} s; expected a sound at least as long: use fewer frames, more fps, or a longer sound."
+        )
+    if min(audio.duration_s, needed_s) < _SHORTEST_S:
+        raise InputError(
+            f"The video lasts {needed_s * 1000:.0f} ms and the sound {audio.duration_s * 1000:.0f} ms; expected "
+            f"{_SHORTEST_S * 1000:.0f} ms or more of both for ImageBind: use more frames, fewer fps, or a longer sound."
         )
     if audio.duration_s > needed_s + 0.5:
         progress.note(

@@ -12,22 +12,24 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from deepsound.errors import Cancelled, DeepSoundError, InputError
+from deepsound.errors import Cancelled, DeepSoundError, InputError, MissingPackage, OutputError
 from deepsound.generate.mmaudio.components import MMAudioComponents
 from deepsound.generate.mmaudio.conditions import encode_conditions
 from deepsound.generate.mmaudio.request import validate_request
 from deepsound.generate.mmaudio.visual_conditioning import VisualCondition
 from deepsound.media.audio import fit_length, resample, to_mono
 from deepsound.media.clip import Clip
-from deepsound.media.files import atomic_write, require_writable
+from deepsound.media.files import require_writable
 from deepsound.models.mel import MEL_16K, MEL_44K, MelSpectrogram
 from deepsound.models.mmaudio.lengths import LATENTS_16K
 from deepsound.runtime.paths import escaped, is_file
 from deepsound.runtime.progress import Progress
+from deepsound.train.checkpoint_file import write_tensors
 from deepsound.train.flow_matching import FlowBatch
 from deepsound.train.item_checks import ItemProblem
 from deepsound.types import Audio, GenerationRequest
 from deepsound.weights.load import read_tensors
+from deepsound.weights.missing import MissingWeightsError
 
 TABLE = "captions.csv"
 # As the original scales the sounds of its training split.
@@ -81,9 +83,10 @@ def extract_features(
             source += "".join(str(components.key(role)) for role in ("encoder", "clip", "synchformer"))
             file = cache / f"{hashlib.sha256(source.encode('utf-8', 'surrogateescape')).hexdigest()[:24]}.safetensors"
             if not is_file(file):
-                _write(_features(components, path, caption, seconds, Progress(check=progress.check)), file)
+                made = _features(components, path, caption, seconds, Progress(check=progress.check))
+                write_tensors({name: tensor.contiguous().clone() for name, tensor in made.items()}, file)
             items.append(FlowItem(path, file))
-        except Cancelled:
+        except (Cancelled, OutputError, MissingPackage, MissingWeightsError):
             raise
         except (DeepSoundError, OSError) as error:
             problems.append(ItemProblem(escaped(path), str(error)))
@@ -136,13 +139,6 @@ def _latents(components: MMAudioComponents, audio: Audio, length: int, progress:
     return mean, std
 
 
-def _write(features: Mapping[str, Tensor], file: Path) -> None:
-    from safetensors.torch import save_file
-
-    with atomic_write(file) as partial:
-        save_file({name: tensor.contiguous().clone() for name, tensor in features.items()}, partial)
-
-
 def _table(path: Path) -> dict[str, str]:
     if not is_file(path):
         return {}
@@ -152,5 +148,8 @@ def _table(path: Path) -> dict[str, str]:
     except (OSError, ValueError, csv.Error) as error:
         raise InputError(f"{escaped(path)} cannot be read as a table: {error}. Save it as CSV in UTF-8.") from error
     if rows and not {"video", "caption"} <= rows[0].keys():
-        raise InputError(f"{escaped(path)}: expected the columns video and caption, got {', '.join(rows[0])}.")
+        raise InputError(
+            f"{escaped(path)}: expected the columns video and caption, got {', '.join(map(str, rows[0]))}; add what is "
+            "missing."
+        )
     return {row["video"]: row["caption"] or "" for row in rows if row["video"]}

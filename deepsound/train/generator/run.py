@@ -7,6 +7,7 @@ behind the warm-up, as suits the few thousand steps of a fine-tune.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,12 +20,14 @@ from torch import Tensor
 from deepsound.errors import EngineError, InputError
 from deepsound.generate.mmaudio import checkpoint as build
 from deepsound.generate.mmaudio.components import MMAudioComponents, locate_weights
-from deepsound.media.files import atomic_write, output_error, require_writable
+from deepsound.media.files import atomic_write
 from deepsound.models.mmaudio.model import MMAudio
 from deepsound.runtime.execution import Execution
+from deepsound.runtime.interruption import interruptible
 from deepsound.runtime.json_files import json_bytes
 from deepsound.runtime.paths import is_file
 from deepsound.runtime.progress import Progress
+from deepsound.train.checkpoint_file import note_changes, read_checkpoint, write_checkpoint, write_tensors
 from deepsound.train.ema import PowerEma
 from deepsound.train.flow_matching import FlowBatch, draw, flow_matching_loss
 from deepsound.train.flow_matching import FlowMatchingSettings as Rules
@@ -32,7 +35,9 @@ from deepsound.train.generator.features import FlowItem, batch_of, captions_of, 
 from deepsound.train.generator.lora_layers import add_lora, lora_updates
 from deepsound.train.generator.overfitting import held_out_losses, over_fitting
 from deepsound.train.labelling import clips_in
+from deepsound.train.run_folder import sole_run
 from deepsound.train.schedule import ScheduleSettings, learning_rate
+from deepsound.train.seeds import check_seed
 from deepsound.weights.load import read_tensors
 from deepsound.weights.lora import LoraFile, merge
 
@@ -67,8 +72,14 @@ class GeneratorRecipe:
                 f"expected a learning rate below 1, a relative EMA width below 0.29 and a share held out below 1, got "
                 f"{self.learning_rate}, {self.ema} and {self.held_out}; correct them."
             )
-        if self.seconds < 0.64 or not 0 <= self.drop_probability <= 1:
+        if not self.seconds >= 0.64:
             raise InputError(f"expected 0.64 s or more of each clip, got {self.seconds}; correct it.")
+        if not 0 <= self.drop_probability <= 1 or not math.isfinite(self.alpha):
+            raise InputError(
+                f"expected a probability from 0 to 1 and a finite alpha, got {self.drop_probability} and {self.alpha}; "
+                "correct them."
+            )
+        check_seed(self.seed)
 
 
 @dataclass(frozen=True)
@@ -87,8 +98,10 @@ class GeneratorJob:
 class FlowTraining:
     """A run in a folder: network, average of what learns, optimiser and log."""
 
-    def __init__(self, network: MMAudio, recipe: GeneratorRecipe, items: Sequence[FlowItem], out: Path) -> None:
-        self.network, self.recipe, self.out, self.step = network, recipe, out, 0
+    def __init__(
+        self, network: MMAudio, recipe: GeneratorRecipe, items: Sequence[FlowItem], out: Path, base: str = ""
+    ) -> None:
+        self.network, self.recipe, self.out, self.base, self.step = network, recipe, out, base, 0
         self.device = next(network.parameters()).device
         self.half = self.device.type == "cuda" and torch.cuda.is_bf16_supported()
         ordered = [items[number] for number in np.random.default_rng([recipe.seed, 3]).permutation(len(items))]
@@ -115,6 +128,10 @@ class FlowTraining:
 
     def run(self, progress: Progress) -> None:
         """Train to the end. Raises EngineError at a loss that is no number, naming the clips."""
+        with interruptible(self.network, progress.check):
+            self._run(progress)
+
+    def _run(self, progress: Progress) -> None:
         while self.step < self.recipe.steps:
             progress.update(self.step / self.recipe.steps)
             loss = self.learn()
@@ -134,20 +151,25 @@ class FlowTraining:
             group["lr"] = learning_rate(self.step, self.schedule)
         loss = self._loss(batch_of(chosen, self.device), self.recipe.seed + self.step).mean()
         if not bool(torch.isfinite(loss)):
-            names = ", ".join(item.path.name for item in chosen)
-            kept = self.out / CHECKPOINT
-            raise EngineError(
-                f"Training stopped at step {self.step + 1}: expected a number, got a loss that is none, on {names}; "
-                f"{f'{kept} is the last good checkpoint' if is_file(kept) else 'there is no checkpoint yet'}. Take a "
-                "smaller learning rate."
-            )
+            raise self._diverged("a loss", chosen)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.trained.values(), 1.0)
+        # Before the step: what is no number would go into the weights, their average and the next checkpoint.
+        if not bool(torch.isfinite(torch.nn.utils.clip_grad_norm_(self.trained.values(), 1.0))):
+            raise self._diverged("a gradient", chosen)
         self.optimiser.step()
         self.average.update(self.trained)
         self.step += 1
         return float(loss.detach())
+
+    def _diverged(self, what: str, chosen: Sequence[FlowItem]) -> EngineError:
+        names = ", ".join(dict.fromkeys(item.path.name for item in chosen))
+        kept = self.out / CHECKPOINT
+        return EngineError(
+            f"Training stopped at step {self.step + 1}: expected a number, got {what} that is none, on {names}; "
+            f"{f'{kept} is the last good checkpoint' if is_file(kept) else 'there is no checkpoint yet'}. Take a "
+            "smaller learning rate."
+        )
 
     def validate(self) -> float:
         """The mean loss of the averaged weights on held-out clips, with the same draws every time."""
@@ -175,27 +197,28 @@ class FlowTraining:
             "optimiser": self.optimiser.state_dict(),
             "average": self.average.state_dict(),
             "step": self.step,
+            "recipe": self._stated,
         }
-        with atomic_write(self.out / CHECKPOINT) as partial:
-            try:
-                torch.save(state, partial)
-            except RuntimeError as error:  # torch's own for a full disk
-                raise output_error(self.out / CHECKPOINT, OSError(28, str(error))) from error
+        write_checkpoint(state, self.out / CHECKPOINT)
 
-    def resume(self) -> bool:
+    def resume(self, progress: Progress = Progress()) -> bool:
         """Go on from the folder's checkpoint, if there is one. Raises EngineError for another recipe's."""
         if not is_file(self.out / CHECKPOINT):
             return False
-        held = torch.load(self.out / CHECKPOINT, weights_only=True, map_location=self.device)
-        if held["trained"].keys() != self.trained.keys():
-            raise EngineError(
-                f"expected a checkpoint of this recipe in {self.out}, got one of another; name another folder."
-            )
+        held = read_checkpoint(self.out / CHECKPOINT, self.device, self.trained)
         self.put(held["trained"])
         self.optimiser.load_state_dict(held["optimiser"])
         self.average.load_state_dict(held["average"])
         self.step = held["step"]
+        progress.note(f"goes on from step {self.step}")
+        note_changes(held, self._stated, progress)
         return True
+
+    @property
+    def _stated(self) -> dict[str, Any]:
+        """What the run is made of, for the checkpoint; clips by name, since features may be extracted anew."""
+        names = ", ".join(sorted(item.path.name for item in (*self.train, *self.held_out)))
+        return {**asdict(self.recipe), "base": self.base, "clips": names}
 
     def _batch(self, step: int) -> list[FlowItem]:
         """The items of a step: each pass over the clips has an order of its own; a small set repeats within a step."""
@@ -221,9 +244,14 @@ class FlowTraining:
 def train_generator(job: GeneratorJob, progress: Progress) -> dict[str, Any]:
     """Extract features, train or go on, and write the LoRA (or weights) and the report, with `over_fitting` if seen.
 
-    Raises InputError for a folder without clips that can be used, EngineError for weights that are missing or wrong.
+    Raises InputError for a folder without clips that can be used, EngineError for weights that are missing or wrong,
+    OutputError where another run is at work in the folder or the disk is full.
     """
-    require_writable(job.out)
+    with sole_run(job.out):
+        return _train(job, progress)
+
+
+def _train(job: GeneratorJob, progress: Progress) -> dict[str, Any]:
     components = MMAudioComponents(job.variant, job.execution, progress)
     clips = clips_in(job.clips)
     captions = captions_of(job.clips, clips, job.prompt)
@@ -236,9 +264,10 @@ def train_generator(job: GeneratorJob, progress: Progress) -> dict[str, Any]:
         raise InputError(f"expected clips to train on, got none that can be used; the first: {problems[0]}")
     base = locate_weights(job.variant, job.execution)[1]["flow"]
     network = build.flow_network(base, torch.float32).to(components.device)
-    training = FlowTraining(network, job.recipe, items, job.out)
-    if training.resume():
-        progress.note(f"goes on from step {training.step}")
+    training = FlowTraining(network, job.recipe, items, job.out, base.name)
+    training.resume(progress)
+    if not training.held_out:
+        progress.note("No clip is held out: over-fitting will not be seen. Add clips, or raise --held_out.")
     training.run(progress.at("train"))
     file = save_result(training, base, job)
     warning = over_fitting(held_out_losses(job.out / LOG), training.step) if training.held_out else ""
@@ -259,15 +288,14 @@ def train_generator(job: GeneratorJob, progress: Progress) -> dict[str, Any]:
 
 
 def save_result(training: FlowTraining, base: Path, job: GeneratorJob) -> Path:
-    """Write the averaged weights: the LoRA, and merged into the base where that is asked for, or all weights."""
-    from safetensors.torch import save_file
+    """Write the averaged weights: the LoRA, and merged into the base where that is asked for, or all weights.
 
+    Raises OutputError where the disk is full.
+    """
     training.put(training.average.averages)
     if not job.recipe.rank:
-        with atomic_write(job.out / WEIGHTS) as partial:
-            save_file(
-                {name: value.cpu().contiguous() for name, value in training.network.state_dict().items()}, partial
-            )
+        state = training.network.state_dict()
+        write_tensors({name: value.cpu().contiguous() for name, value in state.items()}, job.out / WEIGHTS)
         return job.out / WEIGHTS
     updates = lora_updates(training.network, dict(training.trained))
     tensors = {}
@@ -277,10 +305,8 @@ def save_result(training: FlowTraining, base: Path, job: GeneratorJob) -> Path:
         tensors[f"{module}.lora_A.weight"] = update.down.clone()
         tensors[f"{module}.lora_B.weight"] = update.up.clone()
     stated = {"r": str(job.recipe.rank), "lora_alpha": str(job.recipe.alpha), "base_model_name_or_path": job.variant}
-    with atomic_write(job.out / LORA) as partial:
-        save_file(tensors, partial, {"format": "pt", **stated})
+    write_tensors(tensors, job.out / LORA, {"format": "pt", **stated})
     if job.merged:
         merged = merge(read_tensors(base), LoraFile(job.out / LORA, updates))
-        with atomic_write(job.out / WEIGHTS) as partial:
-            save_file({name: value.clone().contiguous() for name, value in merged.items()}, partial)
+        write_tensors({name: value.clone().contiguous() for name, value in merged.items()}, job.out / WEIGHTS)
     return job.out / LORA

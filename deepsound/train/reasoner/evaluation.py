@@ -18,7 +18,7 @@ from deepsound.separate.roformer import RoformerSeparator
 from deepsound.train.cot_items import CotItem
 from deepsound.train.item_checks import problem_of
 from deepsound.train.joint_model import JointModel
-from deepsound.train.reasoner.examples import MediaSettings, read_media
+from deepsound.train.reasoner.examples import MediaSettings, read_item
 from deepsound.types import Verdict
 
 _SEPARATOR = "bs_roformer_tiny"
@@ -60,13 +60,14 @@ def write_answer(
 ) -> str:
     """The model's own answer to the item's question, greedily, of at most `most` tokens."""
     language = model.language
-    frames, filterbank = read_media(folder / item.video, media)
+    frames, filterbank = read_item(folder / item.video, item.media, media)
+    only = torch.tensor([0])
     tokens = model.media_tokens(
         1,
-        frames[None].to(language.device),
-        torch.tensor([0]),
+        None if frames is None else frames[None].to(language.device),
+        only,
         None if filterbank is None else filterbank[None].to(language.device),
-        None if filterbank is None else torch.tensor([0]),
+        only,
     )[0]
     before, after = tokenizer.question(item.question)
     parts = [language.embed(torch.tensor(ids, device=language.device)) for ids in (before, after)]

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from deepsound.errors import DeepSoundError, InputError
+from deepsound.media.audio import decode_audio
 from deepsound.media.clip import Clip
 from deepsound.reason.videollama2.frames import EvenFrames, even_frames, pixel_values
 from deepsound.reason.videollama2.sound import filterbank_of
@@ -33,11 +34,14 @@ class MediaSettings:
 
 @dataclass(frozen=True, eq=False)
 class Example:
-    """An item with its tokens; `frames` [frames, 3, size, size] and `filterbank` [frames, mel bins], float32."""
+    """An item with its tokens; `frames` [frames, 3, size, size] and `filterbank` [frames, mel bins], float32.
+
+    None where the item has no picture, or no sound.
+    """
 
     item: CotItem
     text: TrainingText
-    frames: Tensor
+    frames: Tensor | None
     filterbank: Tensor | None
 
 
@@ -58,10 +62,24 @@ class CotDataset(Dataset[Example]):
     def __getitem__(self, number: int) -> Example:
         item = self.items[number]
         try:
-            frames, filterbank = read_media(self.folder / item.video, self.media)
+            frames, filterbank = read_item(self.folder / item.video, item.media, self.media)
         except DeepSoundError as error:
             raise InputError(f"The item {item.id} cannot be learnt: {error} Correct or remove it.") from error
         return Example(item, self.texts[number], frames, filterbank)
+
+
+def read_item(path: Path, given: str, media: MediaSettings) -> tuple[Tensor | None, Tensor | None]:
+    """Frames and filterbank of what the model is given of a clip, "both", "sound" or "picture"; None for the other.
+
+    Raises InputError for an item of sound alone that has none.
+    """
+    if given == "sound":
+        filterbank = read_sound(path)
+        if filterbank is None:
+            raise InputError(f"expected a file with sound, got {path.name} without.")
+        return None, filterbank
+    frames, filterbank = read_media(path, media)
+    return frames, None if given == "picture" else filterbank
 
 
 def read_media(path: Path, media: MediaSettings) -> tuple[Tensor, Tensor | None]:
@@ -72,6 +90,12 @@ def read_media(path: Path, media: MediaSettings) -> tuple[Tensor, Tensor | None]
     audio = clip.audio(quiet)
     heard = None if audio is None or not audio.samples else filterbank_of(audio)[0]
     return pixel_values(seen.pictures), heard
+
+
+def read_sound(path: Path) -> Tensor | None:
+    """The filterbank [frames, mel bins] of a sound file, or of a video's sound; None without."""
+    audio = decode_audio(path)
+    return filterbank_of(audio)[0] if audio.samples else None
 
 
 def tokenised(
@@ -98,17 +122,17 @@ class Collator:
 
     def __call__(self, examples: Sequence[Example]) -> dict[str, Any]:
         texts = collate_texts([example.text for example in examples], self.pad_id, self.most)
+        seen = [(row, each.frames) for row, each in enumerate(examples) if each.frames is not None]
         heard = [(row, each.filterbank) for row, each in enumerate(examples) if each.filterbank is not None]
         batch: dict[str, Any] = {
             "input_ids": texts.ids,
             "labels": texts.labels,
             "parts": texts.parts,
             "attention_mask": texts.mask,
-            "frames": torch.stack([example.frames for example in examples]),
-            "frame_rows": torch.arange(len(examples)),
             "ids": [example.item.id for example in examples],
         }
-        if heard:
-            batch["filterbanks"] = torch.stack([filterbank for _, filterbank in heard])
-            batch["filterbank_rows"] = torch.tensor([row for row, _ in heard])
+        for name, rows, found in (("frames", "frame_rows", seen), ("filterbanks", "filterbank_rows", heard)):
+            if found:
+                batch[name] = torch.stack([tensor for _, tensor in found])
+                batch[rows] = torch.tensor([row for row, _ in found])
         return batch

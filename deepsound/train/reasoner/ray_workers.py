@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
-from deepsound.errors import DeepSoundError, EngineError
+from deepsound.errors import DeepSoundError, EngineError, InputError
 from deepsound.runtime.packages import missing_package
 from deepsound.runtime.progress import Progress
-from deepsound.train.reasoner.run import ReasonerJob, train_reasoner
+from deepsound.train.reasoner.run import REPORT, ReasonerJob, train_reasoner
 
 
 @dataclass(frozen=True)
@@ -19,12 +21,18 @@ class TrainingWorkers:
     count: int
     gpu: bool = False
 
+    def __post_init__(self) -> None:
+        if self.count < 1:
+            raise InputError(f"expected 1 or more workers, got {self.count}; change --ray.")
 
-def train_on_ray(job: ReasonerJob, workers: TrainingWorkers, progress: Progress) -> None:
-    """Run `job` in Ray's workers; all of them have to see its files. Raises what the run raised, by its message.
 
-    Ray Train sets up the process group, which transformers' Trainer then takes as it is.
+def train_on_ray(job: ReasonerJob, workers: TrainingWorkers, progress: Progress) -> dict[str, Any]:
+    """Run `job` in Ray's workers and return the report. Raises what the run raised, by its message.
+
+    All workers have to see its files. Ray Train sets up the process group, which transformers' Trainer then takes as
+    it is.
     """
+    job = _absolute(job)
     try:
         import ray
         from ray.train import RunConfig, ScalingConfig
@@ -43,7 +51,7 @@ def train_on_ray(job: ReasonerJob, workers: TrainingWorkers, progress: Progress)
         train_loop_config={"job": job},
         torch_config=TorchConfig(backend="nccl" if workers.gpu else "gloo"),
         scaling_config=ScalingConfig(num_workers=workers.count, use_gpu=workers.gpu),
-        run_config=RunConfig(name="deepsound", storage_path=str((job.out / "ray").resolve())),
+        run_config=RunConfig(name="deepsound", storage_path=str(job.out / "ray")),
     )
     try:
         trainer.fit()
@@ -54,6 +62,14 @@ def train_on_ray(job: ReasonerJob, workers: TrainingWorkers, progress: Progress)
     finally:
         if started:
             ray.shutdown()
+    report: dict[str, Any] = json.loads((job.out / REPORT).read_text(encoding="utf-8"))
+    return report
+
+
+def _absolute(job: ReasonerJob) -> ReasonerJob:
+    """The job with whole paths: workers have a folder of their own as the current one."""
+    named: dict[str, Any] = {name: value.resolve() for name, value in vars(job).items() if isinstance(value, Path)}
+    return replace(job, **named, audio_files=tuple(file.resolve() for file in job.audio_files))
 
 
 def _work(config: dict[str, Any]) -> None:

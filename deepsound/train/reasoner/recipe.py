@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 from deepsound.errors import InputError
 from deepsound.train.conversations import MAX_LENGTH
 from deepsound.train.cot_losses import CotLossSettings
+from deepsound.train.seeds import check_seed
 
 Precision = Literal["auto", "bf16", "fp32"]
 Schedule = Literal["cosine", "constant"]
@@ -19,13 +20,24 @@ NETWORK_PARTS = ("language", "projectors", "audio")
 class LoraSettings:
     """LoRA on the language model's linear layers (arXiv 2106.09685); `bits` 8 or 4 quantises the layers under it.
 
-    Defaults as in VideoLLaMA2's finetune_lora.sh.
+    Defaults as in VideoLLaMA2's finetune_lora.sh. Raises InputError for numbers that make no sense.
     """
 
     rank: int = 128
     alpha: float = 256.0
     dropout: float = 0.05
     bits: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.rank < 1 or self.bits not in (None, 4, 8):
+            raise InputError(
+                f"expected a LoRA rank of 1 or more and 4 or 8 bits, got {self.rank} and {self.bits}; correct them."
+            )
+        if not 0 <= self.dropout < 1 or not math.isfinite(self.alpha):
+            raise InputError(
+                f"expected a LoRA dropout of 0 or more and below 1 and a finite alpha, got {self.dropout} and "
+                f"{self.alpha}; correct them."
+            )
 
 
 @dataclass(frozen=True)
@@ -61,7 +73,7 @@ class ReasonerRecipe:
     schedule: Schedule = "cosine"
 
     def __post_init__(self) -> None:
-        for name in ("batch", "per_device", "save_every", "evaluate_every", "keep"):
+        for name in ("batch", "per_device", "save_every", "evaluate_every", "keep", "max_length"):
             if getattr(self, name) < 1:
                 raise InputError(f"expected a {name} of 1 or more, got {getattr(self, name)}; correct it.")
         if self.schedule not in get_args(Schedule):
@@ -70,16 +82,12 @@ class ReasonerRecipe:
             )
         if not 0 < self.learning_rate < 1:
             raise InputError(f"expected a learning rate between 0 and 1, got {self.learning_rate}; correct it.")
-        if self.epochs <= 0 and self.max_steps < 1:
+        if not 0 < self.epochs < math.inf and self.max_steps < 1:
             raise InputError(f"expected more than 0 epochs, got {self.epochs}; correct it.")
+        check_seed(self.seed)
         unknown = [part for part in self.parts if part not in NETWORK_PARTS]
         if unknown or not self.parts:
             raise InputError(f"expected parts of {', '.join(NETWORK_PARTS)}, got {self.parts}; choose some of them.")
-        if self.lora is not None and (self.lora.rank < 1 or self.lora.bits not in (None, 4, 8)):
-            raise InputError(
-                f"expected a LoRA rank of 1 or more and 4 or 8 bits, got {self.lora.rank} and {self.lora.bits}; "
-                "correct them."
-            )
         if self.adapter_only and self.lora is None:
             raise InputError("expected LoRA for an adapter, got training without; add --lora RANK.")
 

@@ -2,40 +2,48 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from deepsound.errors import EngineError, InputError, OutputError
-from deepsound.media.files import atomic_write, output_error, require_writable
+from deepsound.errors import EngineError, InputError
+from deepsound.media.files import atomic_write
 from deepsound.reason.videollama2.checkpoint import VideoLLaMA2Checkpoint
+from deepsound.runtime.interruption import interruptible
 from deepsound.runtime.json_files import json_bytes
+from deepsound.runtime.paths import is_same_file
 from deepsound.runtime.progress import Progress
 from deepsound.train.cot_files import data_file, read_items
 from deepsound.train.cot_items import CotItem, balanced
 from deepsound.train.item_checks import ItemProblem, usable_items
 from deepsound.train.reasoner.evaluation import Evaluation, voice_energies
 from deepsound.train.reasoner.examples import Collator, CotDataset, MediaSettings, tokenised
+from deepsound.train.reasoner.mixture import MixtureSampler
 from deepsound.train.reasoner.networks import build_joint_model
 from deepsound.train.reasoner.recipe import ReasonerRecipe
+from deepsound.train.reasoner.resumption import begin, run_trainer
 from deepsound.train.reasoner.saving import save_adapter, save_merged, trained_tensors
-from deepsound.train.reasoner.trainer import TrainerHooks, last_checkpoint, make_trainer, require_trainer
+from deepsound.train.reasoner.trainer import TrainerHooks, make_trainer, require_trainer, training_arguments
+from deepsound.train.run_folder import sole_run
 
 CHECKPOINTS = "checkpoints"
 LOG = "train_log.jsonl"
+REPORT = "training.json"
 
 
 @dataclass(frozen=True)
 class ReasonerJob:
     """What is trained on what: `data` (folder or file), `base` (a checkpoint's folder), `out`, and how.
 
-    `audio_files` are audio_tower.bin and mm_projector_a.bin for a base without sound. Raises InputError where these are
-    to end in an adapter.
+    `audio_files` are audio_tower.bin and mm_projector_a.bin for a base without sound. `sound_data` and `picture_data`
+    are further data sets of which the model is given sound or picture alone. Raises InputError where audio files are to
+    end in an adapter.
     """
 
     data: Path
@@ -47,6 +55,8 @@ class ReasonerJob:
     balance: bool = False
     voice_ratio: bool = False
     audio_files: tuple[Path, ...] = ()
+    sound_data: Path | None = None
+    picture_data: Path | None = None
 
     def __post_init__(self) -> None:
         if self.audio_files and self.recipe.adapter_only:
@@ -64,20 +74,36 @@ class PreparedData:
     validation: list[CotItem]
     problems: list[ItemProblem]
 
+    def sampler(self, seed: int) -> MixtureSampler | None:
+        """The original's mixture where some items are of sound or picture alone."""
+        media = [item.media for item in self.train.items]
+        return MixtureSampler(media, seed) if set(media) != {"both"} else None
+
 
 def train_reasoner(job: ReasonerJob, progress: Progress) -> dict[str, Any]:
     """Train, or go on where a run in `job.out` stopped, save, and return the report.
 
     Raises InputError for data that leaves nothing to learn, EngineError for a base that does not fit and for a loss
-    that is no number (the last good checkpoint stays), OutputError where a checkpoint cannot be written.
+    that is no number (the last good checkpoint stays), OutputError where another run is at work in the folder or a
+    checkpoint cannot be written.
     """
     transformers = require_trainer()
+    if is_same_file(job.out, job.base):
+        raise InputError(f"expected another folder than the base's for the result, got {job.out}; change --out.")
+    with sole_run(job.out):
+        return _train(transformers, job, progress)
+
+
+def _train(transformers: Any, job: ReasonerJob, progress: Progress) -> dict[str, Any]:
     checkpoint = VideoLLaMA2Checkpoint.open(job.base, job.siglip, job.audio_files)
     data = prepare_data(job, checkpoint)
     for problem in data.problems:
         progress.note(f"left out: {problem}")
-    require_writable(job.out)
-    arguments = _arguments(transformers, job, len(data.train), bool(data.validation))
+    sampler = data.sampler(job.recipe.seed)
+    if sampler is not None:
+        progress.note(f"mixture of {sampler}")
+    items = len(data.train) if sampler is None else len(sampler)
+    arguments = _arguments(transformers, job, items, bool(data.validation))
     # As the original does before anything is drawn: every rank starts from one state.
     transformers.set_seed(job.recipe.seed)
     half = bool(arguments.bf16) and not job.recipe.trainer_options
@@ -90,6 +116,7 @@ def train_reasoner(job: ReasonerJob, progress: Progress) -> dict[str, Any]:
         None if evaluation is None else lambda: evaluation.metrics(model, progress.check),
         progress.check,
         _Reporter(job.out / LOG, progress),
+        sampler,
     )
     trainer = make_trainer(
         model,
@@ -99,17 +126,25 @@ def train_reasoner(job: ReasonerJob, progress: Progress) -> dict[str, Any]:
         eval_dataset=data.train if evaluation is not None else None,
         data_collator=Collator(checkpoint.tokenizer.pad_id, job.recipe.max_length),
     )
-    resume = last_checkpoint(Path(arguments.output_dir))
-    if resume is not None:
-        progress.note(f"goes on from {resume.name}")
-    _train(trainer, resume, Path(arguments.output_dir))
+    resume = begin(Path(arguments.output_dir), model, _stated(job, data), progress)
+    # What can be slow or long is the passes: the Trainer itself looks once in a micro-batch.
+    with interruptible(model, progress.check):
+        run_trainer(trainer, resume, Path(arguments.output_dir))
     return _finish(job, trainer, model, checkpoint, data)
+
+
+def _stated(job: ReasonerJob, data: PreparedData) -> dict[str, Any]:
+    """What the run is made of, as JSON holds it."""
+    names = sorted(item.id for item in data.train.items)
+    items = hashlib.sha256("\n".join(names).encode("utf-8", "surrogateescape")).hexdigest()[:12]
+    stated: dict[str, Any] = json.loads(json_bytes(_plain(asdict(job.recipe))))
+    return stated | {"base": job.base.name, "items": f"{len(names)} ({items})"}
 
 
 def prepare_data(job: ReasonerJob, checkpoint: VideoLLaMA2Checkpoint) -> PreparedData:
     """The data set's items, checked and tokenised. Raises InputError where none is left to learn from."""
     file = data_file(job.data)
-    items, problems = usable_items(read_items(file), file.parent)
+    items, problems = usable_items(_all_items(job, file), file.parent)
     if job.checked_only:
         items = [item for item in items if item.checked]
     train = [item for item in items if item.split == "train"]
@@ -122,6 +157,16 @@ def prepare_data(job: ReasonerJob, checkpoint: VideoLLaMA2Checkpoint) -> Prepare
     media = MediaSettings(checkpoint.frames, checkpoint.config.vision.image_size)
     validation = [item for item in items if item.split == "validation"]
     return PreparedData(CotDataset(kept, texts, file.parent, media), validation, problems)
+
+
+def _all_items(job: ReasonerJob, file: Path) -> list[CotItem]:
+    """The items of all data sets; those of further ones are of sound or picture alone, their files named whole."""
+    items = read_items(file)
+    for further, media in ((job.sound_data, "sound"), (job.picture_data, "picture")):
+        if further is not None:
+            folder = data_file(further).parent.resolve()
+            items += [replace(item, media=media, video=str(folder / item.video)) for item in read_items(further)]
+    return items
 
 
 def _evaluation(
@@ -141,11 +186,9 @@ def _arguments(transformers: Any, job: ReasonerJob, items: int, evaluates: bool)
     if recipe.device.startswith("cuda") and on_cpu:
         raise EngineError(f"expected a CUDA device for {recipe.device}, got none on this machine; choose --device cpu.")
     bf16 = recipe.precision == "bf16" or (recipe.precision == "auto" and not on_cpu and torch.cuda.is_bf16_supported())
-    processes = int(os.environ.get("WORLD_SIZE", "1"))
-    if processes == 1 and not on_cpu and torch.cuda.device_count() > 1:
-        # The Trainer would split batches among them in one process, which is slower than a process for each.
-        os.environ.setdefault("CUDA_VISIBLE_DEVICES", "0")
-    return transformers.TrainingArguments(
+    processes = _processes(on_cpu)
+    return training_arguments(
+        transformers,
         output_dir=str(job.out / CHECKPOINTS),
         num_train_epochs=recipe.epochs,
         max_steps=recipe.max_steps,
@@ -178,21 +221,6 @@ def _arguments(transformers: Any, job: ReasonerJob, items: int, evaluates: bool)
     )
 
 
-def _train(trainer: Any, resume: Path | None, folder: Path) -> None:
-    try:
-        trainer.train(resume_from_checkpoint=str(resume) if resume is not None else None)
-    except OSError as error:
-        raise output_error(folder, error) from error
-    except Exception as error:
-        # torch and safetensors have errors of their own for a full disk.
-        if type(error).__name__ in ("SafetensorError",) or "PytorchStreamWriter" in str(error):
-            raise OutputError(
-                f"The checkpoint in {folder} cannot be written ({error}); free some space: the same command goes on "
-                "from the checkpoint before."
-            ) from error
-        raise
-
-
 def _finish(
     job: ReasonerJob, trainer: Any, model: Any, checkpoint: VideoLLaMA2Checkpoint, data: PreparedData
 ) -> dict[str, Any]:
@@ -220,10 +248,19 @@ def _finish(
             save_adapter(trained, checkpoint, job.recipe.lora, job.out)
         else:
             save_merged(trained, checkpoint, job.out)
-        with atomic_write(job.out / "training.json") as partial:
+        with atomic_write(job.out / REPORT) as partial:
             partial.write_bytes(json_bytes(report))
     trainer.accelerator.wait_for_everyone()
     return report
+
+
+def _processes(on_cpu: bool) -> int:
+    """How many processes train together."""
+    processes = int(os.environ.get("WORLD_SIZE", "1"))
+    if processes == 1 and not on_cpu and torch.cuda.device_count() > 1:
+        # The Trainer would split batches among them in one process, which is slower than a process for each.
+        os.environ.setdefault("CUDA_VISIBLE_DEVICES", "0")
+    return processes
 
 
 class _Reporter:

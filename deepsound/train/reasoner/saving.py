@@ -8,16 +8,16 @@ import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from deepsound.media.files import atomic_write, output_error, require_writable
+from deepsound.media.files import atomic_write, require_writable
 from deepsound.models.beats.weights import BIAS, first_layer_name
 from deepsound.models.videollama2.weights import AUDIO_TOWER, separate_audio
 from deepsound.reason.videollama2.checkpoint import VideoLLaMA2Checkpoint
 from deepsound.runtime.paths import is_file
+from deepsound.train.checkpoint_file import write_tensors
 from deepsound.train.joint_model import published_name
 from deepsound.train.reasoner.recipe import LoraSettings
 from deepsound.weights.load import read_tensors
@@ -26,6 +26,7 @@ from deepsound.weights.lora import CONFIG, WEIGHTS, LoraFile, LoraUpdate, merge
 _INDEX = "model.safetensors.index.json"
 _WEIGHT_FILES = re.compile(r".*\.(?:safetensors|bin|pt|pth|index\.json)$")
 _SETTINGS = (".json", ".txt", ".jinja", ".model")
+_FORMAT = {"format": "pt"}
 _LORA = re.compile(r"(?P<module>.*)\.lora_(?P<side>[AB])\.default\.weight$")
 
 
@@ -58,8 +59,6 @@ def save_merged(trained: TrainedTensors, base: VideoLLaMA2Checkpoint, out: Path)
     A copy of BEATs' shared bias table is written for each layer, as published. Weights take their place only once all
     shards are written. Raises OutputError where the disk is full or refuses.
     """
-    from safetensors.torch import save_file
-
     require_writable(out)
     _copy_settings(base.folder, out)
     if base.audio_files:
@@ -74,8 +73,7 @@ def save_merged(trained: TrainedTensors, base: VideoLLaMA2Checkpoint, out: Path)
             learnt = trained.whole.get(first_layer_name(name))
             if learnt is not None:
                 shard[name] = learnt.to(tensors[name].dtype)
-        with atomic_write(out / file) as partial:
-            _save(save_file, {name: tensor.clone().contiguous() for name, tensor in shard.items()}, partial)
+        write_tensors({name: tensor.clone().contiguous() for name, tensor in shard.items()}, out / file, _FORMAT)
         placed |= dict.fromkeys(shard, file)
         total += sum(tensor.nbytes for tensor in shard.values())
     index = {"metadata": {"total_size": total}, "weight_map": dict(sorted(placed.items()))}
@@ -85,16 +83,13 @@ def save_merged(trained: TrainedTensors, base: VideoLLaMA2Checkpoint, out: Path)
 
 def save_adapter(trained: TrainedTensors, base: VideoLLaMA2Checkpoint, lora: LoraSettings, out: Path) -> None:
     """The adapter alone, in peft's form; it names the base, which has to stay where it is."""
-    from safetensors.torch import save_file
-
     require_writable(out)
     tensors = {f"base_model.model.{name}": tensor.contiguous() for name, tensor in trained.whole.items()}
     for name, update in trained.updates.items():
         module = f"base_model.model.{name.removesuffix('.weight')}"
         tensors[f"{module}.lora_A.weight"] = update.down.contiguous()
         tensors[f"{module}.lora_B.weight"] = update.up.contiguous()
-    with atomic_write(out / WEIGHTS) as partial:
-        _save(save_file, tensors, partial)
+    write_tensors(tensors, out / WEIGHTS, _FORMAT)
     targets = sorted({name.removesuffix(".weight").rpartition(".")[2] for name in trained.updates})
     config = {
         "peft_type": "LORA",
@@ -107,15 +102,6 @@ def save_adapter(trained: TrainedTensors, base: VideoLLaMA2Checkpoint, lora: Lor
     }
     with atomic_write(out / CONFIG) as partial:
         partial.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
-
-
-def _save(save_file: Any, tensors: Mapping[str, Tensor], path: Path) -> None:
-    try:
-        save_file(tensors, path, {"format": "pt"})
-    except OSError:
-        raise
-    except Exception as error:  # the library has an error of its own for a full disk
-        raise output_error(path, OSError(28, str(error))) from error
 
 
 def _shards(base: VideoLLaMA2Checkpoint) -> Iterator[tuple[str, dict[str, Tensor]]]:
@@ -152,10 +138,6 @@ def _state_audio(base: VideoLLaMA2Checkpoint, out: Path) -> None:
 def _copy_settings(folder: Path, out: Path) -> None:
     """Everything beside the weights: config.json, generation settings, the tokenizer."""
     for file in sorted(folder.iterdir()):
-        if (
-            is_file(file)
-            and not _WEIGHT_FILES.match(file.name)
-            and file.suffix in (".json", ".txt", ".jinja", ".model")
-        ):
+        if is_file(file) and not _WEIGHT_FILES.match(file.name) and file.suffix in _SETTINGS:
             with atomic_write(out / file.name) as partial:
                 shutil.copyfile(file, partial)

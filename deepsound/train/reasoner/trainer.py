@@ -9,8 +9,9 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.utils.data import Sampler
 
-from deepsound.errors import EngineError
+from deepsound.errors import EngineError, InputError
 from deepsound.runtime.packages import missing_package
 from deepsound.runtime.paths import is_file
 from deepsound.train.answer_parts import PARTS
@@ -36,6 +37,21 @@ def require_trainer() -> Any:
     return transformers
 
 
+def training_arguments(transformers: Any, **named: Any) -> Any:
+    """transformers' TrainingArguments. Raises InputError for what they refuse, MissingPackage without DeepSpeed."""
+    try:
+        return transformers.TrainingArguments(**named)
+    except ImportError as error:
+        raise missing_package(
+            f"This training needs a package that cannot be imported here ({error})", "deepspeed"
+        ) from error
+    except (ValueError, TypeError, OSError) as error:
+        raise InputError(
+            f"expected options that transformers' Trainer takes, got {str(error).strip()[:300]!r}; correct --fsdp or "
+            "--deepspeed."
+        ) from error
+
+
 def last_checkpoint(folder: Path) -> Path | None:
     """The newest checkpoint that was written to its end; None without one."""
     found = [path for path in folder.glob("checkpoint-*") if is_file(path / _COMPLETE)]
@@ -47,13 +63,14 @@ class TrainerHooks:
     """What a run adds to the Trainer: its loss, and what is called on the way.
 
     `evaluate` gives the metrics of an evaluation; `check` is called at every micro-batch and raises to stop; `report`
-    hears of each log line, its step and the last step.
+    hears of each log line, its step and the last step. `sampler` gives the order of the items; None shuffles them.
     """
 
     loss: CotLossSettings
     evaluate: Callable[[], dict[str, float]] | None
     check: Callable[[], None]
     report: Callable[[Mapping[str, float], int, int], None]
+    sampler: Sampler[int] | None = None
 
 
 def make_trainer(model: JointModel, hooks: TrainerHooks, **named: Any) -> Any:
@@ -113,6 +130,10 @@ class CotTrainerMixin:
         return [
             name for name, _ in model.named_parameters() if is_decayed(published_name(name.removeprefix("module.")))
         ]
+
+    def _get_train_sampler(self, *arguments: Any) -> Any:
+        own = self.hooks.sampler
+        return super()._get_train_sampler(*arguments) if own is None else own  # type: ignore[misc]
 
     def get_batch_samples(self, epoch_iterator: Any, num_batches: int, *device: Any) -> Any:
         samples, items = super().get_batch_samples(epoch_iterator, num_batches, *device)  # type: ignore[misc]

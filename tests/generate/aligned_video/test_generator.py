@@ -154,6 +154,9 @@ def test_cancel_between_steps_leaves_nothing_in_use() -> None:
     [
         (Audio(torch.zeros(1, 16000), 16000), {}, "The sound is silent"),
         (Audio(torch.ones(1, 4000), 16000), {}, r"lasts 0\.25 s, and 2 frames at 2 fps last 1\.00 s"),
+        (Audio(torch.full((1, 16000), math.nan), 16000), {}, "values that are no numbers"),
+        (SOUND, {"frames": 1, "fps": 60.0}, "The video lasts 17 ms"),
+        (Audio(torch.ones(1, 100), 16000), {"frames": 1}, "the sound 6 ms; expected 25 ms or more"),
         (SOUND, {"prompt": "  "}, "The prompt is empty"),
         (SOUND, {"width": 100}, "width: expected a multiple of 64"),
         (SOUND, {"frames": 25, "fps": 25.0}, "frames: expected 1 to 24, which the motion adapter has positions for"),
