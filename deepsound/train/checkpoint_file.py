@@ -1,4 +1,4 @@
-"""Files of a training run: its checkpoint and its result, written aside and checked when read."""
+"""Files of a training run, checkpoint and result: written aside, checked when read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sampler of the joint stage's mixture: of four items two with picture and sound, one of each alone.
+"""Sampler of the joint stage's mixture: items of both media, of sound and of picture alone.
 
 Original: `videollama2_trainer.py`, for three files of data. It shuffles by a generator that it does not seed.
 """
