@@ -24,7 +24,7 @@ from deepsound.runtime.progress import Progress
 from deepsound.silence import measure
 from deepsound.train.cot_items import CotItem, answer_of, evidence_of, items_of_clip
 from deepsound.train.item_checks import ItemProblem, problem_of
-from deepsound.train.recorded_labels import RecordedRun
+from deepsound.train.recorded_labels import RecordedLabel
 from deepsound.train.splits import source_of
 from deepsound.types import Audio, GenerationRequest, Judgement, Verdict
 from deepsound.weights.missing import MissingWeightsError
@@ -54,7 +54,7 @@ class Labeller:
     generator_name: str = "own"
     request: GenerationRequest = GenerationRequest()
     frames: int | None = None
-    recorded: Mapping[Path, RecordedRun] = field(default_factory=dict)
+    recorded: Mapping[Path, RecordedLabel] = field(default_factory=dict)
     problems: tuple[ItemProblem, ...] = ()
 
 
@@ -156,7 +156,7 @@ def _label(
 
 
 def _sound(
-    clip: Clip, name: str, labeller: Labeller, run: RecordedRun | None, out: Path, progress: Progress
+    clip: Clip, name: str, labeller: Labeller, run: RecordedLabel | None, out: Path, progress: Progress
 ) -> tuple[Audio, str]:
     """The sound to judge and the file that holds it, as the items name it."""
     if run is not None and run.sound is not None:

@@ -18,7 +18,7 @@ _JUDGED = "auto"
 
 
 @dataclass(frozen=True)
-class RecordedRun:
+class RecordedLabel:
     """What a record says of a clip: the `judge` and its judgement of the sound `generator` made, in the file `sound`.
 
     None stands for the clip's own sound.
@@ -30,14 +30,14 @@ class RecordedRun:
     sound: Path | None
 
 
-def recorded_runs(folder: Path) -> tuple[dict[Path, RecordedRun], list[ItemProblem]]:
+def recorded_runs(folder: Path) -> tuple[dict[Path, RecordedLabel], list[ItemProblem]]:
     """The judged runs below `folder` by their videos, and the records that say nothing, with the reason.
 
     Of several takes of a video the first counts. Raises InputError where there are no records.
     """
     if not is_dir(folder):
         raise InputError(f"expected a folder of results, got {escaped(folder)}; there is no such folder.")
-    found: dict[Path, RecordedRun] = {}
+    found: dict[Path, RecordedLabel] = {}
     problems: list[ItemProblem] = []
     records = sorted(folder.rglob(_RECORDS))
     for path in records:
@@ -56,7 +56,7 @@ def recorded_runs(folder: Path) -> tuple[dict[Path, RecordedRun], list[ItemProbl
     return found, problems
 
 
-def _run(path: Path, record: dict[str, Any]) -> RecordedRun:
+def _run(path: Path, record: dict[str, Any]) -> RecordedLabel:
     """What the record says. Raises InputError for a run in which nothing was judged."""
     decided = record.get("voice_decision") or _JUDGED
     if decided != _JUDGED or record.get("verdict") not in (Verdict.YES.value, Verdict.NO.value):
@@ -71,7 +71,7 @@ def _run(path: Path, record: dict[str, Any]) -> RecordedRun:
         people_times_s=tuple(record.get("people_times_s") or ()),
         voice_spans=tuple(Span(start_s, end_s) for start_s, end_s in record.get("voice_spans_s") or ()),
     )
-    return RecordedRun(
+    return RecordedLabel(
         str((engines.get("reasoner") or {}).get("name") or "unknown"),
         judgement,
         "own" if own else generator,
