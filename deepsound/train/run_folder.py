@@ -26,7 +26,7 @@ def sole_run(folder: Path) -> Iterator[None]:
     if os.environ.get("RANK", "0") != "0":
         yield
         return
-    with _locked(folder / _RUN, 0.0, "another run is at work in it; wait for its end, or choose another folder"):
+    with _locked(folder / _RUN, 0.0, "another run is at work in it"):
         yield
 
 
@@ -36,7 +36,7 @@ def sole_writer(folder: Path) -> Iterator[None]:
 
     Raises OutputError where another one holds it for longer than that can take.
     """
-    with _locked(folder / _WRITER, _WAIT_S, f"another process has been writing for {_WAIT_S:.0f} s; try again"):
+    with _locked(folder / _WRITER, _WAIT_S, f"another process has been writing for {_WAIT_S:.0f} s"):
         yield
 
 
@@ -51,7 +51,9 @@ def _locked(file: Path, wait_s: float, why: str) -> Iterator[None]:
         give_up = time.monotonic() + wait_s
         while try_lock(descriptor) == "held":
             if time.monotonic() >= give_up:
-                raise OutputError(f"Cannot write to {escaped(file.parent)}: {why}.")
+                raise OutputError(
+                    f"Cannot write to {escaped(file.parent)}: {why}; wait for its end, or choose another folder."
+                )
             time.sleep(0.02)
         yield
     finally:
