@@ -68,6 +68,7 @@ class DryRun:
         """The same as plain JSON values."""
         return {
             "dry_run": True,
+            "schema_version": 1,
             **{("engines" if name == "choices" else name): value for name, value in asdict(self).items()},
             "video": str(self.video),
             "weights": [{**asdict(one), "path": None if one.path is None else str(one.path)} for one in self.weights],

@@ -33,6 +33,8 @@ PUBLISHED_ONLY = ("audio-to-video", "joint")
 EXTRAS = {"comfy submit": "aiohttp", "app": "gradio", "--ray": "ray", "compare": "moviepy", "completion": "argcomplete"}
 # Clusters, network disks and folders of other lines that are not run.
 ELSEWHERE = ("head:6379", "--ray auto", "/data/", "/tmp/")  # noqa: S108
+# What a reader has and this script does not make: a server, a model, a plug-in, folders; it is named in the error.
+OWN = ("server:", "omni:", "--generator hum", "voices/", "held_out/")
 BAD_ARGUMENT, MISSING, SOME_FAILED = 2, 4, 6
 
 
@@ -51,6 +53,10 @@ def promised(arguments: list[str]) -> set[int] | None:
     line = " ".join(arguments)
     if any(place in line for place in ELSEWHERE):
         return None
+    if any(name in line for name in OWN):
+        return {BAD_ARGUMENT}
+    if line.startswith("train generator"):
+        return {MISSING}
     for words, package in EXTRAS.items():
         if line.startswith(words) or words in arguments:
             if find_spec(package) is None:
@@ -73,7 +79,7 @@ def promised(arguments: list[str]) -> set[int] | None:
 
 
 def prepare(folder: Path) -> None:
-    """What the lines name: clips, clips/, reference/, labelled/, the workflows, a picture and a sound."""
+    """What the lines name: clips, clips/ with labels, a table, reference/, labelled/, workflows, a picture, a sound."""
     clip = ROOT / "demo" / "silent_impacts.mp4"
     for name in ("clip.mp4", "one.mp4", "two.mov"):
         shutil.copy(clip, folder / name)
@@ -85,6 +91,9 @@ def prepare(folder: Path) -> None:
     shutil.copy(ROOT / "demo" / "narrated_landscape.mp4", folder / "reference" / "second.mp4")
     (folder / "labelled" / "Yes").mkdir(parents=True)
     shutil.copy(ROOT / "demo" / "narrated_landscape.mp4", folder / "labelled" / "Yes" / "second.mp4")
+    (folder / "clips" / "labels.csv").write_text("video,label\nfirst.mp4,No3\nsecond.mp4,Yes\n")
+    (folder / "clips.csv").write_text("video,prompt\nclip.mp4,metal\n")
+    shutil.copytree(folder / "reference", folder / "known" / "clips")
     shutil.copytree(ROOT / "workflows", folder / "workflows")
     Image.new("RGB", (64, 48), "teal").save(folder / "picture.png")
     with wave.open(str(folder / "sound.wav"), "wb") as sound:

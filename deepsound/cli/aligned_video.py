@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from deepsound import __version__
 from deepsound.cli.aligner_options import add_guide_options, guide_settings
 from deepsound.cli.exit_codes import EXIT_CODES
-from deepsound.cli.option_types import strength
+from deepsound.cli.option_types import count, step_size, strength
 from deepsound.errors import OutputError
 from deepsound.runtime.paths import escaped, expand, is_same_file
 
@@ -46,7 +46,7 @@ def add_aligned_video(
     joint = _add_command(commands, "joint", "make a video and its sound from words", JOINT_DESCRIPTION)
     joint.add_argument("prompt", metavar="PROMPT", help="words for what is to be seen and heard")
     joint.add_argument("--audio-cfg", type=strength, metavar="STRENGTH", help="of AudioLDM's guidance (default: 2.5)")
-    joint.add_argument("--audio-rate", type=strength, metavar="RATE", help="by the sound's latents (0.1 as published)")
+    joint.add_argument("--audio-rate", type=step_size, metavar="RATE", help="by the sound's latents (0.1 as published)")
     joint.set_defaults(command=_joint)
     for command in (drawn, joint):
         _add_video_options(command)
@@ -69,7 +69,7 @@ def _add_command(commands: Any, name: str, help: str, description: str) -> argpa
 def _add_video_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--negative-prompt", default="", metavar="TEXT", help="words for what is not to be there")
     command.add_argument("--seed", type=int, default=42, help="the same seed gives the same video (default: 42)")
-    command.add_argument("--steps", type=int, metavar="N", help="steps from noise (25 as published)")
+    command.add_argument("--steps", type=count, metavar="N", help="steps from noise (25 as published)")
     command.add_argument("--frames", type=int, metavar="N", help="of the video, at most the adapter's (default: 16)")
     command.add_argument("--fps", type=float, metavar="RATE", help="frames per second (default: 8)")
     command.add_argument("--width", type=int, metavar="PIXELS", help="a multiple of 64 (default: 512)")
@@ -78,7 +78,7 @@ def _add_video_options(command: argparse.ArgumentParser) -> None:
         "--cfg", dest="video_cfg", type=strength, metavar="STRENGTH", help="of AnimateDiff's guidance (default: 7.5)"
     )
     command.add_argument(
-        "--video-rate", type=strength, metavar="RATE", help="step size by the video's latents (0.01 as published)"
+        "--video-rate", type=step_size, metavar="RATE", help="step size by the video's latents (0.01 as published)"
     )
     command.add_argument("--no-tune-prompt", dest="tune_prompt", action="store_false", help="leave the prompt as it is")
     command.add_argument("-o", "--output-dir", default="outputs", metavar="DIR", help="(default: %(default)s)")

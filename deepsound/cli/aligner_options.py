@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from typing import Any
 
-from deepsound.cli.option_types import strength
+from deepsound.cli.option_types import MOST_INNER_STEPS, count, share, step_size
 
 # The names of deepsound.generate.aligner.guide, whose import is too heavy for `--help`; a test compares them.
 UPDATES = ("published", "paper")
@@ -16,7 +17,7 @@ def add_run_options(run: argparse.ArgumentParser) -> None:
     group = run.add_argument_group("the generator seeing_hearing")
     group.add_argument(
         "--align-rate",
-        type=strength,
+        type=step_size,
         metavar="RATE",
         help="step size by the sound's latents; 0: AudioLDM alone (0.1 as published)",
     )
@@ -30,12 +31,15 @@ def add_guide_options(group: Any) -> None:
     """Add when and how often latents are updated, and the prompt's rate."""
     group.add_argument(
         "--align-warmup",
-        type=strength,
+        type=share,
         metavar="SHARE",
         help="share of the steps, from the noisiest, that are not aligned (0.2 as published)",
     )
     group.add_argument(
-        "--align-steps", type=int, metavar="N", help="updates after each step from noise (1 as published)"
+        "--align-steps",
+        type=partial(count, most=MOST_INNER_STEPS),
+        metavar="N",
+        help="updates after each step from noise (1 as published)",
     )
     group.add_argument(
         "--align-update",
@@ -44,7 +48,7 @@ def add_guide_options(group: Any) -> None:
     )
     group.add_argument(
         "--prompt-rate",
-        type=strength,
+        type=step_size,
         metavar="RATE",
         help="step size by the prompt's embedding, which nobody published (default: 0.001)",
     )

@@ -172,7 +172,9 @@ def _converted(action: argparse.Action, value: Any, what: str) -> Any:
         raise InputError(f"{what} is {value!r}; expected text or a number.")
     try:
         converted = action.type(str(value)) if callable(action.type) else str(value)
-    except (ValueError, TypeError, argparse.ArgumentTypeError):
+    except argparse.ArgumentTypeError as error:
+        raise InputError(f"{what}: {error}; correct it.") from None
+    except (ValueError, TypeError):
         raise InputError(
             f"{what} is {value!r}, which --{action.dest} does not take; its --help says what it takes."
         ) from None

@@ -36,7 +36,8 @@ OPTIONAL = (
         "moviepy",
         "opencv-python-headless",
     ),
-    *("opencv-python", "gradio", "ray", "hear21passt"),
+    *("opencv-python", "gradio", "ray", "hear21passt", "accelerate", "peft", "aiohttp", "argcomplete"),
+    "opentimelineio",
 )
 VARIABLES = (
     *("DEEPSOUND_HOME", "DEEPSOUND_MEMORY_GB", "DEEPSOUND_CPU_PRECISION", "DEEPSOUND_PROJECTS", "COMFYUI_PATH"),

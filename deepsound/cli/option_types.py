@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import math
 import re
+from collections.abc import Callable
 
-# The value of deepsound.separate.removal.ALL_DB, whose import is too heavy for `--help`; a test compares them.
-MOST_DB = 100
+# Limits of deepsound.separate.removal and deepsound.generate.aligner.settings, whose import is too heavy for `--help`;
+# a test compares them.
+MOST_DB, MOST_INNER_STEPS, LARGEST_RATE = 100, 20, 10
 _SECONDS = {"m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 
@@ -22,32 +24,35 @@ def strength(text: str) -> float:
     return value
 
 
-def count(text: str) -> int:
+def count(text: str, most: int = 999_999_999) -> int:
     """A whole number from 1, for argparse."""
     value = int(text) if re.fullmatch(r"\s*\+?[0-9]{1,9}\s*", text) else 0
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"expected a whole number from 1, got {text!r}")
+    if not 1 <= value <= most:
+        upper = f" to {most}" if most < 1000 else ""
+        raise argparse.ArgumentTypeError(f"expected a whole number from 1{upper}, got {text!r}")
     return value
 
 
-def decibels(text: str) -> float:
-    """How much of a voice is removed, 0 to 100 dB, for argparse."""
-    value = strength(text)
-    if value > MOST_DB:
-        raise argparse.ArgumentTypeError(f"expected 0 to {MOST_DB} dB, got {text!r}; leave it out to remove all")
-    return value
+def in_range(least: float, most: float, expected: str) -> Callable[[str], float]:
+    """The type of a number from `least` to `most`, in words `expected`, for argparse."""
+
+    def number(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not least <= value <= most:
+            raise argparse.ArgumentTypeError(f"expected {expected}, got {text!r}")
+        return value
+
+    return number
 
 
-def loudness(text: str) -> float:
-    """A loudness target, -70 to 0 LUFS, for argparse."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    # The meter's gate measures nothing below, and a sound above is beyond full scale (ITU-R BS.1770-4).
-    if not -70 <= value <= 0:
-        raise argparse.ArgumentTypeError(f"expected a loudness from -70 to 0 LUFS, got {text!r}")
-    return value
+decibels = in_range(0, MOST_DB, f"0 to {MOST_DB} dB")
+# The meter's gate measures nothing below, and a sound above is beyond full scale (ITU-R BS.1770-4).
+loudness = in_range(-70, 0, "a loudness from -70 to 0 LUFS")
+share = in_range(0, 1, "a share from 0 to 1")
+step_size = in_range(0, LARGEST_RATE, f"a step size from 0 to {LARGEST_RATE}")
 
 
 def age(text: str) -> float:

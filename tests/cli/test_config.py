@@ -78,6 +78,8 @@ def test_a_command_says_which_settings_it_took_from_where(user, capsys):
         ('[run]\nmode = "s5"', "expected one of: s4, s3"),
         ("seed = [1]", "expected text or a number"),
         ('seed = "many"', "which --seed does not take"),
+        ("loudness = 5", "loudness: expected a loudness from -70 to 0 LUFS, got '5'; correct it"),
+        ("loudness = nan", "loudness: expected a loudness from -70 to 0 LUFS, got 'nan'"),
         ("pictures = 3", "expected true or false"),
         ("seed = ", "cannot be read as settings"),
         ("a = " + "[" * 5000, "cannot be read as settings"),

@@ -23,6 +23,13 @@ def test_every_package_that_is_needed_is_looked_at():
     assert sorted(doctor.NEEDED) == sorted(re.match(r"[\w-]+", line)[0] for line in wanted)
 
 
+def test_every_package_of_an_extra_is_looked_at():
+    """The packages of training, the ComfyUI client, the timeline and the completion were not."""
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    lines = [line for name, lines in extras.items() if name not in ("test", "dev", "docs") for line in lines]
+    assert {re.match(r"[\w-]+", line)[0] for line in lines} <= {*doctor.OPTIONAL, *doctor.NEEDED}
+
+
 def test_a_sound_installation_ends_with_0_and_names_what_is_ready(capsys):
     assert main(["doctor"]) == 0
     page = capsys.readouterr().out

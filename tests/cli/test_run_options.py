@@ -9,6 +9,7 @@ import pytest
 from deepsound.cli import option_types, output_options, run_options
 from deepsound.cli.main import build_parser, main
 from deepsound.cli.run import run_arguments
+from deepsound.generate.aligner.settings import LARGEST_RATE, MOST_INNER_STEPS
 from deepsound.generate.draft.prompt_parser import known_words
 from deepsound.media.audio import decode_audio
 from deepsound.media.downmix import DOWNMIXES
@@ -26,6 +27,7 @@ def options_of(*flags):
 def test_help_lists_the_tables_it_is_too_light_to_import():
     assert output_options.CONTAINERS == CONTAINER_NAMES and output_options.LENGTHS == LENGTH_NAMES
     assert output_options.STEM_FORMATS == STEM_FORMATS and option_types.MOST_DB == ALL_DB
+    assert (option_types.MOST_INNER_STEPS, option_types.LARGEST_RATE) == (MOST_INNER_STEPS, LARGEST_RATE)
     assert run_options.DOWNMIXES == DOWNMIXES and output_options.DEFAULT_TEMPLATE == DEFAULT_TEMPLATE
     assert options_of().length == DEFAULT_LENGTH and options_of().container == CONTAINER_NAMES[0]
 
@@ -87,6 +89,9 @@ def test_a_value_that_is_none_is_refused_before_the_work(clip, tmp_path, capsys,
         (["--overlap", "-1"], "--overlap: expected a finite number from 0"),
         (["--separator-batch", "0"], "expected a whole number from 1"),
         (["--removal-db", "101"], "--removal-db: expected 0 to 100 dB"),
+        (["--align-steps", "21"], "--align-steps: expected a whole number from 1 to 20"),
+        (["--align-warmup", "2"], "--align-warmup: expected a share from 0 to 1"),
+        (["--align-rate", "11"], "--align-rate: expected a step size from 0 to 10"),
     ],
 )
 def test_a_number_out_of_range_is_refused_by_its_flag(clip, capsys, flags, message):
