@@ -1,11 +1,12 @@
 """Benchmark of the embedded engines' quality: verdicts, onsets, separation by voice, harm.
 
-`python -m benchmarks.embedded_quality [--only verdicts,onsets,hearing,narration,separation,harm] [--storm FILE]`.
+`python -m benchmarks.embedded_quality [--only verdicts,mouths,onsets,hearing,narration,separation,harm]
+[--storm FILE] [--tagger FOLDER]`.
 
 Everything is rendered here or comes with scikit-image, alsa-utils and espeak-ng (voices), so that anyone can run it;
 what is not installed is left out and said. The model cards' numbers of these tables come from it. The separator that
-was the embedded one in 0.3.0, `bs_roformer_tiny` with the same weights, is measured beside today's. No table says how
-an independent tagger names the draft's sounds: none was found whose weights come in a package with their licence.
+was the embedded one in 0.3.0, `bs_roformer_tiny` with the same weights, is measured beside today's. How an independent
+tagger names the draft's sounds is measured with `--tagger FOLDER`, whose files you bring along (`_tagger.py`).
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks._measure import save
+from benchmarks._mouths import mouths
+from benchmarks._tags import tags
+from benchmarks._vocal_sounds import vocal_sounds
 from benchmarks._voices import (
     RATE,
     RECORDED_BEDS,
@@ -118,9 +122,9 @@ def onsets(count: int) -> list[dict[str, object]]:
 def hearing(count: int) -> list[dict[str, object]]:
     """The share of the time in which a voice is found, by its level against recorded backgrounds; and false alarms."""
     rows: list[dict[str, object]] = []
-    for kind, voice in voices().items():
+    for kind, voice in (voices() | vocal_sounds()).items():
         row: dict[str, object] = {"voice": kind}
-        for decibels in (-6, 0, 6):
+        for decibels in (-12, -6, 0, 6):
             beds = [recorded_bed(RECORDED_BEDS[number % len(RECORDED_BEDS)], number) for number in range(count)]
             found = [_voiced_s(mixture(bed, voice, decibels)) / SECONDS for bed in beds]
             row[f"found at {decibels} dB"] = round(float(np.mean(found)), 2)
@@ -216,6 +220,7 @@ def _background(name: str, mono: np.ndarray) -> np.ndarray:
 
 TABLES: dict[str, tuple[Callable[[int], list[dict[str, object]]], int]] = {
     "verdicts": (verdicts, 16),
+    "mouths": (mouths, 8),
     "onsets": (onsets, 6),
     "hearing": (hearing, 4),
     "narration": (narration, 3),
@@ -227,11 +232,12 @@ TABLES: dict[str, tuple[Callable[[int], list[dict[str, object]]], int]] = {
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--only", default=",".join(TABLES), help="tables to make (default: %(default)s)")
+    parser.add_argument("--tagger", type=Path, help="folder of YAMNet's files: adds the table of tags")
     parser.add_argument("--count", type=int, help="clips, looks, mixtures or sounds of each row")
     parser.add_argument("--storm", type=Path, default=STORM, help="the background of the table narration")
     options = parser.parse_args()
-    results: dict[str, object] = {}
-    for name in options.only.split(","):
+    results: dict[str, object] = {"tags": tags(options.tagger)} if options.tagger else {}
+    for name in filter(None, options.only.split(",")):
         make, usual = (partial(narration, storm=options.storm), 3) if name == "narration" else TABLES[name]
         print(name, flush=True)
         results[name] = make(options.count or usual)

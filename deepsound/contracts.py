@@ -86,9 +86,11 @@ def require_judgement(judgement: object, who: str) -> Judgement:
     thought = judgement.thought
     texts = (judgement.category, judgement.raw, thought.summary, thought.caption, thought.reasoning, thought.conclusion)
     _require_all(texts, str, "a text of Judgement", who)
-    _require_all(judgement.voice_spans, Span, "Judgement.voice_spans", who)
-    times_s = [time for span in judgement.voice_spans for time in (span.start_s, span.end_s)]
-    for name, numbers in (("voice_spans", times_s), ("people_times_s", judgement.people_times_s)):
+    spans = {name: getattr(judgement, name) for name in ("voice_spans", "still_mouth_spans")}
+    for name, found in spans.items():
+        _require_all(found, Span, f"Judgement.{name}", who)
+    times_s = {name: [time for span in found for time in (span.start_s, span.end_s)] for name, found in spans.items()}
+    for name, numbers in (*times_s.items(), ("people_times_s", judgement.people_times_s)):
         _require_all(numbers, (int, float), f"Judgement.{name}", who)
         if not all(map(math.isfinite, numbers)):
             raise EngineError(f"{who} returned a time in Judgement.{name} that is not finite; {_REPORT}")

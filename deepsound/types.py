@@ -140,7 +140,8 @@ class Judgement:
 
     `voice_spans` are the stretches where a human voice was heard, `people_times_s` the frame times, in seconds from
     the clip's start, at which a person was seen; `raw` is the reasoner's untouched answer. `windows` are the verdicts
-    of one that judged a long clip window by window.
+    of one that judged a long clip window by window. In `still_mouth_spans` of the voiced stretches faces are on screen
+    and no mouth moves.
     """
 
     verdict: Verdict
@@ -150,6 +151,7 @@ class Judgement:
     people_times_s: tuple[float, ...] = ()
     raw: str = ""
     windows: tuple[WindowVerdict, ...] = ()
+    still_mouth_spans: tuple[Span, ...] = ()
 
     def counts_as_voice_over(self, undecided: str) -> bool:
         """What the verdict means; `undecided` ("yes" or "no") is what one that is undecided counts as."""

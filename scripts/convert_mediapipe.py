@@ -1,10 +1,10 @@
-"""Converts the weights of BlazeFace and of the BlazePose detector from mediapipe's wheel.
+"""Converts the weights of BlazeFace, BlazePose and Face Mesh from mediapipe's wheel.
 
-`python scripts/convert_mediapipe.py face|body WHEEL OUT.safetensors`.
+`python scripts/convert_mediapipe.py face|body|landmarks WHEEL OUT.safetensors`.
 
 WHEEL is mediapipe-0.10.21-*.whl (Apache-2.0), or a .tflite file out of it; reading it needs `pip install tflite`. The
 file is checked by its SHA-256, its sparse tensors are filled in, and the result is half precision in the names of
-`deepsound.models.blazeface.model` and `deepsound.models.blazepose.model`.
+`deepsound.models.blazeface.model`, `deepsound.models.blazepose.model` and `deepsound.models.face_mesh.model`.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import zipfile
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import TypeVar, cast
 
 import numpy as np
 import tflite
@@ -23,6 +24,9 @@ from safetensors.torch import save_file
 
 from deepsound.models.blazeface.model import BlazeFace
 from deepsound.models.blazepose.model import BlazePoseDetector
+from deepsound.models.face_mesh.model import FaceMesh, Head, ResidualBlock
+
+Layer = TypeVar("Layer", bound=torch.nn.Module)
 
 
 @dataclass(frozen=True)
@@ -31,7 +35,7 @@ class Source:
 
     member: str
     sha256: str
-    network: type[BlazeFace] | type[BlazePoseDetector]
+    network: type[BlazeFace] | type[BlazePoseDetector] | type[FaceMesh]
 
 
 SOURCES = {
@@ -45,6 +49,11 @@ SOURCES = {
         "9ba9dd3d42efaaba86b4ff0122b06f29c4122e756b329d89dca1e297fd8f866c",
         BlazePoseDetector,
     ),
+    "landmarks": Source(
+        "mediapipe/modules/face_landmark/face_landmark.tflite",
+        "1055cb9d4a9ca8b8c688902a3a5194311138ba256bcc94e336d8373a5f30c814",
+        FaceMesh,
+    ),
 }
 
 
@@ -55,16 +64,25 @@ def main(kind: str, source: str, target: str) -> None:
     if found != wanted.sha256:
         raise SystemExit(f"{wanted.member} has the SHA-256 {found}; expected {wanted.sha256}, of mediapipe 0.10.21.")
     network = wanted.network().eval()
-    modules = face_order(network) if isinstance(network, BlazeFace) else body_order(network)
-    for (weight, bias), module in zip(convolutions(content), modules, strict=True):
+    weights, slopes = parameters(content)
+    for (weight, bias), module in zip(weights, in_parts(parts_of(network), torch.nn.Conv2d), strict=True):
         module.weight.data = torch.from_numpy(weight).reshape(module.weight.shape)
         module.bias.data = torch.from_numpy(bias)  # type: ignore[union-attr]
+    for slope, activation in zip(slopes, in_parts(parts_of(network), torch.nn.PReLU), strict=True):
+        activation.weight.data = torch.from_numpy(slope).reshape(activation.weight.shape)
     state = {name: tensor.half().contiguous() for name, tensor in network.state_dict().items()}
     about = {"source": f"mediapipe 0.10.21, {wanted.member}", "sha256": wanted.sha256, "licence": "Apache-2.0"}
     save_file(state, target, about)
 
 
-def face_order(network: BlazeFace) -> list[torch.nn.Conv2d]:
+def parts_of(network: torch.nn.Module) -> list[torch.nn.Module]:
+    """The network's parts in the order in which the graph runs their layers."""
+    if isinstance(network, FaceMesh):
+        return landmark_order(network)
+    return face_order(network) if isinstance(network, BlazeFace) else body_order(cast(BlazePoseDetector, network))
+
+
+def face_order(network: BlazeFace) -> list[torch.nn.Module]:
     """The network's convolutions in the order in which the graph runs them: a skip follows its level."""
     order: list[torch.nn.Module] = [network.stem]
     for level, blocks in enumerate(network.down):
@@ -72,10 +90,10 @@ def face_order(network: BlazeFace) -> list[torch.nn.Conv2d]:
         if 1 <= level <= 3:
             order.append(network.skips[level - 1])
     order += [*network.up, network.scores, network.boxes]
-    return in_parts(order)
+    return order
 
 
-def body_order(network: BlazePoseDetector) -> list[torch.nn.Conv2d]:
+def body_order(network: BlazePoseDetector) -> list[torch.nn.Module]:
     """The same: a skip leaves after its block's expansion."""
     order: list[torch.nn.Module] = [network.stem, network.stem_depthwise, network.stem_project]
     skips = {4: network.skips[0], 10: network.skips[1]}
@@ -83,19 +101,34 @@ def body_order(network: BlazePoseDetector) -> list[torch.nn.Conv2d]:
         parts = (block.expand, skips.get(number), block.depthwise, block.project)
         order += [part for part in parts if isinstance(part, torch.nn.Module)]
     order += [network.top, network.top_depthwise, *network.up]
-    return in_parts([*order, *network.heads])
+    return [*order, *network.heads]
 
 
-def in_parts(order: list[torch.nn.Module]) -> list[torch.nn.Conv2d]:
-    return [module for part in order for module in part.modules() if isinstance(module, torch.nn.Conv2d)]
+def landmark_order(network: FaceMesh) -> list[torch.nn.Module]:
+    """The same: the heads take turns, layer by layer."""
+
+    def layers(head: Head) -> list[torch.nn.Module]:
+        return [*in_block(head.first), head.project, head.activation, *in_block(head.second), head.output]
+
+    def in_block(block: ResidualBlock) -> list[torch.nn.Module]:
+        return [block.depthwise, block.pointwise, block.activation]
+
+    heads = zip(layers(network.score), layers(network.landmarks), strict=True)
+    before = [network.stem, network.stem_activation, *network.trunk, *network.landmark_trunk]
+    return [*before, *(layer for pair in heads for layer in pair)]
 
 
-def convolutions(content: bytes) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Weights [out, in, height, width] and biases of every convolution, in the order of the graph."""
+def in_parts(order: list[torch.nn.Module], kind: type[Layer]) -> list[Layer]:
+    """The layers of a kind that are in the parts, in their order."""
+    return [module for part in order for module in part.modules() if isinstance(module, kind)]
+
+
+def parameters(content: bytes) -> tuple[list[tuple[np.ndarray, np.ndarray]], list[np.ndarray]]:
+    """Weights [out, in, height, width] and biases of every convolution, and PReLU's slopes, in the graph's order."""
     model = tflite.Model.GetRootAsModel(content, 0)
     graph = model.Subgraphs(0)
     made: dict[int, np.ndarray] = {}
-    found = []
+    found, slopes = [], []
     for number in range(graph.OperatorsLength()):
         operator = graph.Operators(number)
         code = model.OperatorCodes(operator.OpcodeIndex())
@@ -108,7 +141,9 @@ def convolutions(content: bytes) -> list[tuple[np.ndarray, np.ndarray]]:
             weight, bias = (made[i] if i in made else constant(model, graph, i) for i in inputs[1:3])
             axes = (0, 3, 1, 2) if kind == tflite.BuiltinOperator.CONV_2D else (3, 0, 1, 2)
             found.append((np.ascontiguousarray(weight.transpose(axes), np.float32), bias.astype(np.float32)))
-    return found
+        elif kind == tflite.BuiltinOperator.PRELU:
+            slopes.append(made[inputs[1]].astype(np.float32))
+    return found, slopes
 
 
 def constant(model: tflite.Model, graph: tflite.SubGraph, index: int) -> np.ndarray:

@@ -101,7 +101,7 @@ def _add_judgement_options(run: argparse.ArgumentParser) -> None:
         "--published_parser",
         "--published-parser",
         action="store_true",
-        help="read the model's answer by the original's own rule",
+        help="read the model's answer by the original's own rule; rules judges by the paper's table, without mouths",
     )
 
 

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 from deepsound.errors import EngineError, InputError
 from deepsound.media.audio import fit_length, resample
+from deepsound.media.second_opinion import is_asked_for, second_opinion
 from deepsound.media.true_runs import runs_of
 from deepsound.runtime.packages import missing_package
 from deepsound.runtime.paths import is_file
@@ -159,7 +160,16 @@ def _block_probabilities(audio: Audio, first: int, last: int, progress: Progress
         # A sound that starts at full level looks like a voice's onset to a cold network: let it hear a mirror first.
         channels = torch.cat([channels[:, : WARM_UP_WINDOWS * WINDOW].flip(1), channels], dim=1)
     with one_thread():
-        return _combine_probabilities(_ask_network(_rows(channels), progress)).numpy()[-(last - first) :]
+        rows, count = _rows(channels), last - first
+        heard = _ask_network(rows, progress)
+        combined = _combine_probabilities(heard)[-count:]
+        if is_asked_for(heard[:, -count:], combined):
+
+            def ask(more: torch.Tensor) -> torch.Tensor:
+                return _ask_network(_normalise_level(more), progress)
+
+            combined = torch.maximum(combined, second_opinion(rows[:1], ask)[-count:])
+        return combined.numpy()
 
 
 def _combine_probabilities(heard: torch.Tensor) -> torch.Tensor:

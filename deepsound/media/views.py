@@ -92,6 +92,18 @@ class UniformFrames:
         return _FramesAtTimes([(index + 0.5) * step for index in range(self.count)], self.long_side)
 
 
+@dataclass(frozen=True)
+class RegularFrames:
+    """`fps` frames of each second of the window; a video with fewer repeats its own. Result: list[Still]."""
+
+    fps: float
+    long_side: int
+
+    def start(self, timeline: Timeline) -> FrameCollector[list[Still]]:
+        count = max(int(timeline.duration_s * self.fps), 1)
+        return _FramesAtTimes([(index + 0.5) / self.fps for index in range(count)], self.long_side)
+
+
 class _FramesAtTimes:
     """Collects, for each wanted time, the frame on display then: the last one that began at or before it."""
 

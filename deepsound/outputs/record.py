@@ -104,6 +104,7 @@ class Result:
             ],
             "voice_spans_s": [[span.start_s, span.end_s] for span in outcome.judgement.voice_spans],
             "people_times_s": list(outcome.judgement.people_times_s),
+            "still_mouth_spans_s": [[span.start_s, span.end_s] for span in outcome.judgement.still_mouth_spans],
             "scope": outcome.scope,
             "voice_decision": outcome.voice_decision,
             "removal_db": outcome.removal_db,

@@ -123,6 +123,7 @@ def _joined(found: Mapping[str, Judgement], verdict: Verdict) -> Judgement:
         next((judgement.people_times_s for judgement in judgements if judgement.people_times_s), ()),
         "\n\n".join(f"{name}: {judgement.verdict.value}\n{judgement.raw}" for name, judgement in found.items()),
         next((judgement.windows for judgement in judgements if judgement.windows), ()),
+        next((judgement.still_mouth_spans for judgement in judgements if judgement.still_mouth_spans), ()),
     )
 
 

@@ -18,7 +18,8 @@ ALLOWED = {
     "deepsound/runtime": {"deepsound.errors", "deepsound.types", "deepsound.runtime"},
     "deepsound/models": {"deepsound.models"},
     "deepsound/weights": EVERYONE | {"deepsound.weights", "deepsound.media.files"},
-    "deepsound/media": EVERYONE | {"deepsound.media", "deepsound.choices", "deepsound.models.silero"},
+    "deepsound/media": EVERYONE
+    | {"deepsound.media", "deepsound.choices", "deepsound.models.silero", "deepsound.models.dtln"},
     "deepsound/silence.py": EVERYONE | {"deepsound.media.true_runs"},
     "deepsound/generate": EVERYONE
     | {"deepsound.engine_protocols", "deepsound.media", "deepsound.models", "deepsound.weights", "deepsound.generate"}

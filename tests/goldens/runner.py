@@ -105,6 +105,7 @@ COMPONENTS: dict[str, Component] = {
     "demix_standin": demix.compare_standin,
     "desync_head": metric_networks.compare_offset,
     "dtln": enhancement.compare,
+    "face_mesh": person_detectors.compare_landmarks,
     "flow": flow.compare,
     "frame_preproc": reasoner_input.compare_frames,
     "frame_sampling": reasoner_input.compare_sampling,

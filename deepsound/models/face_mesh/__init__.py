@@ -1,0 +1,1 @@
+"""MediaPipe Face Mesh (arXiv 1907.06724)."""

@@ -1,0 +1,81 @@
+"""Tests of the second opinion on a voice that the detector is unsure of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+
+from deepsound.generate.draft.recordings import embedded, load_take
+from deepsound.media import second_opinion as module
+from deepsound.media import vad
+from deepsound.media.second_opinion import is_asked_for, second_opinion
+from deepsound.media.vad import voice_spans
+from deepsound.runtime.progress import Progress
+from deepsound.types import Audio
+
+RATE, SECONDS = 44_100, 4.0
+
+
+def recording(name: str) -> Audio:
+    """One of the draft's recordings, again and again for four seconds."""
+    take = load_take(embedded()[name].paths[0])
+    assert take is not None
+    return Audio.from_numpy(np.resize(take.mean(axis=0), round(SECONDS * RATE))[None], RATE)
+
+
+def voiced_s(audio: Audio) -> float:
+    return sum(span.duration_s for span in voice_spans(audio, Progress()))
+
+
+def test_a_spoken_voice_6_db_under_a_train_is_found(
+    speech: Callable[..., Audio], mixed: Callable[..., Audio], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The detector alone gave it a probability of 0.4 at most, and no span."""
+    sound = mixed(recording("train"), speech(RATE), -6.0)
+    assert voiced_s(sound) > 1.0
+    vad._recent._kept.clear()
+    monkeypatch.setattr(vad, "is_asked_for", lambda *_: False)
+    assert voiced_s(sound) == 0.0
+
+
+@pytest.mark.parametrize("name", ["train", "siren", "scratch", "spaceship", "dog", "heartbeat"])
+def test_recordings_without_a_voice_raise_no_alarm_when_it_is_asked(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(vad, "is_asked_for", lambda *_: True)
+    vad._recent._kept.clear()
+    assert voiced_s(recording(name)) == 0.0
+
+
+def test_it_is_not_asked_where_the_detector_is_sure(
+    speech: Callable[..., Audio], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would only cost time: a voice is found, or there is not a hint of one."""
+
+    def unreachable(*_: object) -> torch.Tensor:
+        raise AssertionError("expected no second opinion to be asked for")
+
+    monkeypatch.setattr(vad, "second_opinion", unreachable)
+    vad._recent._kept.clear()
+    assert voiced_s(speech(RATE)) > 1.0
+    assert voiced_s(Audio.from_numpy(np.zeros((1, RATE)), RATE)) == 0.0
+
+
+def test_when_it_is_asked() -> None:
+    quiet, hint, sure = torch.full((2, 9), 0.01), torch.full((2, 9), 0.2), torch.full((2, 9), 0.9)
+    assert [is_asked_for(heard, heard[0]) for heard in (quiet, hint, sure)] == [False, True, False]
+
+
+@pytest.mark.parametrize(("counted", "found"), [(20, False), (30, True)])
+def test_what_is_heard_too_briefly_is_no_voice(counted: int, found: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_network", lambda: lambda level: level)
+    sound = torch.randn((1, 125 * 512), generator=torch.Generator().manual_seed(0))
+    again = (torch.arange(125) < counted).float().expand(2, 125)
+    assert bool(second_opinion(sound, lambda _: again).any()) is found
+
+
+def test_what_is_heard_too_faintly_is_no_voice(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_network", lambda: lambda level: 0.1 * level)
+    sound = torch.randn((1, 125 * 512), generator=torch.Generator().manual_seed(0))
+    assert not second_opinion(sound, lambda rows: torch.ones(len(rows), 125)).any()
