@@ -35,8 +35,8 @@ AskDetector = Callable[["torch.Tensor"], "torch.Tensor"]
 
 
 def is_asked_for(heard: torch.Tensor, combined: torch.Tensor) -> bool:
-    """Whether the detector is unsure: a hint in what it `heard` [rows, windows], no voice in `combined` [windows]."""
-    return bool(heard.max() >= HINT and combined.max() < SURE)
+    """Whether the detector is unsure: a hint in what it `heard` [rows, windows], little in `combined` [windows]."""
+    return bool(heard.max() >= HINT and (combined >= SURE).sum() < LEAST_WINDOWS)
 
 
 def second_opinion(middle: torch.Tensor, ask: AskDetector) -> torch.Tensor:

@@ -63,8 +63,10 @@ def test_it_is_not_asked_where_the_detector_is_sure(
 
 
 def test_when_it_is_asked() -> None:
-    quiet, hint, sure = torch.full((2, 9), 0.01), torch.full((2, 9), 0.2), torch.full((2, 9), 0.9)
-    assert [is_asked_for(heard, heard[0]) for heard in (quiet, hint, sure)] == [False, True, False]
+    quiet, hint, sure = (torch.full((2, 60), level) for level in (0.01, 0.2, 0.9))
+    one_word = torch.where(torch.arange(60) < 10, sure, hint)
+    asked = [is_asked_for(heard, heard[0]) for heard in (quiet, hint, one_word, sure)]
+    assert asked == [False, True, True, False]
 
 
 @pytest.mark.parametrize(("counted", "found"), [(20, False), (30, True)])
