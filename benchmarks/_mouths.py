@@ -1,4 +1,4 @@
-"""Table of lip sync on rendered faces: speakers, silent people under a narrator, people who chew under one.
+"""Table of lip sync on rendered faces: people who speak, keep silent or chew.
 
 One photograph (NASA's, of scikit-image), whose mouth is warped: weak evidence for real faces, and it is all that
 can be rendered here under a licence. Speakers' mouths follow the loudness of their own voice.

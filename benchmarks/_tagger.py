@@ -1,4 +1,6 @@
-"""YAMNet as an independent tagger of the draft's sounds, from files that the person who measures brings along.
+"""YAMNet as an independent tagger of the draft's sounds.
+
+Its files are brought along by the person who measures.
 
 It is no dependency of this project, of development neither: no package was found that states a licence for AudioSet
 weights which it carries. `Tagger(FOLDER)` reads `model.onnx`, which takes log-mel patches [1, 1, 96, 64], and

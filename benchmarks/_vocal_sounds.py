@@ -1,4 +1,4 @@
-"""Voices that do not speak, for the voice detector's benchmark: singing, laughter, crying, shouting, crowds.
+"""Voices that do not speak: singing, laughter, crying, shouting, crowds.
 
 Laughter and screams are also those recorded in Debian's fluid-soundfont-gs (MIT), where it is installed; all else is
 synthesised, by a glottal source and formants here, or by espeak-ng, and stands for the real thing only as far as that.

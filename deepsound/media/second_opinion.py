@@ -1,4 +1,4 @@
-"""Second opinion on a voice that the detector is unsure of: DTLN's estimate of it, heard by the detector again.
+"""Second opinion of the voice detector: DTLN's estimate of the voice, heard again.
 
 Speech enhancement turns the background down further than the detector's own spectral subtraction. Where it leaves
 something that sounds like speech, for long enough and not too faintly, a voice is there. It is asked for only where the

@@ -1,4 +1,4 @@
-"""A photograph of a face whose mouth is animated by warping it: rendered speakers and listeners."""
+"""Rendered speakers and listeners: a photograph of a face whose mouth is warped."""
 
 from __future__ import annotations
 
