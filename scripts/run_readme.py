@@ -53,10 +53,10 @@ def promised(arguments: list[str]) -> set[int] | None:
     line = " ".join(arguments)
     if any(place in line for place in ELSEWHERE):
         return None
+    if line.startswith("train generator") or "--base bs_roformer" in line:
+        return {MISSING}
     if any(name in line for name in OWN):
         return {BAD_ARGUMENT}
-    if line.startswith("train generator"):
-        return {MISSING}
     for words, package in EXTRAS.items():
         if line.startswith(words) or words in arguments:
             if find_spec(package) is None:

@@ -64,7 +64,7 @@ def add_config(
 
 def show(build_parser: Callable[[], argparse.ArgumentParser], options: argparse.Namespace) -> int:
     """Print the settings that files and the environment make. Raises InputError for one that cannot be."""
-    settings = configure(build_parser())
+    settings = [*configure(build_parser()), *_servers()]
     if options.json:
         print_json([setting.__dict__ for setting in settings])
     for setting in settings if not options.json else ():
@@ -72,6 +72,17 @@ def show(build_parser: Callable[[], argparse.ArgumentParser], options: argparse.
     if not settings and not options.json:
         print(f"Nothing is set; {user_file_text()} and {PROJECT_FILE} are where settings go.")
     return 0
+
+
+def _servers() -> Iterator[Setting]:
+    """The configured judging servers by name, with the model that each is asked for; no address and no key."""
+    from deepsound.runtime import endpoints
+
+    file, variables = user_file(), [name for name in os.environ if name.startswith(endpoints.PREFIX)]
+    for name, server in endpoints.endpoints().items():
+        of_the_environment = name == endpoints.OF_THE_ENVIRONMENT and variables
+        source = f"{endpoints.PREFIX}*" if of_the_environment else escaped(file or "")
+        yield Setting(ENDPOINTS, name, server.model, source)
 
 
 def configure(parser: argparse.ArgumentParser) -> list[Setting]:

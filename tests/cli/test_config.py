@@ -64,6 +64,16 @@ def test_every_setting_is_shown_with_its_source(user, monkeypatch, capsys):
     }
 
 
+def test_configured_servers_are_shown_by_name_and_model_without_address_and_key(user, monkeypatch, capsys):
+    """They are settings of the same file, and were not shown."""
+    user.write_text('[endpoints.lab]\nurl = "http://gpu1:8000/v1"\nmodel = "qwen"\nkey = "sk-0123456789"')
+    monkeypatch.setenv("DEEPSOUND_SERVER_URL", "http://gpu2:8000/v1")
+    assert main(["config", "show"]) == 0
+    page = capsys.readouterr().out
+    assert f"endpoints lab = 'qwen'  ({user})" in page and "endpoints default = ''  (DEEPSOUND_SERVER_*)" in page
+    assert "gpu" not in page and "sk-" not in page
+
+
 def test_a_command_says_which_settings_it_took_from_where(user, capsys):
     user.write_text('[run]\ngenerator = "draft"')
     assert main(["run", "gone.mp4"]) == 3
