@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,15 @@ def write_tensors(tensors: Mapping[str, Tensor], path: Path, metadata: Mapping[s
             raise
         except Exception as error:  # the library has an error of its own for a full disk
             raise output_error(path, OSError(errno.ENOSPC, str(error))) from error
+
+
+def append_log(path: Path, numbers: Mapping[str, Any]) -> None:
+    """Add a line of JSON to a run's log. Raises OutputError where the disk is full."""
+    try:
+        with path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(dict(numbers)) + "\n")
+    except OSError as error:
+        raise output_error(path, error) from error
 
 
 def read_checkpoint(path: Path, device: torch.device, trained: Mapping[str, Tensor]) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import shutil
 from collections.abc import Iterator, Mapping
@@ -24,7 +23,7 @@ from deepsound.runtime.progress import Progress
 from deepsound.separate import checkpoint_settings
 from deepsound.separate.checkpoints import Separation, fit_to_checkpoint, load, separation
 from deepsound.train.backgrounds import SAMPLE_RATE
-from deepsound.train.checkpoint_file import note_changes, read_checkpoint, write_checkpoint, write_tensors
+from deepsound.train.checkpoint_file import append_log, note_changes, read_checkpoint, write_checkpoint, write_tensors
 from deepsound.train.losses import paper_loss, separation_loss, si_sdr
 from deepsound.train.mixing import Examples
 from deepsound.train.sample_sources import SoundSources
@@ -268,8 +267,7 @@ class SeparatorTuning:
     def _log(self, progress: Progress, **numbers: float) -> None:
         if self.accelerator.is_main_process:
             line = {"step": self.step, **{name: round(number, 5) for name, number in numbers.items()}}
-            with (self.out / "train_log.jsonl").open("a", encoding="utf-8") as file:
-                file.write(json.dumps(line) + "\n")
+            append_log(self.out / "train_log.jsonl", line)
             progress.say(", ".join(f"{name} {number:g}" for name, number in line.items()))
 
 

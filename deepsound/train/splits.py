@@ -21,7 +21,8 @@ def source_of(stem: str) -> str:
 
 def check_shares(shares: Sequence[float]) -> tuple[float, float, float]:
     """The shares of train, validation and test. Raises InputError unless they are three, of 0 or more, and make 1."""
-    if len(shares) != len(SPLITS) or min(shares) < 0 or abs(sum(shares) - 1) > 1e-6 or shares[0] == 0:
+    are_shares = len(shares) == len(SPLITS) and all(0 <= share <= 1 for share in shares)
+    if not are_shares or abs(sum(shares) - 1) > 1e-6 or shares[0] == 0:
         raise InputError(
             f"expected three shares for {', '.join(SPLITS)} that make 1, as in 0.9,0.05,0.05, got "
             f"{','.join(map(str, shares))}; correct --split."

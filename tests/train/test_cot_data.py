@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -169,7 +170,7 @@ def test_splits_are_by_source_and_keep_the_shares_of_each_category() -> None:
         of = [split for name, split in found.items() if name.startswith(category)]
         assert (of.count("train"), of.count("validation"), of.count("test")) == (16, 2, 2)
     assert source_of("abc_000010") == "abc" and source_of("clip") == "clip"
-    for wrong in ((0.5, 0.5), (0.0, 0.5, 0.5), (2.0, -1.0, 0.0)):
+    for wrong in ((0.5, 0.5), (0.0, 0.5, 0.5), (2.0, -1.0, 0.0), (1.0, math.nan, 0.0)):
         with pytest.raises(InputError):
             check_shares(wrong)
 

@@ -18,7 +18,7 @@ from deepsound.media.clip import Clip
 from deepsound.models.mmaudio.lengths import LATENTS_16K, sequence_lengths
 from deepsound.runtime.execution import Execution
 from deepsound.runtime.progress import Progress, ProgressEvent
-from deepsound.train.checkpoint_file import read_checkpoint
+from deepsound.train.checkpoint_file import append_log, read_checkpoint
 from deepsound.train.generator.features import FlowItem, batch_of
 from deepsound.train.generator.run import (
     CHECKPOINT,
@@ -297,6 +297,12 @@ def test_a_full_disk_while_features_are_written_is_no_fault_of_the_clips(root: P
     with pytest.raises(OutputError, match="the disk is full"):
         train_generator(job(root, tmp_path), Progress())
     assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == [".run.lock"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no device that is always full")
+def test_a_log_that_cannot_be_written_is_named() -> None:
+    with pytest.raises(OutputError, match="the disk is full"):
+        append_log(Path("/dev/full"), {"step": 1})
 
 
 def test_a_batch_without_lora_keeps_its_fingerprint(trained: Path) -> None:

@@ -20,6 +20,7 @@ from deepsound.train.cot_files import read_items, write_items
 from deepsound.train.joint_model import JointModel, own_name, published_name
 from deepsound.train.reasoner.evaluation import voice_energies
 from deepsound.train.reasoner.recipe import LoraSettings, ReasonerRecipe
+from deepsound.train.reasoner.resumption import run_trainer
 from deepsound.train.reasoner.run import CHECKPOINTS, ReasonerJob, train_reasoner
 from deepsound.train.reasoner.trainer import last_checkpoint
 from deepsound.train.run_folder import sole_run
@@ -295,6 +296,16 @@ def test_a_result_in_the_bases_own_folder_and_two_runs_in_one_are_refused(root: 
     assert {path.name: path.read_bytes() for path in (root / "base").iterdir()} == before
     with sole_run(tmp_path), pytest.raises(OutputError, match="another run is at work"):
         train_reasoner(job(root, tmp_path), Progress())
+
+
+@pytest.mark.parametrize("said", ["[enforce fail at inline_container.cc:672] . unexpected pos", "PytorchStreamWriter"])
+def test_a_disk_that_is_full_in_the_midst_of_a_checkpoint_is_named(tmp_path: Path, said: str) -> None:
+    class FullTrainer:
+        def train(self, resume_from_checkpoint: object) -> None:
+            raise RuntimeError(said)
+
+    with pytest.raises(OutputError, match="free some space"):
+        run_trainer(FullTrainer(), None, tmp_path)
 
 
 def test_options_that_the_trainer_refuses_are_no_crash(root: Path, tmp_path: Path) -> None:

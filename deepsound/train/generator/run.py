@@ -6,7 +6,6 @@ behind the warm-up, as suits the few thousand steps of a fine-tune.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -27,7 +26,7 @@ from deepsound.runtime.interruption import interruptible
 from deepsound.runtime.json_files import json_bytes
 from deepsound.runtime.paths import is_file
 from deepsound.runtime.progress import Progress
-from deepsound.train.checkpoint_file import note_changes, read_checkpoint, write_checkpoint, write_tensors
+from deepsound.train.checkpoint_file import append_log, note_changes, read_checkpoint, write_checkpoint, write_tensors
 from deepsound.train.ema import PowerEma
 from deepsound.train.flow_matching import FlowBatch, draw, flow_matching_loss
 from deepsound.train.flow_matching import FlowMatchingSettings as Rules
@@ -236,8 +235,7 @@ class FlowTraining:
 
     def _log(self, numbers: Mapping[str, float], progress: Progress) -> None:
         line = {"step": self.step, **{name: round(number, 6) for name, number in numbers.items()}}
-        with (self.out / LOG).open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
+        append_log(self.out / LOG, line)
         progress.say(", ".join(f"{name} {number:g}" for name, number in line.items()))
 
 

@@ -57,7 +57,8 @@ def run_trainer(trainer: Any, resume: Path | None, folder: Path) -> None:
         raise output_error(folder, error) from error
     except Exception as error:
         # torch and safetensors have errors of their own for a full disk.
-        if type(error).__name__ == "SafetensorError" or "PytorchStreamWriter" in str(error):
+        is_torchs = any(words in str(error) for words in ("PytorchStreamWriter", "inline_container"))
+        if type(error).__name__ == "SafetensorError" or is_torchs:
             raise OutputError(
                 f"The checkpoint in {folder} cannot be written ({error}); free some space: the same command goes on "
                 "from the checkpoint before."

@@ -19,6 +19,7 @@ from deepsound.runtime.interruption import interruptible
 from deepsound.runtime.json_files import json_bytes
 from deepsound.runtime.paths import is_same_file
 from deepsound.runtime.progress import Progress
+from deepsound.train.checkpoint_file import append_log
 from deepsound.train.cot_files import data_file, read_items
 from deepsound.train.cot_items import CotItem, balanced
 from deepsound.train.item_checks import ItemProblem, usable_items
@@ -270,9 +271,7 @@ class _Reporter:
         self._path, self._progress = path, progress
 
     def __call__(self, logs: Mapping[str, float], step: int, last: int) -> None:
-        line = {"step": step, **logs}
-        with self._path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
+        append_log(self._path, {"step": step, **logs})
         self._progress.update(step / max(last, 1))
         shown = ", ".join(
             f"{name} {logs[name]:.4g}" for name in ("loss", "eval_accuracy", "eval_format") if name in logs
