@@ -28,6 +28,50 @@ COMMAND_LINE_ONLY = {
     "deepsound/generate/draft/prompt_parser.py": "lists of words that the draft knows",
     "nodes/search_aliases.py": "words to search for, Chinese ones beside them",
 }
+# Texts that look like parts of messages, and why none of them is shown on a node.
+NOT_SHOWN = {
+    "application/json, text/event-stream": "a header of HTTP",
+    "can't allocate memory": "looked for in torch's errors",
+    "cannot allocate memory": "looked for in torch's errors",
+    "model name": "looked for in /proc/cpuinfo",
+    "core media": "looked for in the files of cameras",
+    "iso media": "looked for in the files of cameras",
+    "deepsound models download {}": "a command",
+    "bytes {}-": "a header of HTTP",
+    '^name = "deepsound"': "looked for in pyproject.toml",
+    "Bearer {}": "a header of HTTP",
+    "deepsound {} {}": "a thread's name",
+    "download {}": "a stage's name, the weights' id in it",
+    "mux plan": "a key of a cache",
+    "own flow": "a version in a cache's key",
+    "OpenCV {}": "a version in a cache's key",
+    "{} silero-vad {} {}": "a version in a cache's key",
+    "{} | torch {} | {} threads": "a key of a cache",
+    "Seeing and Hearing": "a model's name",
+    "DeSync (Synchformer)": "a metric's name",
+    "MMAudio: {}": "a model's name before its description, which is translated",
+    "LoRA {} at {}": "names a file in the record",
+    "flow with {}": "names a network in the log",
+    "seeing_hearing {}": "names a network in the log",
+    "foleycrafter {}": "names a network in the log",
+    "videollama2 {}": "names a network in the log",
+    "videollama2_{} {} of {}": "names a file in the record",
+    "{} {} of {}": "names a file in the record",
+    "human voice": "a prompt",
+    "In turn, at equal loudness  |  DeepSound": "drawn into a picture, whose letters are Latin",
+    "Mel spectrograms on one colour scale, waveforms on one height": "drawn into a picture, whose letters are Latin",
+    "What was generated, and what was kept": "drawn into a picture, whose letters are Latin",
+    "You hear: {}": "drawn into a picture, whose letters are Latin",
+    "voice heard": "drawn into a picture, whose letters are Latin",
+    "{} kHz, {}": "drawn into a picture, whose letters are Latin",
+    "{} x {}, {} fps": "drawn into a picture, whose letters are Latin",
+    "compared ({})": "a file's name",
+    "Step{}: {}": "the published model's own form",
+    "{} {} The video shows {}{} {}": "sentences, each of which is translated",
+    "{} of {}": "names the members of a combination",
+    '{"conclusion": "': "the beginning of an answer",
+    '", "conclusion": "': "the beginning of an answer",
+}
 # Parts of a node's schema, whose texts are in locales/zh/nodeDefs.json.
 _SCHEMA = re.compile(r"io\.|(?:\w+\.)?(?:_?output|_?\w+_input|_?\w+_inputs)$")
 _DOTTED = re.compile(r"(?:deepsound|generate|reason|separate|evaluate)(?:\.\w+)+(?::\w+)?")
@@ -148,7 +192,8 @@ def _is_sentence(text: str) -> bool:
 def in_the_source() -> frozenset[str]:
     """Every text of the reached modules, by its template, and every text of the catalogue of weights."""
     catalogue = json.loads((ROOT / "deepsound/weights/catalogue.json").read_text(encoding="utf-8"))
-    return frozenset(template(node) for tree in reached().values() for node in ast.walk(tree)) | _texts(catalogue)
+    own = frozenset(template(node) for tree in reached().values() for node in ast.walk(tree))
+    return own | _errors_of_networks() | _texts(catalogue)
 
 
 def catalogue_texts() -> set[str]:
@@ -158,13 +203,25 @@ def catalogue_texts() -> set[str]:
 
 
 def clauses() -> set[str]:
-    """Parts of messages: the other texts of three words and more in the modules that nodes reach."""
+    """Parts of messages: the other texts of two words and more in what nodes reach, and errors of the networks."""
     found = set()
     for name, tree in reached().items():
         _, silent = _argument_ids(tree)
-        if name not in COMMAND_LINE_ONLY and not name.startswith("nodes/"):
+        if name not in COMMAND_LINE_ONLY:
             found |= {template(node) for node in ast.walk(tree) if id(node) not in silent}
-    return {text for text in found if _is_message(text)} - set(displayed())
+    parts = {text for text in found if _is_clause(text)} | _errors_of_networks()
+    return parts - set(displayed()) - NOT_SHOWN.keys()
+
+
+def _is_clause(text: str) -> bool:
+    return len(re.findall(r"[A-Za-z][a-z']+", text)) >= 2 and " " in text.strip() and "\\" not in text
+
+
+def _errors_of_networks() -> set[str]:
+    """What deepsound.models raises: about weights and settings, which the errors of engines repeat."""
+    trees = [tree for name, tree in modules().items() if name.startswith("deepsound/models/")]
+    raised = [node.exc for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Raise)]
+    return {template(arg) for error in raised if isinstance(error, ast.Call) for arg in error.args} - {""}
 
 
 def _texts(data: object, keys: tuple[str, ...] | None = None) -> set[str]:

@@ -6,12 +6,13 @@ import { ClipTable } from "./batch_table.js";
 import { TakesPanel } from "./best_take.js";
 import { addElement, after, element, keepWheel, leavePreviewsOut } from "./dom.js";
 import { Recall, isNode } from "./history.js";
+import { serverText, translateExecutionErrors } from "./errors.js";
 import { hideErrors, showError, showRefusals } from "./node_errors.js";
 import { loadMessages, translated } from "./messages.js";
 import { addMeters } from "./meters.js";
 import { NodeNotes } from "./node_notes.js";
 import { addPreviewCopy, addTools, viewUrl } from "./node_tools.js";
-import { Translations, labelOptions } from "./option_labels.js";
+import { Translations, labelOptions, labelTextFields } from "./option_labels.js";
 import { ReasonsPanel } from "./panel.js";
 import { hideDeadPreviews, previewedVideo } from "./previews.js";
 import { withAddedInputs, withoutSaving } from "./saved_values.js";
@@ -19,6 +20,7 @@ import { Replays } from "./replays.js";
 import { StatusLine } from "./status.js";
 import { standAlone } from "./span_editor.js";
 import { shownOf } from "./takes.js";
+import { titleTable, translateTitles } from "./template_titles.js";
 import { textsOf } from "./texts.js";
 import { TrimBar } from "./trim.js";
 import { refreshWeightsLines } from "./weights.js";
@@ -41,6 +43,7 @@ const recall = new Recall({ app, api, isEmpty: (panel) => panel.state === "empty
 const rankingRecall = new Recall({ app, api, isEmpty: (panel) => panel.state === "empty",
   show: (node, panel, shown) => panel.show(shown) });
 let translations = null;
+const titles = titleTable();
 const replays = new Replays(app, api, (node) => summaries.has(node));
 const summaryRecall = new Recall({ app, api, isEmpty: (summary) => summary.isEmpty,
   show: (node, summary, shown, output) => summary.show({ ...shown, output }),
@@ -244,10 +247,11 @@ app.registerExtension({
         summaries.forEach(({ status }) => status.stop());
       });
     }
+    translateExecutionErrors(api);
     api.addEventListener("execution_start", () => hideErrors(ours));
     api.addEventListener("execution_error", ({ detail }) => {
       const node = [...ours].find(isOf(detail.node_id));
-      if (node) showError(node, String(detail.exception_message).trim(), String(detail.exception_type ?? ""));
+      if (node) showError(node, serverText(detail), String(detail.exception_type ?? ""));
     });
     setInterval(() => {
       if (document.hidden) return;
@@ -267,10 +271,17 @@ app.registerExtension({
     after(node, "onRemoved", () => ours.delete(node));
     leavePreviewsOut(node);
     translations ??= new Translations(api, language());
-    labelOptions(node.widgets, node.constructor.nodeData?.input, () => translations.inputsOf(node.comfyClass));
+    const label = () => labelOptions(node.widgets, node.constructor.nodeData?.input,
+      () => translations.inputsOf(node.comfyClass));
+    label();
+    // Menus whose words are in the page's language alone.
+    translations.arrived?.then(label).then(() => labelTextFields(node.widgets, translations.inputsOf(node.comfyClass)));
     const tools = addTools(node);
     WIDGETS[node.comfyClass]?.(node);
     addSummary(node, tools);
+  },
+  beforeConfigureGraph(graph) {
+    return translateTitles(graph, language(), titles);
   },
   afterConfigureGraph() {
     return Promise.all([recall.showAgain(panels), rankingRecall.showAgain(rankings), spanRecall.showAgain(spanViews),

@@ -1,4 +1,23 @@
-// The server's validation errors as text, by node, and what to do about an error. No DOM here.
+// The server's errors as text, by node, in the page's language, and what to do about them. No DOM here.
+import { translated } from "./messages.js";
+
+const originals = new WeakMap();
+
+// The page's own dialog shows an event's text: that of this pack's nodes, in the page's language, before the page reads
+// it. Its traceback stays as it is, so that a report still has the original.
+export function translateExecutionErrors(api) {
+  api.addEventListener("execution_error", ({ detail }) => {
+    const english = detail?.exception_message;
+    if (typeof english !== "string" || !String(detail.node_type).startsWith("DeepSound") || Object.isFrozen(detail)) return;
+    originals.set(detail, english);
+    detail.exception_message = translated(english);
+  }, { capture: true });
+}
+
+// The server's own text of an event.
+export function serverText(detail) {
+  return String(originals.get(detail) ?? detail.exception_message).trim();
+}
 
 // Map of node id -> text, one line for each thing that is wrong; a refusal repeated for several inputs is said once.
 export function messagesOf(nodeErrors) {

@@ -4,6 +4,7 @@ import { api } from "../../scripts/api.js";
 import { app } from "../../scripts/app.js";
 import { Banner } from "./banners.js";
 import { after } from "./dom.js";
+import { translated } from "./messages.js";
 import { useTools } from "./node_errors.js";
 import { entriesOf, sendToCompare } from "./node_menu.js";
 import { PreviewCopy } from "./previews.js";
@@ -24,7 +25,7 @@ const copyUrl = (place) => api.apiURL(`/deepsound/preview?${new URLSearchParams(
 const enginesOfNode = (node) => enginesOf(node.comfyClass, node.widgets);
 
 function say(node, text) {
-  said.show(node, text);
+  said.show(node, translated(text));
   setTimeout(() => said.hide(node), SAID_MS);
 }
 

@@ -4,11 +4,19 @@
 export function labelOptions(widgets, specs, translated = () => ({})) {
   for (const widget of widgets ?? []) {
     const labels = specs?.required?.[widget.name]?.[1]?.labels ?? specs?.optional?.[widget.name]?.[1]?.labels;
-    if (!labels || !widget.options || widget.options.getOptionLabel) continue;
+    const options = () => translated()?.[widget.name]?.options;
+    if (!(labels ?? options()) || !widget.options || widget.options.getOptionLabel) continue;
     widget.options.getOptionLabel = (value) => {
-      const label = translated()?.[widget.name]?.options?.[value] ?? labels[value];
+      const label = options()?.[value] ?? labels?.[value];
       return typeof label === "string" && label ? label : String(value ?? "");
     };
+  }
+}
+
+// Large text fields show their input's name while they are empty: in the page's language, unless they have other words.
+export function labelTextFields(widgets, inputs) {
+  for (const { name, element } of widgets ?? []) {
+    if (element?.placeholder === name && inputs?.[name]?.name) element.placeholder = inputs[name].name;
   }
 }
 
@@ -16,7 +24,7 @@ export function labelOptions(widgets, specs, translated = () => ({})) {
 export class Translations {
   constructor(api, language) {
     this.nodes = {};
-    if (language !== "en") this.load(api, language);
+    this.arrived = language === "en" ? null : this.load(api, language);
   }
 
   async load(api, language) {

@@ -1,5 +1,6 @@
 // The spans of a list as lines of text: when, the verdict, what is done there and why.
 import { element, legible } from "./dom.js";
+import { translated } from "./messages.js";
 import { MOST_EDITED } from "./span_list.js";
 import { seconds } from "./timespan.js";
 
@@ -41,9 +42,9 @@ export class SpanRows {
     const silent = segment?.silence_ratio;
     const measured = typeof silent === "number" ? ` (${Math.round(silent * 100)} % ${this.texts.silentFrames})` : "";
     row.append(time, verdict);
-    if (done && !actions.length) row.append(element("span", { flex: "none" }, done + measured));
+    if (done && !actions.length) row.append(element("span", { flex: "none" }, this.worded(done) + measured));
     if (actions.length) row.append(this.menu(span, index, actions, done ? done + measured : ""));
-    const why = [span.why, span.prompt].filter(Boolean).join(" · ");
+    const why = [translated(span.why), span.prompt].filter(Boolean).join(" · ");
     row.append(element("span", { opacity: "0.75", overflowWrap: "anywhere", flex: "1 1 auto" }, why));
     if (canEdit) row.append(this.button("✕", this.texts.spanDelete, "delete", () => this.acts.remove(index)));
     return row;
@@ -55,8 +56,8 @@ export class SpanRows {
       border: "none", borderRadius: "4px", flex: "none", maxWidth: "150px" });
     menu.setAttribute("aria-label", `${this.texts.spanAction} ${index + 1}`);
     const isOwn = actions.includes(span.action) && span.action === done;
-    const found = !isOwn && done ? `${this.texts.spanAuto}: ${done}` : this.texts.spanAuto;
-    for (const [name, label] of [["", found], ...actions.map((action) => [action, action])]) {
+    const found = !isOwn && done ? `${this.texts.spanAuto}: ${this.worded(done)}` : this.texts.spanAuto;
+    for (const [name, label] of [["", found], ...actions.map((action) => [action, this.worded(action)])]) {
       const entry = element("option", {}, label);
       entry.value = name;
       menu.append(entry);
@@ -66,6 +67,12 @@ export class SpanRows {
     menu.addEventListener("pointerdown", (event) => event.stopPropagation());
     menu.addEventListener("change", () => this.acts.change(index, { action: menu.value }));
     return menu;
+  }
+
+  // An action in the page's words, what was measured behind it; a fallback's name is the same in every language.
+  worded(action) {
+    const [name] = action.split(" ");
+    return (this.texts[`action_${name}`] ?? name) + action.slice(name.length);
   }
 
   button(sign, label, name, act) {

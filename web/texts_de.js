@@ -23,7 +23,7 @@ export const panels = {
   spansKeepAll: "Keine Abschnitte: nichts wird geändert.", spansUnread: "Der Text in spans ist keine Abschnittsliste.",
   spansEmpty: "Nach einem Lauf erscheint hier die Wellenform; darüber ziehen, um Abschnitte zu markieren.",
   spansReset: "Abschnitte vom Lauf suchen lassen", span: "Abschnitt", spanDelete: "Abschnitt löschen",
-  spanAction: "Aktion des Abschnitts", spanAuto: "automatisch", silentFrames: "still",
+  spanAction: "Aktion des Abschnitts", spanAuto: "automatisch", silentFrames: "still", action_keep: "behalten", action_remove: "entfernen",
   take: "Take", startHandle: "Beginn des Ausschnitts", endHandle: "Ende des Ausschnitts",
   wholePart: "Ausschnitt des Videos",
   copyMaking: "Dieser Browser kann die Datei nicht zeigen: eine Kopie, die er zeigen kann, wird erstellt…",

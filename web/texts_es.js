@@ -23,7 +23,7 @@ export const panels = {
   spansKeepAll: "Sin tramos: no se cambia nada.", spansUnread: "El texto de spans no es una lista de tramos.",
   spansEmpty: "Tras una ejecución aparece aquí la forma de onda; arrastra sobre ella para marcar tramos.",
   spansReset: "Que la ejecución busque los tramos", span: "Tramo", spanDelete: "Borrar tramo",
-  spanAction: "Acción del tramo", spanAuto: "automático", silentFrames: "en silencio",
+  spanAction: "Acción del tramo", spanAuto: "automático", silentFrames: "en silencio", action_keep: "conservar", action_remove: "quitar",
   take: "Toma", startHandle: "Inicio de la parte", endHandle: "Final de la parte", wholePart: "Parte del vídeo",
   copyMaking: "Este navegador no puede mostrar el archivo: creando una copia que sí puede…",
   copyShown: "Una copia para ver (10 minutos como máximo); se usa el archivo original.",

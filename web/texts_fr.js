@@ -23,7 +23,7 @@ export const panels = {
   spansKeepAll: "Aucun passage : rien n'est changé.", spansUnread: "Le texte de spans n'est pas une liste de passages.",
   spansEmpty: "Après une exécution, la forme d'onde apparaît ici ; glissez dessus pour marquer des passages.",
   spansReset: "Laisser l'exécution trouver les passages", span: "Passage", spanDelete: "Supprimer le passage",
-  spanAction: "Action du passage", spanAuto: "auto", silentFrames: "silencieux",
+  spanAction: "Action du passage", spanAuto: "auto", silentFrames: "silencieux", action_keep: "garder", action_remove: "retirer",
   take: "Prise", startHandle: "Début de la partie", endHandle: "Fin de la partie", wholePart: "Partie de la vidéo",
   copyMaking: "Ce navigateur ne peut pas montrer le fichier : création d'une copie lisible…",
   copyShown: "Une copie à regarder (10 minutes au plus) ; c'est le fichier lui-même qui est utilisé.",

@@ -22,7 +22,7 @@ export const panels = {
   spansKeepAll: "区間なし：何も変えません。", spansUnread: "spans の文字列は区間リストではありません。",
   spansEmpty: "実行すると波形がここに表示されます。ドラッグして区間を指定します。",
   spansReset: "区間の検出を実行に任せる", span: "区間", spanDelete: "区間を削除", spanAction: "区間の処理",
-  spanAuto: "自動", silentFrames: "無音",
+  spanAuto: "自動", silentFrames: "無音", action_keep: "残す", action_remove: "除去",
   take: "テイク", startHandle: "部分の開始", endHandle: "部分の終わり", wholePart: "動画の部分",
   copyMaking: "このブラウザーでは表示できないファイルです。表示できるコピーを作成中…",
   copyShown: "表示用のコピー（最長 10 分）です。処理には元のファイルを使います。",

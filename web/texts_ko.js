@@ -22,7 +22,7 @@ export const panels = {
   spansKeepAll: "구간 없음: 아무것도 바꾸지 않습니다.", spansUnread: "spans의 글은 구간 목록이 아닙니다.",
   spansEmpty: "실행하면 파형이 여기에 나타납니다. 그 위를 끌어 구간을 표시하세요.",
   spansReset: "실행이 구간을 찾게 하기", span: "구간", spanDelete: "구간 삭제", spanAction: "구간의 처리",
-  spanAuto: "자동", silentFrames: "무음",
+  spanAuto: "자동", silentFrames: "무음", action_keep: "유지", action_remove: "제거",
   take: "테이크", startHandle: "부분의 시작", endHandle: "부분의 끝", wholePart: "동영상의 부분",
   copyMaking: "이 브라우저가 보여 줄 수 없는 파일입니다. 볼 수 있는 사본을 만드는 중…",
   copyShown: "보기용 사본(최대 10분)입니다. 실행에는 파일 자체를 씁니다.",

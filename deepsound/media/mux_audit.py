@@ -8,7 +8,12 @@ from deepsound.media.formats import Container
 from deepsound.media.inventory import BESIDE_PACKETS, Inventory, StreamEntry
 from deepsound.media.mux_report import ReportItem
 
-_KINDS = {"audio": "sound track", "subtitle": "subtitles", "video": "picture track", "data": "data track"}
+_KINDS = {
+    "audio": "sound track {} ({})",
+    "subtitle": "subtitles {} ({})",
+    "video": "picture track {} ({})",
+    "data": "data track {} ({})",
+}
 # Facts of little interest where all went well.
 _QUIET_TRAITS = ("colour description", "bit depth", "pixel aspect", "rotation")
 _TAG_NAMES = {
@@ -101,12 +106,12 @@ class _Tracks:
         if found is None:
             return
         for what, before, after in (
-            ("language", track.language, found.language),
-            ("title", track.title, found.title),
-            ("dispositions", _flags(track), _flags(found) or ""),
+            ("language of {}", track.language, found.language),
+            ("title of {}", track.title, found.title),
+            ("dispositions of {}", _flags(track), _flags(found) or ""),
         ):
             if before and before != after:
-                yield ReportItem(f"{what} of {_label(track)}", "lost", f"{before}; {self._container.name} drops it")
+                yield ReportItem(what.format(_label(track)), "lost", f"{before}; {self._container.name} drops it")
 
 
 def _is_the_same(track: StreamEntry, other: StreamEntry) -> bool:
@@ -124,7 +129,7 @@ def _label(track: StreamEntry) -> str:
         return "cover picture"
     if track.kind == "attachment":
         return f"attachment {track.codec}"
-    return f"{_KINDS.get(track.kind, track.kind)} {track.number} ({track})"
+    return _KINDS.get(track.kind, f"{track.kind} {{}} ({{}})").format(track.number, track)
 
 
 def _track_obstacle(track: StreamEntry, container: Container) -> str:

@@ -51,7 +51,9 @@ class Track:
             "default" if self.is_default else "",
         )
         known = ", ".join(fact for fact in facts if fact)
-        return f"{self.kind} track {self.number + 1}" + (f" ({known})" if known else "")
+        number = self.number + 1
+        name = f"sound track {number}" if self.kind == "sound" else f"picture track {number}"
+        return name + (f" ({known})" if known else "")
 
 
 def tracks_of(container: av.container.InputContainer) -> tuple[Track, ...]:

@@ -59,7 +59,8 @@ class MissingWeights:
             return "size not stated"
         unit, scale = ("GB", 1e9) if self.bytes >= 1e8 else ("MB", 1e6)
         known = all(entry.bytes is not None for entry in self.entries)
-        return f"{'' if known else 'at least '}{self.bytes / scale:.1f} {unit}"
+        size = f"{self.bytes / scale:.1f} {unit}"
+        return size if known else f"at least {size}"
 
     @property
     def licences(self) -> tuple[str, ...]:

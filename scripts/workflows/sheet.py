@@ -162,7 +162,8 @@ class Sheet:
             "links": links,
             "groups": [_frame(index + 1, group) for index, group in enumerate(self.groups)],
             "config": {},
-            "extra": {"ds": self._view(), **app_data(self.name, self.nodes)},
+            # The page translates the titles of graphs with this mark, web/titles_zh.json.
+            "extra": {"ds": self._view(), "deepsound": {"template": self.name}, **app_data(self.name, self.nodes)},
             "version": 0.4,
         }
 

@@ -137,3 +137,16 @@ def test_the_chinese_page_has_every_symptom_every_node_once_and_the_same_figures
     assert told == [[number.findall(cell) for cell in row[1:]] for row in rows(english, "| what | DeepSound |")]
     found, impacts = re.search(r"finds (\d+) of (\d+) impacts", english).groups()  # type: ignore[union-attr]
     assert f"{impacts} 次撞击中找到 {found} 次" in chinese
+
+
+def test_the_chinese_page_has_every_section_command_and_name_of_the_english_one():
+    """It lacked the table of extras, that of a run's files, half of the commands and a third of the names."""
+    english, chinese = read("README.md"), read("README.zh.md")
+    assert set(commands(english)) <= set(commands(chinese))
+    assert len(re.findall("^## ", chinese, re.M)) == len(re.findall("^## ", english, re.M))
+    named = [
+        {" ".join(name.split()) for name in re.findall(r"`([^`]+)`", re.sub("```.*?```", "", text, flags=re.S))}
+        for text in (english, chinese)
+    ]
+    placeholder = re.compile(r"<stem>|\b(?:FILE|FOLDER|NAME|PATH)\b")
+    assert not {name for name in named[0] - named[1] if not placeholder.search(name)}

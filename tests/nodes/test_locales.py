@@ -25,6 +25,14 @@ OPEN_MENUS = {
     "generator_weights",
     "separator_weights",
 }
+# The words among them.
+WORDS_OF_OPEN_MENUS = {"auto", "by engine", "by variant", "none"}
+
+
+def shown_options(item) -> list[str]:
+    """The options of a menu that are words; none for what is no menu."""
+    options = list(item.options) if item.io_type == "COMBO" else []
+    return [each for each in options if item.id not in OPEN_MENUS or each in WORDS_OF_OPEN_MENUS]
 
 
 def keys_of(node) -> dict:
@@ -32,8 +40,8 @@ def keys_of(node) -> dict:
     schema = node.define_schema()
     inputs = {item.id: {"name": None, "tooltip": None} for item in schema.inputs}
     for item in schema.inputs:
-        if item.io_type == "COMBO" and item.id not in OPEN_MENUS:
-            inputs[item.id]["options"] = dict.fromkeys(item.options)
+        if shown := shown_options(item):
+            inputs[item.id]["options"] = dict.fromkeys(shown)
     outputs = {str(index): {"name": None, "tooltip": None} for index in range(len(schema.outputs))}
     return {"display_name": None, "description": None, "inputs": inputs, "outputs": outputs}
 
@@ -138,6 +146,7 @@ def chinese_terms() -> list[tuple[str, list[str], list[str]]]:
 
 def test_chinese_pages_use_the_terms_of_the_table():
     pages = [*(ROOT / "web").glob("docs/*/zh.md"), *(ROOT / "web").glob("*texts.js"), ROOT / "README.zh.md"]
+    pages += [*(ROOT / "web").glob("*_zh.json"), ROOT / "scripts/workflows/notes.zh.json"]
     text = "\n".join(path.read_text(encoding="utf-8") for path in (*pages, LOCALES / "zh" / "nodeDefs.json"))
     terms = chinese_terms()
     assert len(pages) > 15 and len(terms) > 20

@@ -9,7 +9,7 @@ import pytest
 
 from deepsound import choices, prompt_presets
 from scripts.locales import draw
-from tests.nodes.test_locales import MACHINE_MADE, OPEN_MENUS, keys_of, shape_of
+from tests.nodes.test_locales import MACHINE_MADE, keys_of, shape_of, shown_options
 
 ROOT = Path(__file__).parents[2]
 # Names of formats and codecs, which are the same in every language.
@@ -31,8 +31,8 @@ def english_of(nodes) -> dict:
         schema = node.define_schema()
         inputs = {item.id: {"tooltip": item.tooltip} for item in schema.inputs}
         for item in schema.inputs:
-            if item.io_type == "COMBO" and item.id not in OPEN_MENUS:
-                inputs[item.id]["options"] = list(item.options)
+            if shown := shown_options(item):
+                inputs[item.id]["options"] = shown
         outputs = {
             str(index): {"name": item.keywords.get("display_name", item.id), "tooltip": item.tooltip}
             for index, item in enumerate(schema.outputs)

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { actionsOf, messagesOf } from "../../web/errors.js";
+import { actionsOf, messagesOf, serverText, translateExecutionErrors } from "../../web/errors.js";
+import { useMessages } from "../../web/messages.js";
 
 test("a node's own refusal is shown as its sentence, once", () => {
   const refusal = (input) => ({ type: "custom_validation_failed", message: "Custom validation failed for node",
@@ -35,4 +36,21 @@ test("a deleted or unreadable input offers another file, a missing package its c
     + "from the list."), ["choose", "copy"]);
   const found = actionsOf("This needs MoviePy; install it: pip install moviepy>=2, or leave it off.");
   assert.deepEqual(found[0], { kind: "command", text: "pip install moviepy>=2" });
+});
+
+test("the page's dialog gets an error of this pack's nodes in the page's language, and its buttons the server's text", () => {
+  useMessages({ "{} does not exist; check the path.": "{} 不存在；请检查路径。" });
+  const api = new EventTarget();
+  const shown = [];
+  translateExecutionErrors(api);
+  api.addEventListener("execution_error", ({ detail }) => shown.push([detail.exception_message, serverText(detail)]));
+  const english = "a.mp4 does not exist; check the path.";
+  const sent = [{ node_type: "DeepSoundLoadVideo" }, { node_type: "LoadVideo" }, { node_type: "DeepSoundLoadVideo", frozen: true }];
+  for (const { frozen, ...detail } of sent) {
+    detail.exception_message = english;
+    api.dispatchEvent(Object.assign(new Event("execution_error"), { detail: frozen ? Object.freeze(detail) : detail }));
+  }
+  api.dispatchEvent(Object.assign(new Event("execution_error"), { detail: { node_type: "DeepSoundLoadVideo" } }));
+  useMessages({});
+  assert.deepEqual(shown.slice(0, 3), [["a.mp4 不存在；请检查路径。", english], [english, english], [english, english]]);
 });

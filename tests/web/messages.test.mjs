@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import test from "node:test";
-import { loadMessages, translated, useMessages } from "../../web/messages.js";
+import { englishIn, loadMessages, translated, useMessages } from "../../web/messages.js";
 
 const CATALOGUE = JSON.parse(readFileSync(new URL("../../web/messages_zh.json", import.meta.url), "utf8"));
 
@@ -25,12 +25,45 @@ test("values move to where Chinese has them, and a value that is a message is tr
 
 test("messages one behind the other and lists are translated each, unknown ones stay", () => {
   useMessages({ "First.": "第一。", "The {} is here.": "{} 在此。", cut: "截断" });
-  assert.equal(translated("First. The sea is here. Nobody knows this."), "第一。 sea 在此。 Nobody knows this.");
-  assert.equal(translated("cut, other"), "截断, other");
+  assert.equal(translated("First. The sea is here. Nobody knows this."), "第一。sea 在此。Nobody knows this.");
+  assert.equal(translated("cut, other"), "截断，other");
   assert.equal(translated("<b>other</b>\nother"), "<b>other</b>\nother");
   assert.equal(translated("take 2: First."), "take 2: 第一。");
   assert.equal(translated("The sea is here.\nFirst."), "sea 在此。\n第一。");
   assert.equal(translated("The sea\nland is here."), "sea\nland 在此。");
+});
+
+test("a message made of clauses is translated with each of them, whatever marks stand between", () => {
+  useMessages({
+    "{} cannot be used: {}. {}": "{} 无法使用：{}。{}", "Correct the file.": "请改正该文件。", "{} is {}; {}": "{} 是 {}；{}",
+    "expected {} or less": "应为 {} 或更小", "{} is missing": "缺少 {}", ", not for commercial use": "，不可商用",
+    "{}; choose another, or install it with": "{}；请另选，或安装", "it needs {}": "需要 {}", kept: "保留", "sound track": "音轨",
+  });
+  assert.equal(translated("/a: b/c.yaml cannot be used: dim is 9; expected 8 or less. Correct the file."),
+    "/a: b/c.yaml 无法使用：dim 是 9；应为 8 或更小。请改正该文件。");
+  assert.equal(translated("x.ckpt cannot be used: model.dim is missing."), "x.ckpt cannot be used: model.dim is missing.");
+  assert.equal(translated("CC-BY-NC-4.0, not for commercial use; MIT"), "CC-BY-NC-4.0，不可商用；MIT");
+  assert.equal(translated("it needs MoviePy; choose another, or install it with: pip install moviepy"),
+    "需要 MoviePy；请另选，或安装：pip install moviepy");
+  assert.equal(translated("kept: sound track, subtitles"), "保留：音轨，subtitles");
+});
+
+test("of several ways to read a message the one that leaves no English is taken", () => {
+  useMessages({ "{} lacks {}: {}": "{} 缺少 {}：{}", "{}: {} s are silent": "{}：{} 秒静音", "{}: the file is empty": "{}：文件是空的" });
+  assert.equal(translated("a: the file is empty"), "a：文件是空的");
+  assert.equal(translated("x lacks y: z: 3 s are silent"), "x 缺少 y：z：3 秒静音");
+});
+
+test("what is not counted as English: names, code, paths and single words", () => {
+  assert.equal(englishIn("运行 `deepsound models download all of it` 或 a/long/path/name of.it"), 0);
+  assert.equal(englishIn("stem, ext, seed, generator"), 0);
+  assert.equal(englishIn("画面 is not there 了"), 3);
+});
+
+test("a text that fits in countless ways, or has no end, is answered at once", () => {
+  useMessages({ "{}, {}, {}, {} and {}": "{}、{}、{}、{} 和 {}", "{} of {}": "{2} 的 {1}", "{}: {}; {}": "{}：{}；{}" });
+  assert.equal(typeof translated("a, b; c: d of ".repeat(500)), "string");
+  assert.equal(translated("x".repeat(1_000_000)), "x".repeat(1_000_000));
 });
 
 test("English pages fetch nothing, and a page without the catalogue stays English", async () => {

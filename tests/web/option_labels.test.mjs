@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { Translations, labelOptions } from "../../web/option_labels.js";
+import { Translations, labelOptions, labelTextFields } from "../../web/option_labels.js";
 
 const SPECS = { required: { mode: [["neg"], { labels: { neg: "generate again" } }], seed: ["INT", {}] } };
 
@@ -14,17 +14,30 @@ test("a menu shows plain words and keeps its value, another widget stays as it i
 });
 
 test("the page's language comes first, once it has arrived", async () => {
-  const zh = { nodeDefs: { Node: { inputs: { mode: { options: { neg: "重新生成" } } } } } };
+  const zh = { nodeDefs: { Node: { inputs: { mode: { options: { neg: "重新生成" } },
+    engine: { options: { auto: "自动" } } } } } };
   const texts = new Translations({ fetchApi: async () => ({ ok: true, json: async () => ({ zh }) }) }, "zh");
   const mode = { name: "mode", options: {} };
   labelOptions([mode], SPECS, () => texts.inputsOf("Node"));
   assert.equal(mode.options.getOptionLabel("neg"), "generate again");
-  await new Promise((resolve) => setTimeout(resolve, 0));
+  await texts.arrived;
   assert.equal(mode.options.getOptionLabel("neg"), "重新生成");
+  const [engine, file] = [{ name: "engine", options: {} }, { name: "file", options: {} }];
+  labelOptions([engine, file], SPECS, () => texts.inputsOf("Node"));
+  assert.equal(engine.options.getOptionLabel("auto"), "自动", "a menu of names, in which this is a word");
+  assert.equal(engine.options.getOptionLabel("draft"), "draft");
+  assert.equal(file.options.getOptionLabel, undefined);
 });
 
 test("a server that does not answer leaves the English words", async () => {
   const texts = new Translations({ fetchApi: async () => { throw new Error("away"); } }, "zh");
   await new Promise((resolve) => setTimeout(resolve, 0));
   assert.deepEqual(texts.inputsOf("Node"), {});
+});
+
+test("an empty text field shows its input's name in the page's language, words of its own stay", () => {
+  const fields = ["prompt", "Words…", undefined].map((placeholder) => ({ name: "prompt", element: { placeholder } }));
+  labelTextFields([...fields, { name: "seed" }], { prompt: { name: "提示词" }, seed: { name: "种子" } });
+  labelTextFields(fields, undefined);
+  assert.deepEqual(fields.map(({ element }) => element.placeholder), ["提示词", "Words…", undefined]);
 });

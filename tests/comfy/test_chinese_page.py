@@ -1,0 +1,116 @@
+"""The page in Chinese: nodes, menus, panels, notes, status, errors and the templates' titles; no English sentence."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.comfy.pages import RUN, WHOLE_VIEW, open_workflow, ready_page
+
+pytestmark = [pytest.mark.comfy, pytest.mark.page]
+LOCALE = "/settings/Comfy.Locale"
+# Three English words in a row; names of files and of engines, code and paths are none.
+ENGLISH = re.compile(r"[A-Za-z][\w'’-]*(?: [A-Za-z][\w'’-]*){2,}")
+NO_SENTENCES = re.compile(r"`[^`]*`|“[^”]*”|\"[^\"]*\"|'[^']*'|\S*[/\\_=.]\S*|Seeing and Hearing|Or Space")
+CHINESE = re.compile(r"[\u4e00-\u9fff]")
+# Every text that a person sees on the pack's nodes, below where it stands.
+TEXTS = """() => app.graph._nodes.flatMap(node => {
+    if (!node.comfyClass?.startsWith('DeepSound')) return [];
+    const of = (what, text) => [`${node.comfyClass} ${what}`, String(text ?? '')];
+    const labels = (node.widgets ?? []).filter(widget => !widget.element && widget.name && widget.type !== 'hidden')
+        .flatMap(widget => [of(widget.name, widget.label ?? widget.localized_name ?? widget.name),
+            ...(Array.isArray(widget.options?.values) && widget.options.getOptionLabel
+                ? widget.options.values.map(value => of(`${widget.name}: ${value}`,
+                    widget.options.getOptionLabel(value)))
+                : [])]);
+    const slots = [...node.inputs ?? [], ...node.outputs ?? []]
+        .map(slot => of(slot.name, slot.label ?? slot.localized_name ?? slot.name));
+    const elements = (node.widgets ?? []).filter(widget => widget.element)
+        .flatMap(widget => [...widget.element.innerText.split('\\n'), widget.element.placeholder]
+            .map(line => of(widget.name, line)));
+    return [of('title', node.getTitle()), ...labels, ...slots, ...elements];
+})"""
+ALL_NODES = """() => Object.keys(LiteGraph.registered_node_types).filter(type => type.startsWith('DeepSound'))
+    .map((type, index) => {
+        const node = LiteGraph.createNode(type);
+        node.pos = [420 * (index % 8), 900 * Math.floor(index / 8)];
+        app.graph.add(node);
+        return node.comfyClass;
+    })"""
+
+
+@pytest.fixture
+def page(server, browser) -> Iterator[Any]:
+    assert server.ask(LOCALE, "zh")[0] == 200
+    try:
+        with ready_page(browser, server, 1700, 1000) as page:
+            yield page
+    finally:
+        server.ask(LOCALE, "en")
+
+
+def english(texts: list[list[str]]) -> list[tuple[str, str]]:
+    """The texts with an English sentence in them."""
+    return [(where, text) for where, text in texts if ENGLISH.search(NO_SENTENCES.sub(" ` ", text))]
+
+
+def text_of(page: Any, node: int, widget: str) -> str:
+    return page.evaluate(
+        "([id, name]) => app.graph.getNodeById(id).widgets.find(w => w.name === name)?.element.innerText ?? ''",
+        [node, widget],
+    )
+
+
+def picture(server: Any, page: Any, name: str) -> None:
+    if folder := os.environ.get("DEEPSOUND_SCREENSHOTS"):
+        page.screenshot(path=str(Path(folder) / f"zh_{name}_{server.core.name}.png"))
+
+
+def test_every_node_and_menu_is_in_chinese(server, page):
+    page.evaluate("() => app.graph.clear()")
+    page.evaluate(WHOLE_VIEW)
+    nodes = page.evaluate(ALL_NODES)
+    page.wait_for_function(
+        """() => app.graph._nodes.find(node => node.comfyClass === 'DeepSoundPipeline').widgets
+        .find(widget => widget.name === 'generator').options.getOptionLabel?.('auto') === '自动'"""
+    )
+    texts = page.evaluate(TEXTS)
+    assert len(nodes) > 20 and len(texts) > 400
+    assert english(texts) == []
+    words = (" title", " prompt", " negative_prompt", " spans")
+    named = [(where, text) for where, text in texts if text and where.endswith(words)]
+    assert [(where, text) for where, text in named if not CHINESE.search(text)] == []
+    picture(server, page, "nodes")
+
+
+@pytest.mark.failing_run
+def test_a_run_its_notes_and_its_failure_are_in_chinese(server, page):
+    workflow = open_workflow(page, "clean_existing_footage")
+    opened = page.evaluate("() => [...app.graph._nodes, ...app.graph._groups].map(each => each.title)")
+    assert opened and all(CHINESE.search(title) for title in opened)
+    ending, detail = page.evaluate(RUN)
+    assert ending == "execution_success", detail
+    ids = {node["type"]: node["id"] for node in workflow["nodes"]}
+    assert "完成，用时" in text_of(page, ids["DeepSoundMuxVideo"], "deepsound_status")
+    assert "画面" in text_of(page, ids["DeepSoundMuxVideo"], "deepsound_note")
+    assert "有画外音" in text_of(page, ids["DeepSoundVoiceOverCoT"], "deepsound_reasons")
+    assert english(page.evaluate(TEXTS)) == []
+    picture(server, page, "run")
+
+    page.evaluate(
+        "id => { app.graph.getNodeById(id).widgets.find(w => w.name === 'start').value = 99; }",
+        ids["DeepSoundLoadVideo"],
+    )
+    ending, detail = page.evaluate(RUN)
+    assert ending == "execution_error"
+    assert CHINESE.search(detail["exception_message"]), "what the page's own dialog shows"
+    page.wait_for_function("() => document.querySelector('.deepsound-error')")
+    error = text_of(page, ids["DeepSoundLoadVideo"], "deepsound_error")
+    assert "超出" in error and "提前" in error
+    assert english(page.evaluate(TEXTS)) == []
+    picture(server, page, "error")
