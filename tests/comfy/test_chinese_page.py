@@ -1,4 +1,4 @@
-"""The page in Chinese: nodes, menus, panels, notes, status, errors and the templates' titles; no English sentence."""
+"""The page in Chinese: nodes, menus, panels, notes, status and errors have no English."""
 
 from __future__ import annotations
 

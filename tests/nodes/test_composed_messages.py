@@ -1,4 +1,4 @@
-"""Messages that are put together at run time, translated by the page's module: no English is left."""
+"""Messages that are put together at run time: the page leaves no English in them."""
 
 from __future__ import annotations
 
