@@ -70,7 +70,7 @@ NOT_SHOWN = {
     "{} {} The video shows {}{} {}": "sentences, each of which is translated",
     "{} of {}": "names the members of a combination",
     '{"conclusion": "': "the beginning of an answer",
-    '", "conclusion": "': "the beginning of an answer",
+    '", "voice_spans": ': "the middle of an answer",
 }
 # Parts of a node's schema, whose texts are in locales/zh/nodeDefs.json.
 _SCHEMA = re.compile(r"io\.|(?:\w+\.)?(?:_?output|_?\w+_input|_?\w+_inputs)$")

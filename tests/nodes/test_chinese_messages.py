@@ -1,4 +1,4 @@
-"""What Python says on a node has a Chinese template: errors, notes, sentences, and the parts they are made of."""
+"""What Python says on a node has a Chinese template: messages and their parts."""
 
 import errno
 import json
