@@ -64,6 +64,16 @@ def to_api(workflow: dict, schemas: dict) -> dict:
     return prompt
 
 
+def test_every_title_in_a_template_has_a_chinese_one_and_the_page_knows_the_template():
+    chinese = read(ROOT / "web/titles_zh.json")
+    used = set()
+    for name in NAMES:
+        workflow = read(page_file(name))
+        assert workflow["extra"]["deepsound"] == {"template": name}
+        used |= {each["title"] for each in (*workflow["nodes"], *workflow["groups"])}
+    assert used == set(chinese), "web/titles_zh.json has other titles than the templates"
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_the_files_are_drawn_from_their_descriptions(schemas, name):
     sheet = draw(name, schemas)
