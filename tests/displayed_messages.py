@@ -67,7 +67,7 @@ NOT_SHOWN = {
     "{} x {}, {} fps": "drawn into a picture, whose letters are Latin",
     "compared ({})": "a file's name",
     "Step{}: {}": "the published model's own form",
-    "{} {} The video shows {}{} {}": "sentences, each of which is translated",
+    "{} {} {}The video shows {}{} {}": "sentences, each of which is translated",
     "{} of {}": "names the members of a combination",
     '{"conclusion": "': "the beginning of an answer",
     '", "voice_spans": ': "the middle of an answer",
