@@ -163,6 +163,19 @@ def test_help_imports_nothing_heavy():
     assert done.returncode == 0, done.stderr
 
 
+def test_a_run_on_the_embedded_engines_starts_without_scipy(clip, tmp_path):
+    """`scipy.signal`, for two filters and a convolution, took a second of every start."""
+    pytest.importorskip("cv2", reason="OpenCV, without which SciPy filters the pictures, is a development extra")
+    script = (
+        "import sys; from deepsound.cli.main import main\n"
+        "code = main(['run', *sys.argv[1:], '--generator', 'draft', '--preset', 'embedded', '--quiet'])\n"
+        "sys.exit(code or ('scipy' in sys.modules and 'SciPy was imported') or 0)"
+    )
+    command = [sys.executable, "-c", script, str(clip), "-o", str(tmp_path / "out")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 def test_a_command_line_that_names_one_command_builds_no_other():
     """`deepsound --help` built every option of eighteen commands to print a line of each."""
     whole = build_parser()._subparsers._group_actions[0]
