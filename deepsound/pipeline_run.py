@@ -29,7 +29,7 @@ from deepsound.types import Audio, GenerationRequest, Judgement, Preferences, Se
 T = TypeVar("T")
 # Figure 4's cases in words, after their names.
 _CASES = {
-    "Yes": "Yes: a voice and nobody in the picture",
+    "Yes": "Yes: a voice that comes from nobody in the picture",
     "No1": "No1: neither a voice nor a person",
     "No2": "No2: a voice and a person",
     "No3": "No3: a person and no voice",
