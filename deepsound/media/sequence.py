@@ -65,7 +65,12 @@ class ImageSequence:
 
 
 def still_scene(image: torch.Tensor, duration_s: float) -> ImageSequence:
-    """One image [height, width, 3 or more] in [0, 1] that is shown for so many seconds."""
+    """One image [height, width, 3 or more] in [0, 1] that is shown for so many seconds.
+
+    Raises InputError for a duration that is no number above 0.
+    """
+    if not 0 < duration_s < math.inf:
+        raise InputError(f"The duration is {duration_s}; give a number of seconds above 0.")
     return ImageSequence(image.unsqueeze(0), 1 / duration_s)
 
 

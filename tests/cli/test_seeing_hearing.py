@@ -81,6 +81,7 @@ def test_a_video_whose_sound_is_taken_is_not_replaced(tmp_path, short_video, cap
         (["audio-to-video", "SOUND", "--prompt", " "], 2, "The prompt is empty"),
         (["joint", "rain", "--width", "100"], 2, "width: expected a multiple of 64"),
         (["joint", "rain", "--align-warmup", "2"], 2, "--align-warmup: expected a share from 0 to 1"),
+        (["run", "PICTURE", "--generator", "seeing_hearing", "--duration", "nan"], 2, "The duration is nan; give"),
         (["run", "PICTURE", "--generator", "foleycrafter"], 2, "a picture for seeing_hearing too"),
     ],
 )
