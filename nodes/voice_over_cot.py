@@ -244,7 +244,7 @@ def _outputs() -> list[io.Output]:
         output(
             io.String,
             "category",
-            "Yes: a voice but nobody seen; No1: neither; No2: both; No3: someone seen but no voice.",
+            "Yes: a voice that nobody seen speaks; No1: neither; No2: both; No3: someone seen but no voice.",
             per_take=True,
         ),
         output(io.String, "reasoning", "Summary, caption, reasoning and conclusion, as tagged text.", per_take=True),
