@@ -234,6 +234,9 @@ const WIDGETS = { DeepSoundVoiceOverCoT: addPanel, DeepSoundPipeline: addPipelin
   DeepSoundFolder: addClips,
   DeepSoundMixMaster: (node) => addMeters(node, texts()) };
 
+// As early as can be: some front ends' own listeners, which show a dialog, come before any that an extension's setup adds.
+translateExecutionErrors(api);
+
 app.registerExtension({
   name: "DeepSound.Widgets",
   async setup() {
@@ -247,7 +250,6 @@ app.registerExtension({
         summaries.forEach(({ status }) => status.stop());
       });
     }
-    translateExecutionErrors(api);
     api.addEventListener("execution_start", () => hideErrors(ours));
     api.addEventListener("execution_error", ({ detail }) => {
       const node = [...ours].find(isOf(detail.node_id));

@@ -108,8 +108,9 @@ def test_a_run_its_notes_and_its_failure_are_in_chinese(server, page):
     )
     ending, detail = page.evaluate(RUN)
     assert ending == "execution_error"
-    assert CHINESE.search(detail["exception_message"]), "what the page's own dialog shows"
+    assert CHINESE.search(detail["exception_message"])
     page.wait_for_function("() => document.querySelector('.deepsound-error')")
+    assert "is past the end of" not in page.evaluate("() => document.body.innerText"), "the page's own dialog"
     error = text_of(page, ids["DeepSoundLoadVideo"], "deepsound_error")
     assert "超出" in error and "提前" in error
     assert english(page.evaluate(TEXTS)) == []
