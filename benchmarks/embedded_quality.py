@@ -21,6 +21,7 @@ import numpy as np
 
 from benchmarks._measure import save
 from benchmarks._mouths import mouths
+from benchmarks._onsets import onset_table
 from benchmarks._tags import tags
 from benchmarks._vocal_sounds import vocal_sounds
 from benchmarks._voices import (
@@ -43,9 +44,7 @@ from deepsound.reason.person_detection import detect_people
 from deepsound.runtime.progress import Progress
 from deepsound.train import backgrounds
 from deepsound.types import Audio, Span
-from tests.generate import more_scenes, scenes
-from tests.generate.draft.test_impact_detection import watch_scene
-from tests.generate.onsets import matched
+from tests.generate import scenes
 from tests.generate.scenes import Look
 
 # A clip whose sound is a storm without a voice; --storm names another.
@@ -91,32 +90,6 @@ def _stills(number: int, person: np.ndarray | None, rng: np.random.Generator) ->
             shown = np.asarray(Image.fromarray(person).resize((size, size)))
             picture[:size, 20 + 10 * index : 20 + 10 * index + size] = shown
         yield Still(picture, index * SECONDS / 6)
-
-
-def onsets(count: int) -> list[dict[str, object]]:
-    """Impacts within 40 ms and spurious ones, of scenes whose seeds no rule was tuned on."""
-    from deepsound.generate.draft.impact_selection import plan_impacts
-
-    looks = [
-        Look(Fraction(24), (480, 360), "textured", 901),
-        Look(Fraction(25), (480, 270), "flat", 902, shake=0.006),
-        Look(Fraction(30000, 1001), (320, 240), "noise", 903, grain=5),
-        Look(Fraction(60), (360, 270), "flat", 904, shutter=0.5),
-        Look(Fraction(50), (320, 240), "textured", 905, grain=3),
-        Look(Fraction(30), (426, 240), "noise", 906, shake=0.004),
-    ][:count]
-    still = (scenes.wheel, scenes.clouds, scenes.falling_flakes, scenes.falling_rain)
-    rows: list[dict[str, object]] = []
-    for make in (*scenes.IMPACTS, *still, *more_scenes.IMPACTS, *more_scenes.QUIET):
-        known = heard = right = 0
-        for look in looks:
-            scene = make(look, 3.6)
-            found = np.array([impact.time_s for impact in plan_impacts(watch_scene(scene))])
-            known, heard = known + len(scene.hits_s), heard + len(found)
-            right += matched(found, scene.hits_s)
-        rows.append({"scene": make.__name__, "impacts": known, "within 40 ms": right, "spurious": int(heard - right)})
-        print(rows[-1], flush=True)
-    return rows
 
 
 def hearing(count: int) -> list[dict[str, object]]:
@@ -221,7 +194,7 @@ def _background(name: str, mono: np.ndarray) -> np.ndarray:
 TABLES: dict[str, tuple[Callable[[int], list[dict[str, object]]], int]] = {
     "verdicts": (verdicts, 16),
     "mouths": (mouths, 8),
-    "onsets": (onsets, 6),
+    "onsets": (onset_table, 6),
     "hearing": (hearing, 4),
     "narration": (narration, 3),
     "separation": (separation, 4),

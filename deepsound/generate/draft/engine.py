@@ -32,7 +32,7 @@ _OWN_FLOW = (
 
 
 class DraftGenerator(GeneratorBase):
-    """Foley of recordings and synthesis, without weights: it knows how things move and what the prompt says."""
+    """Foley of recordings and synthesis, nothing to download: it knows how things move and what the prompt says."""
 
     name = "draft"
     ignores = frozenset({"steps", "guidance", "window_s"})

@@ -1,16 +1,27 @@
-"""Impact selection: which candidates become synthesised hits."""
+"""Impact selection by onset network and rules: which moments become synthesised hits."""
 
 from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from deepsound.generate.draft.impact_detection import ImpactCandidate
 from deepsound.generate.draft.motion import MotionTrack, Movement
+from deepsound.generate.draft.onset_peaks import Peak, onset_peaks
 from deepsound.generate.draft.score import Impact
+
+# The network's confidence from which a peak is an impact by itself, and where the rules find one beside it; chosen on
+# takes for validation, where each alone did worse (docs/engines.md).
+ALONE, AGREED = 0.7, 0.3
+# A candidate this near to a peak says where it was and how hard, and one nearer still when.
+BESIDE_S, SAME_S = 0.06, 0.03
+# The rules agree with a peak where they have an impact this near.
+SAME_IMPACT_S = 0.05
+# What the network alone found is a soft hit.
+LEAST_STRENGTH = 0.2
 
 
 @dataclass(frozen=True)
@@ -55,8 +66,63 @@ class ImpactRule:
 
 
 def plan_impacts(track: MotionTrack, rule: ImpactRule | None = None) -> tuple[Impact, ...]:
-    """The impacts in a clip's motion, in order of time; `strength` is relative to the clip's hardest."""
-    rule = rule or ImpactRule()
+    """The impacts in a clip's motion, in order of time; `strength` is relative to the clip's hardest.
+
+    A peak of the network's onset scores is one if the network is sure, or fairly sure and the rules agree. By the rules
+    alone where a `rule` is given or the track has no scores.
+    """
+    by_rule = impacts_by_rule(track, rule or ImpactRule())
+    if rule is not None or not track.onsets:
+        return by_rule
+    agreed = [impact.time_s for impact in by_rule]
+    peaks = onset_peaks(track.onsets, AGREED)
+    return impacts_by_network(track, [peak for peak in peaks if _is_impact(peak, track, agreed)])
+
+
+def _is_impact(peak: Peak, track: MotionTrack, by_rule: Sequence[float]) -> bool:
+    first = bisect_left(by_rule, peak.time_s - SAME_IMPACT_S)
+    if first < len(by_rule) and by_rule[first] <= peak.time_s + SAME_IMPACT_S:
+        return True
+    best = _candidate_at(peak, track)
+    # What is gone afterwards went behind something or left the picture, which the network takes for a stop.
+    is_gone = best is not None and best.still_there < ImpactRule.least_still_there
+    return peak.confidence >= ALONE and not is_gone
+
+
+def _candidate_at(peak: Peak, track: MotionTrack) -> ImpactCandidate | None:
+    """The candidate of most weight beside a peak, None where nothing lost speed."""
+    first, last = (
+        bisect_left(track.candidates, peak.time_s + away, key=lambda candidate: candidate.time_s)
+        for away in (-BESIDE_S, BESIDE_S)
+    )
+    best = max(track.candidates[first:last], key=_weight, default=None)
+    return best if best is not None and _weight(best) > 0 else None
+
+
+def impacts_by_network(track: MotionTrack, peaks: Sequence[Peak]) -> tuple[Impact, ...]:
+    """The network's peaks, with place and strength from the candidate nearby, else from the movement."""
+    movements_s = np.array([movement.time_s for movement in track.movements])
+    impacts = []
+    for peak in peaks:
+        best = _candidate_at(peak, track)
+        if best is not None:
+            time_s = best.time_s if _is_timed(best, peak) else peak.time_s
+            impacts.append(Impact(time_s, _weight(best), best.x, best.area, best.speed))
+        else:
+            before = track.movements[max(int(np.searchsorted(movements_s, peak.time_s)) - 1, 0)]
+            impacts.append(Impact(peak.time_s, 0.0, before.x, before.area, before.top_speed))
+    hardest = max((impact.strength for impact in impacts), default=0.0) or 1.0
+    return tuple(replace(impact, strength=max(impact.strength / hardest, LEAST_STRENGTH)) for impact in impacts)
+
+
+def _is_timed(candidate: ImpactCandidate, peak: Peak) -> bool:
+    """Whether the candidate's time, finer than the frame rate, is that of the peak."""
+    established = min(candidate.before, candidate.after) >= ImpactRule.least_before
+    return established and abs(candidate.time_s - peak.time_s) <= SAME_S
+
+
+def impacts_by_rule(track: MotionTrack, rule: ImpactRule) -> tuple[Impact, ...]:
+    """The candidates that the rules leave; what every impact was found by before there was a network."""
     candidates = [
         candidate
         for candidate in track.candidates

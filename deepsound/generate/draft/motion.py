@@ -9,6 +9,7 @@ import numpy as np
 
 from deepsound.generate.draft.camera import bounding_box, length
 from deepsound.generate.draft.impact_detection import ImpactCandidate, strongest_candidate
+from deepsound.generate.draft.impact_network import OnsetScore, OnsetScorer, score_onsets
 from deepsound.generate.draft.optical_flow import Flow, FlowMeter, change
 from deepsound.media.pixels import box_blur
 
@@ -48,12 +49,14 @@ class Movement:
 
 @dataclass(frozen=True)
 class MotionTrack:
-    """A clip's motion: a Movement per interval, an ImpactCandidate per five intervals in a row, times of cuts."""
+    """A clip's motion: a Movement per interval, an ImpactCandidate per five intervals in a row, times of cuts, and an
+    OnsetScore per interval (none where no network scored them)."""
 
     duration_s: float
     movements: tuple[Movement, ...] = ()
     candidates: tuple[ImpactCandidate, ...] = ()
     cuts_s: tuple[float, ...] = ()
+    onsets: tuple[OnsetScore, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,7 @@ class MotionCollector:
     view: Motion
     timeline: Timeline
     _meter: FlowMeter = field(default_factory=FlowMeter)
+    _scorer: OnsetScorer = field(default_factory=lambda: OnsetScorer(score_onsets))
     _last: _GrayFrame | None = None
     _repeat: _GrayFrame | None = None
     _flows: list[Flow] = field(default_factory=list)
@@ -108,9 +112,14 @@ class MotionCollector:
         if self._last is not None and self._repeat is not None:
             self._step(self._last, self._repeat)
         if len(self._flows) >= FLOWS_PER_CANDIDATE - 1:
-            self._detect_candidate([*self._flows[1 - FLOWS_PER_CANDIDATE :], self._flows[-1]])
+            self._detect_candidate([*self._flows[1 - FLOWS_PER_CANDIDATE :], self._flows[-1]], steps_ago=1)
+        self._scorer.end_scene()
         return MotionTrack(
-            self.timeline.duration_s, tuple(self._movements), tuple(self._candidates), tuple(self._cuts_s)
+            self.timeline.duration_s,
+            tuple(self._movements),
+            tuple(self._candidates),
+            tuple(self._cuts_s),
+            tuple(self._scorer.scores),
         )
 
     def _least_gap_s(self) -> float:
@@ -121,6 +130,7 @@ class MotionCollector:
         self._last, self._repeat = newest_frame, None
         self._flows.clear()
         self._meter.forget()
+        self._scorer.end_scene()
 
     def _step(self, before: _GrayFrame, after: _GrayFrame) -> _GrayFrame:
         flow = self._meter.measure(before.gray, after.gray, before.time_s, after.time_s)
@@ -130,14 +140,16 @@ class MotionCollector:
             return after
         self._last = after
         self._movements.append(describe(flow))
+        self._scorer.add(flow, self._movements[-1])
         self._flows = [*self._flows[1 - FLOWS_PER_CANDIDATE :], flow]
         if len(self._flows) == FLOWS_PER_CANDIDATE:
-            self._detect_candidate(self._flows)
+            self._detect_candidate(self._flows, steps_ago=2)
         return after
 
-    def _detect_candidate(self, flows: list[Flow]) -> None:
+    def _detect_candidate(self, flows: list[Flow], steps_ago: int) -> None:
         if all(flow.interval_s <= LONGEST_INTERVAL_S for flow in flows):
             self._candidates.append(strongest_candidate(flows))
+            self._scorer.add_candidate(self._candidates[-1], steps_ago)
 
 
 def _large_enough(gray: np.ndarray) -> np.ndarray:

@@ -50,7 +50,8 @@ ROOM_PIXELS, GRID_PIXELS, LEAST_LONG_SIDE, LEAST_SHORT_SIDE, MOST_CUT_OUT = 12, 
 class Flow:
     """Motion over one interval: `shift` [h, w, 2] in pixels, `velocity` [h, w, 2], `moving` [h, w] 0 or 1.
 
-    `present`, [h, w] 0 or 1, is where foreground is, or is near, at the interval's end.
+    `present`, [h, w] 0 or 1, is where foreground is, or is near, at the interval's end; `change` [h, w] in gray levels
+    what the camera's motion leaves unexplained.
 
     `steady` is the share of texture that follows the camera, 0 to 1; `is_cut` says that nothing follows anything.
     """
@@ -61,6 +62,7 @@ class Flow:
     velocity: np.ndarray
     moving: np.ndarray
     present: np.ndarray
+    change: np.ndarray
     camera_speed: float
     steady: float
     is_cut: bool
@@ -105,6 +107,7 @@ class FlowMeter:
             (shift - camera) * per_second,
             moving=_dilate(at_rest > CHANGED_LEVELS) * (previous > PRESENT_LEVELS),
             present=_dilate(self._painted > PRESENT_LEVELS),
+            change=at_rest,
             camera_speed=camera_speed,
             steady=steady_share(slope, rough, camera),
             is_cut=_is_cut(before, after, rough, camera),
