@@ -13,18 +13,23 @@ import numpy as np
 from deepsound.generate.draft.recordings import embedded, load_take
 from deepsound.media.audio import decode_audio, resample
 from deepsound.train import backgrounds
+from deepsound.types import Audio
 
 RATE = 44_100
 SECONDS = 4.0
 SPOKEN = Path("/usr/share/sounds/alsa")
-# espeak-ng's voice and pitch (0 to 99) by kind; none of these variants trained bs_roformer_tiny.
+# Debian's asterisk-core-sounds-{en,es,fr}-g722: prompts recorded at 16 kHz, CC-BY-SA (the Russian ones chose weights).
+PROMPTS = Path("/usr/share/asterisk/sounds")
+PROMPT_LANGUAGES = ("en", "es", "fr")
+# espeak-ng's voice and pitch (0 to 99) by kind; neither these variants nor the texts below trained or tuned anything.
 SYNTHETIC = {
-    "man": ("en+m7", 40),
-    "woman": ("en-us+f5", 60),
-    "child": ("en+f4", 95),
+    "man": ("en+m8", 40),
+    "woman": ("en-us+anika", 60),
+    "child": ("en+f5", 99),
     "whisper": ("en+whisperf", 50),
     **{f"language {code}": (code, 50) for code in ("cmn", "de", "fr", "es", "ru", "hi", "ar", "ja")},
 }
+FLITE = ("awb", "slt")
 TEXTS = {
     "cmn": "今天的天气很好，我们一起去公园散步吧。",
     "ru": "Сегодня хорошая погода, пойдём гулять в парк.",
@@ -32,7 +37,7 @@ TEXTS = {
     "ar": "الطقس جميل اليوم، هيا نذهب إلى الحديقة معا.",
     "ja": "きょうはてんきがいいので、こうえんをさんぽしましょう。",
 }
-ENGLISH = "The weather is fine today, so let us take a long walk through the park and talk about the film."
+ENGLISH = "Six boats came back before the storm, but the harbour master counted seven lights on the water."
 
 
 def voices() -> dict[str, np.ndarray]:
@@ -46,14 +51,37 @@ def voices() -> dict[str, np.ndarray]:
             "telephone": _band(recorded, 300, 3400),
             "TV": _echo(_band(recorded, 150, 7000)),
         }
-    if (program := shutil.which("espeak-ng")) is None:
-        print("espeak-ng is not installed: no synthetic voices", file=sys.stderr)
-        return found
+    for language in PROMPT_LANGUAGES:
+        files = [path for path in sorted(PROMPTS.glob(f"{language}_*/*.g722")) if path.stat().st_size > 30_000][:3]
+        if files:
+            parts = [_prompt(path) for path in files]
+            found[f"recorded {language}"] = np.concatenate(parts)
+    return found | _synthetic_voices()
+
+
+def _prompt(path: Path) -> np.ndarray:
+    """A G.722 file, which has no header, mono at 44100 Hz."""
+    import av
+
+    with av.open(str(path), format="g722") as container:
+        samples = np.concatenate([frame.to_ndarray().reshape(-1) for frame in container.decode(audio=0)])
+    return resample(Audio.from_numpy(samples[None].astype(np.float32) / 32768, 16_000), RATE).numpy()[0]
+
+
+def _synthetic_voices() -> dict[str, np.ndarray]:
+    commands = {
+        kind: (("espeak-ng", "-v", voice, "-p", str(pitch), "-w"), TEXTS.get(voice, ENGLISH))
+        for kind, (voice, pitch) in SYNTHETIC.items()
+    } | {f"flite {voice}": (("flite", "-voice", voice, "-o"), ENGLISH) for voice in FLITE}
+    found: dict[str, np.ndarray] = {}
     with tempfile.TemporaryDirectory() as folder:
-        for kind, (voice, pitch) in SYNTHETIC.items():
+        for kind, (command, text) in commands.items():
+            if (program := shutil.which(command[0])) is None:
+                print(f"{command[0]} is not installed: no voice '{kind}'", file=sys.stderr)
+                continue
             path = Path(folder, "voice.wav")
-            text = TEXTS.get(voice, ENGLISH)
-            subprocess.run([program, "-v", voice, "-p", str(pitch), "-w", str(path), text], check=True, timeout=60)
+            said = ("-t", text) if command[0] == "flite" else (text,)
+            subprocess.run([program, *command[1:], str(path), *said], check=True, timeout=60)
             found[kind] = resample(decode_audio(path), RATE).numpy()[0]
     return found
 
@@ -93,8 +121,8 @@ RECORDED_BEDS = (
 
 
 def made_up_bed(number: int) -> np.ndarray:
-    """A background of the training's kinds, of seeds that nothing was trained on, mono with an RMS of 0.1."""
-    return backgrounds.background(SECONDS, np.random.default_rng([number, 77])).astype(np.float64)
+    """A background of the training's kinds, of seeds that nothing was trained or tuned on, mono with an RMS of 0.1."""
+    return backgrounds.background(SECONDS, np.random.default_rng([number, 2611])).astype(np.float64)
 
 
 def recorded_bed(name: str, seed: int) -> np.ndarray:
@@ -102,7 +130,7 @@ def recorded_bed(name: str, seed: int) -> np.ndarray:
     take = load_take(embedded()[name].paths[0])
     if take is None:
         raise RuntimeError(f"the recording {name!r} of the draft cannot be read; install deepsound again")
-    wave, rng, out = take.mean(axis=0), np.random.default_rng([seed, 5]), np.zeros(round(SECONDS * RATE))
+    wave, rng, out = take.mean(axis=0), np.random.default_rng([seed, 2611]), np.zeros(round(SECONDS * RATE))
     at = 0 if len(wave) > RATE else int(rng.integers(RATE // 4))
     while at < len(out):
         part = wave[: len(out) - at]

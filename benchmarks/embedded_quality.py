@@ -1,6 +1,6 @@
 """Benchmark of the embedded engines' quality: verdicts, onsets, separation by voice, harm.
 
-`python -m benchmarks.embedded_quality [--only verdicts,mouths,onsets,hearing,narration,separation,harm]
+`python -m benchmarks.embedded_quality [--only verdicts,mouths,onsets,hearing,narration,separation,alone,harm]
 [--storm FILE] [--tagger FOLDER]`.
 
 Everything is rendered here or comes with scikit-image, alsa-utils and espeak-ng (voices), so that anyone can run it;
@@ -42,7 +42,9 @@ from deepsound.media.views import Still
 from deepsound.reason.cot import Evidence
 from deepsound.reason.person_detection import detect_people
 from deepsound.runtime.progress import Progress
+from deepsound.silence import measure_residue
 from deepsound.train import backgrounds
+from deepsound.train.voices import active_rms
 from deepsound.types import Audio, Span
 from tests.generate import scenes
 from tests.generate.scenes import Look
@@ -50,6 +52,14 @@ from tests.generate.scenes import Look
 # A clip whose sound is a storm without a voice; --storm names another.
 STORM = Path(__file__).parents[1] / "tests" / "clips" / "tornado.mp4"
 SEPARATORS = ("dtln", "bs_roformer_tiny", "spectral")
+PLAIN = "dtln without post-filter"
+
+
+def separators() -> dict[str, engines.Separator]:
+    """The embedded separators, and DTLN as it was before it had a post-filter."""
+    from deepsound.separate.dtln import DtlnSeparator
+
+    return {name: engines.separator(name) for name in SEPARATORS} | {PLAIN: DtlnSeparator(post_filter=False)}
 
 
 def verdicts(count: int) -> list[dict[str, object]]:
@@ -143,17 +153,42 @@ def _voiced_s(mono: np.ndarray) -> float:
 def separation(count: int) -> list[dict[str, object]]:
     """SI-SDR improvement of the background, mean over voices at -5, 0, 5 and 10 dB over both sorts of backgrounds."""
     rows: list[dict[str, object]] = []
+    compared = separators()
     for place, (kind, voice) in enumerate(voices().items()):
         for sort in ("made up", "recorded"):
-            gains: dict[str, list[float]] = {name: [] for name in SEPARATORS}
+            gains: dict[str, list[float]] = {name: [] for name in compared}
             for number in range(count):
                 name = RECORDED_BEDS[(5 * place + number) % len(RECORDED_BEDS)]
                 bed = made_up_bed(number) if sort == "made up" else recorded_bed(name, number)
                 mixed = mixture(bed, voice, (-5, 0, 5, 10)[number % 4])
                 for name, values in gains.items():
-                    values.append(si_sdr(_background(name, mixed), bed) - si_sdr(mixed, bed))
+                    values.append(si_sdr(_background(compared[name], mixed), bed) - si_sdr(mixed, bed))
             means = {name: round(float(np.mean(values)), 1) for name, values in gains.items()}
             rows.append({"voice": kind, "background": sort, "mixtures": count, **means})
+            print(rows[-1], flush=True)
+    return rows
+
+
+def alone(count: int) -> list[dict[str, object]]:
+    """How many sounds that are silent by step 4's rule once the voice is removed: a voice alone, and over a faint bed.
+
+    The voice is at -36 to -12 dBFS where it speaks, the bed 26 dB under it; a sound with a bed must not be silent.
+    """
+    rows: list[dict[str, object]] = []
+    compared = separators()
+    for kind, voice in voices().items():
+        for bed_db in (None, -26.0):
+            silent = dict.fromkeys(compared, 0)
+            for number in range(count):
+                start = number * len(voice) // count
+                words = np.resize(np.roll(voice, -start), round(SECONDS * RATE))
+                spoken = words * 10 ** (-(36, 28, 20, 12)[number % 4] / 20) / active_rms(words.astype(np.float32))
+                level = 0.0 if bed_db is None else 10 ** (bed_db / 20) * active_rms(spoken.astype(np.float32)) / 0.1
+                mixed = _sound(spoken + level * made_up_bed(2000 + number))
+                for name in silent:
+                    background = compared[name].separate(mixed, Progress()).background
+                    silent[name] += measure_residue(mixed, background).is_silent
+            rows.append({"voice": kind, "bed_db": bed_db, "clips": count, **silent})
             print(rows[-1], flush=True)
     return rows
 
@@ -165,11 +200,11 @@ def harm(count: int) -> list[dict[str, object]]:
 
     ungated: dict[str, engines.Separator] = {
         "dtln, ungated": DtlnSeparator(False),
+        f"{PLAIN}, ungated": DtlnSeparator(False, post_filter=False),
         "bs_roformer_tiny, ungated": BSRoformerTinySeparator(gated=False),
     }
     rows: list[dict[str, object]] = []
-    made_by: dict[str, engines.Separator] = {name: engines.separator(name) for name in SEPARATORS}
-    for name, made in (made_by | ungated).items():
+    for name, made in (separators() | ungated).items():
         errors = []
         for number in range(count):
             recorded = RECORDED_BEDS[number // 2 % len(RECORDED_BEDS)]
@@ -187,8 +222,8 @@ def _sound(mono: np.ndarray) -> Audio:
     return Audio.from_numpy(mono[None].astype(np.float32), RATE)
 
 
-def _background(name: str, mono: np.ndarray) -> np.ndarray:
-    return engines.separator(name).separate(_sound(mono), Progress()).background.numpy()[0].astype(np.float64)
+def _background(separator: engines.Separator, mono: np.ndarray) -> np.ndarray:
+    return separator.separate(_sound(mono), Progress()).background.numpy()[0].astype(np.float64)
 
 
 TABLES: dict[str, tuple[Callable[[int], list[dict[str, object]]], int]] = {
@@ -198,6 +233,7 @@ TABLES: dict[str, tuple[Callable[[int], list[dict[str, object]]], int]] = {
     "hearing": (hearing, 4),
     "narration": (narration, 3),
     "separation": (separation, 4),
+    "alone": (alone, 4),
     "harm": (harm, 90),
 }
 

@@ -1,7 +1,8 @@
-"""The embedded separator `dtln`: DTLN forwards and backwards, gated by voice activity.
+"""The embedded separator `dtln`: DTLN forwards and backwards, a Wiener post-filter, gated by voice activity.
 
-It hears the sound and its mirror image in time, up to 8 kHz. What is left of a voice above that, its hiss, is taken
-out as far as the network takes out the octave below. Outside the voiced spans not one sample changes.
+DTLN gets the sound and its mirror image in time, up to 8 kHz. What is left of a voice above that, its hiss, is taken
+out as far as the network takes out the octave below; what it leaves of a voice is filtered out after it. Outside the
+voiced spans not one sample changes.
 """
 
 from __future__ import annotations
@@ -40,10 +41,14 @@ _GATE_SHARE, _GATE_FADE_S = 0.2, 0.02
 
 
 class DtlnSeparator:
-    """DTLN with weights in the package, for speech and not for singing; `gated`: only where a voice is detected."""
+    """DTLN with weights in the package, for speech and not for singing.
 
-    def __init__(self, gated: bool = True) -> None:
+    `gated`: only where a voice is detected; without `post_filter` DTLN's own estimate is the voice.
+    """
+
+    def __init__(self, gated: bool = True, post_filter: bool = True) -> None:
         self.gated = gated
+        self.post_filter = post_filter
 
     def files(self) -> dict[str, Path]:
         """The weights of the package."""
@@ -89,20 +94,22 @@ class DtlnSeparator:
         key = NetworkKey.of("dtln", torch.float32, WEIGHTS)
         passes = channel_passes(mix.shape[0], 1)
         with (
-            model_cache().use(key, _load, torch.device("cpu")) as network,
+            model_cache().use(key, load_dtln, torch.device("cpu")) as network,
             interruptible(network, progress.check),
             one_thread(),
         ):
             for index, channel_pass in enumerate(passes):
                 part = progress.part(index / len(passes), (index + 1) / len(passes))
-                find = partial(find_voice, network)
+                find = partial(find_voice, network, post_filter=self.post_filter)
                 add_voice(voice, mix, sample_rate, channel_pass, find, RATE, DEMIX, part)
 
 
-def find_voice(network: nn.Module, chunks: torch.Tensor) -> torch.Tensor:
-    """The voice in `chunks`, both float32 [B, 1, samples] at 48 kHz."""
+def find_voice(network: nn.Module, chunks: torch.Tensor, post_filter: bool = True) -> torch.Tensor:
+    """The voice in `chunks`, both float32 [B, 1, samples] at 48 kHz, by DTLN and the post-filter after it."""
     import numpy as np
     import torch
+
+    from deepsound.separate.post_filter import remove_residue
 
     sounds = chunks[:, 0].numpy()
     low = torch.from_numpy(np.stack([_resample(sound, RATE, NETWORK_RATE) for sound in sounds]))
@@ -110,7 +117,8 @@ def find_voice(network: nn.Module, chunks: torch.Tensor) -> torch.Tensor:
     voices = [
         _with_hiss(_resample(voice, NETWORK_RATE, RATE), sound) for voice, sound in zip(found, sounds, strict=True)
     ]
-    return torch.from_numpy(np.stack(voices))[:, None]
+    voice = torch.from_numpy(np.stack(voices))
+    return (remove_residue(chunks[:, 0], voice, RATE) if post_filter else voice)[:, None]
 
 
 def _both_ways(network: nn.Module, low: torch.Tensor) -> torch.Tensor:
@@ -122,7 +130,9 @@ def _both_ways(network: nn.Module, low: torch.Tensor) -> torch.Tensor:
     ends = min(WARM_UP, level.shape[1])
     padded = torch.cat([level[:, :ends].flip(1), level, level[:, level.shape[1] - ends :].flip(1)], dim=1)
     with torch.no_grad():
-        mean = (network(padded) + network(padded.flip(1)).flip(1)) / 2
+        # Side by side both cost little more than one: recurrent networks wait for memory.
+        forwards, backwards = network(torch.cat([padded, padded.flip(1)])).chunk(2)
+    mean = (forwards + backwards.flip(1)) / 2
     return mean[:, ends : ends + low.shape[1]] * (rms / LEVEL_RMS)
 
 
@@ -161,7 +171,8 @@ def _resample(sound: np.ndarray, from_hz: int, to_hz: int) -> np.ndarray:
     return soxr.resample(sound, from_hz, to_hz, quality="HQ").astype("float32")
 
 
-def _load() -> nn.Module:
+def load_dtln() -> nn.Module:
+    """DTLN with the package's weights."""
     from safetensors.torch import load_file
 
     from deepsound.models.dtln.model import DTLN

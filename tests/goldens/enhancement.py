@@ -16,5 +16,5 @@ SAMPLES = 5e-6
 
 def compare(golden: dict[str, Any], tensors: dict[str, np.ndarray]) -> Iterator[tuple[str, Any, Any, float]]:
     with torch.inference_mode():
-        voice = dtln._load()(torch.from_numpy(tensors["inputs/sound"])[None])[0]
+        voice = dtln.load_dtln()(torch.from_numpy(tensors["inputs/sound"])[None])[0]
     yield "voice", voice, tensors["outputs/voice"], SAMPLES
