@@ -25,9 +25,11 @@ from benchmarks._onsets import onset_table
 from benchmarks._tags import tags
 from benchmarks._vocal_sounds import vocal_sounds
 from benchmarks._voices import (
+    HELD_OUT_SEED,
     RATE,
     RECORDED_BEDS,
     SECONDS,
+    held_out_voices,
     made_up_bed,
     mixture,
     recorded_bed,
@@ -154,12 +156,16 @@ def separation(count: int) -> list[dict[str, object]]:
     """SI-SDR improvement of the background, mean over voices at -5, 0, 5 and 10 dB over both sorts of backgrounds."""
     rows: list[dict[str, object]] = []
     compared = separators()
-    for place, (kind, voice) in enumerate(voices().items()):
+    for place, (kind, voice) in enumerate(held_out_voices().items()):
         for sort in ("made up", "recorded"):
             gains: dict[str, list[float]] = {name: [] for name in compared}
             for number in range(count):
                 name = RECORDED_BEDS[(5 * place + number) % len(RECORDED_BEDS)]
-                bed = made_up_bed(number) if sort == "made up" else recorded_bed(name, number)
+                bed = (
+                    made_up_bed(number, HELD_OUT_SEED)
+                    if sort == "made up"
+                    else recorded_bed(name, number, HELD_OUT_SEED)
+                )
                 mixed = mixture(bed, voice, (-5, 0, 5, 10)[number % 4])
                 for name, values in gains.items():
                     values.append(si_sdr(_background(compared[name], mixed), bed) - si_sdr(mixed, bed))
@@ -176,7 +182,7 @@ def alone(count: int) -> list[dict[str, object]]:
     """
     rows: list[dict[str, object]] = []
     compared = separators()
-    for kind, voice in voices().items():
+    for kind, voice in held_out_voices().items():
         for bed_db in (None, -26.0):
             silent = dict.fromkeys(compared, 0)
             for number in range(count):
@@ -184,7 +190,7 @@ def alone(count: int) -> list[dict[str, object]]:
                 words = np.resize(np.roll(voice, -start), round(SECONDS * RATE))
                 spoken = words * 10 ** (-(36, 28, 20, 12)[number % 4] / 20) / active_rms(words.astype(np.float32))
                 level = 0.0 if bed_db is None else 10 ** (bed_db / 20) * active_rms(spoken.astype(np.float32)) / 0.1
-                mixed = _sound(spoken + level * made_up_bed(2000 + number))
+                mixed = _sound(spoken + level * _held_out_bed(None, 2000 + number))
                 for name in silent:
                     background = compared[name].separate(mixed, Progress()).background
                     silent[name] += measure_residue(mixed, background).is_silent
@@ -208,7 +214,11 @@ def harm(count: int) -> list[dict[str, object]]:
         errors = []
         for number in range(count):
             recorded = RECORDED_BEDS[number // 2 % len(RECORDED_BEDS)]
-            bed = recorded_bed(recorded, number) if number % 2 else made_up_bed(1000 + number)
+            bed = (
+                recorded_bed(recorded, number, HELD_OUT_SEED)
+                if number % 2
+                else made_up_bed(1000 + number, HELD_OUT_SEED)
+            )
             got = made.separate(_sound(bed), Progress()).background.numpy()[0]
             errors.append(10 * np.log10(max(float(np.square(got - bed).sum() / np.square(bed).sum()), 1e-12)))
         changed = sum(error > -119 for error in errors)
@@ -216,6 +226,11 @@ def harm(count: int) -> list[dict[str, object]]:
         rows.append({"separator": name, "sounds": count, "changed": int(changed), **levels})
         print(rows[-1], flush=True)
     return rows
+
+
+def _held_out_bed(recording: str | None, number: int) -> np.ndarray:
+    """A made-up background, or one of a recording, that no setting was chosen on."""
+    return recorded_bed(recording, number, HELD_OUT_SEED) if recording else made_up_bed(number, HELD_OUT_SEED)
 
 
 def _sound(mono: np.ndarray) -> Audio:

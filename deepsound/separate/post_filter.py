@@ -18,9 +18,9 @@ class PostFilterSettings:
     """`residue` is the usual share of the voice's power, `greatest` that of a voice alone.
 
     A voice is alone where the rest, above its floor, has less than `alone` times its power (`alone_in_silence` where
-    the floor is 40 dB under it), entirely at a third of that. The network does not see below `lowest_hz`: the voice there is taken to have `low_share` of its power by bin
-    between 150 and 400 Hz. Of a voice alone that holds up to 150 Hz and for all of it, and its reverberation falls by
-    `decay_db_per_s`. Lengths in samples.
+    the floor is 40 dB under it), entirely at a third of that. The network does not see below `lowest_hz`: the voice
+    there is taken to have `low_share` of its power by bin between 150 and 400 Hz. Of a voice alone that holds up to
+    150 Hz and for all of it, and its reverberation falls by `decay_db_per_s`. Lengths in samples.
     """
 
     window: int = 2048
