@@ -161,11 +161,7 @@ def separation(count: int) -> list[dict[str, object]]:
             gains: dict[str, list[float]] = {name: [] for name in compared}
             for number in range(count):
                 name = RECORDED_BEDS[(5 * place + number) % len(RECORDED_BEDS)]
-                bed = (
-                    made_up_bed(number, HELD_OUT_SEED)
-                    if sort == "made up"
-                    else recorded_bed(name, number, HELD_OUT_SEED)
-                )
+                bed = _held_out_bed(name if sort == "recorded" else None, number)
                 mixed = mixture(bed, voice, (-5, 0, 5, 10)[number % 4])
                 for name, values in gains.items():
                     values.append(si_sdr(_background(compared[name], mixed), bed) - si_sdr(mixed, bed))
@@ -178,7 +174,8 @@ def separation(count: int) -> list[dict[str, object]]:
 def alone(count: int) -> list[dict[str, object]]:
     """How many sounds that are silent by step 4's rule once the voice is removed: a voice alone, and over a faint bed.
 
-    The voice is at -36 to -12 dBFS where it speaks, the bed 26 dB under it; a sound with a bed must not be silent.
+    The voice alone is at -36 to -12 dBFS where it speaks; over a bed 26 dB under it at -16 and -12 dBFS, and that must
+    not be silent.
     """
     rows: list[dict[str, object]] = []
     compared = separators()
@@ -188,7 +185,8 @@ def alone(count: int) -> list[dict[str, object]]:
             for number in range(count):
                 start = number * len(voice) // count
                 words = np.resize(np.roll(voice, -start), round(SECONDS * RATE))
-                spoken = words * 10 ** (-(36, 28, 20, 12)[number % 4] / 20) / active_rms(words.astype(np.float32))
+                level_db = (-36, -28, -20, -12)[number % 4] if bed_db is None else (-16, -12)[number % 2]
+                spoken = words * 10 ** (level_db / 20) / active_rms(words.astype(np.float32))
                 level = 0.0 if bed_db is None else 10 ** (bed_db / 20) * active_rms(spoken.astype(np.float32)) / 0.1
                 mixed = _sound(spoken + level * _held_out_bed(None, 2000 + number))
                 for name in silent:
@@ -214,11 +212,7 @@ def harm(count: int) -> list[dict[str, object]]:
         errors = []
         for number in range(count):
             recorded = RECORDED_BEDS[number // 2 % len(RECORDED_BEDS)]
-            bed = (
-                recorded_bed(recorded, number, HELD_OUT_SEED)
-                if number % 2
-                else made_up_bed(1000 + number, HELD_OUT_SEED)
-            )
+            bed = _held_out_bed(recorded, number) if number % 2 else _held_out_bed(None, 1000 + number)
             got = made.separate(_sound(bed), Progress()).background.numpy()[0]
             errors.append(10 * np.log10(max(float(np.square(got - bed).sum() / np.square(bed).sum()), 1e-12)))
         changed = sum(error > -119 for error in errors)

@@ -1,4 +1,4 @@
-"""The embedded separator `dtln`: DTLN forwards and backwards, a Wiener post-filter, gated by voice activity.
+"""The embedded separator `dtln`: DTLN both ways in time, a Wiener post-filter, a VAD gate.
 
 DTLN gets the sound and its mirror image in time, up to 8 kHz. What is left of a voice above that, its hiss, is taken
 out as far as the network takes out the octave below; what it leaves of a voice is filtered out after it. Outside the
