@@ -32,6 +32,12 @@ def resize(picture: np.ndarray, width: int, height: int) -> np.ndarray:
     return _like(picture, np.ascontiguousarray((rows @ planes @ columns.T).transpose(1, 2, 0)))
 
 
+def resize_planes(planes: np.ndarray, width: int, height: int) -> np.ndarray:
+    """`resize` of float32 [planes, h, w], which need not be turned over and back."""
+    rows, columns = _weights(planes.shape[1], height), _weights(planes.shape[2], width)
+    return np.asarray(rows @ planes @ columns.T)
+
+
 def box_blur(picture: np.ndarray, side: int) -> np.ndarray:
     """The mean over `side` x `side` pixels around each pixel."""
     picture = _uint8_or_float32(picture)

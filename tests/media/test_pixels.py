@@ -75,6 +75,12 @@ def test_masks_grow_and_are_labelled_alike(small):
     assert count == expected == len(pairs)
 
 
+def test_planes_are_resized_as_a_picture_of_channels_is(picture):
+    floats = picture.astype(np.float32)
+    planes = pixels.resize_planes(np.ascontiguousarray(np.moveaxis(floats, -1, 0)), 60, 34)
+    assert apart(np.moveaxis(planes, 0, -1), pixels.resize(floats, 60, 34)) <= FLOAT_ROUNDING
+
+
 def test_a_median_by_histogram_is_numpys(small):
     for picture in (small, small[:3, :5], np.array([[3]], np.uint8), np.array([[3, 8]], np.uint8), small[:, :1]):
         assert pixels.median_level(picture) == np.median(picture)

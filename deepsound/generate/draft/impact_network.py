@@ -15,7 +15,7 @@ import numpy as np
 
 from deepsound.generate.draft.impact_detection import ImpactCandidate
 from deepsound.generate.draft.optical_flow import Flow
-from deepsound.media.pixels import resize
+from deepsound.media.pixels import resize_planes
 
 if TYPE_CHECKING:
     from deepsound.generate.draft.motion import Movement
@@ -106,11 +106,10 @@ def motion_map(flow: Flow) -> np.ndarray:
     and the share where foreground is.
     """
     height, width = flow.moving.shape
-    velocity = flow.velocity * flow.moving[..., None]
-    speed = np.hypot(velocity[..., 0], velocity[..., 1])
-    layers = (velocity[..., 0], velocity[..., 1], speed, flow.moving, flow.change, flow.present)
+    velocity = np.moveaxis(flow.velocity, -1, 0) * flow.moving
+    speed = np.sqrt(velocity[0] ** 2 + velocity[1] ** 2)
     cells = max(round(width / CELL_PIXELS), 2), max(round(height / CELL_PIXELS), 2)
-    pooled = resize(np.stack(layers, axis=-1), *cells).transpose(2, 0, 1)
+    pooled = resize_planes(np.stack([*velocity, speed, flow.moving, flow.change, flow.present]), *cells)
     pooled[:3] = np.arcsinh(4 * pooled[:3])
     pooled[4] = np.log1p(pooled[4] / 8)
     return np.asarray(pooled, np.float32)
