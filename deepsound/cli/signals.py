@@ -7,6 +7,7 @@ import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deepsound.errors import Cancelled
@@ -51,6 +52,17 @@ def cancel_on_signal(imports: Sequence[str] = _RUN_IMPORTS) -> Iterator[CancelTo
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def kept_when_cancelled(folder: Path) -> Iterator[None]:
+    """Make a Cancelled say that work which is resumed leaves its progress in `folder`."""
+    try:
+        yield
+    except Cancelled:
+        raise Cancelled(
+            f"Cancelled: what is finished is kept in {folder}; run the same command again to go on."
+        ) from None
 
 
 def _numbers() -> list[signal.Signals]:

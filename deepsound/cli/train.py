@@ -82,15 +82,20 @@ def _add_data(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 def _data(options: argparse.Namespace) -> int:
     from deepsound.cli.evaluate import progress_on_stderr
     from deepsound.cli.formatting import print_json
-    from deepsound.cli.signals import cancel_on_signal
+    from deepsound.cli.signals import cancel_on_signal, kept_when_cancelled
     from deepsound.train.data_report import report_lines
     from deepsound.train.dataset import build_dataset
     from deepsound.train.splits import check_shares
 
     shares = check_shares([float(share) if _is_number(share) else -1.0 for share in options.split.split(",")])
     clips, labeller = _labeller(options)
-    with cancel_on_signal() as token, progress_on_stderr(options.quiet, token.check) as progress:
-        report = build_dataset(clips, labeller, Path(expand(options.out)), shares, progress.at("label"))
+    out = Path(expand(options.out))
+    with (
+        cancel_on_signal() as token,
+        kept_when_cancelled(out),
+        progress_on_stderr(options.quiet, token.check) as progress,
+    ):
+        report = build_dataset(clips, labeller, out, shares, progress.at("label"))
     if options.json:
         print_json(report)
     elif not options.quiet:

@@ -62,11 +62,15 @@ def add_generator(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def _generator(options: argparse.Namespace) -> int:
     from deepsound.cli.evaluate import progress_on_stderr
     from deepsound.cli.formatting import print_json
-    from deepsound.cli.signals import cancel_on_signal
+    from deepsound.cli.signals import cancel_on_signal, kept_when_cancelled
     from deepsound.train.generator.run import train_generator
 
     job = _job(options)
-    with cancel_on_signal() as token, progress_on_stderr(options.quiet, token.check) as progress:
+    with (
+        cancel_on_signal() as token,
+        kept_when_cancelled(job.out),
+        progress_on_stderr(options.quiet, token.check) as progress,
+    ):
         report = train_generator(job, progress)
     if options.json:
         print_json(report)

@@ -122,13 +122,17 @@ def _add_machines(command: argparse.ArgumentParser) -> None:
 def _reasoner(options: argparse.Namespace) -> int:
     from deepsound.cli.evaluate import progress_on_stderr
     from deepsound.cli.formatting import print_json
-    from deepsound.cli.signals import cancel_on_signal
+    from deepsound.cli.signals import cancel_on_signal, kept_when_cancelled
     from deepsound.train.reasoner.ray_workers import TrainingWorkers, train_on_ray
     from deepsound.train.reasoner.run import train_reasoner
 
     job = _job(options)
     is_first = os.environ.get("RANK", "0") == "0"
-    with cancel_on_signal() as token, progress_on_stderr(options.quiet or not is_first, token.check) as progress:
+    with (
+        cancel_on_signal() as token,
+        kept_when_cancelled(job.out),
+        progress_on_stderr(options.quiet or not is_first, token.check) as progress,
+    ):
         if options.ray is not None:
             workers = TrainingWorkers(options.ray, gpu=options.device not in ("auto", "cpu"))
             report = train_on_ray(job, workers, progress.at("train"))

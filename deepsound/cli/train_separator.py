@@ -63,7 +63,7 @@ def add_separator(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def _separator(options: argparse.Namespace) -> int:
     from deepsound.cli.evaluate import progress_on_stderr
     from deepsound.cli.formatting import print_json
-    from deepsound.cli.signals import cancel_on_signal
+    from deepsound.cli.signals import cancel_on_signal, kept_when_cancelled
     from deepsound.train.separator_run import SeparatorJob, train_separator
 
     job = SeparatorJob(
@@ -78,7 +78,11 @@ def _separator(options: argparse.Namespace) -> int:
         options.download,
     )
     is_first = os.environ.get("RANK", "0") == "0"
-    with cancel_on_signal() as token, progress_on_stderr(options.quiet or not is_first, token.check) as progress:
+    with (
+        cancel_on_signal() as token,
+        kept_when_cancelled(job.out),
+        progress_on_stderr(options.quiet or not is_first, token.check) as progress,
+    ):
         report = train_separator(job, progress)
     if is_first and options.json:
         print_json(report)

@@ -180,6 +180,17 @@ def test_rarer_categories_are_repeated() -> None:
     assert class_counts(balanced(items)) == {"Yes": 4, "No1": 4, "No2": 0, "No3": 0}
 
 
+def test_a_labelling_run_that_is_stopped_says_what_is_kept(
+    clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stopped(*arguments: object) -> None:
+        raise Cancelled
+
+    monkeypatch.setattr("deepsound.train.dataset.build_dataset", stopped)
+    assert main(["train", "data", str(clips), "--out", str(tmp_path / "set")]) == Cancelled.exit_code
+    assert f"what is finished is kept in {tmp_path / 'set'}" in " ".join(capsys.readouterr().err.split())
+
+
 def test_a_labelling_run_that_was_stopped_goes_on_behind_its_last_clip(clips: Path, tmp_path: Path) -> None:
     class Stops(fakes.NoReasoner):
         def judge(self, clip, audio, progress):  # type: ignore[no-untyped-def]
