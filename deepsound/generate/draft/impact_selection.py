@@ -76,17 +76,27 @@ def plan_impacts(track: MotionTrack, rule: ImpactRule | None = None) -> tuple[Im
         return by_rule
     agreed = [impact.time_s for impact in by_rule]
     peaks = onset_peaks(track.onsets, AGREED)
-    return impacts_by_network(track, [peak for peak in peaks if _is_impact(peak, track, agreed)])
+    return impacts_by_network(track, [peak for peak in peaks if _is_agreed(peak, agreed) or _stands_alone(peak, track)])
 
 
-def _is_impact(peak: Peak, track: MotionTrack, by_rule: Sequence[float]) -> bool:
+def _is_agreed(peak: Peak, by_rule: Sequence[float]) -> bool:
     first = bisect_left(by_rule, peak.time_s - SAME_IMPACT_S)
-    if first < len(by_rule) and by_rule[first] <= peak.time_s + SAME_IMPACT_S:
-        return True
+    return first < len(by_rule) and by_rule[first] <= peak.time_s + SAME_IMPACT_S
+
+
+def _stands_alone(peak: Peak, track: MotionTrack) -> bool:
+    """Whether the network's word is enough: it is sure, and it is not mistaken in one of the ways that are known."""
+    if peak.confidence < ALONE:
+        return False
     best = _candidate_at(peak, track)
-    # What is gone afterwards went behind something or left the picture, which the network takes for a stop.
-    is_gone = best is not None and best.still_there < ImpactRule.least_still_there
-    return peak.confidence >= ALONE and not is_gone
+    if best is None:
+        return True
+    # What is gone afterwards went behind something or left the picture, which the network takes for a stop. It was made
+    # on renders, where scenery does not blow about.
+    times_s = np.array([candidate.time_s for candidate in track.candidates])
+    movements_s = np.array([movement.time_s for movement in track.movements])
+    is_gone = best.still_there < ImpactRule.least_still_there
+    return not is_gone and not _is_background_motion(best, track, times_s, movements_s, ImpactRule())
 
 
 def _candidate_at(peak: Peak, track: MotionTrack) -> ImpactCandidate | None:
