@@ -59,7 +59,8 @@ def _table(listed: list[EngineInfo], width: int) -> Iterator[str]:
     if width < _NARROW:
         for info in listed:
             yield f"{info.name} ({_STEPS[info.kind]})"
-            yield f"  {info.summary}; {info.origin}"
+            text = f"{info.summary}; {info.origin}"
+            yield from textwrap.wrap(text, width, initial_indent="  ", subsequent_indent="  ")
         return
     rows = [("step", "name", "from"), *((_STEPS[info.kind], info.name, info.origin) for info in listed)]
     step, name, origin = (min(max(map(len, column)), width // 3) for column in zip(*rows, strict=True))
