@@ -1,6 +1,6 @@
 """Benchmark of a ComfyUI server's memory over hundreds of prompts in a row.
 
-`python -m benchmarks.comfy_prompts CORE [--prompts 300]`. CORE is a ComfyUI checkout; it is started on the CPU with
+`python -m benchmarks.comfy_prompts CORE [--prompts 300] [--seconds 3]`. CORE is a ComfyUI checkout; it is started on the CPU with
 this pack alone, in folders of its own, by the Python in its `venv` or `.venv`, else this one. Two prompts alternate,
 each with a seed of its own so that nothing is cached: a silent clip through all steps, and a narrated one whose voice
 is removed. Linux. Saved are the server's resident and anonymous memory and the size of its temporary folder as they go.
@@ -91,11 +91,11 @@ def _wait_until_ready(port: int, process: subprocess.Popen[bytes], log: Path) ->
     raise TimeoutError(f"ComfyUI did not answer in {START_LIMIT_S} s")
 
 
-def prompt(turn: int) -> dict[str, Any]:
-    """The published steps with embedded engines on one of the clips, seeded by `turn`."""
+def prompt(turn: int, seconds: float) -> dict[str, Any]:
+    """The published steps with embedded engines on the first `seconds` of one of the clips, seeded by `turn`."""
     graph: dict[str, Any] = json.loads((ROOT / "workflows" / "api" / "offline_draft.json").read_text())
     kinds = {node["class_type"]: node for node in graph.values()}
-    kinds["DeepSoundLoadVideo"]["inputs"]["file"] = CLIPS[turn % 2]
+    kinds["DeepSoundLoadVideo"]["inputs"] |= {"file": CLIPS[turn % 2], "duration": seconds}
     for node in graph.values():
         if node["class_type"] == "DeepSoundGenerateAudio":
             node["inputs"]["seed"] = turn
@@ -138,12 +138,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("core", type=Path, help="a ComfyUI checkout")
     parser.add_argument("--prompts", type=int, default=300)
+    parser.add_argument("--seconds", type=float, default=3.0, help="of each clip (default: 3)")
     arguments = parser.parse_args()
     rows: list[dict[str, float]] = []
     with tempfile.TemporaryDirectory() as folder, server(arguments.core, Path(folder)) as (port, pid):
         seconds = []
         for turn in range(1, arguments.prompts + 1):
-            seconds.append(run(port, prompt(turn)))
+            seconds.append(run(port, prompt(turn, arguments.seconds)))
             if turn % EVERY == 0:
                 temp_mb = folder_mb(Path(folder) / "temp")
                 rows.append({"prompts": turn, **memory_mb(pid), "temp_mb": temp_mb, "prompt_s": mean(seconds)})
