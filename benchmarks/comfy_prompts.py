@@ -1,9 +1,10 @@
 """Benchmark of a ComfyUI server's memory over hundreds of prompts in a row.
 
-`python -m benchmarks.comfy_prompts CORE [--prompts 300] [--seconds 3]`. CORE is a ComfyUI checkout; it is started on the CPU with
-this pack alone, in folders of its own, by the Python in its `venv` or `.venv`, else this one. Two prompts alternate,
-each with a seed of its own so that nothing is cached: a silent clip through all steps, and a narrated one whose voice
-is removed. Linux. Saved are the server's resident and anonymous memory and the size of its temporary folder as they go.
+`python -m benchmarks.comfy_prompts CORE [--prompts 300] [--seconds 3]`. CORE is a ComfyUI checkout; it is started on
+the CPU with this pack alone, in folders of its own, by the Python in its `venv` or `.venv`, else this one. Two prompts
+alternate, each with a seed of its own so that nothing is cached: a silent clip through all steps, and a narrated one
+whose voice is removed. Saved are the server's resident and anonymous memory (Linux) and the size of its temporary
+folder as they go.
 """
 
 from __future__ import annotations

@@ -57,6 +57,9 @@ def promised(arguments: list[str]) -> set[int] | None:
         return {MISSING}
     if any(name in line for name in OWN):
         return {BAD_ARGUMENT}
+    if line.startswith("train reasoner"):
+        # Without the extra `train`; with it, the base model is the folder that is not there.
+        return {BAD_ARGUMENT, MISSING}
     for words, package in EXTRAS.items():
         if line.startswith(words) or words in arguments:
             if find_spec(package) is None:
@@ -64,11 +67,10 @@ def promised(arguments: list[str]) -> set[int] | None:
             return None if words == "app" else {SOME_FAILED} if words == "comfy submit" else {0}
     if line.startswith("calibrate") and WEIGHTS.search(line):
         return {SOME_FAILED}
-    if line.startswith("train reasoner"):
-        # Without the extra `train`; with it, the base model is the folder that is not there.
-        return {BAD_ARGUMENT, MISSING}
     if line.startswith("train data"):
-        return {SOME_FAILED}  # One of clips/ has no sound.
+        if "--label records" in line:
+            return {0, BAD_ARGUMENT}  # outputs/ is there where the README's lines ran before.
+        return {MISSING} if "--generator mmaudio" in line else {SOME_FAILED}  # One of clips/ has no sound.
     if line.startswith(PUBLISHED_ONLY) or "--preset published" in line:
         return {MISSING}
     if line.startswith("run") and WEIGHTS.search(line):
