@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -24,8 +25,7 @@ def audio_windows(waveform: Tensor, count: int) -> Tensor:
     As published, the mean of each window is taken off what the one before has left where they overlap. Raises
     InputError for less than 25 ms.
     """
-    from torchaudio.compliance import kaldi
-
+    kaldi = _kaldi()
     if waveform.shape[-1] < _FEWEST_SAMPLES:
         raise InputError(
             f"The sound has {waveform.shape[-1]} samples at 16 kHz; expected {_FEWEST_SAMPLES} (25 ms) or more for "
@@ -49,6 +49,20 @@ def audio_windows(waveform: Tensor, count: int) -> Tensor:
         )
         spectrograms.append(F.pad(mel.mT, (0, MEL_FRAMES - len(mel))))
     return torch.stack(spectrograms).unsqueeze(0)
+
+
+def _kaldi() -> Any:
+    """torchaudio's Kaldi front end, with a constant through which gradients pass.
+
+    It makes that tensor when it is imported: first imported in a host's inference mode, it is an inference tensor for
+    as long as the process lives.
+    """
+    from torchaudio.compliance import kaldi
+
+    if kaldi.EPSILON.is_inference():
+        with torch.inference_mode(False):
+            kaldi.EPSILON = kaldi.EPSILON.clone()
+    return kaldi
 
 
 def picture_values(pictures: Tensor) -> Tensor:
