@@ -4,7 +4,7 @@
 [--storm FILE] [--tagger FOLDER]`.
 
 Everything is rendered here or comes with scikit-image, alsa-utils and espeak-ng (voices), so that anyone can run it;
-what is not installed is left out and said. The model cards' numbers of these tables come from it. The separator that
+what is not installed is left out and named. The model cards' numbers of these tables come from it. The separator that
 was the embedded one in 0.3.0, `bs_roformer_tiny` with the same weights, is measured beside today's. How an independent
 tagger names the draft's sounds is measured with `--tagger FOLDER`, whose files you bring along (`_tagger.py`).
 """

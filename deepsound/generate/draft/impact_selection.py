@@ -75,8 +75,17 @@ def plan_impacts(track: MotionTrack, rule: ImpactRule | None = None) -> tuple[Im
     if rule is not None or not track.onsets:
         return by_rule
     agreed = [impact.time_s for impact in by_rule]
-    peaks = onset_peaks(track.onsets, AGREED)
-    return impacts_by_network(track, [peak for peak in peaks if _is_agreed(peak, agreed) or _stands_alone(peak, track)])
+    peaks, instants = onset_peaks(track.onsets, AGREED), _instants(track)
+    chosen = [peak for peak in peaks if _is_agreed(peak, agreed) or _stands_alone(peak, track, *instants)]
+    return impacts_by_network(track, chosen)
+
+
+def _instants(track: MotionTrack) -> tuple[np.ndarray, np.ndarray]:
+    """When the candidates and the movements are, in seconds."""
+    return (
+        np.array([candidate.time_s for candidate in track.candidates]),
+        np.array([movement.time_s for movement in track.movements]),
+    )
 
 
 def _is_agreed(peak: Peak, by_rule: Sequence[float]) -> bool:
@@ -84,7 +93,7 @@ def _is_agreed(peak: Peak, by_rule: Sequence[float]) -> bool:
     return first < len(by_rule) and by_rule[first] <= peak.time_s + SAME_IMPACT_S
 
 
-def _stands_alone(peak: Peak, track: MotionTrack) -> bool:
+def _stands_alone(peak: Peak, track: MotionTrack, times_s: np.ndarray, movements_s: np.ndarray) -> bool:
     """Whether the network's word is enough: it is sure, and it is not mistaken in one of the ways that are known."""
     if peak.confidence < ALONE:
         return False
@@ -93,8 +102,6 @@ def _stands_alone(peak: Peak, track: MotionTrack) -> bool:
         return True
     # What is gone afterwards went behind something or left the picture, which the network takes for a stop. It was made
     # on renders, where scenery does not blow about.
-    times_s = np.array([candidate.time_s for candidate in track.candidates])
-    movements_s = np.array([movement.time_s for movement in track.movements])
     is_gone = best.still_there < ImpactRule.least_still_there
     return not is_gone and not _is_background_motion(best, track, times_s, movements_s, ImpactRule())
 
@@ -111,7 +118,7 @@ def _candidate_at(peak: Peak, track: MotionTrack) -> ImpactCandidate | None:
 
 def impacts_by_network(track: MotionTrack, peaks: Sequence[Peak]) -> tuple[Impact, ...]:
     """The network's peaks, with place and strength from the candidate nearby, else from the movement."""
-    movements_s = np.array([movement.time_s for movement in track.movements])
+    _, movements_s = _instants(track)
     impacts = []
     for peak in peaks:
         best = _candidate_at(peak, track)
@@ -138,9 +145,8 @@ def impacts_by_rule(track: MotionTrack, rule: ImpactRule) -> tuple[Impact, ...]:
         for candidate in track.candidates
         if _is_hard(candidate, rule) and _is_whole(candidate, rule) and not _is_lifted(candidate, rule)
     ]
-    times_s = np.array([candidate.time_s for candidate in track.candidates])
+    times_s, movements_s = _instants(track)
     weights = np.array([_weight(candidate) for candidate in track.candidates])
-    movements_s = np.array([movement.time_s for movement in track.movements])
     selected: list[ImpactCandidate] = []
     selected_s: list[float] = []
     for candidate in sorted(candidates, key=_weight, reverse=True):
