@@ -161,7 +161,8 @@ def _energies(
 
 
 def _energy(audio: Audio) -> float:
-    return float(audio.waveform.double().square().sum() / audio.sample_rate)
+    # Added up by numpy: torch's sum differs in its last place by the number of threads, which workers share out.
+    return float(audio.waveform.double().square().numpy().sum() / audio.sample_rate)
 
 
 def _write_systems(sounds: ClipSounds, folder: Path, stem: str) -> dict[str, dict[str, str]]:

@@ -11,10 +11,12 @@ import torch
 from deepsound.errors import InputError
 from deepsound.fallback import NEG_PROMPT
 from deepsound.media.wav import read_wav
+from deepsound.reproduce.clip_run import _energy
 from deepsound.reproduce.run import records_of, run_clips
 from deepsound.reproduce.settings import ReproductionSettings
 from deepsound.reproduce.systems import SYSTEMS
 from deepsound.runtime.progress import CancelToken, Progress
+from deepsound.types import Audio
 from tests.fakes import Generator
 
 pytestmark = pytest.mark.usefixtures("fake_engines")
@@ -162,3 +164,16 @@ def test_workers_elsewhere_make_what_this_process_makes(clips, tmp_path):
     for name, sound in sounds_of(tmp_path / "here").items():
         torch.testing.assert_close(sounds_of(tmp_path / "there")[name], sound)
     assert run_clips(clips, tmp_path / "there", settings(), workers=Elsewhere).found == 2
+
+
+def test_an_energy_does_not_depend_on_the_number_of_threads():
+    """The table of a reproduction on Ray differed in the last place from that of one process."""
+    audio = Audio(torch.randn(2, 1_000_003, generator=torch.Generator().manual_seed(1)), 44_100)
+    before, found = torch.get_num_threads(), set()
+    try:
+        for threads in (1, 2):
+            torch.set_num_threads(threads)
+            found.add(_energy(audio))
+    finally:
+        torch.set_num_threads(before)
+    assert len(found) == 1
