@@ -103,16 +103,7 @@ class MMAudioGenerate(io.ComfyNode):
         window: float | None = None,
         lora_strength: float | None = None,
     ) -> bool | str:
-        return refusal_of(
-            cls,
-            prompt=prompt,
-            negative_prompt=negative_prompt,
-            duration=duration,
-            cfg=cfg,
-            fps=fps,
-            window=window,
-            lora_strength=lora_strength,
-        )
+        return refusal_of(**locals())
 
     @classmethod
     def execute(
@@ -150,10 +141,9 @@ class MMAudioGenerate(io.ComfyNode):
         files = (
             {} if weights == BY_VARIANT else {flow_weights_id(variant): host_folders.weight_file("mmaudio", weights)}
         )
-        engine = engines.generator(variant, comfy_host.execution(precision, offload, download, files, compile))
         chosen = chosen_loras(lora, lora_strength, more_loras)
         loras = tuple((host_folders.weight_file("loras", name), strength) for name, strength in chosen)
-        execution = replace(comfy_host.execution(precision, offload, download, files), loras=loras)
+        execution = replace(comfy_host.execution(precision, offload, download, files, compile), loras=loras)
         engine = engines.generator(variant, execution)
         sight = sight_of(video, images, fps, mask_away_clip, progress)
         length_s = duration or sight.scene_s or TRAINED_S

@@ -183,6 +183,26 @@ def test_a_lora_that_is_not_on_the_menu_is_refused(node, video):
         sound(node, video=video, lora="absent.safetensors")
 
 
+def test_compile_and_loras_reach_the_generator_together(node, monkeypatch, host):
+    """torch.compile was lost where the execution was made again for the LoRA files."""
+    lora = host.root / "models" / "loras" / "rain.safetensors"
+    lora.parent.mkdir()
+    lora.touch()
+    host.folder_names_and_paths["loras"] = ([str(lora.parent)], {".safetensors"})
+    executions = []
+
+    def generator(name, execution):
+        executions.append(execution)
+        raise EngineError("far enough")
+
+    monkeypatch.setattr("deepsound.engines.generator", generator)
+    with pytest.raises(EngineError, match="far enough"):
+        sound(node, compile=True, lora=lora.name, lora_strength=0.5, offload=True)
+    (execution,) = executions
+    assert execution.compiled and execution.offload
+    assert execution.loras == ((lora, 0.5),)
+
+
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
@@ -194,7 +214,7 @@ def test_a_lora_that_is_not_on_the_menu_is_refused(node, video):
         ({"takes": 99}, "takes is 99"),
     ],
 )
-def test_values_that_are_not_on_the_card_are_refused(node, video, changed, message):
+def test_values_that_are_not_on_the_node_are_refused(node, video, changed, message):
     with pytest.raises(InputError, match=message):
         sound(node, video=video, **changed)
 
