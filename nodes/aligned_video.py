@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from comfy_api.latest import InputImpl, io
@@ -88,14 +89,7 @@ class AudioToVideo(io.ComfyNode):
         warmup: float | None = None,
         prompt_rate: float | None = None,
     ) -> bool | str:
-        numbers = {
-            "fps": fps,
-            "video_cfg": video_cfg,
-            "video_rate": video_rate,
-            "warmup": warmup,
-            "prompt_rate": prompt_rate,
-        }
-        return refusal_of(cls, prompt=prompt, negative_prompt=negative_prompt, **numbers)
+        return refusal_of(**locals())
 
     @classmethod
     def execute(
@@ -122,24 +116,7 @@ class AudioToVideo(io.ComfyNode):
     ) -> io.NodeOutput:
         from deepsound.generate.aligned_video.generator import audio_to_video
 
-        request = _request(
-            cls,
-            prompt=prompt,
-            negative_prompt=negative_prompt,
-            seed=seed,
-            steps=steps,
-            frames=frames,
-            fps=fps,
-            width=width,
-            height=height,
-            video_cfg=video_cfg,
-            video_rate=video_rate,
-            warmup=warmup,
-            inner_steps=inner_steps,
-            update=update,
-            prompt_rate=prompt_rate,
-            tune_prompt=tune_prompt,
-        )
+        request = _request(**locals())
         progress = comfy_host.progress(cls.hidden.unique_id, "generate")
         execution = comfy_host.execution(precision, offload, download)
         return _result(audio_to_video(audio_of(audio), request, execution, progress), progress)
@@ -179,16 +156,7 @@ class Joint(io.ComfyNode):
         audio_cfg: float | None = None,
         audio_rate: float | None = None,
     ) -> bool | str:
-        numbers = {
-            "fps": fps,
-            "video_cfg": video_cfg,
-            "video_rate": video_rate,
-            "warmup": warmup,
-            "prompt_rate": prompt_rate,
-            "audio_cfg": audio_cfg,
-            "audio_rate": audio_rate,
-        }
-        return refusal_of(cls, prompt=prompt, negative_prompt=negative_prompt, **numbers)
+        return refusal_of(**locals())
 
     @classmethod
     def execute(
@@ -216,26 +184,7 @@ class Joint(io.ComfyNode):
     ) -> io.NodeOutput:
         from deepsound.generate.aligned_video.generator import video_with_sound
 
-        request = _request(
-            cls,
-            prompt=prompt,
-            negative_prompt=negative_prompt,
-            seed=seed,
-            steps=steps,
-            frames=frames,
-            fps=fps,
-            width=width,
-            height=height,
-            video_cfg=video_cfg,
-            video_rate=video_rate,
-            warmup=warmup,
-            inner_steps=inner_steps,
-            update=update,
-            prompt_rate=prompt_rate,
-            tune_prompt=tune_prompt,
-            audio_cfg=audio_cfg,
-            audio_rate=audio_rate,
-        )
+        request = _request(**locals())
         progress = comfy_host.progress(cls.hidden.unique_id, "generate")
         execution = comfy_host.execution(precision, offload, download)
         return _result(video_with_sound(request, execution, progress), progress)
@@ -260,13 +209,14 @@ def _outputs(sound: str) -> list[io.Output]:
     ]
 
 
-def _request(node: Any, **settings: Any) -> AlignedVideoRequest:
-    """The request of a node's inputs. Raises InputError for values that are not on the node."""
+def _request(cls: Any, **inputs: Any) -> AlignedVideoRequest:
+    """The request of node `cls`: those of its inputs that it has by these names. Raises InputError for bad values."""
     from deepsound.generate.aligned_video.request import AlignedVideoRequest
 
+    names = {field.name for field in fields(AlignedVideoRequest)}
+    settings = {name: value for name, value in inputs.items() if name in names}
     require_option("update", settings["update"], UPDATES)
-    numbers = {name: value for name, value in settings.items() if name not in ("update", "tune_prompt")}
-    check_values(node, **numbers)
+    check_values(cls, **{name: value for name, value in settings.items() if name not in ("update", "tune_prompt")})
     return AlignedVideoRequest(**settings)
 
 

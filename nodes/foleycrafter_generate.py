@@ -101,16 +101,7 @@ class FoleyCrafterGenerate(io.ComfyNode):
         semantic_scale: float | None = None,
         fps: float | None = None,
     ) -> bool | str:
-        return refusal_of(
-            cls,
-            prompt=prompt,
-            negative_prompt=negative_prompt,
-            duration=duration,
-            cfg=cfg,
-            temporal_scale=temporal_scale,
-            semantic_scale=semantic_scale,
-            fps=fps,
-        )
+        return refusal_of(**locals())
 
     @classmethod
     def execute(

@@ -78,9 +78,7 @@ class GenerateAudio(io.ComfyNode):
         cfg: float | None = None,
         window: float | None = None,
     ) -> bool | str:
-        return refusal_of(
-            cls, prompt=prompt, negative_prompt=negative_prompt, duration=duration, cfg=cfg, window=window
-        )
+        return refusal_of(**locals())
 
     @classmethod
     def execute(

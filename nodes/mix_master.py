@@ -95,16 +95,7 @@ class MixMaster(io.ComfyNode):
         stereo_width: float | None = None,
         ceiling_dbtp: float | None = None,
     ) -> bool | str:
-        return refusal_of(
-            cls,
-            original_gain_db=original_gain_db,
-            generated_gain_db=generated_gain_db,
-            ducking_db=ducking_db,
-            fade_in_s=fade_in_s,
-            fade_out_s=fade_out_s,
-            stereo_width=stereo_width,
-            ceiling_dbtp=ceiling_dbtp,
-        )
+        return refusal_of(**locals())
 
     @classmethod
     def execute(

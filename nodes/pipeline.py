@@ -151,16 +151,7 @@ class PipelineNode(io.ComfyNode):
                 host_folders.check_prefix(filename_prefix)
         except DeepSoundError as error:
             return str(error)
-        return refusal_of(
-            cls,
-            prompt=prompt,
-            negative_prompt=negative_prompt,
-            duration=duration,
-            cfg=cfg,
-            window=window,
-            removal_db=removal_db,
-            fps=fps,
-        )
+        return refusal_of(**locals())
 
     @classmethod
     def execute(

@@ -54,7 +54,7 @@ class PromptPresetNode(io.ComfyNode):
 
     @classmethod
     def validate_inputs(cls, words: str | None = None) -> bool | str:
-        return refusal_of(cls, words=words)
+        return refusal_of(**locals())
 
     @classmethod
     def execute(cls, preset: str, words: str) -> io.NodeOutput:

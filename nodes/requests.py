@@ -18,7 +18,7 @@ class RequestNode:
     def validate_inputs(
         cls, prompt: str | None = None, negative_prompt: str | None = None, duration: float | None = None
     ) -> bool | str:
-        return refusal_of(cls, prompt=prompt, negative_prompt=negative_prompt, duration=duration)
+        return refusal_of(**locals())
 
 
 def request_of(

@@ -61,7 +61,7 @@ class ScoreNode(io.ComfyNode):
 
     @classmethod
     def validate_inputs(cls, duration: float | None = None) -> bool | str:
-        return refusal_of(cls, duration=duration)
+        return refusal_of(**locals())
 
     @classmethod
     def execute(

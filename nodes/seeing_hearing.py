@@ -88,8 +88,7 @@ class SeeingHearingGenerate(io.ComfyNode):
         prompt_rate: float | None = None,
         fps: float | None = None,
     ) -> bool | str:
-        numbers = {"duration": duration, "cfg": cfg, "rate": rate, "warmup": warmup, "prompt_rate": prompt_rate}
-        return refusal_of(cls, prompt=prompt, negative_prompt=negative_prompt, **numbers, fps=fps)
+        return refusal_of(**locals())
 
     @classmethod
     def execute(

@@ -8,10 +8,13 @@ from typing import Any
 from deepsound.errors import InputError
 
 
-def refusal_of(node: Any, **values: Any) -> bool | str:
-    """What `validate_inputs` answers ComfyUI about a node's `values`: True, or what is wrong with the first bad one."""
+def refusal_of(cls: Any, **values: Any) -> bool | str:
+    """What `validate_inputs` answers ComfyUI about inputs of node `cls`: True, or what is wrong with the first bad one.
+
+    Called with the `locals()` of a `validate_inputs`, it checks every input that this names.
+    """
     try:
-        check_values(node, **values)
+        check_values(cls, **values)
     except InputError as error:
         return str(error)
     return True

@@ -93,7 +93,7 @@ class VoiceOverCoT(io.ComfyNode):
 
     @classmethod
     def validate_inputs(cls, fps: float | None = None) -> bool | str:
-        return refusal_of(cls, fps=fps)
+        return refusal_of(**locals())
 
     @classmethod
     def execute(
