@@ -14,7 +14,7 @@ from deepsound.batch.clips import Job, Skipped
 from deepsound.batch.run import Listener, Tally
 from deepsound.batch.summary import Summary
 from deepsound.batch.worker import ClipReport
-from deepsound.cli.display import STEP_TITLES
+from deepsound.cli.steps import STEP_TITLES
 from deepsound.cli.terminal import LoggedConsole
 from deepsound.runtime.paths import escaped
 from deepsound.runtime.progress import ProgressEvent

@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.progress import Progress as Bars
 from rich.progress import TaskID
 
+from deepsound.cli.steps import STEP_TITLES
 from deepsound.cli.terminal import Estimates, LoggedConsole, bar_columns, without_tags
 from deepsound.outputs import Result
 from deepsound.runtime.paths import escaped
@@ -18,15 +19,6 @@ from deepsound.types import Loudness
 
 # A terminal has room for these; the record lists all.
 _MOST_SEGMENTS = 20
-STEP_TITLES = {
-    "plan": "0 plan",
-    "generate": "1 generate",
-    "judge": "2 judge",
-    "remove": "3 remove voice",
-    "silence": "4 silence check",
-    "generate again": "4 fall back",
-    "write": "  write files",
-}
 
 
 class Display:

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 from deepsound.cli.exit_codes import EXIT_CODES
 from deepsound.cli.formatting import print_json
+from deepsound.cli.steps import steps_of
 from deepsound.errors import InputError
 
 if TYPE_CHECKING:
     from deepsound.engines import EngineInfo
 
-_STEPS = {"generator": "1 generate", "reasoner": "0 plan, 2 judge", "separator": "3 remove"}
 # Below it the table's columns would cut names, which are there to be copied.
 _NARROW = 100
 _GAP = "  "
@@ -58,11 +58,11 @@ def _table(listed: list[EngineInfo], width: int) -> Iterator[str]:
 
     if width < _NARROW:
         for info in listed:
-            yield f"{info.name} ({_STEPS[info.kind]})"
+            yield f"{info.name} ({steps_of(info.kind)})"
             text = f"{info.summary}; {info.origin}"
             yield from textwrap.wrap(text, width, initial_indent="  ", subsequent_indent="  ")
         return
-    rows = [("step", "name", "from"), *((_STEPS[info.kind], info.name, info.origin) for info in listed)]
+    rows = [("step", "name", "from"), *((steps_of(info.kind), info.name, info.origin) for info in listed)]
     step, name, origin = (min(max(map(len, column)), width // 3) for column in zip(*rows, strict=True))
     room = width - step - name - origin - 3 * len(_GAP)
     for (first, second, last), text in zip(rows, ["what it is", *(info.summary for info in listed)], strict=True):
