@@ -6,11 +6,12 @@ import shutil
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from deepsound.errors import OutputError
+from deepsound.runtime.paths import size_of
 
 DEFAULT_BUDGET = 16 << 30
 # An upload that no page has named yet is on its way to one.
@@ -78,7 +79,7 @@ class Tenancy:
         """Remove what nobody uses until `size` more bytes fit. Raises StorageFull where they do not."""
         with self._lock:
             entries = self._entries()
-            sizes = {entry: _size(entry) for entry in entries}
+            sizes = {entry: size_of(entry) for entry in entries}
             used = sum(sizes.values())
             for entry in self._removable(entries):
                 if used + size <= self._budget:
@@ -139,14 +140,6 @@ def _age(path: Path) -> float:
         return path.lstat().st_mtime
     except OSError:
         return 0.0
-
-
-def _size(path: Path) -> int:
-    """Bytes of a file, or of all files below a folder; links are not followed."""
-    with suppress(OSError):
-        paths = [path, *path.rglob("*")]
-        return sum(one.lstat().st_size for one in paths)
-    return 0
 
 
 def _remove(path: Path) -> None:

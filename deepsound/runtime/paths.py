@@ -70,6 +70,11 @@ def file_statuses(path: Path) -> Iterator[os.stat_result]:
             continue
 
 
+def size_of(path: Path) -> int:
+    """Bytes of the file, or of all files below the folder, as `file_statuses` finds them."""
+    return sum(status.st_size for status in file_statuses(path))
+
+
 def is_dir_entry(entry: os.DirEntry[str]) -> bool:
     """Whether what `os.scandir` found is a folder itself, not a link to one; False where that cannot be seen."""
     try:

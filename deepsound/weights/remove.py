@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deepsound.errors import OutputError
-from deepsound.runtime.paths import file_statuses, is_dir, is_file, is_symlink
+from deepsound.runtime.paths import is_dir, is_file, is_symlink, size_of
 from deepsound.weights.catalogue import Weights
 from deepsound.weights.locate import candidates, target
 from deepsound.weights.search_paths import SearchPaths
@@ -39,7 +39,7 @@ def plan_removal(weights: Weights, places: SearchPaths) -> Removal:
     return Removal(
         weights.id,
         paths,
-        sum(status.st_size for path in paths for status in file_statuses(path)),
+        sum(map(size_of, paths)),
         kept,
         tuple(weights.engines),
     )

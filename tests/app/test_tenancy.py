@@ -67,7 +67,7 @@ def test_an_upload_on_its_way_to_its_page_stays_and_a_forgotten_one_goes(folder)
 
 
 def test_a_session_s_newest_result_stays_and_replaced_ones_go_first(folder, monkeypatch):
-    monkeypatch.setattr(tenancy, "_size", lambda path: SIZE)
+    monkeypatch.setattr(tenancy, "size_of", lambda path: SIZE)
     source = upload(folder, "a")
     runs = []
     for _ in range(2):
