@@ -126,5 +126,5 @@ def precision_limits(names: Sequence[str]) -> str:
         return ""
     return (
         f"{', '.join(row.name for row in lacking)}: not usable here; they need the package {lacking[0].package} and an "
-        "NVIDIA graphics card."
+        "NVIDIA GPU."
     )

@@ -32,7 +32,7 @@ class ComfyPlacement:
 
         patcher = self._patchers.get(id(network)) or self._patchers.setdefault(id(network), self._wrap(network, device))
         with self._our_doing():
-            # Without force_full_load, plain torch layers may stay behind on the processor.
+            # Without force_full_load, plain torch layers may stay behind on the CPU.
             load_models_gpu([patcher], memory_required=working_bytes, force_full_load=True)
 
     def offload(self, network: Any) -> None:

@@ -96,7 +96,7 @@ def precision_input(options: tuple[str, ...], optional: bool = False) -> io.Comb
         default="auto",
         tooltip=" ".join(
             [
-                "auto: 16 bit on a graphics card and on processors that are fast in it, else 32 bit. The same seed "
+                "auto: 16 bit on a GPU and on CPUs that are fast in it, else 32 bit. The same seed "
                 "gives another sound in another precision.",
                 precision_limits(options),
             ]
@@ -187,7 +187,7 @@ def offload_input(optional: bool = False) -> io.Boolean.Input:
     return io.Boolean.Input(
         "offload",
         default=False,
-        tooltip="Each network leaves the graphics card when its part is done: slower, and only the largest has to fit.",
+        tooltip="Each network leaves the GPU when its part is done: slower, and only the largest has to fit.",
         **({"optional": True} if optional else {}),
         **supported_kwargs(io.Boolean.Input, advanced=True),
     )
@@ -200,7 +200,7 @@ def compile_input() -> io.Boolean.Input:
         default=False,
         optional=True,
         tooltip="Run the sampling step through torch.compile: the first sound of a length waits a minute or so for it, "
-        "the sound is the same to rounding. Needs Triton on a graphics card, a C++ compiler on a CPU; without them the "
+        "the sound is the same to rounding. Needs Triton on a GPU, a C++ compiler on a CPU; without them the "
         "step runs as it is, which a note says.",
         **supported_kwargs(io.Boolean.Input, advanced=True),
     )

@@ -68,7 +68,7 @@ class _Assignment:
 class RayWorkers:
     """Actors on a Ray cluster: the one at `address` (`auto`: the one that runs here), or one started for the purpose.
 
-    `count` workers; without it one for each GPU of the cluster, or without GPUs one for every four processors. Each
+    `count` workers; without it one for each GPU of the cluster, or without GPUs one for every four CPUs. Each
     has one clip, and up to `judging` more that wait for a judging server. The clips and the output folder must be at
     the same paths on all machines of a cluster. Raises MissingPackage without Ray, InputError without that cluster; as
     a context it stops what it started.
@@ -94,10 +94,10 @@ class RayWorkers:
         self._successors: dict[Any, Any] = {}
         self._owned = self._connect(address)
         resources = self._ray.cluster_resources()
-        gpus, processors = int(resources.get("GPU", 0)), int(resources.get("CPU", 1))
-        wanted = count or gpus or max(1, processors // 4)
+        gpus, cpus = int(resources.get("GPU", 0)), int(resources.get("CPU", 1))
+        wanted = count or gpus or max(1, cpus // 4)
         self.count = min(wanted, gpus) if gpus else wanted
-        self._threads = 0 if gpus else max(1, processors // self.count)
+        self._threads = 0 if gpus else max(1, cpus // self.count)
         # One more than its clips, so that an actor hears `cancel` while it works.
         self._remote = self._ray.remote(_Actor).options(max_concurrency=1 + self._at_once, num_gpus=1 if gpus else 0)
 

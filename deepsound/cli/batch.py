@@ -54,7 +54,7 @@ def add_batch(commands: argparse._SubParsersAction[argparse.ArgumentParser], *op
         "--workers",
         type=int,
         metavar="N",
-        help="how many, on Ray (default: one for each GPU, or for every four processors)",
+        help="how many, on Ray (default: one for each GPU, or for every four CPUs)",
     )
     batch.add_argument(
         "--judge_concurrency",

@@ -58,7 +58,7 @@ class Levels:
 
 
 class LocalExtractor:
-    """Base of the extractors without a network: each sound or clip is looked at alone, on the processor."""
+    """Base of the extractors without a network: each sound or clip is looked at alone, on the CPU."""
 
     name = ""
     input_kind: InputKind = "audio"

@@ -99,7 +99,7 @@ class _Records:
             # Private: what is written to a tensor never reaches the file.
             self._mapped = mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_COPY)
         part = torch.frombuffer(self._mapped, dtype=torch.uint8, count=elements * itemsize, offset=begin)
-        # Numbers that do not lie where the processor wants them are copied.
+        # Numbers that do not lie where the CPU wants them are copied.
         return Storage((part.clone() if begin % _ALIGNMENT else part).untyped_storage(), kind.dtype)
 
     def _place(self, name: str) -> tuple[int, int]:

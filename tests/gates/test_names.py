@@ -34,8 +34,8 @@ EMPTY_NAMES = {
     *("asked", "counted", "due", "found", "given", "heard", "kept", "left", "made", "met", "said", "seen", "shown"),
     *("taken", "timed", "told", "what", "written"),
 }
-# A graphics card and a model card are things; a node is not called so.
-NO_CARD = re.compile(r"(?<!graphics )(?<!sound )(?<!video )(?<!model )(?<!-)\bcards?\b(?!-)", re.IGNORECASE)
+# A sound card and a model card are things; a node is not called so.
+NO_CARD = re.compile(r"(?<!sound )(?<!video )(?<!model )(?<!-)\bcards?\b(?!-)", re.IGNORECASE)
 PROSE = ("*.py", "*.md", "*.js", "locales/*.json", "web/docs/*", "pyproject.toml", "CITATION.cff")
 
 

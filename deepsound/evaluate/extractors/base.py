@@ -76,7 +76,7 @@ class Network:
 
     @contextmanager
     def running(self, execution: Execution, progress: Progress) -> Iterator[tuple[Any, torch.device]]:
-        """The network and the device it is on; on a processor it can be stopped in the midst of its work."""
+        """The network and the device it is on; on a CPU it can be stopped in the midst of its work."""
         path = resolve_or_download(self.needs[0], execution, progress)
         device = torch_device(execution)
         key = NetworkKey.of(f"evaluate/{self.name}", DTYPE, path)
@@ -99,7 +99,7 @@ class NetworkExtractor(Network):
 
     input_kind: InputKind = "audio"
     outputs: tuple[str, ...] = ()
-    # How many inputs run at once, by kind of device: a processor gains nothing by more than one.
+    # How many inputs run at once, by kind of device: a CPU gains nothing by more than one.
     at_once: Mapping[str, int] = {"cpu": 1}
     at_once_elsewhere = 16
 

@@ -20,7 +20,7 @@ from deepsound.models.foleycrafter.timing import COLUMNS, time_condition
 from deepsound.runtime.feature_cache import feature_cache
 from deepsound.runtime.progress import Progress
 
-# A processor gains nothing by more than a few; as published, all at once.
+# A CPU gains nothing by more than a few; as published, all at once.
 _PICTURES_AT_ONCE = {"cpu": 4}
 _PICTURES_ON_A_DEVICE = 50
 

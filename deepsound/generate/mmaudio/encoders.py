@@ -16,7 +16,7 @@ from deepsound.models.synchformer.preprocess import clip_values
 from deepsound.runtime.feature_cache import digest_of, feature_cache
 from deepsound.runtime.progress import Progress
 
-# As published: so many frames, and so many segments, at once. A processor gains nothing by more than a few.
+# As published: so many frames, and so many segments, at once. A CPU gains nothing by more than a few.
 _PICTURES_AT_ONCE = {"cpu": 4}
 _SEGMENTS_AT_ONCE = {"cpu": 2}
 _PUBLISHED_AT_ONCE = 40

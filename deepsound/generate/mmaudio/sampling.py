@@ -21,7 +21,7 @@ from deepsound.models.mmaudio.masking import latent_mask
 from deepsound.runtime.progress import Progress
 from deepsound.types import Audio
 
-# Mel frames that the vocoder decodes at a time: two seconds on a processor, some twenty elsewhere.
+# Mel frames that the vocoder decodes at a time: two seconds on a CPU, some twenty elsewhere.
 _FRAMES_AT_ONCE = {"cpu": FRAMES_AT_ONCE}
 _FRAMES_ON_A_DEVICE = 2048
 
