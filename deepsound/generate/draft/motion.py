@@ -12,6 +12,7 @@ from deepsound.generate.draft.impact_detection import ImpactCandidate, strongest
 from deepsound.generate.draft.impact_network import OnsetScore, OnsetScorer, score_onsets
 from deepsound.generate.draft.optical_flow import Flow, FlowMeter, change
 from deepsound.media.pixels import box_blur
+from deepsound.runtime.stages import Stages
 
 if TYPE_CHECKING:
     from deepsound.media.views import Frame, Timeline
@@ -77,8 +78,47 @@ class _GrayFrame:
 
 
 @dataclass
+class _FlowReader:
+    """Reads movements, candidates and scores from flows, each scene's in order; keeps the last flows."""
+
+    scorer: OnsetScorer
+    movements: list[Movement] = field(default_factory=list)
+    candidates: list[ImpactCandidate] = field(default_factory=list)
+    _flows: list[Flow] = field(default_factory=list)
+
+    def add(self, flow: Flow) -> None:
+        """The scene's next flow; a cut's, which shows no motion, is passed over."""
+        if flow.is_cut:
+            return
+        self.movements.append(describe(flow))
+        self.scorer.add(flow, self.movements[-1])
+        self._flows = [*self._flows[1 - FLOWS_PER_CANDIDATE :], flow]
+        if len(self._flows) == FLOWS_PER_CANDIDATE:
+            self._detect_candidate(self._flows, steps_ago=2)
+
+    def end_scene(self) -> None:
+        self._flows.clear()
+        self.scorer.end_scene()
+
+    def end(self) -> None:
+        """After the last flow, as if motion went on as in it."""
+        if len(self._flows) >= FLOWS_PER_CANDIDATE - 1:
+            self._detect_candidate([*self._flows[1 - FLOWS_PER_CANDIDATE :], self._flows[-1]], steps_ago=1)
+        self.end_scene()
+
+    def _detect_candidate(self, flows: list[Flow], steps_ago: int) -> None:
+        if all(flow.interval_s <= LONGEST_INTERVAL_S for flow in flows):
+            self.candidates.append(strongest_candidate(flows))
+            self.scorer.add_candidate(self.candidates[-1], steps_ago)
+
+
+@dataclass
 class MotionCollector:
-    """Keeps the last frames and flows, and a few numbers for each frame seen."""
+    """Keeps the last frames and flows, and a few numbers for each frame seen.
+
+    Frames are compared as they come; the foreground's flow and what is read from it follow in two threads, since
+    OpenCV and NumPy let other threads run while they compute. Each sees all frames in order: the result is the same.
+    """
 
     view: Motion
     timeline: Timeline
@@ -86,10 +126,13 @@ class MotionCollector:
     _scorer: OnsetScorer = field(default_factory=lambda: OnsetScorer(score_onsets))
     _last: _GrayFrame | None = None
     _repeat: _GrayFrame | None = None
-    _flows: list[Flow] = field(default_factory=list)
-    _movements: list[Movement] = field(default_factory=list)
-    _candidates: list[ImpactCandidate] = field(default_factory=list)
     _cuts_s: list[float] = field(default_factory=list)
+    _reader: _FlowReader = field(init=False)
+    _stages: Stages = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._reader = _FlowReader(self._scorer)
+        self._stages = Stages(self._meter.flow_of, self._reader.add)
 
     def see(self, frame: Frame) -> None:
         newest = self._repeat or self._last
@@ -111,13 +154,12 @@ class MotionCollector:
     def result(self) -> MotionTrack:
         if self._last is not None and self._repeat is not None:
             self._step(self._last, self._repeat)
-        if len(self._flows) >= FLOWS_PER_CANDIDATE - 1:
-            self._detect_candidate([*self._flows[1 - FLOWS_PER_CANDIDATE :], self._flows[-1]], steps_ago=1)
-        self._scorer.end_scene()
+        self._stages.drain()
+        self._reader.end()
         return MotionTrack(
             self.timeline.duration_s,
-            tuple(self._movements),
-            tuple(self._candidates),
+            tuple(self._reader.movements),
+            tuple(self._reader.candidates),
             tuple(self._cuts_s),
             tuple(self._scorer.scores),
         )
@@ -127,29 +169,20 @@ class MotionCollector:
         return 1.0 / self.view.analysed_fps - 0.5 / max(self.timeline.fps, self.view.analysed_fps) - 1e-6
 
     def _begin(self, newest_frame: _GrayFrame) -> None:
+        self._stages.drain()
         self._last, self._repeat = newest_frame, None
-        self._flows.clear()
         self._meter.forget()
-        self._scorer.end_scene()
+        self._reader.end_scene()
 
     def _step(self, before: _GrayFrame, after: _GrayFrame) -> _GrayFrame:
-        flow = self._meter.measure(before.gray, after.gray, before.time_s, after.time_s)
-        if flow.is_cut:
+        interval = self._meter.compare(before.gray, after.gray, before.time_s, after.time_s)
+        self._stages.put(interval)
+        if interval.is_cut:
             self._cuts_s.append(after.time_s)
             self._begin(after)
-            return after
-        self._last = after
-        self._movements.append(describe(flow))
-        self._scorer.add(flow, self._movements[-1])
-        self._flows = [*self._flows[1 - FLOWS_PER_CANDIDATE :], flow]
-        if len(self._flows) == FLOWS_PER_CANDIDATE:
-            self._detect_candidate(self._flows, steps_ago=2)
+        else:
+            self._last = after
         return after
-
-    def _detect_candidate(self, flows: list[Flow], steps_ago: int) -> None:
-        if all(flow.interval_s <= LONGEST_INTERVAL_S for flow in flows):
-            self._candidates.append(strongest_candidate(flows))
-            self._scorer.add_candidate(self._candidates[-1], steps_ago)
 
 
 def _large_enough(gray: np.ndarray) -> np.ndarray:

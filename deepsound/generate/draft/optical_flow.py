@@ -76,8 +76,26 @@ class Flow:
         return (self.start_s + self.end_s) / 2
 
 
+@dataclass(frozen=True, eq=False)
+class Interval:
+    """What is known of two frames before their foreground's flow: `previous` and `painted`, uint8 [h, w], are their
+    foregrounds, `at_rest` [h, w] the mismatch that the `camera`'s motion [h, w, 2] leaves; the rest as in Flow."""
+
+    start_s: float
+    end_s: float
+    previous: np.ndarray
+    painted: np.ndarray
+    camera: np.ndarray
+    at_rest: np.ndarray
+    steady: float
+    is_cut: bool
+
+
 class FlowMeter:
-    """Measures flow from frame to frame, uint8 [h, w] of one size, in order of time."""
+    """Measures flow from frame to frame, uint8 [h, w] of one size, in order of time.
+
+    `compare` and `flow_of` may run in two threads, each in order: neither reads what the other keeps.
+    """
 
     def __init__(self) -> None:
         self._quick, self._fine = DenseFlow(fine=False), DenseFlow(fine=True)
@@ -90,27 +108,44 @@ class FlowMeter:
         self._last_shift: np.ndarray | None = None
 
     def measure(self, before: np.ndarray, after: np.ndarray, start_s: float, end_s: float) -> Flow:
+        return self.flow_of(self.compare(before, after, start_s, end_s))
+
+    def compare(self, before: np.ndarray, after: np.ndarray, start_s: float, end_s: float) -> Interval:
+        """The first part of `measure`: camera, foreground, cut."""
         after = _match_brightness(before, after)
         if self._foreground is None:
             self._foreground, self._painted = Foreground(before), np.zeros_like(before)
         rough, slope = self._quick.measure(before, after), gradient(before)
         camera = camera_shift(slope, rough)
         previous, self._painted = self._painted, self._foreground.paint(before, after, camera, end_s - start_s)
-        at_rest = _mismatch(previous, self._painted, camera)
-        shift = self._shift(previous, self._painted, camera, at_rest)
-        per_second = 1.0 / (max(before.shape) * (end_s - start_s))
-        camera_speed = float(length(camera).mean()) * per_second if camera.any() else 0.0
-        return Flow(
+        return Interval(
             start_s,
             end_s,
+            previous,
+            self._painted,
+            camera,
+            at_rest=_mismatch(previous, self._painted, camera),
+            steady=steady_share(slope, rough, camera),
+            is_cut=_is_cut(before, after, rough, camera),
+        )
+
+    def flow_of(self, interval: Interval) -> Flow:
+        """The second part of `measure`: where the foreground has gone."""
+        camera, at_rest, previous = interval.camera, interval.at_rest, interval.previous
+        shift = self._shift(previous, interval.painted, camera, at_rest)
+        per_second = 1.0 / (max(previous.shape) * (interval.end_s - interval.start_s))
+        camera_speed = float(length(camera).mean()) * per_second if camera.any() else 0.0
+        return Flow(
+            interval.start_s,
+            interval.end_s,
             shift,
             (shift - camera) * per_second,
             moving=_dilate(at_rest > CHANGED_LEVELS) * (previous > PRESENT_LEVELS),
-            present=_dilate(self._painted > PRESENT_LEVELS),
+            present=_dilate(interval.painted > PRESENT_LEVELS),
             change=at_rest,
             camera_speed=camera_speed,
-            steady=steady_share(slope, rough, camera),
-            is_cut=_is_cut(before, after, rough, camera),
+            steady=interval.steady,
+            is_cut=interval.is_cut,
         )
 
     def _shift(self, previous: np.ndarray, current: np.ndarray, camera: np.ndarray, at_rest: np.ndarray) -> np.ndarray:

@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 import pytest
 
-from deepsound.generate.draft import DraftGenerator
+from deepsound.generate.draft import DraftGenerator, motion
 from deepsound.generate.draft.impact_detection import ImpactCandidate
 from deepsound.generate.draft.impact_selection import plan_impacts
 from deepsound.generate.draft.motion import Motion, MotionTrack
@@ -171,6 +171,31 @@ def test_few_frames_are_enough_to_go_on(frames):
     assert plan_impacts(track) == ()
 
 
+class Inline:
+    """Stages that run at once, in one thread."""
+
+    def __init__(self, *functions):
+        self.functions = functions
+
+    def put(self, item):
+        for function in self.functions:
+            item = function(item)
+
+    def drain(self):
+        pass
+
+
+def test_motion_read_in_threads_is_that_of_one_thread(monkeypatch):
+    """With cuts, after which all begins afresh, while flows of the scene before are still under way."""
+    wheel = list(scenes.wheel(Look(NTSC, (320, 240), "textured", 241), 0.8).frames())
+    pictures = [*wheel, *scenes.clouds(Look(NTSC, (320, 240), "noise", 242), 0.8).frames(), *wheel]
+    times_s = [index / float(NTSC) for index in range(len(pictures))]
+    in_threads = watch(pictures, times_s, float(NTSC), times_s[-1])
+    monkeypatch.setattr(motion, "Stages", Inline)
+    assert len(in_threads.cuts_s) == 2 and len(in_threads.candidates) > 50
+    assert watch(pictures, times_s, float(NTSC), times_s[-1]) == in_threads
+
+
 def pixels_held(root: object) -> int:
     """Bytes of all arrays that can be reached from an object."""
     seen, waiting, total = set(), [root], 0
@@ -191,6 +216,7 @@ def test_a_long_film_is_kept_as_numbers_only():
     for index, image in enumerate(scenes.wheel(Look(Fraction(25), (320, 240), "flat", 271), 4.0).frames()):
         watcher.see(Picture(image, index / 25))
         if index in (24, 25, 98, 99):
+            watcher._stages.drain()  # how many frames are under way is chance
             held[index] = pixels_held(watcher)
     assert held[24] > 10_000, "the walk reaches no picture, so it would not see one that is kept"
     assert max(held[98], held[99]) <= max(held[24], held[25])
