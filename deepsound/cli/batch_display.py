@@ -15,7 +15,7 @@ from deepsound.batch.run import Listener, Tally
 from deepsound.batch.summary import Summary
 from deepsound.batch.worker import ClipReport
 from deepsound.cli.steps import STEP_TITLES
-from deepsound.cli.terminal import LoggedConsole
+from deepsound.cli.terminal import LoggedConsole, SharedNotes
 from deepsound.runtime.paths import escaped
 from deepsound.runtime.progress import ProgressEvent
 
@@ -29,6 +29,7 @@ class BatchDisplay(Listener):
         self._console, self._bars, self._quiet = console, bars, quiet
         self._task: TaskID | None = None
         self._clip = ""
+        self._notes = SharedNotes()
 
     def on_count(self, tally: Tally) -> None:
         if self._bars is not None:
@@ -65,7 +66,8 @@ class BatchDisplay(Listener):
     def stage(self, event: ProgressEvent) -> None:
         """A clip's own progress: its name and the step it is at."""
         if event.is_note:
-            self._note(f"[yellow]note[/]    {_text(self._clip)}: {_text(event.text)}")
+            if self._notes.is_shown(event.text, self._clip):
+                self._note(f"[yellow]note[/]    {_text(self._clip)}: {_text(event.text)}")
             return
         if event.stage == "clip":
             self._clip = event.text
@@ -74,7 +76,8 @@ class BatchDisplay(Listener):
             self._bars.update(self._task, now=_text(f"{self._clip} {step}"))
 
     def summarise(self, summary: Summary) -> None:
-        """The sums, the mean time of each step, and the first failures."""
+        """The sums, the mean time of each step, the notes of several clips, and the first failures."""
+        self.note_all(self._notes.lines())
         table = Table(
             "", "", title="Batch" if summary.shard == "1/1" else f"Batch, shard {summary.shard}", show_header=False
         )

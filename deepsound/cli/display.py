@@ -11,7 +11,7 @@ from rich.progress import Progress as Bars
 from rich.progress import TaskID
 
 from deepsound.cli.steps import STEP_TITLES
-from deepsound.cli.terminal import Estimates, LoggedConsole, bar_columns, without_tags
+from deepsound.cli.terminal import Estimates, LoggedConsole, SharedNotes, bar_columns, without_tags
 from deepsound.outputs import Result
 from deepsound.runtime.paths import escaped
 from deepsound.runtime.progress import ProgressEvent
@@ -29,10 +29,13 @@ class Display:
         self._bars = bars
         self._task: TaskID | None = None
         self._estimates = Estimates()
+        self._notes = SharedNotes()
+        self._clip = ""
 
     def show(self, event: ProgressEvent) -> None:
         if event.is_note:
-            self.note(event.text)
+            if self._notes.is_shown(event.text, self._clip):
+                self.note(event.text)
         elif event.seconds is not None:
             self._close_bar()
             title = STEP_TITLES.get(event.stage, event.stage)
@@ -48,6 +51,7 @@ class Display:
 
     def name_clip(self, video: str, number: int, count: int) -> None:
         """The clip whose steps follow, where there are several."""
+        self._clip = f"{number} {video}"
         if count > 1:
             self._console.print(f"\n[bold]{number}/{count} {escape(escaped(video))}[/]", soft_wrap=True)
 
@@ -57,7 +61,9 @@ class Display:
         self._console.print(f"[red]failed[/] {escape(escaped(video))}: {escape(str(error))}", soft_wrap=True)
 
     def tally(self, count: int, failed: int) -> None:
-        """How many of several clips are done, and how many are not."""
+        """How many of several clips are done, and how many are not; which notes more than one of them had."""
+        for line in self._notes.lines():
+            self.note(line)
         if count > 1:
             self._console.print(f"\n{count - failed} of {count} done" + (f", {failed} failed" if failed else ""))
 
@@ -67,7 +73,7 @@ class Display:
         used = [("generator", choices.generator), ("reasoner", choices.reasoner), ("separator", choices.separator)]
         for step, choice in used if result.outcome.stems is not None else used[:2]:
             why = f" ({choice.why})" if choice.why else ""
-            self._console.print(f"{step:<10} {escape(choice.name + why)}")
+            self._console.print(f"{step:<10} {escape(choice.name + why)}", soft_wrap=True)
         if (by := result.outcome.regenerated_by) is not None and by != choices.generator:
             self._console.print(f"{'again by':<10} {escape(f'{by.name} ({by.why})')}", soft_wrap=True)
         for segment in result.outcome.segments[:_MOST_SEGMENTS]:

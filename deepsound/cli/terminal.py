@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from rich.console import Console
@@ -94,3 +94,22 @@ def _plain(markup: str) -> str:
         return Text.from_markup(markup).plain
     except MarkupError:
         return markup
+
+
+class SharedNotes:
+    """The notes of several clips: each text is shown with the first one, and with the others counted."""
+
+    def __init__(self) -> None:
+        self._clips: dict[str, set[str]] = {}
+        self._first: dict[str, str] = {}
+
+    def is_shown(self, text: str, clip: str) -> bool:
+        """Whether to show the note now: no other clip had the same one before."""
+        self._clips.setdefault(text, set()).add(clip)
+        return self._first.setdefault(text, clip) == clip
+
+    def lines(self) -> Iterator[str]:
+        """A line for each note that further clips had as well."""
+        for text, clips in self._clips.items():
+            if (more := len(clips) - 1) > 0:
+                yield f"{more} more {'clip' if more == 1 else 'clips'}, the same: {text}"

@@ -25,3 +25,16 @@ def test_a_result_that_changes_changes_the_table(monkeypatch):
 @pytest.mark.parametrize(("value", "text"), [(0.664, "0.66 s"), (4.365, "4.4 s"), (106.97, "107 s")])
 def test_seconds_have_two_digits_or_more(value, text):
     assert tables.seconds(value) == text
+
+
+@pytest.mark.parametrize(
+    "name, sentence",
+    [
+        ("README.md", "{} s of processor time for a clip of 10 s"),
+        ("README.zh.md", "10 秒的片段用 {} 秒处理器时间"),
+    ],
+)
+def test_the_time_in_the_first_table_of_a_readme_is_the_measured_one(name, sentence):
+    """It said 9 s where the table under "What it costs", to which it points, said 5.9 s."""
+    (run,) = [each["run"] for each in tables.results("embedded")["results"] if each["name"].startswith("10 s")]
+    assert sentence.format(f"{run['cpu_s']:.0f}") in (tables.ROOT / name).read_text(encoding="utf-8")
