@@ -48,6 +48,8 @@ function makeRoom(node) {
 function addView(node) {
   const view = new CompareView(texts(), (name) => api.apiURL(viewQuery(name)));
   addElement(node, "deepsound_compare", view.element, () => view.height, Infinity);
+  // From the start, so that a result does not push it over its neighbours; a saved size comes after this.
+  node.setSize?.([Math.max(node.size[0], LEAST_WIDTH), node.size[1]]);
   views.set(node, view);
   after(node, "onExecuted", (output) => {
     const shown = shownOf(output);

@@ -173,7 +173,7 @@ def api_automation(sheet: Sheet) -> None:
         f"comfy submit workflows/api/api_automation.json --video clip.mp4`\n\nuploads, runs and fetches, and "
         f"`demo/comfy_client.py` is a client of ten lines.\n\n{NO_WEIGHTS}",
     )
-    video, steps, end = sheet.group("The video"), sheet.group("All steps"), sheet.group("Save")
+    video, steps, end = sheet.group("The video"), sheet.group("All steps", 560), sheet.group("Save")
     loaded = load(video, SILENT)
     steps.note("`auto` takes the video's own sound if it has one, and drafts one if not.")
     made = steps.node("DeepSoundPipeline", "All steps", video=loaded["video"], save=False)

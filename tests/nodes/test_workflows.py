@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -202,6 +203,16 @@ def test_nothing_overlaps_and_every_node_is_in_one_group(name):
         assert len(around) == 1
         left, top, right, bottom = around[0]
         assert left < node[0] and top < node[1] and node[2] < right and node[3] < bottom
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_node_with_the_comparison_has_room_for_it_before_the_run(name):
+    """All steps of api_automation grew from 360 to 520 with its result, over the node beside it."""
+    (least,) = re.findall(r"const LEAST_WIDTH = (\d+);", (ROOT / "web" / "compare.js").read_text(encoding="utf-8"))
+    nodes = read(page_file(name))["nodes"]
+    assert all(
+        node["size"][0] >= int(least) for node in nodes if node["type"] in ("DeepSoundCompare", "DeepSoundPipeline")
+    )
 
 
 @pytest.mark.parametrize("name", NAMES)
