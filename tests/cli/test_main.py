@@ -163,6 +163,19 @@ def test_help_imports_nothing_heavy():
     assert done.returncode == 0, done.stderr
 
 
+def test_engines_without_plug_ins_imports_no_metadata_of_packages():
+    """It was a fourth of the command's time."""
+    script = (
+        "import sys; from deepsound import plugins; plugins._may_have_plugins = lambda: False\n"
+        "from deepsound.cli.main import main\n"
+        "code = main(['engines'])\n"
+        "heavy = {'torch', 'numpy', 'av', 'cv2', 'scipy', 'rich', 'importlib.metadata'} & set(sys.modules)\n"
+        "sys.exit(f'imported {heavy}' if heavy else code)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 def test_a_run_on_the_embedded_engines_starts_without_scipy(clip, tmp_path):
     """`scipy.signal`, for two filters and a convolution, took a second of every start."""
     pytest.importorskip("cv2", reason="OpenCV, without which SciPy filters the pictures, is a development extra")

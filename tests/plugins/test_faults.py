@@ -359,7 +359,35 @@ def test_a_package_that_is_installed_or_removed_meanwhile_is_noticed_and_all_els
     distribution(faulty, "late-pack", "[deepsound.generators]\nlate = faulty_pack:Fine\n")
     assert "late" in engines.names("generator")
     with monkeypatch.context() as patch:
-        patch.setattr(plugins, "distributions", lambda: pytest.fail("read again"))
+        patch.setattr("importlib.metadata.distributions", lambda: pytest.fail("read again"))
         assert "late" in engines.names("generator") and "no_spans" in engines.names("reasoner")
     shutil.rmtree(faulty / "late_pack-1.2.dist-info")
     assert "late" not in engines.names("generator")
+
+
+def test_plug_ins_are_looked_for_wherever_packages_can_lie(tmp_path, monkeypatch):
+    """Folders that name no group of ours are passed over; archives, eggs and other finders are asked."""
+    monkeypatch.setattr(plugins.sys, "meta_path", [plugins.PathFinder])
+    other = tmp_path / "other-1.0.dist-info"
+    other.mkdir()
+    (other / "entry_points.txt").write_text("[console_scripts]\ndeepsound = deepsound.cli.main:main\n")
+    (tmp_path / "no_entry_points-1.0.dist-info").mkdir()
+    (tmp_path / "old-1.0.egg-info").write_text("Name: old\n")
+    monkeypatch.setattr(plugins.sys, "path", [str(tmp_path), str(tmp_path / "missing")])
+    assert not plugins._may_have_plugins()
+    (tmp_path / "archive.zip").write_bytes(b"")
+    for more in (str(tmp_path / "archive.zip"), str(tmp_path / "some.egg")):
+        monkeypatch.setattr(plugins.sys, "path", [str(tmp_path), more])
+        assert plugins._may_have_plugins()
+    monkeypatch.setattr(plugins.sys, "path", [str(tmp_path)])
+    (other / "entry_points.txt").write_text("[deepsound.generators]\nown = pack:Own\n")
+    assert plugins._may_have_plugins()
+    shutil.rmtree(other)
+    assert not plugins._may_have_plugins()
+
+    class Finder:
+        def find_distributions(self, context):
+            return iter(())
+
+    monkeypatch.setattr(plugins.sys, "meta_path", [plugins.PathFinder, Finder()])
+    assert plugins._may_have_plugins()
