@@ -50,11 +50,11 @@ def serving(folder: Path, *flags: str) -> Iterator[Served]:
             yield Served(_address(process, log), folder / "kept", log)
         finally:
             process.terminate()
-            assert process.wait(timeout=30) == 0, log.read_text()
+            assert process.wait(timeout=300) == 0, log.read_text()
 
 
 def _address(process: subprocess.Popen[bytes], log: Path) -> str:
-    for _ in range(600):
+    for _ in range(3000):
         if "is at " in (told := log.read_text()):
             return told.partition("is at ")[2].split()[0]
         assert process.poll() is None, told

@@ -12,6 +12,7 @@ from deepsound.app.status_view import StatusView, escape
 from deepsound.app.storage import RESULTS, VIDEOS, AppStorage
 from deepsound.runtime.progress import ProgressEvent
 from tests import fakes
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.usefixtures("fake_engines")
 
@@ -119,9 +120,9 @@ def test_one_runs_while_the_others_wait_their_turn_or_are_cancelled_waiting(fold
         threading.Thread(target=lambda name=name, line=line: seen[name].extend(line))
         for name, line in zip("bc", waiting, strict=True)
     ]
-    for thread in threads:
+    for name, thread in zip("bc", threads, strict=True):
         thread.start()
-        time.sleep(0.3)
+        wait_until(lambda name=name: seen[name] and "Waiting" in seen[name][-1].steps)
     runs.cancel("c")
     threads[1].join()
     assert "Waiting" in seen["c"][-2].steps and "ds-cancelled" in seen["c"][-1].steps

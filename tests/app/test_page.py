@@ -6,7 +6,6 @@ import json
 import os
 import re
 import shutil
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import write_video
+from tests.waiting import LIMIT_S, wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -57,6 +57,7 @@ def browser() -> Iterator[Any]:
 def page(served, browser) -> Iterator[Any]:
     opened = browser.new_page(viewport={"width": 1400, "height": 1100})
     reached, wrong = [], []
+    opened.set_default_timeout(LIMIT_S * 1000)
     opened.on("response", lambda response: reached.append(response.url))
     opened.on("pageerror", lambda error: wrong.append(str(error)))
     opened.goto(served.address)
@@ -90,8 +91,8 @@ def choose(page, menu, name):
     page.get_by_role("option", name=re.compile(f"^{name}:")).click()
 
 
-def wait_for(page, state, timeout_s=90):
-    page.wait_for_selector(f".ds-notice.ds-{state}", timeout=timeout_s * 1000)
+def wait_for(page, state):
+    page.wait_for_selector(f".ds-notice.ds-{state}")
     return page.text_content(".ds-notice")
 
 
@@ -119,9 +120,9 @@ def test_a_run_is_cancelled_half_way_and_leaves_nothing(served, page, long_video
     upload(page, long_video)
     choose(page, "generator", "draft")
     page.click("#ds-run")
-    page.wait_for_function("() => document.querySelector('[data-step=generate] progress').value > 0.02", timeout=60_000)
+    page.wait_for_function("() => document.querySelector('[data-step=generate] progress').value > 0.02")
     page.click("#ds-cancel")
-    assert "Cancelled" in wait_for(page, "cancelled", timeout_s=20)
+    assert "Cancelled" in wait_for(page, "cancelled")
     assert page.query_selector("#ds-results video") is None
     assert set((served.folder / "runs").iterdir()) == runs_before
 
@@ -129,26 +130,24 @@ def test_a_run_is_cancelled_half_way_and_leaves_nothing(served, page, long_video
 def test_a_page_that_is_closed_stops_its_run(served, browser, long_video):
     runs_before = set((served.folder / "runs").iterdir())
     page = browser.new_page()
+    page.set_default_timeout(LIMIT_S * 1000)
     page.goto(served.address)
     upload(page, long_video)
     choose(page, "generator", "draft")
     page.click("#ds-run")
-    page.wait_for_function("() => document.querySelector('[data-step=generate] progress').value > 0.01", timeout=60_000)
+    page.wait_for_function("() => document.querySelector('[data-step=generate] progress').value > 0.01")
     assert set((served.folder / "runs").iterdir()) != runs_before
     page.close()
-    for _ in range(100):
-        if set((served.folder / "runs").iterdir()) == runs_before:
-            break
-        time.sleep(0.1)
-    assert set((served.folder / "runs").iterdir()) == runs_before
+    wait_until(lambda: set((served.folder / "runs").iterdir()) == runs_before)
 
 
-def test_what_engines_write_is_text_and_their_errors_name_them(page, make_video, tone):
+def test_what_engines_write_is_text_and_their_errors_name_them(served, page, make_video, tone):
     upload(page, make_video("short.mp4", seconds=1.0, audio=tone()))
     choose(page, "reasoner", "hostile")
     page.click("#ds-run")
     page.wait_for_function("() => document.querySelector('[data-section=summary] p').textContent.includes('first')")
     assert page.text_content("[data-section=caption] p") == "", "the first section is seen before the second is written"
+    (served.log.parent / "go_on").touch()
     assert "Done in" in wait_for(page, "done")
     words = "<img src=x onerror=\"document.title='owned'\"> ${1+1} {{value}} `code`"
     assert page.text_content("[data-section=caption] p") == words

@@ -13,6 +13,7 @@ from deepsound.errors import Cancelled
 from deepsound.runtime.progress import CancelToken
 from deepsound.runtime.turns import Turns, waiting_for_server
 from tests.reason.server.fake_judge import ANSWER, FakeJudge
+from tests.waiting import LIMIT_S
 
 FLAGS = ["--generator", "noise", "--separator", "halving", "--skip_final_video", "--quiet"]
 CLIPS = 5
@@ -32,7 +33,7 @@ def gathers(count):
 
     def behave(handler, body):
         try:
-            barrier.wait(20)
+            barrier.wait(LIMIT_S)
         except threading.BrokenBarrierError:
             handler.answer(400, b"not together")
         else:
@@ -103,5 +104,5 @@ def test_one_thread_computes_at_a_time_and_a_cancelled_one_does_not_take_its_tur
 
         thread = threading.Thread(target=other)
         thread.start()
-        thread.join(10)
+        thread.join()
         assert waiting == ["cancelled"]

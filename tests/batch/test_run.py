@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -164,10 +163,9 @@ def test_a_batch_stops_when_asked_and_leaves_nothing_half_done(folder_of, batch,
     token = CancelToken()
     threading.Timer(0.3, token.cancel).start()
     made = batch(folder_of("a.mp4", "b.mp4"), endless)
-    began = time.monotonic()
     with pytest.raises(Cancelled):
         made.run(Progress(check=token.check))
-    assert time.monotonic() - began < 30  # it would go on for two minutes
+    assert not fakes.Generator.requests, "none was generated to its end, which takes a minute"
     assert list((tmp_path / "out").iterdir()) == []
 
 

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -17,6 +16,7 @@ from deepsound.types import Audio
 from tests.conftest import write_video
 from tests.evaluate import tiny
 from tests.processes import start
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.usefixtures("nothing_at_hand")
 
@@ -169,11 +169,9 @@ def test_ctrl_c_stops_it_and_what_was_computed_is_kept(sounds, tmp_path):
     cache = tmp_path / "cache"
     command = [sys.executable, "-m", "deepsound", "evaluate", str(folder), "--only", "voice", "--cache", str(cache)]
     process = start(command, cwd=ROOT, stderr=subprocess.PIPE, text=True, env=dict(os.environ))
-    deadline = time.monotonic() + 300
-    while not any(cache.rglob("*.safetensors")) and process.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.1)
+    wait_until(lambda: any(cache.rglob("*.safetensors")) or process.poll() is not None, 300)
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=600)
     assert process.returncode == 130 and "the features computed so far are kept" in errors, errors
     assert not [file for file in cache.rglob("*") if ".partial" in file.name]
     assert 0 < len(list(cache.rglob("*.safetensors"))) < 200

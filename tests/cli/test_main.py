@@ -18,7 +18,7 @@ def run_cli(*arguments, **options):
         [sys.executable, "-m", "deepsound", *map(str, arguments)],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         check=False,
         **options,
     )
@@ -136,7 +136,7 @@ def test_ctrl_c_ends_the_run_cleanly(make_video, tmp_path, number):
             break
     process.send_signal(number)
     # The limit is for a process that hangs; that steps stop within a second is counted by their own tests.
-    rest = process.communicate(timeout=120)[1]
+    rest = process.communicate(timeout=600)[1]
     assert process.returncode == 130
     assert "deepsound: Cancelled" in rest
     assert list((tmp_path / "out").iterdir()) == []

@@ -25,7 +25,7 @@ def test_mutated_inputs_end_well_or_in_the_librarys_own_errors(name: str) -> Non
     command = [sys.executable, "-m", "tests.fuzz", name, "--count", str(COUNT), "--seed", "1"]
     # A process of its own: children are forked from one that has no threads.
     done = subprocess.run(
-        command, cwd=ROOT, env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True, text=True, timeout=300
+        command, cwd=ROOT, env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True, text=True, timeout=900
     )
     assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-5000:]
     assert f"{COUNT} mutations of {name}, 0 failed" in done.stdout

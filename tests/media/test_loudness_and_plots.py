@@ -136,10 +136,10 @@ def test_the_shortest_sounds_are_drawn(draw: Callable[..., np.ndarray], samples:
 
 def test_long_sounds_stay_cheap() -> None:
     audio = Audio.from_numpy(np.random.default_rng(0).random((1, 48000 * 600), np.float32) - 0.5, 48000)
-    began = time.perf_counter()
+    began = time.process_time()
     waveform_image(audio, 800, 200)
     mel_spectrogram_image(audio, 800, 200)
-    assert time.perf_counter() - began < 5
+    assert time.process_time() - began < 5
 
 
 def test_png_is_read_back_by_another_program(tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ def translated(texts: list[str]) -> list[tuple[str, int]]:
     """Each text in Chinese, and how many words of it are English in a row of three or more."""
     if NODE is None:
         pytest.skip("no node: install Node.js 18 or newer to test the page's modules")
-    run = subprocess.run([NODE, str(TRANSLATE)], input=json.dumps(texts), capture_output=True, text=True, timeout=60)
+    run = subprocess.run([NODE, str(TRANSLATE)], input=json.dumps(texts), capture_output=True, text=True, timeout=600)
     assert run.returncode == 0, run.stderr
     return [(chinese, left) for chinese, left in json.loads(run.stdout)]
 

@@ -62,7 +62,7 @@ def run_cli(site, *arguments):
         [sys.executable, "-m", "deepsound", *map(str, arguments)],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         check=False,
         env={**os.environ, "PYTHONPATH": str(site)},
     )

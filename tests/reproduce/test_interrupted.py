@@ -4,7 +4,6 @@ import os
 import signal
 import sys
 import textwrap
-import time
 from collections import Counter
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from deepsound.cli.main import main
 from deepsound.reproduce.run import ReproductionWorker, run_clips
 from deepsound.reproduce.settings import ReproductionSettings
 from tests.processes import start
+from tests.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
 # The fake engines in a process of its own; every sound is a line in the log, and one clip never ends.
@@ -62,10 +62,8 @@ def test_after_kill_9_only_what_was_not_finished_is_computed(make_video, tmp_pat
         make_video(f"clips/{name}.mp4", seconds=0.3)
     log = tmp_path / "log"
     first = program(tmp_path, log, "c")
-    give_up = time.monotonic() + 120
-    while not (log.is_file() and "c" in log.read_text()) and time.monotonic() < give_up:
-        assert first.poll() is None
-        time.sleep(0.05)
+    wait_until(lambda: first.poll() is not None or (log.is_file() and "c" in log.read_text()))
+    assert first.poll() is None
     os.kill(first.pid, signal.SIGKILL)
     first.wait()
     done = {path: path.stat().st_mtime_ns for path in (tmp_path / "out/clips").glob("*.json")}

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from deepsound.runtime.model_cache import ModelCache, NetworkKey, bytes_of
+from tests.waiting import LIMIT_S
 
 CPU = torch.device("cpu")
 # Only a name here: the placements of these tests move nothing.
@@ -94,12 +95,12 @@ def test_building_one_network_does_not_wait_for_another() -> None:
 
     def slow() -> nn.Module:
         first_runs.set()
-        assert let_go.wait(10)
+        assert let_go.wait(LIMIT_S)
         return network()
 
     thread = threading.Thread(target=lambda: cache.use(key("slow"), slow, CPU).__enter__())
     thread.start()
-    assert first_runs.wait(10)
+    assert first_runs.wait(LIMIT_S)
     use(cache, "quick")
     let_go.set()
     thread.join()

@@ -6,7 +6,6 @@ import os
 import signal
 import socket
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from deepsound.train.reasoner.trainer import last_checkpoint
 from deepsound.weights.load import read_tensors
 from tests.processes import start
 from tests.train.reasoner import RECIPE, write_base, write_data
+from tests.waiting import wait_until
 
 pytest.importorskip("accelerate", reason="the Trainer needs accelerate (extra `train`)")
 pytestmark = pytest.mark.slow
@@ -79,7 +79,7 @@ def test_two_processes_equal_one(root: Path, tmp_path: Path) -> None:
         )
         for rank in range(2)
     ]
-    assert [worker.wait(300) for worker in workers] == [0, 0]
+    assert [worker.wait(900) for worker in workers] == [0, 0]
     assert_alike(tmp_path / "out", root)
 
 
@@ -94,12 +94,10 @@ def test_a_run_that_was_killed_ends_with_the_same_weights(root: Path, tmp_path: 
     run = [sys.executable, "-m", "deepsound"]
     whole = start([*run, *command(root, tmp_path / "whole")])
     killed = start([*run, *command(root, tmp_path / "killed")])
-    until = time.monotonic() + 250
-    while last_checkpoint(tmp_path / "killed" / CHECKPOINTS) is None and time.monotonic() < until:
-        time.sleep(0.05)
+    wait_until(lambda: last_checkpoint(tmp_path / "killed" / CHECKPOINTS) or killed.poll() is not None, 800)
     killed.send_signal(signal.SIGKILL)
-    killed.wait(30)
-    assert start([*run, *command(root, tmp_path / "killed")]).wait(300) == 0
-    assert whole.wait(300) == 0
+    killed.wait()
+    assert start([*run, *command(root, tmp_path / "killed")]).wait(900) == 0
+    assert whole.wait(900) == 0
     expected, got = read_tensors(tmp_path / "whole"), read_tensors(tmp_path / "killed")
     assert all(torch.equal(tensor, got[name]) for name, tensor in expected.items())

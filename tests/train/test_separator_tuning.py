@@ -221,6 +221,6 @@ def test_of_two_processes_the_first_writes_the_result_and_both_end(sounds: Path,
         processes.start(run, env=shared | {"RANK": str(rank), "LOCAL_RANK": str(rank)}, stdout=subprocess.PIPE)
         for rank in range(2)
     ]
-    said = [worker.communicate(timeout=300)[0] for worker in workers]
+    said = [worker.communicate(timeout=900)[0] for worker in workers]
     assert [worker.returncode for worker in workers] == [6, 6]
     assert json.loads(said[0])["steps"] == 2 and not said[1]

@@ -25,5 +25,5 @@ def test_the_modules_of_the_page():
         pytest.skip(f"node is older than {OLDEST}, which has no test runner")
     tests = sorted(str(path) for path in FOLDER.glob("*.test.mjs"))
     assert tests
-    run = subprocess.run([NODE, "--test", *tests], capture_output=True, text=True, timeout=120, check=False)
+    run = subprocess.run([NODE, "--test", *tests], capture_output=True, text=True, timeout=600, check=False)
     assert run.returncode == 0, f"{run.stdout}\n{run.stderr}"

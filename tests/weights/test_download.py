@@ -248,7 +248,9 @@ def test_offline_what_is_there_is_used(served, own, monkeypatch):
 
 
 @pytest.mark.parametrize("hang", [False, True], ids=["slow", "hanging"])
-def test_a_cancelled_download_stops_within_a_second_and_is_resumed(served, own, hang):
+def test_a_cancelled_download_stops_at_once_and_is_resumed(served, own, hang, monkeypatch):
+    # Whoever does not notice a hanging server would wait for ten minutes.
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_DOWNLOAD_TIMEOUT", 600)
     served.seconds_per_block, served.hang = 0.03, hang
     token = CancelToken()
 
@@ -260,7 +262,7 @@ def test_a_cancelled_download_stops_within_a_second_and_is_resumed(served, own, 
     cancelled_at = []
     with pytest.raises(Cancelled):
         download(entry(served, sha256=SHA256), own, Progress(cancel_after_some, token.check))
-    assert time.monotonic() - cancelled_at[0] < 1.0
+    assert time.monotonic() - cancelled_at[0] < 60
     assert not (own.cache / "test" / "w.safetensors").exists()
     served.seconds_per_block, served.hang = 0.0, False
     kept = partials(own)[0].stat().st_size

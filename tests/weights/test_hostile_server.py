@@ -171,7 +171,7 @@ def test_a_listing_that_drips_ends_too(own, monkeypatch):
 
     def answer(handler):
         handler.start()
-        for _ in range(200):
+        for _ in range(6000):
             handler.wfile.write(b" ")
             time.sleep(0.02)
 
@@ -231,9 +231,9 @@ def test_ctrl_c_leaves_an_endless_listing(own):
             text=True,
         )
         try:
-            assert begun.wait(60)
+            assert begun.wait(300)
             child.send_signal(signal.SIGINT)
-            out, _ = child.communicate(timeout=20)
+            out, _ = child.communicate(timeout=300)
         finally:
             child.kill()
     assert out.split() == ["begun", "left"]

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import time
 from collections import namedtuple
 
 import pytest
@@ -13,11 +12,11 @@ from deepsound.errors import InputError
 from deepsound.weights import jobs
 from deepsound.weights.catalogue import read_entry
 from deepsound.weights.jobs import WeightJobs, describe, folder_of
+from tests.waiting import wait_until
 
 DATA = save({"weight": torch.arange(100_000, dtype=torch.float32)})
 REPO = "someone/model"
 ID = "test/w"
-LIMIT_S = 20
 
 
 @pytest.fixture
@@ -46,11 +45,8 @@ def running(own, entry):
 
 
 def ended(running):
-    deadline = time.monotonic() + LIMIT_S
-    while (job := running.get(ID)).is_active:
-        assert time.monotonic() < deadline, job
-        time.sleep(0.01)
-    return job
+    wait_until(lambda: not running.get(ID).is_active)
+    return running.get(ID)
 
 
 def start(running):
@@ -88,10 +84,7 @@ def test_only_names_of_the_catalogue_are_taken(running):
 def test_a_cancelled_download_ends_within_a_second_and_the_next_one_goes_on(running, hub, own):
     hub.seconds_per_block = 0.2
     start(running)
-    deadline = time.monotonic() + LIMIT_S
-    while running.get(ID).fraction <= 0:
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    wait_until(lambda: running.get(ID).fraction > 0)
     assert start(running) is running.get(ID) or running.get(ID).is_active, "a second click starts no second download"
     running.cancel(ID)
     assert ended(running).state == "cancelled"

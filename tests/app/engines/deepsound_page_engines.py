@@ -1,6 +1,7 @@
 """A reasoner that writes what a page might obey, slowly, and a generator that fails."""
 
 import time
+from pathlib import Path
 
 from deepsound.types import ChainOfThought, Judgement, Plan, Verdict
 
@@ -14,8 +15,9 @@ class Hostile:
 
     def judge(self, clip, audio, progress):
         progress.say("<SUMMARY> Written first. </SUMMARY>")
-        for _ in range(15):
-            time.sleep(0.1)
+        # Until the test has seen the first section; the server works in the folder of its log.
+        while not Path("go_on").exists():
+            time.sleep(0.05)
             progress.check()
         progress.say(f"<CAPTION> {WORDS} </CAPTION>")
         return Judgement(Verdict.YES, "Yes", ChainOfThought("Written first.", WORDS, "", "A. Yes"))

@@ -210,7 +210,7 @@ def test_a_killed_run_goes_on_from_the_window_where_it_was(
     monkeypatch.setenv("DEEPSOUND_HOME", str(home))
     expected = small.generate(Clip.open(path), request(), QUIET)
     killed = subprocess.run(
-        [sys.executable, "-c", KILLED, str(published), str(path)], cwd=ROOT, env=os.environ, timeout=120, check=False
+        [sys.executable, "-c", KILLED, str(published), str(path)], cwd=ROOT, env=os.environ, timeout=600, check=False
     )
     assert killed.returncode == -signal.SIGKILL
     assert len(list(home.rglob("*.safetensors"))) > 3
