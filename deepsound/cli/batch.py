@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ from deepsound.runtime.paths import expand
 if TYPE_CHECKING:
     from deepsound.batch.run import Workers
     from deepsound.batch.settings import BatchSettings
+    from deepsound.batch.worker import Work
 
 DESCRIPTION = """\
 Every video of a folder (folders within it included), or every row of a .csv or .tsv file, goes through the steps of
@@ -128,8 +130,19 @@ def _workers(options: argparse.Namespace, settings: BatchSettings, output_dir: P
 
         yield InProcess(settings, output_dir)
         return
+    with ray_workers(settings, output_dir, options, options.judge_concurrency or 0) as workers:
+        yield workers
+
+
+@contextmanager
+def ray_workers(
+    settings: BatchSettings | Work, output_dir: Path, options: argparse.Namespace, judging: int = 0
+) -> Iterator[Workers]:
+    """RayWorkers as `--ray` and `--workers` say; what Ray prints on lost workers goes to stderr, not between JSON."""
     from deepsound.batch.ray_workers import RayWorkers
 
-    at_once = (options.ray or None, options.workers, options.judge_concurrency or 0)
-    with RayWorkers(settings, output_dir, *at_once) as workers:
+    with (
+        redirect_stdout(sys.stderr),
+        RayWorkers(settings, output_dir, options.ray or None, options.workers, judging) as workers,
+    ):
         yield workers

@@ -105,9 +105,9 @@ def _ray_workers(options: argparse.Namespace) -> MakeWorkers | None:
         )
     if options.ray is None:
         return None
-    from deepsound.batch.ray_workers import RayWorkers
+    from deepsound.cli.batch import ray_workers
 
-    return lambda work, folder: RayWorkers(work, folder, options.ray or None, options.workers)
+    return lambda work, folder: ray_workers(work, folder, options)
 
 
 def _exit_code(options: argparse.Namespace, failed: dict[str, str]) -> int:

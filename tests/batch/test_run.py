@@ -13,6 +13,7 @@ import pytest
 
 from deepsound.batch.clips import Shard
 from deepsound.batch.records import Record
+from deepsound.batch.run import InProcess
 from deepsound.batch.sources import open_source
 from deepsound.batch.summary import summarise
 from deepsound.cli.main import main
@@ -212,3 +213,23 @@ def test_the_example_of_the_documentation_runs(clips, tmp_path, monkeypatch, cap
     text = (Path(__file__).parents[2] / "docs" / "many_clips.md").read_text()
     exec(compile(text.partition("```python\n")[2].partition("```")[0], "many_clips.md", "exec"), {})  # noqa: S102
     assert capsys.readouterr().out == "{'no': 1}\n" and (tmp_path / "outputs" / "a.wav").exists()
+
+
+def test_what_ray_prints_of_lost_workers_is_not_between_the_json(clips, tmp_path, monkeypatch, capsys):
+    """Ray's own thread prints "A worker died" on stdout, where it made `--ray --json` unreadable."""
+
+    class Talking(InProcess):
+        def __init__(self, settings, output_dir, *options):
+            super().__init__(settings, output_dir)
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *what):
+            print("(raylet) A worker died")
+
+    monkeypatch.setattr("deepsound.batch.ray_workers.RayWorkers", Talking)
+    flags = ["--generator", "noise", "--reasoner", "no", "--separator", "halving", "--skip_final_video", "--quiet"]
+    assert main(["batch", str(clips("a.mp4")), "--out", str(tmp_path / "out"), *flags, "--ray", "--json"]) == 0
+    printed = capsys.readouterr()
+    assert json.loads(printed.out)["done"] == 1 and "A worker died" in printed.err
