@@ -110,13 +110,3 @@ def published_name(name: str) -> str:
         return VISION_TOWER + name.removeprefix(_TOWER)
     network, _, inner = name.partition(".")
     return inner if network == "language" else f"model.{inner}"
-
-
-def own_name(published: str) -> str:
-    """The name in JointModel of a checkpoint's parameter; the opposite of `published_name`."""
-    if published.startswith(VISION_TOWER):
-        return _TOWER + published.removeprefix(VISION_TOWER)
-    inner = published.removeprefix("model.")
-    if inner.startswith(("audio_tower.", "mm_projector_a.")):
-        return f"audio.{inner}"
-    return f"vision.{inner}" if inner.startswith("mm_projector.") else f"language.{published}"

@@ -37,22 +37,6 @@ def window_weights(window: LatentWindow, device: torch.device, dtype: torch.dtyp
     return torch.minimum(rise, fall).clamp(max=1.0).to(device, dtype)
 
 
-def multidiffusion(windows: Sequence[tuple[LatentWindow, Field]], latents: int) -> Field:
-    """The field of the whole sound: each latent's velocity is the weighted mean of the windows that hold it.
-
-    Where the windows agree, the result is what any one of them gives. ValueError where a latent is in no window.
-    """
-    require_cover([window for window, _ in windows], latents)
-
-    def field(state: Tensor, time: Tensor) -> Tensor:
-        total = torch.zeros_like(state)
-        for window, velocity in windows:
-            _add(total, window, velocity(state[:, window.start : window.stop], time))
-        return total / _share([window for window, _ in windows], state)
-
-    return field
-
-
 def sample_windows(
     windows: Sequence[LatentWindow],
     field_of: Callable[[int], Field],
@@ -60,10 +44,10 @@ def sample_windows(
     steps: int,
     on_window: Callable[[WindowedState], None],
 ) -> Tensor:
-    """Euler's method along the averaged field of `windows` from `begin`; latents [1, L, D].
+    """Euler's method from `begin`, where a latent's velocity is the weighted mean of its windows'; latents [1, L, D].
 
-    `field_of(index)` is a window's field. `on_window` gets the state before every window; what it raises ends the
-    sampling. ValueError where a latent is in no window.
+    `field_of(index)` is a window's field; where all agree, the result is what any one of them gives. `on_window` gets
+    the state before every window; what it raises ends the sampling. ValueError where a latent is in no window.
     """
     require_cover(windows, begin.state.shape[1])
     times = time_grid(steps)
