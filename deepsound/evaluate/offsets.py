@@ -10,8 +10,8 @@ from deepsound.evaluate.clips import ClipFiles, Problem
 from deepsound.evaluate.extraction import ExtractedFeatures
 from deepsound.evaluate.metrics import FEATURES, OFFSET, stack_rows
 from deepsound.evaluate.store import Key
+from deepsound.runtime.digests import digest_of
 from deepsound.runtime.execution import Execution
-from deepsound.runtime.feature_cache import digest_of
 from deepsound.runtime.progress import Progress
 
 if TYPE_CHECKING:

@@ -19,8 +19,9 @@ from deepsound.evaluate.metrics import EMBEDDING, FEATURES, IB_SCALE, LOGITS, ME
 from deepsound.evaluate.report import Missing
 from deepsound.evaluate.sounds import Levels, Voice, levels_of, voice_of
 from deepsound.media.clip import Clip
+from deepsound.runtime.digests import digest_of
 from deepsound.runtime.execution import Execution
-from deepsound.runtime.feature_cache import digest_of, feature_cache
+from deepsound.runtime.feature_cache import feature_cache
 from deepsound.runtime.progress import Progress
 from deepsound.types import Audio
 

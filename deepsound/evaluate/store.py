@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from deepsound.errors import MediaError, OutputError
 from deepsound.media.files import atomic_write
-from deepsound.runtime.feature_cache import digest_of
+from deepsound.runtime.digests import digest_of
 from deepsound.runtime.paths import is_file
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from deepsound.evaluate.metrics import MetricInputs, MetricScore, by_clip
 from deepsound.evaluate.pairing import pair
 from deepsound.evaluate.report import EVERYONE, ClipRow, LevelSummary, ReferenceReport, SetReport, VoiceRate
 from deepsound.evaluate.sounds import Levels, Voice, levels_of, voice_of
-from deepsound.runtime.feature_cache import digest_of
+from deepsound.runtime.digests import digest_of
 
 BEFORE, AFTER = "before", "after"
 

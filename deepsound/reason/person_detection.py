@@ -17,7 +17,7 @@ from typing import Literal
 from deepsound.media.views import Still
 from deepsound.reason.body_network import BodyNetwork, Circle
 from deepsound.reason.face_network import Box, FaceNetwork
-from deepsound.runtime.feature_cache import digest_of
+from deepsound.runtime.digests import digest_of
 from deepsound.runtime.progress import Progress
 
 Kind = Literal["face", "body"]

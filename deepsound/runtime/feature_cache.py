@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
@@ -68,12 +67,3 @@ class FeatureCache:
 def feature_cache() -> FeatureCache:
     """The process's own cache, shared by all engines."""
     return FeatureCache()
-
-
-def digest_of(*parts: bytes | str) -> str:
-    """A short digest of content, for keys."""
-    state = hashlib.blake2b(digest_size=16)
-    for part in parts:
-        data = part.encode() if isinstance(part, str) else part
-        state.update(len(data).to_bytes(8, "little") + data)
-    return state.hexdigest()

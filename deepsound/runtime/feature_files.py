@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deepsound.runtime.cache_folder import own_cache
+from deepsound.runtime.digests import digest_of
 from deepsound.runtime.paths import is_file
 
 if TYPE_CHECKING:
@@ -93,8 +94,6 @@ class FeatureFiles:
     def _path(self, key: Hashable) -> Path | None:
         """The file of a key; None for one whose text is not the same in every process."""
         import torch
-
-        from deepsound.runtime.feature_cache import digest_of
 
         text = _text_of(key)
         if text is None:

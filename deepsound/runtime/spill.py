@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deepsound.runtime.cache_folder import own_cache
-from deepsound.runtime.feature_cache import digest_of
+from deepsound.runtime.digests import digest_of
 from deepsound.runtime.paths import is_file
 
 if TYPE_CHECKING:

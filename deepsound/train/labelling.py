@@ -6,7 +6,6 @@ clip that was labelled already is named and left out.
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from deepsound.media.clip import Clip
 from deepsound.media.files import require_writable
 from deepsound.media.mux import mux_clip
 from deepsound.reason.cot import Category
+from deepsound.runtime.digests import file_digests
 from deepsound.runtime.paths import escaped, is_dir, is_file
 from deepsound.runtime.progress import Progress
 from deepsound.silence import measure
@@ -98,7 +98,7 @@ def label_clips(
     taken = {item.id.rpartition("-")[0] for item in known}
     for clip in progress.track(list(clips), len(clips)):
         try:
-            digest = _digest(clip, progress.check)
+            digest = file_digests(clip, ("sha256",), Progress(check=progress.check))["sha256"][:32]
             if digest in digests:
                 data.duplicates.append((escaped(clip), digests[digest]))
                 continue
@@ -211,15 +211,6 @@ def _relative(path: Path, out: Path) -> str:
         return Path(os.path.relpath(path.resolve(), out.resolve())).as_posix()
     except ValueError:
         return path.resolve().as_posix()
-
-
-def _digest(path: Path, check: Callable[[], None]) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            check()
-            digest.update(block)
-    return digest.hexdigest()[:32]
 
 
 def _free_name(stem: str, taken: set[str]) -> str:

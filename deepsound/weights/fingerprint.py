@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from contextlib import suppress
 from pathlib import Path
 
 from deepsound.errors import OutputError
 from deepsound.media.files import atomic_write
+from deepsound.runtime.digests import file_digests
 from deepsound.runtime.progress import Progress
 from deepsound.weights.search_paths import own_cache
-
-_BLOCK = 8 << 20
 
 
 def sha256_of(path: Path, progress: Progress = Progress()) -> str:
@@ -23,18 +21,9 @@ def sha256_of(path: Path, progress: Progress = Progress()) -> str:
     status = path.stat()
     known, key = _stored_hashes(), f"{path.resolve()}@{status.st_size}@{status.st_mtime_ns}"
     if key not in known:
-        known[key] = _hash(path, status.st_size, progress)
+        known[key] = file_digests(path, ("sha256",), progress)["sha256"]
         _remember(known)
     return known[key]
-
-
-def _hash(path: Path, size: int, progress: Progress) -> str:
-    state = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(_BLOCK):
-            state.update(block)
-            progress.update(file.tell() / max(size, 1))
-    return state.hexdigest()
 
 
 def _memory() -> Path:

@@ -2,30 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable
 from pathlib import Path
 
+from deepsound.runtime.digests import file_digests
 from deepsound.runtime.progress import Progress
 from deepsound.weights.catalogue import PublishedFile
 from deepsound.weights.formats import NOT_WEIGHTS, format_of, read_json, require_regular, safetensors_header
 
-_BLOCK = 4 << 20
 TENSOR_SUFFIXES = (".safetensors", ".pth", ".pt", ".ckpt", ".bin", ".tar")
-
-
-def digests(path: Path, kinds: Iterable[str], progress: Progress = Progress()) -> dict[str, str]:
-    """The hexadecimal hashes of a file, `md5` and `sha256`, read once in blocks; reports the share read."""
-    hashes = {kind: hashlib.new(kind, usedforsecurity=False) for kind in kinds}
-    total = max(path.stat().st_size, 1)
-    done = 0
-    with path.open("rb") as file:
-        while hashes and (block := file.read(_BLOCK)):
-            for one in hashes.values():
-                one.update(block)
-            done += len(block)
-            progress.update(done / total)
-    return {kind: one.hexdigest() for kind, one in hashes.items()}
 
 
 def mismatch(path: Path, published: PublishedFile, progress: Progress = Progress()) -> str | None:
@@ -34,7 +18,7 @@ def mismatch(path: Path, published: PublishedFile, progress: Progress = Progress
     if published.bytes is not None and size != published.bytes:
         return f"it has {size} bytes and should have {published.bytes}"
     stated = {kind: value for kind in ("sha256", "md5") if (value := getattr(published, kind))}
-    actual = digests(path, stated, progress)
+    actual = file_digests(path, stated, progress)
     for kind, value in stated.items():
         if actual[kind] != value:
             return f"its {kind} is {actual[kind]} and should be {value}"

@@ -10,8 +10,9 @@ import torch
 from torch import nn
 
 from deepsound.errors import Cancelled, EngineError, InputError
+from deepsound.runtime.digests import digest_of
 from deepsound.runtime.execution import Execution, torch_device, torch_dtype
-from deepsound.runtime.feature_cache import FeatureCache, digest_of
+from deepsound.runtime.feature_cache import FeatureCache
 from deepsound.runtime.interruption import interruptible
 from deepsound.runtime.memory import is_out_of_memory, retry_on_oom
 from deepsound.runtime.progress import CancelToken

@@ -34,7 +34,7 @@ def test_the_hash_is_right_and_the_file_is_read_once(file: Path, monkeypatch: py
     def refuse(*_: object) -> str:
         raise AssertionError("the file was read again")
 
-    monkeypatch.setattr(fingerprint, "_hash", refuse)
+    monkeypatch.setattr(fingerprint, "file_digests", refuse)
     assert sha256_of(file) == expected
 
 

@@ -16,7 +16,8 @@ from deepsound.models.clip.tokenizer import OPENAI_MARKS
 from deepsound.models.imagebind.config import Modality
 from deepsound.models.imagebind.model import ImageBind
 from deepsound.models.imagebind.weights import config_of, state_dict
-from deepsound.runtime.feature_cache import digest_of, feature_cache
+from deepsound.runtime.digests import digest_of
+from deepsound.runtime.feature_cache import feature_cache
 from deepsound.weights.diffusers_folder import read_content
 from deepsound.weights.load import load_into_meta, read_tensors
 

@@ -16,7 +16,7 @@ from deepsound.generate.foleycrafter.windows import windows
 from deepsound.media.picture_store import PictureStore
 from deepsound.media.scene import Scene
 from deepsound.media.views import Frame, Timeline
-from deepsound.runtime.feature_cache import digest_of
+from deepsound.runtime.digests import digest_of
 from deepsound.runtime.progress import Progress
 from deepsound.types import Span
 

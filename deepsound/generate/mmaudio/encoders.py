@@ -13,7 +13,8 @@ from deepsound.generate.mmaudio.deduplication import distinct_pictures, distinct
 from deepsound.generate.mmaudio.frame_sampling import TickedFrames
 from deepsound.generate.mmaudio.steered_sync import segment_video, steered_features, steering_states
 from deepsound.models.synchformer.preprocess import clip_values
-from deepsound.runtime.feature_cache import digest_of, feature_cache
+from deepsound.runtime.digests import digest_of
+from deepsound.runtime.feature_cache import feature_cache
 from deepsound.runtime.progress import Progress
 
 # As published: so many frames, and so many segments, at once. A CPU gains nothing by more than a few.

@@ -16,7 +16,7 @@ from torch import Tensor
 from deepsound.media.picture_store import PictureStore
 from deepsound.media.views import Frame, Timeline
 from deepsound.models.synchformer.preprocess import clip_picture, squeezed_sync_picture, sync_picture
-from deepsound.runtime.feature_cache import digest_of
+from deepsound.runtime.digests import digest_of
 
 CLIP_FPS = 8
 SYNC_FPS = 25

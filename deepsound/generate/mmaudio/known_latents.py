@@ -13,7 +13,8 @@ from deepsound.media.audio import fit_length, resample, to_mono
 from deepsound.models.mel import MEL_16K, MEL_44K, MelSpectrogram
 from deepsound.models.mmaudio.lengths import LATENTS_16K, LatentRate
 from deepsound.models.mmaudio.masking import TimeRange
-from deepsound.runtime.feature_cache import digest_of, feature_cache
+from deepsound.runtime.digests import digest_of
+from deepsound.runtime.feature_cache import feature_cache
 from deepsound.runtime.progress import Progress
 from deepsound.types import Audio, Span
 

@@ -17,7 +17,8 @@ from deepsound.generate.mmaudio.frame_sampling import TickedFrames
 from deepsound.generate.mmaudio.text_encoder import token_ids
 from deepsound.models.synchformer.config import SynchformerConfig
 from deepsound.models.synchformer.preprocess import sync_values
-from deepsound.runtime.feature_cache import digest_of, feature_cache
+from deepsound.runtime.digests import digest_of
+from deepsound.runtime.feature_cache import feature_cache
 from deepsound.runtime.progress import Progress
 
 # Segments whose tokens are kept together: eight seconds of a clip, 58 MB in 16 bit.

@@ -10,7 +10,7 @@ from deepsound.generate.mmaudio.window_features import SceneFrames, WindowFeatur
 from deepsound.generate.mmaudio.window_plan import Section, plan_sections, settings_for
 from deepsound.generate.mmaudio.windowed_sampling import LongRun, decode_spectrograms, decode_waveform, sample_latents
 from deepsound.media.windows import WindowPlan
-from deepsound.runtime.feature_cache import digest_of
+from deepsound.runtime.digests import digest_of
 from deepsound.runtime.progress import Progress
 from deepsound.runtime.spill import DiskTensorStore, TensorStore
 from deepsound.types import Audio

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from deepsound.media.scene import Scene
 from deepsound.media.views import Frame, Timeline
-from deepsound.runtime.feature_cache import digest_of
+from deepsound.runtime.digests import digest_of
 from deepsound.runtime.packages import missing_package
 from deepsound.runtime.progress import Progress
 
