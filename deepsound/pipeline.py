@@ -5,10 +5,12 @@ Plan -> generate -> judge -> remove -> fall back.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 from deepsound import choices as tables
 from deepsound import engines
@@ -145,7 +147,7 @@ class Pipeline:
             outcome = self._all_steps(ready.clip, ready.selection, request, options, progress, ready.notes, best_of)
             return staging.finish(outcome, target_lufs, progress)
 
-    def think(
+    def run_in_memory(
         self,
         clip: Clip,
         request: GenerationRequest = GenerationRequest(),
@@ -159,7 +161,10 @@ class Pipeline:
         removal_db: float | None = None,
         keep_ambience: bool = False,
     ) -> Outcome:
-        """The same steps in memory: nothing is written. A request without a window takes the preset's."""
+        """The same steps on an open clip, their results in memory; nothing is written.
+
+        A request without a window takes the preset's; the other arguments are those of `run`. Raises a DeepSoundError.
+        """
         check_request(request)
         check_arguments({name: value for name, value in locals().items() if name != "takes"})
         if request.window_s is None:
@@ -168,6 +173,11 @@ class Pipeline:
         options = StepOptions(mode, fallback, scope, spans, voice_decision, removal)
         options.check()
         return self._all_steps(clip, self.select(clip), request, options, progress, takes=takes)
+
+    def think(self, *arguments: Any, **named: Any) -> Outcome:
+        """The former name of `run_in_memory`."""
+        warnings.warn("Pipeline.think is now Pipeline.run_in_memory", DeprecationWarning, stacklevel=2)
+        return self.run_in_memory(*arguments, **named)
 
     def check_files(self, choices: Choices) -> None:
         """Raise what is missing or wrong of the judge's and the separator's files, as a run does before its work."""

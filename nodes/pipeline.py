@@ -225,19 +225,19 @@ class PipelineNode(io.ComfyNode):
             progress.note(note)
         if pick == ALL_TAKES:
             outcomes = [
-                runner.think(clip, own, mode, fallback, take_stage(progress, take, takes), **vars(repair))
+                runner.run_in_memory(clip, own, mode, fallback, take_stage(progress, take, takes), **vars(repair))
                 for take, own in enumerate(requests_of_takes(request, takes))
             ]
         else:
             best = TakeOptions(takes, pick)
-            outcomes = [runner.think(clip, request, mode, fallback, progress, best, **vars(repair))]
+            outcomes = [runner.run_in_memory(clip, request, mode, fallback, progress, best, **vars(repair))]
         outcomes = [at_loudness(outcome, loudness, progress) for outcome in outcomes]
         return node_output(outcomes, clip, RunDisplay(cls.hidden, settings, save), progress)
 
 
 @dataclass(frozen=True)
 class Repair:
-    """What of a sound is repaired, and how, as Pipeline.think takes it by name."""
+    """What of a sound is repaired, and how, as Pipeline.run_in_memory takes it by name."""
 
     scope: str
     spans: str

@@ -82,6 +82,14 @@ def test_the_result_of_a_submission_can_be_imported_by_its_earlier_name():
         assert comfy.Submitted is comfy.SubmissionResult
 
 
+def test_a_run_in_memory_can_be_called_by_its_earlier_name(monkeypatch):
+    from deepsound import Pipeline
+
+    monkeypatch.setattr(Pipeline, "run_in_memory", lambda self, *given, **named: (given, named))
+    with pytest.warns(DeprecationWarning, match="run_in_memory"):
+        assert Pipeline().think("clip", mode="s3") == (("clip",), {"mode": "s3"})
+
+
 def test_engines_and_variables_keep_their_names():
     assert set(THEN["engine_names"]) <= set(snapshot.engine_names())
     assert set(THEN["variables"]) <= set(snapshot.variables())

@@ -61,7 +61,7 @@ def test_a_wrong_argument_of_the_pipeline_is_no_traceback(name, value):
 @pytest.mark.parametrize("request_", [GenerationRequest(prompt=None), GenerationRequest(guidance=math.nan), "rain"])
 def test_a_wrong_request_is_refused_before_the_steps_in_memory(request_, make_video, fake_engines):
     with pytest.raises(InputError, match="expected"):
-        Pipeline("noise", "no", "halving").think(Clip.open(make_video()), request_)
+        Pipeline("noise", "no", "halving").run_in_memory(Clip.open(make_video()), request_)
     assert fake_engines.requests == []
 
 

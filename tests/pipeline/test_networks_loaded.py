@@ -45,7 +45,7 @@ def loaded(monkeypatch, checkout):
 
 def run(clip, *names, **options):
     pipeline = Pipeline(*names, execution=Execution(device="cpu"), **options)
-    return pipeline.think(Clip.open(clip), GenerationRequest(steps=1))
+    return pipeline.run_in_memory(Clip.open(clip), GenerationRequest(steps=1))
 
 
 @pytest.fixture

@@ -97,7 +97,7 @@ def test_an_engine_of_which_a_part_is_missing_or_whose_library_is_missing_is_not
 
 
 def test_what_is_better_and_missing_is_noted_once_in_the_outcome(own_home, make_video):
-    outcome = Pipeline().think(Clip.open(make_video()))
+    outcome = Pipeline().run_in_memory(Clip.open(make_video()))
     (note,) = [note for note in outcome.notes if "not on this machine" in note]
     assert all(names[0] in note for names in PREFERRED.values())
 
@@ -230,7 +230,7 @@ def test_a_preset_whose_weights_are_half_there_names_all_that_is_missing(own_hom
     """Before any work, and not the separator's after the generator has run."""
     put(preset(name).generator, own_home)
     with pytest.raises(MissingWeightsError) as caught:
-        Pipeline(preset=name).think(Clip.open(make_video()))
+        Pipeline(preset=name).run_in_memory(Clip.open(make_video()))
     said = str(caught.value)
     assert "videollama2_cot and bs_roformer" in said and preset(name).generator not in said
     assert f"The preset {name!r} needs all of them" in said
@@ -252,7 +252,7 @@ def test_an_unknown_preset_names_those_there_are():
 
 @pytest.mark.parametrize(("name", "asked"), [("published", "human voice"), ("auto", "music, human voice")])
 def test_the_published_fallback_replaces_the_negative_prompt(make_video, name, asked):
-    outcome = Pipeline("noise", "yes", "silencing", preset=name).think(
+    outcome = Pipeline("noise", "yes", "silencing", preset=name).run_in_memory(
         Clip.open(make_video()), GenerationRequest(negative_prompt="music")
     )
     assert [request.negative_prompt for request in fakes.Generator.requests] == ["music", asked]
@@ -260,7 +260,7 @@ def test_the_published_fallback_replaces_the_negative_prompt(make_video, name, a
 
 
 def test_a_separator_that_has_no_settings_says_that_they_are_not_used(make_video):
-    outcome = Pipeline("noise", "yes", "halving", separation=SeparationSettings("published")).think(
+    outcome = Pipeline("noise", "yes", "halving", separation=SeparationSettings("published")).run_in_memory(
         Clip.open(make_video())
     )
     assert "halving does not use the separator's settings (mode, augmentation, overlap, batch)." in outcome.notes
@@ -284,7 +284,7 @@ def test_impossible_settings_of_a_separator_are_refused_before_a_sound_is_genera
     """They were refused when the separator's turn came, after the generator and the judge."""
     impossible = SeparationSettings("published", overlap_s=1.0)
     with pytest.raises(InputError, match="overlap is 1 s"):
-        Pipeline("noise", "no", "bs_roformer_tiny", separation=impossible).think(Clip.open(make_video()))
+        Pipeline("noise", "no", "bs_roformer_tiny", separation=impossible).run_in_memory(Clip.open(make_video()))
     assert not fakes.Generator.requests
 
 
@@ -304,7 +304,7 @@ def test_settings_reach_the_generator_that_they_are_for_and_others_say_so(make_v
     monkeypatch.setattr(fakes, "Generator", Adjusted)
     clip = Clip.open(make_video())
     own = Pipeline("noise", "no", "halving", generator_settings={"noise": "mine", "foleycrafter": "theirs"})
-    assert own.think(clip).notes == ("The settings for foleycrafter are not used: the generator is noise.",)
+    assert own.run_in_memory(clip).notes == ("The settings for foleycrafter are not used: the generator is noise.",)
     assert given == ["mine"]
 
 
@@ -329,7 +329,7 @@ def test_neg_after_a_sound_that_cannot_be_made_again_takes_the_best_generator_at
 
 def test_the_generator_that_neg_takes_instead_avoids_voices_and_is_named(make_video, tone, monkeypatch):
     monkeypatch.setitem(PREFERRED, "generator", ("noise",))
-    outcome = Pipeline("source", "yes", "silencing").think(Clip.open(make_video(audio=tone())))
+    outcome = Pipeline("source", "yes", "silencing").run_in_memory(Clip.open(make_video(audio=tone())))
     assert outcome.regenerated_by.name == "noise" and outcome.final_from == "regenerated"
     assert [request.negative_prompt for request in fakes.Generator.requests] == ["human voice"]
     assert any(note.endswith("'noise' made the sound.") for note in outcome.notes)
@@ -337,14 +337,14 @@ def test_the_generator_that_neg_takes_instead_avoids_voices_and_is_named(make_vi
 
 def test_where_that_generator_fails_the_embedded_one_makes_the_sound(own_home, make_video, tone):
     put("mmaudio_small_16k", own_home)
-    outcome = Pipeline("source", "yes", "silencing").think(Clip.open(make_video(audio=tone())))
+    outcome = Pipeline("source", "yes", "silencing").run_in_memory(Clip.open(make_video(audio=tone())))
     assert outcome.regenerated_by.name == "draft"
     assert any("'mmaudio_small_16k' failed (" in note and "'draft' made" in note for note in outcome.notes)
 
 
 def test_the_record_says_the_preset_and_what_the_engines_worked_with(make_video):
     pipeline = Pipeline("noise", "yes", "bs_roformer_tiny", separation=SeparationSettings(overlap_s=0.5))
-    outcome = pipeline.think(Clip.open(make_video()))
+    outcome = pipeline.run_in_memory(Clip.open(make_video()))
     assert outcome.preset == "auto"
     used = outcome.engine_settings["bs_roformer_tiny"]
     assert (used["mode"], used["tta"], used["overlap_s"]) == ("equal_overlap", False, 0.5) and used["batch"] >= 1

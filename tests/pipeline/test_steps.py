@@ -20,8 +20,8 @@ def clip(make_video):
     return Clip.open(make_video())
 
 
-def think(clip, reasoner="yes", separator="halving", generator="noise", scope="clip", **options):
-    return Pipeline(generator, reasoner, separator).think(clip, scope=scope, **options)
+def run(clip, reasoner="yes", separator="halving", generator="noise", scope="clip", **options):
+    return Pipeline(generator, reasoner, separator).run_in_memory(clip, scope=scope, **options)
 
 
 def step_names(outcome):
@@ -29,7 +29,7 @@ def step_names(outcome):
 
 
 def test_without_voice_over_the_coarse_sound_is_final_and_nothing_else_runs(clip):
-    outcome = think(clip, reasoner="no")
+    outcome = run(clip, reasoner="no")
     assert outcome.final is outcome.coarse
     assert outcome.final_from == "coarse"
     assert step_names(outcome) == ["plan", "generate", "judge"]
@@ -37,13 +37,13 @@ def test_without_voice_over_the_coarse_sound_is_final_and_nothing_else_runs(clip
 
 
 def test_undecided_takes_the_safe_branch(clip):
-    outcome = think(clip, reasoner="undecided")
+    outcome = run(clip, reasoner="undecided")
     assert outcome.final is outcome.coarse
     assert not outcome.is_voice_over
 
 
 def test_voice_over_is_removed_and_the_background_is_final(clip):
-    outcome = think(clip)
+    outcome = run(clip)
     assert outcome.final is outcome.stems.background
     assert outcome.final_from == "background"
     assert step_names(outcome) == ["plan", "generate", "judge", "remove", "silence"]
@@ -51,26 +51,26 @@ def test_voice_over_is_removed_and_the_background_is_final(clip):
 
 
 def test_s3_stops_after_the_removal(clip):
-    outcome = think(clip, separator="silencing", mode="s3")
+    outcome = run(clip, separator="silencing", mode="s3")
     assert step_names(outcome)[-1] == "remove"
     assert outcome.final is outcome.stems.background
     assert outcome.silence is None
 
 
 def test_rm_drops_the_sound_when_silence_is_left(clip):
-    outcome = think(clip, separator="silencing", fallback="rm")
+    outcome = run(clip, separator="silencing", fallback="rm")
     assert outcome.silence.is_silent
     assert outcome.final is None
     assert outcome.final_from == "removed"
 
 
 def test_rep_keeps_the_coarse_sound_when_silence_is_left(clip):
-    outcome = think(clip, separator="silencing", fallback="rep")
+    outcome = run(clip, separator="silencing", fallback="rep")
     assert outcome.final is outcome.coarse
 
 
 def test_neg_generates_again_with_human_voice_as_negative_prompt(clip):
-    outcome = think(clip, separator="silencing", fallback="neg", request=GenerationRequest(prompt="rain", seed=7))
+    outcome = run(clip, separator="silencing", fallback="neg", request=GenerationRequest(prompt="rain", seed=7))
     assert outcome.final is outcome.regenerated
     assert step_names(outcome)[-1] == "generate again"
     first, second = fakes.Generator.requests
@@ -79,19 +79,19 @@ def test_neg_generates_again_with_human_voice_as_negative_prompt(clip):
 
 
 def test_neg_keeps_what_the_user_did_not_want_either(clip):
-    think(clip, separator="silencing", request=GenerationRequest(negative_prompt="music"))
+    run(clip, separator="silencing", request=GenerationRequest(negative_prompt="music"))
     assert fakes.Generator.requests[1].negative_prompt == "music, human voice"
 
 
 def test_fallbacks_are_not_taken_when_something_is_left(clip):
-    assert think(clip, fallback="rm").final_from == "background"
+    assert run(clip, fallback="rm").final_from == "background"
     assert len(fakes.Generator.requests) == 1
 
 
 @pytest.mark.parametrize(("option", "value"), [("mode", "s5"), ("fallback", "repeat")])
 def test_an_unknown_option_names_the_choices(clip, option, value):
     with pytest.raises(InputError, match=rf"{option} is '{value}'; choose one of: "):
-        think(clip, **{option: value})
+        run(clip, **{option: value})
 
 
 def test_an_unknown_engine_is_refused_before_any_work():
@@ -101,17 +101,17 @@ def test_an_unknown_engine_is_refused_before_any_work():
 
 def test_nan_from_a_generator_is_an_error_that_names_it(clip):
     with pytest.raises(EngineError, match="'nan' made samples that are not finite"):
-        think(clip, generator="nan")
+        run(clip, generator="nan")
 
 
 def test_a_generator_that_returns_something_else_is_named(clip):
     with pytest.raises(EngineError, match="'wrong' returned ndarray"):
-        think(clip, generator="wrong")
+        run(clip, generator="wrong")
 
 
 def test_stems_of_another_length_are_an_error_that_names_the_separator(clip):
     with pytest.raises(EngineError, match="'shortening' returned"):
-        think(clip, separator="shortening")
+        run(clip, separator="shortening")
 
 
 def test_cancelling_between_and_within_steps_ends_the_run(clip):
@@ -124,13 +124,13 @@ def test_cancelling_between_and_within_steps_ends_the_run(clip):
             token.cancel()
 
     with pytest.raises(Cancelled):
-        Pipeline("noise", "yes", "halving").think(clip, progress=Progress(on_event, token.check))
+        Pipeline("noise", "yes", "halving").run_in_memory(clip, progress=Progress(on_event, token.check))
     assert stages[-1] == "judge"
 
 
 def test_progress_reports_each_step_with_its_time(clip):
     events = []
-    outcome = Pipeline("noise", "yes", "halving").think(clip, progress=Progress(events.append))
+    outcome = Pipeline("noise", "yes", "halving").run_in_memory(clip, progress=Progress(events.append))
     done = [event for event in events if event.seconds is not None]
     assert [event.stage for event in done] == step_names(outcome)
     assert any("<SUMMARY>" in event.text for event in events)
@@ -152,7 +152,7 @@ def test_auto_cleans_a_clip_that_can_be_heard(make_video, tone):
 
 
 def test_the_same_seed_gives_the_same_samples(clip):
-    first, second = (think(clip, request=GenerationRequest(seed=3)).final for _ in range(2))
+    first, second = (run(clip, request=GenerationRequest(seed=3)).final for _ in range(2))
     np.testing.assert_array_equal(first.numpy(), second.numpy())
 
 
@@ -178,7 +178,7 @@ ORIGINAL = engines._own
 
 def test_neg_takes_another_generator_where_the_first_cannot_avoid_voices(own, clip):
     """0.3.0 asked the same generator again, which gave the same voice-over: the clip came back unchanged."""
-    outcome = think(clip, generator="own", separator="silencing", request=GenerationRequest("metal", steps=4))
+    outcome = run(clip, generator="own", separator="silencing", request=GenerationRequest("metal", steps=4))
     assert outcome.final_from == "regenerated" and outcome.regenerated_by.name == "draft"
     assert not np.array_equal(outcome.final.numpy()[0][:100], outcome.coarse.numpy()[0][:100])
     assert any("'own' cannot generate again without voices: 'draft' made the sound" in note for note in outcome.notes)
@@ -186,12 +186,12 @@ def test_neg_takes_another_generator_where_the_first_cannot_avoid_voices(own, cl
 
 
 def test_a_generator_that_avoids_voices_generates_again_itself(clip):
-    outcome = think(clip, separator="silencing")
+    outcome = run(clip, separator="silencing")
     assert outcome.regenerated_by == outcome.choices.generator and outcome.notes == ()
 
 
 def test_rep_on_a_clip_that_is_all_voice_says_that_the_voice_stays(own, clip):
-    outcome = think(clip, generator="own", separator="silencing", fallback="rep")
+    outcome = run(clip, generator="own", separator="silencing", fallback="rep")
     assert outcome.final is outcome.coarse
     assert any("'rep' keeps the coarse sound as it is, voice and all" in note for note in outcome.notes)
 
@@ -218,4 +218,4 @@ def test_notes_of_an_engine_at_work_are_kept_once(monkeypatch, clip):
             return super().generate(clip, request, progress)
 
     monkeypatch.setattr(fakes, "Generator", Telling)
-    assert think(clip, reasoner="no").notes == ("there is nothing to hear",)
+    assert run(clip, reasoner="no").notes == ("there is nothing to hear",)

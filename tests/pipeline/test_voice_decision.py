@@ -27,33 +27,33 @@ def never_judging(monkeypatch):
         monkeypatch.setattr(reasoner, "judge", judge)
 
 
-def think(clip, reasoner="yes", **options):
-    return Pipeline("noise", reasoner, "halving").think(clip, scope="clip", **options)
+def run(clip, reasoner="yes", **options):
+    return Pipeline("noise", reasoner, "halving").run_in_memory(clip, scope="clip", **options)
 
 
 @pytest.mark.parametrize(
     ("decision", "reasoner", "final_from"), [("always", "no", "background"), ("never", "yes", "coarse")]
 )
 def test_a_voice_decision_stands_in_for_the_judge_and_is_noted(clip, never_judging, decision, reasoner, final_from):
-    outcome = think(clip, reasoner, voice_decision=decision)
+    outcome = run(clip, reasoner, voice_decision=decision)
     assert outcome.final_from == final_from and outcome.voice_decision == decision
     assert outcome.is_voice_over == (decision == "always")
     assert any(decision in note and "no judge" in note for note in outcome.notes)
 
 
 def test_never_beats_a_span_list_and_says_so(clip):
-    outcome = think(clip, voice_decision="never", spans="0.2-0.6")
+    outcome = run(clip, voice_decision="never", spans="0.2-0.6")
     assert outcome.final_from == "coarse" and outcome.stems is None
     assert any("span list is not used" in note for note in outcome.notes)
 
 
 def test_a_voice_decision_that_does_not_exist_is_refused(clip):
     with pytest.raises(InputError, match="voice_decision is 'maybe'; choose one of: auto, always, never"):
-        think(clip, voice_decision="maybe")
+        run(clip, voice_decision="maybe")
 
 
 def test_a_depth_in_db_leaves_that_much_of_the_voice_and_the_stems_still_add_up(clip):
-    all_gone, lower = think(clip), think(clip, removal_db=20.0)
+    all_gone, lower = run(clip), run(clip, removal_db=20.0)
     voice, left = all_gone.stems.voice.numpy(), lower.stems.background.numpy() - all_gone.stems.background.numpy()
     np.testing.assert_allclose(left, voice * 0.1, atol=1e-6)
     np.testing.assert_allclose(
@@ -66,7 +66,7 @@ def test_a_depth_in_db_leaves_that_much_of_the_voice_and_the_stems_still_add_up(
 @pytest.mark.parametrize("depth", [-1.0, 101.0, float("nan"), "much"])
 def test_a_depth_that_is_none_is_refused_before_the_work(clip, depth, fake_engines):
     with pytest.raises(InputError, match="removal_db"):
-        think(clip, removal_db=depth)
+        run(clip, removal_db=depth)
     assert fake_engines.requests == []
 
 

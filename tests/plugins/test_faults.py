@@ -349,7 +349,7 @@ def test_errors_about_files_keep_their_kind(faulty, clip):
 
 
 def test_a_run_with_one_is_like_any_other(faulty, clip):
-    outcome = Pipeline("fine").think(clip)
+    outcome = Pipeline("fine").run_in_memory(clip)
     assert outcome.choices.generator.name == "fine" and outcome.coarse.samples == 8000
 
 

@@ -56,7 +56,7 @@ def test_segments_judge_and_separate_as_often_as_clip_and_only_the_detector_come
     costs = {}
     for scope in ("clip", "segments"):
         counted.clear()
-        outcome = Pipeline("noise", "yes", "halving").think(clip, GenerationRequest(), scope=scope)
+        outcome = Pipeline("noise", "yes", "halving").run_in_memory(clip, GenerationRequest(), scope=scope)
         assert outcome.segments
         costs[scope] = dict(counted)
     heard = costs["segments"].pop("detector samples")
