@@ -36,7 +36,7 @@ from deepsound.reason.videollama2.checkpoint import VideoLLaMA2Checkpoint
 from deepsound.reason.videollama2.components import VideoLLaMA2Components
 from deepsound.reason.videollama2.decoding import GenerationSettings, GreedyDecoder
 from deepsound.reason.videollama2.frames import Frames
-from deepsound.reason.videollama2.inference import NO_SHORTCUTS, InferenceOptimizations, ModelAnswer, Question, ask
+from deepsound.reason.videollama2.inference import NO_OPTIMIZATIONS, InferenceOptimizations, ModelAnswer, Question, ask
 from deepsound.reason.videollama2.speculative import PromptLookup
 from deepsound.runtime.execution import Execution
 from deepsound.runtime.feature_cache import feature_cache
@@ -55,7 +55,11 @@ HALF_BILLION = VideoLlama2Config(
     audio=tiny.CONFIG.audio,
 )
 
-SHORTCUTS = {"all": InferenceOptimizations(), "reuse alone": InferenceOptimizations(drafts=False), "none": NO_SHORTCUTS}
+OPTIMIZATIONS = {
+    "all": InferenceOptimizations(),
+    "reuse alone": InferenceOptimizations(drafts=False),
+    "none": NO_OPTIMIZATIONS,
+}
 
 Row = dict[str, object]
 
@@ -71,11 +75,11 @@ def question(seed: int, tokens: int) -> Question:
 
 
 def time_call(
-    networks: VideoLLaMA2Components, asked: Question, shortcuts: InferenceOptimizations
+    networks: VideoLLaMA2Components, asked: Question, optimizations: InferenceOptimizations
 ) -> tuple[float, ModelAnswer]:
     shown = frames(0)
     began = time.process_time()
-    answer = ask(networks, shown, asked, QUIET, shortcuts)
+    answer = ask(networks, shown, asked, QUIET, optimizations)
     return time.process_time() - began, answer
 
 
@@ -94,12 +98,12 @@ def judgements(folder: Path, repeats: int, names: Sequence[str]) -> Row:
     """Two judgements of one clip with two sounds, by a model that writes one wording; the best of some repeats."""
     row: Row = {}
     for name in names:
-        shortcuts = SHORTCUTS[name]
+        optimizations = OPTIMIZATIONS[name]
         firsts, seconds = [], []
         for _ in range(repeats):
             networks = load(folder)
-            firsts.append(time_call(networks, question(1, 200), shortcuts))
-            seconds.append(time_call(networks, question(2, 200), shortcuts))
+            firsts.append(time_call(networks, question(1, 200), optimizations))
+            seconds.append(time_call(networks, question(2, 200), optimizations))
         first_s, second_s = (min(seconds_of for seconds_of, _ in part) for part in (firsts, seconds))
         first, second = firsts[0][1], seconds[0][1]
         row[name] = {
@@ -119,7 +123,7 @@ def identical(folder: Path, tokens: int) -> bool:
     """Whether a random model's second answer has the same ids with every shortcut on and with every one off."""
     networks = load(folder)
     first, second = (time_call(networks, question(seed, tokens), InferenceOptimizations())[1].ids for seed in (1, 2))
-    return second == time_call(networks, question(2, tokens), NO_SHORTCUTS)[1].ids != first
+    return second == time_call(networks, question(2, tokens), NO_OPTIMIZATIONS)[1].ids != first
 
 
 @torch.inference_mode()
@@ -165,7 +169,7 @@ def measure(name: str, config: VideoLlama2Config, work: Path, tokens: int, repea
 def show(row: Row) -> None:
     print(f"\n{row['model']}: ids the same with every shortcut on and off: {row['identical_ids']}")
     print(
-        f"  {'shortcuts':<24}{'judge #1':>10}{'judge #2':>10}{'#2 / #1':>9}{'passes #2':>11}{'tokens':>8}"
+        f"  {'optimizations':<24}{'judge #1':>10}{'judge #2':>10}{'#2 / #1':>9}{'passes #2':>11}{'tokens':>8}"
         f"{'prompt reused':>15}"
     )
     for name, part in row["judgements"].items():  # type: ignore[attr-defined]
@@ -269,7 +273,7 @@ def main() -> None:
         return
     results: Row = {"cores": os.cpu_count(), "threads": 1, "models": []}
     with tempfile.TemporaryDirectory() as folder:
-        wanted = [("tiny", tiny.CONFIG, 64, 5, tuple(SHORTCUTS)), ("0.5B", HALF_BILLION, 16, 1, ("all",))]
+        wanted = [("tiny", tiny.CONFIG, 64, 5, tuple(OPTIMIZATIONS)), ("0.5B", HALF_BILLION, 16, 1, ("all",))]
         for name, config, tokens, repeats, names in wanted[: 1 + arguments.half_billion]:
             results["models"].append(measure(name, config, Path(folder), tokens, repeats, names))  # type: ignore[attr-defined]
             show(results["models"][-1])  # type: ignore[index]

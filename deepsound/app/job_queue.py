@@ -79,8 +79,8 @@ class JobQueue:
 
     def poll(self, session: str, given: object, asked: RunRequest) -> Generator[PanelUpdate | None, None, None]:
         """As follow, without ever waiting: None where nothing has changed and the caller is to ask again later."""
-        board = StatusView("Starting.", "running")
-        yield PanelUpdate(board.steps_html(), board.thought_html(), "")
+        view = StatusView("Starting.", "running")
+        yield PanelUpdate(view.steps_html(), view.thought_html(), "")
         try:
             upload = self._folder.upload(given)
             self._folder.tenancy.claim(session, upload)
@@ -92,13 +92,13 @@ class JobQueue:
                     source,
                 ),
             ):
-                yield from self._wait(job, board)
-                yield from self._work(job, board, source, asked)
-                yield self._finish(job, board, run_id, source.parent)
+                yield from self._wait(job, view)
+                yield from self._work(job, view, source, asked)
+                yield self._finish(job, view, run_id, source.parent)
         except Cancelled:
-            yield self._end(board, "cancelled", "Cancelled; nothing was left behind.")
+            yield self._end(view, "cancelled", "Cancelled; nothing was left behind.")
         except DeepSoundError as error:
-            yield self._end(board, "failed", self._folder.without_paths(str(error)))
+            yield self._end(view, "failed", self._folder.without_paths(str(error)))
 
     def leave(self, session: str) -> None:
         """The session's page is closed: its run is stopped, and its files make room when it is needed."""
@@ -148,21 +148,21 @@ class JobQueue:
             if job in self._jobs:
                 self._jobs.remove(job)
 
-    def _wait(self, job: QueuedJob, board: StatusView) -> Iterator[PanelUpdate | None]:
+    def _wait(self, job: QueuedJob, view: StatusView) -> Iterator[PanelUpdate | None]:
         shown = 0
         while before := self._jobs.index(job):
             job.token.check()
             if before != shown:
                 shown = before
-                board.notice = f"Waiting: {before} run{'s' * (before > 1)} before this one."
-                yield PanelUpdate(board.steps_html(), board.thought_html())
+                view.notice = f"Waiting: {before} run{'s' * (before > 1)} before this one."
+                yield PanelUpdate(view.steps_html(), view.thought_html())
             yield None
         job.token.check()
 
-    def _work(self, job: QueuedJob, board: StatusView, source: Path, asked: RunRequest) -> Iterator[PanelUpdate | None]:
+    def _work(self, job: QueuedJob, view: StatusView, source: Path, asked: RunRequest) -> Iterator[PanelUpdate | None]:
         job.worker = threading.Thread(target=self._run, args=(job, source, asked), daemon=True)
         job.worker.start()
-        board.notice = "Running."
+        view.notice = "Running."
         is_going_on = True
         while is_going_on:
             changed = False
@@ -171,12 +171,12 @@ class JobQueue:
                 if event is None:
                     is_going_on = False
                 elif isinstance(event, Result):
-                    board.end_take()
+                    view.end_take()
                 else:
-                    board.take(event)
-            if job.token.cancelled and board.notice != "Stopping.":
-                changed, board.notice = True, "Stopping."
-            yield PanelUpdate(board.steps_html(), board.thought_html()) if changed else None
+                    view.take(event)
+            if job.token.cancelled and view.notice != "Stopping.":
+                changed, view.notice = True, "Stopping."
+            yield PanelUpdate(view.steps_html(), view.thought_html()) if changed else None
         job.worker.join()
         if job.error is not None:
             raise job.error
@@ -218,26 +218,26 @@ class JobQueue:
             self._dequeue(job)
             job.events.put(None)
 
-    def _finish(self, job: QueuedJob, board: StatusView, run_id: str, folder: Path) -> PanelUpdate:
+    def _finish(self, job: QueuedJob, view: StatusView, run_id: str, folder: Path) -> PanelUpdate:
         last = job.results[-1]
-        board.thought = last.outcome.judgement.thought
-        board.verdict = _verdict(last)
+        view.thought = last.outcome.judgement.thought
+        view.verdict = _verdict(last)
         for result in job.results:
             for line in result.mux.lines() if result.mux is not None else ():
-                board.take(ProgressEvent("write", None, line, is_note=True))
-        board.state = "done"
+                view.take(ProgressEvent("write", None, line, is_note=True))
+        view.state = "done"
         came_to = (
             f"the final sound: {last.outcome.final_from}" if len(job.results) == 1 else f"{len(job.results)} takes"
         )
-        board.notice = f"Done in {sum(result.total_s for result in job.results):.1f} s; {came_to}."
+        view.notice = f"Done in {sum(result.total_s for result in job.results):.1f} s; {came_to}."
         return PanelUpdate(
-            board.steps_html(),
-            board.thought_html(),
+            view.steps_html(),
+            view.thought_html(),
             "".join(
                 results_html(run_id, folder, stem_of(result), title)
                 for result, title in zip(job.results, _titles(job.results), strict=True)
             ),
-            board.notice,
+            view.notice,
             tuple(
                 {**without_folders(result.to_json()), "results": addresses(run_id, folder, stem_of(result))}
                 for result in job.results
@@ -245,9 +245,9 @@ class JobQueue:
         )
 
     @staticmethod
-    def _end(board: StatusView, state: str, notice: str) -> PanelUpdate:
-        board.state, board.notice = state, notice
-        return PanelUpdate(board.steps_html(), board.thought_html(), notice=notice)
+    def _end(view: StatusView, state: str, notice: str) -> PanelUpdate:
+        view.state, view.notice = state, notice
+        return PanelUpdate(view.steps_html(), view.thought_html(), notice=notice)
 
 
 def _verdict(result: Result) -> str:

@@ -40,7 +40,7 @@ def stem_of(result: Result) -> str:
 
 
 def without_folders(record: dict[str, Any]) -> dict[str, Any]:
-    """A result record whose paths are names alone: where files lie on this machine is nobody's business."""
+    """A result record whose paths are file names alone: where they lie on this machine stays private."""
     named = {
         key: Path(value).name
         for key, value in record.items()

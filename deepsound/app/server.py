@@ -104,7 +104,7 @@ def serve(settings: ServerSettings, on_start: Callable[[str], None] = lambda add
 
 
 def application(runs: JobQueue, folder: AppStorage, is_local: bool = True, for_programs: bool = False) -> RequestGuard:
-    """The whole server behind its door: results and uploads by our own hand, the rest by gradio.
+    """The ASGI application: a RequestGuard around gradio and this project's own routes for results and uploads.
 
     Where it `is_local`, it answers to this machine's own names alone.
     """

@@ -37,7 +37,7 @@ _SUFFIXES = {suffix: suffix for suffix in (".mp4", ".mov", ".m4v", ".webm", ".mk
 # Of several takes, each leaves its own: `deepsound.take2.wav`.
 _TAKE = re.compile(rf"{STEM}\.take[1-9][0-9]?(?=\.)")
 _ID = re.compile(r"[0-9a-f]{32}")
-# What a page knows an upload by: its folder on this machine is nobody's business.
+# What a page knows an upload by; where it lies on this machine stays private.
 _TOKEN = re.compile(r"/uploads/([0-9a-f]{32}\.[a-z0-9]{2,5})")
 # A run's sounds and video take about as much as the video itself.
 _RUN_FACTOR = 2

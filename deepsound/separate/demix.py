@@ -79,13 +79,13 @@ def stream(
     if not samples:
         return
     plan = settings.plan(samples)
-    tape, sums = SlidingBuffer(parts, samples), OverlapAdd(samples, settings.mode == "published")
+    buffer, sums = SlidingBuffer(parts, samples), OverlapAdd(samples, settings.mode == "published")
     model = with_test_time_augmentation(network) if settings.augment else network
     together = list(_sub_batches(plan, settings.at_once))
     for chunks in progress.track(together, len(together)):
         # Chunks to come reach back to their start, or mirror the sound's end from as far before it as the border.
-        tape.forget(min(chunks[0].start, samples - 1 - plan.border))
-        for chunk, answer in zip(chunks, _run_network(chunks, tape, model, settings), strict=True):
+        buffer.forget(min(chunks[0].start, samples - 1 - plan.border))
+        for chunk, answer in zip(chunks, _run_network(chunks, buffer, model, settings), strict=True):
             yield from sums.finish(chunk.start)
             sums.add(chunk, answer)
     yield from sums.finish(samples)
@@ -99,12 +99,12 @@ def _sub_batches(plan: ChunkPlan, at_once: int) -> Iterator[tuple[Chunk, ...]]:
 
 
 def _run_network(
-    chunks: tuple[Chunk, ...], tape: SlidingBuffer, network: Network, settings: DemixSettings
+    chunks: tuple[Chunk, ...], buffer: SlidingBuffer, network: Network, settings: DemixSettings
 ) -> Iterable[Tensor]:
     """The network's answers [channels, samples] to the chunks; silence is answered with silence, without running it."""
     import torch
 
-    stretches = [_network_input(chunk, tape, settings) for chunk in chunks]
+    stretches = [_network_input(chunk, buffer, settings) for chunk in chunks]
     loud = [index for index, stretch in enumerate(stretches) if bool(stretch.any())]
     answers = [torch.zeros_like(stretch) for stretch in stretches]
     if loud:
@@ -114,10 +114,10 @@ def _run_network(
     return [answer[:, : chunk.samples] for chunk, answer in zip(chunks, answers, strict=True)]
 
 
-def _network_input(chunk: Chunk, tape: SlidingBuffer, settings: DemixSettings) -> Tensor:
+def _network_input(chunk: Chunk, buffer: SlidingBuffer, settings: DemixSettings) -> Tensor:
     from torch.nn.functional import pad
 
-    stretch = tape.read(chunk.start, chunk.stop)
+    stretch = buffer.read(chunk.start, chunk.stop)
     missing = max(chunk.input_samples, settings.shortest) - chunk.samples
     if chunk.filled_by_mirroring:
         return reflect_pad(stretch, chunk.samples + missing)

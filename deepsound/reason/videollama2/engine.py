@@ -56,7 +56,7 @@ class VideoLlama2Reasoner:
         planning: Planning = "fixed_plan",
         trace: bool = True,
         published_parser: bool = False,
-        shortcuts: InferenceOptimizations | None = None,
+        optimizations: InferenceOptimizations | None = None,
     ) -> None:
         if model not in MODELS:
             raise InputError(f"The model is {model!r}; choose one of: {', '.join(MODELS)}.")
@@ -67,7 +67,7 @@ class VideoLlama2Reasoner:
         self.planning: Planning = planning
         self.trace = trace
         self.published_parser = published_parser
-        self.shortcuts = shortcuts
+        self.optimizations = optimizations
         self.execution = Execution()
         self._computed: dict[str, object] = {}
 
@@ -147,7 +147,7 @@ class VideoLlama2Reasoner:
         from deepsound.reason.videollama2.inference import Question
 
         if self.model == "qa":
-            letters = self._shortcuts().letters and not self.published_parser
+            letters = self._optimizations().letters and not self.published_parser
             question = Question(prompts.JUDGE_QUESTION, is_enough=_is_letter if letters else _never)
         else:
             question = Question(
@@ -203,14 +203,14 @@ class VideoLlama2Reasoner:
         if audio is not None:
             question = replace(question, filterbank=filterbank_of(audio))
         lines = LineStreamer(progress)
-        answer = ask(components, frames, question, progress.part(0.1, 1.0), self._shortcuts(), lines.add)
+        answer = ask(components, frames, question, progress.part(0.1, 1.0), self._optimizations(), lines.add)
         lines.end()
         return answer
 
-    def _shortcuts(self) -> InferenceOptimizations:
+    def _optimizations(self) -> InferenceOptimizations:
         from deepsound.reason.videollama2.inference import InferenceOptimizations
 
-        return self.shortcuts or InferenceOptimizations()
+        return self.optimizations or InferenceOptimizations()
 
 
 def checkpoint(model: Model, execution: Execution, progress: Progress) -> VideoLLaMA2Checkpoint:

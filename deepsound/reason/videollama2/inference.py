@@ -42,7 +42,7 @@ class InferenceOptimizations:
     compiled: bool = False
 
 
-NO_SHORTCUTS = InferenceOptimizations(drafts=False, reuse=False, letters=False)
+NO_OPTIMIZATIONS = InferenceOptimizations(drafts=False, reuse=False, letters=False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,14 +80,14 @@ def ask(
     frames: Frames,
     question: Question,
     progress: Progress,
-    shortcuts: InferenceOptimizations = InferenceOptimizations(),
+    optimizations: InferenceOptimizations = InferenceOptimizations(),
     on_text: Callable[[str], None] = lambda text: None,
 ) -> ModelAnswer:
     """The model's answer; `on_text` is given the text as it is written, and cancellation is checked at every token."""
-    video = _video_tokens(components, frames, progress.part(0.0, 0.4), shortcuts)
+    video = _video_tokens(components, frames, progress.part(0.0, 0.4), optimizations)
     audio = _audio_tokens(components, question.filterbank, progress.part(0.4, 0.45))
     with components.use("language", progress) as model:
-        asking = _Inference(components, model, question, shortcuts, progress.part(0.45, 1.0), on_text)
+        asking = _Inference(components, model, question, optimizations, progress.part(0.45, 1.0), on_text)
         return asking.answer(frames.digest(), video, audio)
 
 
@@ -98,7 +98,7 @@ class _Inference:
     components: VideoLLaMA2Components
     model: LanguageModel
     question: Question
-    shortcuts: InferenceOptimizations
+    optimizations: InferenceOptimizations
     progress: Progress
     on_text: Callable[[str], None]
 
@@ -112,7 +112,7 @@ class _Inference:
         settings = replace(self.components.checkpoint.generation, max_new_tokens=self.question.most_tokens)
         with self._prefilled_cache(recalled, (seen, *before), beginning) as (kept, reused):
             self.progress.update(0.1)
-            decoder = GreedyDecoder(self.model, kept, settings, drafts if self.shortcuts.drafts else None)
+            decoder = GreedyDecoder(self.model, kept, settings, drafts if self.optimizations.drafts else None)
             expected = len(drafts.propose([], settings.max_new_tokens)) or _USUAL_TOKENS
             text = self._decode(decoder.tokens(rest), TextStreamer(tokenizer), expected)
         drafts.learn(decoder.written)
@@ -130,16 +130,16 @@ class _Inference:
         capacity = (
             beginning.shape[1] + _most_sound_tokens(self.components) + _QUESTION_TOKENS + self.question.most_tokens
         )
-        kept = recalled.take(key, capacity) if self.shortcuts.reuse else None
+        kept = recalled.take(key, capacity) if self.optimizations.reuse else None
         reused = kept.length if kept is not None else 0
         if kept is None:
-            if self.shortcuts.compiled and self.model.device.type == "cuda":
+            if self.optimizations.compiled and self.model.device.type == "cuda":
                 self.model.compile_step(mode="reduce-overhead")
-            kept = self.model.new_cache(capacity, fixed=self.shortcuts.compiled)
+            kept = self.model.new_cache(capacity, fixed=self.optimizations.compiled)
             self.model(beginning, kept, rows=0)
         yield kept, reused
         # What is taken off the device leaves nothing of its own behind.
-        if self.shortcuts.reuse and not self.components.offload:
+        if self.optimizations.reuse and not self.components.offload:
             recalled.keep(key, beginning.shape[1], kept)
 
     def _decode(self, tokens: Iterator[int], streamed: TextStreamer, expected: int) -> str:
@@ -163,7 +163,7 @@ class _Inference:
 
 
 def _video_tokens(
-    components: VideoLLaMA2Components, frames: Frames, progress: Progress, shortcuts: InferenceOptimizations
+    components: VideoLLaMA2Components, frames: Frames, progress: Progress, optimizations: InferenceOptimizations
 ) -> Tensor:
     def encode() -> Tensor:
         with components.use("vision", progress) as network:
@@ -175,7 +175,7 @@ def _video_tokens(
             tokens: Tensor = network.mm_projector(torch.cat(parts)[None])
             return tokens
 
-    if not shortcuts.reuse:
+    if not optimizations.reuse:
         return encode()
     return feature_cache().get((components.key("vision"), components.device.type, frames.digest()), encode)
 

@@ -18,7 +18,7 @@ from deepsound.reason.videollama2 import inference as asking
 from deepsound.reason.videollama2.checkpoint import VideoLLaMA2Checkpoint
 from deepsound.reason.videollama2.components import VideoLLaMA2Components
 from deepsound.reason.videollama2.frames import Frames
-from deepsound.reason.videollama2.inference import NO_SHORTCUTS, InferenceOptimizations, ModelAnswer, Question, ask
+from deepsound.reason.videollama2.inference import NO_OPTIMIZATIONS, InferenceOptimizations, ModelAnswer, Question, ask
 from deepsound.reason.videollama2.prefix_cache import prefix_cache_of
 from deepsound.reason.videollama2.tokenizer import load_tokenizer
 from deepsound.runtime.execution import Execution
@@ -69,7 +69,7 @@ def plain(checkpoint: VideoLLaMA2Checkpoint) -> Callable[[Question, Frames], Mod
         heard = b"" if question.filterbank is None else question.filterbank.numpy().tobytes()
         key = (question.text, heard, shown.digest())
         if key not in known:
-            known[key] = ask(bare, shown, question, QUIET, NO_SHORTCUTS)
+            known[key] = ask(bare, shown, question, QUIET, NO_OPTIMIZATIONS)
         return known[key]
 
     return answered
@@ -85,17 +85,17 @@ def test_picture_sound_and_question_all_matter(plain) -> None:
 
 
 @pytest.mark.parametrize(
-    "shortcuts",
+    "optimizations",
     [
         InferenceOptimizations(),
         InferenceOptimizations(reuse=False),
         InferenceOptimizations(drafts=False),
         InferenceOptimizations(compiled=True),
-        NO_SHORTCUTS,
+        NO_OPTIMIZATIONS,
     ],
     ids=str,
 )
-def test_the_ids_are_the_same(networks: VideoLLaMA2Components, plain, shortcuts: InferenceOptimizations) -> None:
+def test_the_ids_are_the_same(networks: VideoLLaMA2Components, plain, optimizations: InferenceOptimizations) -> None:
     for question, shown in (
         (PLAN, frames(0)),
         (about(0), frames(0)),
@@ -103,7 +103,7 @@ def test_the_ids_are_the_same(networks: VideoLLaMA2Components, plain, shortcuts:
         (about(0), frames(0)),
         (about(0), frames(1)),
     ):
-        assert ask(networks, shown, question, QUIET, shortcuts).ids == plain(question, shown).ids
+        assert ask(networks, shown, question, QUIET, optimizations).ids == plain(question, shown).ids
 
 
 def test_the_second_question_about_a_clip_reads_its_beginning_no_more(networks: VideoLLaMA2Components) -> None:
@@ -183,7 +183,7 @@ def test_progress_goes_by_tokens_and_only_forward(networks: VideoLLaMA2Component
         frames(0),
         replace(PLAN, expected=()),
         Progress(on_event=lambda event: shares.append(event.fraction or 0.0)),
-        NO_SHORTCUTS,
+        NO_OPTIMIZATIONS,
     )
     assert shares == sorted(shares) and shares[-1] == 1.0 and len(set(shares)) > TOKENS
 
