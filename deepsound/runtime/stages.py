@@ -1,4 +1,4 @@
-"""Stages: functions that work side by side in threads of their own, on one item after another."""
+"""Stages: functions that work side by side in threads, on one item after another."""
 
 from __future__ import annotations
 
