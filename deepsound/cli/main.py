@@ -15,6 +15,7 @@ from deepsound.cli.process import (
     expendable_stderr,
     flush_stdout,
     name_the_user,
+    one_opencv_thread,
     open_standard_streams,
     require_stdout,
     stdout_for_json,
@@ -40,6 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         expendable_stderr()
         exit_on_signals()
         name_the_user()
+        one_opencv_thread()
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
         with any_text_on_standard_streams():

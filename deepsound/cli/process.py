@@ -76,6 +76,15 @@ def name_the_user() -> None:
         os.environ["LOGNAME"] = f"user{os.getuid()}" if hasattr(os, "getuid") else "user"
 
 
+def one_opencv_thread() -> None:
+    """Let OpenCV work in the thread that calls it, unless the environment says otherwise.
+
+    The pictures that motion is measured on are so small that its helpers mostly wait, busily, and other stages of the
+    same work have use for the cores. What it computes does not depend on it.
+    """
+    os.environ.setdefault("OPENCV_FOR_THREADS_NUM", "1")
+
+
 @contextmanager
 def any_text_on_standard_streams() -> Iterator[None]:
     """Inside, characters that a stream's encoding lacks are written as escapes instead of ending the program."""

@@ -12,7 +12,7 @@ from bisect import bisect
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from importlib.util import find_spec
 from pathlib import Path
 from threading import Lock
@@ -26,6 +26,7 @@ from deepsound.runtime.packages import missing_package
 from deepsound.runtime.paths import is_file
 from deepsound.runtime.progress import Progress
 from deepsound.runtime.sample_memory import BLOCK, release_pages
+from deepsound.runtime.stages import map_in_threads
 from deepsound.runtime.threads import one_thread
 from deepsound.types import Audio, Span
 
@@ -41,6 +42,7 @@ WINDOW_S = WINDOW / RATE
 # A block is the unit of cancellation and of the background estimate; the warm-up fills the network's memory.
 BLOCK_WINDOWS = 450
 WARM_UP_WINDOWS = 32
+BLOCKS_AT_ONCE = 2
 # Between two looks at whether to stop; each is about a millisecond of work a row.
 WINDOWS_AT_ONCE = 32
 
@@ -107,7 +109,8 @@ def voice_probabilities(audio: Audio, progress: Progress) -> VoiceActivity:
         return known
     windows = -(-audio.samples * RATE // (audio.sample_rate * WINDOW))
     blocks = list(_blocks(windows))
-    found = [_block_probabilities(audio, first, last, progress) for first, last in progress.track(blocks, len(blocks))]
+    with one_thread():  # blocks know nothing of each other
+        found = map_in_threads(partial(_block_probabilities, audio, progress), blocks, BLOCKS_AT_ONCE, progress)
     activity = VoiceActivity(np.concatenate(found) if found else np.zeros(0, np.float32))
     _recent.put(key, activity)
     return activity
@@ -151,9 +154,10 @@ def _blocks(windows: int) -> Iterator[tuple[int, int]]:
         yield windows * index // count, windows * (index + 1) // count
 
 
-def _block_probabilities(audio: Audio, first: int, last: int, progress: Progress) -> np.ndarray:
+def _block_probabilities(audio: Audio, progress: Progress, block: tuple[int, int]) -> np.ndarray:
     import torch
 
+    first, last = block
     channels = _cut(audio, max(first - WARM_UP_WINDOWS, 0), last)
     release_pages()
     if first == 0:

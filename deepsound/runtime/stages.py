@@ -1,11 +1,16 @@
-"""Stages: functions that work side by side in threads, on one item after another."""
+"""Functions side by side in threads: stages that items pass, and a map over some at once."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
+from typing import Any, TypeVar
+
+from deepsound.runtime.progress import Progress
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 # Enough that no stage waits for one slow item of another.
 MOST_WAITING = 8
@@ -43,3 +48,19 @@ class Stages:
 def _run(function: Callable[[Any], Any], item: object, before: Future[Any] | None) -> Any:
     """`function` of what the stage before has made of `item`."""
     return function(item if before is None else before.result())
+
+
+def map_in_threads(
+    function: Callable[[Item], Result], items: Sequence[Item], at_once: int, progress: Progress
+) -> list[Result]:
+    """`function` of each of `items`, in order, some `at_once`; a single one in the thread that asks.
+
+    Raises what `function` or `progress` raises first; what has not begun then is left out.
+    """
+    if len(items) < 2:
+        return [function(item) for item in progress.track(items, len(items))]
+    pool = ThreadPoolExecutor(at_once, thread_name_prefix="deepsound-map")
+    try:
+        return list(progress.track(pool.map(function, items), len(items)))
+    finally:
+        pool.shutdown(cancel_futures=True)

@@ -218,3 +218,16 @@ def test_what_a_library_prints_meanwhile_does_not_break_the_json(capsys):
         print_json({"done": 1})
     printed = capsys.readouterr()
     assert json.loads(printed.out) == {"done": 1} and "raylet" in printed.err
+
+
+@pytest.mark.parametrize(("given", "threads"), [(None, "1"), ("3", "3")])
+def test_opencv_works_in_one_thread_unless_the_environment_says_otherwise(given, threads):
+    pytest.importorskip("cv2", reason="OpenCV is a development extra")
+    environment = {key: value for key, value in os.environ.items() if key != "OPENCV_FOR_THREADS_NUM"}
+    environment |= {"OPENCV_FOR_THREADS_NUM": given} if given else {}
+    script = (
+        "import sys; sys.argv = ['deepsound', 'engines', '--json']; from deepsound.cli.main import main; main()\n"
+        "import cv2; print(cv2.getNumThreads(), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=environment, check=True)
+    assert done.stderr.split()[-1] == threads

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import pytest
 
-from deepsound.runtime.stages import Stages
+from deepsound.errors import Cancelled
+from deepsound.runtime.progress import Progress
+from deepsound.runtime.stages import Stages, map_in_threads
 
 
 def test_items_pass_all_stages_in_order_and_each_stage_has_one_thread():
@@ -73,3 +76,27 @@ def test_the_threads_end_with_the_object():
     del stages
     threads[0].join(10)
     assert not threads[0].is_alive()
+
+
+def test_a_map_in_threads_keeps_the_order_and_one_item_stays_in_its_thread():
+    assert map_in_threads(lambda item: item**2, list(range(20)), 3, Progress()) == [item**2 for item in range(20)]
+    assert map_in_threads(lambda item: threading.get_ident(), [0], 3, Progress()) == [threading.get_ident()]
+    assert map_in_threads(str, [], 3, Progress()) == []
+
+
+def test_a_cancelled_map_in_threads_begins_nothing_more():
+    begun, checks = [], []
+
+    def check():
+        checks.append(1)
+        if len(checks) == 2:
+            raise Cancelled("stop")
+
+    def work(item):
+        begun.append(item)
+        if item > 1:
+            time.sleep(0.3)  # all 500 would take 75 s
+
+    with pytest.raises(Cancelled):
+        map_in_threads(work, list(range(500)), 2, Progress(check=check))
+    assert len(begun) < 100

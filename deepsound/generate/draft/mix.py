@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -17,7 +18,7 @@ from deepsound.generate.draft.noise import BLOCK
 from deepsound.generate.draft.prompt_parser import NEUTRAL_MATERIAL, Palette
 from deepsound.generate.draft.recorded_layers import NO_RECORDINGS, RecordedLayers
 from deepsound.generate.draft.score import FoleyScore
-from deepsound.generate.draft.textures import is_audible, pan_mono, recorded_bed_layers, texture_layers
+from deepsound.generate.draft.textures import Layer, is_audible, pan_mono, recorded_bed_layers, texture_sources
 from deepsound.media.filters import RecursiveFilter, convolve, first_order_highpass
 from deepsound.media.loudness import measure, true_peak_dbtp
 from deepsound.runtime.progress import Progress
@@ -132,11 +133,21 @@ def _add_room(track: np.ndarray, rng: np.random.Generator, progress: Progress) -
 def _add_textures(
     track: np.ndarray, score: FoleyScore, palette: Palette, seed: int, recorded: RecordedLayers, progress: Progress
 ) -> None:
-    layers = texture_layers(score, palette, SAMPLE_RATE, seed, recorded.replaced)
-    layers += recorded_bed_layers(recorded.bed_layers(score, seed), score, palette, SAMPLE_RATE)
-    for block in _blocks(track, progress):
-        for layer in layers:
-            block += next(layer)[:, : block.shape[1]]
+    sources = texture_sources(score, palette, SAMPLE_RATE, seed, recorded.replaced)
+    sources += [[bed] for bed in recorded_bed_layers(recorded.bed_layers(score, seed), score, palette, SAMPLE_RATE)]
+    if not sources:
+        return
+    with ThreadPoolExecutor(len(sources), thread_name_prefix="deepsound-texture") as pool:
+        # All are made at once and added in their order, on which the sum's last digits depend.
+        for block in _blocks(track, progress):
+            for made in pool.map(_next_blocks, sources):
+                for each in made:
+                    block += each[:, : block.shape[1]]
+
+
+def _next_blocks(layers: list[Layer]) -> list[np.ndarray]:
+    """The next block of each layer; they may share a random generator."""
+    return [next(layer) for layer in layers]
 
 
 def _amplify(track: np.ndarray, gain: float, progress: Progress) -> None:

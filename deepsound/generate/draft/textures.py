@@ -41,27 +41,37 @@ _WHOOSH_BANDS = (Band(620, 0.8, 0), Band(1700, 0.8, -6))
 _SCRAPE_BANDS = (Band(1400, 0.6, 0), Band(3600, 0.7, -4), Band(500, 0.5, -8))
 
 
+Layer = Iterator[np.ndarray]
+
+
 def texture_layers(
     score: FoleyScore, palette: Palette, sample_rate: int, seed: int, replaced: frozenset[str] = frozenset()
-) -> list[Iterator[np.ndarray]]:
+) -> list[Layer]:
     """Endless layers of float32 [2, BLOCK] blocks, to be added up: the palette's beds, whooshes and scrapes.
 
     Beds in `replaced` are left out. No bed goes on across a hard cut: another stretch of it begins there.
     """
+    return [layer for source in texture_sources(score, palette, sample_rate, seed, replaced) for layer in source]
+
+
+def texture_sources(
+    score: FoleyScore, palette: Palette, sample_rate: int, seed: int, replaced: frozenset[str] = frozenset()
+) -> list[list[Layer]]:
+    """`texture_layers` by random generator: layers of one group share theirs, different groups can be made at once."""
     curves = motion_curves(score, _LEAST_SCRAPE_S[palette.scrapes_named])
-    layers = []
+    sources = []
     for index, (name, level) in enumerate(_bed_levels(score, palette, curves)):
         if name in replaced:
             continue
         for part in range(2 if score.cuts_s else 1):
             rng = np.random.default_rng([seed, 1, index, part] if part else [seed, 1, index])
             made = _bed_layers(BEDS[name], level, curves, score.duration_s, sample_rate, rng)
-            layers += [_in_scenes(layer, score, part, sample_rate) for layer in made] if score.cuts_s else made
+            sources.append([_in_scenes(each, score, part, sample_rate) for each in made] if score.cuts_s else made)
     if palette.whooshes and curves.rush.values.any():
-        layers.append(_whooshes(curves, sample_rate, np.random.default_rng([seed, 2])))
+        sources.append([_whooshes(curves, sample_rate, np.random.default_rng([seed, 2]))])
     if palette.scrapes and curves.drag.values.any():
-        layers.append(_scrapes(palette, curves, score.duration_s, sample_rate, np.random.default_rng([seed, 3])))
-    return layers
+        sources.append([_scrapes(palette, curves, score.duration_s, sample_rate, np.random.default_rng([seed, 3]))])
+    return sources
 
 
 def recorded_bed_layers(
