@@ -156,7 +156,7 @@ def main() -> None:
     print(f"anonymous memory, last third against first: {last / first - 1:+.2%}")
     version = (arguments.core / "comfyui_version.py").read_text().split('"')[1]
     kept = {"machine": platform.processor() or platform.machine(), "core": version, "growth": last / first - 1}
-    print("written to", save({**kept, "rows": rows}, "comfy_prompts"))
+    print("written to", save({**kept, "rows": rows}, f"comfy_prompts_{version}"))
 
 
 if __name__ == "__main__":
