@@ -16,7 +16,7 @@ from deepsound.errors import InputError
 from deepsound.media.audio import resample
 from deepsound.media.downmix import DOWNMIXES, MAX_CHANNELS
 from deepsound.runtime.progress import Progress
-from deepsound.runtime.sample_memory import BLOCK, release_pages
+from deepsound.runtime.sample_memory import BLOCK, copy_of, peak_of, release_pages
 from deepsound.types import Audio
 
 if TYPE_CHECKING:
@@ -75,16 +75,17 @@ def encodable(audio: Audio, codec: str, progress: Progress) -> Audio:
 
 def within_full_scale(audio: Audio, codec: str) -> tuple[Audio, float]:
     """The sound as `codec` holds it without clipping, and the gain in dB (0 or less) that it took."""
-    import torch
-
-    if codec in _UNBOUNDED or not audio.samples:
+    if codec in _UNBOUNDED:
         return audio, 0.0
-    peak = max(abs(float(edge)) for edge in audio.waveform.aminmax())
+    peak = peak_of(audio.waveform)
     if peak <= 1.0:
         return audio, 0.0
     ceiling = _LOSSY_CEILING if codec in _LOSSY else 1.0
     # Rounding may leave the largest sample one step above full scale.
-    waveform = torch.clamp(audio.waveform * (ceiling / peak), -ceiling, ceiling)
+    waveform = copy_of(audio.waveform, ceiling / peak)
+    for first in range(0, audio.samples, BLOCK):
+        waveform[:, first : first + BLOCK].clamp_(-ceiling, ceiling)
+        release_pages()
     return Audio(waveform, audio.sample_rate, audio.layout), 20 * math.log10(ceiling / peak)
 
 

@@ -12,7 +12,7 @@ from deepsound.media.flac import write_flac
 from deepsound.media.wav import write_wav
 from deepsound.outputs.naming import STEM_FORMATS, STEM_NAMES
 from deepsound.runtime.progress import Progress
-from deepsound.runtime.sample_memory import copy_of
+from deepsound.runtime.sample_memory import copy_of, peak_of
 from deepsound.types import Audio
 
 
@@ -44,7 +44,7 @@ def align_stems(sounds: Mapping[str, Audio | None], stem_format: str = STEM_FORM
     matched = {name: resample(sound, rate) for name, sound in given.items()}
     samples = max(sound.samples for sound in matched.values())
     fitted = {name: fit_length(sound, samples) for name, sound in matched.items()}
-    peak = max((float(sound.waveform.abs().max()) for sound in fitted.values() if sound.samples), default=0.0)
+    peak = max(peak_of(sound.waveform) for sound in fitted.values())
     if stem_format != "flac" or peak <= 1.0:
         return AlignedStems(fitted)
     return AlignedStems(

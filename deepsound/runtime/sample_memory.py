@@ -90,6 +90,15 @@ def copy_of(waveform: torch.Tensor, gain: float = 1.0) -> torch.Tensor:
     return copied
 
 
+def peak_of(waveform: torch.Tensor) -> float:
+    """The largest absolute value of `waveform` [channels, samples], block by block; 0 of no samples."""
+    peak = 0.0
+    for first in range(0, waveform.shape[1], BLOCK):
+        peak = max(peak, *(abs(float(edge)) for edge in waveform[:, first : first + BLOCK].aminmax()))
+        release_pages()
+    return peak
+
+
 def release_pages() -> None:
     """Give the pages of all mapped sounds back to the system; what is in them stays, and is read again when needed."""
     for mapped in tuple(_maps):

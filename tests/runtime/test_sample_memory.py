@@ -14,6 +14,7 @@ from deepsound import silence
 from deepsound.contracts import require_sound
 from deepsound.media import audio as media_audio
 from deepsound.media.audio import fit_length
+from deepsound.media.encode import within_full_scale
 from deepsound.media.loudness import limit_to_loudness, measure, normalise
 from deepsound.media.plots import envelope
 from deepsound.media.splice import splice
@@ -135,3 +136,17 @@ def test_a_loudness_target_needs_no_memory_for_each_sample(all_mapped, noise):
     assert levelling.limited_db > 5
     # Ten seconds at a time, and blocks of 2**18 samples in float64; what grew with the length was 185 MB here.
     assert peak < 60e6
+
+
+@MAPPED
+@pytest.mark.skipif(not Path("/proc/self/smaps").exists(), reason="resident memory is read from /proc")
+@pytest.mark.parametrize("peak", [0.5, 2.0])
+def test_a_long_sound_is_fitted_to_full_scale_without_being_resident_as_a_whole(all_mapped, tmp_path, peak):
+    """The look for its peak left 20 minutes in memory, 420 MB, while they were encoded: the peak of a run."""
+    samples = zeros(2, 4 << 20)
+    samples[:] = np.arange(4 << 20, dtype=np.float32) % 1000 / 999 * peak
+    release_pages()
+    fitted, gain_db = within_full_scale(Audio.from_numpy(samples, 44_100), "aac")
+    assert resident_mb(tmp_path) < 8
+    gain = min(10 ** (gain_db / 20), 1.0)
+    assert (gain_db < 0) == (peak > 1) and np.allclose(fitted.numpy(), samples * np.float32(gain), atol=1e-6)
