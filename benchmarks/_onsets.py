@@ -17,7 +17,15 @@ from deepsound.generate.draft.impact_selection import (
 from deepsound.generate.draft.motion import MotionTrack
 from deepsound.generate.draft.onset_peaks import onset_peaks
 from deepsound.generate.draft.score import Impact
-from tests.generate import held_out_scenes, more_scenes, scenes, training_scenes
+from tests.generate import (
+    held_out_scenes,
+    more_scenes,
+    scenes,
+    training_scenes,
+    varied_people,
+    varied_quiet,
+    varied_things,
+)
 from tests.generate.draft.test_impact_detection import watch, watch_scene
 from tests.generate.onsets import matched
 from tests.generate.scenes import Look, Scene
@@ -35,10 +43,12 @@ LOOKS = (
     Look(Fraction(30), (426, 240), "noise", 906, shake=0.004),
 )
 STILL: tuple[Make, ...] = (scenes.wheel, scenes.clouds, scenes.falling_flakes, scenes.falling_rain, scenes.passing_ball)
-# Kinds that nothing was made on; kinds that the rules were tuned on; and later ones, some rules for which were made on
-# these very clips. The network was trained on the last two groups' kinds, never on these seeds.
+# Kinds that nothing was made on; such that differ more from take to take; kinds that the rules were tuned on; and later
+# ones, some rules for which were made on these very clips. The network was trained on the last two groups' kinds, never
+# on these seeds.
 GROUPS: dict[str, tuple[Make, ...]] = {
     "held-out kinds": (*held_out_scenes.IMPACTS, *held_out_scenes.QUIET),
+    "varied kinds": (*varied_people.IMPACTS, *varied_things.IMPACTS, *varied_quiet.QUIET),
     "first kinds": (*scenes.IMPACTS, *STILL),
     "later kinds": (*more_scenes.IMPACTS, *more_scenes.QUIET),
 }

@@ -4,8 +4,8 @@
 
 Takes of the kinds in `tests/generate/scenes.py`, `more_scenes.py`, `training_scenes.py` and `quiet_scenes.py` are
 rendered and their motion measured once (kept in WORK), then the network is fitted to them. Validation takes have other
-seeds; their table is printed for several thresholds. The kinds in `tests/generate/held_out_scenes.py`, and the seeds of
-`benchmarks/embedded_quality.py`, are never seen here.
+seeds; their table is printed for several thresholds. The kinds in `tests/generate/held_out_scenes.py` and
+`varied_*.py`, and the seeds of `benchmarks/embedded_quality.py`, are never seen here.
 """
 
 from __future__ import annotations
@@ -45,7 +45,8 @@ QUIET = (
 )
 TRAINING_SEED, VALIDATION_SEED = 100_000, 200_000
 TAKE_S = 2.6
-# Width of the target around an impact, in intervals; what lies this near to a cut or an end of the film is not judged.
+# Width of the target around an impact, in intervals; what lies this near to a cut, an end of the film or
+# an impact beyond the picture's edge is not judged.
 TARGET_WIDTH, UNSURE_S = 0.6, 0.1
 BATCH, LEARNING_RATE, POSITIVE_WEIGHT = 8, 3e-3, 2.0
 THRESHOLDS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
@@ -70,6 +71,7 @@ class Watched:
     track: MotionTrack
     hits_s: tuple[float, ...]
     duration_s: float
+    beyond_s: tuple[float, ...] = ()
 
     def chunks(self) -> Iterator[Chunk]:
         first = 0
@@ -87,8 +89,9 @@ class Watched:
 
     def _target(self, row: OnsetScore) -> tuple[float, float]:
         away = min((abs(row.time_s - hit) for hit in self.hits_s), default=math.inf)
-        borders = (0.0, self.duration_s, *self.track.cuts_s)
-        is_unsure = bool(self.hits_s) and min(abs(row.time_s - border) for border in borders) < UNSURE_S
+        borders = (0.0, self.duration_s, *self.track.cuts_s, *self.beyond_s)
+        has_impacts = bool(self.hits_s or self.beyond_s)
+        is_unsure = has_impacts and min(abs(row.time_s - border) for border in borders) < UNSURE_S
         return math.exp(-0.5 * (away / row.interval_s / TARGET_WIDTH) ** 2), 0.0 if is_unsure else 1.0
 
 
@@ -106,7 +109,7 @@ def watch(take: Take, kind: str) -> Watched:
     collector = MotionCollector(Motion(), timeline, _scorer=OnsetScorer(record))
     for index, image in enumerate(take.frames()):
         collector.see(Picture(image, index / fps))
-    return Watched(kind, inputs, collector.result(), scene.hits_s, scene.duration_s)
+    return Watched(kind, inputs, collector.result(), scene.hits_s, scene.duration_s, scene.beyond_s)
 
 
 def watched(work: Path, name: str, impact_takes: int, quiet_takes: int, seed: int) -> list[Watched]:

@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 
 from tests.generate import scenes
-from tests.generate.scenes import Canvas, Look, Scene, aspect_of
+from tests.generate.scenes import Canvas, Look, Scene, aspect_of, inside
 
 # Nothing is asked about impacts so near to a cut.
 AROUND_CUT_S = 0.12
@@ -52,7 +52,8 @@ def walker(look: Look, duration_s: float = 6.0) -> Scene:
     rng = np.random.default_rng(look.seed)
     step_s, stride, aspect = rng.uniform(0.5, 0.62), rng.uniform(0.3, 0.36), aspect_of(look)
     start, floor, hip = -0.1, 0.92, 0.42
-    hits = tuple(np.arange(step_s, duration_s, step_s))
+    steps = enumerate(np.arange(step_s, duration_s, step_s), 2)
+    hits, beyond = inside([(time_s, start + stride * step + 0.035) for step, time_s in steps], look, 0.065)
 
     def foot(at: float, which: int) -> tuple[float, float]:
         # A foot swings during every second step: forward and up, then ever faster down.
@@ -71,7 +72,7 @@ def walker(look: Look, duration_s: float = 6.0) -> Scene:
             canvas.bar((body, hip), (x, y - 0.03), 0.07, colour)
             canvas.box(x - 0.03, y - 0.045, 0.13, 0.045, (30, 25, 25))
 
-    return Scene("walker", duration_s, draw, hits, look)
+    return Scene("walker", duration_s, draw, hits, look, beyond)
 
 
 def stamping_press(look: Look, duration_s: float = 6.0) -> Scene:
@@ -126,6 +127,8 @@ def panned_ball(look: Look, duration_s: float = 6.0) -> Scene:
     """A ball that bounces while the camera pans steadily across a wall of coloured blocks."""
     rng = np.random.default_rng([look.seed, 1])
     ball, speed = scenes.bouncing_ball(look, duration_s), rng.uniform(0.1, 0.25) * rng.choice((-1, 1))
+    places = [aspect_of(look) * (0.25 + 0.5 * hit / duration_s) - speed * hit for hit in ball.hits_s]
+    hits, beyond = inside(list(zip(ball.hits_s, places, strict=True)), look, 0.05)
     blocks = [
         (x, y, tuple(int(part) for part in rng.integers(70, 220, 3)))
         for x in np.arange(-3, 5, 0.17)
@@ -138,7 +141,7 @@ def panned_ball(look: Look, duration_s: float = 6.0) -> Scene:
             panned.box(x, y, 0.15, 0.14, colour)
         ball.draw(panned, at)
 
-    return Scene("ball, panned", duration_s, draw, ball.hits_s, look)
+    return Scene("ball, panned", duration_s, draw, hits, look, beyond)
 
 
 def cut_together(look: Look, duration_s: float = 6.0) -> Scene:

@@ -6,7 +6,7 @@ picture heights and seconds, so that a scene looks the same at every size.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -68,13 +68,17 @@ class Canvas:
 
 @dataclass(frozen=True)
 class Scene:
-    """A film to be rendered: `draw(canvas, time_s)` and the times at which something hits something."""
+    """A film to be rendered: `draw(canvas, time_s)` and the times at which something hits something.
+
+    `beyond_s` are those of impacts at the picture's edge or beyond it, where they cannot be seen.
+    """
 
     name: str
     duration_s: float
     draw: Callable[[Canvas, float], None]
     hits_s: tuple[float, ...] = ()
     look: Look = field(default_factory=Look)
+    beyond_s: tuple[float, ...] = ()
 
     def frames(self) -> Iterator[np.ndarray]:
         rng = np.random.default_rng(self.look.seed + 1000)
@@ -132,6 +136,15 @@ def _shake(look: Look, time_s: float) -> Point:
 def aspect_of(look: Look) -> float:
     """The width of the picture in heights."""
     return look.size[0] / look.size[1]
+
+
+def inside(hits: Sequence[tuple[float, float]], look: Look, radius: float) -> tuple[tuple[float, ...], ...]:
+    """The times of `hits`, (time, x) each, whose `radius` around x is in the picture, and those of the others."""
+    seen = [radius <= x <= aspect_of(look) - radius for _, x in hits]
+    return tuple(
+        tuple(time_s for (time_s, _), is_seen in zip(hits, seen, strict=True) if is_seen == wanted)
+        for wanted in (True, False)
+    )
 
 
 def bouncing_ball(look: Look, duration_s: float = 6.0) -> Scene:
