@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from deepsound.cli.exit_codes import EXIT_CODES, SOME_FAILED
 from deepsound.cli.formatting import print_json
+from deepsound.cli.output_options import add_output_dir
 from deepsound.runtime.paths import escaped
 
 if TYPE_CHECKING:
@@ -58,15 +59,7 @@ def add_comfy(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
         metavar="URL",
         help="where ComfyUI answers (default: http://127.0.0.1:8188); may be given several times",
     )
-    submit.add_argument(
-        "-o",
-        "--output_dir",
-        "--output-dir",
-        "--out",
-        default="outputs",
-        metavar="DIR",
-        help="where the files go (default: %(default)s)",
-    )
+    add_output_dir(submit)
     submit.add_argument(
         "--video_input",
         "--video-input",

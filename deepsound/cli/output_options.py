@@ -14,9 +14,9 @@ STEM_FORMATS = ("wav", "flac")
 DEFAULT_TEMPLATE = "{stem}"
 
 
-def add_output_options(run: argparse.ArgumentParser) -> None:
-    """Add where results go, their names, and what of the source they keep."""
-    run.add_argument(
+def add_output_dir(command: argparse.ArgumentParser) -> None:
+    """Add the folder that results go to."""
+    command.add_argument(
         "-o",
         "--output_dir",
         "--output-dir",
@@ -25,6 +25,11 @@ def add_output_options(run: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="where the files go (default: %(default)s)",
     )
+
+
+def add_output_options(run: argparse.ArgumentParser) -> None:
+    """Add where results go, their names, and what of the source they keep."""
+    add_output_dir(run)
     run.add_argument(
         "--output_template",
         "--output-template",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from deepsound.reason.answer_parser import MOST_READ, plain
+from deepsound.runtime.progress import Progress
 from deepsound.types import Plan
 
 STEPS = (
@@ -12,21 +14,29 @@ STEPS = (
     "Step3: Remove voice-over from audio.",
     "Step4: Determine whether the audio is silent.",
 )
+_PUBLISHED = re.compile(r"(Step\d:.*?)(?=Step\d:|$)", re.DOTALL)
+_STEP = re.compile(r"\bstep\s*(\d)\s*[:.)-]", re.IGNORECASE)
 
 
-def four_steps() -> Plan:
-    """The plan every reasoner of this paper gives: generate, judge, remove, check for silence."""
+def say_four_steps(progress: Progress) -> Plan:
+    """The published plan, generate, judge, remove, check for silence; reported line by line."""
+    for step in STEPS:
+        progress.say(step)
     return Plan(STEPS, "\n".join(STEPS))
 
 
-_PUBLISHED = re.compile(r"(Step\d:.*?)(?=Step\d:|$)", re.DOTALL)
-_STEP = re.compile(r"\bstep\s*(\d)\s*[:.)-]", re.IGNORECASE)
-_MOST_READ = 20_000
+def plan_of_answer(answer: str, progress: Progress) -> Plan:
+    """A model's plan; one that cannot be read is replaced by the published one, which is said, and its text kept."""
+    text = answer[:MOST_READ]
+    steps = read_plan(plain(text))
+    if not steps:
+        progress.say("The model's plan cannot be read; the published four steps are taken.")
+    return Plan(steps or STEPS, text)
 
 
 def published_lines(answer: str) -> list[str]:
     """The plan's lines by the original's rule: what begins with exactly `StepN:`, to the end of its first line."""
-    return [found.strip().split("\n")[0] for found in _PUBLISHED.findall(answer[:_MOST_READ])]
+    return [found.strip().split("\n")[0] for found in _PUBLISHED.findall(answer[:MOST_READ])]
 
 
 def read_plan(answer: str) -> tuple[str, ...]:
@@ -34,8 +44,8 @@ def read_plan(answer: str) -> tuple[str, ...]:
 
     Empty where nothing in the answer is a step.
     """
-    found = list(_STEP.finditer(answer, 0, _MOST_READ))
-    ends = [*(step.start() for step in found[1:]), _MOST_READ]
+    found = list(_STEP.finditer(answer, 0, MOST_READ))
+    ends = [*(step.start() for step in found[1:]), MOST_READ]
     lines = [_line(step.group(1), answer[step.end() : end]) for step, end in zip(found, ends, strict=False)]
     return tuple(line for line in lines if line)
 

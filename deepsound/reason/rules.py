@@ -11,7 +11,7 @@ from deepsound.media.views import UniformFrames
 from deepsound.reason.cot import Evidence, write_cot
 from deepsound.reason.lip_sync import LipSync, lip_sync
 from deepsound.reason.person_detection import PersonDetection, detect_people
-from deepsound.reason.plan import four_steps
+from deepsound.reason.plan import say_four_steps
 from deepsound.reason.voice_envelope import voice_envelope
 from deepsound.runtime.progress import Progress
 from deepsound.types import Audio, Judgement, Plan, Span, Verdict
@@ -36,10 +36,7 @@ class RulesReasoner(ReasonerBase):
 
     def plan(self, clip: Clip, progress: Progress) -> Plan:
         """The four published steps, said line by line."""
-        plan = four_steps()
-        for step in plan.steps:
-            progress.say(step)
-        return plan
+        return say_four_steps(progress)
 
     def judge(self, clip: Clip, audio: Audio, progress: Progress) -> Judgement:
         """Listen to the whole of `audio`, look at 16 frames, or 4 where no voice is heard, and apply the rule.

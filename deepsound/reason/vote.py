@@ -4,22 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from deepsound.engine_protocols import (
-    Reasoner,
-    ReasonerBase,
-    SupportsExecution,
-    SupportsPreferences,
-)
-from deepsound.engine_support import (
-    check_files,
-    files,
-    settings_in_use,
-    views,
-)
-from deepsound.runtime.execution import Execution
+from deepsound.combined_engine import CombinedEngine
+from deepsound.engine_protocols import Reasoner, SupportsPreferences
+from deepsound.engine_support import views
 from deepsound.runtime.progress import Progress
 from deepsound.types import Audio, Judgement, Plan, Preferences, Verdict
 
@@ -28,48 +17,25 @@ if TYPE_CHECKING:
     from deepsound.media.views import FrameConsumer
 
 
-class VoteReasoner(ReasonerBase):
+class VoteReasoner(CombinedEngine[Reasoner]):
     """Reasoners by name that judge the same clip; `rule` makes one verdict of theirs, see `combined_verdict`.
 
     The plan is the first one's.
     """
 
     def __init__(self, members: Mapping[str, Reasoner], rule: str = "agreement") -> None:
-        self.members = dict(members)
-        self.rule = rule
+        super().__init__(members, rule)
 
     @property
     def views(self) -> Sequence[FrameConsumer[Any]]:
         """What any of them looks at, so that one decoding pass serves all."""
         return tuple(view for member in self.members.values() for view in views(member))
 
-    def configure(self, execution: Execution) -> None:
-        """Say how all networks are to be run, and from which files."""
-        for member in self.members.values():
-            if isinstance(member, SupportsExecution):
-                member.configure(execution)
-
     def prefer(self, preferences: Preferences) -> None:
         """Say to all how to plan, how much to write, and by which rule to read the answer."""
         for member in self.members.values():
             if isinstance(member, SupportsPreferences):
                 member.prefer(preferences)
-
-    def check_files(self) -> None:
-        """Raise what a member finds wrong with its files, model folder or server before the work."""
-        for member in self.members.values():
-            check_files(member)
-
-    def files(self) -> dict[str, Path]:
-        """The weights of all members, by member and role."""
-        return {
-            f"{name}: {role}": path for name, member in self.members.items() for role, path in files(member).items()
-        }
-
-    def settings_in_use(self) -> dict[str, object]:
-        """What those members that say so work with, by member."""
-        found = {name: settings_in_use(member) for name, member in self.members.items()}
-        return {name: settings for name, settings in found.items() if settings}
 
     def plan(self, clip: Clip, progress: Progress) -> Plan:
         """The first member's plan."""

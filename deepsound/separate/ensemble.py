@@ -3,21 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from deepsound.combined_engine import CombinedEngine
 from deepsound.contracts import check_stems
-from deepsound.engine_protocols import (
-    Separator,
-    SupportsExecution,
-    SupportsSeparationSettings,
-)
-from deepsound.engine_support import (
-    check_files,
-    files,
-    settings_in_use,
-)
-from deepsound.runtime.execution import Execution
+from deepsound.engine_protocols import Separator, SupportsSeparationSettings
 from deepsound.runtime.progress import Progress
 from deepsound.runtime.sample_memory import BLOCK, copy_of, difference, release_pages, zeros_like
 from deepsound.types import Audio, SeparationSettings, Stems
@@ -26,40 +16,17 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-class EnsembleSeparator:
+class EnsembleSeparator(CombinedEngine[Separator]):
     """Separators by name that hear the same sound one after the other; `rule` is "mean" or "median"."""
 
     def __init__(self, members: Mapping[str, Separator], rule: str = "mean") -> None:
-        self.members = dict(members)
-        self.rule = rule
-
-    def configure(self, execution: Execution) -> None:
-        """Say how all networks are to be run, and from which files."""
-        for member in self.members.values():
-            if isinstance(member, SupportsExecution):
-                member.configure(execution)
+        super().__init__(members, rule)
 
     def cut(self, settings: SeparationSettings) -> None:
         """Set chunking and test-time augmentation of the members that support it."""
         for member in self.members.values():
             if isinstance(member, SupportsSeparationSettings):
                 member.cut(settings)
-
-    def settings_in_use(self) -> dict[str, object]:
-        """The settings in use of those members that have some, by member."""
-        found = {name: settings_in_use(member) for name, member in self.members.items()}
-        return {name: settings for name, settings in found.items() if settings}
-
-    def check_files(self) -> None:
-        """Raise what a member finds wrong with its files."""
-        for member in self.members.values():
-            check_files(member)
-
-    def files(self) -> dict[str, Path]:
-        """The weights of all members, by member and role."""
-        return {
-            f"{name}: {role}": path for name, member in self.members.items() for role, path in files(member).items()
-        }
 
     def separate(self, audio: Audio, progress: Progress) -> Stems:
         """Voice, the mean or median of the members' estimates, and background = mix - voice.

@@ -27,13 +27,14 @@ ALLOWED = {
     | {"deepsound.reason.caption"},
     "deepsound/reason": EVERYONE
     | {"deepsound.engine_protocols", "deepsound.media", "deepsound.models", "deepsound.weights", "deepsound.reason"}
-    | {"deepsound.engine_support", "deepsound.choices"},
+    | {"deepsound.combined_engine", "deepsound.engine_support", "deepsound.choices"},
     "deepsound/separate": EVERYONE
     | {"deepsound.choices", "deepsound.engine_protocols", "deepsound.media", "deepsound.models", "deepsound.weights"}
-    | {"deepsound.separate", "deepsound.contracts", "deepsound.engine_support"},
+    | {"deepsound.separate", "deepsound.contracts", "deepsound.combined_engine"},
     "deepsound/calibrate": EVERYONE
     | {"deepsound.media", "deepsound.engine_protocols", "deepsound.evaluate.chart", "deepsound.calibrate"},
     "deepsound/combinations.py": {"deepsound.errors"},
+    "deepsound/combined_engine.py": EVERYONE | {"deepsound.engine_protocols", "deepsound.engine_support"},
     "deepsound/arguments.py": {"deepsound.errors", "deepsound.types"},
     "deepsound/contracts.py": {
         "deepsound.errors",

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 from deepsound.engine_protocols import ReasonerBase
 from deepsound.media.views import UniformFrames
 from deepsound.reason import prompts
-from deepsound.reason.answer_parser import MOST_READ, plain
 from deepsound.reason.line_streamer import LineStreamer
-from deepsound.reason.plan import STEPS, four_steps, read_plan
+from deepsound.reason.plan import plan_of_answer, say_four_steps
 from deepsound.reason.untuned import judge_request, read_judgement, without_sound, words_for_pictures, words_for_sound
 from deepsound.runtime.execution import Execution, report_precision
 from deepsound.runtime.memory import retry_on_oom
@@ -72,15 +71,8 @@ class OmniReasoner(ReasonerBase):
         A model's plan that cannot be read is replaced by the published one, and its text kept.
         """
         if not self.preferences.model_plan:
-            plan = four_steps()
-            for step in plan.steps:
-                progress.say(step)
-            return plan
-        text = self._ask(clip, None, prompts.PLAN_QUESTION, progress)[:MOST_READ]
-        steps = read_plan(plain(text))
-        if not steps:
-            progress.say("The model's plan cannot be read; the published four steps are taken.")
-        return Plan(steps or STEPS, text)
+            return say_four_steps(progress)
+        return plan_of_answer(self._ask(clip, None, prompts.PLAN_QUESTION, progress), progress)
 
     def judge(self, clip: Clip, audio: Audio | None, progress: Progress) -> Judgement:
         """Step 2, of 8 frames and the sound every 16 s. Without audio nobody can be heard, and no model is run.

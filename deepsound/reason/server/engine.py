@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from deepsound.engine_protocols import ReasonerBase
 from deepsound.media.views import UniformFrames
 from deepsound.reason import evidence, prompts
-from deepsound.reason.answer_parser import MOST_READ, plain
+from deepsound.reason.answer_parser import plain
 from deepsound.reason.line_streamer import LineStreamer
-from deepsound.reason.plan import STEPS, four_steps, read_plan
+from deepsound.reason.plan import plan_of_answer, say_four_steps
 from deepsound.reason.untuned import read_judgement, without_sound, words_for_sound
 from deepsound.runtime.endpoints import Endpoint, endpoint
 from deepsound.runtime.progress import Progress
@@ -65,16 +65,9 @@ class ServerReasoner(ReasonerBase):
         A model's plan that cannot be read is replaced by the published one, and its text kept.
         """
         if not self.preferences.model_plan:
-            plan = four_steps()
-            for step in plan.steps:
-                progress.say(step)
-            return plan
+            return say_four_steps(progress)
         question = replace(self._question(clip, progress), text=prompts.PLAN_QUESTION)
-        text = self._ask(question, progress).text[:MOST_READ]
-        steps = read_plan(plain(text))
-        if not steps:
-            progress.say("The model's plan cannot be read; the published four steps are taken.")
-        return Plan(steps or STEPS, text)
+        return plan_of_answer(self._ask(question, progress).text, progress)
 
     def judge(self, clip: Clip, audio: Audio | None, progress: Progress) -> Judgement:
         """Step 2, of frames and sound every 16 s. Without audio nobody can be heard, and no request is made.

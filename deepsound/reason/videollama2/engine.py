@@ -18,7 +18,7 @@ from deepsound.reason.answer_parser import (
     read_verdict,
 )
 from deepsound.reason.line_streamer import LineStreamer
-from deepsound.reason.plan import STEPS, four_steps, read_plan
+from deepsound.reason.plan import plan_of_answer, say_four_steps
 from deepsound.runtime.execution import QUANTISED, Execution, report_precision
 from deepsound.runtime.memory import retry_on_oom
 from deepsound.runtime.progress import Progress
@@ -107,18 +107,11 @@ class VideoLlama2Reasoner:
         Raises EngineError for weights that are missing or wrong.
         """
         if self.planning == "fixed_plan":
-            plan = four_steps()
-            for step in plan.steps:
-                progress.say(step)
-            return plan
+            return say_four_steps(progress)
         from deepsound.reason.videollama2.inference import Question
 
         question = Question(prompts.PLAN_QUESTION, expected=(prompts.expected_plan(),))
-        text = self._ask(_PLANNER, clip, None, question, progress).text[:MOST_READ]
-        steps = read_plan(plain(text))
-        if not steps:
-            progress.say("The model's plan cannot be read; the published four steps are taken.")
-        return Plan(steps or STEPS, text)
+        return plan_of_answer(self._ask(_PLANNER, clip, None, question, progress).text, progress)
 
     def judge(self, clip: Clip, audio: Audio | None, progress: Progress) -> Judgement:
         """Step 2, of 16 frames of the clip and eight stretches of two seconds of `audio`, every 16 s of a long one.
