@@ -154,14 +154,7 @@ def sync_new(staging: Path, folder: Path, new: Sequence[str]) -> None:
 
 
 def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDWR)
-    try:
-        os.fsync(descriptor)
-    except OSError as error:
-        if error.errno not in _NO_SYNC:
-            raise
-    finally:
-        os.close(descriptor)
+    _fsync_and_close(os.open(path, os.O_RDWR))
 
 
 def _begin(staging: Path, journal: Journal) -> None:
@@ -239,6 +232,11 @@ def _sync_folder(folder: Path) -> None:
         descriptor = os.open(folder, os.O_RDONLY)
     except PermissionError:
         return
+    _fsync_and_close(descriptor)
+
+
+def _fsync_and_close(descriptor: int) -> None:
+    """Flush to the disk, where the file system can."""
     try:
         os.fsync(descriptor)
     except OSError as error:
