@@ -18,9 +18,8 @@ from deepsound.runtime.progress import Progress
 from . import comfy_host, host_folders
 from .folder_progress import ClipTable
 from .notes import run_summary
-from .pipeline import engines_of
 from .prompt_preset import prompt_preset_input
-from .run_inputs import voice_decision_input
+from .run_inputs import named_engines, voice_decision_input
 from .schema import download_input, engine_input, option_input, output, prompt_inputs, schema
 from .values import check_values, refusal_of
 
@@ -121,14 +120,12 @@ class FolderBatch(io.ComfyNode):
     ) -> io.NodeOutput:
         prompt = join_prompt(prompt_preset, prompt)
         check_values(cls, prompt=prompt, negative_prompt=negative_prompt, duration=duration, seed=seed)
-        named = (generator, reasoner, separator)
-        rows = zip(named, engines_of(preset), strict=True)
-        comfy_host.require_weights([row if name == "auto" else name for name, row in rows], download)
+        comfy_host.require_weights(named_engines(generator, reasoner, separator, preset), download)
         execution = comfy_host.execution("auto", False, download)
         run = {"fallback": fallback, "prompt": prompt, "negative_prompt": negative_prompt, "seed": seed}
         run |= {"duration_s": duration} if duration else {}
         run |= {"voice_decision": voice_decision} if voice_decision != VOICE_DECISION_NAMES[0] else {}
-        engines = dict(zip(("generator", "reasoner", "separator"), named, strict=True))
+        engines = {"generator": generator, "reasoner": reasoner, "separator": separator}
         engines |= {"preset": preset} if preset != DEFAULT_PRESET else {}
         progress = comfy_host.progress(cls.hidden.unique_id)
         table = _run_batch(folder, output_folder, {**engines, "execution": execution}, run, progress, cls.hidden)

@@ -12,9 +12,11 @@ from deepsound import pipeline
 from deepsound.choices import MODES, NETWORK_PRECISIONS, PICK_NAMES, SCOPE_NAMES, UNDECIDED, option
 from deepsound.errors import DeepSoundError
 from deepsound.fallback import FALLBACKS
+from deepsound.media.clip import Clip
 from deepsound.media.formats import CONTAINER_CHOICES
 from deepsound.media.length_policy import DEFAULT_LENGTH
 from deepsound.mix.settings import LOUDNESS_TARGETS
+from deepsound.outcome import Outcome
 from deepsound.presets import DEFAULT_PRESET, PRESETS
 from deepsound.presets import preset as preset_row
 from deepsound.prompt_presets import NO_PRESET, join_prompt
@@ -23,6 +25,7 @@ from deepsound.reason.decided import JUDGED
 from deepsound.runtime.execution import Precision
 from deepsound.runtime.progress import Progress
 from deepsound.separate.removal import ALL_DB
+from deepsound.types import GenerationRequest
 
 from . import comfy_host, host_folders
 from .convert import clip_of
@@ -45,6 +48,7 @@ from .run_inputs import (
     advanced,
     execution_inputs,
     generator_weights,
+    named_engines,
     optional_takes_input,
     preset_separator_mode_input,
     removal_inputs,
@@ -204,10 +208,7 @@ class PipelineNode(io.ComfyNode):
         repair = Repair("" if scope == BY_PRESET else scope, spans, voice_decision, removal.db, keep_ambience)
         settings = SaveSettings(filename_prefix, container, length=length)
         progress = comfy_host.progress(cls.hidden.unique_id, in_panel=True)
-        named = [
-            row if name == "auto" else name
-            for name, row in zip((generator, reasoner, separator), engines_of(preset), strict=True)
-        ]
+        named = named_engines(generator, reasoner, separator, preset)
         comfy_host.require_weights(repair.needed(named, preset), download)
         files = own_weights(named[0], generator_weights, named[2], separator_weights, progress)
         runner = pipeline.Pipeline(
@@ -223,14 +224,7 @@ class PipelineNode(io.ComfyNode):
         clip = clip_of(video, progress)
         for note in encoding_notes(picture, video, fps):
             progress.note(note)
-        if pick == ALL_TAKES:
-            outcomes = [
-                runner.run_in_memory(clip, own, mode, fallback, take_stage(progress, take, takes), **vars(repair))
-                for take, own in enumerate(requests_of_takes(request, takes))
-            ]
-        else:
-            best = TakeOptions(takes, pick)
-            outcomes = [runner.run_in_memory(clip, request, mode, fallback, progress, best, **vars(repair))]
+        outcomes = run_takes(runner, clip, request, mode, fallback, repair, takes, pick, progress)
         outcomes = [at_loudness(outcome, loudness, progress) for outcome in outcomes]
         return node_output(outcomes, clip, RunDisplay(cls.hidden, settings, save), progress)
 
@@ -253,10 +247,25 @@ class Repair:
         return [generator, *[reasoner] * judges, *[separator] * separates]
 
 
-def engines_of(preset: str) -> tuple[str, str, str]:
-    """Generator, reasoner and separator of a preset, "auto" where it names none."""
-    row = preset_row(preset)
-    return row.generator, row.reasoner, row.separator
+def run_takes(
+    runner: pipeline.Pipeline,
+    clip: Clip,
+    request: GenerationRequest,
+    mode: str,
+    fallback: str,
+    repair: Repair,
+    takes: int,
+    pick: str,
+    progress: Progress,
+) -> list[Outcome]:
+    """The outcome of every take; with a `pick`, of the best one alone."""
+    if pick != ALL_TAKES:
+        best = TakeOptions(takes, pick)
+        return [runner.run_in_memory(clip, request, mode, fallback, progress, best, **vars(repair))]
+    return [
+        runner.run_in_memory(clip, own, mode, fallback, take_stage(progress, take, takes), **vars(repair))
+        for take, own in enumerate(requests_of_takes(request, takes))
+    ]
 
 
 def own_weights(

@@ -1,4 +1,4 @@
-"""Optional execution inputs of nodes: weights, precision, sampling, separation."""
+"""Optional execution inputs of nodes: weights, precision, sampling, separation; and how they are read."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from comfy_api.latest import io
 
 from deepsound.choices import SEPARATOR_MODES, VOICE_DECISIONS, names_of
 from deepsound.generate.mmaudio.request import flow_weights_id
+from deepsound.presets import preset as preset_row
 from deepsound.runtime.progress import Progress
 from deepsound.separate.removal import ALL_DB, RemovalSettings
 from deepsound.types import SeparationSettings
@@ -198,3 +199,11 @@ def separator_weights(engine: str, chosen: str, progress: Progress) -> dict[str,
 def separator_modes(first: Sequence[str] = ()) -> list[str]:
     """The names of a separator's modes, after `first`."""
     return [*first, *names_of(SEPARATOR_MODES)]
+
+
+def named_engines(generator: str, reasoner: str, separator: str, preset: str) -> list[str]:
+    """The three engines, each "auto" replaced by what the preset names, if it names one."""
+    row = preset_row(preset)
+    presets_own = (row.generator, row.reasoner, row.separator)
+    chosen = (generator, reasoner, separator)
+    return [own if name == "auto" else name for name, own in zip(chosen, presets_own, strict=True)]
