@@ -113,24 +113,27 @@ class Pipeline:
     ) -> Result:
         """Run on a file and leave `<stem>.*` in `output_dir`; nothing there is touched unless the whole run succeeds.
 
-        A Clip as `video` has its own window, track and mix, and is decoded once for all of its runs.
-        `start_s` and `duration_s` choose a window in seconds (None: to the end); `steps` and `guidance` are the
-        generator's (None: its own), as is `window_s`, the length of the windows in which a long sound is made (0: one
-        pass); `target_lufs` changes the final sound's loudness, which is otherwise only
-        measured. With `overwrite=False` a result that is there is an error before any work; `output_template` names
-        the files by fields of `deepsound.outputs.naming.FIELDS`, as in "{stem}.{seed}"; `pictures` draws each sound.
-        `container` is the finished video's (`auto` follows the source where that keeps the picture), `length` the
-        policy of media.length_policy for sound that is longer or shorter than the picture, `audio_track` the number
-        of the sound track, from 1, and `downmix` ("mono", "stereo") mixes its channels down. `step_videos` also leaves
-        the picture under the sound of every step, `stems` the removed voice and all sounds as numbered files of one
-        length (in `stem_format`, "wav" or "flac"), `timeline` these and an OpenTimelineIO file of them. Of
-        several `takes`, from the seeds `seed`,
-        `seed` + 1, ..., the best by `pick` ("auto", "voice", "sync", "ib") goes on. With the `scope` "segments" only
-        voiced spans change, with "clip" the whole sound as published ("": the preset's, else "segments"); `spans` is a
-        list of one's own in place of the voiced ones ("1.2-3.4, 5-6", or JSON as deepsound.segments writes it). The
-        `voice_decision` "always" or "never" stands in for the judge; `removal_db` leaves the voice in, that many dB
-        lower (None: none of it), `keep_ambience` fills in room tone where it was. Losses
-        that can be known are noted before the work. Raises a DeepSoundError that says what to do.
+        A Clip as `video` has its own window, track and mix, and is decoded once for all of its runs. Losses that can be
+        known are noted before the work. Raises a DeepSoundError that says what to do.
+
+        - The window: `start_s` and `duration_s` in seconds (None: to the end); `audio_track`, the number of the sound
+          track, from 1; `downmix` ("mono", "stereo") mixes its channels down.
+        - The generator: `steps` and `guidance` (None: its own); `window_s`, the length in seconds of the windows in
+          which a long sound is made (0: one pass, None: the preset's). Of several `takes`, from the seeds `seed`,
+          `seed` + 1, ..., the best by `pick` ("auto", "voice", "sync", "ib") goes on.
+        - The repair: with the `scope` "segments" only voiced spans change, with "clip" the whole sound as published
+          ("": the preset's, else "segments"); `spans` is a list of one's own in place of the voiced ones ("1.2-3.4,
+          5-6", or JSON as deepsound.segments writes it). The `voice_decision` "always" or "never" stands in for the
+          judge; `removal_db` leaves the voice in, that many dB lower (None: none of it); `keep_ambience` fills in room
+          tone where it was.
+        - The results: `target_lufs` changes the final sound's loudness, otherwise only measured. `container` is that of
+          the finished video (`auto` follows the source where that keeps the picture), `length` the policy of
+          media.length_policy for sound that is longer or shorter than the picture. With `overwrite=False` a result that
+          is there is an error before any work; `output_template` names the files by fields of
+          `deepsound.outputs.naming.FIELDS`, as in "{stem}.{seed}".
+        - More files: `pictures` draws each sound, `step_videos` leaves the picture under the sound of every step,
+          `stems` the removed voice and all sounds as numbered files of one length (in `stem_format`, "wav" or "flac"),
+          `timeline` these and an OpenTimelineIO file of them.
         """
         check_arguments({**locals(), "video": video.path if isinstance(video, Clip) else video})
         fields_of(output_template)

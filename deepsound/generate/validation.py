@@ -29,6 +29,7 @@ def take_seeds(seed: int, takes: int) -> tuple[int, ...]:
 
 
 def check_takes(takes: int) -> None:
+    """Raise InputError for a number of takes out of range."""
     if not 1 <= takes <= _MOST_TAKES:
         raise InputError(f"The number of takes is {takes}; ask for 1 to {_MOST_TAKES}.")
 
@@ -42,6 +43,7 @@ def resolve_steps(steps: int | None, most: int, published: int) -> int:
 
 
 def check_range(what: str, value: float, largest: float, published: float) -> None:
+    """Raise InputError unless `value` is from 0 to `largest`; `published` is named as the usual one."""
     if not (math.isfinite(value) and 0 <= value <= largest):
         raise InputError(f"The {what} is {value}; use 0 to {largest:g} ({published:g} as published).")
 

@@ -140,6 +140,10 @@ def check_times(clip: Clip, row: Container) -> None:
 
 
 def check_rendering(clip: Clip, row: Container, obstacle: str) -> None:
+    """Raise InputError where the picture, which cannot be copied (`obstacle` says why), cannot be encoded either.
+
+    MissingPackage without MoviePy, which encodes it.
+    """
     if "h264" not in row.pictures:
         raise InputError(
             f"{clip.path} cannot be written as {row.suffix} as it is ({obstacle}), and {row.suffix} takes no H.264 "

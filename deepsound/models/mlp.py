@@ -7,6 +7,8 @@ from torch import Tensor, nn
 
 
 class Mlp(nn.Module):
+    """Two linear layers with GELU between them: [..., width] -> [..., width]."""
+
     def __init__(self, width: int, inner: int) -> None:
         super().__init__()
         self.fc1 = nn.Linear(width, inner)

@@ -55,6 +55,7 @@ class ClipEngines:
 
 
 def record_path(folder: Path, stem: str) -> Path:
+    """Where a clip's record is, below the folder of a system and seed."""
     return folder / RECORDS / f"{stem}.json"
 
 

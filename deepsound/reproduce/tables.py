@@ -188,4 +188,5 @@ def _cell(measured: float | None, known: float | None) -> str:
 
 
 def as_json(rows: Iterable[SystemRow], judges: Iterable[JudgeRow]) -> dict[str, Any]:
+    """Both tables as plain data."""
     return {"systems": [asdict(row) for row in rows], "judges": [asdict(row) for row in judges]}

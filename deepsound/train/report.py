@@ -56,6 +56,7 @@ class Score:
 
 
 def main(arguments: list[str] | None = None) -> int:
+    """Separate held-out cases, print the table of scores as JSON lines, and return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m deepsound.train.report", description=__doc__)
     parser.add_argument("--speech", type=Path, required=True, help="what scripts/render_speech.py rendered")
     parser.add_argument("--recording", type=Path, help="a real sound without voices, as a background")

@@ -221,6 +221,7 @@ def check() -> int:
 
 
 def main(arguments: list[str] | None = None) -> int:
+    """Train, continue or export the embedded separator, and return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m deepsound.train.separator", description=__doc__)
     parser.add_argument("--speech", type=Path, help="what scripts/render_speech.py rendered")
     parser.add_argument("--work", type=Path, help="folder for backgrounds, checkpoint and log")

@@ -208,6 +208,7 @@ def read_config(path: Path, config_of: Callable[[Mapping[str, Tensor]], T], tens
 
 
 def missing_library_text(library: str) -> str:
+    """That a library is not installed, and the command that installs it."""
     return f"{library} is not installed; install it with: {install_command(library)}"
 
 

@@ -25,6 +25,8 @@ class ClipVisionConfig:
 
 @dataclass(frozen=True)
 class ClipTextConfig:
+    """Sizes of CLIP's text encoder; the defaults are DFN5B-CLIP-ViT-H-14-384's."""
+
     context_length: int = 77
     vocab_size: int = 49408
     width: int = 1024

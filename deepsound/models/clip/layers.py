@@ -18,6 +18,8 @@ class QuickGelu(nn.Module):
 
 
 class ResidualAttentionBlock(nn.Module):
+    """Pre-norm transformer block: packed attention, then an MLP."""
+
     def __init__(self, width: int, heads: int, mlp_ratio: float, quick_gelu: bool) -> None:
         super().__init__()
         self.ln_1 = nn.LayerNorm(width)
@@ -40,6 +42,8 @@ class ResidualAttentionBlock(nn.Module):
 
 
 class ClipTransformer(nn.Module):
+    """The blocks of a CLIP encoder, one after the other."""
+
     def __init__(self, width: int, layers: int, heads: int, mlp_ratio: float, quick_gelu: bool) -> None:
         super().__init__()
         self.resblocks = nn.ModuleList(

@@ -64,6 +64,8 @@ class ImageBindTextConfig:
 
 @dataclass(frozen=True)
 class ImageBindConfig:
+    """Sizes of ImageBind's three towers; the defaults are imagebind_huge's."""
+
     embed_dim: int = 1024
     vision: ImageBindVisionConfig = ImageBindVisionConfig()
     audio: ImageBindAudioConfig = ImageBindAudioConfig()

@@ -34,6 +34,8 @@ class LearntKeyAttention(PackedAttention):
 
 
 class ImageBindBlock(nn.Module):
+    """Pre-norm transformer block; `learnt_key` adds a learnt key and value to the attention (the audio tower's)."""
+
     def __init__(self, width: int, heads: int, mlp_width: int, norm_eps: float, learnt_key: bool) -> None:
         super().__init__()
         self.attn = LearntKeyAttention(width, heads) if learnt_key else PackedAttention(width, heads)
@@ -82,6 +84,8 @@ class CausalTrunk(nn.Module):
 
 
 class LearntPositions(nn.Module):
+    """Learnt position embeddings [1, tokens, width]."""
+
     def __init__(self, tokens: int, width: int) -> None:
         super().__init__()
         self.pos_embed = nn.Parameter(torch.zeros(1, tokens, width))

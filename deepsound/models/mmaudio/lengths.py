@@ -51,14 +51,17 @@ def sequence_lengths(duration: float, rate: LatentRate) -> SequenceLengths:
 
 
 def clip_frames(duration: float) -> int:
+    """How many pictures CLIP is shown of `duration` seconds."""
     return int(CLIP_FPS * duration)
 
 
 def sync_frames(duration: float) -> int:
+    """How many pictures Synchformer is shown of `duration` seconds."""
     return int(SYNC_FPS * duration)
 
 
 def sync_features(duration: float) -> int:
+    """How many sync features `duration` seconds have: eight for each of the overlapping segments of 16 frames."""
     segments = math.floor((SYNC_FPS * duration - FRAMES_PER_SEGMENT) / FRAMES_BETWEEN_SEGMENTS) + 1
     return FEATURES_PER_SEGMENT * segments
 

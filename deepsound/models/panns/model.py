@@ -65,6 +65,8 @@ class LogMel(nn.Module):
 
 
 class ConvBlock(nn.Module):
+    """Two 3x3 convolutions, each with batch norm and ReLU: [B, into, frames, bins] -> [B, channels, frames, bins]."""
+
     def __init__(self, into: int, channels: int) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(into, channels, 3, padding=1, bias=False)

@@ -10,6 +10,8 @@ from deepsound.models.passt.config import PasstConfig
 
 
 class PasstAttention(nn.Module):
+    """Multi-head self-attention with one projection for queries, keys and values."""
+
     def __init__(self, config: PasstConfig) -> None:
         super().__init__()
         self.heads = config.heads
@@ -24,6 +26,8 @@ class PasstAttention(nn.Module):
 
 
 class PasstBlock(nn.Module):
+    """Pre-norm transformer block of PaSST."""
+
     def __init__(self, config: PasstConfig) -> None:
         super().__init__()
         self.norm1 = nn.LayerNorm(config.width, eps=config.norm_eps)

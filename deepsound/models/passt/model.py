@@ -12,6 +12,8 @@ from deepsound.models.passt.layers import PasstBlock
 
 
 class PasstPatchEmbedding(nn.Module):
+    """Overlapping patches of a spectrogram as tokens."""
+
     def __init__(self, config: PasstConfig) -> None:
         super().__init__()
         self.proj = nn.Conv2d(1, config.width, config.patch_size, stride=config.stride)

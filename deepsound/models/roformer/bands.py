@@ -90,6 +90,7 @@ class MelBands:
 
 @lru_cache(maxsize=8)
 def mel_bands(config: MelBandRoformerConfig) -> MelBands:
+    """The overlapping mel bands of a Mel-Band RoFormer; cached, as they follow from the configuration alone."""
     return MelBands(config)
 
 

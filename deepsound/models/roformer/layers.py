@@ -98,6 +98,8 @@ def split_heads(qkv: Tensor, heads: int) -> tuple[Tensor, ...]:
 
 
 class FeedForward(nn.Module):
+    """Pre-norm feed-forward layer: [..., dim] -> [..., dim]."""
+
     def __init__(self, dim: int) -> None:
         super().__init__()
         inner = _FF_FACTOR * dim

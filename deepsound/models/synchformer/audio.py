@@ -24,6 +24,8 @@ class _ASTLinear(nn.Module):
 
 
 class ASTSelfAttention(nn.Module):
+    """Multi-head self-attention with separate projections, named as in transformers' AST."""
+
     def __init__(self, config: SyncAudioConfig) -> None:
         super().__init__()
         self.heads = config.heads
@@ -39,6 +41,8 @@ class ASTSelfAttention(nn.Module):
 
 
 class ASTAttention(nn.Module):
+    """Self-attention and its output projection: [N, tokens, width]."""
+
     def __init__(self, config: SyncAudioConfig) -> None:
         super().__init__()
         self.attention = ASTSelfAttention(config)
@@ -49,6 +53,8 @@ class ASTAttention(nn.Module):
 
 
 class ASTLayer(nn.Module):
+    """Pre-norm transformer layer: [N, tokens, width]."""
+
     def __init__(self, config: SyncAudioConfig) -> None:
         super().__init__()
         self.attention = ASTAttention(config)
@@ -63,6 +69,8 @@ class ASTLayer(nn.Module):
 
 
 class ASTPatchEmbeddings(nn.Module):
+    """Overlapping patches of a spectrogram as tokens."""
+
     def __init__(self, config: SyncAudioConfig) -> None:
         super().__init__()
         self.projection = nn.Conv2d(1, config.width, config.patch_size, stride=config.stride)
@@ -73,6 +81,8 @@ class ASTPatchEmbeddings(nn.Module):
 
 
 class ASTEmbeddings(nn.Module):
+    """Class token, distillation token and patches with positions: [N, mel bins, frames] -> [N, 2 + patches, width]."""
+
     def __init__(self, config: SyncAudioConfig) -> None:
         super().__init__()
         self.cls_token = nn.Parameter(torch.zeros(1, 1, config.width))
@@ -88,6 +98,8 @@ class ASTEmbeddings(nn.Module):
 
 
 class ASTEncoder(nn.Module):
+    """The transformer's layers: [N, tokens, width]."""
+
     def __init__(self, config: SyncAudioConfig) -> None:
         super().__init__()
         self.layer = nn.ModuleList(ASTLayer(config) for _ in range(config.depth))
@@ -99,6 +111,8 @@ class ASTEncoder(nn.Module):
 
 
 class ASTModel(nn.Module):
+    """Audio Spectrogram Transformer (arXiv 2104.01778), keys as in transformers."""
+
     def __init__(self, config: SyncAudioConfig) -> None:
         super().__init__()
         self.embeddings = ASTEmbeddings(config)
@@ -111,6 +125,8 @@ class ASTModel(nn.Module):
 
 
 class SynchformerAudioEncoder(nn.Module):
+    """Synchformer's audio encoder (arXiv 2401.16423): AST, and a summary over mel bands for each moment."""
+
     def __init__(self, config: SyncAudioConfig) -> None:
         super().__init__()
         self.config = config

@@ -10,6 +10,8 @@ from deepsound.models.synchformer.config import OFFSET, OffsetConfig
 
 
 class OffsetAttention(nn.Module):
+    """Multi-head self-attention, [B, tokens, width]."""
+
     def __init__(self, config: OffsetConfig) -> None:
         super().__init__()
         self.heads = config.heads
@@ -24,6 +26,8 @@ class OffsetAttention(nn.Module):
 
 
 class OffsetBlock(nn.Module):
+    """Pre-norm transformer block, [B, tokens, width]."""
+
     def __init__(self, config: OffsetConfig) -> None:
         super().__init__()
         self.ln1 = nn.LayerNorm(config.width)
@@ -39,6 +43,8 @@ class OffsetBlock(nn.Module):
 
 
 class OffsetPositions(nn.Module):
+    """Learnt position embeddings, added to [B, tokens, width]."""
+
     def __init__(self, tokens: int, width: int) -> None:
         super().__init__()
         self.pos_emb = nn.Parameter(torch.zeros(1, tokens, width))
@@ -48,6 +54,8 @@ class OffsetPositions(nn.Module):
 
 
 class OffsetTransformer(nn.Module):
+    """Synchformer's synchronisation head (arXiv 2401.16423): the offset class of features of picture and sound."""
+
     def __init__(self, config: OffsetConfig) -> None:
         super().__init__()
         self.OFF_tok = nn.Parameter(torch.zeros(1, 1, config.width))

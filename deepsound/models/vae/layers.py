@@ -18,6 +18,7 @@ _RESIDUAL_SHARE = 0.3
 
 
 def conv(in_channels: int, out_channels: int, kernel: int) -> nn.Conv1d:
+    """Convolution without bias that keeps the length."""
     return nn.Conv1d(in_channels, out_channels, kernel, padding=kernel // 2, bias=False)
 
 
@@ -28,10 +29,12 @@ def pixel_norm(x: Tensor, dim: int) -> Tensor:
 
 
 def mp_silu(x: Tensor) -> Tensor:
+    """SiLU that keeps the magnitude (EDM2, arXiv 2312.02696)."""
     return F.silu(x) / _SILU_MAGNITUDE
 
 
 def mp_sum(x: Tensor, branch: Tensor) -> Tensor:
+    """Weighted sum of a residual path and its branch that keeps the magnitude (EDM2)."""
     keep = 1.0 - _RESIDUAL_SHARE
     return torch.lerp(x, branch, _RESIDUAL_SHARE) / math.hypot(keep, _RESIDUAL_SHARE)
 
