@@ -53,20 +53,15 @@ class Segment:
         }
 
 
-def merge_spans(
-    spans: Iterable[Span],
-    duration_s: float,
-    gap_s: float = MERGE_GAP_S,
-    pad_s: float = PAD_S,
-) -> tuple[Span, ...]:
-    """The spans in order of time, padded, cut to the clip, and joined where they touch or are closer than `gap_s`."""
+def merge_spans(spans: Iterable[Span], duration_s: float) -> tuple[Span, ...]:
+    """The spans in order of time, padded, cut to the clip, and joined where they touch or all but touch."""
     merged: list[Span] = []
     for span in sorted(spans, key=lambda each: each.start_s):
-        start_s, end_s = max(0.0, span.start_s - pad_s), min(duration_s, span.end_s + pad_s)
+        start_s, end_s = max(0.0, span.start_s - PAD_S), min(duration_s, span.end_s + PAD_S)
         if end_s <= start_s:
             continue
         # What separates two padded spans is the gap between the voices less both pads.
-        if merged and start_s - merged[-1].end_s < max(gap_s - 2 * pad_s, 0.0) + 1e-9:
+        if merged and start_s - merged[-1].end_s < max(MERGE_GAP_S - 2 * PAD_S, 0.0) + 1e-9:
             merged[-1] = Span(merged[-1].start_s, max(merged[-1].end_s, end_s))
         else:
             merged.append(Span(start_s, end_s))

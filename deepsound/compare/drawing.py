@@ -126,7 +126,7 @@ def place(area: np.ndarray, picture: np.ndarray, cover: bool = False) -> None:
     area[below : below + part.shape[0], beside : beside + part.shape[1]] = part
 
 
-def time_axis(draw: ImageDraw, left: int, top: int, width: int, duration_s: float, size: int = 13) -> None:
+def time_axis(draw: ImageDraw, left: int, top: int, width: int, duration_s: float) -> None:
     """Ticks and times under plots that begin at (`left`, `top`)."""
     step_s = tick_step_s(duration_s, width)
     for tick in range(int(duration_s / step_s + 1e-9) + 1):
@@ -137,13 +137,13 @@ def time_axis(draw: ImageDraw, left: int, top: int, width: int, duration_s: floa
             draw,
             (left + width if ends else at, top + 9),
             tick_label(tick * step_s, step_s),
-            size,
+            13,
             FAINT,
             "rt" if ends else "lt" if tick == 0 else "mt",
         )
 
 
-def frequency_axis(draw: ImageDraw, right: int, top: int, height: int, top_hz: float, size: int = 12) -> None:
+def frequency_axis(draw: ImageDraw, right: int, top: int, height: int, top_hz: float) -> None:
     """Frequencies beside a spectrogram whose left edge is at `right`, as many as there is room for."""
     last = math.inf
     for hz in _FREQUENCIES_HZ:
@@ -153,4 +153,4 @@ def frequency_axis(draw: ImageDraw, right: int, top: int, height: int, top_hz: f
             continue
         last = row
         draw.line([(right - 4, row), (right, row)], fill=FAINT)
-        write(draw, (right - 8, row), f"{hz // 1000} kHz" if hz >= 1000 else f"{hz} Hz", size, FAINT, "rm")
+        write(draw, (right - 8, row), f"{hz // 1000} kHz" if hz >= 1000 else f"{hz} Hz", 12, FAINT, "rm")

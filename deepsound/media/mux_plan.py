@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from deepsound.errors import InputError
 from deepsound.media.clip import Clip
-from deepsound.media.encode import check_encodable
 from deepsound.media.formats import AUTO, CONTAINERS, Container, container_named, sound_codec, source_container
 from deepsound.media.inventory import Inventory, take_inventory
 from deepsound.media.length_policy import sounding_clip
@@ -43,18 +42,14 @@ def plan_mux(
     clip: Clip,
     container: str = AUTO,
     audio_codec: str | None = None,
-    channels: int | None = None,
     progress: Progress = Progress(),
     length: str = "as_is",
 ) -> MuxPlan:
     """Settle how a clip will be written, or refuse it: nothing is written and no sound is needed yet.
 
-    `container` is a name of the table or `auto`, which follows the source where that keeps the picture. `channels` are
-    those of the sound to come, where they are known, and `length` the policy for a sound longer than its picture.
-    Raises InputError for a choice that cannot be.
+    `container` is a name of the table or `auto`, which follows the source where that keeps the picture; `length` is the
+    policy for a sound longer than its picture. Raises InputError for a choice that cannot be.
     """
-    if channels is not None:
-        check_encodable(channels, f"the sound of {clip.path}")
     inventory = take_inventory(clip.path)
     packets = _check_packets(clip, length, progress)
     row, why = _choose_container(clip, inventory, packets) if container == AUTO else (container_named(container), "")
