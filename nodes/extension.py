@@ -7,7 +7,7 @@ from comfy_api.latest import ComfyExtension, io
 from deepsound.weights.missing import register_download_action
 
 from . import host_folders, routes
-from .aligned_video import AudioToVideo, Joint
+from .audio_to_video import AudioToVideo
 from .best_take import BestTake
 from .compare import Compare
 from .cot_plan import CoTPlan
@@ -15,6 +15,7 @@ from .export_stems import ExportStems
 from .folder_batch import FolderBatch
 from .foleycrafter_generate import FoleyCrafterGenerate
 from .generate_audio import GenerateAudio
+from .joint import Joint
 from .load_video import LoadVideo
 from .mix_master import MixMaster
 from .mmaudio_generate import MMAudioGenerate
