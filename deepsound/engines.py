@@ -13,6 +13,7 @@ from typing import cast
 
 from deepsound import contracts, plugins
 from deepsound.combinations import Combination, combination, combined_name
+from deepsound.combined_engine import CombinedEngine
 from deepsound.engine_protocols import (
     Generator,
     Reasoner,
@@ -156,9 +157,8 @@ def separator(
 
 def separation_notes(engine: object, name: str, settings: SeparationSettings) -> tuple[str, ...]:
     """What of `settings` a separator will not use: one sentence, or nothing."""
-    members = getattr(engine, "members", None)
-    if isinstance(members, dict):
-        return tuple(note for member, one in members.items() for note in separation_notes(one, member, settings))
+    if isinstance(engine, CombinedEngine):
+        return tuple(note for member, one in engine.members.items() for note in separation_notes(one, member, settings))
     if settings == SeparationSettings() or isinstance(engine, SupportsSeparationSettings):
         return ()
     return (f"{name} does not use the separator's settings (mode, augmentation, overlap, batch).",)

@@ -166,14 +166,14 @@ def _rows(batch: Batch, check: Callable[[], None]) -> Iterator[tuple[dict[str, A
             continue
         record = Record.read(record_path(batch.output_dir, entry))
         if record is not None and record.fingerprint == fingerprint_of(batch.settings, entry):
-            yield _row(batch, entry, record), record
+            yield _row(entry, record), record
         elif entry.label in batch.tally.reasons:
             yield {"clip": entry.label, "status": "failed", "message": batch.tally.reasons[entry.label]}, None
         else:
             yield {"clip": entry.label, "status": "not reached"}, None
 
 
-def _row(batch: Batch, job: Job, record: Record) -> dict[str, Any]:
+def _row(job: Job, record: Record) -> dict[str, Any]:
     details = {name: record.details.get(name) for name in COLUMNS if name in record.details}
     if isinstance(notes := details.get("notes"), list):
         details["notes"] = "; ".join(map(str, notes))

@@ -96,7 +96,7 @@ class Worker:
                 "done",
                 fingerprint,
                 seconds,
-                files={name: size for result in results for name, size in _files_of(result, path.parent).items()},
+                files={name: size for result in results for name, size in _files_of(result).items()},
                 details=_details_of_takes(results),
             ).write(path)
             return ClipReport(job, "done", seconds)
@@ -151,7 +151,7 @@ def message_of(error: Exception) -> str:
     return words if isinstance(error, DeepSoundError) else f"{type(error).__name__}: {words}"
 
 
-def _files_of(result: Result, folder: Path) -> dict[str, int]:
+def _files_of(result: Result) -> dict[str, int]:
     files = (
         result.step1_audio_path,
         result.step3_audio_path,

@@ -107,7 +107,7 @@ class RepairSteps:
             removed = tuple(replace(each, action=each.action or REMOVE) for each in outcome.segments)
             return self._render(replace(outcome, segments=removed), stems)
         segments, quiet = self._run.run_step(
-            "silence", lambda p: self._measure_silence(outcome, stems, p), lambda found: _describe_silence(*found)
+            "silence", lambda p: self._measure_silence(outcome, stems, p), lambda found: _describe_silence(found[1])
         )
         return self._render(replace(outcome, segments=segments, silence=quiet), stems)
 
@@ -205,7 +205,7 @@ def describe(audio: Audio) -> str:
     return f"{audio.duration_s:.2f} s, {audio.channels} channel{'s' * (audio.channels > 1)}, {audio.sample_rate} Hz"
 
 
-def _describe_silence(segments: tuple[Segment, ...], quiet: Silence) -> str:
+def _describe_silence(quiet: Silence) -> str:
     verdict = "silent" if quiet.is_silent else "not silent"
     return f"{verdict}, {quiet.ratio:.0%} of frames below the threshold"
 

@@ -21,7 +21,7 @@ from deepsound.reproduce.systems import SYSTEMS, ClipSounds, sound_of
 from deepsound.runtime.json_files import read_json_object
 from deepsound.runtime.paths import is_file
 from deepsound.runtime.progress import Progress
-from deepsound.types import Audio, GenerationRequest, Judgement, Verdict
+from deepsound.types import Audio, GenerationRequest, Judgement
 
 RECORDS = "clips"
 SETS = "sets"
@@ -87,7 +87,7 @@ def run_clip(
         "video": str(video),
         "fingerprint": settings.fingerprint(),
         "duration_s": round(clip.duration_s, 4),
-        "judges": {name: _judge(sounds, judgement, settings) for name, judgement in judgements.items()},
+        "judges": {name: _judgement_record(judgement, settings) for name, judgement in judgements.items()},
         "is_voice_over": sounds.is_voice_over,
         "is_silent_after_removal": sounds.silence.is_silent if sounds.silence else None,
         "energy": _energies(sounds, own, judgements, settings, progress),
@@ -119,7 +119,9 @@ def _sounds(
     again = avoided(progress.part(0.3, 0.6)) if own.avoids_voices else None
     judgements = {name: judge.judge(clip, coarse, progress.part(0.6, 0.8)) for name, judge in judges}
     judgement = judgements[settings.reasoner]
-    sounds = ClipSounds(coarse, again, judgement, _counts(judgement, settings), avoids_voices=own.avoids_voices)
+    sounds = ClipSounds(
+        coarse, again, judgement, judgement.counts_as_voice_over(settings.undecided), avoids_voices=own.avoids_voices
+    )
     if not sounds.is_voice_over:
         return sounds, judgements
     stems = _separate(own, coarse, settings, progress.part(0.8, 0.95))
@@ -132,17 +134,11 @@ def _separate(own: ClipEngines, mix: Audio, settings: ReproductionSettings, prog
     return check_stems(mix, own.separator.separate(mix, progress), f"The separator '{settings.separator}'")
 
 
-def _counts(judgement: Judgement, settings: ReproductionSettings) -> bool:
-    if judgement.verdict is Verdict.UNDECIDED:
-        return settings.undecided == "yes"
-    return judgement.verdict is Verdict.YES
-
-
-def _judge(sounds: ClipSounds, judgement: Judgement, settings: ReproductionSettings) -> dict[str, Any]:
+def _judgement_record(judgement: Judgement, settings: ReproductionSettings) -> dict[str, Any]:
     return {
         "verdict": judgement.verdict.value,
         "category": judgement.category,
-        "is_voice_over": _counts(judgement, settings),
+        "is_voice_over": judgement.counts_as_voice_over(settings.undecided),
         "reasoning": judgement.thought.tagged(),
     }
 
@@ -155,7 +151,7 @@ def _energies(
     progress: Progress,
 ) -> dict[str, float] | None:
     """Energies of voice and mix of a clip that any judge calls voice-over: what Table 3's ratio is the sum of."""
-    if not any(_counts(judgement, settings) for judgement in judgements.values()):
+    if not any(judgement.counts_as_voice_over(settings.undecided) for judgement in judgements.values()):
         return None
     stems = sounds.stems or _separate(own, sounds.coarse, settings, progress)
     return {"voice": _energy(stems.voice), "mix": _energy(sounds.coarse)}

@@ -25,7 +25,6 @@ from deepsound.reproduce.settings import ReproductionSettings
 from deepsound.runtime.json_files import read_json_object
 from deepsound.runtime.paths import is_file
 from deepsound.runtime.progress import Progress
-from deepsound.types import Verdict
 
 SOUNDS = "vo_free"
 LIST = "vo_free.csv"
@@ -84,9 +83,7 @@ def _one(
         raise InputError(f"{clip.sound} has no picture to judge by, and no video has its name; add one.")
     audio = decode_audio(clip.sound)
     judgement = reasoner.judge(Clip.open(clip.video, duration_s=settings.duration_s), audio, progress.part(0.0, 0.5))
-    voiced = judgement.verdict is Verdict.YES or (
-        judgement.verdict is Verdict.UNDECIDED and settings.undecided == "yes"
-    )
+    voiced = judgement.counts_as_voice_over(settings.undecided)
     final, silent = audio, None
     if voiced:
         stems = check_stems(

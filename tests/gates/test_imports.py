@@ -51,7 +51,7 @@ ALLOWED = {
     "deepsound/plugins.py": EVERYONE | {"deepsound.media", "deepsound.contracts", "deepsound.engine_protocols"},
     "deepsound/engines.py": EVERYONE
     | {"deepsound.media", "deepsound.contracts", "deepsound.engine_protocols", "deepsound.plugins"}
-    | {"deepsound.combinations", "deepsound.engine_support", "deepsound.engine_registry"}
+    | {"deepsound.combinations", "deepsound.combined_engine", "deepsound.engine_support", "deepsound.engine_registry"}
     # Names of models that lie in a folder, for menus.
     | {"deepsound.weights.omni_folders"},
     "deepsound/presets.py": {"deepsound.types", "deepsound.choices"},
