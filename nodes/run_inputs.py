@@ -1,4 +1,4 @@
-"""Optional execution inputs of nodes: weights, precision, sampling, separation; and how they are read."""
+"""Optional execution inputs of nodes, and what they mean: weights, precision, separation."""
 
 from __future__ import annotations
 
