@@ -1,4 +1,7 @@
-"""Rendered walkers and strikers that differ much from take to take: for measurement alone, nothing was made on them."""
+"""Rendered walkers and strikers that differ much from take to take.
+
+For measurement alone: nothing was made on them.
+"""
 
 from __future__ import annotations
 

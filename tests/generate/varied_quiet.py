@@ -1,4 +1,7 @@
-"""Rendered storms and passers-by without any impact: for measurement alone, nothing was made on them."""
+"""Rendered storms and passers-by without any impact.
+
+For measurement alone: nothing was made on them.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Rendered doors, balls and thrown things that differ much from take to take: for measurement alone."""
+"""Rendered doors, balls and thrown things that differ much from take to take.
+
+For measurement alone.
+"""
 
 from __future__ import annotations
 
