@@ -31,7 +31,7 @@ CLASSES = {
     "car_pass": ("Car passing by", "Car", "Vehicle", "Motor vehicle (road)", "Race car, auto racing"),
     "car_start": ("Engine starting", "Engine", "Idling", "Car", "Vehicle"),
     "car_stop": ("Skidding", "Tire squeal", "Car", "Vehicle", "Squeal"),
-    "click": ("Tick", "Tick-tock", "Clock", "Clicking", "Typing", "Typewriter"),
+    "click": ("Clicking", "Typing", "Typewriter", "Computer keyboard", "Tick"),
     "crash": ("Smash, crash", "Breaking", "Glass", "Shatter", "Explosion"),
     "creak": ("Creak", "Squeak", "Door"),
     "dog": ("Dog", "Bark", "Bow-wow", "Domestic animals, pets"),
@@ -52,6 +52,7 @@ CLASSES = {
     "spaceship": ("Sound effect", "Synthesizer", "Whoosh, swoosh, swish", "Theremin"),
     "telephone": ("Telephone", "Telephone bell ringing", "Ringtone"),
     "thunder": ("Thunder", "Thunderstorm"),
+    "tick": ("Tick", "Tick-tock", "Clock"),
     "train": ("Train", "Rail transport", "Railroad car, train wagon", "Clickety-clack"),
     "wind_chime": ("Wind chime", "Chime", "Bell", "Jingle, tinkle"),
 }

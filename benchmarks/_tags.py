@@ -29,6 +29,11 @@ def prompted_words() -> list[tuple[str, str]]:
     return [(word, name) for name, found in words.items() for word in found]
 
 
+def write_still(path: Path) -> None:
+    """A grey picture as a video."""
+    write_video(path, size=(320, 180), fps=10, seconds=SECONDS, paint=lambda _: np.full((180, 320, 3), 90, np.uint8))
+
+
 def tags(folder: Path) -> list[dict[str, object]]:
     """For each word whether one of the tagger's five likeliest classes of the draft's sound is what was asked for.
 
@@ -38,11 +43,10 @@ def tags(folder: Path) -> list[dict[str, object]]:
     tagger, draft = Tagger(folder), engines.generator("draft")
     alone = {name: tagger.top(Audio.from_numpy(recorded_bed(name, 1)[None], RATE)) for name in CLASSES}
     rows: list[dict[str, object]] = []
+    silent = 0
     with tempfile.TemporaryDirectory() as place:
         still = Path(place, "still.mp4")
-        write_video(
-            still, size=(320, 180), fps=10, seconds=SECONDS, paint=lambda _: np.full((180, 320, 3), 90, np.uint8)
-        )
+        write_still(still)
         clips = {"over a still": Clip.open(still), "over impacts": Clip.open(CLIP)}
         for word, name in prompted_words():
             request = GenerationRequest(prompt=word, seed=7)
@@ -51,6 +55,8 @@ def tags(folder: Path) -> list[dict[str, object]]:
             right = {where: bool(set(found) & set(CLASSES[name])) for where, found in top.items()}
             rows.append({"word": word, "recording": name, **right, "top": top})
             print(rows[-1], flush=True)
-    rows.append({"words": len(rows), **{where: sum(bool(row[where]) for row in rows) for where in top}})
+            silent += top["over a still"][0] == "Silence"
+    right_in_all = {where: sum(bool(row[where]) for row in rows) for where in top}
+    rows.append({"words": len(rows), **right_in_all, "over a still, likeliest is silence": silent})
     print(rows[-1], flush=True)
     return rows

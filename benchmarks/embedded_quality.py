@@ -1,12 +1,15 @@
 """Benchmark of the embedded engines' quality: verdicts, onsets, separation by voice, harm.
 
 `python -m benchmarks.embedded_quality [--only verdicts,mouths,onsets,hearing,narration,separation,alone,harm]
-[--storm FILE] [--tagger FOLDER]`.
+[--storm FILE] [--tagger FOLDER] [--before CHECKOUT]`.
 
 Everything is rendered here or comes with scikit-image, alsa-utils and espeak-ng (voices), so that anyone can run it;
 what is not installed is left out and named. The model cards' numbers of these tables come from it. The separator that
 was the embedded one in 0.3.0, `bs_roformer_tiny` with the same weights, is measured beside today's. How an independent
 tagger names the draft's sounds is measured with `--tagger FOLDER`, whose files you bring along (`_tagger.py`).
+
+`--before CHECKOUT` (of the tag v0.3.0, say) measures that version's embedded engines and this one's on the same
+material, in rows of both: verdicts, onsets as an onset detector hears them, separation and, with `--tagger`, tags.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks._before import before_and_after
 from benchmarks._measure import save
 from benchmarks._mouths import mouths
 from benchmarks._onsets import onset_table
@@ -115,7 +119,10 @@ def hearing(count: int) -> list[dict[str, object]]:
             row[f"found at {decibels} dB"] = round(float(np.mean(found)), 2)
         rows.append(row)
         print(rows[-1], flush=True)
-    silent = [*map(made_up_bed, range(60)), *(recorded_bed(name, 1) for name in embedded())]
+    silent = [
+        *map(made_up_bed, range(60)),
+        *(recorded_bed(name, 1) for name, each in embedded().items() if each.paths[0].stem == name),
+    ]
     rows.append({"voice": "none", "sounds": len(silent), "false alarms": sum(_voiced_s(bed) > 0 for bed in silent)})
     print(rows[-1], flush=True)
     return rows
@@ -253,7 +260,12 @@ def main() -> None:
     parser.add_argument("--tagger", type=Path, help="folder of YAMNet's files: adds the table of tags")
     parser.add_argument("--count", type=int, help="clips, looks, mixtures or sounds of each row")
     parser.add_argument("--storm", type=Path, default=STORM, help="the background of the table narration")
+    parser.add_argument("--before", type=Path, metavar="CHECKOUT", help="measure an earlier version beside this one")
     options = parser.parse_args()
+    if options.before:
+        both = before_and_after(options.before, options.only.split(","), options.count, options.tagger)
+        print("written to", save(both, "embedded_quality_before"))
+        return
     results: dict[str, object] = {"tags": tags(options.tagger)} if options.tagger else {}
     for name in filter(None, options.only.split(",")):
         make, usual = (partial(narration, storm=options.storm), 3) if name == "narration" else TABLES[name]

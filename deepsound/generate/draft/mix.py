@@ -42,6 +42,8 @@ _FADE_S = 0.005
 _LOWEST_HZ = 20.0
 # A material that is named beside a recorded hit colours it.
 _UNDER_RECORDED_HITS = 0.45
+# Hits that the prompt does not speak of stay behind the sounds that it names: by 9 dB.
+_BESIDE_NAMED_SOUNDS = 0.35
 
 
 def render(
@@ -71,6 +73,8 @@ def compose(
         _add_impacts(track, score, palette, seed, progress.part(0.0, 0.4))
     if recorded.hits:
         _amplify(track, _UNDER_RECORDED_HITS, progress)
+    elif recorded.lead(palette):
+        _amplify(track, _BESIDE_NAMED_SOUNDS, progress)
     _add_recorded(track, score, palette, seed, recorded, progress.part(0.4, 0.5))
     _add_room(track, np.random.default_rng([seed, 5]), progress.part(0.5, 0.7))
     _add_textures(track, score, palette, seed, recorded, progress.part(0.7, 1.0))
@@ -134,7 +138,8 @@ def _add_textures(
     track: np.ndarray, score: FoleyScore, palette: Palette, seed: int, recorded: RecordedLayers, progress: Progress
 ) -> None:
     sources = texture_sources(score, palette, SAMPLE_RATE, seed, recorded.replaced)
-    sources += [[bed] for bed in recorded_bed_layers(recorded.bed_layers(score, seed), score, palette, SAMPLE_RATE)]
+    beds = recorded.bed_layers(score, seed)
+    sources += [[bed] for bed in recorded_bed_layers(beds, score, palette, SAMPLE_RATE, recorded.lead(palette))]
     if not sources:
         return
     with ThreadPoolExecutor(len(sources), thread_name_prefix="deepsound-texture") as pool:

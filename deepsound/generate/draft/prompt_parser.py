@@ -97,7 +97,7 @@ class Palette:
     """What to make sound from: names of materials (the first leads), beds and recordings, and the layers wanted.
 
     Without beds and with `may_add_bed`, steady motion brings its own. `scrapes_named` tells that the prompt asks for
-    scrapes, which otherwise stay faint, `distant` that recordings sound from afar.
+    scrapes, which otherwise stay faint, `impacts_named` for impacts, `distant` that recordings sound from afar.
     """
 
     materials: tuple[str, ...] = (NEUTRAL_MATERIAL,)
@@ -109,6 +109,7 @@ class Palette:
     may_add_bed: bool = True
     sounds: tuple[str, ...] = ()
     distant: bool = False
+    impacts_named: bool = False
 
 
 def palette_for(prompt: str, negative_prompt: str = "", own: Own = NO_SOUNDS) -> Palette:
@@ -134,6 +135,7 @@ def palette_for(prompt: str, negative_prompt: str = "", own: Own = NO_SOUNDS) ->
         may_add_bed=not no_beds and "wind" not in refused_beds,
         sounds=tuple(sounds[:_MOST_SOUNDS]),
         distant=bool(FAR & set(requested)),
+        impacts_named="impacts" in _names_in_order(requested, LAYERS),
     )
 
 
@@ -146,7 +148,7 @@ def sounds_in_order(words: list[str], own: Own) -> list[str]:
         if tag is not None:
             found.append(tag)
         elif entry is not None and entry.sound in NAMES:
-            found.append(entry.sound)
+            found += [entry.sound, entry.along] if entry.along else [entry.sound]
     return list(dict.fromkeys(found))
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from deepsound.generate.draft.prompt_parser import Palette
+from deepsound.generate.draft.prompt_parser import NEUTRAL_MATERIAL, Palette
 from deepsound.generate.draft.recordings import Recording
 from deepsound.generate.draft.score import FoleyScore
 from deepsound.generate.draft.sound_beds import bed_blocks
@@ -34,6 +34,11 @@ class RecordedLayers:
     @property
     def replaced(self) -> frozenset[str]:
         return frozenset().union(*(bed.recording.replaces for bed in self.beds))
+
+    def lead(self, palette: Palette) -> bool:
+        """Whether beds and events are all that the prompt names, and hits are not: these then stay behind."""
+        hits_named = self.hits or palette.impacts_named or palette.materials != (NEUTRAL_MATERIAL,)
+        return bool(self.beds or self.events) and not hits_named
 
     def bed_layers(self, score: FoleyScore, seed: int) -> Iterator[Iterator[np.ndarray]]:
         """One endless layer of blocks with a mean square of 1 for each bed."""

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 
-from deepsound.generate.draft.recordings import SAMPLE_RATE, Recording, load_take
+from deepsound.generate.draft.recordings import SAMPLE_RATE, Layer, Recording, load_take
 from deepsound.generate.draft.score import FoleyScore
 from deepsound.generate.draft.textures import pan_gains
-from deepsound.media.filters import convolve, filtered, lowpass
+from deepsound.media.filters import convolve, filtered, highpass, lowpass
 
 _HIT_PEAK, _EVENT_PEAK = 0.5, 0.32
 _LEVEL_RANGE_DB = 14.0
@@ -19,6 +21,7 @@ _PITCHES = 2.0 ** (np.array([-1.6, -0.8, 0.0, 0.8, 1.6]) / 12)
 _EARLIEST_S, _FIRST_SHARE = 0.6, 0.15
 _FADE_S = 0.012
 _LOOP_FADE_S = 0.02
+_LOWEST_HZ = 40.0
 _DISTANT_HZ, _DISTANT_DB, _DISTANT_TAIL_S = 1800.0, -8.0, 1.1
 
 
@@ -46,6 +49,7 @@ def occurrences(recording: Recording, is_hit: bool, score: FoleyScore, rng: np.r
     found = []
     time_s = min(_EARLIEST_S, _FIRST_SHARE * score.duration_s) * rng.uniform(0.6, 1.0)
     steady = 0.04 if is_hit or recording.lasts_s else 0.3
+    steady = steady if recording.uneven is None else recording.uneven
     while time_s < score.duration_s:
         found.append(Occurrence(time_s, rng.uniform(0.75, 1.0), _place(score, time_s, rng)))
         time_s += recording.every_s * rng.uniform(1 - steady, 1 + steady)
@@ -69,18 +73,46 @@ def placed_waves(
 ) -> Iterator[Placed]:
     """Each occurrence as it sounds, none equal to the one before it."""
     before = -1
+    is_hit = recording.role_of(int(np.median([take.shape[1] for take in takes]))) == "hit"
     for occurrence in times:
         pitch = int(rng.choice([number for number in range(len(_PITCHES)) if number != before]))
         before = pitch
-        wave = takes[int(rng.integers(len(takes)))]
-        wave = _lasting(wave, recording)
-        wave = _played_at(wave, recording.speed * float(_PITCHES[pitch]) * rng.uniform(0.99, 1.01))
-        is_hit = recording.role_of(wave.shape[1]) == "hit"
+        speed = recording.speed * float(_PITCHES[pitch]) ** recording.vary * rng.uniform(0.99, 1.01)
+        wave = _mixed(recording, takes, speed, rng)
         level_db = recording.gain_db + _LEVEL_RANGE_DB * (occurrence.strength - 1)
         wave = wave * np.float32((_HIT_PEAK if is_hit else _EVENT_PEAK) * 10 ** (level_db / 20))
         if distant:
             wave = far_away(wave, rng)
         yield Placed(round(occurrence.time_s * SAMPLE_RATE), _panned(wave, occurrence.x, recording.passes_by))
+
+
+def _mixed(recording: Recording, takes: Sequence[np.ndarray], speed: float, rng: np.random.Generator) -> np.ndarray:
+    """One occurrence of the recording, its layers mixed to a peak of 1."""
+    drawn = int(rng.integers(len(takes)))
+    parts = [
+        (round(layer.after_s * SAMPLE_RATE), _layer(layer, recording, _take(layer, takes, drawn), speed))
+        for layer in recording.layers
+    ]
+    mixed = np.zeros((2, max(at + wave.shape[1] for at, wave in parts)), np.float32)
+    for at, wave in parts:
+        mixed[:, at : at + wave.shape[1]] += wave
+    return mixed / np.float32(max(float(np.abs(mixed).max()), 1e-9))
+
+
+def _take(layer: Layer, takes: Sequence[np.ndarray], drawn: int) -> np.ndarray:
+    return takes[drawn if layer.take is None else layer.take % len(takes)]
+
+
+def _layer(layer: Layer, recording: Recording, take: np.ndarray, speed: float) -> np.ndarray:
+    wave = _played_at(_lasting(take, recording), speed * 2 ** (layer.semitones / 12), layer.bend)
+    if layer.keeps_s:
+        wave = _faded(wave[:, : max(round(layer.keeps_s * SAMPLE_RATE), 1)])
+    if layer.above_hz:
+        wave = filtered(wave, highpass(layer.above_hz, SAMPLE_RATE)).astype(np.float32)
+    if layer.rise_s:
+        rise = min(round(layer.rise_s * SAMPLE_RATE), wave.shape[1])
+        wave[:, :rise] *= np.sin(np.linspace(0, np.pi / 2, rise, dtype=np.float32))
+    return wave * np.float32(10 ** (layer.gain_db / 20))
 
 
 def _lasting(wave: np.ndarray, recording: Recording) -> np.ndarray:
@@ -102,18 +134,31 @@ def _lasting(wave: np.ndarray, recording: Recording) -> np.ndarray:
     return np.concatenate([head, np.tile(body, max(repeats, 0))], axis=1)[:, :samples]
 
 
-def _played_at(wave: np.ndarray, speed: float) -> np.ndarray:
-    """The sound `speed` times as fast, and as much higher, with its end faded out."""
-    length = max(int((wave.shape[1] - 1) / speed), 1)
-    positions = np.arange(length) * speed
+def _played_at(wave: np.ndarray, speed: float, bend: float = 0.0) -> np.ndarray:
+    """The sound `speed` times as fast, and as much higher, with its end faded out.
+
+    The pitch rises by `bend` semitones from beginning to end.
+    """
+    if bend:
+        steps = speed * 2.0 ** (bend / 12 * np.linspace(0, 1, max(int(wave.shape[1] / speed), 2)))
+        positions = np.concatenate([[0.0], np.cumsum(steps)])
+        positions = positions[positions < wave.shape[1] - 1]
+    else:
+        positions = np.arange(max(int((wave.shape[1] - 1) / speed), 1)) * speed
     below = positions.astype(np.int64)
     share = (positions - below).astype(np.float32)
     after = np.minimum(below + 1, wave.shape[1] - 1)
-    played = wave[:, below] * (1 - share) + wave[:, after] * share
+    return _faded(wave[:, below] * (1 - share) + wave[:, after] * share)
+
+
+def _faded(wave: np.ndarray) -> np.ndarray:
+    """A copy of the sound that fades out at its end."""
+    played = wave.astype(np.float32)
+    length = played.shape[1]
     fade = min(round(_FADE_S * SAMPLE_RATE), length // 2)
     if fade:
         played[:, length - fade :] *= np.linspace(1, 0, fade, dtype=np.float32)
-    return np.asarray(played, np.float32)
+    return played
 
 
 def far_away(wave: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -138,5 +183,15 @@ def _panned(wave: np.ndarray, x: float, passes_by: bool) -> np.ndarray:
 
 
 def usable_takes(recording: Recording) -> list[np.ndarray]:
-    """The takes that can be read; an empty list when none can."""
-    return [take for take in map(load_take, recording.paths) if take is not None]
+    """The takes that can be read, without what lies below hearing, at a peak of 1; an empty list when none can."""
+    return [take for take in map(_audible_take, recording.paths) if take is not None]
+
+
+@lru_cache(maxsize=64)
+def _audible_take(path: Path) -> np.ndarray | None:
+    take = load_take(path)
+    if take is None:
+        return None
+    below = highpass(_LOWEST_HZ, SAMPLE_RATE)
+    heard = filtered(take, below, below).astype(np.float32)
+    return heard / max(float(np.abs(heard).max()), 1e-9)

@@ -24,6 +24,7 @@ _GROUND_DB = -54.0
 _SECOND_BED_DB = -4.0
 # Faint hits too are to be heard over their background; a single one among much else does not push it away.
 _UNDER_HITS_DB = -17.0
+_LEAD_UNDER_HITS_DB = -4.0
 _BED_RISE_DB = 6.0
 _WHOOSH_DB = -34.0
 _SCRAPE_DB = -33.0
@@ -75,11 +76,14 @@ def texture_sources(
 
 
 def recorded_bed_layers(
-    beds: Iterable[Iterator[np.ndarray]], score: FoleyScore, palette: Palette, sample_rate: int
+    beds: Iterable[Iterator[np.ndarray]], score: FoleyScore, palette: Palette, sample_rate: int, lead: bool = False
 ) -> list[Iterator[np.ndarray]]:
-    """Recorded beds of unit power at the level of the synthesised ones, rising with the motion as these do."""
+    """Recorded beds of unit power at the level of the synthesised ones, rising with the motion as these do.
+
+    Beds that `lead` make way for hits only a little.
+    """
     curves = motion_curves(score, _LEAST_SCRAPE_S[palette.scrapes_named])
-    rise = _bed_rise(palette, curves)
+    rise = _bed_rise(palette, curves, _LEAD_UNDER_HITS_DB if lead else _UNDER_HITS_DB)
     return [
         _apply_level(bed, Curve(_amplitude(_NAMED_BED_DB + index * _SECOND_BED_DB) * rise), sample_rate)
         for index, bed in enumerate(beds)
@@ -119,9 +123,9 @@ def _bed_levels(score: FoleyScore, palette: Palette, curves: MotionCurves) -> li
     return levels
 
 
-def _bed_rise(palette: Palette, curves: MotionCurves) -> np.ndarray:
+def _bed_rise(palette: Palette, curves: MotionCurves, under_hits_db: float = _UNDER_HITS_DB) -> np.ndarray:
     """How much louder beds get with motion, and how much softer around hits."""
-    ducked_db = _UNDER_HITS_DB * curves.busy.values if palette.impacts else 0.0
+    ducked_db = under_hits_db * curves.busy.values if palette.impacts else 0.0
     return np.asarray(10 ** ((_BED_RISE_DB * curves.activity.values + ducked_db) / 20))
 
 

@@ -1,7 +1,8 @@
 """Vocabulary of the draft: English and Chinese words by what is made for them.
 
 Each row of `vocabulary.csv` has a category (after AudioSet's ontology, Gemmeke et al. 2017), words of both languages
-and the name of a recording, material, bed or layer; `nearest` marks rows whose own sound the draft does not have.
+and the name of a recording, material, bed or layer; `nearest` marks rows whose own sound the draft does not have, and
+`with` names a recording that belongs to it, as rain to a thunderstorm.
 """
 
 from __future__ import annotations
@@ -24,10 +25,11 @@ _WORD = re.compile(r"[^\W\d_]+")
 
 @dataclass(frozen=True)
 class VocabularyEntry:
-    """What a word leads to: the name of a sound, and whether that is only the nearest one there is."""
+    """What a word leads to: the name of a sound, whether that is only the nearest one, and what sounds with it."""
 
     sound: str
     nearest: bool = False
+    along: str = ""
 
 
 @lru_cache(maxsize=1)
@@ -37,7 +39,7 @@ def vocabulary() -> Mapping[str, VocabularyEntry]:
     with TABLE.open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
             for word in (*row["english"].split("|"), *row["chinese"].split("|")):
-                found.setdefault(word, VocabularyEntry(row["sound"], bool(row["nearest"])))
+                found.setdefault(word, VocabularyEntry(row["sound"], bool(row["nearest"]), row["with"] or ""))
     return MappingProxyType(found)
 
 
