@@ -11,7 +11,8 @@ from deepsound.generate.draft.mix import render
 from deepsound.generate.draft.motion import Motion
 from deepsound.generate.draft.prompt_notes import prompt_notes
 from deepsound.generate.draft.prompt_parser import palette_for
-from deepsound.generate.draft.recorded_layers import choose_recordings
+from deepsound.generate.draft.prompted_motion import with_prompted_motion
+from deepsound.generate.draft.recorded_layers import NO_RECORDINGS, choose_recordings
 from deepsound.generate.draft.recordings import embedded
 from deepsound.generate.draft.score import FoleyScore, without_spans
 from deepsound.generate.draft.user_sounds import DraftSettings, user_library
@@ -73,7 +74,8 @@ class DraftGenerator(GeneratorBase):
         own = user_library(self.settings.sounds, progress)
         track = clip.view(_MOTION, progress.part(0.0, _ANALYSIS_SHARE))
         score = FoleyScore(min(requested_s, clip.duration_s), plan_impacts(track), track.movements, track.cuts_s)
-        score = without_spans(score, spans_within("avoid", request.avoid, score.duration_s))
         palette = palette_for(whole_prompt(request.prompt), request.negative_prompt, own)
         recorded = choose_recordings(palette, {**embedded(), **own}, progress.note)
+        score = with_prompted_motion(score, palette, recorded != NO_RECORDINGS, request.seed)
+        score = without_spans(score, spans_within("avoid", request.avoid, score.duration_s))
         return render(score, palette, request.seed, progress.part(_ANALYSIS_SHARE, 1.0), recorded)

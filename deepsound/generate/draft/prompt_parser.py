@@ -60,6 +60,8 @@ FILLER = (
 )
 # Words of distance, for recordings.
 FAR = frozenset(["far", "distant", "distance", "faraway", "remote", "远", "远处", "远方", "遥远"])
+# The one of a single character is also part of other words, such as 永远, always.
+_FAR_CHINESE = frozenset(word for word in FAR if not word.isascii() and len(word) > 1)
 _MOST_SOUNDS = 4
 KNOWN_WORDS_COMMAND = "deepsound engines draft"
 
@@ -97,7 +99,8 @@ class Palette:
     """What to make sound from: names of materials (the first leads), beds and recordings, and the layers wanted.
 
     Without beds and with `may_add_bed`, steady motion brings its own. `scrapes_named` tells that the prompt asks for
-    scrapes, which otherwise stay faint, `impacts_named` for impacts, `distant` that recordings sound from afar.
+    scrapes, which otherwise stay faint, `impacts_named` and `whooshes_named` for those, `distant` that recordings sound
+    from afar.
     """
 
     materials: tuple[str, ...] = (NEUTRAL_MATERIAL,)
@@ -110,6 +113,7 @@ class Palette:
     sounds: tuple[str, ...] = ()
     distant: bool = False
     impacts_named: bool = False
+    whooshes_named: bool = False
 
 
 def palette_for(prompt: str, negative_prompt: str = "", own: Own = NO_SOUNDS) -> Palette:
@@ -136,6 +140,7 @@ def palette_for(prompt: str, negative_prompt: str = "", own: Own = NO_SOUNDS) ->
         sounds=tuple(sounds[:_MOST_SOUNDS]),
         distant=bool(FAR & set(requested)),
         impacts_named="impacts" in _names_in_order(requested, LAYERS),
+        whooshes_named="whooshes" in _names_in_order(requested, LAYERS),
     )
 
 
@@ -154,7 +159,7 @@ def sounds_in_order(words: list[str], own: Own) -> list[str]:
 
 def words_of(text: str, own: Own = NO_SOUNDS) -> list[str]:
     """The words of a text in any script, without digits; Chinese is cut into known words."""
-    return split_words(text, frozenset(own))
+    return split_words(text, _FAR_CHINESE.union(own))
 
 
 def _forms(word: str) -> tuple[str, str, str]:
