@@ -18,7 +18,7 @@ import numpy as np
 from benchmarks._onsets import GROUPS, LOOKS
 from benchmarks._onsets import SECONDS as SCENE_S
 from benchmarks._tagger import CLASSES, Tagger
-from benchmarks._tags import CLIP, prompted_words, write_still
+from benchmarks._tags import CLIP, WORDS_EACH, prompted_words, write_still
 from benchmarks._voices import (
     HELD_OUT_SEED,
     RATE,
@@ -83,7 +83,7 @@ Mark = Callable[[Answers], list[Row]]
 def before_and_after(checkout: Path, names: Sequence[str], count: int | None, tagger: Path | None) -> dict[str, object]:
     """The named tables of TABLES (and the tags, with a `tagger`) for `checkout` and for this one, in rows of both."""
     results: dict[str, object] = {}
-    for name in (*names, *(["tags"] if tagger else [])):
+    for name in (*filter(None, names), *(["tags"] if tagger else [])):
         if name not in TABLES and name != "tags":
             results[name] = "not compared: 0.3.0 has nothing of the kind that the library's calls would reach"
             continue
@@ -91,7 +91,7 @@ def before_and_after(checkout: Path, names: Sequence[str], count: int | None, ta
         with TemporaryDirectory() as place:
             material = _Material(Path(place))
             if name == "tags":
-                mark = _tags(material, Tagger(tagger or Path()))
+                mark = _tags(material, prompted_words(count or WORDS_EACH), Tagger(tagger or Path()))
             else:
                 make, usual = TABLES[name]
                 mark = make(material, count or usual)
@@ -196,7 +196,7 @@ def _onset_row(
     return row
 
 
-def _tags(material: _Material, tagger: Tagger) -> Mark:
+def _tags(material: _Material, words: Sequence[tuple[str, str]], tagger: Tagger) -> Mark:
     """Whether one of the tagger's five likeliest classes of the draft's sound is what the word means."""
     still = material.folder / "still.mp4"
     write_still(still)
@@ -205,13 +205,13 @@ def _tags(material: _Material, tagger: Tagger) -> Mark:
         (word, where): material.add(
             {"do": "generate", "engine": "draft", "video": str(video), "prompt": word, "seed": 7}
         )
-        for word, _ in prompted_words()
+        for word, _ in words
         for where, video in clips.items()
     }
 
     def mark(answers: Answers) -> list[Row]:
         rows: list[Row] = []
-        for word, name in prompted_words():
+        for word, name in words:
             row: Row = {"word": word, "recording": name}
             for where in clips:
                 for side in SIDES:

@@ -20,11 +20,11 @@ CLIP = Path(__file__).parents[1] / "demo" / "silent_impacts.mp4"
 WORDS_EACH = 2
 
 
-def prompted_words() -> list[tuple[str, str]]:
-    """Two English words for each recording of the draft that stands for them by itself, with its name."""
+def prompted_words(each: int = WORDS_EACH) -> list[tuple[str, str]]:
+    """Up to `each` English words for each recording of the draft that stands for them by itself, with its name."""
     words: dict[str, list[str]] = {name: [] for name in CLASSES}
     for word, entry in vocabulary().items():
-        if entry.sound in words and not entry.nearest and word.isascii() and len(words[entry.sound]) < WORDS_EACH:
+        if entry.sound in words and not entry.nearest and word.isascii() and len(words[entry.sound]) < each:
             words[entry.sound].append(word)
     return [(word, name) for name, found in words.items() for word in found]
 
