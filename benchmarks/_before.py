@@ -1,4 +1,4 @@
-"""Tables of an earlier checkout's embedded engines beside this one's, on the same material in one run."""
+"""Tables of an earlier checkout's embedded engines beside this one's, on the same material."""
 
 from __future__ import annotations
 

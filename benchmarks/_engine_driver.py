@@ -1,4 +1,4 @@
-"""Runs the embedded engines of one checkout on prepared jobs, by library calls that 0.3.0 has too.
+"""Runs the embedded engines of one checkout on prepared jobs, by calls that 0.3.0 has too.
 
 `PYTHONPATH=CHECKOUT python _engine_driver.py JOBS ANSWERS` reads a JSON list of jobs and writes one answer for each. It
 imports nothing of this project but `deepsound`, so that it serves any checkout. A job has `do` (generate, judge or
