@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import wraps
 from numbers import Real
 from operator import index
 from os import PathLike
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 from deepsound.errors import InputError
 from deepsound.types import GenerationRequest
+
+_Parameters = ParamSpec("_Parameters")
+_Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True)
@@ -43,7 +47,10 @@ def _is_flag(value: object) -> bool:
     return type(value).__name__ in ("bool", "bool_") or (isinstance(value, int) and value in (0, 1))
 
 
-_PATH = _Rule(lambda value: isinstance(value, (str, PathLike)) and not isinstance(value, bytes), "a path", '"clip.mp4"')
+def _is_path(value: object) -> bool:
+    return isinstance(value, (str, PathLike)) and not isinstance(value, bytes)
+
+
 _TEXT = _Rule(lambda value: isinstance(value, str), "text", '"rain"')
 _NAME = _Rule(lambda value: isinstance(value, str), "a name", '"auto"')
 _FLAG = _Rule(_is_flag, "True or False", "True")
@@ -58,7 +65,8 @@ _STRENGTH = _Rule(
 _LOUDNESS = _Rule(lambda value: _is_number(value) and -70 <= value <= 0, "a loudness from -70 to 0 LUFS", "-16.0")
 
 _RULES: Mapping[str, _Rule] = {
-    **dict.fromkeys(("video", "output_dir"), _PATH),
+    "video": _Rule(_is_path, "a path", '"clip.mp4"'),
+    "output_dir": _Rule(_is_path, "a path", '"outputs"'),
     **dict.fromkeys(("prompt", "negative_prompt"), _TEXT),
     "spans": _Rule(lambda value: isinstance(value, str), "text", '"1.2-3.4, 5-6"'),
     "output_template": _Rule(lambda value: isinstance(value, str), "text", '"{stem}.{seed}"'),
@@ -100,3 +108,28 @@ def check_request(request: GenerationRequest) -> None:
             f"request: expected a GenerationRequest, got {type(request).__name__}; make one of deepsound.types."
         )
     check_arguments({name: value for name, value in vars(request).items() if name != "avoid"})
+
+
+def with_plain_numbers(function: Callable[_Parameters, _Result]) -> Callable[_Parameters, _Result]:
+    """The function, called with Python's own numbers where NumPy's (or a tensor's) are given, in requests too.
+
+    What the checks above let pass would fail later otherwise: in arithmetic, or in the record, which is JSON.
+    """
+
+    @wraps(function)
+    def call(*args: _Parameters.args, **kwargs: _Parameters.kwargs) -> _Result:
+        return function(*map(_plain, args), **{name: _plain(value) for name, value in kwargs.items()})
+
+    return call
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, GenerationRequest):
+        return replace(value, **{name: _plain(each) for name, each in vars(value).items()})
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    if type(value).__name__ in ("bool", "bool_"):
+        return bool(value)
+    if _is_whole(value):
+        return index(value)
+    return float(value) if isinstance(value, Real) else value

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from deepsound.arguments import check_arguments
+from deepsound.arguments import check_arguments, with_plain_numbers
 from deepsound.choices import MODE_NAMES, PICK_NAMES, VOICE_DECISION_NAMES
 from deepsound.fallback import DEFAULT_FALLBACK, fallback_mode
 from deepsound.media.clip import Clip
@@ -77,6 +77,7 @@ class DryRun:
         }
 
 
+@with_plain_numbers
 def dry_run(
     pipeline: Pipeline,
     video: str | Path,

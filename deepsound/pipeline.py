@@ -14,7 +14,7 @@ from typing import Any
 
 from deepsound import choices as tables
 from deepsound import engines
-from deepsound.arguments import check_arguments, check_request
+from deepsound.arguments import check_arguments, check_request, with_plain_numbers
 from deepsound.fallback import DEFAULT_FALLBACK, NEG_PROMPT, without_voice
 from deepsound.media.clip import Clip
 from deepsound.media.formats import AUTO
@@ -74,6 +74,7 @@ class Pipeline:
         self._undecided: Undecided = undecided
         self._generator_settings = dict(generator_settings)
 
+    @with_plain_numbers
     def run(
         self,
         video: str | Path | Clip,
@@ -150,6 +151,7 @@ class Pipeline:
             outcome = self._all_steps(ready.clip, ready.selection, request, options, progress, ready.notes, best_of)
             return staging.finish(outcome, target_lufs, progress)
 
+    @with_plain_numbers
     def run_in_memory(
         self,
         clip: Clip,

@@ -68,12 +68,13 @@ class Clip:
             raise InputError(
                 f"The duration is {duration_s} s; expected more than 0 seconds; leave it out for the whole video."
             )
+        start_s = float(start_s)  # A NumPy float32 does not go into a Fraction.
         info = probe(path, audio_track)
         length_s = need_video(info).duration_s
         if start_s >= length_s:
             raise InputError(f"The start, {start_s:g} s, is past the end of {path} ({length_s:.2f} s); start earlier.")
         rest_s = length_s - start_s
-        window_s = rest_s if duration_s is None else min(duration_s, rest_s)
+        window_s = rest_s if duration_s is None else min(float(duration_s), rest_s)
         if window_s > MAX_WINDOW_S:
             raise MediaError(
                 f"{path} lasts {window_s / 3600:.1f} hours, more than the {MAX_WINDOW_S / 3600:g} that are handled at "

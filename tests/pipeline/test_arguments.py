@@ -1,11 +1,13 @@
 """Wrong types and numbers in the Python API are refused before any work, in words."""
 
+import json
 import math
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+import deepsound
 from deepsound import Pipeline
 from deepsound.arguments import check_arguments
 from deepsound.cli.main import main
@@ -87,3 +89,39 @@ def test_what_is_used_like_a_right_type_is_one():
             "unknown": object(),
         }
     )
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"seed": np.int64(5), "steps": np.int32(3), "takes": np.int64(2), "pick": "voice"},
+        {"start_s": np.float32(0.25), "duration_s": np.float32(0.5), "write_video": np.False_},
+        {"guidance": np.float32(2), "window_s": np.float32(8), "target_lufs": np.float32(-20)},
+        {"removal_db": np.float32(3), "keep_ambience": np.True_, "voice_decision": "always"},
+    ],
+)
+def test_numbers_of_numpy_reach_the_record_as_plain_ones(arguments, make_video, fake_engines, tmp_path):
+    """They passed the check; then the draft overflowed, the window was no fraction, and the record no JSON."""
+    plain = {name: value.item() if isinstance(value, np.generic) else value for name, value in arguments.items()}
+    records = []
+    for given in (arguments, plain):
+        Pipeline("noise", "no", "halving").run(make_video(), tmp_path / "out", **given)
+        record = json.loads((tmp_path / "out" / "clip.result.json").read_text(encoding="utf-8"))
+        records.append((record["request"], record["final_from"], record["removal_db"], record["keep_ambience"]))
+    assert records[0] == records[1]
+
+
+def test_numbers_of_numpy_serve_in_memory_too(make_video, fake_engines):
+    request = GenerationRequest(seed=np.int64(7), guidance=np.float32(2))
+    outcome = Pipeline("noise", "no", "halving").run_in_memory(Clip.open(make_video()), request)
+    assert type(outcome.request.seed) is int and type(outcome.request.guidance) is float
+
+
+def test_an_output_folder_that_is_none_is_refused_with_a_folder_as_the_example(make_video):
+    with pytest.raises(InputError, match='output_dir: expected a path, got None; give one such as "outputs"'):
+        Pipeline().run(make_video(), None)
+
+
+def test_the_names_of_the_package_are_listed_before_they_are_loaded():
+    """`deepsound.` and Tab did not offer Pipeline."""
+    assert set(deepsound.__all__) <= set(dir(deepsound))
