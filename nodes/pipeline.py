@@ -61,7 +61,7 @@ from .run_inputs import (
     voice_decision_input,
     weights_input,
 )
-from .save_video import SaveSettings
+from .save_video import SaveSettings, saving_notes
 from .schema import (
     download_input,
     engine_input,
@@ -222,7 +222,7 @@ class PipelineNode(io.ComfyNode):
         )
         picture, video = video, as_video(video, fps, progress)
         clip = clip_of(video, progress)
-        for note in encoding_notes(picture, video, fps):
+        for note in (*encoding_notes(picture, video, fps), *saving_notes(clip, settings, progress)):
             progress.note(note)
         outcomes = run_takes(runner, clip, request, mode, fallback, repair, takes, pick, progress)
         outcomes = [at_loudness(outcome, loudness, progress) for outcome in outcomes]

@@ -56,6 +56,21 @@ class SavedVideo:
     note: str
 
 
+def plan_saving(clip: Clip, settings: SaveSettings, progress: Progress) -> MuxPlan:
+    """How a clip's videos will be saved. Raises what cannot be written, which needs no sound to be known."""
+    from deepsound.media.mux_plan import plan_mux
+
+    return clip.remember(
+        ("saving", settings.container, settings.codec),
+        lambda: plan_mux(clip, settings.container, CODECS[settings.codec], progress=progress),
+    )
+
+
+def saving_notes(clip: Clip, settings: SaveSettings, progress: Progress) -> list[str]:
+    """What is known of a save before its work: an encoding, losses. Raises what cannot be written."""
+    return plan_saving(clip, settings, Progress(check=progress.check)).lines()
+
+
 def save_takes(
     clip: Clip,
     sounds: Callable[[], Sequence[Audio | None]],
@@ -72,9 +87,8 @@ def save_takes(
     sounds are read.
     """
     from deepsound.media.downmix import check_channels
-    from deepsound.media.mux_plan import plan_mux
 
-    plan = plan_mux(clip, settings.container, CODECS[settings.codec], progress=progress)
+    plan = plan_saving(clip, settings, progress)
     ready = []
     for sound in sounds():
         sound = clip.audio(progress) if sound is None else sound

@@ -144,7 +144,8 @@ def check_rendering(clip: Clip, row: Container, obstacle: str) -> None:
             f"{clip.path} cannot be written as {row.suffix} as it is ({obstacle}), and {row.suffix} takes no H.264 "
             "either; choose .mp4."
         )
+    is_held = any(clip.video.codec in other.pictures for other in CONTAINERS.values())
     need_moviepy(
         f"The picture of {clip.path} must be encoded again ({obstacle}), which needs MoviePy",
-        "choose a container that takes it as it is",
+        "choose a container that takes it as it is" if is_held else "convert the video to H.264 first",
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -16,6 +17,7 @@ from deepsound.media.clip import Clip
 from deepsound.media.decode import frames
 from deepsound.media.formats import container_for, source_container
 from deepsound.media.mux import mux
+from deepsound.media.mux_plan import plan_mux
 from deepsound.media.probe import probe
 from deepsound.runtime.progress import CancelToken, Progress, ProgressEvent
 from deepsound.types import Audio
@@ -530,3 +532,13 @@ def test_rendering_happens_beside_the_output(
     out.mkdir()
     mux(make_video("odd.mkv", codec="ffv1"), clicks(), out / "out.mp4")
     assert [entry.name for entry in out.iterdir()] == ["out.mp4"]
+
+
+def test_a_picture_that_no_container_takes_is_to_be_converted_and_not_put_into_another_one(
+    make_video: MakeVideo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a GIF it said to choose a container that takes it as it is, which none does."""
+    clip = Clip.open(make_video("clip.avi", codec="msmpeg4"))
+    monkeypatch.setitem(sys.modules, "moviepy", None)
+    with pytest.raises(MissingPackage, match=r"its codec is msmpeg4v3.*convert the video to H\.264 first"):
+        plan_mux(clip)

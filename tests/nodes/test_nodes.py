@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -296,6 +297,20 @@ def test_mux_says_when_the_picture_had_to_be_encoded_again(nodes, host, in_input
     video = nodes["DeepSoundLoadVideo"].execute(in_input("vp8.mkv", codec="libvpx"), 0.0, 0.0).args[0]
     output = nodes["DeepSoundMuxVideo"].execute(video, "clip", "mp4", "auto", sound(0.1, sample_rate=48000))
     assert "picture encoded again as h264, because its codec is vp8" in output.ui["deepsound"][0]["note"]
+
+
+def test_a_pipeline_whose_video_cannot_be_written_is_refused_before_its_work(
+    nodes, host, in_input, fake_engines, monkeypatch
+):
+    """A GIF was generated for, judged and repaired, and then refused for the lack of MoviePy."""
+    from deepsound.errors import MissingPackage
+
+    video = nodes["DeepSoundLoadVideo"].execute(in_input("vp8.mkv", codec="libvpx"), 0.0, 0.0).args[0]
+    monkeypatch.setitem(sys.modules, "moviepy", None)
+    inputs = ("noise", "no", "halving", "s4", "neg", "", "", 7, 0.0)
+    with pytest.raises(MissingPackage, match=r"encoded again .*choose a container that takes it as it is"):
+        nodes["DeepSoundPipeline"].execute(video, *inputs, container="mp4")
+    assert fake_engines.requests == []
 
 
 def test_mux_without_a_sound_keeps_the_videos_own(nodes, video, host):
