@@ -1,7 +1,7 @@
 """Benchmark of the embedded engines' quality: verdicts, onsets, separation by voice, harm.
 
 `python -m benchmarks.embedded_quality [--only verdicts,mouths,onsets,hearing,narration,separation,alone,harm]
-[--storm FILE] [--tagger FOLDER] [--before CHECKOUT]`.
+[--storm FILE] [--tagger FOLDER] [--before CHECKOUT] [--voices WORDS] [--separators NAMES]`.
 
 Everything is rendered here or comes with scikit-image, alsa-utils and espeak-ng (voices), so that anyone can run it;
 what is not installed is left out and named. The model cards' numbers of these tables come from it. The separator that
@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
@@ -61,11 +62,27 @@ SEPARATORS = ("dtln", "bs_roformer_tiny", "spectral")
 PLAIN = "dtln without post-filter"
 
 
+@dataclass
+class Choice:
+    """Kinds of voices with one of these words in their name, and separators, that tables have; all where empty."""
+
+    voices: tuple[str, ...] = ()
+    separators: tuple[str, ...] = ()
+
+    def of(self, found: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """The chosen kinds of voices."""
+        return {kind: voice for kind, voice in found.items() if not self.voices or any(w in kind for w in self.voices)}
+
+
+CHOICE = Choice()
+
+
 def separators() -> dict[str, engines.Separator]:
     """The embedded separators, and DTLN as it was before it had a post-filter."""
     from deepsound.separate.dtln import DtlnSeparator
 
-    return {name: engines.separator(name) for name in SEPARATORS} | {PLAIN: DtlnSeparator(post_filter=False)}
+    every = {name: engines.separator(name) for name in SEPARATORS} | {PLAIN: DtlnSeparator(post_filter=False)}
+    return {name: made for name, made in every.items() if not CHOICE.separators or name in CHOICE.separators}
 
 
 def verdicts(count: int) -> list[dict[str, object]]:
@@ -111,7 +128,7 @@ def _stills(number: int, person: np.ndarray | None, rng: np.random.Generator) ->
 def hearing(count: int) -> list[dict[str, object]]:
     """The share of the time in which a voice is found, by its level against recorded backgrounds; and false alarms."""
     rows: list[dict[str, object]] = []
-    for kind, voice in (voices() | vocal_sounds()).items():
+    for kind, voice in CHOICE.of(voices() | vocal_sounds()).items():
         row: dict[str, object] = {"voice": kind}
         for decibels in (-12, -6, 0, 6):
             beds = [recorded_bed(RECORDED_BEDS[number % len(RECORDED_BEDS)], number) for number in range(count)]
@@ -132,7 +149,7 @@ def narration(count: int, storm: Path = STORM) -> list[dict[str, object]]:
     """The share of a narrator's time that is found in a storm, by voice and level; `count` beginnings of the voice."""
     bed = resample(decode_audio(storm, duration_s=10.0), RATE).numpy().mean(axis=0)
     rows: list[dict[str, object]] = []
-    for kind, voice in voices().items():
+    for kind, voice in CHOICE.of(voices()).items():
         row: dict[str, object] = {"voice": kind}
         for decibels in (-6, -12):
             shares = []
@@ -163,7 +180,9 @@ def separation(count: int) -> list[dict[str, object]]:
     """SI-SDR improvement of the background, mean over voices at -5, 0, 5 and 10 dB over both sorts of backgrounds."""
     rows: list[dict[str, object]] = []
     compared = separators()
-    for place, (kind, voice) in enumerate(held_out_voices().items()):
+    every = held_out_voices()
+    for kind, voice in CHOICE.of(every).items():
+        place = list(every).index(kind)
         for sort in ("made up", "recorded"):
             gains: dict[str, list[float]] = {name: [] for name in compared}
             for number in range(count):
@@ -186,7 +205,7 @@ def alone(count: int) -> list[dict[str, object]]:
     """
     rows: list[dict[str, object]] = []
     compared = separators()
-    for kind, voice in held_out_voices().items():
+    for kind, voice in CHOICE.of(held_out_voices()).items():
         for bed_db in (None, -26.0):
             silent = dict.fromkeys(compared, 0)
             for number in range(count):
@@ -214,6 +233,8 @@ def harm(count: int) -> list[dict[str, object]]:
         f"{PLAIN}, ungated": DtlnSeparator(False, post_filter=False),
         "bs_roformer_tiny, ungated": BSRoformerTinySeparator(gated=False),
     }
+    if CHOICE.separators:
+        ungated = {name: made for name, made in ungated.items() if name.removesuffix(", ungated") in CHOICE.separators}
     rows: list[dict[str, object]] = []
     for name, made in (separators() | ungated).items():
         errors = []
@@ -261,7 +282,12 @@ def main() -> None:
     parser.add_argument("--count", type=int, help="clips, looks, mixtures or sounds of each row")
     parser.add_argument("--storm", type=Path, default=STORM, help="the background of the table narration")
     parser.add_argument("--before", type=Path, metavar="CHECKOUT", help="measure an earlier version beside this one")
+    parser.add_argument("--voices", default="", help="only kinds of voices with one of these words in their name")
+    parser.add_argument("--separators", default="", help=f"only these of {', '.join((*SEPARATORS, PLAIN))}")
     options = parser.parse_args()
+    CHOICE.voices, CHOICE.separators = (
+        tuple(filter(None, words.split(","))) for words in (options.voices, options.separators)
+    )
     if options.before:
         both = before_and_after(options.before, options.only.split(","), options.count, options.tagger)
         print("written to", save(both, "embedded_quality_before"))
@@ -271,10 +297,9 @@ def main() -> None:
         make, usual = (partial(narration, storm=options.storm), 3) if name == "narration" else TABLES[name]
         print(name, flush=True)
         results[name] = make(options.count or usual)
-    print(
-        "written to",
-        save(results, f"embedded_quality_{'_'.join(results)}" if len(results) < len(TABLES) else "embedded_quality"),
-    )
+    names = "_".join(results) if len(results) < len(TABLES) else ""
+    part = "part" if options.voices or options.separators else ""
+    print("written to", save(results, "_".join(filter(None, ("embedded_quality", names, part)))))
 
 
 if __name__ == "__main__":

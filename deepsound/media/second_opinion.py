@@ -45,7 +45,6 @@ def second_opinion(middle: torch.Tensor, ask: AskDetector) -> torch.Tensor:
     0 wherever no voice is found.
     """
     import torch
-    from torch.nn.functional import max_pool1d
 
     level = middle * (LEVEL_RMS / middle.square().mean().sqrt().clamp_min(LEAST_RMS))
     with torch.no_grad():
@@ -53,7 +52,13 @@ def second_opinion(middle: torch.Tensor, ask: AskDetector) -> torch.Tensor:
     again = ask(torch.cat([voice, voice + _BESIDE * level])).amin(dim=0)
     windows = again.shape[0]
     share = _power(voice, windows) / _power(level, windows).clamp_min(1e-12)
-    counted = ((again >= SURE) & (share >= LEAST_SHARE)).float()[None]
+    return enduring(((again >= SURE) & (share >= LEAST_SHARE)).float()[None])
+
+
+def enduring(counted: torch.Tensor) -> torch.Tensor:
+    """[windows] of `counted` [1, windows] of 0 and 1: those with enough others around, short gaps closed."""
+    from torch.nn.functional import max_pool1d
+
     around = _sums(counted, AROUND_WINDOWS)
     kept = counted * (around >= LEAST_WINDOWS)
     widened = max_pool1d(kept, CLOSED_WINDOWS, 1, CLOSED_WINDOWS // 2)

@@ -22,6 +22,7 @@ from deepsound.errors import EngineError, InputError
 from deepsound.media.audio import fit_length, resample
 from deepsound.media.second_opinion import is_asked_for, second_opinion
 from deepsound.media.true_runs import runs_of
+from deepsound.media.whispered_speech import whispered_windows
 from deepsound.runtime.packages import missing_package
 from deepsound.runtime.paths import is_file
 from deepsound.runtime.progress import Progress
@@ -173,7 +174,7 @@ def _block_probabilities(audio: Audio, progress: Progress, block: tuple[int, int
                 return _ask_network(_normalise_level(more), progress)
 
             combined = torch.maximum(combined, second_opinion(rows[:1], ask)[-count:])
-        return combined.numpy()
+        return torch.maximum(combined, whispered_windows(rows[:1], heard.shape[1])[-count:]).numpy()
 
 
 def _combine_probabilities(heard: torch.Tensor) -> torch.Tensor:

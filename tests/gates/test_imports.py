@@ -19,7 +19,8 @@ ALLOWED = {
     "deepsound/models": {"deepsound.models"},
     "deepsound/weights": EVERYONE | {"deepsound.weights", "deepsound.media.files"},
     "deepsound/media": EVERYONE
-    | {"deepsound.media", "deepsound.choices", "deepsound.models.silero", "deepsound.models.dtln"},
+    | {"deepsound.media", "deepsound.choices", "deepsound.models.silero", "deepsound.models.dtln"}
+    | {"deepsound.models.whispered_speech"},
     "deepsound/silence.py": EVERYONE | {"deepsound.media.true_runs"},
     "deepsound/generate": EVERYONE
     | {"deepsound.engine_protocols", "deepsound.media", "deepsound.models", "deepsound.weights", "deepsound.generate"}
