@@ -25,12 +25,25 @@ from PIL import Image
 from tests.comfy.pages import CHROMIUM, FLAGS
 from tests.generate.mmaudio import tiny
 from tests.processes import start
+from tests.waiting import LIMIT_S
 
 ROOT = Path(__file__).parents[2]
 PACK_FOLDER = "deepsound_pack"
 ENDINGS = ("execution_success", "execution_error", "execution_interrupted")
-START_LIMIT_S = 300
-RUN_LIMIT_S = 180
+START_LIMIT_S = 600
+RUN_LIMIT_S = 600
+# A node pack without nodes, which tells whether the server has yet to obey what /free asked for.
+PROBE = """
+from aiohttp import web
+from server import PromptServer
+
+NODE_CLASS_MAPPINGS = {}
+
+
+@PromptServer.instance.routes.get("/tests/flags")
+async def flags(request):
+    return web.json_response(sorted(PromptServer.instance.prompt_queue.get_flags(reset=False)))
+"""
 
 
 @cache
@@ -104,6 +117,8 @@ class Server:
         self.core, self.base, self.client = core, base, uuid.uuid4().hex
         self.url = f"http://127.0.0.1:{self.port}"
         self.log_path = base / "server.log"
+        # While this file is there, the engine writes_slowly does not go on after its first section.
+        self.hold = base / "hold"
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -112,6 +127,7 @@ class Server:
         # Every ComfyUI's own input folder has a picture of this name, which the template image_to_sound takes.
         Image.new("RGB", (64, 48), "teal").save(self.base / "input" / "example.png")
         (self.base / "custom_nodes" / PACK_FOLDER).symlink_to(ROOT, target_is_directory=True)
+        (self.base / "custom_nodes" / "probe.py").write_text(PROBE)
         settings = {"Comfy.TutorialCompleted": True}
         (self.base / "user/default/comfy.settings.json").write_text(json.dumps(settings))
         arguments = [
@@ -133,6 +149,7 @@ class Server:
             "OMP_NUM_THREADS": "1",
             "HF_ENDPOINT": "http://127.0.0.1:9",  # Whatever a test clicks, nothing is fetched from elsewhere.
             "PYTHONPATH": str(Path(__file__).with_name("plugin")),
+            "WRITES_SLOWLY_HOLD": str(self.hold),
         }
         command = [python_of(self.core), str(self.core / "main.py"), *arguments]
         with self.log_path.open("wb") as log:
@@ -154,7 +171,7 @@ class Server:
         body = None if data is None else json.dumps(data).encode()
         request = urllib.request.Request(self.url + path, body, {"Content-Type": "application/json"})
         try:
-            with urllib.request.urlopen(request, timeout=30) as answer:
+            with urllib.request.urlopen(request, timeout=LIMIT_S) as answer:
                 status, content = answer.status, answer.read()
         except urllib.error.HTTPError as error:
             status, content = error.code, error.read()
@@ -162,6 +179,17 @@ class Server:
             return status, json.loads(content) if content else None
         except ValueError:
             return status, content.decode(errors="replace")
+
+    def free(self, **more: bool) -> None:
+        """Unload all models, and return when it is done: the thread that runs prompts does it between two of them."""
+        for _ in range(LIMIT_S):
+            assert self.ask("/free", {"unload_models": True, **more})[0] == 200
+            # Asked for while that thread is on its way from one wait to the next, it goes unnoticed: so once more.
+            for _ in range(20):
+                if self.ask("/tests/flags")[1] == []:
+                    return
+                time.sleep(0.05)
+        raise AssertionError("the models are still to be unloaded")
 
     def run(self, prompt: dict[str, Any], on_message: Callable[[str, dict[str, Any]], None] | None = None) -> Run:
         """Send a prompt in API format and listen until it ends; `on_message` hears each message."""
@@ -191,7 +219,7 @@ class Server:
         return run
 
     async def _history(self, prompt_id: str) -> dict[str, Any]:
-        for _ in range(100):
+        for _ in range(LIMIT_S * 20):
             entry = self.ask(f"/history/{prompt_id}")[1].get(prompt_id)
             if entry:
                 return entry

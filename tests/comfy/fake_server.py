@@ -8,10 +8,13 @@ import gzip
 import json
 import threading
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from aiohttp import WSMsgType, web
+
+from tests.waiting import LIMIT_S
 
 
 @dataclass
@@ -36,6 +39,8 @@ class FakeComfy:
     interrupted: list[str] = field(default_factory=list)
     elsewhere: str = "http://127.0.0.1:1/"
     started: threading.Event = field(default_factory=threading.Event)
+    # An upload is answered once this holds, by which a test decides which of two servers is the sooner.
+    may_go_on: Callable[[], object] = lambda: True
 
     def __post_init__(self) -> None:
         self._sockets: dict[str, web.WebSocketResponse] = {}
@@ -46,13 +51,13 @@ class FakeComfy:
 
     def __enter__(self) -> FakeComfy:
         self._thread.start()
-        self.url = asyncio.run_coroutine_threadsafe(self._open(), self._loop).result(10)
+        self.url = asyncio.run_coroutine_threadsafe(self._open(), self._loop).result(LIMIT_S)
         return self
 
     def __exit__(self, *what: object) -> None:
-        asyncio.run_coroutine_threadsafe(self._runner.cleanup(), self._loop).result(10)
+        asyncio.run_coroutine_threadsafe(self._runner.cleanup(), self._loop).result(LIMIT_S)
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
+        self._thread.join()
 
     async def _open(self) -> str:
         app = web.Application(client_max_size=1 << 30, middlewares=[self._misbehave])
@@ -97,6 +102,10 @@ class FakeComfy:
     async def _upload(self, request: web.Request) -> web.Response:
         form = await request.post()
         self.uploads.append(form["image"].filename)
+        for _ in range(100 * LIMIT_S):
+            if self.may_go_on():
+                break
+            await asyncio.sleep(0.01)
         return web.json_response({"name": form["image"].filename, "subfolder": "", "type": "input"})
 
     async def _prompt(self, request: web.Request) -> web.Response:

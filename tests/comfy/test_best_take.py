@@ -20,7 +20,7 @@ def test_a_star_on_the_page_overrules_the_ranking(server, browser, make_video):
         open_workflow(page, "best_of_four", "takes.mp4")
         ending, detail = page.evaluate(RUN)
         assert ending == "execution_success", detail
-        page.wait_for_function(f"() => {PANEL}.querySelectorAll('.deepsound-take').length === 4", timeout=60_000)
+        page.wait_for_function(f"() => {PANEL}.querySelectorAll('.deepsound-take').length === 4")
         assert page.evaluate(f"() => [...{PANEL}.querySelectorAll('button')].every(button => !button.disabled)")
         page.evaluate(f"() => {PANEL}.querySelectorAll('.deepsound-star')[2].click()")
         choice = f"() => {NODE}.widgets.find(widget => widget.name === 'choose').value"
@@ -28,6 +28,6 @@ def test_a_star_on_the_page_overrules_the_ranking(server, browser, make_video):
         ending, detail = page.evaluate(RUN)
         assert ending == "execution_success", detail
         chosen = f"() => {PANEL}.querySelectorAll('.deepsound-take')[2].style.background.includes('rgba')"
-        page.wait_for_function(chosen, timeout=60_000)
+        page.wait_for_function(chosen)
         page.evaluate(f"() => {PANEL}.querySelectorAll('.deepsound-star')[2].click()")
         assert page.evaluate(choice) == 0

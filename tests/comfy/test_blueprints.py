@@ -41,19 +41,23 @@ VERDICT = """() => [...app.graph.subgraphs.values()].flatMap(inner => inner.node
 HAS_APP_MODE = "() => app.extensionManager.command.commands.some(command => command.id === 'Comfy.ToggleLinear')"
 
 
-@pytest.fixture
-def page(server, browser, make_video, tone) -> Iterator[Any]:
+@pytest.fixture(autouse=True)
+def clip(server, make_video, tone) -> None:
     made = make_video("blueprint.mp4", size=(160, 96), fps=25, seconds=1.5, audio=tone(seconds=1.5))
     shutil.copy(made, server.base / "input")
+
+
+@pytest.fixture(scope="module")
+def page(server, browser) -> Iterator[Any]:
+    """One page for all tests of a server; errors that name the pack fail the last of them."""
     with ready_page(browser, server, 1400, 1000) as page:
-        page.wait_for_function("() => app.graph._nodes.length", timeout=30_000)
         yield page
 
 
 def open_blueprint(page: Any, name: str) -> dict[str, Any]:
     drawn = json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
     page.evaluate("graph => app.loadGraphData(graph)", drawn)
-    page.wait_for_function("() => app.graph._nodes.length === 1 && app.graph._nodes[0].subgraph", timeout=30_000)
+    page.wait_for_function("() => app.graph._nodes.length === 1 && app.graph._nodes[0].subgraph")
     return drawn
 
 
@@ -66,12 +70,11 @@ def test_the_four_steps_are_one_node_that_runs_and_a_page_just_opened_shows_the_
     assert name == "video" and outputs == ["audio", "chosen", "coarse"]
     ending, detail = page.evaluate(RUN)
     assert ending == "execution_success", detail
-    page.wait_for_function(VERDICT, timeout=30_000)
+    page.wait_for_function(VERDICT)
     saved = page.evaluate("() => (app.rootGraph ?? app.graph).serialize()")
     with ready_page(browser, server, 1400, 1000) as fresh:
-        fresh.wait_for_function("() => app.graph._nodes.length", timeout=30_000)
         fresh.evaluate("graph => app.loadGraphData(graph)", saved)
-        fresh.wait_for_function(VERDICT, timeout=30_000)
+        fresh.wait_for_function(VERDICT)
         # Two tabs with one workflow: a run in one leaves the other as it was.
         ending, detail = fresh.evaluate(RUN)
         assert ending == "execution_success", detail
@@ -100,6 +103,6 @@ def test_the_finished_tool_opens_as_an_app_where_the_front_end_has_app_mode(page
     if page.evaluate(HAS_APP_MODE):
         page.evaluate("() => app.extensionManager.command.execute('Comfy.ToggleLinear')")
         form = page.locator("[data-testid=linear-widgets]")
-        form.wait_for(timeout=90_000)
+        form.wait_for()
         text = form.inner_text()
         assert all(widget in text for _, widget in chosen["inputs"]), text

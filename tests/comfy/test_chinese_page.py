@@ -44,7 +44,7 @@ ALL_NODES = """() => Object.keys(LiteGraph.registered_node_types).filter(type =>
     })"""
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def page(server, browser) -> Iterator[Any]:
     assert server.ask(LOCALE, "zh")[0] == 200
     try:
@@ -96,7 +96,11 @@ def test_a_run_its_notes_and_its_failure_are_in_chinese(server, page):
     ending, detail = page.evaluate(RUN)
     assert ending == "execution_success", detail
     ids = {node["type"]: node["id"] for node in workflow["nodes"]}
-    assert "完成，用时" in text_of(page, ids["DeepSoundMuxVideo"], "deepsound_status")
+    page.wait_for_function(
+        """id => app.graph.getNodeById(id).widgets.find(w => w.name === 'deepsound_status')
+        ?.element.innerText.includes('完成，用时')""",
+        arg=ids["DeepSoundMuxVideo"],
+    )
     assert "画面" in text_of(page, ids["DeepSoundMuxVideo"], "deepsound_note")
     assert "有画外音" in text_of(page, ids["DeepSoundVoiceOverCoT"], "deepsound_reasons")
     assert english(page.evaluate(TEXTS)) == []

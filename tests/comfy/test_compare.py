@@ -12,7 +12,7 @@ import pytest
 
 from deepsound.media.audio import decode_audio
 from deepsound.media.probe import probe
-from tests.comfy.pages import READY, RUN
+from tests.comfy.pages import RUN, becomes, ready_page, steady, steady_box
 
 pytestmark = [pytest.mark.comfy]
 
@@ -127,44 +127,36 @@ def test_spans_that_cannot_be_read_are_refused_before_the_run(server):
 
 
 def build(page: Any) -> None:
-    """The graph of three nodes, once the page has put up the one it starts with: that came over it at times."""
-    page.wait_for_function("() => app.graph._nodes.length > 0", timeout=60_000)
+    """The graph of three nodes, once it stays for some frames: the page's first one came over it at times."""
+    types = "() => app.graph._nodes.map(node => node.type)"
     for _ in range(3):
         page.evaluate(BUILD)
-        page.wait_for_timeout(300)
-        if page.evaluate(
-            "() => app.graph._nodes.length === 3 && app.graph._nodes.some(n => n.type.endsWith('Compare'))"
-        ):
+        built = page.evaluate(types)
+        if steady(page, lambda: page.evaluate(types)) == built:
             return
     raise AssertionError("the page shows another graph")
 
 
-@pytest.fixture(params=["canvas", "vue"])
-def page(request, server, browser) -> Iterator[Any]:
-    """A page with the graph run to its end; errors that name the pack fail the test."""
-    page = browser.new_page(viewport={"width": 1280, "height": 940})
-    errors: list[str] = []
-    page.on("pageerror", lambda error: errors.append(f"{error}\n{error.stack}"))
-    page.on(
-        "console",
-        lambda message: errors.append(f"{message.text} {message.location}") if message.type == "error" else None,
-    )
-    page.goto(server.url)
-    page.wait_for_function(READY, timeout=30_000)
-    wants_vue = request.param == "vue"
-    if wants_vue and not page.evaluate(HAS_VUE):
-        page.close()
-        pytest.skip("this front end has no Nodes 2.0, or a first attempt that shows no elements on nodes")
-    page.evaluate("on => app.extensionManager.setting.set('Comfy.VueNodes.Enabled', on).catch(() => {})", wants_vue)
-    build(page)
-    ending, detail = page.evaluate(RUN)
+@pytest.fixture(scope="module", params=["canvas", "vue"])
+def tab(request, server, browser) -> Iterator[Any]:
+    """One page for both tests of a renderer; errors that name the pack fail the last of them."""
+    with ready_page(browser, server, 1280, 940) as page:
+        if request.param == "vue":
+            if not page.evaluate(HAS_VUE):
+                pytest.skip("this front end has no Nodes 2.0, or a first attempt that shows no elements on nodes")
+            page.evaluate("() => app.extensionManager.setting.set('Comfy.VueNodes.Enabled', true)")
+        page.renderer = request.param
+        yield page
+
+
+@pytest.fixture
+def page(tab) -> Any:
+    """The page with the graph run to its end."""
+    build(tab)
+    ending, detail = tab.evaluate(RUN)
     assert ending == "execution_success", detail
-    page.wait_for_function(LOADED, timeout=60_000)
-    yield page
-    # The server keeps the setting: the next file's tests on this server would be drawn by it.
-    page.evaluate("() => app.extensionManager.setting.set('Comfy.VueNodes.Enabled', false).catch(() => {})")
-    page.close()
-    assert not [error for error in errors if "deepsound" in error.lower()]
+    tab.wait_for_function(LOADED)
+    return tab
 
 
 def screenshot(page: Any, server: Any, tmp_path: Path, name: str) -> None:
@@ -175,11 +167,11 @@ def screenshot(page: Any, server: Any, tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.page
-def test_three_tracks_are_seen_played_and_switched(request, server, page, tmp_path):
+def test_three_tracks_are_seen_played_and_switched(server, page, tmp_path):
     assert page.evaluate(STATE)["heard"] == ["final"]
-    stage = page.locator(".deepsound-compare .dc-stage").bounding_box()
+    stage = steady_box(page, page.locator(".deepsound-compare .dc-stage"), ".dc-stage", across=0.25)
     page.mouse.click(stage["x"] + stage["width"] / 4, stage["y"] + stage["height"] / 2)
-    page.wait_for_function(f"() => !{VIEW}.querySelector('video').seeking")
+    page.wait_for_function(f"() => [...{VIEW}.querySelectorAll('audio, video')].every(medium => !medium.seeking)")
     assert page.evaluate(STATE)["times"] == pytest.approx([2.0] * 4, abs=0.1)
 
     page.keyboard.press("a")
@@ -196,15 +188,15 @@ def test_three_tracks_are_seen_played_and_switched(request, server, page, tmp_pa
     page.keyboard.press("b")
     page.keyboard.press("l")
     page.keyboard.press(" ")
-    page.wait_for_function(f"() => {VIEW}.querySelector('audio').currentTime > 2.6", timeout=60_000)
+    page.wait_for_function(f"() => {VIEW}.querySelector('audio').currentTime > 2.6")
     page.keyboard.press("a")
     playing = page.evaluate(STATE)
     assert (playing["playing"], playing["heard"]) == ("true", ["coarse"])
-    page.wait_for_function(IN_STEP, timeout=60_000)
+    page.wait_for_function(IN_STEP)
     page.wait_for_timeout(200)  # Until the tracks have faded in and out.
-    screenshot(page, server, tmp_path, request.node.callspec.params["page"])
+    screenshot(page, server, tmp_path, page.renderer)
     page.keyboard.press(" ")
-    assert page.evaluate(STATE)["playing"] == "false"
+    assert becomes(page, lambda: page.evaluate(STATE)["playing"], "false") == "false"
 
     page.keyboard.press("Escape")
     page.keyboard.press("b")
@@ -214,7 +206,7 @@ def test_three_tracks_are_seen_played_and_switched(request, server, page, tmp_pa
         window.before = [...{VIEW}.querySelectorAll('audio, video')];
         await app.loadGraphData(app.graph.serialize());
     }}""")
-    page.wait_for_function(LOADED, timeout=60_000)
+    page.wait_for_function(LOADED)
     assert page.evaluate("() => window.before.every(medium => !medium.hasAttribute('src'))")
 
 

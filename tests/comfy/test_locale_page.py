@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.comfy.pages import ready_page
+from tests.comfy.pages import ready_page, steady
 from tests.comfy.test_tools_page import ELEMENT, build
 
 pytestmark = [pytest.mark.comfy, pytest.mark.page]
@@ -33,7 +33,6 @@ def french(server, browser) -> Iterator[Any]:
     assert server.ask("/settings/Comfy.Locale", "fr")[0] == 200
     try:
         with ready_page(browser, server, 1500, 1100, expected="Failed to load resource") as page:
-            page.wait_for_function("() => app.graph._nodes.length", timeout=30_000)
             yield page
     finally:
         server.ask("/settings/Comfy.Locale", "en")
@@ -48,6 +47,6 @@ def test_a_french_page_shows_a_node_its_tooltip_and_its_panel_in_french(server, 
     assert french.evaluate(f"() => ({ELEMENT})(1, 'deepsound_meters').innerText").startswith("La sonie avant et après")
     label = "() => app.graph.getNodeById(1).widgets.find(w => w.name === 'loudness').options.getOptionLabel?.('web')"
     assert french.evaluate(label) == texts[MASTER]["inputs"]["loudness"]["options"]["web"]
-    french.mouse.move(*french.evaluate(PLACE, "ducking_db"), steps=3)
-    french.wait_for_function(TOOLTIP, timeout=15_000)
+    french.mouse.move(*steady(french, lambda: french.evaluate(PLACE, "ducking_db")), steps=3)
+    french.wait_for_function(TOOLTIP)
     assert french.evaluate(TOOLTIP).strip() == texts[MASTER]["inputs"]["ducking_db"]["tooltip"]

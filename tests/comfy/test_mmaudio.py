@@ -1,7 +1,5 @@
 """Tests of MMAudio in a real ComfyUI on tiny weights: batches, memory, cancellation, errors."""
 
-import time
-
 import pytest
 
 from deepsound.media.clip import Clip
@@ -67,8 +65,7 @@ def held(run):
 
 
 def test_a_video_gets_its_sound_to_the_sample(server):
-    server.ask("/free", {"unload_models": True})  # other tests' networks, on a server that is shared
-    time.sleep(1.5)
+    server.free()  # other tests' networks, on a server that is shared
     run = server.run(graph(server))
     assert run.ending == "execution_success", run.error or run.answer
     shown = run.saved(SAVE)
@@ -85,16 +82,14 @@ def test_own_weights_and_all_variants_are_on_the_node(server):
 
 def test_the_unload_button_empties_the_cache(server):
     assert held(server.run(graph(server, seed=2)))
-    server.ask("/free", {"unload_models": True})
-    time.sleep(1.5)
+    server.free()
     prompt = graph(server, seed=2)
     prompt[JUDGE]["inputs"]["audio"] = [LOAD, 1]
     assert held(server.run(prompt)) == set()
 
 
 def test_offload_leaves_nothing_in_memory(server):
-    server.ask("/free", {"unload_models": True})
-    time.sleep(1.5)
+    server.free()
     assert held(server.run(graph(server, seed=3, offload=True))) == set()
 
 

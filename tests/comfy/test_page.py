@@ -15,9 +15,9 @@ from tests.comfy.pages import DROP, PLAYERS, RUN, WHOLE_VIEW, open_workflow, rea
 pytestmark = [pytest.mark.comfy, pytest.mark.page]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def page(server, browser) -> Iterator[Any]:
-    """The page of a server, ready to work; errors that name the pack fail the test."""
+    """One page for all tests of a server; errors that name the pack fail the last of them."""
     with ready_page(browser, server, 1600, 1000) as page:
         yield page
 
@@ -29,7 +29,7 @@ def test_a_run_from_the_page_shows_video_and_reasons(server, page, make_video, t
         app.graph.getNodeById(3).widgets.find(w => w.name === 'engine').value = 'leaves_half'; }""")
     ending, detail = page.evaluate(RUN)
     assert ending == "execution_success", detail
-    page.wait_for_function(f"() => ({PLAYERS})().some(player => player[1])", timeout=60_000)
+    page.wait_for_function(f"() => ({PLAYERS})().some(player => player[1])")
     assert page.evaluate(PLAYERS)[0] == ["", True, 320]
     reasons = page.evaluate("() => app.graph.getNodeById(2).widgets.find(w => w.name === 'deepsound_reasons').element")
     assert reasons is not None
@@ -68,7 +68,7 @@ def test_mmaudio_runs_from_the_page_to_a_video_that_plays(server, page, make_vid
             app.graph.getNodeById(id).widgets.find(w => w.name === 'engine').value = engine; }""")
     ending, detail = page.evaluate(RUN)
     assert ending == "execution_success", detail
-    page.wait_for_function(f"() => ({PLAYERS})().some(player => player[1])", timeout=60_000)
+    page.wait_for_function(f"() => ({PLAYERS})().some(player => player[1])")
     assert page.evaluate(PLAYERS)[0] == ["", True, 320]
     if folder := os.environ.get("DEEPSOUND_SCREENSHOTS"):
         page.screenshot(path=str(Path(folder) / f"deepsound_s4_neg_{server.core.name}.png"))

@@ -88,7 +88,7 @@ def test_the_pipeline_alone_makes_saves_and_plays_the_finished_video(server, bro
         ending, detail = page.evaluate(RUN)
         assert ending == "execution_success", detail
         page.evaluate(WHOLE_VIEW.replace("0.3", "0.6").replace("[200, 300]", "[40, 60]"))
-        page.wait_for_function(f"() => ({PLAYERS})().some(player => player[1])", timeout=60_000)
+        page.wait_for_function(f"() => ({PLAYERS})().some(player => player[1])")
         page.wait_for_function(
             "() => document.querySelector('.deepsound-compare')?.dataset.tracks === 'coarse final voice'"
         )

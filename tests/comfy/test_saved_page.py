@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -12,13 +14,18 @@ from tests.comfy.test_saved import NAMES, read
 pytestmark = [pytest.mark.comfy, pytest.mark.page]
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_a_workflow_of_0_3_0_opens_with_its_own_values_and_new_inputs_at_their_defaults(server, browser, name):
-    workflow, expected = read(f"{name}_0.3.0.json"), read(f"{name}_0.3.0_api.json")
+@pytest.fixture(scope="module")
+def page(server, browser) -> Iterator[Any]:
     with ready_page(browser, server, 1500, 1000) as page:
-        page.evaluate(DROP, json.dumps(workflow))
-        wait_for_graph(page, workflow)
-        prompt = page.evaluate("async () => (await app.graphToPrompt()).output")
+        yield page
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_workflow_of_0_3_0_opens_with_its_own_values_and_new_inputs_at_their_defaults(page, name):
+    workflow, expected = read(f"{name}_0.3.0.json"), read(f"{name}_0.3.0_api.json")
+    page.evaluate(DROP, json.dumps(workflow))
+    wait_for_graph(page, workflow)
+    prompt = page.evaluate("async () => (await app.graphToPrompt()).output")
     added = {}
     for node_id, node in expected.items():
         sent = prompt[node_id]["inputs"]

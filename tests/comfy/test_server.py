@@ -2,7 +2,6 @@
 
 import copy
 import json
-import time
 from pathlib import Path
 
 import pytest
@@ -234,8 +233,7 @@ def test_the_pipeline_card_does_it_all(server, put):
 def test_freeing_memory_between_runs_breaks_nothing(server, put):
     prompt = s4(server, 12, put("a.mp4"), reasoner="says_yes")
     assert server.run(prompt).ending == "execution_success"
-    server.ask("/free", {"unload_models": True, "free_memory": True})
-    time.sleep(1.5)
+    server.free(free_memory=True)
     again = server.run(prompt)
     assert again.ending == "execution_success" and LOAD in again.executed
 

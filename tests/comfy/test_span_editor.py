@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.comfy.pages import RUN, open_workflow, ready_page
+from tests.comfy.pages import RUN, becomes, open_workflow, ready_page, steady, steady_box
 
 pytestmark = [pytest.mark.comfy, pytest.mark.page]
 
@@ -24,10 +25,6 @@ SHOW = """kind => { const node = app.graph.nodes.find(n => n.comfyClass === kind
     app.canvas.ds.scale = 1;
     app.canvas.centerOnNode(node);
     app.canvas.setDirty(true, true); }"""
-# Two frames, after which what was set before them is on the screen.
-DRAWN = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
-# Whether a press at a point reaches the waveform, and not something that lies over it.
-MEETS = "([x, y]) => Boolean(document.elementFromPoint(x, y)?.closest('.deepsound-spans'))"
 SHOWN_SEGMENTS = """kind => { const node = app.graph.nodes.find(n => n.comfyClass === kind);
     const output = app.nodeOutputs[node.id].deepsound[0];
     return output.segments.map(each => [each.start_s, each.end_s, each.action]); }"""
@@ -40,24 +37,11 @@ class Waveform:
         self.page, self.kind = page, kind
         page.evaluate(SHOW, kind)
         self.area = page.locator(".deepsound-spans").locator("visible=true").first
-        self.area.wait_for(timeout=60_000)
+        self.area.wait_for()
 
     def place(self, share: float) -> dict[str, float]:
-        """Where the waveform is once it is drawn, at rest, and what a pointer meets at this share of its width.
-
-        A run that has just ended moves it, and a busy machine draws the page late: a place is believed after whole
-        frames alone.
-        """
-        before, box, rests = None, None, 0
-        for _ in range(300):
-            self.page.evaluate(DRAWN)
-            before, box = box, self.area.bounding_box()
-            at_rest = box is not None and box == before
-            rests = rests + 1 if at_rest and self.page.evaluate(MEETS, self.point(box, share)) else 0
-            if rests == 6:
-                return box
-            self.page.wait_for_timeout(50)
-        raise AssertionError(f"the waveform did not come to rest under the pointer: {before}, {box}")
+        """Where the waveform is once it is drawn, at rest, and what a pointer meets at this share of its width."""
+        return steady_box(self.page, self.area, ".deepsound-spans", across=share, down=1 / 3)
 
     @staticmethod
     def point(box: dict[str, float], share: float) -> list[float]:
@@ -72,8 +56,11 @@ class Waveform:
         self.page.mouse.move(to_x, y, steps=4)
         self.page.mouse.up()
 
-    def spans(self) -> list[list[float]]:
-        """What the drags wrote into the node's list."""
+    def spans(self, expected: Any) -> list[list[float]]:
+        """What the drags wrote into the node's list, once it is what is expected."""
+        return becomes(self.page, self._spans, expected)
+
+    def _spans(self) -> list[list[float]]:
         text = self.page.evaluate(VALUE, [self.kind, "spans"])
         if text.startswith("["):
             return [[row["start_s"], row["end_s"]] for row in json.loads(text)]
@@ -90,53 +77,64 @@ def run(page: Any) -> None:
     assert ending == "execution_success", detail
 
 
-def test_spans_are_dragged_on_the_judges_panel_and_the_next_run_repairs_them(server, browser, make_video, tone):
+@pytest.fixture(scope="module")
+def page(server, browser) -> Iterator[Any]:
+    """One page for all tests of a server; errors that name the pack fail the last of them."""
+    with ready_page(browser, server, 1600, 1100) as page:
+        yield page
+
+
+def test_spans_are_dragged_on_the_judges_panel_and_the_next_run_repairs_them(server, page, make_video, tone):
     clip = make_video("spans.mp4", seconds=SECONDS, audio=tone(seconds=SECONDS))
     shutil.copy(clip, server.base / "input")
     judge, remover = "DeepSoundVoiceOverCoT", "DeepSoundVocalSeparate"
-    with ready_page(browser, server, 1600, 1100) as page:
-        open_workflow(page, "repair_segments", "spans.mp4")
-        page.evaluate(SET, [judge, "engine", "says_no"])
-        page.evaluate(SET, [remover, "engine", "leaves_half"])
-        run(page)
-        wave = Waveform(page, judge)
-        wave.drag(0.5, 1.5)
-        assert wave.spans() == near([[0.5, 1.5]]), "a drag over the empty waveform is a span"
-        wave.drag(2.0, 3.0)
-        wave.drag(1.0, 1.3)
-        assert wave.spans() == near([[0.8, 1.8], [2.0, 3.0]]), "a drag on a span moves it"
-        wave.drag(2.985, 3.5)
-        assert wave.spans() == near([[0.8, 1.8], [2.0, 3.5]]), "a drag on its edge resizes it"
-        wave.drag(2.5, 1.0)
-        assert wave.spans() == near([[0.8, 1.8], [1.8, 3.3]]), "it stops at its neighbour"
-        page.keyboard.press("Delete")
-        assert wave.spans() == near([[0.8, 1.8]])
-        folder = Path(os.environ.get("DEEPSOUND_SCREENSHOTS") or server.base)
-        page.screenshot(path=str(folder / f"spans_{server.core.name}.png"))
-        run(page)
-        for kind, action in ((judge, ""), (remover, "")):
-            [[start_s, end_s, done]] = page.evaluate(SHOWN_SEGMENTS, kind)
-            assert [[start_s, end_s], done] == [near([[0.8, 1.8]])[0], action], kind
-        judged = page.evaluate(SHOWN_SEGMENTS, "DeepSoundSilenceFallback")
-        assert [each[2] for each in judged] == ["remove"], "the fallback tells what was done in the drawn span"
-        page.evaluate(SHOW, remover)
-        page.wait_for_timeout(600)
-        assert page.evaluate(VALUE, [remover, "spans"]) == "", "where another node gives the list it is only shown"
+    open_workflow(page, "repair_segments", "spans.mp4")
+    page.evaluate(SET, [judge, "engine", "says_no"])
+    page.evaluate(SET, [remover, "engine", "leaves_half"])
+    run(page)
+    wave = Waveform(page, judge)
+    wave.drag(0.5, 1.5)
+    expected = near([[0.5, 1.5]])
+    assert wave.spans(expected) == expected, "a drag over the empty waveform is a span"
+    wave.drag(2.0, 3.0)
+    wave.drag(1.0, 1.3)
+    expected = near([[0.8, 1.8], [2.0, 3.0]])
+    assert wave.spans(expected) == expected, "a drag on a span moves it"
+    wave.drag(2.985, 3.5)
+    expected = near([[0.8, 1.8], [2.0, 3.5]])
+    assert wave.spans(expected) == expected, "a drag on its edge resizes it"
+    wave.drag(2.5, 1.0)
+    expected = near([[0.8, 1.8], [1.8, 3.3]])
+    assert wave.spans(expected) == expected, "it stops at its neighbour"
+    page.keyboard.press("Delete")
+    expected = near([[0.8, 1.8]])
+    assert wave.spans(expected) == expected
+    folder = Path(os.environ.get("DEEPSOUND_SCREENSHOTS") or server.base)
+    page.screenshot(path=str(folder / f"spans_{server.core.name}.png"))
+    run(page)
+    for kind, action in ((judge, ""), (remover, "")):
+        [[start_s, end_s, done]] = page.evaluate(SHOWN_SEGMENTS, kind)
+        assert [[start_s, end_s], done] == [near([[0.8, 1.8]])[0], action], kind
+    judged = page.evaluate(SHOWN_SEGMENTS, "DeepSoundSilenceFallback")
+    assert [each[2] for each in judged] == ["remove"], "the fallback tells what was done in the drawn span"
+    page.evaluate(SHOW, remover)
+    steady(page, page.locator(".deepsound-spans").locator("visible=true").first.bounding_box)
+    assert page.evaluate(VALUE, [remover, "spans"]) == "", "where another node gives the list it is only shown"
 
 
-def test_a_stretch_is_drawn_on_regenerate_span_and_made_anew(server, browser, make_video, tone):
+def test_a_stretch_is_drawn_on_regenerate_span_and_made_anew(server, page, make_video, tone):
     clip = make_video("anew.mp4", seconds=SECONDS, audio=tone(seconds=SECONDS))
     shutil.copy(clip, server.base / "input")
     kind = "DeepSoundRegenerateSpan"
-    with ready_page(browser, server, 1600, 1100) as page:
-        open_workflow(page, "regenerate_span", "anew.mp4")
-        page.evaluate(SET, [kind, "engine", "hum"])
-        page.evaluate(SET, [kind, "spans", ""])
-        run(page)
-        assert page.evaluate(SHOWN_SEGMENTS, kind) == [], "without a span the sound passes and can be drawn on"
-        wave = Waveform(page, kind)
-        wave.drag(1.0, 2.0)
-        assert wave.spans() == near([[1.0, 2.0]])
-        run(page)
-        [[start_s, end_s, _]] = page.evaluate(SHOWN_SEGMENTS, kind)
-        assert [start_s, end_s] == near([[1.0, 2.0]])[0]
+    open_workflow(page, "regenerate_span", "anew.mp4")
+    page.evaluate(SET, [kind, "engine", "hum"])
+    page.evaluate(SET, [kind, "spans", ""])
+    run(page)
+    assert page.evaluate(SHOWN_SEGMENTS, kind) == [], "without a span the sound passes and can be drawn on"
+    wave = Waveform(page, kind)
+    wave.drag(1.0, 2.0)
+    expected = near([[1.0, 2.0]])
+    assert wave.spans(expected) == expected
+    run(page)
+    [[start_s, end_s, _]] = page.evaluate(SHOWN_SEGMENTS, kind)
+    assert [start_s, end_s] == near([[1.0, 2.0]])[0]

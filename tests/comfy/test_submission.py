@@ -6,7 +6,6 @@ import runpy
 import socket
 import sys
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -21,6 +20,7 @@ from deepsound.errors import Cancelled, InputError
 from deepsound.media.clip import Clip
 from deepsound.runtime.progress import CancelToken, Progress
 from tests.comfy.fake_server import FakeComfy
+from tests.waiting import LIMIT_S
 
 ROOT = Path(__file__).parents[2]
 WORKFLOW = ROOT / "workflows" / "api" / "offline_draft.json"
@@ -95,6 +95,8 @@ def test_a_clip_goes_up_and_its_files_come_back(start, videos, tmp_path):
 
 def test_a_folder_is_shared_out_and_what_is_done_is_not_sent_again(start, videos, tmp_path):
     servers = [start(), start()]
+    for server in servers:
+        server.may_go_on = lambda: all(each.uploads for each in servers)
     folder = videos("a.mp4", "a.webm", "b.mp4", "c.mp4", "notes.txt")
     urls = [server.url for server in servers]
     results = submit(WORKFLOW, folder, {}, urls, tmp_path / "out")
@@ -108,7 +110,8 @@ def test_a_folder_is_shared_out_and_what_is_done_is_not_sent_again(start, videos
 
 @pytest.mark.parametrize("behaviour", ["unwell", "rejects", "drops", "nonsense"])
 def test_what_one_server_cannot_do_goes_to_another(start, videos, tmp_path, behaviour):
-    bad, good, told = start(behaviour), start(), []
+    bad, told = start(behaviour), []
+    good = start(may_go_on=lambda: told)
     folder = videos(*(f"{index}.mp4" for index in range(5)))
     results = submit(
         WORKFLOW, folder, {}, [bad.url, good.url], tmp_path / "out", callbacks=Callbacks(trouble=told.append)
@@ -121,7 +124,8 @@ def test_what_one_server_cannot_do_goes_to_another(start, videos, tmp_path, beha
 
 
 def test_a_server_that_is_not_there_is_left_out_and_told(start, videos, tmp_path):
-    gone, good, told = closed_port(), start(), []
+    gone, told = closed_port(), []
+    good = start(may_go_on=lambda: told)
     folder = videos(*(f"{index}.mp4" for index in range(4)))
     results = submit(WORKFLOW, folder, {}, [gone, good.url], tmp_path / "out", callbacks=Callbacks(trouble=told.append))
     assert set(statuses(results).values()) == {"done"}
@@ -214,11 +218,9 @@ def test_files_are_told_apart_by_kind_and_number_and_unknown_kinds_are_not_trust
 
 def test_stopping_takes_the_run_back_from_the_server(start, videos, tmp_path):
     server, token = start("hangs"), CancelToken()
-    threading.Thread(target=lambda: (server.started.wait(10), token.cancel()), daemon=True).start()
-    began = time.monotonic()
+    threading.Thread(target=lambda: (server.started.wait(LIMIT_S), token.cancel()), daemon=True).start()
     with pytest.raises(Cancelled):
         submit(WORKFLOW, videos("a.mp4"), {}, [server.url], tmp_path / "out", progress=Progress(check=token.check))
-    assert time.monotonic() - began < 30  # it would wait for ever
     assert server.interrupted and server.interrupted == server.withdrawn
 
 

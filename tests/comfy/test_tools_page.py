@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.comfy.pages import RUN, ready_page
+from tests.comfy.pages import RUN, ready_page, steady
 
 pytestmark = [pytest.mark.comfy, pytest.mark.page]
 
@@ -52,8 +52,6 @@ def shot(page: Any, server: Any, name: str) -> None:
 @pytest.fixture(scope="module")
 def page(server, browser) -> Iterator[Any]:
     with ready_page(browser, server, 1500, 1100, expected="Failed to load resource") as page:
-        # The graph that a page starts with would take the place of a test's.
-        page.wait_for_function("() => app.graph._nodes.length", timeout=30_000)
         yield page
 
 
@@ -70,13 +68,14 @@ def build(page: Any, nodes: list[list[Any]], links: list[list[Any]] | None = Non
 
 def test_a_node_says_which_weights_its_engine_lacks_and_opens_the_dialog(server, page):
     build(page, [[1, "DeepSoundGenerateAudio", 0, 0, {"engine": "mmaudio_large_44k_v2"}]])
-    page.wait_for_function(f"() => {LINE}.innerText.includes('GB')", timeout=30_000)
+    page.wait_for_function(f"() => {LINE}.innerText.includes('GB')")
     page.evaluate("""() => { const widget = app.graph.getNodeById(1).widgets.find(w => w.name === 'engine');
         widget.value = 'draft'; }""")
-    page.wait_for_function(f"() => {LINE}.innerText.includes('Needs no weights')", timeout=30_000)
+    page.wait_for_function(f"() => {LINE}.innerText.includes('Needs no weights')")
     page.evaluate(
         "() => { app.graph.getNodeById(1).widgets.find(w => w.name === 'engine').value = 'mmaudio_large_44k_v2'; }"
     )
+    page.wait_for_function(f"() => {LINE}.innerText.includes('GB')")
     page.evaluate(f"() => {LINE}.querySelector('button').click()")
     page.wait_for_selector(".dw-row[data-id='mmaudio/large_44k_v2']")
     row = page.locator(".dw-row[data-id='mmaudio/large_44k_v2']")
@@ -88,7 +87,7 @@ def test_a_node_says_which_weights_its_engine_lacks_and_opens_the_dialog(server,
         box.check()
     assert row.get_by_text("Download", exact=True).is_enabled()
     page.keyboard.press("Escape")
-    assert page.locator(".dw-frame").count() == 0
+    page.locator(".dw-frame").wait_for(state="detached")
 
 
 def test_a_download_that_cannot_reach_its_server_says_so_in_its_row(server, page):
@@ -101,7 +100,6 @@ def test_a_download_that_cannot_reach_its_server_says_so_in_its_row(server, page
     page.wait_for_function(
         "id => document.querySelector(`.dw-row[data-id='${id}']`)?.innerText.includes('cannot be reached')",
         arg="mmaudio/small_44k",
-        timeout=60_000,
     )
     shot(page, server, "weights_failed")
     page.keyboard.press("Escape")
@@ -144,9 +142,9 @@ def test_the_dialog_shows_progress_cancels_and_survives_a_server_that_is_gone(se
     assert "downloading 43 %" in row.inner_text()
     assert "not enough room" in page.locator(".dw-summary").inner_text()
     away[0] = True
-    page.get_by_text("does not answer").wait_for(timeout=10_000)
+    page.get_by_text("does not answer").wait_for()
     away[0] = False
-    page.wait_for_function("() => document.querySelector('.dw-trouble').textContent === ''", timeout=10_000)
+    page.wait_for_function("() => document.querySelector('.dw-trouble').textContent === ''")
     row.get_by_text("Cancel").click()
     row.get_by_text("Stopped at 43 %").wait_for()
     assert sent == [("cancel", {"id": FLOW})]
@@ -167,9 +165,7 @@ def test_missing_weights_are_an_error_on_the_node_with_a_button_to_get_them(serv
         [[2, 0, 1, "video"], [1, 0, 3, "source"]],
     )
     assert page.evaluate(RUN)[0] == "execution_error"
-    page.wait_for_function(
-        f"() => ({ELEMENT})(1, 'deepsound_error')?.querySelector('[data-action=weights]')", timeout=30_000
-    )
+    page.wait_for_function(f"() => ({ELEMENT})(1, 'deepsound_error')?.querySelector('[data-action=weights]')")
     shot(page, server, "weights_error")
     page.evaluate(f"kind => ({BUTTON})(kind).click()", "weights")
     page.wait_for_selector(".dw-row[data-id='mmaudio/medium_44k']")
@@ -183,10 +179,8 @@ def test_a_deleted_input_offers_another_file(server, page):
         [[1, 1, 2, "source"]],
     )
     page.evaluate("() => app.queuePrompt(0, 1)")
-    page.wait_for_function(
-        f"() => ({ELEMENT})(1, 'deepsound_error')?.querySelector('[data-action=choose]')", timeout=30_000
-    )
-    with page.expect_file_chooser(timeout=10_000):
+    page.wait_for_function(f"() => ({ELEMENT})(1, 'deepsound_error')?.querySelector('[data-action=choose]')")
+    with page.expect_file_chooser():
         page.evaluate(f"kind => ({BUTTON})(kind).click()", "choose")
 
 
@@ -211,18 +205,19 @@ def test_a_video_that_the_browser_cannot_show_has_a_picture_in_load_and_mux(
         [[1, 0, 2, "video"]],
     )
     shown = f"id => ({ELEMENT})(id, 'deepsound_copy')?.querySelector('video')?.videoWidth === 320"
-    page.wait_for_function(shown, arg=1, timeout=60_000)
+    page.wait_for_function(shown, arg=1)
     ending, detail = page.evaluate(RUN)
     assert ending == "execution_success", detail
-    page.wait_for_function(shown, arg=2, timeout=60_000)
+    page.wait_for_function(shown, arg=2)
     note = f"({ELEMENT})(2, 'deepsound_copy').lastChild"
-    assert page.evaluate(f"() => {note}.scrollWidth <= {note}.clientWidth"), "the note below the copy is whole"
+    width, needed = steady(page, lambda: page.evaluate(f"() => [{note}.clientWidth, {note}.scrollWidth]"))
+    assert needed <= width, "the note below the copy is whole"
     shot(page, server, f"copy_{codec}")
 
 
 def test_a_video_that_the_browser_shows_has_no_copy(page, clip):
     build(page, [[1, "DeepSoundLoadVideo", 0, 0, {"file": clip}]])
-    page.wait_for_function(f"() => ({ELEMENT})(1, 'deepsound_trim').innerText.includes('2.00 s')", timeout=30_000)
+    page.wait_for_function(f"() => ({ELEMENT})(1, 'deepsound_trim').innerText.includes('2.00 s')")
     page.wait_for_timeout(500)
     assert page.evaluate(f"() => ({ELEMENT})(1, 'deepsound_copy')") is None
 
@@ -230,19 +225,19 @@ def test_a_video_that_the_browser_shows_has_no_copy(page, clip):
 def test_a_long_video_says_on_its_bar_what_its_sound_takes(page, clip):
     build(page, [[1, "DeepSoundLoadVideo", 0, 0, {"file": clip}]])
     bar = f"() => ({ELEMENT})(1, 'deepsound_trim').innerText"
-    page.wait_for_function(f"() => ({bar})().includes('2.00 s')", timeout=30_000)
+    page.wait_for_function(f"() => ({bar})().includes('2.00 s')")
     assert "GB" not in page.evaluate(bar)
     page.evaluate(
         """file => app.api.dispatchEvent(new CustomEvent('deepsound.video',
         { detail: { node: '1', file, facts: { duration: 7200 } } }))""",
         clip,
     )
-    page.wait_for_function(f"() => ({bar})().includes('takes about 2.8 GB')", timeout=10_000)
+    page.wait_for_function(f"() => ({bar})().includes('takes about 2.8 GB')")
 
 
 def test_a_long_file_name_leaves_room_for_how_its_video_ended(page):
     build(page, [[1, "DeepSoundFolder", 0, 0, {}]])
-    page.wait_for_function(f"() => ({ELEMENT})(1, 'deepsound_clips')?.clientWidth > 0", timeout=30_000)
+    page.wait_for_function(f"() => ({ELEMENT})(1, 'deepsound_clips')?.clientWidth > 0")
     text, table = page.evaluate(f"""() => {{
         const clips = [{{ name: 'a clip as cameras name it '.repeat(6), status: 'failed', text: 'cannot be read' }}];
         app.graph.getNodeById(1).onDeepSoundShown({{ clips }});
@@ -272,12 +267,12 @@ def test_every_sound_has_a_player_that_plays_and_shows_again_after_a_reload(serv
     names = f"() => [1, 2, 3, 4].map(id => ({players})(id).map(row => row.dataset.sound).join(' '))"
     expected = ["audio", "audio", "background voice", "master"]
     same = f"expected => JSON.stringify(({names})()) === JSON.stringify(expected)"
-    page.wait_for_function(same, arg=expected, timeout=30_000)
+    page.wait_for_function(same, arg=expected)
     page.evaluate("() => { app.canvas.ds.offset = [130, 160]; app.canvas.setDirty(true, true); }")
     shot(page, server, "players")
     heard = f"""async () => {{ const row = ({players})(2)[0];
         row.querySelector('button').click();
-        for (let i = 0; i < 150 && !row.innerText.includes('/'); i++) await new Promise(next => setTimeout(next, 100));
+        for (let i = 0; i < 1200 && !row.innerText.includes('/'); i++) await new Promise(next => setTimeout(next, 100));
         const label = row.innerText; row.querySelector('button').click(); return label; }}"""
     assert "/ 2 s" in page.evaluate(heard)
     meters = page.evaluate(f"() => ({ELEMENT})(4, 'deepsound_meters').innerText")
@@ -285,7 +280,7 @@ def test_every_sound_has_a_player_that_plays_and_shows_again_after_a_reload(serv
     # it by more than the 0.5 LU that it is met to, and a decimal rounds by 0.05.
     assert -24.0 < float(meters.split("result")[1].split()[0]) <= -14.0 + 0.5 + 0.05
     page.evaluate("() => app.loadGraphData(app.graph.serialize())")
-    page.wait_for_function(same, arg=expected, timeout=30_000)
+    page.wait_for_function(same, arg=expected)
 
 
 def test_the_menu_of_a_node_saves_opens_copies_and_sends(server, page, clip):
@@ -298,17 +293,17 @@ def test_the_menu_of_a_node_saves_opens_copies_and_sends(server, page, clip):
         [[1, 0, 2, "video"], [1, 1, 2, "audio"]],
     )
     assert page.evaluate(RUN)[0] == "execution_success"
-    page.wait_for_function(f"() => (({MENU})(2)).length >= 3", timeout=30_000)
+    page.wait_for_function(f"() => (({MENU})(2)).length >= 3")
     assert page.evaluate(MENU, 2) == [
         "DeepSound: save as…",
         "DeepSound: open folder",
         "DeepSound: copy frame",
     ]
-    with page.expect_download(timeout=20_000) as saved:
+    with page.expect_download() as saved:
         page.evaluate("() => window.entries[0].callback()")
     assert saved.value.suggested_filename.startswith("menu_0000")
     page.evaluate("() => window.entries[1].callback()")
-    page.wait_for_function(f"() => ({ELEMENT})(2, 'deepsound_said')?.innerText.includes('output')", timeout=10_000)
+    page.wait_for_function(f"() => ({ELEMENT})(2, 'deepsound_said')?.innerText.includes('output')")
     assert "DeepSound: send sound to Compare" in page.evaluate(MENU, 1)
     page.evaluate("() => window.entries.at(-1).callback()")
     wired = """() => app.graph._nodes.find(node => node.type === 'DeepSoundCompare')

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.comfy.pages import DROP, READY, RUN, ready_page
+from tests.comfy.pages import DROP, RUN, becomes, ready_page, steady, steady_box, wait_for_start
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.comfy, pytest.mark.page]
 
@@ -144,6 +144,14 @@ def clip(server, make_video, tone) -> str:
     return target.name
 
 
+@pytest.fixture
+def held(server) -> Iterator[Path]:
+    """A file that, while it is there, keeps the engine writes_slowly at its first section."""
+    server.hold.touch()
+    yield server.hold
+    server.hold.unlink(missing_ok=True)
+
+
 def show(page: Any, workflow: dict[str, Any]) -> None:
     """Open the graph, all of it in sight, with its preview loaded."""
     for _ in range(2):  # A page that was just opened may still put back what it showed before.
@@ -152,9 +160,7 @@ def show(page: Any, workflow: dict[str, Any]) -> None:
             "app.canvas.ds.offset = [0, 40]; app.canvas.setDirty(true, true); }",
             workflow,
         )
-        page.wait_for_function(
-            f"() => app.graph._nodes.length === 4 && ({VIDEO_OF})({LOAD})?.duration > 0", timeout=60_000
-        )
+        page.wait_for_function(f"() => app.graph._nodes.length === 4 && ({VIDEO_OF})({LOAD})?.duration > 0")
         if page.evaluate("() => app.graph.id") == workflow["id"]:
             return
     raise AssertionError("the page shows another graph")
@@ -174,12 +180,14 @@ def numbers(page: Any) -> list[float]:
 
 def drag(page: Any, handle: str, share: float) -> None:
     """Take a handle of the bar to a share of the video's length, as a hand would."""
+    grip = steady_box(
+        page, page.locator(f".deepsound-trim [data-handle={handle}]"), f"[data-handle={handle}]", down=0.3
+    )
     bar = page.evaluate(
         "() => { const box = document.querySelector('.deepsound-trim [data-handle]').parentElement"
         ".getBoundingClientRect(); return [box.left, box.width]; }"
     )
-    grip = page.locator(f".deepsound-trim [data-handle={handle}]").bounding_box()
-    page.mouse.move(grip["x"] + grip["width"] / 2, grip["y"] + 8)
+    page.mouse.move(grip["x"] + grip["width"] / 2, grip["y"] + grip["height"] * 0.3)
     page.mouse.down()
     page.mouse.move(bar[0] + bar[1] * share, grip["y"] + 10, steps=4)
     page.mouse.up()
@@ -208,24 +216,26 @@ def test_the_preview_plays_the_part_with_its_sound(page, clip):
     playing = page.evaluate(f"""async () => {{ const video = ({VIDEO_OF})({LOAD});
         const sounds = !video.muted;
         video.muted = true;  // Without a click on the page a browser plays nothing aloud.
-        await video.play();
+        for (let i = 0; i < 20; i++) {{  // What is loaded anew meanwhile breaks off what is about to play.
+            try {{ await video.play(); break; }} catch (error) {{ if (error.name !== 'AbortError') throw error; }}
+        }}
         return [sounds, video.videoWidth]; }}""")
     assert playing == [True, 320]
     page.wait_for_function(
         f"""() => {{ const video = ({VIDEO_OF})({LOAD});
-        return video.currentTime > 2.1 && video.webkitAudioDecodedByteCount > 0; }}""",
-        timeout=90_000,
+        return video.currentTime > 2.1 && video.webkitAudioDecodedByteCount > 0; }}"""
     )
 
 
-def test_the_four_sections_appear_as_they_are_written(server, page, clip):
+def test_the_four_sections_appear_as_they_are_written(server, page, clip, held):
     show(page, graph(clip))
     page.evaluate(START)
-    page.wait_for_function(f"() => {PANEL}.innerText.includes('I look and listen.')", timeout=60_000)
+    page.wait_for_function(f"() => {PANEL}.innerText.includes('I look and listen.')")
     written = page.evaluate(f"() => {PANEL}.innerText")
     assert "A. Yes" not in written and "Thinking" in written
-    page.wait_for_function("() => window.ended", timeout=60_000)
-    page.wait_for_function(f"() => {PANEL}.querySelector('.deepsound-yes')", timeout=60_000)
+    held.unlink()
+    page.wait_for_function("() => window.ended")
+    page.wait_for_function(f"() => {PANEL}.querySelector('.deepsound-yes')")
     shown = page.evaluate(f"""() => ({{ badge: {PANEL}.querySelector('.deepsound-badge').textContent,
         sections: [...{PANEL}.querySelectorAll('[data-section]')].map(label => label.dataset.section),
         text: {PANEL}.innerText,
@@ -235,11 +245,12 @@ def test_the_four_sections_appear_as_they_are_written(server, page, clip):
     assert shown["sections"] == ["SUMMARY", "CAPTION", "REASONING", "CONCLUSION"]
     assert "voice heard: 0.5 s – 1.2 s" in shown["text"] and shown["painted"] > 4
     assert "<b>voice</b>" in shown["text"] and not shown["markup"], "an engine's words are text, never markup"
-    page.wait_for_function(f"() => ({VIDEO_OF})({SAVE})?.videoWidth === 320", timeout=30_000)
+    page.wait_for_function(f"() => ({VIDEO_OF})({SAVE})?.videoWidth === 320")
     note = page.locator(".deepsound-note").inner_text()
     assert note.startswith("widgets/saved_0000") and "picture copied as it is" in note
-    lines = page.evaluate("() => [...document.querySelectorAll('.deepsound-status')].map(line => line.dataset.state)")
-    assert lines == ["done"] * 3, "each node's status line ends with its result"
+    lines = "() => [...document.querySelectorAll('.deepsound-status')].map(line => line.dataset.state)"
+    ended = becomes(page, lambda: page.evaluate(lines), ["done"] * 3)
+    assert ended == ["done"] * 3, "each node's status line ends with its result"
     screenshot(server, page, "reasons")
 
 
@@ -247,17 +258,17 @@ def test_what_was_shown_is_there_again_in_another_tab_and_after_a_reload(server,
     show(page, {**graph(clip), "id": "another"})
     assert "appear here" in page.evaluate(f"() => {PANEL}.innerText")
     show(page, graph(clip))
-    page.wait_for_function(f"() => {PANEL}.querySelector('.deepsound-yes')", timeout=60_000)
+    page.wait_for_function(f"() => {PANEL}.querySelector('.deepsound-yes')")
     page.reload()
-    page.wait_for_function(READY, timeout=30_000)
+    wait_for_start(page)
     show(page, graph(clip))
-    page.wait_for_function(f"() => {PANEL}.querySelector('.deepsound-yes')", timeout=60_000)
+    page.wait_for_function(f"() => {PANEL}.querySelector('.deepsound-yes')")
     assert "Nobody is seen." in page.evaluate(f"() => {PANEL}.innerText")
     status = "app.graph.getNodeById({}).widgets.find(w => w.name === 'deepsound_status')?.element.innerText"
     for node in (LOAD, JUDGE, SAVE):
-        page.wait_for_function(f"() => {status.format(node)}?.includes('Done in')", timeout=60_000)
+        page.wait_for_function(f"() => {status.format(node)}?.includes('Done in')")
     assert page.locator(".deepsound-note").inner_text().startswith("widgets/saved_0000")
-    page.wait_for_function(f"() => ({VIDEO_OF})({SAVE})?.videoWidth === 320", timeout=60_000)
+    page.wait_for_function(f"() => ({VIDEO_OF})({SAVE})?.videoWidth === 320")
     screenshot(server, page, "reloaded")
 
 
@@ -272,20 +283,17 @@ def test_a_wrong_input_shows_its_message_on_the_node(server, page, clip):
     page.evaluate(f"""() => {{ app.graph.getNodeById({SAVE}).widgets.find(w => w.name === 'filename_prefix').value =
         '../out'; }}""")
     page.evaluate(START)
-    page.wait_for_function("() => window.ended", timeout=60_000)
+    page.wait_for_function("() => window.ended")
     page.wait_for_function(
         f"""() => app.graph.getNodeById({SAVE}).widgets.find(w => w.name === 'deepsound_error')
-        ?.element.innerText.includes("leads out of ComfyUI's output folder")""",
-        timeout=60_000,
+        ?.element.innerText.includes("leads out of ComfyUI's output folder")"""
     )
     page.wait_for_function("() => document.querySelector('.deepsound-error')?.getBoundingClientRect().height > 20")
     screenshot(server, page, "refused")
     page.evaluate(f"""() => app.graph.getNodeById({SAVE}).widgets.find(w => w.name === 'filename_prefix').value =
         'widgets/saved'""")
     assert page.evaluate(RUN)[0] == "execution_success"
-    page.wait_for_function(
-        f"""() => !app.graph.getNodeById({SAVE}).widgets.some(w => w.name === 'deepsound_error')""", timeout=60_000
-    )
+    page.wait_for_function(f"""() => !app.graph.getNodeById({SAVE}).widgets.some(w => w.name === 'deepsound_error')""")
 
 
 @pytest.mark.failing_run
@@ -294,19 +302,18 @@ def test_an_error_in_a_run_stands_on_its_node(page, clip):
     assert page.evaluate(RUN)[0] == "execution_error"
     page.wait_for_function(
         f"""() => app.graph.getNodeById({LOAD}).widgets.find(w => w.name === 'deepsound_error')
-        ?.element.innerText.includes('past the end')""",
-        timeout=60_000,
+        ?.element.innerText.includes('past the end')"""
     )
 
 
-def test_cancel_ends_a_run_before_the_verdict(page, clip):
+def test_cancel_ends_a_run_before_the_verdict(page, clip, held):
     show(page, {**graph(clip, start=0.5), "id": "5a0d8f0e-0000-4c1b-9d1a-5f3a7d1c2b91"})
     page.evaluate(START)
-    page.wait_for_function(f"() => {PANEL}.innerText.includes('I look and listen.')", timeout=60_000)
+    page.wait_for_function(f"() => {PANEL}.innerText.includes('I look and listen.')")
     page.evaluate("() => app.extensionManager.command.execute('Comfy.Interrupt')")
-    page.wait_for_function("() => window.ended", timeout=60_000)
+    page.wait_for_function("() => window.ended")
     assert page.evaluate("() => window.ended") == "execution_interrupted"
-    assert "Stopped before there was a verdict" in page.evaluate(f"() => {PANEL}.innerText")
+    page.wait_for_function(f"() => {PANEL}.innerText.includes('Stopped before there was a verdict')")
 
 
 def test_nodes_two_shows_the_same(server, page, clip):
@@ -316,15 +323,15 @@ def test_nodes_two_shows_the_same(server, page, clip):
     page.evaluate("async () => { await app.extensionManager.setting.set('Comfy.VueNodes.Enabled', true); }")
     try:
         page.reload()
-        page.wait_for_function(READY, timeout=30_000)
+        wait_for_start(page)
         show(page, graph(clip))
-        page.wait_for_function(f"() => {PANEL}.isConnected && {PANEL}.querySelector('.deepsound-yes')", timeout=60_000)
+        page.wait_for_function(f"() => {PANEL}.isConnected && {PANEL}.querySelector('.deepsound-yes')")
         page.wait_for_function("() => document.querySelector('.deepsound-trim').innerText.includes('25 fps')")
         drag(page, "start", 0.5)
         assert numbers(page)[0] == pytest.approx(2.0, abs=0.06)
         page.evaluate(f"""() => {{ app.graph.getNodeById({SAVE}).widgets.find(w => w.name === 'filename_prefix').value =
             '../out'; app.queuePrompt(0, 1); }}""")
-        page.wait_for_function("() => document.querySelector('.deepsound-error')?.isConnected", timeout=60_000)
+        page.wait_for_function("() => document.querySelector('.deepsound-error')?.isConnected")
         screenshot(server, page, "nodes_2")
     finally:
         page.evaluate("async () => { await app.extensionManager.setting.set('Comfy.VueNodes.Enabled', false); }")
@@ -338,9 +345,9 @@ def test_every_text_is_legible_in_the_theme(server, page, clip, theme):
         show(page, graph(clip, engine="says_yes"))
         ending, detail = page.evaluate(RUN)
         assert ending == "execution_success", detail
-        page.wait_for_function(f"() => {PANEL}.isConnected && {PANEL}.querySelector('.deepsound-yes')", timeout=60_000)
+        page.wait_for_function(f"() => {PANEL}.isConnected && {PANEL}.querySelector('.deepsound-yes')")
         page.wait_for_function("() => document.querySelector('.deepsound-trim').innerText.includes('25 fps')")
-        contrasts = page.evaluate(CONTRASTS)
+        contrasts = steady(page, lambda: page.evaluate(CONTRASTS))
         screenshot(server, page, f"theme_{theme}")
     finally:
         page.evaluate("async () => { await app.extensionManager.setting.set('Comfy.ColorPalette', 'dark'); }")
@@ -381,9 +388,7 @@ def test_a_saved_file_of_another_kind_opens_its_graph_again(server, page, make_v
     assert page.evaluate(RUN)[0] == "execution_success"
     saved = server.base / "output" / "widgets" / f"{container}_00001_.{container}"
     # The page may still tell of the run before: of this one the file tells.
-    deadline = time.monotonic() + 20
-    while not saved.exists() and time.monotonic() < deadline:
-        time.sleep(0.1)
+    wait_until(saved.exists)
     page.evaluate("() => app.graph.clear()")
     page.evaluate(
         DROP.replace("'workflow.json', {type: 'application/json'}", f"'{saved.name}', {{type: '{kind}'}}").replace(
@@ -393,8 +398,7 @@ def test_a_saved_file_of_another_kind_opens_its_graph_again(server, page, make_v
     )
     page.wait_for_function(
         f"""() => app.graph.getNodeById({SAVE})?.widgets.find(w => w.name === 'container')?.value
-        === '{container}'""",
-        timeout=60_000,
+        === '{container}'"""
     )
 
 
@@ -410,12 +414,9 @@ def test_a_video_dropped_on_the_node_is_uploaded_and_chosen(server, page, clip, 
     )
     page.wait_for_function(
         f"""() => app.graph.getNodeById({LOAD}).widgets.find(w => w.name === 'file').value
-        === 'dropped.mp4'""",
-        timeout=60_000,
+        === 'dropped.mp4'"""
     )
-    page.wait_for_function(
-        "() => document.querySelector('.deepsound-trim').innerText.includes('20 fps · 2.00 s')", timeout=60_000
-    )
+    page.wait_for_function("() => document.querySelector('.deepsound-trim').innerText.includes('20 fps · 2.00 s')")
     assert (server.base / "input" / "dropped.mp4").read_bytes() == dropped.read_bytes()
 
 
@@ -425,7 +426,7 @@ def test_a_second_run_after_the_preview_was_drawn_saves_no_second_file(server, p
     workflow["nodes"][2]["widgets_values"][0] = "widgets/once"
     show(page, workflow)
     assert page.evaluate(RUN)[0] == "execution_success"
-    page.wait_for_function(f"() => ({VIDEO_OF})({SAVE})?.videoWidth === 320", timeout=30_000)
+    page.wait_for_function(f"() => ({VIDEO_OF})({SAVE})?.videoWidth === 320")
     assert page.evaluate(RUN)[0] == "execution_success"
     assert len(list((server.base / "output" / "widgets").glob("once_*"))) == 1
 
@@ -441,13 +442,16 @@ def test_panels_keep_their_place_when_nodes_are_clicked_with_the_properties_pane
         const id = commands.find(c => /RightSidePanel|PropertiesPanel/i.test(c));
         if (id) await app.extensionManager.command.execute(id);
         return id ?? null; }""")
-    before = page.evaluate(f"() => {PANEL}.getBoundingClientRect().height")
+
+    def height() -> float:
+        return page.evaluate(f"() => {PANEL}.getBoundingClientRect().height")
+
+    before = steady(page, height)
     for node_id in (LOAD, JUDGE, SAVE):
         page.evaluate("id => { app.canvas.selectNode(app.graph.getNodeById(id)); }", node_id)
-        page.wait_for_timeout(150)
+        steady(page, height)
     page.evaluate("() => { app.canvas.deselectAllNodes?.(); app.canvas.setDirty(true, true); }")
-    page.wait_for_timeout(150)
-    assert page.evaluate(f"() => {PANEL}.getBoundingClientRect().height") == pytest.approx(before, abs=2), opened
+    assert steady(page, height) == pytest.approx(before, abs=2), opened
     if opened:
         page.evaluate("async id => await app.extensionManager.command.execute(id)", opened)
 
@@ -466,6 +470,5 @@ def test_an_error_inside_a_subgraph_stands_on_its_node(page, clip):
     assert page.evaluate(RUN)[0] == "execution_error"
     page.wait_for_function(
         """() => [...app.graph.subgraphs.values()].flatMap(inner => inner.nodes).some(node => node.widgets
-        ?.find(w => w.name === 'deepsound_error')?.element.innerText.includes('past the end'))""",
-        timeout=60_000,
+        ?.find(w => w.name === 'deepsound_error')?.element.innerText.includes('past the end'))"""
     )

@@ -18,7 +18,16 @@ import pytest
 from scripts.workflows import DESCRIPTIONS
 from scripts.workflows.titles import file_name
 from tests.comfy.conftest import PACK_FOLDER
-from tests.comfy.pages import FOLDER, PLAYERS, READY, WHOLE_VIEW, open_workflow, wait_for_graph
+from tests.comfy.pages import (
+    FOLDER,
+    PLAYERS,
+    WHOLE_VIEW,
+    open_workflow,
+    ready_page,
+    steady,
+    wait_for_graph,
+    wait_for_start,
+)
 
 pytestmark = [pytest.mark.comfy, pytest.mark.page]
 
@@ -42,6 +51,7 @@ WRONG = """() => [
 ENDED = """new Promise(resolve => {
     for (const ending of ['execution_success', 'execution_error', 'execution_interrupted'])
         app.api.addEventListener(ending, event => resolve([ending, event.detail]));
+    setTimeout(() => resolve(['no ending within five minutes', JSON.stringify(app.lastNodeErrors)]), 300_000);
 })"""
 # Lies over the page while a graph is loaded; one that is loaded too soon after another leaves it there for good.
 VEIL = ".p-blockui-mask"
@@ -57,28 +67,17 @@ PLAYED = """async () => {
 @pytest.fixture(scope="module", params=["canvas", "nodes 2.0"])
 def desk(request, server, browser) -> Iterator[Any]:
     """One page for all workflows; errors that name the pack fail the last test on it."""
-    page = browser.new_page(viewport={"width": 1920, "height": 1080})
-    errors: list[str] = []
-    page.on("pageerror", lambda error: errors.append(f"{error}\n{error.stack}"))
-    page.on(
-        "console",
-        lambda message: errors.append(f"{message.text} {message.location}") if message.type == "error" else None,
-    )
-    page.goto(server.url)
-    page.wait_for_function(READY, timeout=60_000)
-    if request.param != "canvas":
-        major, minor = map(int, page.evaluate("() => window.__COMFYUI_FRONTEND_VERSION__").split(".")[:2])
-        if (major, minor) < (1, 30):
-            pytest.skip("Nodes 2.0 of this front end is an early preview, which draws no notes and no words")
-        page.evaluate("id => app.extensionManager.setting.set(id, true)", NODES_2)
-        page.reload()
-        page.wait_for_function(READY, timeout=60_000)
-    page.wait_for_selector(VEIL, state="detached")
-    page.renderer = request.param
-    yield page
-    page.evaluate("id => app.extensionManager.setting.set(id, false)", NODES_2)
-    page.close()
-    assert not [error for error in errors if "deepsound" in error.lower() and "404" not in error]
+    with ready_page(browser, server, 1920, 1080, expected="404") as page:
+        if request.param != "canvas":
+            major, minor = map(int, page.evaluate("() => window.__COMFYUI_FRONTEND_VERSION__").split(".")[:2])
+            if (major, minor) < (1, 30):
+                pytest.skip("Nodes 2.0 of this front end is an early preview, which draws no notes and no words")
+            page.evaluate("id => app.extensionManager.setting.set(id, true)", NODES_2)
+            page.reload()
+            wait_for_start(page)
+        page.wait_for_selector(VEIL, state="detached")
+        page.renderer = request.param
+        yield page
 
 
 def opened(desk: Any, name: str) -> dict[str, Any]:
@@ -103,7 +102,7 @@ def test_the_draft_runs_from_a_click_to_a_video_that_plays(server, desk):
     desk.locator('button[data-testid="queue-button"], [data-testid="queue-button"] button').first.click()
     ending, detail = desk.evaluate("() => window.ended")
     assert ending == "execution_success", detail
-    desk.wait_for_function(f"() => ({PLAYERS})().some(player => player[1])", timeout=60_000)
+    desk.wait_for_function(f"() => ({PLAYERS})().some(player => player[1])")
     assert desk.evaluate(PLAYERS)[0] == ["", True, 640]
     assert desk.evaluate(PLAYED) == pytest.approx(6.4, abs=0.1)
     if folder := os.environ.get("DEEPSOUND_SCREENSHOTS"):
@@ -125,7 +124,7 @@ def test_it_opens_whole_and_means_what_its_api_file_says(desk, name):
     if desk.renderer != "canvas":
         desk.evaluate(WHOLE_VIEW)
         desk.wait_for_function(f"count => ({DRAWN_BY_VUE})().length === count", arg=len(workflow["nodes"]))
-        assert overlapping(desk.evaluate(DRAWN_BY_VUE)) == []
+        assert overlapping(steady(desk, lambda: desk.evaluate(DRAWN_BY_VUE))) == []
 
 
 def test_the_template_browser_lists_and_opens_them(server, desk):

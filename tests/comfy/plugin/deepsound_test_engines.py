@@ -1,6 +1,8 @@
 """Plug-in package with fake engines, found through entry points like a third party's."""
 
+import os
 import time
+from pathlib import Path
 
 import numpy as np
 
@@ -56,14 +58,17 @@ class SaysNo(SaysYes):
 
 
 class WritesSlowly(SaysYes):
-    """Needs a while for each of its sections, as a model does."""
+    """Needs a while for each of its sections, as a model does; stays at the first while the test's file is there."""
 
     def judge(self, clip, audio, progress):
         thought = ChainOfThought("I look and listen.", "Hills, and a <b>voice</b>.", "Nobody is seen.", "A. Yes")
         for line in thought.tagged().splitlines(keepends=True):
             progress.say(line)
-            for _ in progress.track(range(10), 10):
-                time.sleep(0.05)
+            for _ in progress.track(range(5), 5):
+                time.sleep(0.02)
+            while Path(os.environ["WRITES_SLOWLY_HOLD"]).exists():
+                time.sleep(0.02)
+                progress.check()
         return Judgement(Verdict.YES, "Yes", thought, voice_spans=(Span(0.5, 1.2),), people_times_s=())
 
 
