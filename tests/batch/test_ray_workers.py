@@ -41,38 +41,35 @@ def cluster(tmp_path_factory):
     os.environ["DEEPSOUND_CONFIG"] = before
 
 
-def kill_a_worker_when_a_clip_is_done(out):
-    """Kill, without a word, the worker that does the first clip; it has begun another by then."""
+class KillsAWorker(Heard):
+    """Ends, without a word, the worker of the first clip when the second is done: it mostly has another by then."""
 
-    def watch():
-        while not (records := [Record.read(path) for path in out.glob("*.batch.json")]):
-            time.sleep(0.01)
-        killed.append(records[0].worker)
-        time.sleep(0.05)
-        os.kill(int(records[0].worker.rpartition(":")[2]), signal.SIGKILL)
+    def __init__(self, out):
+        super().__init__()
+        self.out, self.killed = out, []
 
-    killed = []
-    thread = threading.Thread(target=watch, daemon=True)
-    thread.start()
-    return thread, killed
+    def on_report(self, report, tally):
+        super().on_report(report, tally)
+        if len(self.reports) == 2:
+            first = self.reports[0][0].removesuffix(".mp4")
+            self.killed.append(Record.read(self.out / f"{first}.batch.json").worker)
+            os.kill(int(self.killed[0].rpartition(":")[2]), signal.SIGKILL)
 
 
 @pytest.mark.slow
 def test_every_clip_is_in_the_output_once_though_a_worker_is_killed(cluster, clips, tmp_path):
     folder, out = clips(*(f"{index}.mp4" for index in range(CLIPS))), tmp_path / "out"
     settings = BatchSettings({"generator": "draft"}, {"write_video": False})
-    source, heard = open_source(folder, out), Heard()
-    thread, killed = kill_a_worker_when_a_clip_is_done(out)
+    source, heard = open_source(folder, out), KillsAWorker(out)
     with RayWorkers(settings, out, count=2) as workers:
         batch = Batch(source, out, settings, workers, listener=heard)
         tally = batch.run()
-        thread.join(10)
         assert (tally.done, tally.failed, workers.replaced) == (CLIPS, 0, 1)
         assert sorted(heard.reports) == [(f"{index}.mp4", "done") for index in range(CLIPS)]
         summary = summarise(batch)
         assert (summary.done, summary.workers_replaced) == (CLIPS, 1) and summary.complete
         did = {Record.read(path).worker for path in out.glob("*.batch.json")}
-        assert set(killed) < did
+        assert set(heard.killed) < did
         assert Batch(source, out, settings, workers).run().already == CLIPS
         stops_when_asked(workers, settings, folder, tmp_path / "stopped")
     here = tmp_path / "here"
@@ -106,7 +103,7 @@ def gathers_and_waits(killed, together):
         if number == 1 + together:
             gathered.set()
         if 1 < number <= 1 + together:
-            killed.wait(60)
+            killed.wait(300)
         handler.complete(json.dumps(ANSWER))
 
     return behave, gathered
@@ -122,7 +119,7 @@ def test_clips_that_wait_for_a_judge_are_done_though_their_worker_is_killed(clus
     behave, gathered = gathers_and_waits(killed, together=2)
 
     def kill():
-        assert gathered.wait(120)
+        assert gathered.wait(300)
         while not (records := [Record.read(path) for path in out.glob("*.batch.json")]):
             time.sleep(0.01)
         os.kill(int(records[0].worker.rpartition(":")[2]), signal.SIGKILL)
@@ -134,7 +131,7 @@ def test_clips_that_wait_for_a_judge_are_done_though_their_worker_is_killed(clus
         cluster.write_text(f'[endpoints.lab]\nurl = "{judge.url}"\n')
         with RayWorkers(settings, out, count=1, judging=2) as workers:
             tally = Batch(open_source(folder, out), out, settings, workers, listener=heard).run()
-            thread.join(10)
+            thread.join()
     assert killed.is_set() and (tally.done, tally.failed, workers.replaced) == (CLIPS, 0, 1)
     assert sorted(heard.reports) == [(f"{index}.mp4", "done") for index in range(CLIPS)]
     assert judge.most_at_once >= 2 and not list(out.glob(".*.partial"))
