@@ -104,5 +104,5 @@ def test_one_thread_computes_at_a_time_and_a_cancelled_one_does_not_take_its_tur
 
         thread = threading.Thread(target=other)
         thread.start()
-        thread.join()
+        thread.join(LIMIT_S)
         assert waiting == ["cancelled"]

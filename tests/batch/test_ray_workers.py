@@ -23,6 +23,7 @@ from deepsound.runtime.turns import waiting_for_server
 from scripts.render_test_set import NONE, OVER, render
 from tests.batch.conftest import Heard
 from tests.reason.server.fake_judge import ANSWER, FakeJudge
+from tests.waiting import LIMIT_S
 
 CLIPS = 6
 
@@ -131,7 +132,7 @@ def test_clips_that_wait_for_a_judge_are_done_though_their_worker_is_killed(clus
         cluster.write_text(f'[endpoints.lab]\nurl = "{judge.url}"\n')
         with RayWorkers(settings, out, count=1, judging=2) as workers:
             tally = Batch(open_source(folder, out), out, settings, workers, listener=heard).run()
-            thread.join()
+            thread.join(LIMIT_S)
     assert killed.is_set() and (tally.done, tally.failed, workers.replaced) == (CLIPS, 0, 1)
     assert sorted(heard.reports) == [(f"{index}.mp4", "done") for index in range(CLIPS)]
     assert judge.most_at_once >= 2 and not list(out.glob(".*.partial"))

@@ -57,7 +57,7 @@ class FakeComfy:
     def __exit__(self, *what: object) -> None:
         asyncio.run_coroutine_threadsafe(self._runner.cleanup(), self._loop).result(LIMIT_S)
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
+        self._thread.join(LIMIT_S)
 
     async def _open(self) -> str:
         app = web.Application(client_max_size=1 << 30, middlewares=[self._misbehave])

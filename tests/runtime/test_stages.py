@@ -10,6 +10,7 @@ import pytest
 from deepsound.errors import Cancelled
 from deepsound.runtime.progress import Progress
 from deepsound.runtime.stages import Stages, map_in_threads
+from tests.waiting import LIMIT_S
 
 
 def test_items_pass_all_stages_in_order_and_each_stage_has_one_thread():
@@ -52,7 +53,7 @@ def test_no_more_items_are_under_way_than_allowed():
     gate, entered = threading.Event(), []
 
     def wait(item):
-        gate.wait(10)
+        gate.wait(LIMIT_S)
         entered.append(item)
 
     stages = Stages(wait, most_waiting=2)
@@ -63,7 +64,7 @@ def test_no_more_items_are_under_way_than_allowed():
     third.join(0.05)
     assert third.is_alive() and not entered
     gate.set()
-    third.join(10)
+    third.join(LIMIT_S)
     stages.drain()
     assert entered == [0, 1, 2]
 
@@ -74,7 +75,7 @@ def test_the_threads_end_with_the_object():
     stages.put(0)
     stages.drain()
     del stages
-    threads[0].join(10)
+    threads[0].join(LIMIT_S)
     assert not threads[0].is_alive()
 
 
