@@ -47,9 +47,9 @@ def clip(server, make_video, tone) -> None:
     shutil.copy(made, server.base / "input")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def page(server, browser) -> Iterator[Any]:
-    """One page for all tests of a server; errors that name the pack fail the last of them."""
+    """A page for each test: one that has run subgraphs does not show a workflow as an app."""
     with ready_page(browser, server, 1400, 1000) as page:
         yield page
 
