@@ -15,9 +15,9 @@ from tests.comfy.pages import DROP, PLAYERS, RUN, WHOLE_VIEW, open_workflow, rea
 pytestmark = [pytest.mark.comfy, pytest.mark.page]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def page(server, browser) -> Iterator[Any]:
-    """One page for all tests of a server; errors that name the pack fail the last of them."""
+    """The page of a server, ready to work; errors that name the pack fail the test."""
     with ready_page(browser, server, 1600, 1000) as page:
         yield page
 
