@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
 WEIGHTS = Path(__file__).parent / "weights" / "dtln.safetensors"
 WHISPER_WEIGHTS = {
-    "whispered speech": WEIGHTS.with_name("whispered_speech.safetensors"),
-    "whispered speech, second": WEIGHTS.with_name("bs_roformer_tiny.safetensors"),
+    "whisper": WEIGHTS.with_name("whispered_speech.safetensors"),
+    "whisper_second": WEIGHTS.with_name("bs_roformer_tiny.safetensors"),
 }
 RATE, NETWORK_RATE = 48_000, 16_000
 # Speech enhancement networks are trained at the level of speech; DTLN hears most at this RMS.
