@@ -75,8 +75,10 @@ export class Recall {
     const known = this.last.get(this.workflow, place);
     const whole = this.app.nodeOutputs?.[place];
     const output = known ?? shownOf(whole);
-    if (output) this.show(node, view, output, known ? known.output : whole);
-    if (output?.output) this.replay?.(node, output.output);
+    const made = known ? known.output : whole;
+    if (output) this.show(node, view, output, made);
+    // ComfyUI's own memory too: while a page opens, it may still be that of the graph before, and go with it.
+    if (output && made) this.replay?.(node, made);
     return Boolean(output);
   }
 }

@@ -95,6 +95,15 @@ test("the same workflow opened again gets its whole output again too", async () 
   assert.deepEqual(replayed, [output]);
 });
 
+test("what ComfyUI's own memory has is replayed too: a page that opens may forget it with the graph before", async () => {
+  const replayed = [];
+  const output = { images: [{}], deepsound: [{ note: "saved" }] };
+  const recall = new Recall({ app: { graph: { id: "w" }, nodeOutputs: { 3: output } }, api: {}, isEmpty: () => true,
+    show: () => {}, replay: (shown, given) => replayed.push(given) });
+  await recall.showAgain(new Map([[{ id: 3, comfyClass: "DeepSoundMuxVideo" }, {}]]));
+  assert.deepEqual(replayed, [output]);
+});
+
 test("a node in a subgraph is found in the history under every place of that subgraph", async () => {
   const inner = { id: "inner" };
   const root = { id: "w", nodes: [{ id: 5, subgraph: inner }, { id: 6, subgraph: { id: "other", nodes: [] } }, { id: 9 }] };
