@@ -54,6 +54,12 @@ PLAYERS = """() => [...document.querySelectorAll('video')].filter(video => video
     .map(video => [video.error?.message ?? '', Number.isFinite(video.duration), video.videoWidth])"""
 
 
+# The front end masks the page while it starts and takes the mask away at the end of an animation, which a fast start
+# may never give it: the mask then lies over everything for good.
+UNMASKED = """setInterval(() => {
+    document.querySelectorAll('.p-blockui-mask.p-overlay-mask-leave').forEach(mask => mask.remove()); }, 500)"""
+
+
 @contextmanager
 def ready_page(browser: Any, server: Any, width: int, height: int, expected: str = "") -> Iterator[Any]:
     """The page of a server, ready to work; errors that name the pack fail the test that leaves it.
@@ -64,6 +70,7 @@ def ready_page(browser: Any, server: Any, width: int, height: int, expected: str
         server.ask(f"/settings/{name}", value)
     page = browser.new_page(viewport={"width": width, "height": height})
     page.set_default_timeout(LIMIT_S * 1000)
+    page.add_init_script(UNMASKED)
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(f"{error}\n{error.stack}"))
     page.on(
