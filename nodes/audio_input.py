@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from deepsound.errors import InputError
@@ -50,7 +51,8 @@ def audio_of(audio: Any, what: str = "audio") -> Audio:
 
 def _entry(audio: Any, key: str, what: str) -> Any:
     """`audio[key]`, None where there is none; an AUDIO that decodes on access may fail here."""
-    if not hasattr(audio, "__getitem__") or isinstance(audio, (str, bytes)):
+    # A bare tensor or array warns when it is asked for a name.
+    if not hasattr(audio, "__getitem__") or isinstance(audio, (str, bytes)) or hasattr(audio, "ndim"):
         raise _no_sound(audio, what)
     try:
         return audio[key]
@@ -66,10 +68,22 @@ def _entry(audio: Any, key: str, what: str) -> Any:
 
 
 def _no_sound(given: Any, what: str) -> InputError:
+    """Why `given` is no AUDIO: nothing came, or what other packs use in its place, such as a tensor or a path."""
+    names = _names_in(given)
+    if given is None or "waveform" in names:
+        return InputError(
+            f"{what}: no sound arrived ({type(given).__name__}); the video it comes from may have none. "
+            "Connect a node that makes sound."
+        )
+    found = f"{type(given).__name__} of {', '.join(names)}" if names else type(given).__name__
     return InputError(
-        f"{what}: no sound arrived ({type(given).__name__}); the video it comes from may have none. "
-        "Connect a node that makes sound."
+        f"{what}: expected an AUDIO with waveform and sample_rate, got {found[:120]}; connect a node that gives "
+        "ComfyUI's AUDIO."
     )
+
+
+def _names_in(given: Any) -> list[str]:
+    return [str(name) for name in given] if isinstance(given, Mapping) else []
 
 
 def _reason(error: Exception) -> str:

@@ -55,10 +55,17 @@ def clip_of(video: Any, progress: Progress) -> Clip:
     """The clip a VIDEO shows, its trim window respected.
 
     One that is not a file yet, such as images joined by another node, is written to ComfyUI's temporary folder first.
-    Raises InputError for anything that has neither a file nor components.
+    Packs older than ComfyUI's VIDEO pass a path: a file of ComfyUI's own folders is taken. Raises InputError for
+    anything that has neither a file nor components.
     """
+    if isinstance(video, str):
+        return _clip_at(video)
+    if video is None:
+        raise InputError("video: no video arrived (NoneType); connect a node that loads or makes one.")
     if not (hasattr(video, "get_stream_source") or hasattr(video, "get_components")):
-        raise InputError(f"video: no video arrived ({type(video).__name__}); connect a node that loads or makes one.")
+        raise InputError(
+            f"video: expected a VIDEO, got {type(video).__name__}; connect a node that gives ComfyUI's VIDEO."
+        )
     try:
         known = _CLIPS.get(video)
     except TypeError:
@@ -67,6 +74,18 @@ def clip_of(video: Any, progress: Progress) -> Clip:
     if known is None:
         known = _CLIPS[video] = _open_clip(video, progress)
     return known
+
+
+def _clip_at(path: str) -> Clip:
+    from deepsound.media.clip import Clip
+
+    found = host_folders.served_file(path)
+    if found is None:
+        raise InputError(
+            f"video: expected a VIDEO, or a file in ComfyUI's input, output or temp folder, got {path[:200]!r}; put "
+            "the file there and connect Load Video."
+        )
+    return Clip.open(found)
 
 
 def sight_of(video: Any, images: Any, fps: float, masked: bool, progress: Progress) -> VisualCondition:

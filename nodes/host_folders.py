@@ -94,6 +94,22 @@ def file_of(filename: str, subfolder: str, kind: str) -> Path:
     return path
 
 
+def served_file(path: str) -> Path | None:
+    """The file at an absolute path where ComfyUI's page may fetch it: in the input, output or temp folder."""
+    import folder_paths
+
+    if "\0" in path or not Path(path).is_absolute():
+        return None
+    found = Path(os.path.realpath(path))
+    folders = (
+        folder_paths.get_input_directory(),
+        folder_paths.get_output_directory(),
+        folder_paths.get_temp_directory(),
+    )
+    is_inside = any(found.is_relative_to(os.path.realpath(folder)) for folder in folders)
+    return found if is_inside and _is_file(found) else None
+
+
 def input_folder(name: str) -> Path:
     """The folder `name` inside ComfyUI's input folder. Raises InputError when it is not there, or leads out of it."""
     import folder_paths

@@ -3,6 +3,7 @@ import { api } from "../../scripts/api.js";
 import { app } from "../../scripts/app.js";
 import { heightOf } from "./banners.js";
 import { ClipTable } from "./batch_table.js";
+import { CachedResults } from "./cached_results.js";
 import { TakesPanel } from "./best_take.js";
 import { addElement, after, element, keepWheel, leavePreviewsOut } from "./dom.js";
 import { Recall, isNode } from "./history.js";
@@ -58,6 +59,7 @@ const widgetOf = (node, name) => node.widgets?.find((widget) => widget.name === 
 const isInside = (node) => Boolean(node.graph && (node.graph.rootGraph ?? node.graph) !== node.graph);
 // Those inside subgraphs too: a list of the graph's nodes would have the outermost alone.
 const ours = new Set();
+const cachedResults = new CachedResults({ app, api, nodes: ours, isEmpty: (node) => summaries.get(node)?.isEmpty ?? false });
 
 const isOf = (executionId) => (node) => isNode(executionId, node.id, isInside(node));
 
@@ -250,6 +252,7 @@ app.registerExtension({
         summaries.forEach(({ status }) => status.stop());
       });
     }
+    cachedResults.listen();
     api.addEventListener("execution_start", () => hideErrors(ours));
     api.addEventListener("execution_error", ({ detail }) => {
       const node = [...ours].find(isOf(detail.node_id));

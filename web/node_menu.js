@@ -30,6 +30,13 @@ export function entriesOf(node, tools) {
   return entries.map((entry) => ({ ...entry, content: `DeepSound: ${entry.content}` }));
 }
 
+// Entries at a menu's end, below a line: where another pack's entries end with one, that is it.
+export function addEntries(options, entries) {
+  if (!entries.length) return;
+  if (options.length && options.at(-1) !== null) options.push(null);
+  options.push(...entries);
+}
+
 export function soundOutput(node) {
   return (node.outputs ?? []).findIndex((output) => output.type === "AUDIO");
 }

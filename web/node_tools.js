@@ -6,7 +6,7 @@ import { Banner } from "./banners.js";
 import { after } from "./dom.js";
 import { translated } from "./messages.js";
 import { useTools } from "./node_errors.js";
-import { entriesOf, sendToCompare } from "./node_menu.js";
+import { addEntries, entriesOf, sendToCompare } from "./node_menu.js";
 import { PreviewCopy } from "./previews.js";
 import { SoundPlayers } from "./player.js";
 import { textsOf } from "./texts.js";
@@ -57,7 +57,7 @@ export function addMenu(node) {
   node.getExtraMenuOptions = function (canvas, options) {
     const answer = getExtraMenuOptions?.call(this, canvas, options);
     const entries = entriesOf(this, tools);
-    if (entries.length) options.push(null, ...entries);
+    addEntries(options, entries);
     return answer;
   };
 }

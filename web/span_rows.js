@@ -5,6 +5,7 @@ import { MOST_EDITED } from "./span_list.js";
 import { seconds } from "./timespan.js";
 
 const MOST_LISTED = 100;
+const WHY_WIDTH = 150; // Pixels, below which a reason would be a column of single words.
 
 export class SpanRows {
   // `acts` are what a click does: choose(index), change(index, values), remove(index), reset().
@@ -41,11 +42,15 @@ export class SpanRows {
     const done = segment?.action || span.action;
     const silent = segment?.silence_ratio;
     const measured = typeof silent === "number" ? ` (${Math.round(silent * 100)} % ${this.texts.silentFrames})` : "";
-    row.append(time, verdict);
-    if (done && !actions.length) row.append(element("span", { flex: "none" }, this.worded(done) + measured));
-    if (actions.length) row.append(this.menu(span, index, actions, done ? done + measured : ""));
+    // Where the node is narrow, the reason has a line of its own.
+    const said = element("div", { display: "flex", flexWrap: "wrap", columnGap: "6px", alignItems: "center",
+      flex: "1 1 auto", minWidth: "0" });
+    said.append(time, verdict);
+    if (done && !actions.length) said.append(element("span", { flex: "0 1 auto" }, this.worded(done) + measured));
+    if (actions.length) said.append(this.menu(span, index, actions, done ? done + measured : ""));
     const why = [translated(span.why), span.prompt].filter(Boolean).join(" · ");
-    row.append(element("span", { opacity: "0.75", overflowWrap: "anywhere", flex: "1 1 auto" }, why));
+    if (why) said.append(element("span", { opacity: "0.75", overflowWrap: "anywhere", flex: `1 1 ${WHY_WIDTH}px` }, why));
+    row.append(said);
     if (canEdit) row.append(this.button("✕", this.texts.spanDelete, "delete", () => this.acts.remove(index)));
     return row;
   }

@@ -38,6 +38,7 @@ PANELS = {
     "DeepSoundCoTPlan": 46,
     "PreviewAny": 110,
     "PreviewAudio": 90,
+    "LoadImage": 194,
 }
 NOTE, NOTE_LINE, NOTE_CHARACTERS = "MarkdownNote", 20, 50
 FIRST_NOTE = 101

@@ -29,6 +29,11 @@ SHOWN_SEGMENTS = """kind => { const node = app.graph.nodes.find(n => n.comfyClas
     const output = app.nodeOutputs[node.id].deepsound[0];
     return output.segments.map(each => [each.start_s, each.end_s, each.action]); }"""
 
+# Of each row of the node's spans that is seen: the widths of the row and of the reason, and the reason.
+REASONS = """() => [...document.querySelectorAll('.deepsound-span-row')].filter(row => row.offsetWidth > 0).map(row => {
+    const why = row.firstElementChild.lastElementChild;
+    return [row.offsetWidth, why.offsetWidth, why.textContent]; })"""
+
 
 class Waveform:
     """The waveform of one node on a page, operated by the mouse as a person would."""
@@ -138,3 +143,23 @@ def test_a_stretch_is_drawn_on_regenerate_span_and_made_anew(server, page, make_
     run(page)
     [[start_s, end_s, _]] = page.evaluate(SHOWN_SEGMENTS, kind)
     assert [start_s, end_s] == near([[1.0, 2.0]])[0]
+
+
+def test_a_reason_is_no_column_of_single_words_on_a_narrow_node(page):
+    kind = "DeepSoundVocalSeparate"
+    open_workflow(page, "regenerate_span")
+    page.evaluate(
+        """kind => { const node = LiteGraph.createNode(kind);
+        app.graph.add(node);
+        node.setSize([360, node.size[1]]);
+        node.onExecuted({deepsound: [{ sound: { peaks: [0.1, 0.2], duration: 4 },
+            segments: [{ start_s: 0.5, end_s: 2.25, action: 'remove', silence_ratio: 0.42,
+                why: 'says '.repeat(20) }] }]});
+        }""",
+        kind,
+    )
+    page.evaluate(SHOW, kind)
+    rows = steady(page, lambda: page.evaluate(REASONS))
+    ((row, reason, text),) = rows
+    assert text.startswith("says says")
+    assert row > 250 and reason >= 150

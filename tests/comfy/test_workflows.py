@@ -127,6 +127,20 @@ def test_it_opens_whole_and_means_what_its_api_file_says(desk, name):
         assert overlapping(steady(desk, lambda: desk.evaluate(DRAWN_BY_VUE))) == []
 
 
+# The nodes that reach out of every frame, once the picture that a node loads is there.
+HAS_PICTURE = """() => app.graph._nodes.some(node => node.type === 'LoadImage'
+    && (node.imgs?.length || document.querySelector(`[data-node-id="${node.id}"] img`)?.naturalWidth))"""
+UNFRAMED = """() => app.graph._nodes.filter(({pos, size}) => !app.graph._groups.some(frame =>
+    pos[0] >= frame.pos[0] && pos[0] + size[0] <= frame.pos[0] + frame.size[0]
+    && pos[1] >= frame.pos[1] && pos[1] + size[1] <= frame.pos[1] + frame.size[1])).map(node => node.title)"""
+
+
+def test_a_picture_that_a_template_loads_does_not_push_its_node_out_of_the_frame(desk):
+    opened(desk, "image_to_sound")
+    desk.wait_for_function(HAS_PICTURE)
+    assert steady(desk, lambda: desk.evaluate(UNFRAMED), lambda found: True) == []
+
+
 def test_the_template_browser_lists_and_opens_them(server, desk):
     names = list(map(file_name, DESCRIPTIONS))
     for name in names:

@@ -54,7 +54,12 @@ def test_other_sample_types_are_scaled(convert, dtype, value, expected):
     ("value", "reason"),
     [
         (None, "no sound arrived"),
-        ({"sample_rate": 8000}, "no sound arrived"),
+        ({"waveform": None, "sample_rate": 8000}, "no sound arrived"),
+        ({"sample_rate": 8000}, "expected an AUDIO with waveform and sample_rate, got dict of sample_rate; connect"),
+        # What nodes of other packs were seen to give: samples under another name, a bare tensor, a path.
+        ({"audio": torch.zeros(1, 1, 9), "sample_rate": 8000}, "got dict of audio, sample_rate; connect"),
+        (torch.zeros(1, 1, 9), "expected an AUDIO with waveform and sample_rate, got Tensor; connect"),
+        ("sound.wav", "got str; connect"),
         (audio(torch.zeros(2, 100)), r"\[batch, channels, samples\], got \[2, 100\]"),
         (audio(torch.zeros(0, 1, 100)), r"got \[0, 1, 100\]"),
         (audio(torch.zeros(1, 0, 100)), r"got \[1, 0, 100\]"),
@@ -142,6 +147,22 @@ def test_a_video_without_frames_is_refused(convert):
 def test_no_video_is_refused(convert):
     with pytest.raises(InputError, match="no video arrived"):
         convert.clip_of(None, Progress())
+    with pytest.raises(InputError, match=r"expected a VIDEO, got Tensor; connect a node"):
+        convert.clip_of(torch.zeros(1, 4, 4, 3), Progress())
+
+
+def test_a_path_from_a_pack_older_than_comfyuis_video_is_taken_from_its_own_folders_alone(
+    convert, host, make_video, tmp_path
+):
+    made = make_video(seconds=1.0)
+    served = host.root / "output" / "made.mp4"
+    served.write_bytes(made.read_bytes())
+    assert convert.clip_of(str(served), Progress()).duration_s == pytest.approx(1.0)
+    link = host.root / "output" / "link.mp4"
+    link.symlink_to(made)
+    for refused in (str(made), str(link), "made.mp4", str(served) + ".none", f"{served}\0"):
+        with pytest.raises(InputError, match=r"expected a VIDEO, or a file in ComfyUI's input, output or temp folder"):
+            convert.clip_of(refused, Progress())
 
 
 def test_a_core_that_cannot_trim_gets_a_cut_file(convert, host, make_video, tone, monkeypatch):

@@ -76,3 +76,11 @@ test("English pages fetch nothing, and a page without the catalogue stays Englis
   await loadMessages("zh-TW", async () => ({ ok: true, json: async () => CATALOGUE }));
   assert.equal(translated("The images' alpha channel is ignored."), "图像的透明通道被忽略。");
 });
+
+test("the name of the final sound is in Chinese too", () => {
+  useMessages(CATALOGUE);
+  for (const source of ["coarse", "background", "regenerated", "removed", "mixed"]) {
+    assert.doesNotMatch(translated(`final sound: ${source}`), /[A-Za-z]/, source);
+    assert.ok(!translated(`voice-over yes, final sound: ${source}`).includes(source), source);
+  }
+});
