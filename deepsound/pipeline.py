@@ -30,6 +30,7 @@ from deepsound.presets import preset as preset_row
 from deepsound.rank.best_of import TakeOptions
 from deepsound.repair.plan import parse_user_segments
 from deepsound.runtime.execution import Execution
+from deepsound.runtime.numeric_defaults import numeric_defaults
 from deepsound.runtime.progress import Progress
 from deepsound.selection import Selection, check_later_files, choose_generator, select
 from deepsound.separate.removal import RemovalSettings
@@ -74,6 +75,7 @@ class Pipeline:
         self._undecided: Undecided = undecided
         self._generator_settings = dict(generator_settings)
 
+    @numeric_defaults()
     @with_plain_numbers
     def run(
         self,
@@ -151,6 +153,7 @@ class Pipeline:
             outcome = self._all_steps(ready.clip, ready.selection, request, options, progress, ready.notes, best_of)
             return staging.finish(outcome, target_lufs, progress)
 
+    @numeric_defaults()
     @with_plain_numbers
     def run_in_memory(
         self,

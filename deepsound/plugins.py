@@ -31,7 +31,9 @@ from deepsound.engine_protocols import (
 )
 from deepsound.errors import Cancelled, DeepSoundError, EngineError, MediaError, OutputError
 from deepsound.runtime.execution import Execution
+from deepsound.runtime.numeric_defaults import numeric_defaults
 from deepsound.runtime.progress import Progress, ProgressEvent
+from deepsound.runtime.sample_memory import copy_of
 from deepsound.types import Audio, GenerationRequest, Judgement, Plan, Preferences, Stems
 
 if TYPE_CHECKING:
@@ -184,7 +186,7 @@ class _Guarded:
 
         def call(*arguments: Any) -> Any:
             with attribute_errors(self._who):
-                return found(*arguments)
+                return found(*map(_own_copy, arguments))
 
         return call
 
@@ -218,13 +220,18 @@ class _GuardedReasoner(_Guarded):
 
     def judge(self, clip: Clip, audio: Audio, progress: Progress) -> Judgement:
         with attribute_errors(self._who, progress) as watched:
-            return contracts.require_judgement(self._engine.judge(clip, audio, watched), self._who)
+            return contracts.require_judgement(self._engine.judge(clip, _own_copy(audio), watched), self._who)
 
 
 class _GuardedSeparator(_Guarded):
     def separate(self, audio: Audio, progress: Progress) -> Stems:
         with attribute_errors(self._who, progress) as watched:
-            return contracts.check_stems(audio, self._engine.separate(audio, watched), self._who)
+            return contracts.check_stems(audio, self._engine.separate(_own_copy(audio), watched), self._who)
+
+
+def _own_copy(argument: Any) -> Any:
+    """A sound as a copy, which a plug-in may write on; anything else as it is."""
+    return replace(argument, waveform=copy_of(argument.waveform)) if isinstance(argument, Audio) else argument
 
 
 @dataclass(frozen=True)
@@ -252,7 +259,8 @@ def attribute_errors(who: str, progress: Progress = Progress()) -> Iterator[Prog
     """
     host = _Host(progress)
     try:
-        yield replace(progress, on_event=host.on_event, check=host.check)
+        with numeric_defaults():
+            yield replace(progress, on_event=host.on_event, check=host.check)
     except (Exception, SystemExit) as error:
         if host.raised is not None:
             raise host.raised from None

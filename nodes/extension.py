@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from comfy_api.latest import ComfyExtension, io
 
+from deepsound.runtime.numeric_defaults import numeric_defaults
 from deepsound.weights.missing import register_download_action
 
 from . import host_folders, routes
@@ -57,6 +58,18 @@ NODES: list[type[io.ComfyNode]] = [
     AudioToVideo,
     Joint,
 ]
+
+
+def _with_numeric_defaults(node: type[io.ComfyNode]) -> None:
+    """Let a node compute with torch's and NumPy's own defaults, whatever other packs have set."""
+    for name in ("execute", "check_lazy_status"):
+        method = vars(node).get(name)
+        if isinstance(method, classmethod):
+            setattr(node, name, classmethod(numeric_defaults()(method.__func__)))
+
+
+for _node in NODES:
+    _with_numeric_defaults(_node)
 
 
 class DeepSoundExtension(ComfyExtension):

@@ -49,10 +49,13 @@ def whispered_windows(middle: Tensor, windows: int) -> Tensor:
 
 @lru_cache(maxsize=1)
 def _network() -> WhisperedSpeechNet:
+    import torch
     from safetensors.torch import load_file
 
     from deepsound.models.whispered_speech import WhisperedSpeechNet
 
-    network = WhisperedSpeechNet().eval().requires_grad_(False)
+    # The first values, which the weights replace, are not to be drawn from the host's random numbers.
+    with torch.random.fork_rng(devices=[]):
+        network = WhisperedSpeechNet().eval().requires_grad_(False)
     network.load_state_dict({name: tensor.float() for name, tensor in load_file(WEIGHTS).items()})
     return network

@@ -77,7 +77,7 @@ class BodyNetwork:
 def _network() -> BlazePoseDetector:
     from deepsound.models.blazepose.model import BlazePoseDetector
 
-    return load_detector(BlazePoseDetector(), WEIGHTS)
+    return load_detector(BlazePoseDetector, WEIGHTS)
 
 
 def _is_same(one: Circle, other: Circle) -> bool:

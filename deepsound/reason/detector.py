@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -15,12 +15,15 @@ if TYPE_CHECKING:
     Network = TypeVar("Network", bound=nn.Module)
 
 
-def load_detector(network: Network, path: Path) -> Network:
-    """`network` with its float16 weights of the package as float32, ready to run."""
+def load_detector(kind: Callable[[], Network], path: Path) -> Network:
+    """The network that `kind` makes, with its float16 weights of the package as float32, ready to run."""
     import torch
     from safetensors.torch import load_file
 
-    network.eval().load_state_dict({name: tensor.float() for name, tensor in load_file(path).items()})
+    # The first values, which the weights replace, are not to be drawn from the host's random numbers.
+    with torch.random.fork_rng(devices=[]):
+        network = kind().eval()
+    network.load_state_dict({name: tensor.float() for name, tensor in load_file(path).items()})
     return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 

@@ -113,4 +113,4 @@ def _rotation(angle: float) -> torch.Tensor:
 def _network() -> FaceMesh:
     from deepsound.models.face_mesh.model import FaceMesh
 
-    return load_detector(FaceMesh(), WEIGHTS)
+    return load_detector(FaceMesh, WEIGHTS)

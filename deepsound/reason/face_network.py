@@ -73,7 +73,7 @@ class FaceNetwork:
 def _network() -> BlazeFace:
     from deepsound.models.blazeface.model import BlazeFace
 
-    return load_detector(BlazeFace(), WEIGHTS)
+    return load_detector(BlazeFace, WEIGHTS)
 
 
 def _is_same(one: tuple[float, ...], other: tuple[float, ...]) -> bool:

@@ -192,10 +192,13 @@ def _resample(sound: np.ndarray, from_hz: int, to_hz: int) -> np.ndarray:
 
 def load_dtln() -> nn.Module:
     """DTLN with the package's weights."""
+    import torch
     from safetensors.torch import load_file
 
     from deepsound.models.dtln.model import DTLN
 
-    network = DTLN().eval().requires_grad_(False)
+    # The first values, which the weights replace, are not to be drawn from the host's random numbers.
+    with torch.random.fork_rng(devices=[]):
+        network = DTLN().eval().requires_grad_(False)
     network.load_state_dict({name: tensor.float() for name, tensor in load_file(WEIGHTS).items()})
     return network

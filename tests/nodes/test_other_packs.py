@@ -296,3 +296,16 @@ def test_a_file_made_of_a_video_goes_with_it(convert, host):
     assert clip.path.is_file()
     del video
     assert not clip.path.exists()
+
+
+def test_a_pack_that_changed_torch_s_default_device_and_type_does_not_break_the_nodes(nodes):
+    mix = tone()
+    torch.set_default_device("meta")
+    torch.set_default_dtype(torch.float64)
+    try:
+        (background,), _, _ = nodes["DeepSoundVocalSeparate"].execute(mix, "dtln", True, scope="clip").args
+        assert torch.get_default_device().type == "meta" and torch.get_default_dtype() == torch.float64
+    finally:
+        torch.set_default_device(None)
+        torch.set_default_dtype(torch.float32)
+    assert background["waveform"].device.type == "cpu" and background["waveform"].dtype == torch.float32

@@ -166,7 +166,9 @@ def onset_network() -> Network:
 
     from deepsound.models.impact_net import ImpactNet
 
-    net = ImpactNet().eval()
+    # The first values, which the weights replace, are not to be drawn from the host's random numbers.
+    with torch.random.fork_rng(devices=[]):
+        net = ImpactNet().eval()
     net.load_state_dict({name: tensor.float() for name, tensor in load_file(WEIGHTS).items()})
 
     def run(maps: np.ndarray, scalars: np.ndarray) -> np.ndarray:
