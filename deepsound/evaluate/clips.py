@@ -10,7 +10,7 @@ from typing import Any
 
 from deepsound.errors import InputError
 from deepsound.evaluate.pairing import clean_name
-from deepsound.outputs.naming import RECORD
+from deepsound.outputs.naming import PICTURES, RECORD, STEM_FILES, STEP_VIDEOS, TIMELINE, VOICE
 from deepsound.outputs.naming import SOUNDS as RUN_SOUNDS
 from deepsound.outputs.naming import VIDEOS as RUN_VIDEOS
 from deepsound.outputs.reading import read_result
@@ -20,7 +20,7 @@ SOUNDS = frozenset({".wav", ".flac", ".mp3", ".m4a", ".aac", ".ogg", ".opus", ".
 VIDEOS = frozenset({".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v", ".ts", ".mpg", ".mpeg", ".flv", ".wmv", ".mxf"})
 VOICE_OVER, ON_SCREEN = "voice-over", "on-screen"
 # What a run, or one of a batch, leaves beside its record.
-_OF_A_RUN = (*RUN_SOUNDS, *RUN_VIDEOS, ".batch.json")
+_OF_A_RUN = (*RUN_SOUNDS, *RUN_VIDEOS, *STEP_VIDEOS, *STEM_FILES, *PICTURES, VOICE, TIMELINE, ".batch.json")
 _STEMS = ("stem", "name", "clip", "file", "video", "id")
 _GROUPS = ("group", "voice", "label", "class")
 
