@@ -19,8 +19,9 @@ from deepsound.runtime.paths import exists, is_dir, is_file
 SOUNDS = frozenset({".wav", ".flac", ".mp3", ".m4a", ".aac", ".ogg", ".opus", ".aif", ".aiff", ".caf", ".w64", ".wma"})
 VIDEOS = frozenset({".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v", ".ts", ".mpg", ".mpeg", ".flv", ".wmv", ".mxf"})
 VOICE_OVER, ON_SCREEN = "voice-over", "on-screen"
-# What a run, or one of a batch, leaves beside its record.
-_OF_A_RUN = (*RUN_SOUNDS, *RUN_VIDEOS, *STEP_VIDEOS, *STEM_FILES, *PICTURES, VOICE, TIMELINE, ".batch.json")
+# What a run, one of a batch, or `deepsound compare` leaves beside the run's record.
+_OTHER_FILES = (VOICE, TIMELINE, ".batch.json", ".compare.mp4", ".compare.png")
+_OF_A_RUN = (*RUN_SOUNDS, *RUN_VIDEOS, *STEP_VIDEOS, *STEM_FILES, *PICTURES, *_OTHER_FILES)
 _STEMS = ("stem", "name", "clip", "file", "video", "id")
 _GROUPS = ("group", "voice", "label", "class")
 

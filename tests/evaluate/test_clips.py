@@ -73,10 +73,10 @@ def test_a_run_s_files_are_one_clip_with_its_sound_before(tmp_path):
     assert not found.problems and not found.ignored
 
 
-def test_stems_step_videos_and_the_removed_voice_of_a_run_are_no_clips_of_their_own(tmp_path):
+def test_stems_step_videos_comparison_and_removed_voice_of_a_run_are_no_clips_of_their_own(tmp_path):
     record(tmp_path, "a")
     touch(tmp_path, "a.wav", "a.mp4", "a.voice.wav", "a.step1.mp4", "a.neg.mkv", "a.otio", "a.step1.mel.png")
-    touch(tmp_path, "a.01_final.wav", "a.02_coarse.flac", "a.05_regenerated.wav")
+    touch(tmp_path, "a.01_final.wav", "a.02_coarse.flac", "a.05_regenerated.wav", "a.compare.mp4", "a.compare.png")
     found = find_clips(tmp_path)
     assert list(found.clips) == ["a"]
     assert found.clips["a"].video.name == "a.mp4"
