@@ -9,7 +9,7 @@ import pytest
 
 from deepsound.generate.draft.impact_detection import ImpactCandidate
 from deepsound.generate.draft.impact_network import CONTEXT, WEIGHTS, OnsetScore, OnsetScorer, score_onsets
-from deepsound.generate.draft.impact_selection import ImpactRule, plan_impacts
+from deepsound.generate.draft.impact_selection import LEAST_STRENGTH, ImpactRule, plan_impacts
 from deepsound.generate.draft.motion import MotionTrack, Movement
 from deepsound.generate.draft.onset_peaks import onset_peaks
 from deepsound.generate.draft.optical_flow import Flow
@@ -101,6 +101,46 @@ def test_what_the_network_alone_finds_is_placed_by_the_movement():
     assert (impact.x, impact.size, impact.speed) == (0.8, 0.1, 1.5)
     assert 0 < impact.strength < 1
     assert impact.time_s == pytest.approx(0.18)
+
+
+def track_with_impacts(top_speed: float, candidates: tuple[ImpactCandidate, ...]) -> MotionTrack:
+    """Things that go at 1 and stop at 0.5 s, then at `top_speed` and stop at 1.5 s; the network finds both."""
+    movements = tuple(
+        Movement((number + 0.5) / 25, 0.04, top_speed=(1.0 if number < 13 else top_speed) if number % 25 < 13 else 0.0)
+        for number in range(50)
+    )
+    scores = [0.9 if number % 25 == 12 else 0.3 if number % 25 in (11, 13) else 0.0 for number in range(50)]
+    return MotionTrack(2.0, movements, candidates, (), tuple(scores_of(*scores)))
+
+
+def blow(time_s: float, strength: float, before: float = 1.0) -> ImpactCandidate:
+    return ImpactCandidate(time_s, strength, strength, strength, before, 1.0, 1.0, 1.0, still_there=1.0)
+
+
+@pytest.mark.parametrize("unmeasured", [(), (blow(1.5, 0.3, before=0.05),)], ids=["no candidate", "a vague candidate"])
+def test_what_the_network_alone_finds_is_as_hard_as_it_was_fast(unmeasured):
+    """Each such hit had a fifth of the hardest one's strength, 16 dB below it, however fast the thing was."""
+    strengths = []
+    for top_speed in (2.0, 0.5, 0.05):
+        first, second = plan_impacts(track_with_impacts(top_speed, (blow(0.5, 0.5), *unmeasured)))
+        assert first.strength == 1.0
+        strengths.append(second.strength)
+    assert strengths[0] == pytest.approx(1.0)
+    assert strengths[1] == pytest.approx(0.47, abs=0.02)
+    assert strengths[2] == LEAST_STRENGTH
+
+
+def test_without_a_measured_impact_the_fastest_is_the_hardest():
+    """A clip of impacts that only the network found was soft throughout."""
+    first, second = plan_impacts(track_with_impacts(0.5, ()))
+    assert first.strength == pytest.approx(1.0)
+    assert second.strength == pytest.approx(0.5)
+
+
+def test_a_measured_soft_impact_stays_soft_however_fast_the_thing_was():
+    """A slow turn at high speed, which a candidate measured, is no hard hit."""
+    _, second = plan_impacts(track_with_impacts(2.0, (blow(0.5, 0.5), blow(1.5, 0.15))))
+    assert second.strength == pytest.approx(0.3)
 
 
 def test_the_weights_are_those_of_the_model_card():
