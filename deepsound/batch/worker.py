@@ -152,19 +152,8 @@ def message_of(error: Exception) -> str:
 
 
 def _files_of(result: Result) -> dict[str, int]:
-    files = (
-        result.step1_audio_path,
-        result.step3_audio_path,
-        result.neg_audio_path,
-        result.final_audio_path,
-        result.final_video_path,
-        result.voice_audio_path,
-        result.step1_video_path,
-        result.step3_video_path,
-        result.neg_video_path,
-        result.result_path,
-    )
-    return {path.name: path.stat().st_size for path in files if path is not None}
+    """Every file of a run by name with its size in bytes: sounds, videos, pictures, stems and the record."""
+    return {**result.files, result.result_path.name: result.result_path.stat().st_size}
 
 
 def _details_of(result: Result) -> dict[str, Any]:

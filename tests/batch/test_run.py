@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,20 @@ def test_what_is_done_is_passed_over_and_what_is_not_is_done(folder_of, batch, s
     os.utime(tmp_path / "clips" / "d.mp4", ns=(1, 1))
     assert batch(source).run().done == 1
     assert batch(source, settings(seed=7)).run().done == 4
+
+
+def test_a_picture_or_stem_that_went_missing_is_made_again(folder_of, batch, settings, tmp_path):
+    source, out = folder_of("a.mp4"), tmp_path / "out"
+    asked = replace(settings(stems=True), pictures=True)
+    assert batch(source, asked).run().done == 1
+    made = {path.name for path in out.glob("a*")} - {"a.batch.json"}
+    assert made == {*Record.read(out / "a.batch.json").files}
+    assert {Path(name).suffix for name in made} == {".wav", ".png", ".json"}
+    for gone in (min(out.glob("a*.png")), min(out.glob("a.0*.wav"))):
+        gone.unlink()
+        assert batch(source, asked).run().done == 1
+        assert gone.is_file()
+    assert batch(source, asked).run().already == 1
 
 
 def test_a_record_is_gone_while_its_clip_is_worked_on(folder_of, batch, settings, tmp_path, monkeypatch):
