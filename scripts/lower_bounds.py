@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-BOUND = re.compile(r'^\s*"([A-Za-z0-9_.-]+)>=([0-9.]+)",?$')
+BOUND = re.compile(r'^\s*"([A-Za-z0-9_.-]+)>=([0-9.]+)(?:;[^"]*)?",?$')
 
 
 def lower_bounds(pyproject: str) -> list[str]:

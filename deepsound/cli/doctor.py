@@ -24,6 +24,8 @@ Status = Literal["ok", "note", "wrong"]
 NEEDED = (
     *("torch", "av", "filelock", "huggingface_hub", "numpy", "pillow", "pyyaml", "rich", "safetensors"),
     *("scipy", "silero-vad", "soxr"),
+    # Settings files are TOML, which Python itself reads from 3.11 on.
+    *(("tomli",) if sys.version_info < (3, 11) else ()),
 )
 OPTIONAL = (
     *(

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -29,7 +30,15 @@ def test_requirements_are_the_dependencies_without_torch():
 def test_dependencies_have_no_upper_pins():
     """0.3.0 pinned OpenCV under 5, which pushed other packs' OpenCV about and was answered "already satisfied"."""
     for line in PROJECT["project"]["dependencies"]:
-        assert "<" not in line and "==" not in line, line
+        bounds = line.partition(";")[0]
+        assert "<" not in bounds and "==" not in bounds, line
+
+
+def test_python_3_10_gets_what_reads_settings_files():
+    """Settings files are TOML, and 3.10 answered them with a request to install tomli."""
+    markers = [Requirement(line).marker for line in PROJECT["project"]["dependencies"] if line.startswith("tomli")]
+    assert len(markers) == 1
+    assert markers[0].evaluate({"python_version": "3.10"}) and not markers[0].evaluate({"python_version": "3.11"})
 
 
 def test_every_dependency_has_a_lower_bound_that_can_be_installed_alone():
