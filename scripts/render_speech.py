@@ -121,7 +121,7 @@ def speak(utterance: Utterance) -> bool:
     if done.returncode or not aside.exists() or aside.stat().st_size < 8000:
         aside.unlink(missing_ok=True)
         return False
-    aside.rename(utterance.target)
+    aside.replace(utterance.target)
     return True
 
 

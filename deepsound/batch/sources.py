@@ -8,7 +8,7 @@ from deepsound.batch.clips import Skipped, Source
 from deepsound.batch.folder import Folder
 from deepsound.batch.table import Table
 from deepsound.errors import InputError
-from deepsound.runtime.paths import escaped, exists, expand, is_dir
+from deepsound.runtime.paths import broken_link, escaped, exists, expand, is_dir
 
 
 def open_source(path: Path | str, output_dir: Path | str) -> Source:
@@ -22,7 +22,7 @@ def open_source(path: Path | str, output_dir: Path | str) -> Source:
             raise InputError(f"{path} would hold both the clips and the results; choose another output folder.")
         return Folder(path, output_dir)
     if not exists(path):
-        raise InputError(f"There is no folder or table {path}; check the path.")
+        raise InputError(broken_link(path) or f"There is no folder or table {path}; check the path.")
     if path.suffix.lower() not in (".csv", ".tsv"):
         raise InputError(f"{path} is neither a folder nor a .csv or .tsv file; one video is done by `deepsound run`.")
     return Table(path)

@@ -21,7 +21,7 @@ from deepsound.comfy.server import DEFAULT_SERVER, OnProgress, OutputFiles, Serv
 from deepsound.comfy.workflow import Input, Workflow
 from deepsound.errors import DeepSoundError, InputError, OutputError
 from deepsound.media.files import output_error, require_writable
-from deepsound.runtime.paths import expand, is_dir, is_file, is_same_file
+from deepsound.runtime.paths import broken_link, expand, is_dir, is_file, is_same_file
 from deepsound.runtime.progress import Progress
 
 SUFFIX = ".submit.json"
@@ -239,7 +239,7 @@ def _source(video: Path, output_dir: Path) -> Source:
     if is_dir(video) or video.suffix.lower() in (".csv", ".tsv"):
         return open_source(video, output_dir)
     if not is_file(video):
-        raise InputError(f"There is no video, folder or table {video}; check the path.")
+        raise InputError(broken_link(video) or f"There is no video, folder or table {video}; check the path.")
     if is_same_file(output_dir, video.parent):
         raise InputError(f"What comes back for {video.name} could replace it; choose another output folder.")
     return _OneClip(video)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deepsound.errors import InputError, MediaError
-from deepsound.runtime.paths import is_dir, is_file
+from deepsound.runtime.paths import broken_link, is_dir, is_file
 from deepsound.runtime.progress import Progress
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def check_input_path(path: Path | str) -> Path:
             raise MediaError(f"{file} is a folder; give the path of a video or sound file.")
         size = file.stat().st_size
     except (FileNotFoundError, NotADirectoryError):
-        raise MediaError(f"{file} does not exist; check the path.") from None
+        raise MediaError(broken_link(file, MediaError) or f"{file} does not exist; check the path.") from None
     except OSError as error:
         raise MediaError(f"{file} cannot be read ({error.strerror}); check the path and its permissions.") from error
     if not is_file(file, MediaError):

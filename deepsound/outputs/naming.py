@@ -42,7 +42,9 @@ VIDEOS = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v", ".ts", ".mxf", ".nut"
 STEP_VIDEOS = tuple(step + suffix for step in STEPS for suffix in VIDEOS)
 PICTURES = tuple(sound.removesuffix(".wav") + end for sound in SOUNDS for end in (".wave.png", ".mel.png"))
 _NUMBER_FORMAT = re.compile(r"0?[0-9]{1,2}")
-_FORBIDDEN = '<>:"|?*' if os.name == "nt" else ""
+_FORBIDDEN_ON_WINDOWS = '<>:"|?*'
+# Names of devices, whatever follows their first dot (Microsoft, "Naming Files, Paths, and Namespaces").
+_DEVICES = {"CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$", *(a + b for a in ("COM", "LPT") for b in "0123456789¹²³")}
 
 
 def fields_of(template: str) -> frozenset[str]:
@@ -77,6 +79,8 @@ def output_stem(template: str, values: Mapping[str, str | int]) -> str:
     stem = Formatter().vformat(template, (), {name: values[name] for name in needed})
     if not stem.strip() or stem in (".", ".."):
         raise _bad(template, f"gives the name {stem!r}, which is no file name")
+    if _is_windows() and stem.split(".")[0].rstrip(" ").upper() in _DEVICES:
+        raise _bad(template, f"gives the name {stem!r}, which Windows keeps for a device")
     return stem
 
 
@@ -119,10 +123,15 @@ def check_space(folder: Path, clip: Clip) -> None:
 
 
 def _check_part(template: str, text: str, whose: str = "") -> None:
-    bad = next((letter for letter in text if letter in "/\\" or letter < " " or letter in _FORBIDDEN), None)
+    forbidden = "/\\" + (_FORBIDDEN_ON_WINDOWS if _is_windows() else "")
+    bad = next((letter for letter in text if letter in forbidden or letter < " "), None)
     if bad is not None:
         reason = "it names files; the output folder says where they go" if bad in "/\\" else "leave it out"
         raise _bad(template, f"cannot be used: {whose}has the character {bad!r}; {reason}")
+
+
+def _is_windows() -> bool:
+    return os.name == "nt"
 
 
 def _bad(template: str, problem: str) -> InputError:

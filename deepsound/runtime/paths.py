@@ -47,6 +47,20 @@ def is_symlink(path: AnyPath, error: type[DeepSoundError] = InputError) -> bool:
     return status is not None and stat.S_ISLNK(status.st_mode)
 
 
+def broken_link(path: AnyPath, error: type[DeepSoundError] = InputError) -> str:
+    """Of a `path` that is not there, which symbolic link on the way leads nowhere, as a sentence; "" where none does.
+
+    Raises `error` where the system does not let one see.
+    """
+    for place in (Path(path), *Path(path).parents):
+        if exists(place, error):
+            return ""
+        if is_symlink(place, error):
+            target = escaped(place.readlink())
+            return f"{escaped(place)} is a link to {target}, which does not exist; mend the link or remove it."
+    return ""
+
+
 def lexists(path: AnyPath, error: type[DeepSoundError] = InputError) -> bool:
     """Whether something is at `path`, be it a broken link. Raises `error` where the system does not let one see."""
     return _status(path, error, follow=False) is not None

@@ -62,7 +62,7 @@ class BackgroundLibrary:
             made = background(self.piece_s, np.random.default_rng([self.seed, 7, number]))
             aside = file.with_suffix(".part.npy")
             np.save(aside, np.clip(made, -8, 8).astype(np.float16))
-            aside.rename(file)
+            aside.replace(file)
         return np.load(file, mmap_mode="r")
 
 

@@ -175,5 +175,8 @@ def test_a_table_that_cannot_be_meant_is_refused(table, text, message):
 def test_what_is_neither_a_folder_nor_a_table_is_refused(touched, tmp_path):
     with pytest.raises(InputError, match="no folder or table"):
         open_source(tmp_path / "missing", tmp_path / "out")
+    (tmp_path / "old").symlink_to(tmp_path / "moved", target_is_directory=True)
+    with pytest.raises(InputError, match=r"old is a link to .*moved, which does not exist; mend the link or remove it"):
+        open_source(tmp_path / "old", tmp_path / "out")
     with pytest.raises(InputError, match="deepsound run"):
         open_source(touched("a.mp4") / "a.mp4", tmp_path / "out")

@@ -14,6 +14,13 @@ QUERIES = {
 }
 
 
+def renames(source: str) -> list[int]:
+    tree = ast.walk(ast.parse(source))
+    return sorted(
+        node.lineno for node in tree if isinstance(node, ast.Attribute) and node.attr in ("rename", "renames")
+    )
+
+
 def bare_queries(source: str) -> list[int]:
     return sorted(
         node.lineno for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Attribute) and node.attr in QUERIES
@@ -34,3 +41,11 @@ def test_paths_are_queried_in_one_module():
 
 def test_a_bare_query_is_found_as_a_call_and_as_a_function_that_is_handed_on():
     assert bare_queries("a.exists()\nfilter(Path.is_file, b)\nos.path.isdir(c)\nPath(d).expanduser()") == [1, 2, 3, 4]
+
+
+def test_files_are_renamed_by_replace_which_windows_lets_replace_a_file():
+    """`rename` onto a file that is there raises FileExistsError on Windows."""
+    files = [file for folder in ("deepsound", "nodes", "scripts") for file in (ROOT / folder).rglob("*.py")]
+    found = [f"{file.relative_to(ROOT)}:{line}" for file in files for line in renames(file.read_text(encoding="utf-8"))]
+    assert len(files) > 100 and not found, f"use replace: {found}"
+    assert renames("a.rename(b)\nos.rename(c, d)\ne.replace(f)") == [1, 2]

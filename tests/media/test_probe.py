@@ -185,6 +185,15 @@ def test_paths_that_are_no_files(tmp_path: Path) -> None:
         probe(tmp_path / "file" / "clip.mp4")
 
 
+def test_a_link_to_what_is_gone_is_said_to_be_one(tmp_path: Path) -> None:
+    (tmp_path / "clip.mp4").symlink_to(tmp_path / "gone.mp4")
+    with pytest.raises(MediaError, match=r"clip\.mp4 is a link to .*gone\.mp4, which does not exist; mend the link"):
+        probe(tmp_path / "clip.mp4")
+    (tmp_path / "folder").symlink_to(tmp_path / "nowhere", target_is_directory=True)
+    with pytest.raises(MediaError, match=r"folder is a link to .*nowhere, which does not exist; mend the link"):
+        probe(tmp_path / "folder" / "clip.mp4")
+
+
 @pytest.mark.parametrize("address", ["http://127.0.0.1:9/clip.mp4", "concat:a.mp4|b.mp4", "pipe:0"])
 def test_addresses_are_only_ever_local_files(address: str) -> None:
     with pytest.raises(MediaError, match="does not exist"):

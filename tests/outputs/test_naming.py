@@ -181,3 +181,28 @@ def test_a_disk_without_room_for_the_video_is_refused_before_any_work(run, monke
     with pytest.raises(OutputError, match="free some space"):
         run(write_video=True)
     assert not fakes.Generator.requests
+
+
+@pytest.mark.parametrize("template", ["CON", "nul", "aux.{seed}", "Com1", "lpt\N{SUPERSCRIPT TWO}.x", "con .{seed}"])
+def test_names_of_windows_devices_are_refused_there_with_a_sentence(template, monkeypatch):
+    monkeypatch.setattr("deepsound.outputs.naming._is_windows", lambda: False)
+    assert output_stem(template, VALUES)
+    monkeypatch.setattr("deepsound.outputs.naming._is_windows", lambda: True)
+    with pytest.raises(InputError, match=r"which Windows keeps for a device\. Write a name with fields"):
+        output_stem(template, VALUES)
+
+
+def test_a_video_named_as_a_windows_device_is_refused_there(monkeypatch):
+    monkeypatch.setattr("deepsound.outputs.naming._is_windows", lambda: True)
+    with pytest.raises(InputError, match="which Windows keeps for a device"):
+        output_stem("{stem}", {**VALUES, "stem": "nul"})
+    assert output_stem("{stem}", {**VALUES, "stem": "console"}) == "console"
+
+
+@pytest.mark.parametrize("letter", '<>:"|?*')
+def test_letters_that_windows_allows_in_no_name_are_refused_there(letter, monkeypatch):
+    monkeypatch.setattr("deepsound.outputs.naming._is_windows", lambda: False)
+    assert fields_of(f"a{letter}b") == frozenset()
+    monkeypatch.setattr("deepsound.outputs.naming._is_windows", lambda: True)
+    with pytest.raises(InputError, match="has the character"):
+        fields_of(f"a{letter}b")
