@@ -16,7 +16,8 @@ from deepsound.errors import DeepSoundError, InputError, MediaError
 from deepsound.evaluate.extractors import InputKind
 from deepsound.media import loudness
 from deepsound.media.clip import Clip
-from deepsound.media.vad import VoiceSettings, voice_spans
+from deepsound.media.vad import voice_spans
+from deepsound.media.voice_activity import VoiceSettings
 from deepsound.runtime.execution import Execution
 from deepsound.runtime.packages import install_command
 from deepsound.runtime.progress import Progress

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import warnings
-from bisect import bisect
 from collections import OrderedDict
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cache, partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -21,7 +19,7 @@ from typing import TYPE_CHECKING
 from deepsound.errors import EngineError, InputError
 from deepsound.media.audio import fit_length, resample
 from deepsound.media.second_opinion import is_asked_for, second_opinion
-from deepsound.media.true_runs import runs_of
+from deepsound.media.voice_activity import VoiceActivity, VoiceSettings, spans_of
 from deepsound.media.whispered_speech import whispered_windows
 from deepsound.runtime.packages import missing_package
 from deepsound.runtime.paths import is_file
@@ -39,7 +37,6 @@ if TYPE_CHECKING:
 
 RATE = 16_000
 WINDOW = 512  # samples: the one size silero-vad takes at 16 kHz
-WINDOW_S = WINDOW / RATE
 # A block is the unit of cancellation and of the background estimate; the warm-up fills the network's memory.
 BLOCK_WINDOWS = 450
 WARM_UP_WINDOWS = 32
@@ -57,33 +54,6 @@ HINT_WINDOWS = 15
 # With its background turned down, foley reaches 0.67, speech at -6 to -12 dB at least 0.77: less starts no span.
 SURE_WITH_LESS_BACKGROUND = 0.72
 BELOW_START = 0.49
-
-
-@dataclass(frozen=True, eq=False)
-class VoiceActivity:
-    """`probabilities` float32 [windows] that a voice is heard in each successive window of `window_s` seconds."""
-
-    probabilities: np.ndarray
-    window_s: float = WINDOW_S
-
-
-@dataclass(frozen=True)
-class VoiceSettings:
-    """When windows become a span; probabilities 0 to 1, lengths in seconds.
-
-    A span is a run that stays above `keep`, reaches `start` somewhere and lasts `min_alone_s`, or `min_voice_s` where
-    one that long is within `near_s`; spans closer than `max_gap_s` are one; `margin_s` is added on both sides for soft
-    onsets and tails. Storm and music reach `start` for a window or two, a dog's bark for a quarter of a second, which
-    is why the run's length matters more than its peak.
-    """
-
-    start: float = 0.5
-    keep: float = 0.25
-    min_voice_s: float = 0.2
-    max_gap_s: float = 0.3
-    margin_s: float = 0.1
-    min_alone_s: float = 0.3
-    near_s: float = 2.0
 
 
 def voice_spans(audio: Audio, progress: Progress, settings: VoiceSettings | None = None) -> tuple[Span, ...]:
@@ -117,37 +87,6 @@ def voice_probabilities(audio: Audio, progress: Progress) -> VoiceActivity:
     return activity
 
 
-def spans_of(activity: VoiceActivity, duration_s: float, settings: VoiceSettings) -> tuple[Span, ...]:
-    """Turn window probabilities into spans within [0, duration_s] by hysteresis, minimum length and merging."""
-    merged: list[Span] = []
-    for run in _voiced_runs(activity, settings):
-        span = Span(max(run.start_s - settings.margin_s, 0.0), min(run.end_s + settings.margin_s, duration_s))
-        if merged and span.start_s - merged[-1].end_s <= settings.max_gap_s - 2 * settings.margin_s:
-            span = Span(merged.pop().start_s, span.end_s)
-        merged.append(span)
-    return tuple(merged)
-
-
-def _voiced_runs(activity: VoiceActivity, settings: VoiceSettings) -> Iterator[Span]:
-    """Runs of windows above `keep` that last long enough and rise above `start` somewhere."""
-    runs = [
-        Span(first * activity.window_s, last * activity.window_s)
-        for first, last in runs_of(activity.probabilities >= settings.keep)
-        if activity.probabilities[first:last].max() >= settings.start
-    ]
-    certain = [run for run in runs if run.duration_s >= settings.min_alone_s]
-    starts_s = [run.start_s for run in certain]
-    for run in runs:
-        place = bisect(starts_s, run.start_s)
-        near = any(_gap_s(run, other) <= settings.near_s for other in certain[max(place - 1, 0) : place + 1])
-        if run.duration_s >= (settings.min_voice_s if near else settings.min_alone_s):
-            yield run
-
-
-def _gap_s(one: Span, other: Span) -> float:
-    return max(one.start_s, other.start_s) - min(one.end_s, other.end_s)
-
-
 def _blocks(windows: int) -> Iterator[tuple[int, int]]:
     """Nearly equal blocks: a short last one would have too little to know the background by."""
     count = -(-windows // BLOCK_WINDOWS)
@@ -161,9 +100,11 @@ def _block_probabilities(audio: Audio, progress: Progress, block: tuple[int, int
     first, last = block
     channels = _cut(audio, max(first - WARM_UP_WINDOWS, 0), last)
     release_pages()
-    if first == 0:
-        # A sound that starts at full level looks like a voice's onset to a cold network: let it hear a mirror first.
-        channels = torch.cat([channels[:, : WARM_UP_WINDOWS * WINDOW].flip(1), channels], dim=1)
+    repeated = WARM_UP_WINDOWS if first == 0 else 0
+    if repeated:
+        # A sound that starts at full level looks like a voice's onset to a cold network: let it hear the beginning
+        # twice. Not mirrored: a hit that dies away would become a swell, which is what a syllable looks like.
+        channels = torch.cat([channels[:, : WARM_UP_WINDOWS * WINDOW], channels], dim=1)
     with one_thread():
         rows, count = _rows(channels), last - first
         heard = _ask_network(rows, progress)
@@ -173,7 +114,7 @@ def _block_probabilities(audio: Audio, progress: Progress, block: tuple[int, int
             def ask(more: torch.Tensor) -> torch.Tensor:
                 return _ask_network(_normalise_level(more), progress)
 
-            combined = torch.maximum(combined, second_opinion(rows[:1], ask)[-count:])
+            combined = torch.maximum(combined, second_opinion(rows[:1], ask, repeated)[-count:])
         return torch.maximum(combined, whispered_windows(rows[:1], heard.shape[1])[-count:]).numpy()
 
 

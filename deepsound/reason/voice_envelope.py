@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from deepsound.media.audio import resample, to_mono
-from deepsound.media.vad import RATE, WINDOW, VoiceActivity
+from deepsound.media.vad import RATE, WINDOW
+from deepsound.media.voice_activity import VoiceActivity
 from deepsound.types import Audio
 
 if TYPE_CHECKING:

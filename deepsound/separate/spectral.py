@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from deepsound.media.vad import VoiceSettings, voice_spans
+from deepsound.media.vad import voice_spans
+from deepsound.media.voice_activity import VoiceSettings
 from deepsound.runtime.progress import Progress
 from deepsound.runtime.sample_memory import difference, release_pages, zeros_like
 from deepsound.separate.mask import MaskSettings, voice_estimate

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from deepsound.media.vad import VoiceSettings
+from deepsound.media.voice_activity import VoiceSettings
 from deepsound.runtime.sample_memory import BLOCK, release_pages, zeros
 from deepsound.types import Audio, Span
 

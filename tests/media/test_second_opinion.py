@@ -14,6 +14,7 @@ from deepsound.media import vad
 from deepsound.media.second_opinion import is_asked_for, second_opinion
 from deepsound.media.vad import voice_spans
 from deepsound.runtime.progress import Progress
+from deepsound.train import backgrounds
 from deepsound.types import Audio
 
 RATE, SECONDS = 44_100, 4.0
@@ -81,3 +82,29 @@ def test_what_is_heard_too_faintly_is_no_voice(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(module, "_network", lambda: lambda level: 0.1 * level)
     sound = torch.randn((1, 125 * 512), generator=torch.Generator().manual_seed(0))
     assert not second_opinion(sound, lambda rows: torch.ones(len(rows), 125)).any()
+
+
+@pytest.mark.parametrize("seed", [294, 356, 412])
+def test_tones_that_speech_enhancement_leaves_are_no_voice(seed: int) -> None:
+    """Bells and hums pass DTLN, and the detector took what it left of them for a voice."""
+    made = backgrounds.background(6.0, np.random.default_rng([seed, 9001]))
+    assert voiced_s(Audio.from_numpy(made[None], 16_000)) == 0
+
+
+def test_a_beginning_that_is_heard_twice_is_counted_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first second warms the detector up and comes again: 15 windows of it were 30."""
+    monkeypatch.setattr(module, "_network", lambda: lambda level: level)
+    sound = 0.1 * torch.randn(1, 200 * 512, generator=torch.Generator().manual_seed(0))
+    heard = torch.zeros(2, 200)
+    heard[:, 5:20] = heard[:, 37:52] = 0.9
+    assert second_opinion(sound, lambda rows: heard).max() == 1
+    assert second_opinion(sound, lambda rows: heard, repeated=32).max() == 0
+
+
+def test_periodicity_of_a_tone_and_of_noise() -> None:
+    times_s = torch.arange(50 * 512) / 16_000
+    tone = torch.sin(2 * torch.pi * 200 * times_s)[None]
+    noise = torch.randn(1, 50 * 512, generator=torch.Generator().manual_seed(0))
+    assert module.periodicity(tone, 50)[1:-1].min() > 0.95
+    assert module.periodicity(noise, 50).max() < 0.5
+    assert module.periodicity(torch.zeros(1, 50 * 512), 50).max() == 0
