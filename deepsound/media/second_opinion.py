@@ -12,6 +12,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from deepsound.media.periodicity import periodicity
+
 if TYPE_CHECKING:
     import torch
 
@@ -33,7 +35,7 @@ CLOSED_WINDOWS = 9
 # A voice's pitch moves and its consonants have none; sounds as periodic as this on the average are tones. Speech has
 # 0.47 to 0.85 (one synthetic voice 0.91), what the detector took for a voice in tones, bells and hums 0.9 to 0.98.
 TOO_PERIODIC = 0.87
-PITCH_HZ = (70, 400)
+PITCH_HZ = (70.0, 400.0)
 
 AskDetector = Callable[["torch.Tensor"], "torch.Tensor"]
 
@@ -59,25 +61,13 @@ def second_opinion(middle: torch.Tensor, ask: AskDetector, repeated: int = 0) ->
     sure = ((again >= SURE) & (share >= LEAST_SHARE)).float()
     sure[:repeated] = 0
     counted = enduring(sure[None])
-    return counted * (_mean_around(periodicity(voice, windows), counted) < TOO_PERIODIC)
+    return counted * (_mean_around(_periodicity(voice, windows), counted) < TOO_PERIODIC)
 
 
-def periodicity(sound: torch.Tensor, windows: int) -> torch.Tensor:
-    """How well each of `windows` windows of [1, samples] repeats at some voice's pitch, [windows] of about 0 to 1.
-
-    The largest normalised autocorrelation at lags of PITCH_HZ. Sampled at 16 kHz.
-    """
-    import torch
-    from torch.nn.functional import pad
-
-    size = sound.shape[1] // windows
-    parts = pad(sound[0], (size // 2, size - size // 2)).unfold(0, 2 * size, size)[:windows]
-    parts = parts - parts.mean(dim=1, keepdim=True)
-    shortest, longest = (round(16_000 / hz) for hz in reversed(PITCH_HZ))
-    products = torch.fft.irfft(torch.fft.rfft(parts, 4 * size).abs().square())[:, : longest + 1]
-    # Fewer samples overlap at a longer lag.
-    overlap = 1 - torch.arange(longest + 1) / (2 * size)
-    return (products / products[:, :1].clamp_min(1e-12) / overlap)[:, shortest:].amax(dim=1)
+def _periodicity(voice: torch.Tensor, windows: int) -> torch.Tensor:
+    """How well the sound [1, samples] repeats at some voice's pitch around the middle of each window, [windows]."""
+    size = voice.shape[1] // windows
+    return periodicity(voice[:, size // 2 :], 2 * size, size, PITCH_HZ)[0, :windows]
 
 
 def _mean_around(values: torch.Tensor, counted: torch.Tensor) -> torch.Tensor:

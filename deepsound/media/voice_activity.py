@@ -1,4 +1,4 @@
-"""Voiced spans: the stretches of a sound in which the detector's probabilities say that somebody speaks."""
+"""Voiced spans: the stretches of a sound in which the voice detector hears somebody."""
 
 from __future__ import annotations
 

@@ -99,12 +99,3 @@ def test_a_beginning_that_is_heard_twice_is_counted_once(monkeypatch: pytest.Mon
     heard[:, 5:20] = heard[:, 37:52] = 0.9
     assert second_opinion(sound, lambda rows: heard).max() == 1
     assert second_opinion(sound, lambda rows: heard, repeated=32).max() == 0
-
-
-def test_periodicity_of_a_tone_and_of_noise() -> None:
-    times_s = torch.arange(50 * 512) / 16_000
-    tone = torch.sin(2 * torch.pi * 200 * times_s)[None]
-    noise = torch.randn(1, 50 * 512, generator=torch.Generator().manual_seed(0))
-    assert module.periodicity(tone, 50)[1:-1].min() > 0.95
-    assert module.periodicity(noise, 50).max() < 0.5
-    assert module.periodicity(torch.zeros(1, 50 * 512), 50).max() == 0
