@@ -10,21 +10,33 @@ from typing import Any
 
 from deepsound.cli.exit_codes import SOME_FAILED
 from deepsound.cli.formatting import print_json
+from deepsound.cli.run_times import time_line, times_json, times_of
 from deepsound.cli.unused_options import unused_options
 from deepsound.dry_run import DryRun, dry_run
 from deepsound.errors import EngineError, InputError, MediaError
 from deepsound.pipeline import Pipeline
+from deepsound.runtime.execution import Execution
 from deepsound.runtime.paths import escaped
+from deepsound.runtime.run_times import Estimate
+
+Times = dict[str, Estimate | None]
 
 
-def show(pipeline: Pipeline, videos: tuple[str, ...], options: argparse.Namespace, arguments: dict[str, Any]) -> int:
+def show(
+    pipeline: Pipeline,
+    videos: tuple[str, ...],
+    options: argparse.Namespace,
+    arguments: dict[str, Any],
+    execution: Execution,
+) -> int:
     """Print what `pipeline` would do with each video, and return the exit code.
 
     Raises what the run would raise before its work; of several videos, those that would fail are named instead.
     """
-    explicit = arguments.pop("explicit", None)
+    explicit = dict(execution.weights)
     unused = unused_options(options)
     runs: list[DryRun] = []
+    times: list[Times] = []
     failed: dict[str, str] = {}
     for video in videos:
         try:
@@ -36,26 +48,28 @@ def show(pipeline: Pipeline, videos: tuple[str, ...], options: argparse.Namespac
                 raise
             failed[video] = str(error)
             continue
+        # The first clip of a process loads the engines.
+        times.append(times_of(run.choices, run.duration_s, execution, arguments, is_first=not runs))
         runs.append(replace(run, notes=(*unused, *run.notes)))
     if options.json:
-        records = [run.to_json() for run in runs]
+        records = [{**run.to_json(), "time": times_json(time)} for run, time in zip(runs, times, strict=True)]
         print_json(records[0] if len(videos) == 1 else records)
     else:
-        _print_runs(runs, failed)
+        _print_runs(runs, times, failed)
     for video, problem in failed.items():
         print(f"deepsound: {escaped(video)}: {problem}", file=sys.stderr)
     return SOME_FAILED if failed else 0
 
 
-def _print_runs(runs: list[DryRun], failed: dict[str, str]) -> None:
-    for run in runs:
-        print("\n".join(_lines(run)), end="\n\n" if len(runs) > 1 else "\n")
+def _print_runs(runs: list[DryRun], times: list[Times], failed: dict[str, str]) -> None:
+    for run, time in zip(runs, times, strict=True):
+        print("\n".join(_lines(run, time)), end="\n\n" if len(runs) > 1 else "\n")
     if failed:
         print(f"{len(runs)} of {len(runs) + len(failed)} videos can be done, {len(failed)} cannot.")
     print("Nothing was loaded, downloaded or written.")
 
 
-def _lines(run: DryRun) -> list[str]:
+def _lines(run: DryRun, times: Times) -> list[str]:
     choices = run.choices
     engines = (("generator", choices.generator), ("reasoner", choices.reasoner), ("separator", choices.separator))
     return [
@@ -65,7 +79,7 @@ def _lines(run: DryRun) -> list[str]:
         *(f"{'file':<10} {escaped(path)}{_mark(run, path)}" for path in run.files),
         *(f"{'perhaps':<10} {escaped(path)}{_mark(run, path)}" for path in run.perhaps),
         *(f"{'note':<10} {note}" for note in run.notes),
-        f"{'time':<10} not known before the work; docs/performance.md has what was measured",
+        f"{'time':<10} {time_line(times, choices)}",
     ]
 
 

@@ -15,6 +15,7 @@ from deepsound.cli.exit_codes import SOME_FAILED
 from deepsound.cli.formatting import print_json
 from deepsound.cli.lora_options import loras_of
 from deepsound.cli.output_options import DEFAULT_TEMPLATE
+from deepsound.cli.run_times import TimeKeeper
 from deepsound.cli.signals import cancel_on_signal
 from deepsound.cli.unused_options import check_device, unused_options
 from deepsound.cli.without_video import generate, has_no_video
@@ -46,7 +47,7 @@ def run(options: argparse.Namespace) -> int:
     check_device(options.device)
     if options.dry_run:
         pipeline, arguments = Pipeline(**pipeline_arguments(options)), run_arguments(options)
-        return show_dry_run(pipeline, videos, options, {**arguments, "explicit": dict(execution_of(options).weights)})
+        return show_dry_run(pipeline, videos, options, arguments, execution_of(options))
     results: list[Result] = []
     failed = 0
     with cancel_on_signal() as token, open_display(quiet=options.quiet) as display:
@@ -55,10 +56,11 @@ def run(options: argparse.Namespace) -> int:
         _mention_unused_folders(options, display)
         progress = Progress(on_event=display.show, check=token.check)
         pipeline = Pipeline(**pipeline_arguments(options))
+        times = TimeKeeper(execution_of(options), run_arguments(options))
         for number, video in enumerate(videos, 1):
             display.name_clip(video, number, len(videos))
             try:
-                results += _run_one(pipeline, video, options, display, progress)
+                results += _run_one(pipeline, video, options, display, progress, times)
             except (InputError, MediaError, EngineError) as error:
                 if len(videos) == 1:
                     raise
@@ -72,9 +74,19 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _run_one(
-    pipeline: Pipeline, video: str, options: argparse.Namespace, display: Display, progress: Progress
+    pipeline: Pipeline,
+    video: str,
+    options: argparse.Namespace,
+    display: Display,
+    progress: Progress,
+    times: TimeKeeper,
 ) -> tuple[Result, ...]:
     arguments = run_arguments(options)
+
+    def done(result: Result) -> None:
+        display.summarise(result)
+        times.keep(result)
+
     results = run_takes(
         pipeline,
         video,
@@ -82,7 +94,7 @@ def _run_one(
         arguments.pop("takes", 1),
         progress=progress,
         pictures=options.pictures,
-        done=display.summarise,
+        done=done,
         **arguments,
     )
     display.compare_takes(results)

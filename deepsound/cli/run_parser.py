@@ -43,7 +43,7 @@ def add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
         "--dry_run",
         "--dry-run",
         action="store_true",
-        help="say which engines, weights, memory and files the run would take, and do nothing",
+        help="say which engines, weights, memory, time and files the run would take, and do nothing",
     )
     add_step_options(run)
     add_generation_options(run)

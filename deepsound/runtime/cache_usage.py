@@ -15,6 +15,7 @@ from deepsound.runtime.paths import file_statuses, is_dir, is_symlink
 KINDS = {
     "features": "encoder outputs and decoded clips of earlier runs; computed again when needed",
     "long_runs": "what interrupted runs on long sounds go on from; deleted after a week",
+    "run_times": "how long the steps of earlier runs took; `deepsound run --dry-run` estimates from it",
     "hashes.json": "hashes of weights that were read; computed again when needed",
     "cpu_precision.json": "which precision this CPU is fast in; measured again when needed",
 }
