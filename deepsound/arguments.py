@@ -12,6 +12,7 @@ from os import PathLike
 from typing import Any, ParamSpec, TypeVar
 
 from deepsound.errors import InputError
+from deepsound.runtime.seeds import EXPECTED, is_seed
 from deepsound.types import GenerationRequest
 
 _Parameters = ParamSpec("_Parameters")
@@ -78,7 +79,7 @@ _RULES: Mapping[str, _Rule] = {
     **dict.fromkeys(
         ("write_video", "overwrite", "pictures", "step_videos", "stems", "timeline", "keep_ambience"), _FLAG
     ),
-    "seed": _WHOLE,
+    "seed": _Rule(lambda value: _is_whole(value) and is_seed(index(value)), EXPECTED, "42"),
     "takes": _WHOLE,
     "audio_track": _or_none(_WHOLE),
     "steps": _or_none(_COUNT),

@@ -19,6 +19,7 @@ from deepsound.outputs.extras import Extras
 from deepsound.outputs.naming import DEFAULT_TEMPLATE, STEM_FORMATS, fields_of
 from deepsound.pipeline import Pipeline
 from deepsound.preparation import OutputOptions, StepOptions, check_takes, prepare, take_template
+from deepsound.runtime.seeds import consecutive_seeds, seed_note
 from deepsound.separate.removal import RemovalSettings
 from deepsound.types import GenerationRequest
 from deepsound.weights.catalogue import needed_by
@@ -129,10 +130,11 @@ def dry_run(
         pipeline.check_files(selection.choices)
     final: list[Path] = []
     replaced: list[Path] = []
-    notes = dict.fromkeys((*selection.notes, *pipeline.unused(selection.choices, _request(seed, unused))))
-    for number in range(count):
+    unused_notes = pipeline.unused(selection.choices, _request(seed, unused))
+    notes = dict.fromkeys(note for note in (seed_note(seed), *selection.notes, *unused_notes) if note)
+    for number, own in enumerate(consecutive_seeds(seed, count)):
         named = replace(output, template=take_template(output_template, number + 1, count))
-        ready = prepare(clip, lambda clip: selection, seed + number, steps, Path(output_dir), named)
+        ready = prepare(clip, lambda clip: selection, own, steps, Path(output_dir), named)
         names, there = ready.staging.check()
         final += (path for path in names if _may_come(path, steps))
         replaced += there

@@ -32,6 +32,7 @@ from deepsound.repair.plan import parse_user_segments
 from deepsound.runtime.execution import Execution
 from deepsound.runtime.numeric_defaults import numeric_defaults
 from deepsound.runtime.progress import Progress
+from deepsound.runtime.seeds import seed_note, unsigned_seed
 from deepsound.selection import Selection, check_later_files, choose_generator, select
 from deepsound.separate.removal import RemovalSettings
 from deepsound.types import (
@@ -201,7 +202,10 @@ class Pipeline:
         notes: Sequence[str] = (),
         takes: TakeOptions = TakeOptions(),
     ) -> Outcome:
-        takes.check(clip, request.seed, self._execution.unquantised)
+        takes.check(clip, self._execution.unquantised)
+        if said := seed_note(request.seed):
+            progress.note(said)
+            request = replace(request, seed=unsigned_seed(request.seed))
         run = PipelineRun(
             clip,
             request,

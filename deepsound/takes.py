@@ -13,6 +13,7 @@ from deepsound.outputs.naming import DEFAULT_TEMPLATE
 from deepsound.pipeline import Pipeline
 from deepsound.preparation import check_takes, take_template
 from deepsound.runtime.progress import Progress
+from deepsound.runtime.seeds import consecutive_seeds
 
 _OF_THE_CLIP = ("start_s", "duration_s", "audio_track", "downmix")
 
@@ -48,12 +49,13 @@ def run_takes(
         check_arguments({**given, "video": video.path if isinstance(video, Clip) else video})
         video = video if isinstance(video, Clip) else Clip.open(video, **given)
     seed = arguments.pop("seed", 42)
+    check_arguments({"seed": seed})
     template = arguments.pop("output_template", DEFAULT_TEMPLATE)
     results = []
-    for number in range(count):
+    for number, own in enumerate(consecutive_seeds(seed, count)):
         part = progress if count == 1 else progress.part(number / count, (number + 1) / count)
         name = take_template(template, number + 1, count)
-        result = pipeline.run(video, output_dir, seed=seed + number, output_template=name, progress=part, **arguments)
+        result = pipeline.run(video, output_dir, seed=own, output_template=name, progress=part, **arguments)
         done(result)
         results.append(result)
     return tuple(results)

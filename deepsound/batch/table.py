@@ -16,6 +16,7 @@ from deepsound.batch.clips import Job, Skipped, disambiguate, stem_key
 from deepsound.batch.table_rows import Rows
 from deepsound.errors import InputError
 from deepsound.runtime.paths import escaped, expand
+from deepsound.runtime.seeds import EXPECTED, is_seed
 
 # Columns beside `video`: the argument of Pipeline.run each stands for, and how it is read.
 _COLUMNS: dict[str, tuple[str, Callable[[str], Any]]] = {
@@ -131,6 +132,8 @@ def _overrides(row: dict[str, str]) -> Iterator[tuple[str, Any]]:
             value = read(cell)
         except ValueError:
             raise ValueError(f"{column} is {cell!r}, not a number") from None
+        if name == "seed" and not is_seed(value):
+            raise ValueError(f"expected {EXPECTED}, got {value}")
         if isinstance(value, float) and not math.isfinite(value):
             raise ValueError(f"{column} is {cell!r}, not a number to work with")
         yield name, value

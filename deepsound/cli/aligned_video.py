@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from deepsound import __version__
 from deepsound.cli.aligner_options import add_guide_options, guide_settings
 from deepsound.cli.exit_codes import EXIT_CODES
-from deepsound.cli.option_types import count, step_size, strength
+from deepsound.cli.option_types import count, seed, step_size, strength
 from deepsound.errors import OutputError
 from deepsound.runtime.paths import escaped, expand, is_same_file
 
@@ -68,7 +68,7 @@ def _add_command(commands: Any, name: str, help: str, description: str) -> argpa
 
 def _add_video_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--negative-prompt", default="", metavar="TEXT", help="words for what is not to be there")
-    command.add_argument("--seed", type=int, default=42, help="the same seed gives the same video (default: 42)")
+    command.add_argument("--seed", type=seed, default=42, help="the same seed gives the same video (default: 42)")
     command.add_argument("--steps", type=count, metavar="N", help="steps from noise (25 as published)")
     command.add_argument("--frames", type=int, metavar="N", help="of the video, at most the adapter's (default: 16)")
     command.add_argument("--fps", type=float, metavar="RATE", help="frames per second (default: 8)")

@@ -7,6 +7,8 @@ import math
 import re
 from collections.abc import Callable
 
+from deepsound.runtime.seeds import EXPECTED, LARGEST_SEED, is_seed
+
 # Limits of deepsound.separate.removal and deepsound.generate.aligner.settings, whose import is too heavy for `--help`;
 # a test compares them.
 MOST_DB, MOST_INNER_STEPS, LARGEST_RATE = 100, 20, 10
@@ -30,6 +32,17 @@ def count(text: str, most: int = 999_999_999) -> int:
     if not 1 <= value <= most:
         upper = f" to {most}" if most < 1000 else ""
         raise argparse.ArgumentTypeError(f"expected a whole number from 1{upper}, got {text!r}")
+    return value
+
+
+def seed(text: str) -> int:
+    """A run's seed, for argparse: 0 to 2^64 - 1, or a negative one of 64 bits, as `draft` has always taken."""
+    try:
+        value = int(text)
+    except ValueError:
+        value = LARGEST_SEED + 1
+    if not is_seed(value):
+        raise argparse.ArgumentTypeError(f"expected {EXPECTED}, got {text[:40]!r}")
     return value
 
 

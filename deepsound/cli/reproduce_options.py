@@ -11,6 +11,7 @@ from deepsound.cli.option_types import strength
 from deepsound.cli.run_options import add_separation_options
 from deepsound.errors import InputError
 from deepsound.presets import AUTO, DEFAULT_PRESET, PRESET_NAMES, PRESETS
+from deepsound.runtime.seeds import check_seed
 
 if TYPE_CHECKING:
     from deepsound.engines import Kind
@@ -170,4 +171,6 @@ def _seeds(text: str) -> list[int]:
         seeds = []
     if not seeds:
         raise InputError(f"The seeds are {text!r}; expected whole numbers, as in 42,43.")
+    for seed in seeds:
+        check_seed(seed)
     return seeds

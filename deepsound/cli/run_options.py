@@ -21,7 +21,7 @@ from deepsound.choices import (
 )
 from deepsound.cli.aligner_options import add_run_options
 from deepsound.cli.lora_options import add_lora_option
-from deepsound.cli.option_types import count, strength
+from deepsound.cli.option_types import count, seed, strength
 from deepsound.cli.repair_options import add_repair_options
 from deepsound.presets import DEFAULT_PRESET, PRESET_NAMES, PRESETS
 from deepsound.prompt_presets import PROMPT_PRESET_NAMES
@@ -157,7 +157,7 @@ def _add_prompt_options(run: argparse.ArgumentParser) -> None:
         help="a tested prompt, put before --prompt; `deepsound prompts` lists them",
     )
     run.add_argument("--negative_prompt", "--negative-prompt", default="", help="what it should not sound like")
-    run.add_argument("--seed", type=int, default=42, help="same seed, same samples (default: %(default)s)")
+    run.add_argument("--seed", type=seed, default=42, help="same seed, same samples (default: %(default)s)")
     run.add_argument(
         "--takes",
         type=int,

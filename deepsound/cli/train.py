@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from deepsound.cli.exit_codes import EXIT_CODES, SOME_FAILED
+from deepsound.cli.option_types import seed
 from deepsound.cli.run_options import add_execution_options
 from deepsound.cli.train_generator import add_generator
 from deepsound.cli.train_reasoner import add_reasoner
@@ -67,7 +68,7 @@ def _add_data(kinds: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         help="generate the sound that is judged with this engine first (default: the clip's own sound)",
     )
     data.add_argument("--prompt", default="", help="what the generated sound should be")
-    data.add_argument("--seed", type=int, default=42, help="the seed of generated sounds (default: 42)")
+    data.add_argument("--seed", type=seed, default=42, help="the seed of generated sounds (default: 42)")
     data.add_argument(
         "--split",
         default="0.9,0.05,0.05",

@@ -21,6 +21,7 @@ from deepsound.runtime.execution import Execution
 from deepsound.runtime.json_files import json_bytes
 from deepsound.runtime.paths import expand, is_file
 from deepsound.runtime.progress import Progress
+from deepsound.runtime.seeds import consecutive_seeds
 from deepsound.selection import PREFERRED, is_at_hand
 from deepsound.types import Audio, GenerationRequest
 from deepsound.weights.missing import MissingWeightsError, missing_weights
@@ -71,7 +72,7 @@ def generate(
     name = _generator(options, execution)
     request = _request(options)
     folder = expand(options.output_dir, OutputError)
-    own = [replace(request, seed=request.seed + number) for number in range(options.takes)]
+    own = [replace(request, seed=seed) for seed in consecutive_seeds(request.seed, options.takes)]
     stems = [_stem(options, picture, name, each.seed, number) for number, each in enumerate(own, 1)]
     if options.no_overwrite:
         _refuse_present(folder, stems)

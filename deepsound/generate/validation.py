@@ -11,21 +11,20 @@ import math
 from collections.abc import Sequence
 
 from deepsound.errors import InputError
+from deepsound.runtime.seeds import check_seed, consecutive_seeds
 from deepsound.types import Span
 
 # CLIP reads 77 tokens, some 300 letters; what is far longer is not a prompt but something that went wrong.
 _LONGEST_PROMPT = 10_000
 _MOST_TAKES = 64
-_SEEDS = 2**64
 # A window may be asked for by a number that was rounded for display.
 _ROUNDING_S = 0.01
 
 
 def take_seeds(seed: int, takes: int) -> tuple[int, ...]:
     """The seeds of so many takes: `seed`, the next one, and so on."""
-    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < _SEEDS:
-        raise InputError(f"The seed is {seed!r}; use a whole number from 0 to 2^64 - 1.")
-    return tuple((seed + take) % _SEEDS for take in range(takes))
+    check_seed(seed)
+    return consecutive_seeds(seed, takes)
 
 
 def check_takes(takes: int) -> None:

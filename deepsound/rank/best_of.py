@@ -11,13 +11,13 @@ from deepsound.errors import InputError
 from deepsound.rank.limits import MOST_TAKES
 from deepsound.runtime.execution import Execution
 from deepsound.runtime.progress import Progress
+from deepsound.runtime.seeds import consecutive_seeds
 from deepsound.types import Audio, GenerationRequest
 
 if TYPE_CHECKING:
     from deepsound.media.clip import Clip
     from deepsound.rank.ranking import Ranking
 
-LARGEST_SEED = 2**64 - 1
 # Ranking is a small part of what the takes cost.
 _MAKING_SHARE = 0.9
 
@@ -31,15 +31,11 @@ class TakeOptions:
     count: int = 1
     pick: str = "auto"
 
-    def check(self, clip: Clip, seed: int, execution: Execution) -> None:
-        """Raise, before any work, InputError for a count, pick or seed of no use, EngineError where weights lack."""
+    def check(self, clip: Clip, execution: Execution) -> None:
+        """Raise, before any work, InputError for a count or pick of no use, EngineError where weights lack."""
         option("pick", self.pick, PICKS)
         if not 1 <= self.count <= MOST_TAKES:
             raise InputError(f"takes: expected a number from 1 to {MOST_TAKES}, got {self.count}; choose another one.")
-        if self.count > 1 and seed + self.count - 1 > LARGEST_SEED:
-            raise InputError(
-                f"seed: {self.count} takes from {seed} on would exceed {LARGEST_SEED}; choose a lower one."
-            )
         if self.count > 1:
             from deepsound.rank.ranking import check_pick
 
@@ -77,7 +73,7 @@ def best_of(
     from deepsound.rank.ranking import rank_takes
 
     takes: list[Audio] = []
-    requests = [replace(request, seed=request.seed + number) for number in range(options.count)]
+    requests = [replace(request, seed=seed) for seed in consecutive_seeds(request.seed, options.count)]
     for number, one in enumerate(requests):
         begin, end = (_MAKING_SHARE * place / options.count for place in (number, number + 1))
         progress.update(begin)

@@ -158,6 +158,13 @@ def test_a_row_that_cannot_be_used_is_told_and_the_rest_goes_on(table):
     assert "5 cells under 3 columns" in why[3]
 
 
+def test_a_row_whose_seed_is_out_of_range_is_refused_alone(table):
+    source = table(f"video,seed\na.mp4,{2**64}\nb.mp4,{2**64 - 1}\n")
+    assert [job.overrides["seed"] for job in jobs_of(source)] == [2**64 - 1]
+    (refused,) = refusals_of(source)
+    assert "expected a seed from 0 to 18446744073709551615, got 18446744073709551616" in refused.why
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -87,7 +87,8 @@ def test_a_command_says_which_settings_it_took_from_where(user, capsys):
         ("[rnu]", r"expected a command, got \[rnu\]; did you mean run?"),
         ('[run]\nmode = "s5"', "expected one of: s4, s3"),
         ("seed = [1]", "expected text or a number"),
-        ('seed = "many"', "which --seed does not take"),
+        ('takes = "many"', "which --takes does not take"),
+        ('seed = "many"', "seed: expected a seed from 0 to 18446744073709551615, got 'many'; correct it"),
         ("loudness = 5", "loudness: expected a loudness from -70 to 0 LUFS, got '5'; correct it"),
         ("loudness = nan", "loudness: expected a loudness from -70 to 0 LUFS, got 'nan'"),
         ("pictures = 3", "expected true or false"),
@@ -122,3 +123,13 @@ def test_a_file_that_is_named_and_not_there_is_an_error_and_none_reads_none(user
 def test_doctor_answers_whatever_the_settings_are(user, capsys):
     user.write_text("nonsense")
     assert main(["doctor"]) == 0
+
+
+def test_a_seed_out_of_range_is_refused_in_settings_and_on_the_command_line(user, capsys):
+    expected = "expected a seed from 0 to 18446744073709551615, got '18446744073709551616'"
+    with pytest.raises(SystemExit, match="2"):
+        main(["run", "a.mp4", "--seed", str(2**64)])
+    assert expected in capsys.readouterr().err
+    user.write_text(f"[run]\nseed = {2**64}")
+    assert main(["run", "a.mp4"]) == 2
+    assert expected in capsys.readouterr().err

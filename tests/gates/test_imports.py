@@ -36,7 +36,7 @@ ALLOWED = {
     | {"deepsound.media", "deepsound.engine_protocols", "deepsound.evaluate.chart", "deepsound.calibrate"},
     "deepsound/combinations.py": {"deepsound.errors"},
     "deepsound/combined_engine.py": EVERYONE | {"deepsound.engine_protocols", "deepsound.engine_support"},
-    "deepsound/arguments.py": {"deepsound.errors", "deepsound.types"},
+    "deepsound/arguments.py": {"deepsound.errors", "deepsound.runtime.seeds", "deepsound.types"},
     "deepsound/contracts.py": {
         "deepsound.errors",
         "deepsound.types",

@@ -19,7 +19,7 @@ from deepsound.types import GenerationRequest
 WRONG = {
     "video": [None, 5, b"clip.mp4"],
     "output_dir": [None, 5],
-    "seed": [1.5, "7", None, True],
+    "seed": [1.5, "7", None, True, 2**64, -(2**63) - 1],
     "prompt": [None, 5, b"x"],
     "negative_prompt": [None, 5],
     "start_s": ["x", None, True],

@@ -228,7 +228,7 @@ def test_it_stops_within_every_stage(small: MMAudioGenerator, clip: Clip) -> Non
         (GenerationRequest(guidance=-1.0), "guidance strength is -1"),
         (GenerationRequest(prompt="la " * 5000), "prompt has 15000 characters"),
         (GenerationRequest(negative_prompt=float("nan")), "negative prompt is 'nan' .float.; expected text"),  # type: ignore[arg-type]
-        (GenerationRequest(seed=-1), "seed is -1"),
+        (GenerationRequest(seed=-1), "expected a seed from 0 to 18446744073709551615, got -1"),
     ],
 )
 def test_what_cannot_be_asked_is_refused_before_anything_is_loaded(
