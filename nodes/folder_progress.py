@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 # More rows than these are a list nobody reads on a node; all are in the records.
 MOST_ROWS = 500
+# Whole phrases, which a translation of the page has as such.
+VERDICTS = {"yes": "voice-over yes", "no": "voice-over no", "undecided": "voice-over undecided"}
 
 
 @dataclass
@@ -104,7 +106,8 @@ class ClipTable(Listener):
             return None, ""
         details = record.details
         videos = [name for name in record.files if _is_finished_video(name)]
-        said = f"voice-over {details.get('verdict', '')}, final sound: {details.get('final_from', '')}"
+        verdict = VERDICTS.get(str(details.get("verdict")), "voice-over unknown")
+        said = f"{verdict}, final sound: {details.get('final_from', '')}"
         return (path.parent / videos[0] if videos else None), said
 
 

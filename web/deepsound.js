@@ -13,7 +13,7 @@ import { loadMessages, translated } from "./messages.js";
 import { addMeters } from "./meters.js";
 import { NodeNotes } from "./node_notes.js";
 import { addPreviewCopy, addTools, viewUrl } from "./node_tools.js";
-import { Translations, labelOptions, labelTextFields } from "./option_labels.js";
+import { Translations, labelOptions, labelTextFields, undoPlainLabels } from "./option_labels.js";
 import { ReasonsPanel } from "./panel.js";
 import { hideDeadPreviews, previewedVideo } from "./previews.js";
 import { withAddedInputs, withoutSaving } from "./saved_values.js";
@@ -284,11 +284,14 @@ app.registerExtension({
     const tools = addTools(node);
     WIDGETS[node.comfyClass]?.(node);
     addSummary(node, tools);
+    // After those of extensions that come later.
+    setTimeout(() => undoPlainLabels(node));
   },
   beforeConfigureGraph(graph) {
     return translateTitles(graph, language(), titles);
   },
   afterConfigureGraph() {
+    ours.forEach(undoPlainLabels);
     return Promise.all([recall.showAgain(panels), rankingRecall.showAgain(rankings), spanRecall.showAgain(spanViews),
       summaryRecall.showAgain(summaries)]);
   },

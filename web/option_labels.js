@@ -20,6 +20,17 @@ export function labelTextFields(widgets, inputs) {
   }
 }
 
+// Gives slots and widgets back the names that ComfyUI translated, where another extension (AIGODLIKE's translation) made
+// the plain input name their label, which goes before the translation. A label that a user typed is another one.
+export function undoPlainLabels(node) {
+  const slots = [...(node.inputs ?? []), ...(node.outputs ?? [])];
+  for (const slot of slots) if (slot.localized_name && slot.label === slot.name) slot.label = undefined;
+  for (const widget of node.widgets ?? []) {
+    const slot = node.inputs?.find((input) => input.widget?.name === widget.name);
+    if (slot?.localized_name && widget.label === widget.name) widget.label = slot.localized_name;
+  }
+}
+
 // The texts of a node's inputs in `language`, from what the server has of the pack's own; {} until they are there.
 export class Translations {
   constructor(api, language) {

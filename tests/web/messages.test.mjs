@@ -84,3 +84,11 @@ test("the name of the final sound is in Chinese too", () => {
     assert.ok(!translated(`voice-over yes, final sound: ${source}`).includes(source), source);
   }
 });
+
+test("the verdict of a video in the folder's table is in Chinese, not a bare yes or no", () => {
+  useMessages(CATALOGUE);
+  assert.equal(translated("voice-over yes, final sound: coarse"), "有画外音，最终声音：初始声音");
+  for (const verdict of ["yes", "no", "undecided", "unknown"]) {
+    assert.doesNotMatch(translated(`voice-over ${verdict}, final sound: removed`), /[A-Za-z]/, verdict);
+  }
+});

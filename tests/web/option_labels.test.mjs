@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { Translations, labelOptions, labelTextFields } from "../../web/option_labels.js";
+import { Translations, labelOptions, labelTextFields, undoPlainLabels } from "../../web/option_labels.js";
 
 const SPECS = { required: { mode: [["neg"], { labels: { neg: "generate again" } }], seed: ["INT", {}] } };
 
@@ -40,4 +40,25 @@ test("an empty text field shows its input's name in the page's language, words o
   labelTextFields([...fields, { name: "seed" }], { prompt: { name: "提示词" }, seed: { name: "种子" } });
   labelTextFields(fields, undefined);
   assert.deepEqual(fields.map(({ element }) => element.placeholder), ["提示词", "Words…", undefined]);
+});
+
+test("names that another extension put over ComfyUI's translations give way to them, a user's own stay", () => {
+  const slot = (name, localized_name, more = {}) => ({ name, localized_name, ...more });
+  const node = {
+    inputs: [slot("video", "视频"), slot("seed", "种子", { widget: { name: "seed" } }), slot("extra", undefined),
+      slot("audio", "音频", { label: "my sound" })],
+    outputs: [slot("FINAL", "最终声音")],
+    widgets: [{ name: "seed", label: "种子" }, { name: "deepsound_note" }],
+  };
+  // What AIGODLIKE's translation does to nodes that its tables lack.
+  const putNames = () => [node.inputs, node.outputs, node.widgets].flat()
+    .filter((item) => item.label !== "my sound").forEach((item) => { item.label = item.name; });
+  putNames();
+  undoPlainLabels(node);
+  const shown = (item) => item.label || item.localized_name || item.name;
+  assert.deepEqual(node.inputs.map(shown), ["视频", "种子", "extra", "my sound"]);
+  assert.deepEqual(node.outputs.map(shown), ["最终声音"]);
+  assert.equal(node.widgets[0].label, "种子");
+  assert.equal("label" in JSON.parse(JSON.stringify(node.inputs[0])), false, "a saved workflow has no language");
+  undoPlainLabels({});
 });
