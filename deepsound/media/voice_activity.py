@@ -65,10 +65,11 @@ def _voiced_runs(activity: VoiceActivity, settings: VoiceSettings) -> Iterator[S
     starts_s = [run.start_s for run in certain]
     for run in runs:
         place = bisect(starts_s, run.start_s)
-        near = any(_gap_s(run, other) <= settings.near_s for other in certain[max(place - 1, 0) : place + 1])
+        near = any(gap_s(run, other) <= settings.near_s for other in certain[max(place - 1, 0) : place + 1])
         if run.duration_s >= (settings.min_voice_s if near else settings.min_alone_s):
             yield run
 
 
-def _gap_s(one: Span, other: Span) -> float:
+def gap_s(one: Span, other: Span) -> float:
+    """The seconds from the end of one span to the beginning of the other; negative where they overlap."""
     return max(one.start_s, other.start_s) - min(one.end_s, other.end_s)

@@ -8,10 +8,9 @@ from dataclasses import replace
 
 from deepsound.errors import EngineError, InputError
 from deepsound.fallback import FALLBACK_NAMES
-from deepsound.media.vad import voice_spans
 from deepsound.runtime.progress import Progress
 from deepsound.segments import Segment, merge_spans, parse_segments
-from deepsound.separate.voice_gate import WIDE
+from deepsound.separate.voice_gate import gate_spans
 from deepsound.types import Audio, Judgement, Span, Verdict
 
 KEEP, REMOVE = "keep", "remove"
@@ -38,7 +37,7 @@ def voiced_spans(audio: Audio, heard: Sequence[Span] = (), progress: Progress = 
     detected: tuple[Span, ...] = ()
     if audio.samples:
         try:
-            detected = voice_spans(audio, progress, WIDE)
+            detected = gate_spans(audio, progress)
         except EngineError as error:
             progress.note(f"The voice detector found no spans: {error}")
     return merge_spans((*heard, *detected), audio.duration_s)

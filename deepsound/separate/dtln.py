@@ -71,15 +71,14 @@ class DtlnSeparator:
         Both stems keep the rate, the number of samples and the channels. Raises InputError for samples that are not
         finite, EngineError when silero-vad or the weights are missing.
         """
-        from deepsound.media.vad import voice_spans
-        from deepsound.separate.voice_gate import WIDE, apply_gate, gate_of
+        from deepsound.separate.voice_gate import apply_gate, gate_of, gate_spans
 
         mix = audio.waveform.detach().cpu()
         if not all(bool(block.isfinite().all()) for block in blocks(mix)):
             raise InputError("The audio to separate holds NaN or infinite samples; repair it, or leave it out.")
         voice = zeros_like(mix)
         if self.gated:
-            spans = voice_spans(audio, progress.part(0.0, _GATE_SHARE), WIDE)
+            spans = gate_spans(audio, progress.part(0.0, _GATE_SHARE))
             gate = gate_of(spans, audio, max(round(_GATE_FADE_S * audio.sample_rate), 1))
         if any(bool(block.any()) for block in blocks(mix)) and (not self.gated or bool(gate.any())):
             self._add_voice(voice, mix, audio.sample_rate, progress.part(_GATE_SHARE if self.gated else 0.0, 1.0))

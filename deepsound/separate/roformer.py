@@ -152,10 +152,9 @@ class RoformerSeparator:
         return Stems(Audio(voice, audio.sample_rate), Audio(difference(mix, voice), audio.sample_rate))
 
     def _gate(self, audio: Audio, progress: Progress) -> Tensor:
-        from deepsound.media.vad import voice_spans
-        from deepsound.separate.voice_gate import WIDE, gate_of
+        from deepsound.separate.voice_gate import gate_of, gate_spans
 
-        return gate_of(voice_spans(audio, progress, WIDE), audio, max(round(_GATE_FADE_S * audio.sample_rate), 1))
+        return gate_of(gate_spans(audio, progress), audio, max(round(_GATE_FADE_S * audio.sample_rate), 1))
 
     def _voice(self, mix: Tensor, sample_rate: int, execution: Execution, progress: Progress) -> Tensor:
         """The voice in `mix`, both [channels, samples] at `sample_rate`."""

@@ -10,12 +10,11 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from deepsound.media.vad import voice_spans
 from deepsound.media.voice_activity import VoiceSettings
 from deepsound.runtime.progress import Progress
 from deepsound.runtime.sample_memory import difference, release_pages, zeros_like
 from deepsound.separate.mask import MaskSettings, voice_estimate
-from deepsound.separate.voice_gate import WIDE, apply_gate, gate_of, trapezoid
+from deepsound.separate.voice_gate import WIDE, apply_gate, gate_of, gate_spans, trapezoid
 from deepsound.types import Audio, Stems
 
 if TYPE_CHECKING:
@@ -58,7 +57,7 @@ class SpectralSeparator:
         for done, tolerance in enumerate(self.settings.tolerances):
             share = progress.part(done / rounds, (done + 1) / rounds)
             left = Audio(difference(mix, voice), audio.sample_rate)
-            gate = gate_of(voice_spans(left, share.part(0.0, 0.5), self.settings.voice), audio, self._fade(audio))
+            gate = gate_of(gate_spans(left, share.part(0.0, 0.5), self.settings.voice), audio, self._fade(audio))
             if not bool(gate.any()):
                 break
             heard |= gate > 0

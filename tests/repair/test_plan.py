@@ -18,12 +18,12 @@ def detector(monkeypatch):
     """Set what the voice detector finds; a class of error is raised."""
     found = []
 
-    def spans(audio, progress, settings):
+    def spans(audio, progress):
         if found and isinstance(found[0], Exception):
             raise found[0]
         return tuple(found)
 
-    monkeypatch.setattr(plan, "voice_spans", spans)
+    monkeypatch.setattr(plan, "gate_spans", spans)
     return found
 
 
