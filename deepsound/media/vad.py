@@ -40,6 +40,8 @@ WINDOW = 512  # samples: the one size silero-vad takes at 16 kHz
 # A block is the unit of cancellation and of the background estimate; the warm-up fills the network's memory.
 BLOCK_WINDOWS = 450
 WARM_UP_WINDOWS = 32
+# How much of a sound's beginning is heard after both warm-ups.
+EARLY_WINDOWS = 16
 BLOCKS_AT_ONCE = 2
 # Between two looks at whether to stop; each is about a millisecond of work a row.
 WINDOWS_AT_ONCE = 32
@@ -100,14 +102,17 @@ def _block_probabilities(audio: Audio, progress: Progress, block: tuple[int, int
     first, last = block
     channels = _cut(audio, max(first - WARM_UP_WINDOWS, 0), last)
     release_pages()
-    repeated = WARM_UP_WINDOWS if first == 0 else 0
+    repeated = min(WARM_UP_WINDOWS, last) if first == 0 else 0
     if repeated:
         # A sound that starts at full level looks like a voice's onset to a cold network: let it hear the beginning
-        # twice. Not mirrored: a hit that dies away would become a swell, which is what a syllable looks like.
-        channels = torch.cat([channels[:, : WARM_UP_WINDOWS * WINDOW], channels], dim=1)
+        # twice.
+        channels = torch.cat([channels[:, : repeated * WINDOW], channels], dim=1)
     with one_thread():
         rows, count = _rows(channels), last - first
         heard = _ask_network(rows, progress)
+        if repeated:
+            early = _ask_mirrored(rows, repeated, progress)
+            heard[:, repeated : repeated + early.shape[1]].clamp_(max=early)
         combined = _combine_probabilities(heard)[-count:]
         if is_asked_for(heard[:, -count:], combined):
 
@@ -116,6 +121,19 @@ def _block_probabilities(audio: Audio, progress: Progress, block: tuple[int, int
 
             combined = torch.maximum(combined, second_opinion(rows[:1], ask, repeated)[-count:])
         return torch.maximum(combined, whispered_windows(rows[:1], heard.shape[1])[-count:]).numpy()
+
+
+def _ask_mirrored(rows: torch.Tensor, repeated: int, progress: Progress) -> torch.Tensor:
+    """Probabilities [rows, up to EARLY_WINDOWS] of the beginning, itself mirrored before it.
+
+    Either way of warming up hears voices that are none: the mirror makes a swell, like a syllable, of a hit that dies
+    away, the repetition an onset of what breaks off. Both must hear one.
+    """
+    import torch
+
+    start = repeated * WINDOW
+    mirrored = torch.cat([rows[:, :start].flip(1), rows[:, start : start + EARLY_WINDOWS * WINDOW]], dim=1)
+    return _ask_network(mirrored, progress)[:, repeated:]
 
 
 def _combine_probabilities(heard: torch.Tensor) -> torch.Tensor:
