@@ -46,6 +46,7 @@ def test_a_french_page_shows_a_node_its_tooltip_and_its_panel_in_french(server, 
     assert french.evaluate("() => app.graph.getNodeById(1).title") == texts[MASTER]["display_name"]
     assert french.evaluate(f"() => ({ELEMENT})(1, 'deepsound_meters').innerText").startswith("La sonie avant et après")
     label = "() => app.graph.getNodeById(1).widgets.find(w => w.name === 'loudness').options.getOptionLabel?.('web')"
+    french.wait_for_function(label)  # options get their labels once the node is made
     assert french.evaluate(label) == texts[MASTER]["inputs"]["loudness"]["options"]["web"]
     french.mouse.move(*steady(french, lambda: french.evaluate(PLACE, "ducking_db")), steps=3)
     french.wait_for_function(TOOLTIP)
