@@ -68,14 +68,16 @@ def _torch_defaults() -> Iterator[None]:
     import torch
 
     device = torch.get_default_device()
-    with ExitStack() as stack:
-        stack.enter_context(_default_type.float32())
-        stack.enter_context(torch.set_grad_enabled(torch.is_grad_enabled()))
-        if device.type != "cpu":
-            stack.enter_context(torch.device("cpu"))
-        for kind in ("cpu", "cuda"):
-            if torch.is_autocast_enabled(kind):
-                stack.enter_context(torch.autocast(kind, enabled=False))
-        yield
-    if torch.get_default_device() != device:
-        torch.set_default_device(device)
+    try:
+        with ExitStack() as stack:
+            stack.enter_context(_default_type.float32())
+            stack.enter_context(torch.set_grad_enabled(torch.is_grad_enabled()))
+            if device.type != "cpu":
+                stack.enter_context(torch.device("cpu"))
+            for kind in ("cpu", "cuda"):
+                if torch.is_autocast_enabled(kind):
+                    stack.enter_context(torch.autocast(kind, enabled=False))
+            yield
+    finally:
+        if torch.get_default_device() != device:
+            torch.set_default_device(device)

@@ -100,3 +100,12 @@ def test_loading_a_network_of_the_package_takes_nothing_from_the_host_s_random_n
     before = torch.get_rng_state()
     load()
     assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_what_is_changed_before_an_error_is_undone_too(torch_as_it_was):
+    """A plug-in that failed left its default device to every later engine."""
+    with pytest.raises(ValueError, match="no"), numeric_defaults():
+        torch.set_default_device("meta")
+        torch.set_default_dtype(torch.float64)
+        raise ValueError("no")
+    assert (torch.get_default_device().type, torch.get_default_dtype()) == ("cpu", torch.float32)
