@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deepsound.media.periodicity import periodicity
+from deepsound.runtime.packaged_network import load_packaged
 
 if TYPE_CHECKING:
     import torch
@@ -103,13 +104,6 @@ def _sums(counted: torch.Tensor, windows: int) -> torch.Tensor:
 
 @lru_cache(maxsize=1)
 def _network() -> DTLN:
-    import torch
-    from safetensors.torch import load_file
-
     from deepsound.models.dtln.model import DTLN
 
-    # The first values, which the weights replace, are not to be drawn from the host's random numbers.
-    with torch.random.fork_rng(devices=[]):
-        network = DTLN().eval().requires_grad_(False)
-    network.load_state_dict({name: tensor.float() for name, tensor in load_file(WEIGHTS).items()})
-    return network
+    return load_packaged(DTLN, WEIGHTS)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deepsound.media.second_opinion import enduring
+from deepsound.runtime.packaged_network import load_packaged
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -49,13 +50,6 @@ def whispered_windows(middle: Tensor, windows: int) -> Tensor:
 
 @lru_cache(maxsize=1)
 def _network() -> WhisperedSpeechNet:
-    import torch
-    from safetensors.torch import load_file
-
     from deepsound.models.whispered_speech import WhisperedSpeechNet
 
-    # The first values, which the weights replace, are not to be drawn from the host's random numbers.
-    with torch.random.fork_rng(devices=[]):
-        network = WhisperedSpeechNet().eval().requires_grad_(False)
-    network.load_state_dict({name: tensor.float() for name, tensor in load_file(WEIGHTS).items()})
-    return network
+    return load_packaged(WhisperedSpeechNet, WEIGHTS)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from deepsound.reason.letterbox import letterbox
+from deepsound.runtime.packaged_network import load_packaged
 
 if TYPE_CHECKING:
     import torch
@@ -16,15 +17,10 @@ if TYPE_CHECKING:
 
 
 def load_detector(kind: Callable[[], Network], path: Path) -> Network:
-    """The network that `kind` makes, with its float16 weights of the package as float32, ready to run."""
+    """The network that `kind` makes, with its weights of the package, laid out for fast convolutions."""
     import torch
-    from safetensors.torch import load_file
 
-    # The first values, which the weights replace, are not to be drawn from the host's random numbers.
-    with torch.random.fork_rng(devices=[]):
-        network = kind().eval()
-    network.load_state_dict({name: tensor.float() for name, tensor in load_file(path).items()})
-    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return load_packaged(kind, path).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 def is_seen_in_every(network: nn.Module, parts: Sequence[torch.Tensor | None], size: int, least: float) -> bool:

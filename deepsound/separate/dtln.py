@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from deepsound.errors import EngineError, InputError
 from deepsound.runtime.interruption import interruptible
+from deepsound.runtime.packaged_network import load_packaged
 from deepsound.runtime.paths import is_file
 from deepsound.runtime.progress import Progress
 from deepsound.runtime.sample_memory import difference, zeros_like
@@ -191,13 +192,6 @@ def _resample(sound: np.ndarray, from_hz: int, to_hz: int) -> np.ndarray:
 
 def load_dtln() -> nn.Module:
     """DTLN with the package's weights."""
-    import torch
-    from safetensors.torch import load_file
-
     from deepsound.models.dtln.model import DTLN
 
-    # The first values, which the weights replace, are not to be drawn from the host's random numbers.
-    with torch.random.fork_rng(devices=[]):
-        network = DTLN().eval().requires_grad_(False)
-    network.load_state_dict({name: tensor.float() for name, tensor in load_file(WEIGHTS).items()})
-    return network
+    return load_packaged(DTLN, WEIGHTS)

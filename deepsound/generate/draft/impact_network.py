@@ -162,14 +162,11 @@ def score_onsets(maps: np.ndarray, scalars: np.ndarray) -> np.ndarray:
 def onset_network() -> Network:
     """The trained network of the package."""
     import torch
-    from safetensors.torch import load_file
 
     from deepsound.models.impact_net import ImpactNet
+    from deepsound.runtime.packaged_network import load_packaged
 
-    # The first values, which the weights replace, are not to be drawn from the host's random numbers.
-    with torch.random.fork_rng(devices=[]):
-        net = ImpactNet().eval()
-    net.load_state_dict({name: tensor.float() for name, tensor in load_file(WEIGHTS).items()})
+    net = load_packaged(ImpactNet, WEIGHTS)
 
     def run(maps: np.ndarray, scalars: np.ndarray) -> np.ndarray:
         with torch.inference_mode():
