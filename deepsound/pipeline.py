@@ -24,7 +24,7 @@ from deepsound.outputs import Result
 from deepsound.outputs.extras import Extras
 from deepsound.outputs.naming import DEFAULT_TEMPLATE, STEM_FORMATS, fields_of
 from deepsound.pipeline_run import PipelineRun, generator_notes, settings_notes
-from deepsound.preparation import OutputOptions, StepOptions, prepare
+from deepsound.preparation import OutputOptions, StepOptions, clip_of, prepare
 from deepsound.presets import DEFAULT_PRESET
 from deepsound.presets import preset as preset_row
 from deepsound.rank.best_of import TakeOptions
@@ -117,8 +117,8 @@ class Pipeline:
     ) -> Result:
         """Run on a file and leave `<stem>.*` in `output_dir`; nothing there is touched unless the whole run succeeds.
 
-        A Clip as `video` has its own window, track and mix, and is decoded once for all of its runs. Losses that can be
-        known are noted before the work. Raises a DeepSoundError that says what to do.
+        A Clip as `video` is decoded once for all of its runs and has its own window, track and mix (others are
+        refused). Losses that can be known are noted before the work. Raises a DeepSoundError that says what to do.
 
         - The window: `start_s` and `duration_s` in seconds (None: to the end); `audio_track`, the number of the sound
           track, from 1; `downmix` ("mono", "stereo") mixes its channels down.
@@ -141,7 +141,7 @@ class Pipeline:
         """
         check_arguments({**locals(), "video": video.path if isinstance(video, Clip) else video})
         fields_of(output_template)
-        clip = video if isinstance(video, Clip) else Clip.open(video, start_s, duration_s, audio_track, downmix)
+        clip = clip_of(video, start_s, duration_s, audio_track, downmix)
         window_s = self._preset.window_s if window_s is None else window_s
         request = GenerationRequest(prompt, negative_prompt, seed, steps=steps, guidance=guidance, window_s=window_s)
         removal = RemovalSettings(removal_db, keep_ambience)

@@ -80,6 +80,30 @@ class PreparedRun:
         return (*self.losses, *filter(None, (self.staging.note,)))
 
 
+def clip_of(
+    video: str | Path | Clip,
+    start_s: float = 0.0,
+    duration_s: float | None = None,
+    audio_track: int | None = None,
+    downmix: str | None = None,
+) -> Clip:
+    """The clip that a run is on: opened, or as it was given, with its own window, track and mix.
+
+    Raises InputError for another window, track or mix beside a Clip, and what Clip.open raises.
+    """
+    if not isinstance(video, Clip):
+        return Clip.open(video, start_s, duration_s, audio_track, downmix)
+    given = {"start_s": start_s or None, "duration_s": duration_s, "audio_track": audio_track, "downmix": downmix}
+    beside = {name: value for name, value in given.items() if value is not None}
+    if beside:
+        name, value = next(iter(beside.items()))
+        raise InputError(
+            f"{name}: expected none beside a Clip, which has a window, track and mix of its own, got {value!r}; give "
+            f"it to Clip.open, or give the path in place of the Clip."
+        )
+    return video
+
+
 def prepare(
     clip: Clip,
     select: Callable[[Clip], Selection],

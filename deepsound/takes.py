@@ -11,7 +11,7 @@ from deepsound.media.clip import Clip
 from deepsound.outputs import Result
 from deepsound.outputs.naming import DEFAULT_TEMPLATE
 from deepsound.pipeline import Pipeline
-from deepsound.preparation import check_takes, take_template
+from deepsound.preparation import check_takes, clip_of, take_template
 from deepsound.runtime.progress import Progress
 from deepsound.runtime.seeds import consecutive_seeds
 
@@ -47,7 +47,7 @@ def run_takes(
         arguments = {**arguments}
         given = {name: arguments.pop(name) for name in _OF_THE_CLIP if name in arguments}
         check_arguments({**given, "video": video.path if isinstance(video, Clip) else video})
-        video = video if isinstance(video, Clip) else Clip.open(video, **given)
+        video = clip_of(video, **given)
     seed = arguments.pop("seed", 42)
     check_arguments({"seed": seed})
     template = arguments.pop("output_template", DEFAULT_TEMPLATE)

@@ -113,7 +113,6 @@ def gathers_and_waits(killed, together):
 @pytest.mark.slow
 def test_clips_that_wait_for_a_judge_are_done_though_their_worker_is_killed(cluster, clips, tmp_path):
     """A killed worker with several clips at the judging server had never been tried."""
-    pytest.importorskip("tomllib", reason="Python 3.10 reads TOML with tomli")
     folder, out = clips(*(f"{index}.mp4" for index in range(CLIPS))), tmp_path / "out"
     settings = BatchSettings({"generator": "draft", "reasoner": "server:lab"}, {"write_video": False})
     killed, heard = threading.Event(), Heard()

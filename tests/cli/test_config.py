@@ -10,8 +10,6 @@ from deepsound.cli.main import build_parser, main
 from deepsound.errors import InputError
 from deepsound.runtime import endpoints
 
-pytest.importorskip("tomllib", reason="Python 3.10 reads TOML with tomli")
-
 
 @pytest.fixture
 def user(monkeypatch, tmp_path):

@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,12 @@ from packaging.requirements import Requirement
 from deepsound.cli import doctor
 from deepsound.cli.main import main
 
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
 ROOT = Path(__file__).parents[2]
-tomllib = pytest.importorskip("tomllib", reason="Python 3.11 reads pyproject.toml by itself")
 
 
 def findings(capsys, *flags) -> dict[str, dict[str, str]]:

@@ -14,6 +14,7 @@ from deepsound.cli.main import main
 from deepsound.dry_run import dry_run
 from deepsound.errors import InputError
 from deepsound.media.clip import Clip
+from deepsound.takes import run_takes
 from deepsound.types import GenerationRequest
 
 WRONG = {
@@ -125,3 +126,25 @@ def test_an_output_folder_that_is_none_is_refused_with_a_folder_as_the_example(m
 def test_the_names_of_the_package_are_listed_before_they_are_loaded():
     """`deepsound.` and Tab did not offer Pipeline."""
     assert set(deepsound.__all__) <= set(dir(deepsound))
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [{"start_s": 0.25}, {"duration_s": 0.5}, {"audio_track": 1}, {"downmix": "mono"}],
+    ids=lambda one: next(iter(one)),
+)
+def test_a_window_beside_a_clip_is_no_longer_ignored(beside, make_video, fake_engines, tmp_path):
+    """`run(clip, start_s=...)` gave the sound of the Clip's own window, and said nothing."""
+    clip, pipeline = Clip.open(make_video()), Pipeline("noise", "no", "halving")
+    with pytest.raises(InputError, match=f"^{next(iter(beside))}: expected none beside a Clip.* give it to Clip.open"):
+        pipeline.run(clip, tmp_path / "out", **beside)
+    for count in (1, 2):
+        with pytest.raises(InputError, match="beside a Clip"):
+            run_takes(pipeline, clip, tmp_path / "out", count, **beside)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_clip_runs_with_the_window_it_was_opened_with(make_video, fake_engines, tmp_path):
+    clip = Clip.open(make_video(seconds=1.0), 0.25, 0.5)
+    result = Pipeline("noise", "no", "halving").run(clip, tmp_path / "out", start_s=0.0, duration_s=None)
+    assert result.outcome.coarse.duration_s == pytest.approx(0.5, abs=1e-3)

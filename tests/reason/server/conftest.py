@@ -12,7 +12,6 @@ KEY = "sk-secret-0123456789"
 @pytest.fixture
 def configure(tmp_path, monkeypatch):
     """Write the user's settings: configure(lab={"url": ..., ...})."""
-    pytest.importorskip("tomllib", reason="Python 3.10 reads TOML with tomli")
     file = tmp_path / "settings" / "config.toml"
     file.parent.mkdir()
     monkeypatch.setenv("DEEPSOUND_CONFIG", str(file))

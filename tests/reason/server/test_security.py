@@ -64,7 +64,6 @@ def test_a_name_never_becomes_an_address(configure, trap, clip, rest):
 
 
 def test_a_folder_s_own_settings_cannot_name_servers(trap, tmp_path, monkeypatch, capsys):
-    pytest.importorskip("tomllib", reason="Python 3.10 reads TOML with tomli")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("DEEPSOUND_CONFIG", "")
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "none"))
@@ -224,7 +223,6 @@ def test_neither_repr_nor_menus_nor_engine_settings_show_key_or_address(configur
 
 
 def test_a_damaged_settings_file_takes_no_menu_away_and_is_said_without_its_content(tmp_path, monkeypatch):
-    pytest.importorskip("tomllib", reason="Python 3.10 reads TOML with tomli")
     (tmp_path / "config.toml").write_text(f'[endpoints.lab]\nkey = "{KEY}\n')
     monkeypatch.setenv("DEEPSOUND_CONFIG", str(tmp_path / "config.toml"))
     assert {"rules", "server"} <= set(engines.names("reasoner"))
