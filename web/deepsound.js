@@ -15,6 +15,7 @@ import { NodeNotes } from "./node_notes.js";
 import { addPreviewCopy, addTools, viewUrl } from "./node_tools.js";
 import { Translations, labelOptions, labelTextFields, undoPlainLabels } from "./option_labels.js";
 import { ReasonsPanel } from "./panel.js";
+import { PreviewRetries } from "./preview_retries.js";
 import { hideDeadPreviews, previewedVideo } from "./previews.js";
 import { withAddedInputs, withoutSaving } from "./saved_values.js";
 import { Replays } from "./replays.js";
@@ -45,6 +46,7 @@ const rankingRecall = new Recall({ app, api, isEmpty: (panel) => panel.state ===
   show: (node, panel, shown) => panel.show(shown) });
 let translations = null;
 const titles = titleTable();
+const retries = new PreviewRetries();
 const replays = new Replays(app, api, (node) => summaries.has(node));
 const summaryRecall = new Recall({ app, api, isEmpty: (summary) => summary.isEmpty,
   show: (node, summary, shown, output) => summary.show({ ...shown, output }),
@@ -115,6 +117,12 @@ function makeRoom(node) {
   if (node.flags?.collapsed || !(height > node.size[1] + 1)) return;
   node.setSize?.([node.size[0], height]);
   node.graph?.setDirtyCanvas?.(true, true);
+}
+
+function retryPreview(node) {
+  if (widgetOf(node, "deepsound_copy")) return;
+  const source = node.videoContainer?.querySelector?.("video")?.src ?? "";
+  if (retries.look(node, source, performance.now())) node.graph?.setDirtyCanvas?.(true, true);
 }
 
 // Values of a workflow that an earlier version saved, as `updated` makes them today's.
@@ -262,7 +270,10 @@ app.registerExtension({
       if (document.hidden) return;
       replays.send();
       showRefusals(app.lastNodeErrors ?? null, ours, isOf);
-      for (const node of ours) if (widgetOf(node, "video-preview")) makeRoom(node);
+      for (const node of ours) {
+        if (widgetOf(node, "video-preview")) makeRoom(node);
+        retryPreview(node);
+      }
       refreshWeightsLines();
       hideDeadPreviews();
       for (const bar of bars.values()) if (bar.element.isConnected) bar.refresh();

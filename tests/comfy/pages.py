@@ -64,17 +64,21 @@ PATIENT = f"""{{ const later = window.setTimeout;
 
 
 @contextmanager
-def ready_page(browser: Any, server: Any, width: int, height: int, expected: str = "") -> Iterator[Any]:
+def ready_page(
+    browser: Any, server: Any, width: int, height: int, expected: str = "", patient: bool = True
+) -> Iterator[Any]:
     """The page of a server, ready to work; errors that name the pack fail the test that leaves it.
 
-    Those that hold `expected` are meant to be: the browser reports each request that a test has refused.
+    Those that hold `expected` are meant to be: the browser reports each request that a test has refused. A page that
+    is not `patient` gives a video up as soon as ComfyUI's front end does.
     """
     for name, value in SETTINGS.items():
         server.ask(f"/settings/{name}", value)
     page = browser.new_page(viewport={"width": width, "height": height})
     page.set_default_timeout(LIMIT_S * 1000)
     page.add_init_script(UNMASKED)
-    page.add_init_script(PATIENT)
+    if patient:
+        page.add_init_script(PATIENT)
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(f"{error}\n{error.stack}"))
     page.on(
