@@ -11,7 +11,9 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,9 +21,10 @@ from typing import Any
 from deepsound.cli.exit_codes import EXIT_CODES
 from deepsound.cli.formatting import print_json
 from deepsound.cli.parser import did_you_mean, subcommands
-from deepsound.errors import InputError
+from deepsound.errors import DeepSoundError, InputError
+from deepsound.runtime.environment import PREFIX, VARIABLES, other_variables
 from deepsound.runtime.paths import escaped, is_file
-from deepsound.runtime.settings_file import PREFIX, PROJECT_FILE, read_toml, reads_no_file, user_file
+from deepsound.runtime.settings_file import PROJECT_FILE, read_toml, reads_no_file, user_file
 
 # The name of deepsound.runtime.endpoints.TABLE, whose import takes longer than all of this; a test compares them.
 ENDPOINTS = "endpoints"
@@ -100,6 +103,40 @@ def configure(parser: argparse.ArgumentParser) -> list[Setting]:
     for setting in made.values():
         commands[setting.command].set_defaults(**{setting.name: setting.value})
     return list(made.values())
+
+
+def unread_variables(parser: argparse.ArgumentParser) -> list[str]:
+    """What the environment sets with this project's prefix though nothing reads it: one sentence for each name.
+
+    `parser` has all commands. Keys of servers have the names that the user's file gives them, and are read.
+    """
+    found = other_variables()
+    if not found:
+        return []
+    options = {
+        PREFIX + name.upper(): f"`deepsound {command} --{name}`"
+        for command, own in reversed(subcommands(parser).items())
+        for name in _options(own)
+    }
+    meanings = {**options, **VARIABLES}
+    # The ends alone are compared: all names begin alike.
+    ends = {name.removeprefix(PREFIX): name for name in meanings}
+    sentences = []
+    for name in sorted(set(found) - options.keys() - _key_variables()):
+        near = get_close_matches(name[len(PREFIX) :].upper(), ends, n=1)
+        known = ends[near[0]] if near else ""
+        advice = f"did you mean {known} ({meanings[known]})?" if near else "correct its name, or unset it."
+        sentences.append(f"the environment sets {escaped(name)}, which is no setting and is ignored; {advice}")
+    return sentences
+
+
+def _key_variables() -> set[str]:
+    """The variables that hold servers' keys, as the user's file names them; none where it cannot be read."""
+    with suppress(DeepSoundError):
+        tables = read_toml(file).get(ENDPOINTS, {}) if (file := user_file()) is not None else {}
+        if isinstance(tables, Mapping):
+            return {str(table.get("key_env")) for table in tables.values() if isinstance(table, Mapping)}
+    return set()
 
 
 def user_file_text() -> str:

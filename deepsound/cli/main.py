@@ -23,6 +23,7 @@ from deepsound.cli.process import (
 )
 from deepsound.cli.signals import exit_on_signals
 from deepsound.errors import Cancelled, DeepSoundError
+from deepsound.runtime.environment import other_variables
 from deepsound.runtime.settings_file import has_settings
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             configured = _configured(parser, given)
             options = parser.parse_args(_with_command(given))
             _mention_settings(configured, given, options)
+            _mention_unread_variables(parser, options)
             # Not imported for `--help`, which answers at once.
             from deepsound.cli.logs import logging_as
 
@@ -114,6 +116,15 @@ def _mention_settings(settings: list[Setting], given: list[str], options: argpar
         for source in dict.fromkeys(setting.source for setting in used):
             names = ", ".join(setting.name for setting in used if setting.source == source)
             tell(f"{names} as set in {source}, where no flag says otherwise")
+
+
+def _mention_unread_variables(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
+    """Say which variables nothing reads: a misspelt one had no effect, and nobody said so."""
+    if other_variables() and not getattr(options, "quiet", False):
+        from deepsound.cli.config import unread_variables
+
+        for sentence in unread_variables(parser):
+            tell(sentence)
 
 
 def _with_command(given: list[str]) -> list[str]:

@@ -15,10 +15,11 @@ from typing import Any, Literal, get_args
 from urllib.parse import urlsplit
 
 from deepsound.errors import DeepSoundError, InputError
+from deepsound.runtime.environment import SERVER_PREFIX
 from deepsound.runtime.settings_file import read_toml, user_file
 
 TABLE = "endpoints"
-PREFIX = "DEEPSOUND_SERVER_"
+PREFIX = SERVER_PREFIX
 OF_THE_ENVIRONMENT = "default"
 Sound = Literal["words", "input_audio"]
 Pictures = Literal["images", "video"]

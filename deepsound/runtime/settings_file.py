@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from deepsound.errors import InputError
+from deepsound.runtime.environment import other_variables
 from deepsound.runtime.packages import missing_package
 from deepsound.runtime.paths import escaped, expand, is_file
 
 # Names the user's file; "none" reads no file at all.
 VARIABLE = "DEEPSOUND_CONFIG"
 PROJECT_FILE = "deepsound.toml"
-PREFIX = "DEEPSOUND_"
 _MOST_BYTES = 1 << 20
 
 
@@ -43,7 +43,7 @@ def user_file() -> Path | None:
 
 def has_settings() -> bool:
     """Whether a file or the environment may set anything. Raises InputError as `user_file` does."""
-    if any(name.startswith(PREFIX) and name != VARIABLE for name in os.environ):
+    if other_variables():
         return True
     return not reads_no_file() and (user_file() is not None or is_file(PROJECT_FILE))
 

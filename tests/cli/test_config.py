@@ -1,14 +1,24 @@
 """Settings of the command line from files and the environment."""
 
+import dataclasses
 import json
+import os
+import re
+import subprocess
+from pathlib import Path
 
 import pytest
 
 from deepsound.cli import config
 from deepsound.cli.config import configure
 from deepsound.cli.main import build_parser, main
+from deepsound.cli.parser import subcommands
 from deepsound.errors import InputError
 from deepsound.runtime import endpoints
+from deepsound.runtime.environment import PREFIX, SERVER_PREFIX, VARIABLES
+from deepsound.runtime.settings_file import has_settings
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -131,3 +141,66 @@ def test_a_seed_out_of_range_is_refused_in_settings_and_on_the_command_line(user
     user.write_text(f"[run]\nseed = {2**64}")
     assert main(["run", "a.mp4"]) == 2
     assert expected in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [
+        ("HOMES", "did you mean DEEPSOUND_HOME (where weights are downloaded to"),
+        ("home", "did you mean DEEPSOUND_HOME ("),
+        ("CACHDIR", "did you mean DEEPSOUND_CACHE (`deepsound evaluate --cache`)?"),
+        ("FALBACK", "did you mean DEEPSOUND_FALLBACK (`deepsound run --fallback`)?"),
+        ("SERVER_MODL", "did you mean DEEPSOUND_SERVER_MODEL ("),
+        ("QQQQ", "correct its name, or unset it."),
+    ],
+)
+@pytest.mark.parametrize("command", ["prompts", "config show", "cache size"])
+def test_a_misspelt_variable_is_said_to_be_ignored(name, advice, command, user, monkeypatch, capsys):
+    """Another name than the right one had no effect, and nobody said so."""
+    name = PREFIX + name.upper() if name.isupper() or os.name == "nt" else (PREFIX + name).lower()
+    monkeypatch.setenv(name, "1")
+    assert main(command.split()) == 0
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"deepsound: the environment sets {name}, which is no setting and is ignored; {advice}")
+
+
+def test_variables_that_are_read_are_not_said_to_be_ignored(user, monkeypatch, capsys):
+    user.write_text('[endpoints.lab]\nurl = "http://gpu1:8000/v1"\nkey_env = "' + PREFIX + 'LAB_KEY"')
+    for name in (*(set(VARIABLES) - {"DEEPSOUND_CONFIG"}), "DEEPSOUND_TAKES", f"{PREFIX}LAB_KEY"):
+        monkeypatch.setenv(name, "1")
+    assert main(["prompts"]) == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_quiet_says_nothing_of_variables(user, monkeypatch, capsys):
+    monkeypatch.setenv(f"{PREFIX}HOMES", "1")
+    assert main(["run", "gone.mp4", "--quiet"]) == 3
+    assert f"{PREFIX}HOMES" not in capsys.readouterr().err
+
+
+def test_every_variable_of_the_source_is_in_the_table():
+    """One that is read or shown anywhere and is not in the table would be said to be ignored."""
+    options = {name for command in subcommands(build_parser()).values() for name in config._options(command)}
+    assert not {f"{PREFIX}{name.upper()}" for name in options} & set(VARIABLES)
+    known = {*VARIABLES, *(f"{PREFIX}{name.upper()}" for name in options), SERVER_PREFIX}
+    files = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    unknown = {}
+    for name in files.split("\0"):
+        if name.endswith((".py", ".js", ".mjs", ".md", ".toml", ".sh", ".bat", ".ps1", ".yml", ".yaml")) or (
+            name.startswith("scripts/") and "." not in name
+        ):
+            text = (ROOT / name).read_text(encoding="utf-8")
+            unknown[name] = set(re.findall(r"\bDEEPSOUND_[A-Z0-9_]+", text)) - known
+    assert len(unknown) > 500
+    assert {name: found for name, found in unknown.items() if found} == {}
+
+
+def test_the_table_has_the_fields_of_a_server():
+    fields = {f"{SERVER_PREFIX}{field.name.upper()}" for field in dataclasses.fields(endpoints.Endpoint)}
+    assert fields - {f"{SERVER_PREFIX}NAME"} == {name for name in VARIABLES if name.startswith(SERVER_PREFIX)}
+
+
+def test_the_commands_of_a_line_are_all_that_is_built_where_the_environment_sets_no_option(user, monkeypatch):
+    """DEEPSOUND_HOME alone made every command line build the options of eighteen commands."""
+    monkeypatch.setenv("DEEPSOUND_CONFIG", "none")
+    assert set(VARIABLES) & set(os.environ) and not has_settings()

@@ -13,7 +13,7 @@ from deepsound.weights.missing import require
 from deepsound.weights.search_paths import SearchPaths, default_search_paths, register_model_folders
 from tests.weights.conftest import put
 
-DEEPSOUND_V1 = "pretrained/v2a/mmaudio"
+OF_DEEPSOUND_V1 = "pretrained/v2a/mmaudio"
 APPLE = "apple_DFN5B-CLIP-ViT-H-14-384"
 
 
@@ -46,8 +46,8 @@ def all_places(tmp_path) -> SearchPaths:
         ("mmaudio/vae_16k", "project/ext_weights/v1-16.pth"),
         ("mmaudio/vocoder_16k", "project/ext_weights/best_netG.pt"),
         ("synchformer/visual", "project/ext_weights/synchformer_state_dict.pth"),
-        ("mmaudio/medium_44k", f"project/{DEEPSOUND_V1}/weights/mmaudio_medium_44k.pth"),
-        ("mmaudio/vae_44k", f"project/{DEEPSOUND_V1}/ext_weights/v1-44.pth"),
+        ("mmaudio/medium_44k", f"project/{OF_DEEPSOUND_V1}/weights/mmaudio_medium_44k.pth"),
+        ("mmaudio/vae_44k", f"project/{OF_DEEPSOUND_V1}/ext_weights/v1-44.pth"),
         ("bs_roformer/ep_317", "project/pretrained/remove_vo/checkpoints/model_bs_roformer_ep_317_sdr_12.9755.ckpt"),
         ("mel_band_roformer/kim", "models/diffusion_models/MelBandRoformer_fp16.safetensors"),
         ("mmaudio/large_44k", "hub/models--hkchengrex--MMAudio/snapshots/abc/weights/mmaudio_large_44k.pth"),
@@ -142,7 +142,7 @@ def test_the_revision_that_is_asked_for_goes_before_newer_snapshots(all_places, 
         "v1-44.pth",
         "mmaudio_vae_44k_fp16.safetensors",
         "ext_weights/v1-44.pth",
-        f"{DEEPSOUND_V1}/ext_weights/v1-44.pth",
+        f"{OF_DEEPSOUND_V1}/ext_weights/v1-44.pth",
         "mmaudio/mmaudio_vae_44k_bf16.pt",
     ],
 )
