@@ -150,10 +150,16 @@ def open_workflow(page: Any, name: str, file: str | None = None) -> dict[str, An
 
 
 def wait_for_graph(page: Any, workflow: dict[str, Any]) -> None:
-    """Until the page shows just these nodes, joined: the graph it starts with may have as many."""
+    """Until the page shows just these nodes, joined: the graph it starts with may have as many.
+
+    The graph is there before its tab: what is switched for the workflow until then is switched for the one before it.
+    """
     page.wait_for_function(
         """({nodes, links}) => app.graph._nodes.length === nodes.length
         && nodes.every(([id, type]) => app.graph.getNodeById(id)?.type === type)
+        && (tab => tab?.length === nodes.length && nodes.every(([id, type]) =>
+            tab.some(node => node.id === id && node.type === type)))(
+            app.extensionManager.workflow.activeWorkflow?.activeState?.nodes)
         && app.graph._nodes.flatMap(node => node.inputs ?? []).filter(input => input.link != null).length === links""",
         arg={"nodes": [[node["id"], node["type"]] for node in workflow["nodes"]], "links": len(workflow["links"])},
     )
