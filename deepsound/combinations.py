@@ -34,9 +34,9 @@ def combination(kind: str, name: str) -> Combination | None:
     members = tuple(part.strip() for part in (rest if is_rule else name).split("+"))
     if not all(members) or len(set(members)) < len(members):
         raise InputError(
-            f"expected two or more different {kind}s joined by '+', got {name!r}; write for one "
-            f"{'rules+videollama2_cot' if kind == 'reasoner' else 'bs_roformer+mel_band_roformer'}, with "
-            f"{' or '.join(f'{rule}:' for rule in rules[1:])} in front for another rule."
+            f"expected two or more different {kind}s joined by '+', got {name!r}; write for "
+            f"example {'rules+videollama2_cot' if kind == 'reasoner' else 'bs_roformer+mel_band_roformer'}; "
+            f"{' or '.join(f'{rule}:' for rule in rules[1:])} in front changes the rule."
         )
     return Combination(prefix if is_rule else rules[0], members)
 

@@ -18,15 +18,21 @@ from deepsound.errors import InputError
 from deepsound.runtime.paths import escaped, expand
 from deepsound.runtime.seeds import EXPECTED, is_seed
 
+def whole(cell: str) -> int:
+    """A whole number, also as pandas writes one in a column with empty cells: `7.0`. Raises ValueError for others."""
+    digits, point, zeros = cell.partition(".")
+    return int(digits if point and zeros and not zeros.strip("0") else cell)
+
+
 # Columns beside `video`: the argument of Pipeline.run each stands for, and how it is read.
 _COLUMNS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "prompt": ("prompt", str),
     "negative": ("negative_prompt", str),
     "negative_prompt": ("negative_prompt", str),
-    "seed": ("seed", int),
+    "seed": ("seed", whole),
     "start": ("start_s", float),
     "duration": ("duration_s", float),
-    "steps": ("steps", int),
+    "steps": ("steps", whole),
     "cfg": ("guidance", float),
     "window": ("window_s", float),
     "mode": ("mode", str),
@@ -109,7 +115,8 @@ class Table:
         known = ["video", *_COLUMNS]
         if "video" not in columns:
             raise InputError(
-                f"{self.path} has no column named video; its columns: {escaped(', '.join(columns)[:200]) or 'none'}."
+                f"{self.path} has no column named video; its columns: {escaped(', '.join(columns)[:200]) or 'none'}. "
+                "Name the columns in the first line, as in: video,prompt"
             )
         meant = [_COLUMNS[column][0] if column in _COLUMNS else column for column in columns]
         for column, meaning in zip(columns, meant, strict=True):
@@ -131,7 +138,8 @@ def _overrides(row: dict[str, str]) -> Iterator[tuple[str, Any]]:
         try:
             value = read(cell)
         except ValueError:
-            raise ValueError(f"{column} is {cell!r}, not a number") from None
+            kind = "whole number" if read is whole else "number"
+            raise ValueError(f"{column} is {cell!r}, not a {kind}") from None
         if name == "seed" and not is_seed(value):
             raise ValueError(f"expected {EXPECTED}, got {value}")
         if isinstance(value, float) and not math.isfinite(value):

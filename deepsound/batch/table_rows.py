@@ -20,7 +20,7 @@ class Rows:
 
     UTF-8, or UTF-16 with its byte order mark; other bytes become lone surrogates. A `.csv` file whose header is
     separated by semicolons is read so, as spreadsheets of many countries write it. Raises InputError for what cannot be
-    read, csv.Error for a line that is no row.
+    read, csv.Error for a line that is no row, and for the lines that a quotation mark which is not closed would swallow.
     """
 
     def __init__(self, path: Path) -> None:
@@ -32,7 +32,8 @@ class Rows:
             delimiter = "\t" if path.suffix.lower() == ".tsv" else _delimiter(self._file)
         except (OSError, UnicodeError) as error:
             raise self._unreadable(error) from error
-        self._reader = csv.reader(_Lines(self._file), delimiter=delimiter)
+        self._lines = _Lines(self._file)
+        self._reader = csv.reader(self._lines, delimiter=delimiter)
 
     @property
     def line_number(self) -> int:
@@ -48,10 +49,23 @@ class Rows:
         return self
 
     def __next__(self) -> list[str]:
+        first = self.line_number + 1
+        self._lines.of_row.clear()
         try:
-            return next(self._reader)
+            cells = next(self._reader)
+            if self.line_number > first:
+                # Python's reader takes an open quotation mark for one cell up to the next mark, or the file's end.
+                list(csv.reader(self._lines.of_row, self._reader.dialect, strict=True))
         except OSError as error:
             raise self._unreadable(error) from error
+        except csv.Error as error:
+            if self.line_number > first:
+                raise csv.Error(
+                    f"a quotation mark in lines {first} to {self.line_number} is not closed, so that none of them can "
+                    "be read; correct it (a quotation mark inside a quoted cell is written twice)"
+                ) from error
+            raise
+        return cells
 
     def _unreadable(self, error: Exception) -> InputError:
         reason = error.strerror if isinstance(error, OSError) else str(error)
@@ -59,10 +73,14 @@ class Rows:
 
 
 class _Lines:
-    """The lines of a file; what is left of one that is too long is skipped. Raises csv.Error for such a line."""
+    """The lines of a file; what is left of one that is too long is skipped. Raises csv.Error for such a line.
+
+    `of_row` keeps those that were read since it was emptied.
+    """
 
     def __init__(self, file: TextIO) -> None:
         self._file = file
+        self.of_row: list[str] = []
 
     def __iter__(self) -> Iterator[str]:
         return self
@@ -75,6 +93,7 @@ class _Lines:
             while (rest := self._file.readline(_MAX_LINE)) and not rest.endswith(("\n", "\r")):
                 pass
             raise csv.Error(f"the line has more than {_MAX_LINE} characters")
+        self.of_row.append(line)
         return line
 
 

@@ -35,7 +35,7 @@ class BatchDisplay(Listener):
         if self._bars is not None:
             self._task = self._bars.add_task("clips", total=tally.total, left="", now="")
         else:
-            self._note(f"{tally.total} clips")
+            self._note(f"{tally.total} {'clip' if tally.total == 1 else 'clips'}")
 
     def on_skip(self, refused: Skipped) -> None:
         if refused.is_loss:

@@ -6,7 +6,7 @@ import argparse
 from glob import glob, has_magic
 from pathlib import Path
 
-from deepsound.errors import InputError
+from deepsound.errors import InputError, MediaError
 from deepsound.outputs.naming import fields_of
 from deepsound.runtime.paths import escaped, exists, is_dir
 
@@ -17,7 +17,8 @@ MOST_CLIPS = 1000
 def named_videos(options: argparse.Namespace) -> tuple[str, ...]:
     """Every video that the arguments name, patterns expanded in the order of their names, each file once.
 
-    Raises InputError where none is named, a pattern matches nothing, or two videos would leave files of one name.
+    Raises InputError where none is named, a pattern matches nothing, or two videos would leave files of one name,
+    MediaError where one is a folder.
     """
     given = [*options.video, *([] if options.video_input is None else [options.video_input])]
     if not given:
@@ -35,6 +36,11 @@ def named_videos(options: argparse.Namespace) -> tuple[str, ...]:
 def _matches(text: str) -> list[str]:
     """The files of a pattern; the text itself where it is none, or is the name of a file."""
     if not has_magic(text) or exists(text):
+        if is_dir(text):
+            raise MediaError(
+                f"{escaped(text)} is a folder, and a run takes videos; `deepsound batch {escaped(text)}` gives every "
+                "video in it its sound."
+            )
         return [text]
     matches = sorted(name for name in glob(text, recursive=True) if not is_dir(name))  # noqa: PTH207 - absolute patterns
     if not matches:

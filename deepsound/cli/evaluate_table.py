@@ -110,9 +110,12 @@ def _rate(rate: VoiceRate) -> tuple[str, str]:
 
 def _about(report: EvaluationReport) -> list[str]:
     lines = []
+    reasons: dict[str, list[str]] = {}
     for absent in report.missing:
-        fetch = f" Fetch with: [bold]{escape(absent.fetch)}[/]" if absent.fetch else ""
-        lines.append(f"[yellow]missing[/]    {absent.metric}: {escape(absent.why)}{fetch}")
+        # Of missing weights the reason names the command already.
+        fetch = f" Fetch with: {absent.fetch}" if absent.fetch and absent.fetch not in absent.why else ""
+        reasons.setdefault(absent.why + fetch, []).append(absent.metric)
+    lines += [f"[yellow]missing[/]    {', '.join(names)}: {escape(why)}" for why, names in reasons.items()]
     lines += [
         f"[yellow]no score[/]   {escape(one.name)}, {name}: {escape(score.why)}"
         for one in report.sets

@@ -206,6 +206,8 @@ def _spans_text(given: str) -> str:
     """A span list from the command line: the text of a file where one of that name is there, else the text itself."""
     path = expand(given) if given and len(given) < _LONGEST_PATH and "\n" not in given else None
     if path is None or not is_file(path):
+        if given.strip().lower().endswith((".json", ".txt")):
+            raise InputError(f"The span list {escaped(given)} does not exist; check the path, or write 1.2-3.4, 5-6.")
         return given
     try:
         with path.open(encoding="utf-8") as file:

@@ -12,7 +12,7 @@ from deepsound.media.audio import decode_audio
 from deepsound.media.clip import Clip
 from deepsound.outputs.naming import RECORD
 from deepsound.outputs.reading import read_result
-from deepsound.runtime.paths import escaped, expand, is_dir, is_file
+from deepsound.runtime.paths import escaped, expand, exists, is_dir, is_file
 from deepsound.runtime.progress import Progress
 from deepsound.types import Audio, Span
 
@@ -40,6 +40,8 @@ def records_in(path: Path | str) -> list[Path]:
         raise InputError(
             f"The folder {escaped(place)} cannot be read: {error.strerror}. Check its permissions."
         ) from error
+    if not found and not exists(place):
+        raise InputError(f"{escaped(place)} does not exist; give the output folder of `deepsound run`.")
     if not found:
         raise InputError(
             f"{escaped(place)} holds no <name>{SUFFIX}; give the output folder of `deepsound run`, or name the "

@@ -51,7 +51,8 @@ class ClipScore:
         if self.levels is not None:
             yield _levels_line(self.levels)
         for one in self.missing:
-            yield f"{one.metric} is missing: {one.why}" + (f" Fetch with: {one.fetch}" if one.fetch else "")
+            fetch = f" Fetch with: {one.fetch}" if one.fetch and one.fetch not in one.why else ""
+            yield f"{one.metric} is missing: {one.why}{fetch}"
 
 
 def score_clip(

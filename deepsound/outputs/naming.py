@@ -58,8 +58,10 @@ def fields_of(template: str) -> frozenset[str]:
         _check_part(template, literal)
         if name is None:
             continue
-        if name not in FIELDS or conversion:
+        if name not in FIELDS:
             raise _bad(template, f"has the unknown field {'{' + name + '}'}")
+        if conversion:
+            raise _bad(template, f"has the conversion '!{conversion}' in the field {name}")
         if form and not (name == "seed" and _NUMBER_FORMAT.fullmatch(form)):
             raise _bad(template, f"has the format {form!r} in the field {name}")
         fields.add(name)

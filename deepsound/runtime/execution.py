@@ -63,9 +63,17 @@ def torch_device(execution: Execution) -> torch.device:
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         reason = str(error).splitlines()[0]
         raise InputError(
-            f"The device {execution.device!r} cannot be used ({reason}); choose 'cpu', 'cuda' or 'auto'."
+            f"The device {execution.device!r} cannot be used ({reason}); choose one of: {', '.join(_usable_devices())}."
         ) from error
     return device
+
+
+def _usable_devices() -> tuple[str, ...]:
+    """The names that torch takes on this machine, `auto` first."""
+    import torch
+
+    accelerators = {"cuda": torch.cuda.is_available, "mps": torch.backends.mps.is_available}
+    return ("auto", "cpu", *(name for name, is_there in accelerators.items() if is_there()))
 
 
 def torch_dtype(execution: Execution, device: torch.device) -> torch.dtype:

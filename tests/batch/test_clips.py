@@ -187,3 +187,36 @@ def test_what_is_neither_a_folder_nor_a_table_is_refused(touched, tmp_path):
         open_source(tmp_path / "old", tmp_path / "out")
     with pytest.raises(InputError, match="deepsound run"):
         open_source(touched("a.mp4") / "a.mp4", tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ('video,prompt\na.mp4,"rain\nb.mp4,wind\nc.mp4,hail\n', "2 to 4"),
+        ('video,prompt\na.mp4,"rain\nb.mp4,"wind"\nc.mp4,hail\n', "2 to 3"),
+        ('video,prompt\na.mp4,"rain\n' + "b.mp4,wind\n" * 20_000 + "c.mp4,hail\n", "2 to "),
+    ],
+)
+def test_a_quotation_mark_that_is_not_closed_swallows_no_rows_in_silence(table, text, lines):
+    why = [entry.why for entry in refusals_of(table(text))]
+    assert f"a quotation mark in lines {lines}" in why[0] and "not closed" in why[0]
+    assert all("rain" not in job.overrides.get("prompt", "") for job in jobs_of(table(text)))
+
+
+def test_quoted_cells_may_have_several_lines_and_marks_inside(table):
+    one, two, three = jobs_of(table('video,prompt\na.mp4,"0-2: rain\n2-4: ""wind"""\nb.mp4,5" nail\nc.mp4,"a" b\n'))
+    assert one.overrides == {"prompt": '0-2: rain\n2-4: "wind"'}
+    assert two.overrides == {"prompt": '5" nail'} and three.overrides == {"prompt": "a b"}
+
+
+def test_whole_numbers_as_pandas_writes_them_beside_empty_cells_are_read(table):
+    source = table("video,seed,steps\na.mp4,7.0,25.0\nb.mp4,,\nc.mp4,7.5,\n")
+    assert [job.overrides for job in jobs_of(source)] == [{"seed": 7, "steps": 25}, {}]
+    assert type(jobs_of(source)[0].overrides["seed"]) is int
+    (refused,) = refusals_of(source)
+    assert "seed is '7.5', not a whole number" in refused.why
+
+
+def test_a_table_without_a_header_is_told_to_have_one(table):
+    with pytest.raises(InputError, match="Name the columns in the first line, as in: video,prompt"):
+        table("clips/a.mp4\nclips/b.mp4\n")

@@ -123,7 +123,8 @@ def test_without_weights_voice_and_levels_are_measured_and_the_rest_is_named(cap
     shown = " ".join(shown.split())
     assert code == 0 and "LUFS" in shown and "clips with voice" in shown
     for id in ("metrics/passt", "metrics/panns_cnn14_16k", "metrics/vggish", "metrics/imagebind"):
-        assert f"deepsound models download {id}" in shown
+        assert shown.count(f"deepsound models download {id}") == 1  # of all metrics that lack it, and once
+    assert "missing FD_PaSST, KL_PaSST, KD_PaSST: The weights metrics/passt" in shown
 
 
 def test_sounds_shorter_than_is_looked_at_are_listed_by_who_refuses_them(capsys, sets, models, tmp_path):

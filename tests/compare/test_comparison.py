@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from deepsound.compare.comparison import compare
+from deepsound.compare.record import records_in
 from deepsound.compare.spans import parse_spans
 from deepsound.errors import Cancelled, InputError
 from deepsound.media.clip import Clip
@@ -86,3 +87,10 @@ def test_spans_are_read_as_people_and_records_write_them(text, spans):
 def test_other_text_is_refused_with_an_example(text):
     with pytest.raises(InputError, match=r"0\.5-1\.2, 3-4|expected a start at 0|at most 10000"):
         parse_spans(text)
+
+
+def test_a_folder_that_is_not_there_is_not_called_one_without_results(tmp_path):
+    with pytest.raises(InputError, match="nowhere does not exist"):
+        records_in(tmp_path / "nowhere")
+    with pytest.raises(InputError, match="holds no <name>"):
+        records_in(tmp_path)

@@ -47,7 +47,7 @@ def test_a_template_names_files_by_its_fields(template, name):
     [
         ("{sead}", "unknown field {sead}"),
         ("{stem.__class__}", "unknown field"),
-        ("{stem!r}", "unknown field"),
+        ("{stem!r}", "the conversion '!r' in the field stem"),
         ("{}", "unknown field"),
         ("{stem:>999999999}", "the format"),
         ("{seed:x}", "the format"),
