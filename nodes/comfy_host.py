@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from deepsound.runtime.execution import Execution, Precision
 from deepsound.runtime.progress import Progress
 
 from .node_progress import BAR_STEPS, NodeListener
+
+_JSON_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 
 
 def metadata(hidden: Any) -> dict[str, str]:
@@ -26,8 +29,13 @@ def metadata(hidden: Any) -> dict[str, str]:
     for key, value in graph.items():
         # A program may send anything as a graph's extras; anything but JSON is dropped.
         with contextlib.suppress(TypeError, ValueError, RecursionError):
-            texts[str(key)] = json.dumps(value)
+            texts[str(key)] = _JSON_STRING.sub(_escape_braces, json.dumps(value))
     return texts
+
+
+def _escape_braces(text: re.Match[str]) -> str:
+    """A string's braces as escapes: the page looks for the end of a webm's graph by counting braces, prompts' too."""
+    return text[0].replace("{", "\\u007b").replace("}", "\\u007d")
 
 
 def execution(

@@ -48,12 +48,19 @@ class Target:
 
 
 def input_videos() -> list[str]:
-    """The names of the videos that lie directly in the input folder, sorted, then the pack's own clips."""
+    """The names of the videos that lie directly in the input folder, sorted, then the pack's own clips.
+
+    Known by their suffix too: which files ComfyUI takes for videos depends on the system's list of media types, which
+    may lack mkv, and takes a camera's .ts and .mts for something else.
+    """
     import folder_paths
+
+    from deepsound.batch.clips import VIDEO_SUFFIXES
 
     folder = Path(folder_paths.get_input_directory())
     files = [entry.name for entry in folder.iterdir() if _is_file(entry)] if is_dir(folder) else []
-    videos = sorted(folder_paths.filter_files_content_types(files, ["video"]))
+    by_type = set(folder_paths.filter_files_content_types(files, ["video"]))
+    videos = sorted(by_type | {name for name in files if Path(name).suffix.lower() in VIDEO_SUFFIXES})
     return videos + [name for name in demo_clips.names() if name not in videos]
 
 

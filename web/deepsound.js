@@ -12,7 +12,7 @@ import { hideErrors, showError, showRefusals } from "./node_errors.js";
 import { loadMessages, translated } from "./messages.js";
 import { addMeters } from "./meters.js";
 import { NodeNotes } from "./node_notes.js";
-import { addPreviewCopy, addTools, viewUrl } from "./node_tools.js";
+import { addPreviewCopy, addTools, takeVideos, viewUrl } from "./node_tools.js";
 import { Translations, labelOptions, labelTextFields, undoPlainLabels } from "./option_labels.js";
 import { ReasonsPanel } from "./panel.js";
 import { PreviewRetries } from "./preview_retries.js";
@@ -25,6 +25,7 @@ import { shownOf } from "./takes.js";
 import { titleTable, translateTitles } from "./template_titles.js";
 import { textsOf } from "./texts.js";
 import { TrimBar } from "./trim.js";
+import { openMatroska } from "./video_files.js";
 import { refreshWeightsLines } from "./weights.js";
 
 const PANEL_HEIGHT = 230;
@@ -141,6 +142,7 @@ function addPipeline(node) {
 
 function addTrimBar(node) {
   readSavedValues(node, withAddedInputs);
+  takeVideos(node);
   const numbers = {
     read() {
       const [file, start, duration] = ["file", "start", "duration"].map((name) => widgetOf(node, name)?.value);
@@ -246,6 +248,7 @@ const WIDGETS = { DeepSoundVoiceOverCoT: addPanel, DeepSoundPipeline: addPipelin
 
 // As early as can be: some front ends' own listeners, which show a dialog, come before any that an extension's setup adds.
 translateExecutionErrors(api);
+openMatroska(app);
 
 app.registerExtension({
   name: "DeepSound.Widgets",

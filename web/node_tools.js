@@ -11,6 +11,7 @@ import { PreviewCopy } from "./previews.js";
 import { SoundPlayers } from "./player.js";
 import { textsOf } from "./texts.js";
 import { placeOf } from "./timespan.js";
+import { takeEveryVideo } from "./video_files.js";
 import { addWeightsLine, openWeights, weightsApi } from "./weights.js";
 import { enginesOf } from "./weights_rows.js";
 
@@ -33,10 +34,24 @@ async function copy(text) {
   await navigator.clipboard?.writeText(text).catch(() => {});
 }
 
+function uploadButton(node) {
+  return node.widgets?.find((widget) => widget.type === "button" && widget.callback && /upload/i.test(widget.name));
+}
+
 // The callback of a node's upload button, or null.
 function uploadOf(node) {
-  const button = node.widgets?.find((widget) => widget.type === "button" && widget.callback && /upload/i.test(widget.name));
+  const button = uploadButton(node);
   return button ? () => button.callback() : null;
+}
+
+// The page's own upload takes mp4 and webm, and what the browser knows as a video.
+export function takeVideos(node) {
+  const button = uploadButton(node);
+  if (button) takeEveryVideo(node, button, (files) => {
+    const list = new DataTransfer();
+    files.forEach((file) => list.items.add(file));
+    return list;
+  });
 }
 
 const tools = {

@@ -82,3 +82,12 @@ def test_every_clip_that_a_workflow_names_is_one_of_them(clips):
         for node in json.loads(path.read_text(encoding="utf-8")).values():
             if "file" in node["inputs"]:
                 assert clips.find(node["inputs"]["file"]), path.name
+
+
+def test_the_menu_has_videos_of_a_kind_that_the_system_takes_for_something_else(nodes, host):
+    """A camera's .mts, a .ts, and mkv where the system lists no media types, were missing in the menu."""
+    from deepsound_pack_under_test.nodes import host_folders
+
+    for name in ("00001.MTS", "tv.ts", "a.avi", "notes.txt", "sound.wav"):
+        (host.root / "input" / name).write_bytes(b"")
+    assert [name for name in host_folders.input_videos() if name not in CLIPS] == ["00001.MTS", "a.avi", "tv.ts"]

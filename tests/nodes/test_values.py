@@ -120,3 +120,18 @@ def test_extras_of_another_type_are_not_kept_and_no_error(nodes, host, extra):
     hidden = SimpleNamespace(extra_pnginfo=extra, prompt={"7": {}}, unique_id="7")
     assert comfy_host.metadata(hidden) == {"prompt": '{"7": {}}'}
     assert comfy_host.node_key(hidden) == "/7"
+
+
+def test_braces_in_a_prompt_leave_those_of_the_saved_graph_alone_in_balance(nodes, host):
+    """ComfyUI's page found no graph in a webm file with one brace in a prompt or a note."""
+    import json
+    from types import SimpleNamespace
+
+    from deepsound_pack_under_test.nodes import comfy_host
+
+    workflow = {"nodes": [{"widgets_values": ['a } in \\"it\\" {', "\\", "}", "雨 }", 'said "}"']}], "{": {"}": "{{"}}
+    hidden = SimpleNamespace(extra_pnginfo={"workflow": workflow}, prompt={"7": {"inputs": {"prompt": "}{}"}}})
+    saved = comfy_host.metadata(hidden)
+    assert json.loads(saved["workflow"]) == workflow and json.loads(saved["prompt"]) == hidden.prompt
+    assert [saved["workflow"].count(brace) for brace in "{}"] == [3, 3]
+    assert saved["prompt"] == '{"7": {"inputs": {"prompt": "\\u007d\\u007b\\u007d"}}}'
