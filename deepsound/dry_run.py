@@ -19,6 +19,7 @@ from deepsound.outputs.extras import Extras
 from deepsound.outputs.naming import DEFAULT_TEMPLATE, STEM_FORMATS, fields_of
 from deepsound.pipeline import Pipeline
 from deepsound.preparation import OutputOptions, StepOptions, check_takes, prepare, take_template
+from deepsound.runtime.json_schemas import SCHEMAS, VERSION_KEY
 from deepsound.runtime.seeds import consecutive_seeds, seed_note
 from deepsound.separate.removal import RemovalSettings
 from deepsound.types import GenerationRequest
@@ -69,7 +70,7 @@ class DryRun:
         """The same as plain JSON values."""
         return {
             "dry_run": True,
-            "schema_version": 1,
+            VERSION_KEY: SCHEMAS["dry_run"].version,
             **{("engines" if name == "choices" else name): value for name, value in asdict(self).items()},
             "video": str(self.video),
             "weights": [{**asdict(one), "path": None if one.path is None else str(one.path)} for one in self.weights],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -47,6 +47,22 @@ def no_weights_of_the_machine(request: pytest.FixtureRequest, monkeypatch: pytes
         monkeypatch.setenv(name, str(Path(os.sep, "nothing", "is", "here")))
     for name in ("DEEPSOUND_PROJECTS", *(() if "comfy" in request.path.parts else ("COMFYUI_PATH",))):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(autouse=True)
+def json_fits_its_schema(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What any test prints with `--json` in this process is held against the published schema."""
+    from deepsound.cli import formatting
+
+    def checked(name: str, record: Mapping[str, Any]) -> dict[str, Any]:
+        from tests.json_records import fits
+
+        made = versioned(name, record)
+        fits(name, made)
+        return made
+
+    versioned = formatting.versioned
+    monkeypatch.setattr(formatting, "versioned", checked)
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -17,6 +17,7 @@ from deepsound.batch.clips import Job
 from deepsound.errors import DeepSoundError, InputError, OutputError
 from deepsound.media.files import atomic_write, check_output_path, output_error
 from deepsound.runtime.json_files import read_json_object
+from deepsound.runtime.json_schemas import SCHEMAS, VERSION_KEY, versioned
 from deepsound.runtime.paths import escaped, exists
 
 SUFFIX = ".batch.json"
@@ -24,6 +25,7 @@ SUFFIX = ".batch.json"
 _MAX_BYTES = 16 << 20
 # The key of `details` in the file, as versions before 0.4 wrote it.
 _DETAILS_KEY = "told"
+_SCHEMA = "clip"
 # A century: more seconds than any run took.
 _MAX_SECONDS = 3.2e9
 
@@ -59,7 +61,7 @@ class Record:
         content = asdict(self)
         content[_DETAILS_KEY] = content.pop("details")
         with atomic_write(path) as partial:
-            partial.write_bytes(_json_line(content))
+            partial.write_bytes(_json_line(versioned(_SCHEMA, content)))
 
     @classmethod
     def load(cls, path: Path) -> Record | None:
@@ -135,6 +137,10 @@ def _validate(content: dict[str, Any]) -> dict[str, Any]:
     """The arguments of a Record. Raises ValueError that names the first value that is not right."""
     content = {("details" if key == _DETAILS_KEY else key): value for key, value in content.items()}
     known = {one.name for one in fields(Record)}
+    if VERSION_KEY in content:
+        _check_version(content[VERSION_KEY])
+        # What a later version adds without a new schema is none of this one's business.
+        content = {key: value for key, value in content.items() if key in known}
     if unknown := sorted(content.keys() - known):
         raise ValueError(f"it has {unknown[0][:40]!r}, which this version does not know")
     for key in ("label", "status", "fingerprint", "seconds"):
@@ -153,6 +159,14 @@ def _validate(content: dict[str, Any]) -> dict[str, Any]:
     _require(_DETAILS_KEY, details, isinstance(details, dict), "an object")
     _check_details(details)
     return content
+
+
+def _check_version(version: Any) -> None:
+    """Raise ValueError for a schema version that is none, or newer than this program. Records of 0.3.0 have none."""
+    _require(VERSION_KEY, version, type(version) is int and version >= 1, "a number from 1")
+    newest = SCHEMAS[_SCHEMA].version
+    if version > newest:
+        raise ValueError(f"it is of a newer version (schema {version}; this one reads up to {newest})")
 
 
 def _check_details(details: dict[str, Any]) -> None:

@@ -17,6 +17,7 @@ from deepsound.batch.worker import fingerprint_of
 from deepsound.errors import InputError, OutputError
 from deepsound.media.files import atomic_write
 from deepsound.runtime.json_files import json_bytes
+from deepsound.runtime.json_schemas import versioned
 from deepsound.runtime.paths import escaped
 
 COLUMNS = (
@@ -88,7 +89,7 @@ def summarise(batch: Batch, check: Callable[[], None] = lambda: None) -> Summary
             writer.writeheader()
             summary = _collect(batch, lambda row: writer.writerow({name: _cell(row[name]) for name in row}), check)
         with atomic_write(target.with_suffix(".json")) as partial:
-            partial.write_bytes(json_bytes(asdict(summary)))
+            partial.write_bytes(json_bytes(versioned("batch", asdict(summary))))
     except OutputError as error:
         summary = _collect(batch, lambda row: None, check)
         summary.unwritten = str(error)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from deepsound.calibrate.agreement import accuracy_by, cohens_kappa
 from deepsound.calibrate.run import JudgeAnswer
 from deepsound.evaluate.chart import Bar, Panel, draw_panels
+from deepsound.runtime.json_schemas import versioned
 from deepsound.types import Verdict
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class Calibration:
 
     def to_json(self) -> dict[str, Any]:
         rows = [{"judges": list(pair), "kappa": kappa} for pair, kappa in self.between.items()]
-        return {"schema_version": 1, "judges": [asdict(one) for one in self.figures], "between": rows}
+        return versioned("calibration", {"judges": [asdict(one) for one in self.figures], "between": rows})
 
     def to_markdown(self) -> str:
         """A table of judges, and one of pairs where there are several."""

@@ -138,6 +138,7 @@ def _run(options: argparse.Namespace, stem: str, make: Callable[[Execution, Prog
     from deepsound.generate.aligned_video.output import write_video
     from deepsound.media.files import atomic_write, require_writable
     from deepsound.runtime.json_files import json_bytes
+    from deepsound.runtime.json_schemas import SCHEMAS, VERSION_KEY
     from deepsound.runtime.progress import Progress
 
     folder = expand(options.output_dir, OutputError)
@@ -154,6 +155,7 @@ def _run(options: argparse.Namespace, stem: str, make: Callable[[Execution, Prog
         path, about = folder / f"{stem}.mp4", folder / f"{stem}.result.json"
         write_video(video, path, progress.at("write"))
         record = {
+            VERSION_KEY: SCHEMAS["aligned_video"].version,
             "deepsound_version": __version__,
             "command": options.command.__name__.strip("_"),
             "settings": video.settings,
@@ -165,5 +167,5 @@ def _run(options: argparse.Namespace, stem: str, make: Callable[[Execution, Prog
             partial.write_bytes(json_bytes(record))
         display.note(f"{path}: {len(video.images)} frames, {video.audio.duration_s:.2f} s of sound")
     if options.json:
-        print_json(record)
+        print_json("aligned_video", record)
     return 0

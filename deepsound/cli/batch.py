@@ -105,7 +105,7 @@ def run(options: argparse.Namespace) -> int:
             ) from None
         display.summarise(summary)
     if options.json:
-        print_json(asdict(summary))
+        print_json("batch", asdict(summary))
     return 0 if summary.complete else SOME_FAILED
 
 

@@ -53,7 +53,7 @@ def show_size(options: argparse.Namespace) -> int:
     found = entries()
     total, prunable = _sum(found), _sum([entry for entry in found if entry.is_prunable])
     if options.json:
-        print_json({"folder": str(own_cache()), "bytes": total, "prunable_bytes": prunable})
+        print_json("cache", {"folder": str(own_cache()), "bytes": total, "prunable_bytes": prunable})
     else:
         print(f"{bytes_text(total)} in {own_cache()}, of which `deepsound cache prune` frees {bytes_text(prunable)}")
     return 0
@@ -81,6 +81,7 @@ def prune_cache(options: argparse.Namespace) -> int:
 def _print(found: list[CacheEntry], as_json: bool, if_none: str) -> None:
     if as_json:
         print_json(
+            "cache_entry",
             [
                 {
                     "name": entry.name,
@@ -91,7 +92,7 @@ def _print(found: list[CacheEntry], as_json: bool, if_none: str) -> None:
                     "prunable": entry.is_prunable,
                 }
                 for entry in found
-            ]
+            ],
         )
         return
     for entry in found:

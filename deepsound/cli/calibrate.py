@@ -64,7 +64,7 @@ def _calibrate(options: argparse.Namespace) -> int:
         report = calibration(judge_all(judges, clips, progress))
     _write(Path(expand(options.out)), report)
     if options.json:
-        print_json(report.to_json())
+        print_json("calibration", report.to_json())
     elif not options.quiet:
         print(report.to_markdown(), end="")
     failed = [f"{one.judge}: {why}" for one in report.figures for why in one.failed]

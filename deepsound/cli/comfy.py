@@ -90,7 +90,7 @@ def run(options: argparse.Namespace) -> int:
             callbacks,
         )
     if options.json:
-        print_json([asdict(result) for result in results])
+        print_json("submission", [asdict(result) for result in results])
     return 0 if all(result.status != "failed" for result in results) else SOME_FAILED
 
 

@@ -69,7 +69,7 @@ def show(build_parser: Callable[[], argparse.ArgumentParser], options: argparse.
     """Print the settings that files and the environment make. Raises InputError for one that cannot be."""
     settings = [*configure(build_parser()), *_servers()]
     if options.json:
-        print_json([setting.__dict__ for setting in settings])
+        print_json("setting", [setting.__dict__ for setting in settings])
     for setting in settings if not options.json else ():
         print(f"{setting.command} {setting.name} = {setting.value!r}  ({setting.source})")
     if not settings and not options.json:

@@ -79,7 +79,7 @@ def show(options: argparse.Namespace) -> int:
     """Print every finding; 4 where one of them is wrong."""
     findings = tuple(examine(options.paths))
     if options.json:
-        print_json([asdict(finding) for finding in findings])
+        print_json("finding", [asdict(finding) for finding in findings])
     else:
         _print(findings)
     return EngineError.exit_code if any(finding.status == "wrong" for finding in findings) else 0

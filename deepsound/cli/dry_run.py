@@ -53,7 +53,7 @@ def show(
         runs.append(replace(run, notes=(*unused, *run.notes)))
     if options.json:
         records = [{**run.to_json(), "time": times_json(time)} for run, time in zip(runs, times, strict=True)]
-        print_json(records[0] if len(videos) == 1 else records)
+        print_json("dry_run", records[0] if len(videos) == 1 else records)
     else:
         _print_runs(runs, times, failed)
     for video, problem in failed.items():

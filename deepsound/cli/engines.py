@@ -42,7 +42,7 @@ def show(options: argparse.Namespace) -> int:
     if options.name is not None:
         return _show_one([info for info in listed if info.name == options.name], options)
     if options.json:
-        print_json([asdict(info) for info in listed])
+        print_json("engine", [asdict(info) for info in listed])
         return 0
     for line in _table(listed, shutil.get_terminal_size().columns):
         print(line)
@@ -81,7 +81,7 @@ def _show_one(found: list[EngineInfo], options: argparse.Namespace) -> int:
         raise InputError(f"Unknown engine {options.name!r}; expected one of: {names}.")
     words = _known_words(options.name)
     if options.json:
-        print_json([{**asdict(info), "known_words": words} for info in found])
+        print_json("engine", [{**asdict(info), "known_words": words} for info in found])
         return 0
     from rich.console import Console
     from rich.markup import escape

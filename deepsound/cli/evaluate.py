@@ -130,7 +130,7 @@ def _evaluate(options: argparse.Namespace) -> int:
             ) from None
     paths = write_report(report, expand(options.out)) if options.out else ()
     if options.json:
-        print_json(report.to_json())
+        print_json("evaluation", report.to_json())
     elif not options.quiet:
         show_report(report, paths)
     return 0

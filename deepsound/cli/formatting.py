@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from deepsound.cli.process import flush_stdout, real_stdout
 from deepsound.errors import OutputError
+from deepsound.runtime.json_schemas import versioned
 
 if TYPE_CHECKING:
     from deepsound.weights.catalogue import Weights
 
 
-def print_json(content: Any) -> None:
-    """Print JSON on stdout in ASCII, so that it goes through a pipe of any encoding; paths become text.
+def print_json(schema: str, content: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> None:
+    """Print a record, or a list of records, as JSON with the version of a schema of runtime.json_schemas.
+
+    It is ASCII, so that it goes through a pipe of any encoding; paths become text.
 
     Raises OutputError where stdout takes no more.
     """
+    stamped: object
+    if isinstance(content, Mapping):
+        stamped = versioned(schema, content)
+    else:
+        stamped = [versioned(schema, record) for record in content]
     try:
-        print(json.dumps(content, indent=2, default=str), file=real_stdout())
+        print(json.dumps(stamped, indent=2, default=str), file=real_stdout())
     except BrokenPipeError:
         raise
     except OSError as error:

@@ -122,6 +122,7 @@ def show_list(options: argparse.Namespace) -> int:
     found = {entry.id: next(candidates(entry, places), None) for entry in entries}
     if options.json:
         print_json(
+            "weights",
             [
                 {
                     "id": entry.id,
@@ -136,7 +137,7 @@ def show_list(options: argparse.Namespace) -> int:
                     "path": _text(found[entry.id]),
                 }
                 for entry in entries
-            ]
+            ],
         )
         return 0
     from deepsound.cli import models_tables
@@ -153,6 +154,7 @@ def show_where(options: argparse.Namespace) -> int:
     found = {entry.id: list(candidates(entry, places)) for entry in entries}
     if options.json:
         print_json(
+            "weights_places",
             {
                 "weights": [
                     {
@@ -170,7 +172,7 @@ def show_where(options: argparse.Namespace) -> int:
                     "hub_cache": str(places.hub_cache),
                     "torch_hub": str(places.torch_hub),
                 },
-            }
+            },
         )
     else:
         from deepsound.cli import models_tables
@@ -201,7 +203,7 @@ def fetch_all(options: argparse.Namespace) -> int:
                 {"id": entry.id, "path": str(path), "fetched": present is None, "licence": asdict(entry.licence)}
             )
     if options.json:
-        print_json(results)
+        print_json("weights_download", results)
     return 0
 
 
@@ -219,7 +221,7 @@ def verify_all(options: argparse.Namespace) -> int:
         for entry in entries:
             checked += verify(entry, places, Progress(display.show, stage=entry.id))
     if options.json:
-        print_json([{**asdict(one), "path": _text(one.path)} for one in checked])
+        print_json("weights_check", [{**asdict(one), "path": _text(one.path)} for one in checked])
     else:
         from deepsound.cli import models_tables
 
@@ -249,7 +251,7 @@ def convert_one(options: argparse.Namespace) -> int:
         )
         progress.finish(str(target), time.monotonic() - began)
     if options.json:
-        print_json({"source": str(source), "path": str(target), "bytes": target.stat().st_size})
+        print_json("weights_conversion", {"source": str(source), "path": str(target), "bytes": target.stat().st_size})
     return 0
 
 
@@ -267,7 +269,9 @@ def remove_all(options: argparse.Namespace) -> int:
     for removal in present if agreed else ():
         remove(removal)
     if options.json:
-        print_json([{**asdict(removal), "removed": agreed and bool(removal.paths)} for removal in planned])
+        print_json(
+            "weights_removal", [{**asdict(removal), "removed": agreed and bool(removal.paths)} for removal in planned]
+        )
     return 0 if agreed else DeepSoundError.exit_code
 
 

@@ -25,7 +25,7 @@ def add_prompts(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 def show(options: argparse.Namespace) -> int:
     """Print the presets as a table, or as JSON with `--json`."""
     if options.json:
-        print_json([{**asdict(row), "prompt": row.prompt} for row in PROMPT_PRESETS])
+        print_json("prompt", [{**asdict(row), "prompt": row.prompt} for row in PROMPT_PRESETS])
         return 0
     from rich.console import Console
     from rich.table import Table

@@ -52,7 +52,7 @@ def _reproduce(options: argparse.Namespace) -> int:
             whole.write(report)
             whole.draw(figures, progress.part(0.95, 1.0))
     if options.json:
-        print_json(report.to_json())
+        print_json("reproduction", report.to_json())
     elif not options.quiet:
         print(report.to_markdown(), end="")
     return _exit_code(options, failed)

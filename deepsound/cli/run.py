@@ -69,7 +69,7 @@ def run(options: argparse.Namespace) -> int:
         display.tally(len(videos), failed)
     if options.json:
         records = [result.to_json() for result in results]
-        print_json(records[0] if len(records) == len(videos) == 1 else records)
+        print_json("result", records[0] if len(records) == len(videos) == 1 else records)
     return SOME_FAILED if failed else 0
 
 
@@ -106,7 +106,7 @@ def _generate_alone(options: argparse.Namespace) -> int:
         progress = Progress(on_event=display.show, check=token.check)
         records = generate(options, execution_of(options), display, progress)
     if options.json:
-        print_json(records[0] if options.takes == 1 else records)
+        print_json("sound", records[0] if options.takes == 1 else records)
     return 0
 
 

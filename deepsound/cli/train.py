@@ -98,7 +98,7 @@ def _data(options: argparse.Namespace) -> int:
     ):
         report = build_dataset(clips, labeller, out, shares, progress.at("label"))
     if options.json:
-        print_json(report)
+        print_json("training_data", report)
     elif not options.quiet:
         print("\n".join(report_lines(report)))
     return SOME_FAILED if report["unreadable"] else 0

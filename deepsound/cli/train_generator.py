@@ -73,7 +73,7 @@ def _generator(options: argparse.Namespace) -> int:
     ):
         report = train_generator(job, progress)
     if options.json:
-        print_json(report)
+        print_json("generator_training", report)
     elif not options.quiet:
         print(f"{report['steps']} steps on {report['clips']} clips; {report['file']} is the result")
         if report["over_fitting"]:

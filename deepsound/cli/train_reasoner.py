@@ -139,7 +139,7 @@ def _reasoner(options: argparse.Namespace) -> int:
         else:
             report = train_reasoner(job, progress.at("train"))
     if is_first and options.json:
-        print_json(report)
+        print_json("reasoner_training", report)
     elif is_first and not options.quiet:
         print(f"{report['steps']} steps on {report['items']} items; {job.out} is the trained checkpoint")
     return 0

@@ -85,7 +85,7 @@ def _separator(options: argparse.Namespace) -> int:
     ):
         report = train_separator(job, progress)
     if is_first and options.json:
-        print_json(report)
+        print_json("separator_training", report)
     elif is_first and not options.quiet:
         print((job.out / "report.md").read_text(encoding="utf-8"), end="")
         print(f"use it with --weights {report['weights_id']}={report['file']}")

@@ -19,6 +19,7 @@ from deepsound.prompt_presets import join_prompt
 from deepsound.rank.limits import MOST_TAKES
 from deepsound.runtime.execution import Execution
 from deepsound.runtime.json_files import json_bytes
+from deepsound.runtime.json_schemas import SCHEMAS, VERSION_KEY
 from deepsound.runtime.paths import expand, is_file
 from deepsound.runtime.progress import Progress
 from deepsound.runtime.seeds import consecutive_seeds
@@ -87,6 +88,7 @@ def generate(
     records = []
     for each, stem, sound in zip(own, stems, sounds, strict=True):
         record = {
+            VERSION_KEY: SCHEMAS["sound"].version,
             "deepsound_version": __version__,
             "picture": None if picture is None else str(picture),
             "generator": name,

@@ -12,6 +12,7 @@ from deepsound import __version__
 from deepsound.evaluate.clips import Problem
 from deepsound.evaluate.metrics import METRICS, MetricScore
 from deepsound.evaluate.sounds import Levels, Voice
+from deepsound.runtime.json_schemas import SCHEMAS, VERSION_KEY
 
 EVERYONE = "all"
 
@@ -147,6 +148,7 @@ class EvaluationReport:
     def to_json(self) -> dict[str, Any]:
         """The report as plain data, as `report.json` has it."""
         return {
+            VERSION_KEY: SCHEMAS["evaluation"].version,
             "deepsound_version": __version__,
             "settings": dict(self.settings),
             "reference": None if self.reference is None else _reference_json(self.reference),

@@ -11,12 +11,13 @@ from deepsound.errors import EngineError
 from deepsound.media.loudness import Levelling
 from deepsound.media.mux_report import MuxReport
 from deepsound.outcome import Outcome
+from deepsound.runtime.json_schemas import SCHEMAS, VERSION_KEY
 from deepsound.runtime.paths import escaped, is_dir, is_file
 from deepsound.runtime.progress import Progress
 from deepsound.types import Loudness
 
-# Raised when a reader of the version before would misunderstand a record. Records of 0.3.0 and before have none.
-SCHEMA_VERSION = 1
+# Records of 0.3.0 and before have none.
+SCHEMA_VERSION = SCHEMAS["result"].version
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ class Result:
         outcome = self.outcome
         judgement = asdict(outcome.judgement)
         return {
-            "schema_version": SCHEMA_VERSION,
+            VERSION_KEY: SCHEMA_VERSION,
             "deepsound_version": __version__,
             "video_input": str(self.video_input),
             "neg_audio_path": _text(self.neg_audio_path),

@@ -31,6 +31,7 @@ from deepsound.reproduce.tables import (
 )
 from deepsound.reproduce.vo_free import LIST, SOUNDS, make_vo_free
 from deepsound.runtime.json_files import json_bytes
+from deepsound.runtime.json_schemas import versioned
 from deepsound.runtime.progress import Progress
 from deepsound.weights.missing import MissingWeightsError, missing_weights
 from deepsound.weights.search_paths import default_search_paths
@@ -59,7 +60,7 @@ class ReproductionReport:
     def to_json(self) -> dict[str, Any]:
         """The report as plain data."""
         rows = as_json(self.systems, self.judges)
-        return {**rows, "omissions": list(self.omissions), "measured": dict(self.how)}
+        return versioned("reproduction", {**rows, "omissions": list(self.omissions), "measured": dict(self.how)})
 
     def to_markdown(self) -> str:
         """The tables, and below them how they were measured and what they leave out."""

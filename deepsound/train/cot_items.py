@@ -16,6 +16,7 @@ from typing import Any, Literal, get_args
 from deepsound.errors import InputError
 from deepsound.reason import prompts
 from deepsound.reason.cot import TABLE, Category
+from deepsound.runtime.json_schemas import versioned
 from deepsound.types import Judgement
 
 Task = Literal["plan", "judge", "silence", "other"]
@@ -72,7 +73,7 @@ class CotItem:
         """The row of the JSON lines file: the conversation and every further column, the same in every row."""
         columns = ("task", "category", "source", "split", "label", "sound", "evidence", "checked", "media")
         said = {"id": self.id, "video": self.video, "conversations": self.conversation()["conversations"]}
-        return said | {name: getattr(self, name) for name in columns}
+        return versioned("training_item", said | {name: getattr(self, name) for name in columns})
 
     @classmethod
     def from_json(cls, row: Mapping[str, Any]) -> CotItem:

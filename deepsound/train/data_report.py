@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from deepsound.runtime.json_schemas import SCHEMAS, VERSION_KEY
 from deepsound.train.cot_items import CATEGORIES, SPLITS, CotItem, class_counts
 from deepsound.train.labelling import LabelledData
 
@@ -18,7 +19,7 @@ LICENCE = (
 def data_report(data: LabelledData) -> dict[str, Any]:
     """Counts and names of everything, as JSON."""
     return {
-        "schema_version": 1,
+        VERSION_KEY: SCHEMAS["training_data"].version,
         "clips": len({item.evidence.get("clip", item.video) for item in data.items}),
         "items": len(data.items),
         "checked": sum(item.checked for item in data.items),

@@ -14,6 +14,7 @@ from deepsound.media.files import atomic_write
 from deepsound.media.png import write_png
 from deepsound.runtime.execution import Execution
 from deepsound.runtime.json_files import json_bytes
+from deepsound.runtime.json_schemas import versioned
 from deepsound.runtime.progress import Progress
 from deepsound.separate.roformer import RoformerSeparator
 from deepsound.train.backgrounds import SAMPLE_RATE, scale_to_rms
@@ -62,7 +63,7 @@ def write_report(
     """Write report.json, report.md and report.png into `out`; returns what report.json holds."""
     sets = {name: rows for name, rows in (("before", before), ("after", after)) if rows}
     rounded = {name: {f"{level:g}": round(gain, 2) for level, gain in rows.items()} for name, rows in sets.items()}
-    report = {"schema_version": 1, **more, "si_sdri_db": rounded}
+    report = versioned("separator_training", {**more, "si_sdri_db": rounded})
     lines = ["| voice over background | " + " | ".join(sets) + " |", "| ---: |" + " ---: |" * len(sets)]
     for level in after:
         lines.append(f"| {level:+g} dB | " + " | ".join(f"{rows[level]:.2f} dB" for rows in sets.values()) + " |")

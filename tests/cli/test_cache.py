@@ -27,7 +27,8 @@ def cache(tmp_path, monkeypatch):
 
 def test_the_size_says_how_much_pruning_frees(cache, capsys):
     assert main(["cache", "size", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out) == {"folder": str(cache), "bytes": 4000, "prunable_bytes": 3000}
+    sizes = {"schema_version": 1, "folder": str(cache), "bytes": 4000, "prunable_bytes": 3000}
+    assert json.loads(capsys.readouterr().out) == sizes
 
 
 def test_pruning_leaves_weights_and_what_is_new_enough(cache, capsys):

@@ -65,6 +65,7 @@ def test_every_setting_is_shown_with_its_source(user, monkeypatch, capsys):
     settings = {f"{one['command']} {one['name']}": one for one in json.loads(capsys.readouterr().out)}
     assert settings["run seed"]["source"] == str(user)
     assert settings["batch fallback"] == {
+        "schema_version": 1,
         "command": "batch",
         "name": "fallback",
         "value": "rep",

@@ -42,6 +42,7 @@ def hub(monkeypatch):
         monkeypatch.setenv("HF_ENDPOINT", running.url)
         entry = read_entry(
             {
+                "schema_version": 1,
                 "id": "test/w",
                 "what": "a test's network",
                 "engines": ["tester"],
@@ -147,6 +148,7 @@ def test_a_download_says_its_licence_and_where_it_went(capsys, hub, tmp_path):
         and fetched
         == [
             {
+                "schema_version": 1,
                 "id": "test/w",
                 "path": str(path),
                 "fetched": False,

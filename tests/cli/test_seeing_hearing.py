@@ -15,6 +15,7 @@ from deepsound.media.clip import Clip
 from deepsound.media.wav import write_wav
 from deepsound.types import Audio
 from tests.generate.aligned_video import tiny
+from tests.json_records import fits
 
 pytestmark = pytest.mark.usefixtures("nothing_at_hand")
 SMALL = ["--frames", "2", "--fps", "2", "--width", "64", "--height", "64", "--steps", "2"]
@@ -59,11 +60,11 @@ def test_a_video_for_a_sound_and_a_video_with_its_sound(models, tmp_path) -> Non
     write_wav(Audio.from_numpy(noise, 16000), tmp_path / "sound.wav")
     out = ["--models", models, "-o", tmp_path / "out"]
     assert run("audio-to-video", tmp_path / "sound.wav", "--prompt", "rain", *SMALL, *out) == 0
-    assert run("joint", "rain", "--no-tune-prompt", "--audio-rate", "0.2", *SMALL, *out) == 0
+    assert run("joint", "rain", "--no-tune-prompt", "--audio-rate", "0.2", *SMALL, *out, "--json") == 0
     for stem in ("sound", "joint"):
         clip = Clip.open(tmp_path / "out" / f"{stem}.mp4")
         assert clip.video.width == 64 and clip.info.audio is not None
-        record = json.loads((tmp_path / "out" / f"{stem}.result.json").read_text())
+        record = fits("aligned_video", json.loads((tmp_path / "out" / f"{stem}.result.json").read_text()))
         assert record["settings"]["tune_prompt"] == (stem == "sound") and "motion_adapter" in record["weights"]
     assert record["settings"]["audio_rate"] == 0.2
 

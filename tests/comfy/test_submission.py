@@ -20,6 +20,7 @@ from deepsound.errors import Cancelled, InputError
 from deepsound.media.clip import Clip
 from deepsound.runtime.progress import CancelToken, Progress
 from tests.comfy.fake_server import FakeComfy
+from tests.json_records import fits
 from tests.waiting import LIMIT_S
 
 ROOT = Path(__file__).parents[2]
@@ -177,6 +178,8 @@ def test_what_fails_everywhere_is_told_and_the_rest_goes_on(start, videos, tmp_p
     assert not list((tmp_path / "out").rglob("*.submit.json"))
     server.behaviour = "works"
     assert main(command) == 0
+    for stem in "ab":
+        fits("clip", json.loads((tmp_path / "out" / f"{stem}.submit.json").read_text()))
 
 
 @pytest.mark.parametrize(

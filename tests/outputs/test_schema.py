@@ -1,15 +1,15 @@
 """The JSON schema of the result record: every field is described, and fits."""
 
 import json
-from pathlib import Path
 
 import jsonschema
 import pytest
 
 from deepsound import Pipeline
 from deepsound.outputs import SCHEMA_VERSION
+from deepsound.runtime.json_schemas import json_schema
 
-SCHEMA = json.loads((Path(__file__).parents[2] / "deepsound" / "outputs" / "result.schema.json").read_text())
+SCHEMA = json_schema("result")
 # Where an object's fields are names of files or engines, or what an engine says of itself.
 OPEN = {"engine_settings", "files", "links", "loudness", "takes", "replaced", "levelling", "mux", "silence"}
 

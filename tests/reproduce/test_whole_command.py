@@ -16,6 +16,7 @@ from deepsound.reproduce.tables import COLUMNS
 from deepsound.runtime.progress import Progress
 from scripts.render_test_set import ALONE, NONE
 from tests.evaluate import fakes as quick_networks
+from tests.json_records import fits
 
 ENGINES = ["--preset", "embedded"]
 # How a run does what the paper's systems do: one verdict for the clip, silence by the published rule.
@@ -45,7 +46,7 @@ def reproduced(at_home, known_set, tmp_path_factory):
     clips = str(folder / "clips")
     flags = ["--generators", "source", "--judge", "rules", "--figure", "clip01", "--quiet"]
     assert main(["reproduce", clips, "--gt", clips, "-o", str(out), *ENGINES, *flags]) == 0
-    return folder, truth, out, json.loads((out / "tables.json").read_text())
+    return folder, truth, out, fits("reproduction", json.loads((out / "tables.json").read_text()))
 
 
 def row_of(tables, system, reference="original"):

@@ -36,6 +36,7 @@ from deepsound.weights.lora import merge, read_lora
 from tests import fakes
 from tests.conftest import write_video
 from tests.generate.mmaudio import tiny
+from tests.json_records import fits
 
 RECIPE = GeneratorRecipe(
     steps=4, batch=2, learning_rate=2e-3, warm_up=0, rank=4, alpha=8.0, held_out=0.4, seconds=0.8, save_every=2
@@ -79,7 +80,7 @@ def trained(root: Path) -> Path:
 
 
 def test_features_are_extracted_once_and_what_cannot_be_used_is_named(root: Path, trained: Path) -> None:
-    report = json.loads((trained / "training.json").read_text())
+    report = fits("generator_training", json.loads((trained / "training.json").read_text()))
     assert sorted(Path(line.partition(":")[0]).name for line in report["left_out"]) == ["mute.mp4", "short.mp4"]
     files = {path: path.stat().st_mtime_ns for path in (trained / "features").iterdir()}
     assert len(files) == 3 and len(report["held_out_clips"]) == 1
@@ -98,7 +99,8 @@ def test_the_loss_falls_and_that_of_held_out_clips_is_logged(root: Path, trained
     before = float(training._loss(batch, 7).mean())
     training.run(Progress())
     assert float(training._loss(batch, 7).mean()) < before
-    lines = [json.loads(line) for line in (trained / "train_log.jsonl").read_text().splitlines()]
+    log = (trained / "train_log.jsonl").read_text().splitlines()
+    lines = [fits("training_log", json.loads(line)) for line in log]
     assert all("held_out_loss" in line for line in lines if line["step"] in (4,))
 
 

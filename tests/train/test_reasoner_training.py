@@ -26,6 +26,7 @@ from deepsound.train.reasoner.trainer import last_checkpoint
 from deepsound.train.run_folder import sole_run
 from deepsound.weights.load import read_tensors
 from deepsound.weights.lora import read_lora
+from tests.json_records import fits
 from tests.reason.videollama2 import tiny
 from tests.train.reasoner import CONFIG, RECIPE, write_base, write_data
 
@@ -59,7 +60,7 @@ def gradients():
 
 
 def logs(out: Path) -> list[dict]:
-    return [json.loads(line) for line in (out / "train_log.jsonl").read_text().splitlines()]
+    return [fits("training_log", json.loads(line)) for line in (out / "train_log.jsonl").read_text().splitlines()]
 
 
 def test_a_run_learns_and_logs_each_part(trained: Path) -> None:

@@ -24,6 +24,7 @@ from deepsound.models.mmaudio.model import MMAudio
 from deepsound.runtime.execution import Execution
 from deepsound.runtime.interruption import interruptible
 from deepsound.runtime.json_files import json_bytes
+from deepsound.runtime.json_schemas import SCHEMAS, VERSION_KEY
 from deepsound.runtime.paths import is_file
 from deepsound.runtime.progress import Progress
 from deepsound.train.checkpoint_file import append_log, note_changes, read_checkpoint, write_checkpoint, write_tensors
@@ -270,7 +271,7 @@ def _train(job: GeneratorJob, progress: Progress) -> dict[str, Any]:
     file = save_result(training, base, job)
     warning = over_fitting(held_out_losses(job.out / LOG), training.step) if training.held_out else ""
     report = {
-        "schema_version": 1,
+        VERSION_KEY: SCHEMAS["generator_training"].version,
         "variant": job.variant,
         "file": str(file),
         "steps": training.step,

@@ -17,6 +17,7 @@ from deepsound.media.files import atomic_write
 from deepsound.reason.videollama2.checkpoint import VideoLLaMA2Checkpoint
 from deepsound.runtime.interruption import interruptible
 from deepsound.runtime.json_files import json_bytes
+from deepsound.runtime.json_schemas import SCHEMAS, VERSION_KEY
 from deepsound.runtime.paths import is_same_file
 from deepsound.runtime.progress import Progress
 from deepsound.train.checkpoint_file import append_log
@@ -234,7 +235,7 @@ def _finish(
     }
     metrics = trainer.evaluate() if data.validation else {}
     report = {
-        "schema_version": 1,
+        VERSION_KEY: SCHEMAS["reasoner_training"].version,
         "base": str(job.base),
         "steps": trainer.state.global_step,
         "items": len(data.train),
