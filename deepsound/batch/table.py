@@ -18,7 +18,8 @@ from deepsound.errors import InputError
 from deepsound.runtime.paths import escaped, expand
 from deepsound.runtime.seeds import EXPECTED, is_seed
 
-def whole(cell: str) -> int:
+
+def _whole(cell: str) -> int:
     """A whole number, also as pandas writes one in a column with empty cells: `7.0`. Raises ValueError for others."""
     digits, point, zeros = cell.partition(".")
     return int(digits if point and zeros and not zeros.strip("0") else cell)
@@ -29,10 +30,10 @@ _COLUMNS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "prompt": ("prompt", str),
     "negative": ("negative_prompt", str),
     "negative_prompt": ("negative_prompt", str),
-    "seed": ("seed", whole),
+    "seed": ("seed", _whole),
     "start": ("start_s", float),
     "duration": ("duration_s", float),
-    "steps": ("steps", whole),
+    "steps": ("steps", _whole),
     "cfg": ("guidance", float),
     "window": ("window_s", float),
     "mode": ("mode", str),
@@ -138,7 +139,7 @@ def _overrides(row: dict[str, str]) -> Iterator[tuple[str, Any]]:
         try:
             value = read(cell)
         except ValueError:
-            kind = "whole number" if read is whole else "number"
+            kind = "whole number" if read is _whole else "number"
             raise ValueError(f"{column} is {cell!r}, not a {kind}") from None
         if name == "seed" and not is_seed(value):
             raise ValueError(f"expected {EXPECTED}, got {value}")

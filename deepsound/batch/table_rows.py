@@ -20,7 +20,7 @@ class Rows:
 
     UTF-8, or UTF-16 with its byte order mark; other bytes become lone surrogates. A `.csv` file whose header is
     separated by semicolons is read so, as spreadsheets of many countries write it. Raises InputError for what cannot be
-    read, csv.Error for a line that is no row, and for the lines that a quotation mark which is not closed would swallow.
+    read, csv.Error for a line that is no row, and for the lines that a quotation mark left open would swallow.
     """
 
     def __init__(self, path: Path) -> None:

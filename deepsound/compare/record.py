@@ -12,7 +12,7 @@ from deepsound.media.audio import decode_audio
 from deepsound.media.clip import Clip
 from deepsound.outputs.naming import RECORD
 from deepsound.outputs.reading import read_result
-from deepsound.runtime.paths import escaped, expand, exists, is_dir, is_file
+from deepsound.runtime.paths import escaped, exists, expand, is_dir, is_file
 from deepsound.runtime.progress import Progress
 from deepsound.types import Audio, Span
 
