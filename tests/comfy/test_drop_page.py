@@ -1,4 +1,4 @@
-"""Page tests of files that are dropped or chosen: saved videos and pictures open their graph, videos reach the node."""
+"""Page tests of files that are dropped or chosen: videos and pictures."""
 
 from __future__ import annotations
 
