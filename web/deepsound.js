@@ -3,6 +3,7 @@ import { api } from "../../scripts/api.js";
 import { app } from "../../scripts/app.js";
 import { heightOf } from "./banners.js";
 import { ClipTable } from "./batch_table.js";
+import { BlueprintTitles } from "./blueprint_titles.js";
 import { CachedResults } from "./cached_results.js";
 import { TakesPanel } from "./best_take.js";
 import { addElement, after, element, keepWheel, leavePreviewsOut } from "./dom.js";
@@ -58,6 +59,7 @@ const spanRecall = new Recall({ app, api, isEmpty: (view) => view.editor.state =
 const locale = () => app.extensionManager?.setting?.get("Comfy.Locale");
 const language = () => String(locale() ?? "en").slice(0, 2);
 const texts = () => textsOf(locale());
+const blueprintTitles = new BlueprintTitles(app, language, titles);
 const widgetOf = (node, name) => node.widgets?.find((widget) => widget.name === name);
 const isInside = (node) => Boolean(node.graph && (node.graph.rootGraph ?? node.graph) !== node.graph);
 // Those inside subgraphs too: a list of the graph's nodes would have the outermost alone.
@@ -279,6 +281,7 @@ app.registerExtension({
       }
       refreshWeightsLines();
       hideDeadPreviews();
+      blueprintTitles.look();
       for (const bar of bars.values()) if (bar.element.isConnected) bar.refresh();
       for (const { editor } of [...panels.values(), ...spanViews.values()]) editor.refresh();
     }, LOOK_EVERY_MS);

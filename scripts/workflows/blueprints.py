@@ -18,28 +18,53 @@ AGAIN = "Step 4, neg: generate again, avoiding voices"
 class Blueprint:
     """What a blueprint holds: a workflow's nodes by title (none named: all steps), and the widgets it shows.
 
-    `shown` are widgets by the title of their node, an empty one for the first; `more` are outputs of the first node
-    that the workflow leaves unconnected.
+    `description` is what the page's library says of it (in Chinese: web/blueprint_titles.js). `shown` are widgets by
+    the title of their node, an empty one for the first; `more` are outputs of the first node that the workflow leaves
+    unconnected.
     """
 
     workflow: str
+    description: str
     titles: tuple[str, ...] = ()
     shown: tuple[tuple[str, str], ...] = (("", "prompt"), ("", "seed"))
     more: tuple[str, ...] = ()
 
 
 BLUEPRINTS = {
-    "DeepSound, four steps without download": Blueprint("offline_draft"),
-    "DeepSound, four steps (s4, neg)": Blueprint("deepsound_s4_neg"),
-    "DeepSound, step 1, generate": Blueprint(
-        "offline_draft", (GENERATE,), (("", "engine"), ("", "prompt"), ("", "negative_prompt"), ("", "seed"))
+    "DeepSound, four steps without download": Blueprint(
+        "offline_draft",
+        "A sound for a video, all four steps: generated, judged, freed of voices that nobody in the picture speaks. "
+        "Needs no download.",
     ),
-    "DeepSound, step 2, judge": Blueprint("offline_draft", (JUDGE,), (("", "engine"),), ("reasoning",)),
+    "DeepSound, four steps (s4, neg)": Blueprint(
+        "deepsound_s4_neg",
+        "A sound for a video by the published system, all four steps; where only silence would be left, the sound is "
+        "generated again without voices. Needs the published weights.",
+    ),
+    "DeepSound, step 1, generate": Blueprint(
+        "offline_draft",
+        "Generates a sound for a video. A voice may still be in it.",
+        (GENERATE,),
+        (("", "engine"), ("", "prompt"), ("", "negative_prompt"), ("", "seed")),
+    ),
+    "DeepSound, step 2, judge": Blueprint(
+        "offline_draft",
+        "Judges whether a sound holds the voice of somebody who is not in the picture.",
+        (JUDGE,),
+        (("", "engine"),),
+        ("reasoning",),
+    ),
     "DeepSound, step 3, separate": Blueprint(
-        "clean_existing_footage", ("Remove the voice",), (("", "engine"), ("", "removal_db"))
+        "clean_existing_footage",
+        "Separates a sound into background and voice.",
+        ("Remove the voice",),
+        (("", "engine"), ("", "removal_db")),
     ),
     "DeepSound, step 4, fall back": Blueprint(
-        "offline_draft", (AGAIN, CHOOSE), ((CHOOSE, "mode"), (AGAIN, "engine"), (AGAIN, "prompt"), (AGAIN, "seed"))
+        "offline_draft",
+        "Chooses the final sound; where only silence would be left, another one is generated without voices.",
+        (AGAIN, CHOOSE),
+        ((CHOOSE, "mode"), (AGAIN, "engine"), (AGAIN, "prompt"), (AGAIN, "seed")),
     ),
 }
 # What stays outside: loading, saving, looking.
@@ -142,7 +167,7 @@ def _file(
         "links": [],
         "version": 0.4,
         "definitions": {"subgraphs": [definition]},
-        "extra": {},
+        "extra": {"BlueprintDescription": BLUEPRINTS[name].description},
     }
 
 

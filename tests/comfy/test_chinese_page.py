@@ -119,3 +119,28 @@ def test_a_run_its_notes_and_its_failure_are_in_chinese(server, page):
     assert "超出" in error and "提前" in error
     assert english(page.evaluate(TEXTS)) == []
     picture(server, page, "error")
+
+
+def test_a_blueprint_is_found_by_its_chinese_name_and_is_chinese_inside(server, page):
+    status, listed = server.ask("/global_subgraphs")
+    if status != 200 or not any("DeepSound" in entry["name"] for entry in listed.values()):
+        pytest.skip("this core lists no blueprints of packs")
+    page.evaluate("() => app.graph.clear()")
+    found = """() => app.extensionManager._p._s.get('subgraph').subgraphBlueprints.map(one => one.display_name)"""
+    page.wait_for_function(f"() => ({found})().some(name => name.startsWith('DeepSound，四个步骤'))")
+    page.evaluate("() => app.extensionManager.command.execute('Workspace.SearchBox.Toggle')")
+    box = page.get_by_role("combobox").or_(page.locator("[role=dialog] input")).first
+    box.wait_for()
+    box.fill("四个步骤")
+    entry = page.get_by_text("为视频配声音，包含全部四步").first
+    entry.wait_for()
+    picture(server, page, "blueprints")
+    entry.click()
+    page.mouse.click(700, 500)
+    page.wait_for_function("() => app.graph._nodes[0]?.subgraph")
+    texts = page.evaluate("""() => { const [node] = app.graph._nodes; const {name, nodes} = node.subgraph;
+        return [node.title, name, ...nodes.map(inner => inner.title),
+            ...[...node.inputs, ...node.outputs].filter(slot => !slot.widget)
+                .map(slot => slot.label ?? slot.name)]; }""")
+    assert len(texts) > 6 and [text for text in texts if not CHINESE.search(text)] == []
+    page.evaluate("() => app.graph.clear()")
