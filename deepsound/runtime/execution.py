@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -72,7 +72,10 @@ def _usable_devices() -> tuple[str, ...]:
     """The names that torch takes on this machine, `auto` first."""
     import torch
 
-    accelerators = {"cuda": torch.cuda.is_available, "mps": torch.backends.mps.is_available}
+    accelerators: dict[str, Callable[[], bool]] = {
+        "cuda": torch.cuda.is_available,
+        "mps": torch.backends.mps.is_available,
+    }
     return ("auto", "cpu", *(name for name, is_there in accelerators.items() if is_there()))
 
 

@@ -1,4 +1,4 @@
-"""The JSON that programs read: every command and file has a version and a published schema, which it fits.
+"""The JSON that programs read: each kind has a version and a schema, which it fits.
 
 What the tests of other commands print with `--json` is held against the schemas too, by a fixture of tests/conftest.py.
 """

@@ -1,4 +1,4 @@
-"""Where networks run: the device that is asked for, and what is said of one that is not there."""
+"""Where networks run: the device asked for, and what is said of one that is not there."""
 
 import pytest
 import torch
