@@ -13,7 +13,7 @@ from deepsound.batch.clips import Job, Shard, Skipped, Source
 from deepsound.batch.records import DamagedRecord, is_done, record_path
 from deepsound.batch.settings import BatchSettings
 from deepsound.batch.sources import require_clips
-from deepsound.batch.worker import ClipReport, Worker, fingerprint_of
+from deepsound.batch.worker import ClipReport, Done, Worker, fingerprint_of, nothing
 from deepsound.errors import DeepSoundError, EngineError, OutputError
 from deepsound.media.files import require_writable
 from deepsound.outputs.leftovers import clear_leftovers
@@ -36,12 +36,12 @@ class Workers(Protocol):
 
 
 class InProcess:
-    """One worker, here: a process that works off a shard alone."""
+    """One worker, here: a process that works off a shard alone; `done` is called as Worker calls it."""
 
     replaced = 0
 
-    def __init__(self, settings: BatchSettings, output_dir: Path) -> None:
-        self._worker = Worker(settings, output_dir)
+    def __init__(self, settings: BatchSettings, output_dir: Path, done: Done = nothing) -> None:
+        self._worker = Worker(settings, output_dir, done)
 
     def work(self, jobs: Iterator[Job], progress: Progress) -> Iterator[ClipReport]:
         for job in jobs:
@@ -94,6 +94,9 @@ class Listener:
 
     def on_skip(self, refused: Skipped) -> None:
         """A file or row is no clip."""
+
+    def on_begin(self, job: Job, tally: Tally) -> None:
+        """The first clip that is to be done begins; those before it were done already."""
 
     def on_report(self, report: ClipReport, tally: Tally) -> None:
         """A clip ended, or was done before."""
@@ -164,7 +167,9 @@ class Batch:
                 if not again:
                     self._clear_leftovers(entry)
                 if not self._should_skip(entry, again):
-                    self.tally.work_began_s = self.tally.work_began_s or time.monotonic()
+                    if self.tally.work_began_s is None:
+                        self.listener.on_begin(entry, self.tally)
+                        self.tally.work_began_s = time.monotonic()
                     yield entry
             elif not again:
                 self.tally.refused += 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -20,6 +20,7 @@ from deepsound.runtime.progress import Progress
 if TYPE_CHECKING:
     from deepsound.outputs import Result
 
+Done = Callable[["Result", Mapping[str, Any]], None]
 _NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
 
 
@@ -67,11 +68,18 @@ class BatchWork:
         return Worker(self.settings, output_dir)
 
 
-class Worker:
-    """A pipeline and where its results go. Raises what BatchSettings.pipeline raises."""
+def nothing(result: Result, arguments: Mapping[str, Any]) -> None:
+    """Do nothing with a finished result."""
 
-    def __init__(self, settings: BatchSettings, output_dir: Path) -> None:
-        self._settings, self._output_dir = settings, output_dir
+
+class Worker:
+    """A pipeline and where its results go; `done` gets each result and the arguments of Pipeline.run that made it.
+
+    Raises what BatchSettings.pipeline raises.
+    """
+
+    def __init__(self, settings: BatchSettings, output_dir: Path, done: Done = nothing) -> None:
+        self._settings, self._output_dir, self._done = settings, output_dir, done
         self._pipeline = settings.pipeline()
         self._overwrites = bool(settings.run.get("overwrite", True))
 
@@ -114,7 +122,8 @@ class Worker:
     def _run(self, job: Job, progress: Progress) -> tuple[Result, ...]:
         from deepsound.takes import run_takes
 
-        arguments = self._settings.for_clip(job)
+        given = self._settings.for_clip(job)
+        arguments = dict(given)
         return run_takes(
             self._pipeline,
             job.video,
@@ -122,6 +131,7 @@ class Worker:
             arguments.pop("takes", 1),
             pictures=self._settings.pictures,
             progress=progress,
+            done=lambda result: self._done(result, given),
             **arguments,
         )
 

@@ -76,8 +76,9 @@ def run(options: argparse.Namespace) -> int:
     from deepsound.batch.sources import open_source
     from deepsound.batch.summary import summarise
     from deepsound.cli.batch_display import open_batch_display
+    from deepsound.cli.batch_times import ExpectedTime
     from deepsound.cli.formatting import print_json
-    from deepsound.cli.run import pipeline_arguments, run_arguments
+    from deepsound.cli.run import execution_of, pipeline_arguments, run_arguments
     from deepsound.cli.signals import cancel_on_signal
     from deepsound.cli.unused_options import unused_options
     from deepsound.errors import Cancelled
@@ -94,6 +95,8 @@ def run(options: argparse.Namespace) -> int:
         open_batch_display(options.quiet) as display,
     ):
         display.note_all(unused_options(options))
+        if options.ray is None and options.judge_concurrency is None:
+            display.expected = ExpectedTime(source, shard, settings, execution_of(options)).line
         batch = Batch(source, output_dir, settings, workers, shard, display)
         try:
             batch.run(Progress(on_event=display.stage, check=token.check))
@@ -127,8 +130,10 @@ def _workers(options: argparse.Namespace, settings: BatchSettings, output_dir: P
             return
     if options.ray is None:
         from deepsound.batch.run import InProcess
+        from deepsound.cli.run import execution_of
+        from deepsound.cli.run_times import TimeKeeper
 
-        yield InProcess(settings, output_dir)
+        yield InProcess(settings, output_dir, TimeKeeper(execution_of(options)).keep)
         return
     with ray_workers(settings, output_dir, options, options.judge_concurrency or 0) as workers:
         yield workers

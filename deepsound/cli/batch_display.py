@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -29,6 +29,8 @@ class BatchDisplay(Listener):
         self._console, self._bars, self._quiet = console, bars, quiet
         self._task: TaskID | None = None
         self._clip = ""
+        # What is expected of so many clips from this one on; nothing where that is not known.
+        self.expected: Callable[[Job, int], str] = lambda job, count: ""
         self._notes = SharedNotes()
 
     def on_count(self, tally: Tally) -> None:
@@ -40,6 +42,10 @@ class BatchDisplay(Listener):
     def on_skip(self, refused: Skipped) -> None:
         if refused.is_loss:
             self._console.print(f"[red]refused[/] {_text(refused.label)}: {_text(refused.why)}", soft_wrap=True)
+
+    def on_begin(self, job: Job, tally: Tally) -> None:
+        if expected := self.expected(job, tally.total - tally.already):
+            self._note(_text(f"expected: {expected}"))
 
     def on_report(self, report: ClipReport, tally: Tally) -> None:
         seen = tally.done + tally.already + tally.failed

@@ -56,7 +56,7 @@ def run(options: argparse.Namespace) -> int:
         _mention_unused_folders(options, display)
         progress = Progress(on_event=display.show, check=token.check)
         pipeline = Pipeline(**pipeline_arguments(options))
-        times = TimeKeeper(execution_of(options), run_arguments(options))
+        times = TimeKeeper(execution_of(options))
         for number, video in enumerate(videos, 1):
             display.name_clip(video, number, len(videos))
             try:
@@ -85,7 +85,7 @@ def _run_one(
 
     def done(result: Result) -> None:
         display.summarise(result)
-        times.keep(result)
+        times.keep(result, run_arguments(options))
 
     results = run_takes(
         pipeline,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import platform
+from collections.abc import Mapping
 from typing import Any
 
 from deepsound.outcome import Choices
@@ -29,12 +30,12 @@ ALWAYS = ("plan", "generate", "judge", "write")
 class TimeKeeper:
     """Keeps the times of the runs of one process, whose first one also loads the engines."""
 
-    def __init__(self, execution: Execution, arguments: dict[str, Any]) -> None:
-        self._execution, self._arguments = execution, arguments
+    def __init__(self, execution: Execution) -> None:
+        self._execution = execution
         self._is_first = True
 
-    def keep(self, result: Result) -> None:
-        """Keep a finished run's times; never raises."""
+    def keep(self, result: Result, arguments: Mapping[str, Any]) -> None:
+        """Keep the times of a finished run with these arguments of Pipeline.run; never raises."""
         outcome, is_first, self._is_first = result.outcome, self._is_first, False
         with contextlib.suppress(Exception):
             seconds: dict[str, float] = {}
@@ -44,14 +45,14 @@ class TimeKeeper:
             length = outcome.coarse.duration_s
             keep(
                 {
-                    key_of(step, outcome.choices, self._execution, self._arguments): RunTime(taken, length, is_first)
+                    key_of(step, outcome.choices, self._execution, arguments): RunTime(taken, length, is_first)
                     for step, taken in seconds.items()
                     if step in ENGINES
                 }
             )
 
 
-def key_of(step: str, choices: Choices, execution: Execution, arguments: dict[str, Any]) -> str:
+def key_of(step: str, choices: Choices, execution: Execution, arguments: Mapping[str, Any]) -> str:
     """What a step's time holds for: engine, device, precision and what else changes it much."""
     kind = ENGINES[step]
     picked = arguments.get("takes", 1) if arguments.get("pick") else 1
@@ -71,7 +72,7 @@ def key_of(step: str, choices: Choices, execution: Execution, arguments: dict[st
 
 
 def times_of(
-    choices: Choices, clip_s: float, execution: Execution, arguments: dict[str, Any], is_first: bool
+    choices: Choices, clip_s: float, execution: Execution, arguments: Mapping[str, Any], is_first: bool
 ) -> dict[str, Estimate | None]:
     """The estimate of every step, for all takes; None for one that no earlier run has taken with these engines.
 
@@ -93,7 +94,7 @@ def times_of(
 
 def times_json(times: dict[str, Estimate | None]) -> dict[str, Any]:
     """`total_s` of the steps that every run takes (null: not known), and each step's seconds and earlier runs."""
-    total = _total(times)
+    total = total_of(times)
     return {
         "total_s": None if total is None else round(total.seconds, 3),
         "earlier_runs": 0 if total is None else total.runs,
@@ -113,19 +114,18 @@ def times_json(times: dict[str, Estimate | None]) -> dict[str, Any]:
 
 def time_line(times: dict[str, Estimate | None], choices: Choices) -> str:
     """The time in all and of each step, with how many earlier runs it is from."""
-    total = _total(times)
+    total = total_of(times)
     if total is None:
         kinds = dict.fromkeys(ENGINES[step] for step in ALWAYS if times[step] is None and ENGINES[step])
         names = " and ".join(getattr(choices, kind).name for kind in kinds) or choices.generator.name
         return f"unknown: no earlier run of {names} with these settings on this machine"
-    steps = ", ".join(f"{step} {_text(one.seconds)}" for step, one in times.items() if one and step in ALWAYS)
-    more = ", ".join(f"{step} {_text(one.seconds)}" for step, one in times.items() if one and step not in ALWAYS)
-    runs = f"{total.runs} earlier run{'s' * (total.runs != 1)} on this machine"
-    scaled = ", scaled from clips of another length" if total.is_scaled else ""
-    return f"about {_text(total.seconds)} (from {runs}{scaled}): {steps}" + (f"; where needed {more}" if more else "")
+    steps = ", ".join(f"{step} {time_text(one.seconds)}" for step, one in times.items() if one and step in ALWAYS)
+    more = ", ".join(f"{step} {time_text(one.seconds)}" for step, one in times.items() if one and step not in ALWAYS)
+    text = f"about {time_text(total.seconds)} ({source_text(total)}): {steps}"
+    return text + (f"; where needed {more}" if more else "")
 
 
-def _total(times: dict[str, Estimate | None]) -> Estimate | None:
+def total_of(times: dict[str, Estimate | None]) -> Estimate | None:
     """All steps that every run takes, from as many runs as the least known one; None where one is not known."""
     known = [one for step in ALWAYS if (one := times[step]) is not None]
     if len(known) < len(ALWAYS):
@@ -133,7 +133,16 @@ def _total(times: dict[str, Estimate | None]) -> Estimate | None:
     return Estimate(sum(one.seconds for one in known), min(one.runs for one in known), any(o.is_scaled for o in known))
 
 
-def _text(seconds: float) -> str:
+def source_text(estimate: Estimate) -> str:
+    """What an estimate is from, for a person."""
+    runs = f"{estimate.runs} earlier run{'s' * (estimate.runs != 1)} on this machine"
+    return f"from {runs}" + (", scaled from clips of another length" if estimate.is_scaled else "")
+
+
+def time_text(seconds: float) -> str:
+    """Seconds for a person to read, as in 4.2 s, 90 s, 12 min, 3.5 h."""
     if seconds < 10:
         return f"{seconds:.1f} s"
-    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
+    if seconds < 7200:
+        return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"

@@ -6,8 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from deepsound.cli.main import main
-from deepsound.cli.run_times import key_of, times_of
+from deepsound.batch.clips import Job, Shard
+from deepsound.batch.settings import BatchSettings
+from deepsound.batch.sources import open_source
+from deepsound.cli.batch_times import ExpectedTime
+from deepsound.cli.main import build_parser, main
+from deepsound.cli.run import execution_of, pipeline_arguments, run_arguments
+from deepsound.cli.run_times import ALWAYS, key_of, time_text, times_of
 from deepsound.outcome import Choice, Choices
 from deepsound.runtime import run_times
 from deepsound.runtime.execution import Execution
@@ -123,3 +128,51 @@ def test_estimates_take_runs_alike_and_say_when_they_are_scaled():
     assert estimate(runs, 8.0, is_first=False) == Estimate(3, 1, False)
     assert estimate(runs, 80.0) == Estimate(120, 2, True)
     assert estimate((), 8.0) is None
+
+
+def batch(capsys, clips, out, *more) -> str:
+    assert main(["batch", str(clips), *ENGINES, "-o", str(out), *more]) == 0
+    return capsys.readouterr().err
+
+
+def test_a_batch_says_at_its_start_what_earlier_runs_tell(fake_engines, make_video, home, tmp_path, capsys):
+    """It said how many clips there are, and of the time only what its own first clip had taken."""
+    clips = [make_video(f"clips/{number:02}.mp4", seconds=0.5) for number in range(10)]
+    # Without a measurement there is nothing to say.
+    assert "expected" not in batch(capsys, tmp_path / "clips", tmp_path / "first")
+    assert {len(runs) for key, runs in earlier_runs().items() if key.startswith("generate ")} == {10}
+    told = batch(capsys, tmp_path / "clips", tmp_path / "second").splitlines()
+    (line,) = [number for number, text in enumerate(told) if text.startswith("expected: about ")]
+    assert told[line - 1] == "10 clips" and "1/10 done" in told[line + 1]
+    assert "s for 10 clips (from " in told[line] and told[line].endswith("on this machine, going by 8 of them)")
+    # Gone on with, it is of what is left; with everything done nothing is expected.
+    for clip in clips[7:]:
+        (tmp_path / "second" / f"{clip.stem}.batch.json").unlink()
+    assert " for 3 clips (from " in batch(capsys, tmp_path / "clips", tmp_path / "second")
+    assert "expected" not in batch(capsys, tmp_path / "clips", tmp_path / "second")
+    assert "expected" not in batch(capsys, tmp_path / "clips", tmp_path / "third", "--quiet")
+
+
+def test_the_expected_time_adds_the_loading_once_and_leaves_out_what_cannot_be_opened(
+    fake_engines, make_video, home, tmp_path
+):
+    videos = [make_video(f"clips/{number}.mp4", seconds=1.0) for number in range(3)]
+    (tmp_path / "clips" / "0.mp4").write_bytes(b"no video")
+    options = build_parser().parse_args(["batch", str(tmp_path / "clips"), *ENGINES, "-o", str(tmp_path / "out")])
+    settings = BatchSettings(pipeline_arguments(options), run_arguments(options))
+    execution, choices = execution_of(options), Choices(Choice("noise"), Choice("yes"), Choice("halving"))
+    expected = ExpectedTime(open_source(options.source, tmp_path / "out"), Shard(), settings, execution)
+    first = Job(0, "0.mp4", videos[0])
+    assert expected.line(first, 3) == ""
+    for is_first, seconds in ((True, 10.0), (False, 1.0)):
+        keep({key_of(step, choices, execution, settings.run): RunTime(seconds, 1.0, is_first) for step in ALWAYS})
+    # Four steps of 10 s for the clip that loads, and of 1 s for each of two more.
+    assert expected.line(first, 3) == "about 48 s for 3 clips (from 1 earlier run on this machine, going by 2 of them)"
+    assert expected.line(Job(2, "2.mp4", videos[2]), 1) == "about 40 s for 1 clip (from 1 earlier run on this machine)"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(4.25, "4.2 s"), (90, "90 s"), (720, "12 min"), (7100, "118 min"), (12600, "3.5 h")]
+)
+def test_times_are_said_in_their_own_units(seconds, text):
+    assert time_text(seconds) == text
