@@ -76,9 +76,12 @@ class Levelling:
 
 def measure(audio: Audio, progress: Progress = Progress()) -> Loudness:
     """Integrated loudness in LUFS (None for silence or less than 0.4 s) and true peak in dBTP (None for zeros)."""
-    pace = ThrottledProgress(progress)
-    integrated = _integrated_lufs(_metered_channels(audio.numpy()), audio.sample_rate, pace)
-    return Loudness(integrated, true_peak_dbtp(audio, progress))
+    return Loudness(integrated_lufs(audio, progress), true_peak_dbtp(audio, progress))
+
+
+def integrated_lufs(audio: Audio, progress: Progress = Progress()) -> float | None:
+    """Integrated loudness alone in LUFS; None for silence or less than 0.4 s."""
+    return _integrated_lufs(_metered_channels(audio.numpy()), audio.sample_rate, ThrottledProgress(progress))
 
 
 def normalise(

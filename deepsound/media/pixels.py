@@ -100,14 +100,39 @@ def _sobel_of_bytes(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def absdiff(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     """The absolute difference of two arrays of one kind, without uint8's wrap-around."""
+    if one.dtype == np.uint8 and (cv2 := find_opencv("absdiff")) is not None:
+        return np.asarray(cv2.absdiff(one, other))
     return np.maximum(one, other) - np.minimum(one, other)
 
 
 def median_level(picture: np.ndarray) -> float:
     """The median of a picture uint8, by its histogram."""
-    upto = np.cumsum(np.bincount(picture.ravel(), minlength=256))
+    upto = np.cumsum(_histogram(picture))
     lower, upper = np.searchsorted(upto, [(picture.size - 1) // 2, picture.size // 2], side="right")
     return float(lower + upper) / 2
+
+
+def _histogram(picture: np.ndarray) -> np.ndarray:
+    """How often each level is in a picture uint8, [256] in whole numbers."""
+    # OpenCV counts in float32, which has all whole numbers up to 2**24.
+    if picture.size < 1 << 24 and (cv2 := find_opencv("calcHist")) is not None:
+        return np.asarray(cv2.calcHist([picture], [0], None, [256], [0, 256])).ravel().astype(np.int64)
+    return np.bincount(picture.ravel(), minlength=256)
+
+
+def mean_level(picture: np.ndarray) -> float:
+    """The mean of a picture uint8."""
+    if (cv2 := find_opencv("sumElems")) is not None:
+        return float(cv2.sumElems(picture)[0]) / picture.size
+    return float(picture.mean())
+
+
+def median(values: np.ndarray) -> np.float32:
+    """The median of float32 numbers without NaN: np.median's, which sorts three times as long for its checks."""
+    flat, half = values.ravel(), values.size // 2
+    parted = np.partition(flat, half)
+    upper = parted[half]
+    return np.float32(upper if values.size % 2 else np.float32(parted[:half].max() + upper) / np.float32(2))
 
 
 def dilate(mask: np.ndarray, side: int) -> np.ndarray:

@@ -166,3 +166,11 @@ def test_other_number_types_become_float32_on_either_side(small, either_side):
     made = pixels.box_blur(doubles, 3), pixels.gaussian_blur(doubles, 1.0), pixels.sample(doubles, xs, ys)
     assert [picture.dtype for picture in made] == [np.float32] * 3
     assert np.array_equal(made[2], small)
+
+
+def test_levels_and_medians_are_numpys_to_the_bit(small, either_side):
+    floats = np.random.default_rng(2).normal(size=small.shape).astype(np.float32)
+    assert pixels.mean_level(small) == small.mean() and pixels.mean_level(small[:7, :9]) == small[:7, :9].mean()
+    assert pixels.median_level(small) == np.median(small)
+    for values in (floats, floats[:33, :57], floats[:1, :1]):
+        assert pixels.median(values) == np.median(values) and pixels.median(values).dtype == np.float32

@@ -6,6 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from deepsound.media.opencv import find_opencv
 from deepsound.media.pixels import gaussian_blur, sample_at, sobel
 
 # Rows and columns of a part of a picture.
@@ -36,10 +37,10 @@ def camera_shift(slope: np.ndarray, shift: np.ndarray) -> np.ndarray:
     travel = shift[rows * step, columns * step]
     at_rest = np.hypot(travel[:, 0], travel[:, 1]) < STILL_PIXELS
     if len(rows) < FEWEST_POINTS or at_rest.mean() > STILL_SHARE:
-        return np.zeros_like(shift)
+        return rest(*slope.shape)
     similarity, inliers = common_similarity(points, points + travel)
     if not _covers_all_sides(points[inliers], slope.shape):
-        return np.zeros_like(shift)
+        return rest(*slope.shape)
     xs, ys = np.moveaxis(pixel_grid(*slope.shape), -1, 0)
     (turn_x, turn_y), (slide_x, slide_y) = similarity
     across = turn_x * xs - turn_y * ys + slide_x - xs
@@ -82,7 +83,7 @@ def steady_share(slope: np.ndarray, shift: np.ndarray, camera: np.ndarray) -> fl
     points = np.count_nonzero(clear)
     if points < FEWEST_POINTS:
         return 0.0
-    strayed = shift - camera
+    strayed = shift if is_rest(camera) else shift - camera
     return float(np.count_nonzero(clear & (dot(strayed, strayed) < ON_COURSE_PIXELS**2)) / points)
 
 
@@ -100,14 +101,15 @@ def warp(image: np.ndarray, shift: np.ndarray, box: Box | None = None) -> np.nda
     grid = pixel_grid(*image.shape[:2])
     if box is not None:
         grid = grid[box]
-    elif not shift.any():
+    elif is_rest(shift):
         return image
     return sample_at(image, grid + shift)
 
 
 def dot(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """The scalar product of two fields [h, w, 2], [h, w]; numpy is slow at sums over so short an axis."""
-    return a[..., 0] * b[..., 0] + a[..., 1] * b[..., 1]
+    product = a * b
+    return np.asarray(product[..., 0] + product[..., 1])
 
 
 def length(field: np.ndarray) -> np.ndarray:
@@ -124,11 +126,26 @@ def choose(mask: np.ndarray, one: np.ndarray, other: np.ndarray) -> np.ndarray:
 
 def bounding_box(mask: np.ndarray, margin: int) -> Box:
     """The part of the picture that holds all of `mask`, which is not empty, and `margin` pixels around it."""
-    rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
-    return (
-        slice(max(int(rows[0]) - margin, 0), int(rows[-1]) + margin + 1),
-        slice(max(int(columns[0]) - margin, 0), int(columns[-1]) + margin + 1),
-    )
+    if (cv2 := find_opencv("boundingRect")) is not None:
+        left, top, width, height = cv2.boundingRect((mask != 0).view(np.uint8))
+        right, bottom = left + width, top + height
+    else:
+        rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
+        (top, bottom), (left, right) = ((int(found[0]), int(found[-1]) + 1) for found in (rows, columns))
+    return slice(max(top - margin, 0), bottom + margin), slice(max(left - margin, 0), right + margin)
+
+
+@lru_cache(maxsize=8)
+def rest(height: int, width: int) -> np.ndarray:
+    """No motion anywhere, float32 [h, w, 2] of zeros; shared, so not to be written to."""
+    field = np.zeros((height, width, 2), np.float32)
+    field.flags.writeable = False
+    return field
+
+
+def is_rest(shift: np.ndarray) -> bool:
+    """Whether a field [h, w, 2] is zero everywhere; of `rest` itself it is known without a look."""
+    return shift is rest(*shift.shape[:2]) or not shift.any()
 
 
 @lru_cache(maxsize=8)

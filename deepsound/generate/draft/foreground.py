@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from deepsound.generate.draft.camera import warp
-from deepsound.media.pixels import absdiff, box_blur, gaussian_blur, median_level
+from deepsound.generate.draft.camera import is_rest, warp
+from deepsound.media.pixels import absdiff, box_blur, gaussian_blur, median, median_level
 
 # A pixel that has rested this long belongs to the background, whatever it shows.
 RESTING_S = 0.3
@@ -32,14 +32,14 @@ class Foreground:
     def paint(self, before: np.ndarray, after: np.ndarray, camera: np.ndarray, interval_s: float) -> np.ndarray:
         """The foreground of `after`, uint8 [h, w], 0 where the background shows."""
         steady = before
-        if np.abs(camera).max() > 0.05:
+        if not is_rest(camera) and np.abs(camera).max() > 0.05:
             self._background = warp(self._background, -camera)
             self._rested_s = warp(self._rested_s, -camera)
             steady = warp(before, -camera)
         changed = absdiff(steady, after)
         noise = median_level(changed)
         difference = after.astype(np.float32) - self._background
-        difference -= np.median(difference)  # flicker and fades lift the whole picture
+        difference -= median(difference)  # flicker and fades lift the whole picture
         contrast = gaussian_blur(np.abs(difference), 1.0) - NOISE_FACTOR * noise - FAINTEST_LEVELS
         brightness = np.clip(contrast / FULL_CONTRAST_LEVELS, 0.0, 1.0) * (LIFT + np.float32(GAIN) * after)
         self._learn(difference, box_blur(changed, 3) <= 2.5 * noise + 4.0, interval_s)

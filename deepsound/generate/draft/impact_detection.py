@@ -152,7 +152,7 @@ def _mover_with_highest_loss(movers: np.ndarray, loss: np.ndarray, speed: np.nda
     Small movers and small parts of all motion count for less, those that lost little of what they had for nothing.
     """
     count, labels = label(movers > 0)
-    flat = labels.ravel()
+    flat = labels.ravel().astype(np.intp)
     areas = np.bincount(flat, minlength=count).astype(np.float64)
     losses = np.bincount(flat, loss.ravel(), count)
     speeds = np.bincount(flat, (speed * movers).ravel(), count)

@@ -106,10 +106,13 @@ def motion_map(flow: Flow) -> np.ndarray:
     and the share where foreground is.
     """
     height, width = flow.moving.shape
-    velocity = np.moveaxis(flow.velocity, -1, 0) * flow.moving
-    speed = np.sqrt(velocity[0] ** 2 + velocity[1] ** 2)
+    planes = np.empty((CHANNELS, height, width), np.float32)
+    for axis in (0, 1):
+        np.multiply(flow.velocity[..., axis], flow.moving, out=planes[axis])
+    np.sqrt(planes[0] * planes[0] + planes[1] * planes[1], out=planes[2])
+    planes[3], planes[4], planes[5] = flow.moving, flow.change, flow.present
     cells = max(round(width / CELL_PIXELS), 2), max(round(height / CELL_PIXELS), 2)
-    pooled = resize_planes(np.stack([*velocity, speed, flow.moving, flow.change, flow.present]), *cells)
+    pooled = resize_planes(planes, *cells)
     pooled[:3] = np.arcsinh(4 * pooled[:3])
     pooled[4] = np.log1p(pooled[4] / 8)
     return np.asarray(pooled, np.float32)

@@ -20,9 +20,9 @@ from deepsound.generate.draft.recorded_layers import NO_RECORDINGS, RecordedLaye
 from deepsound.generate.draft.score import FoleyScore
 from deepsound.generate.draft.textures import Layer, is_audible, pan_mono, recorded_bed_layers, texture_sources
 from deepsound.media.filters import RecursiveFilter, convolve, first_order_highpass
-from deepsound.media.loudness import measure, true_peak_dbtp
+from deepsound.media.loudness import integrated_lufs, true_peak_dbtp
 from deepsound.runtime.progress import Progress
-from deepsound.runtime.sample_memory import release_pages, zeros
+from deepsound.runtime.sample_memory import peak_of, release_pages, zeros
 from deepsound.types import Audio
 
 SAMPLE_RATE = 44_100
@@ -176,18 +176,29 @@ def _level(track: np.ndarray, progress: Progress) -> None:
     """
     for number in range(_MOST_ROUNDS):
         part = progress.part(number / _MOST_ROUNDS, (number + 1) / _MOST_ROUNDS)
-        level = measure(_long_enough(track), part.part(0.0, 0.6))
-        if level.integrated_lufs is None or level.true_peak_dbtp is None:
+        level_lufs = integrated_lufs(_long_enough(track), part.part(0.0, 0.6))
+        if level_lufs is None:
             return
-        missing_lu = TARGET_LUFS - level.integrated_lufs
+        missing_lu = TARGET_LUFS - level_lufs
         if abs(missing_lu) < _NEAR_ENOUGH_LU:
             return
+        goes_over = _goes_over(track, CEILING_DBTP - missing_lu, progress)
         _amplify(track, 10 ** (missing_lu / 20), progress)
-        if level.true_peak_dbtp + missing_lu > CEILING_DBTP:
+        if goes_over:
             _limit(track, part.part(0.6, 1.0))
-    reached = measure(_long_enough(track), Progress(check=progress.check)).integrated_lufs
+    reached = integrated_lufs(_long_enough(track), Progress(check=progress.check))
     if reached is not None and abs(reached - TARGET_LUFS) > _NOTED_BEYOND_LU:
         progress.note(f"The draft reached {reached:.1f} of {TARGET_LUFS:.0f} LUFS: its hits are too short and sharp.")
+
+
+def _goes_over(track: np.ndarray, ceiling_dbtp: float, progress: Progress) -> bool:
+    """Whether the true peak is over the ceiling: where a sample is, nothing between samples need be looked at."""
+    audio = _long_enough(track)
+    sample_peak = peak_of(audio.waveform)
+    if sample_peak > 0 and 20 * math.log10(sample_peak) > ceiling_dbtp:
+        return True
+    peak_dbtp = true_peak_dbtp(audio, Progress(check=progress.check))
+    return peak_dbtp is not None and peak_dbtp > ceiling_dbtp
 
 
 def _long_enough(track: np.ndarray) -> Audio:
@@ -213,7 +224,7 @@ def _limit(track: np.ndarray, progress: Progress) -> None:
 
 def _peaks(track: np.ndarray, progress: Progress) -> np.ndarray:
     """The largest value, also between samples, in each step of _LIMITER_STEP samples."""
-    step = _LIMITER_STEP * _OVERSAMPLING
+    step = _LIMITER_STEP * _OVERSAMPLING * 2
     stream = soxr.ResampleStream(SAMPLE_RATE, SAMPLE_RATE * _OVERSAMPLING, 2, dtype="float32", quality="HQ")
     peaks = np.zeros(-(-track.shape[1] // _LIMITER_STEP))
     done, remainder = 0, np.zeros(0, np.float32)
@@ -221,7 +232,8 @@ def _peaks(track: np.ndarray, progress: Progress) -> np.ndarray:
         progress.check()
         last = first + BLOCK >= track.shape[1]
         between = stream.resample_chunk(np.ascontiguousarray(track[:, first : first + BLOCK].T), last=last)
-        levels = np.concatenate([remainder, np.abs(between).max(axis=1, initial=0.0)])
+        # Left and right stay side by side: one maximum over both and a step, not two.
+        levels = np.concatenate([remainder, np.abs(between).ravel()])
         if last:
             levels = np.pad(levels, (0, -len(levels) % step))
         whole = len(levels) // step

@@ -16,13 +16,14 @@ from deepsound.generate.draft.camera import (
     choose,
     dot,
     gradient,
+    is_rest,
     length,
     steady_share,
     warp,
 )
 from deepsound.generate.draft.dense_flow import DenseFlow
 from deepsound.generate.draft.foreground import Foreground
-from deepsound.media.pixels import absdiff, box_blur, dilate, median_level, structure
+from deepsound.media.pixels import absdiff, box_blur, dilate, mean_level, median_level, structure
 
 UNEXPLAINED_LEVELS = 10.0
 # After a cut everything differs, which is not noise.
@@ -134,7 +135,7 @@ class FlowMeter:
         camera, at_rest, previous = interval.camera, interval.at_rest, interval.previous
         shift = self._shift(previous, interval.painted, camera, at_rest)
         per_second = 1.0 / (max(previous.shape) * (interval.end_s - interval.start_s))
-        camera_speed = float(length(camera).mean()) * per_second if camera.any() else 0.0
+        camera_speed = float(length(camera).mean()) * per_second if not is_rest(camera) else 0.0
         return Flow(
             interval.start_s,
             interval.end_s,
@@ -216,7 +217,7 @@ def change(before: np.ndarray, after: np.ndarray) -> float:
 
 def _match_brightness(before: np.ndarray, after: np.ndarray) -> np.ndarray:
     """`after` with the mean of `before`: flicker and fades are no motion."""
-    offset = float(before.mean()) - float(after.mean())
+    offset = mean_level(before) - mean_level(after)
     if abs(offset) < 0.5:
         return after
     return np.clip(after.astype(np.float32) + offset, 0, 255).astype(np.uint8)
@@ -228,11 +229,11 @@ def _mismatch(previous: np.ndarray, current: np.ndarray, shift: np.ndarray) -> n
 
 
 def _dilate(mask: np.ndarray) -> np.ndarray:
-    return dilate(mask.astype(np.float32), 5)
+    return dilate(mask.view(np.uint8), 5).astype(np.float32)
 
 
 def _is_cut(before: np.ndarray, after: np.ndarray, shift: np.ndarray, camera: np.ndarray) -> bool:
-    unexplained = _mismatch(before, after, shift)
+    unexplained = box_blur(absdiff(before, warp(after, shift)), 5)
     if np.count_nonzero(unexplained > UNEXPLAINED_LEVELS) <= CUT_SHARE * unexplained.size:
         return False
     noise = min(median_level(absdiff(before, warp(after, camera))), LOUDEST_NOISE_LEVELS)
@@ -242,28 +243,42 @@ def _is_cut(before: np.ndarray, after: np.ndarray, shift: np.ndarray, camera: np
 def _extrapolate(shift: np.ndarray) -> np.ndarray:
     """The guess that all goes on as it did: each moving pixel's shift, put where that pixel has arrived."""
     height, width = shift.shape[:2]
-    speed = length(shift)
-    rows, columns = np.nonzero(speed > FASTER_THAN_REST_PIXELS)
-    slow_to_fast = np.argsort(speed[rows, columns], kind="stable")
-    rows, columns = rows[slow_to_fast], columns[slow_to_fast]
+    pixels = _slow_to_fast(length(shift))
+    rows, columns = np.divmod(pixels, width)
     travel = shift[rows, columns]
     to_rows = np.clip(np.rint(rows + travel[:, 1]).astype(int), 0, height - 1)
     to_columns = np.clip(np.rint(columns + travel[:, 0]).astype(int), 0, width - 1)
-    arrived, hits = np.zeros_like(shift), np.zeros((height, width), np.float32)
+    arrived, hits = np.zeros((height, width, 2), np.float32), np.zeros((height, width), np.float32)
     arrived[to_rows, to_columns], hits[to_rows, to_columns] = travel, 1.0
     density = box_blur(hits, 5)
     filled = box_blur(arrived, 5) / np.maximum(density, 1e-6)[..., None]
-    return np.where((density > 0.1)[..., None], filled, np.float32(0))
+    return choose(density > 0.1, filled, np.zeros_like(filled))
+
+
+def _slow_to_fast(speed: np.ndarray) -> np.ndarray:
+    """The pixels of `speed` float32 [h, w] that move, as places in the flattened picture, the fastest last.
+
+    A stable argsort: the bits of a positive float are in its order, and the place below them makes each key another.
+    """
+    flat = speed.ravel()
+    pixels = np.flatnonzero(flat > FASTER_THAN_REST_PIXELS)
+    keys = (flat[pixels].view(np.uint32).astype(np.uint64) << np.uint64(32)) | pixels.astype(np.uint64)
+    keys.sort()
+    return (keys & np.uint64(0xFFFFFFFF)).astype(np.intp)
 
 
 def _normal_to_edges(picture: np.ndarray, motion: np.ndarray) -> np.ndarray:
     """`motion` without its part along straight edges, where a bar that rests and one that slides look the same."""
-    moves = (motion[..., 0] != 0) | (motion[..., 1] != 0)
+    # Both components of a vector in one look.
+    moves = (motion != 0).view(np.uint16)[..., 0] != 0
     if not moves.any():
         return motion
-    tensor = structure(picture, STRAIGHT_WINDOW)
-    straight = tensor.is_straight(STRAIGHT) & moves
+    # A window reaches no further than its half, a derivative a pixel more: beyond the box nothing is read.
+    box = bounding_box(moves, margin=STRAIGHT_WINDOW // 2 + 1)
+    tensor = structure(picture[box], STRAIGHT_WINDOW)
+    straight = tensor.is_straight(STRAIGHT) & moves[box]
     across = tensor.across(straight)
     projected = motion.astype(np.float32)
-    projected[straight] = dot(motion[straight], across)[..., None] * across
+    part = projected[box]
+    part[straight] = dot(part[straight], across)[..., None] * across
     return projected

@@ -260,8 +260,8 @@ def _scrapes(
 
 def _pan_blocks(blocks: Iterator[np.ndarray], pan: Curve, sample_rate: int) -> Iterator[np.ndarray]:
     for times_s, block in zip(_block_times_s(sample_rate), blocks, strict=False):
-        # Both sides carry nearly the same noise, so turning them is turning the source.
-        yield block * pan_gains(pan.at(times_s)) * np.float32(math.sqrt(2))
+        # Both sides carry nearly the same noise, so turning them is turning the source. Silence has no place.
+        yield block if not block.any() else block * pan_gains(pan.at(times_s)) * np.float32(math.sqrt(2))
 
 
 def _amplitude(level_db: float) -> float:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from itertools import pairwise
 
 import numpy as np
 import pytest
 
 from deepsound.generate.draft import optical_flow
-from deepsound.generate.draft.camera import choose
+from deepsound.generate.draft.camera import bounding_box, choose, is_rest, rest
 from deepsound.generate.draft.dense_flow import DenseFlow
 from deepsound.generate.draft.optical_flow import GRID_PIXELS, LEAST_LONG_SIDE, LEAST_SHORT_SIDE, Flow, FlowMeter
 
@@ -74,3 +75,41 @@ def test_vectors_are_chosen_in_pairs():
     one, other = np.random.default_rng(0).normal(size=(2, 5, 7, 2)).astype(np.float32)
     mask = np.arange(35).reshape(5, 7) % 3 == 0
     assert np.array_equal(choose(mask, one, other), np.where(mask[..., None], one, other))
+
+
+def test_edges_are_read_in_the_moving_part_alone_to_the_same_bits():
+    picture = np.full((90, 160), 40, np.uint8)
+    picture[:, ::16] = picture[::20] = 200
+    for box in ((slice(20, 31), slice(30, 58)), (slice(0, 5), slice(0, 160)), (slice(80, 90), slice(150, 160))):
+        motion = np.zeros((90, 160, 2), np.float32)
+        motion[box] = np.random.default_rng(1).normal(size=motion[box].shape)
+        tensor = optical_flow.structure(picture, optical_flow.STRAIGHT_WINDOW)
+        straight = tensor.is_straight(optical_flow.STRAIGHT) & motion.any(axis=-1)
+        across = tensor.across(straight)
+        expected = motion.copy()
+        expected[straight] = (motion[straight] * across).sum(axis=-1, keepdims=True) * across
+        assert straight.any() and np.array_equal(optical_flow._normal_to_edges(picture, motion), expected)
+
+
+def test_the_fastest_pixel_arrives_last_as_by_a_stable_sort():
+    speed = np.random.default_rng(0).integers(0, 12, (40, 60)).astype(np.float32) / 4
+    moving = np.flatnonzero(speed > optical_flow.FASTER_THAN_REST_PIXELS)
+    expected = moving[np.argsort(speed.ravel()[moving], kind="stable")]
+    assert np.array_equal(optical_flow._slow_to_fast(speed), expected)
+
+
+def test_a_resting_camera_is_known_without_a_look_and_by_one():
+    still = rest(30, 40)
+    assert is_rest(still) and is_rest(np.zeros((30, 40, 2), np.float32)) and not is_rest(still + np.float32(0.01))
+    with pytest.raises(ValueError, match="read-only"):
+        still[0, 0] = 1
+
+
+@pytest.mark.parametrize("has_opencv", [True, False])
+def test_a_mask_s_bounding_box_is_the_same_with_and_without_opencv(has_opencv, monkeypatch):
+    if not has_opencv:
+        monkeypatch.setitem(sys.modules, "cv2", None)
+    mask = np.zeros((30, 40), np.float32)
+    mask[5, 7], mask[12, 30] = 1, 0.5
+    assert bounding_box(mask, 0) == (slice(5, 13), slice(7, 31))
+    assert bounding_box(mask != 0, 6) == (slice(0, 19), slice(1, 37))
