@@ -73,6 +73,19 @@ def test_the_version_is_written_once():
         assert f'"{written}"' not in path.read_text(encoding="utf-8"), path
 
 
+def test_every_data_file_of_the_package_is_installed_with_it():
+    """A schema or network that no pattern names is in a clone and missing from `pip install .`."""
+    patterns = PROJECT["tool"]["setuptools"]["package-data"]["deepsound"]
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "deepsound"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    data = [name.removeprefix("deepsound/") for name in listed.stdout.split("\0") if name and not name.endswith(".py")]
+    covered = {
+        path.relative_to(ROOT / "deepsound").as_posix() for one in patterns for path in (ROOT / "deepsound").glob(one)
+    }
+    assert len(data) > 30 and sorted(set(data) - covered) == []
+
+
 def test_an_installed_copy_knows_its_version_without_pyproject(tmp_path):
     """`pip install .` copies the package alone, and its version is then the installation's."""
     shutil.copytree(ROOT / "deepsound", tmp_path / "deepsound", ignore=shutil.ignore_patterns("weights", "__pycache__"))
