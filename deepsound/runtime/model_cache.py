@@ -6,6 +6,7 @@ recently used first), until it is unloaded, or until the host takes it away. Net
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 import time
@@ -16,6 +17,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from deepsound.errors import InputError
 from deepsound.runtime.device_placement import Placement, PlainPlacement
 from deepsound.runtime.interruption import interruptible
 from deepsound.runtime.progress import Progress
@@ -196,9 +198,22 @@ class ModelCache:
 
 @cache
 def model_cache() -> ModelCache:
-    """The process's own cache; `DEEPSOUND_MEMORY_GB` sets its budget, which is 60 % of the host's memory otherwise."""
+    """The process's own cache; `DEEPSOUND_MEMORY_GB` sets its budget, which is 60 % of the host's memory otherwise.
+
+    Raises InputError where the variable is no number of gigabytes.
+    """
     named = os.environ.get("DEEPSOUND_MEMORY_GB")
-    return ModelCache(int(float(named) * 1e9) if named else int(_SHARE_OF_HOST_MEMORY * host_memory_bytes()))
+    return ModelCache(_bytes_of(named) if named else int(_SHARE_OF_HOST_MEMORY * host_memory_bytes()))
+
+
+def _bytes_of(gigabytes: str) -> int:
+    try:
+        value = float(gigabytes)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value < math.inf:
+        raise InputError(f"DEEPSOUND_MEMORY_GB: expected gigabytes such as 12, got {gigabytes!r}; correct it.")
+    return int(value * 1e9)
 
 
 @contextmanager

@@ -10,7 +10,8 @@ import pytest
 import torch
 from torch import nn
 
-from deepsound.runtime.model_cache import ModelCache, NetworkKey, bytes_of
+from deepsound.errors import InputError
+from deepsound.runtime.model_cache import ModelCache, NetworkKey, bytes_of, model_cache
 from tests.waiting import LIMIT_S
 
 CPU = torch.device("cpu")
@@ -212,3 +213,12 @@ def test_tied_weights_count_once() -> None:
     tied = nn.Sequential(nn.Linear(4, 4, bias=False), nn.Linear(4, 4, bias=False))
     tied[1].weight = tied[0].weight
     assert bytes_of(tied) == 64
+
+
+@pytest.mark.parametrize("given", ["16GB", "lots", "nan", "inf", "-1"])
+def test_a_budget_that_is_no_number_of_gigabytes_is_told_in_a_sentence(
+    monkeypatch: pytest.MonkeyPatch, given: str
+) -> None:
+    monkeypatch.setenv("DEEPSOUND_MEMORY_GB", given)
+    with pytest.raises(InputError, match=f"DEEPSOUND_MEMORY_GB: expected gigabytes such as 12, got '{given}'"):
+        model_cache.__wrapped__()
