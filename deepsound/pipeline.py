@@ -15,6 +15,7 @@ from typing import Any
 from deepsound import choices as tables
 from deepsound import engines
 from deepsound.arguments import check_arguments, check_request, with_plain_numbers
+from deepsound.errors import InputError
 from deepsound.fallback import DEFAULT_FALLBACK, NEG_PROMPT, without_voice
 from deepsound.media.clip import Clip
 from deepsound.media.formats import AUTO
@@ -174,6 +175,8 @@ class Pipeline:
 
         A request without a window takes the preset's; the other arguments are those of `run`. Raises a DeepSoundError.
         """
+        if not isinstance(clip, Clip):
+            raise InputError(f"clip: expected a Clip, got {clip!r}; open it by Clip.open, or give the path to run.")
         check_request(request)
         check_arguments({name: value for name, value in locals().items() if name != "takes"})
         if request.window_s is None:

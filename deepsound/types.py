@@ -16,12 +16,18 @@ if TYPE_CHECKING:
     import torch
 
 
+# As many as a layout of FFmpeg has; more are samples in the place of channels.
+_MOST_CHANNELS = 64
+# What silence and full scale are in a WAV file's samples, by NumPy's names.
+_MIDDLE_AND_SCALE = {"uint8": (128, 2.0**7), "int16": (0, 2.0**15), "int32": (0, 2.0**31)}
+
+
 @dataclass(frozen=True, eq=False)
 class Audio:
     """A sound: `waveform` float32 [channels, samples], nominally in [-1, 1], and `sample_rate` in Hz.
 
     `layout` names what the channels are, in FFmpeg's words ("5.1", "7.1(wide)"); empty for the usual one of their
-    number. Raises InputError for another rank or dtype, no channel, or a rate that is not positive.
+    number. Raises InputError for another rank or dtype, no channel or more than 64, or a rate that is not positive.
     """
 
     waveform: torch.Tensor
@@ -32,6 +38,8 @@ class Audio:
         shape = tuple(self.waveform.shape)
         if len(shape) != 2 or shape[0] < 1:
             raise InputError(f"expected audio [channels, samples] with at least one channel, got {list(shape)}.")
+        if shape[0] > _MOST_CHANNELS:
+            raise InputError(f"expected audio [channels, samples], got {list(shape)}; transpose it.")
         if str(self.waveform.dtype) != "torch.float32":
             raise InputError(f"expected float32 audio, got {self.waveform.dtype}; convert it before use.")
         if self.sample_rate <= 0:
@@ -39,12 +47,23 @@ class Audio:
 
     @classmethod
     def from_numpy(cls, samples: np.ndarray, sample_rate: int, layout: str = "") -> Audio:
-        """Wrap float samples [channels, samples] or mono [samples]; copied to float32 when they are not."""
+        """Wrap samples [channels, samples] or mono [samples]; copied to float32 when they are not.
+
+        Whole numbers are read as a WAV file's, 8 to 32 bits: full scale is 1. Raises InputError for other kinds.
+        """
         import numpy as np
         import torch
 
-        array = np.ascontiguousarray(np.atleast_2d(samples), dtype=np.float32)
-        return cls(torch.from_numpy(array), sample_rate, layout)
+        array = np.atleast_2d(samples)
+        if array.dtype.kind != "f":
+            if array.dtype.name not in _MIDDLE_AND_SCALE:
+                raise InputError(
+                    f"expected samples in floating point, int16, int32 or uint8, got {array.dtype}; convert them, with "
+                    "full scale at 1."
+                )
+            middle, scale = _MIDDLE_AND_SCALE[array.dtype.name]
+            array = (array.astype(np.float64) - middle) / scale
+        return cls(torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32)), sample_rate, layout)
 
     @property
     def channels(self) -> int:

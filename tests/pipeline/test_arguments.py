@@ -148,3 +148,9 @@ def test_a_clip_runs_with_the_window_it_was_opened_with(make_video, fake_engines
     clip = Clip.open(make_video(seconds=1.0), 0.25, 0.5)
     result = Pipeline("noise", "no", "halving").run(clip, tmp_path / "out", start_s=0.0, duration_s=None)
     assert result.outcome.coarse.duration_s == pytest.approx(0.5, abs=1e-3)
+
+
+@pytest.mark.parametrize("clip", ["clip.mp4", Path("clip.mp4"), None])
+def test_a_path_in_place_of_a_clip_is_told_how_to_be_opened(clip, fake_engines):
+    with pytest.raises(InputError, match=r"clip: expected a Clip, got .*; open it by Clip\.open"):
+        Pipeline("noise", "no", "halving").run_in_memory(clip)
