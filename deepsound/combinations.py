@@ -28,7 +28,7 @@ def combination(kind: str, name: str) -> Combination | None:
         return None
     rules = RULES.get(kind)
     if rules is None:
-        raise InputError(f"expected the name of one {kind}, got {name!r}; only {' and '.join(RULES)}s are combined.")
+        raise InputError(f"expected the name of one {kind}, got {name!r}; only reasoners and separators are combined.")
     prefix, colon, rest = name.partition(":")
     is_rule = bool(colon) and prefix in rules
     members = tuple(part.strip() for part in (rest if is_rule else name).split("+"))
