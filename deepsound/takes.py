@@ -12,6 +12,7 @@ from deepsound.outputs import Result
 from deepsound.outputs.naming import DEFAULT_TEMPLATE
 from deepsound.pipeline import Pipeline
 from deepsound.preparation import check_takes, clip_of, take_template
+from deepsound.rank.best_of import is_same_sound
 from deepsound.runtime.progress import Progress
 from deepsound.runtime.seeds import consecutive_seeds
 
@@ -58,4 +59,6 @@ def run_takes(
         result = pipeline.run(video, output_dir, seed=own, output_template=name, progress=part, **arguments)
         done(result)
         results.append(result)
+        if number == 1 and is_same_sound(results[0].outcome.coarse, result.outcome.coarse):
+            progress.note("This generator makes the same sound for every seed, so that the takes are equal.")
     return tuple(results)

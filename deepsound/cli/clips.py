@@ -12,6 +12,8 @@ from deepsound.runtime.paths import escaped, exists, is_dir
 
 # Beyond it a run's memory of finished clips and its summary are of no use to anybody; `batch` keeps neither.
 MOST_CLIPS = 1000
+# What word processors and web pages make of the hyphens of an option.
+_DASHES = ("\u2010", "\u2011", "\u2012", "\u2013", "\u2014", "\u2015", "\u2212", "\uff0d")
 
 
 def named_videos(options: argparse.Namespace) -> tuple[str, ...]:
@@ -35,6 +37,9 @@ def named_videos(options: argparse.Namespace) -> tuple[str, ...]:
 
 def _matches(text: str) -> list[str]:
     """The files of a pattern; the text itself where it is none, or is the name of a file."""
+    if text.startswith(_DASHES) and not exists(text):
+        option = "--" + text.lstrip("".join(_DASHES))
+        raise InputError(f"{escaped(text)} begins with a dash that is no hyphen; write {escaped(option)}.")
     if not has_magic(text) or exists(text):
         if is_dir(text):
             raise MediaError(

@@ -88,7 +88,7 @@ def _data(options: argparse.Namespace) -> int:
     from deepsound.train.dataset import build_dataset
     from deepsound.train.splits import check_shares
 
-    shares = check_shares([float(share) if _is_number(share) else -1.0 for share in options.split.split(",")])
+    shares = check_shares(options.split)
     clips, labeller = _labeller(options)
     out = Path(expand(options.out))
     with (
@@ -131,11 +131,3 @@ def _labeller(options: argparse.Namespace):  # type: ignore[no-untyped-def]
     # Both the rules and the published model look at 16 frames.
     frames = 16 if options.label in ("rules", "videollama2_cot", "videollama2_qa") else None
     return clips_in(folder), Labeller(options.label, reasoner, {}, generator, name, request, frames)
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True

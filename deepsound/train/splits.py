@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from deepsound.errors import InputError
 from deepsound.train.cot_items import SPLITS
@@ -19,13 +19,20 @@ def source_of(stem: str) -> str:
     return _START_IN_NAME.sub("", stem) or stem
 
 
-def check_shares(shares: Sequence[float]) -> tuple[float, float, float]:
-    """The shares of train, validation and test. Raises InputError unless they are three, of 0 or more, and make 1."""
+def check_shares(text: str) -> tuple[float, float, float]:
+    """The shares of train, validation and test, of "0.9,0.05,0.05".
+
+    Raises InputError unless they are three, of 0 or more, and make 1.
+    """
+    try:
+        shares = [float(share) for share in text.split(",")]
+    except ValueError:
+        shares = []
     are_shares = len(shares) == len(SPLITS) and all(0 <= share <= 1 for share in shares)
     if not are_shares or abs(sum(shares) - 1) > 1e-6 or shares[0] == 0:
         raise InputError(
             f"expected three shares for {', '.join(SPLITS)} that make 1, as in 0.9,0.05,0.05, got "
-            f"{','.join(map(str, shares))}; correct --split."
+            f"{text!r}; correct --split."
         )
     return shares[0], shares[1], shares[2]
 

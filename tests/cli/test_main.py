@@ -97,6 +97,7 @@ def test_quiet_prints_nothing(clip, tmp_path, capfd):
         (["run", "CLIP", "--start", "-1"], 2, "-1"),
         (["run", "CLIP", "--duration", "-3"], 2, "-3"),
         (["run", "CLIP", "--duration", "nan"], 2, "nan"),
+        (["run", "CLIP", "\u2014prompt", "rain"], 2, "begins with a dash that is no hyphen; write --prompt"),
         (["run", "EMPTY"], 3, "empty"),
         (["run", "GARBAGE"], 3, "GARBAGE"),
         (["run", "FOLDER"], 3, "`deepsound batch FOLDER` gives every video in it its sound"),

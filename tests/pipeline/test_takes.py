@@ -9,6 +9,7 @@ from deepsound.cli.main import main
 from deepsound.dry_run import dry_run
 from deepsound.errors import InputError
 from deepsound.media.clip import Clip
+from deepsound.runtime.progress import Progress
 from deepsound.takes import run_takes
 from tests import fakes
 
@@ -27,6 +28,16 @@ def test_every_take_has_its_seed_its_files_and_its_verdict(clip, tmp_path):
         record = json.loads((out / f"clip.take{number}.result.json").read_text())
         assert (record["request"]["seed"], record["verdict"]) == (4 + number, "yes")
         assert (out / f"clip.take{number}.mp4").is_file() and result.final_audio_path.name == f"clip.take{number}.wav"
+
+
+def test_equal_takes_of_a_generator_that_knows_no_seed_are_said(make_video, tone, tmp_path):
+    video, noted = make_video("loud.mp4", audio=tone(0.5)), []
+    progress = Progress(lambda event: noted.append(event.text) if event.is_note else None)
+    run_takes(Pipeline("source", "rules", "spectral"), video, tmp_path / "same", 3, progress=progress)
+    assert noted.count("This generator makes the same sound for every seed, so that the takes are equal.") == 1
+    noted.clear()
+    run_takes(Pipeline("noise", "no", "halving"), video, tmp_path / "other", 2, progress=progress)
+    assert not any("same sound" in note for note in noted)
 
 
 def test_takes_decode_the_picture_once_and_look_at_the_packets_once(make_video, tmp_path, monkeypatch):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -170,8 +169,9 @@ def test_splits_are_by_source_and_keep_the_shares_of_each_category() -> None:
         of = [split for name, split in found.items() if name.startswith(category)]
         assert (of.count("train"), of.count("validation"), of.count("test")) == (16, 2, 2)
     assert source_of("abc_000010") == "abc" and source_of("clip") == "clip"
-    for wrong in ((0.5, 0.5), (0.0, 0.5, 0.5), (2.0, -1.0, 0.0), (1.0, math.nan, 0.0)):
-        with pytest.raises(InputError):
+    assert check_shares("0.8, 0.1, 0.1") == (0.8, 0.1, 0.1)
+    for wrong in ("0.5,0.5", "0,0.5,0.5", "2,-1,0", "1,nan,0", "0.5/0.5/0", ""):
+        with pytest.raises(InputError, match=f"got {wrong!r}; correct --split"):
             check_shares(wrong)
 
 
