@@ -12,7 +12,6 @@ from deepsound.outputs import Result
 from deepsound.outputs.naming import DEFAULT_TEMPLATE
 from deepsound.pipeline import Pipeline
 from deepsound.preparation import check_takes, clip_of, take_template
-from deepsound.rank.best_of import is_same_sound
 from deepsound.runtime.progress import Progress
 from deepsound.runtime.seeds import consecutive_seeds
 
@@ -59,6 +58,6 @@ def run_takes(
         result = pipeline.run(video, output_dir, seed=own, output_template=name, progress=part, **arguments)
         done(result)
         results.append(result)
-        if number == 1 and is_same_sound(results[0].outcome.coarse, result.outcome.coarse):
+        if number == 1 and results[0].outcome.coarse.is_same(result.outcome.coarse):
             progress.note("This generator makes the same sound for every seed, so that the takes are equal.")
     return tuple(results)

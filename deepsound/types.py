@@ -77,6 +77,12 @@ class Audio:
     def duration_s(self) -> float:
         return self.samples / self.sample_rate
 
+    def is_same(self, other: Audio) -> bool:
+        """Whether the other sound has this rate, and equal samples."""
+        import torch
+
+        return self.sample_rate == other.sample_rate and torch.equal(self.waveform, other.waveform)
+
     def numpy(self) -> np.ndarray:
         """The samples as float32 [channels, samples], sharing memory."""
         return self.waveform.detach().cpu().numpy()

@@ -78,7 +78,7 @@ def best_of(
         begin, end = (_MAKING_SHARE * place / options.count for place in (number, number + 1))
         progress.update(begin)
         takes.append(make(one, progress.part(begin, end)))
-        if number == 1 and is_same_sound(*takes):
+        if number == 1 and takes[0].is_same(takes[1]):
             progress.note("This generator makes the same sound for every seed, so that one take was made.")
             return PickedTake(takes[0], request)
     seeds = [one.seed for one in requests]
@@ -86,10 +86,3 @@ def best_of(
     for note in ranking.notes:
         progress.note(note)
     return PickedTake(takes[ranking.best], requests[ranking.best], ranking)
-
-
-def is_same_sound(one: Audio, other: Audio) -> bool:
-    """Whether two sounds are equal to the sample."""
-    import torch
-
-    return one.sample_rate == other.sample_rate and torch.equal(one.waveform, other.waveform)
