@@ -20,7 +20,7 @@ def named_videos(options: argparse.Namespace) -> tuple[str, ...]:
     """Every video that the arguments name, patterns expanded in the order of their names, each file once.
 
     Raises InputError where none is named, a pattern matches nothing, or two videos would leave files of one name,
-    MediaError where one is a folder.
+    MediaError where one is a folder or an address.
     """
     given = [*options.video, *([] if options.video_input is None else [options.video_input])]
     if not given:
@@ -40,6 +40,8 @@ def _matches(text: str) -> list[str]:
     if text.startswith(_DASHES) and not exists(text):
         option = "--" + text.lstrip("".join(_DASHES))
         raise InputError(f"{escaped(text)} begins with a dash that is no hyphen; write {escaped(option)}.")
+    if "://" in text and not exists(text):
+        raise MediaError(f"{escaped(text)} is an address, and a run takes files of this machine; download it first.")
     if not has_magic(text) or exists(text):
         if is_dir(text):
             raise MediaError(

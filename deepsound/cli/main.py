@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -22,7 +23,7 @@ from deepsound.cli.process import (
     tell,
 )
 from deepsound.cli.signals import exit_on_signals
-from deepsound.errors import Cancelled, DeepSoundError
+from deepsound.errors import Cancelled, DeepSoundError, OutputError
 from deepsound.runtime.environment import other_variables
 from deepsound.runtime.settings_file import has_settings
 
@@ -67,6 +68,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # The reader of our output went away; there is nobody left to tell.
         discard_stdout()
         return DeepSoundError.exit_code
+    except OSError as error:
+        # A long text fills the stream's buffer before `flush_stdout`; files of a run raise OutputError.
+        if error.errno != errno.ENOSPC or error.filename is not None:
+            raise
+        discard_stdout()
+        tell(f"Cannot write to stdout: {error.strerror}.")
+        return OutputError.exit_code
     return code
 
 

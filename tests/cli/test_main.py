@@ -98,6 +98,7 @@ def test_quiet_prints_nothing(clip, tmp_path, capfd):
         (["run", "CLIP", "--duration", "-3"], 2, "-3"),
         (["run", "CLIP", "--duration", "nan"], 2, "nan"),
         (["run", "CLIP", "\u2014prompt", "rain"], 2, "begins with a dash that is no hyphen; write --prompt"),
+        (["run", "https://example.org/clip.mp4"], 3, "is an address, and a run takes files of this machine"),
         (["run", "EMPTY"], 3, "empty"),
         (["run", "GARBAGE"], 3, "GARBAGE"),
         (["run", "FOLDER"], 3, "`deepsound batch FOLDER` gives every video in it its sound"),

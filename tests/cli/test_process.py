@@ -51,6 +51,14 @@ def test_a_closed_or_full_stdout_is_one_sentence(redirection, message):
     assert done.returncode == 5 and message in done.stderr and len(done.stderr.splitlines()) == 1
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="the system has no device that is always full")  # noqa: PTH110
+@pytest.mark.parametrize("line", ["engines", "prompts", "models list"])
+def test_a_long_text_on_a_full_stdout_is_one_sentence_and_no_traceback(line):
+    command = f'"{sys.executable}" -m deepsound {line} > /dev/full'
+    done = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, check=False)
+    assert done.returncode == 5 and "No space left on device" in done.stderr and len(done.stderr.splitlines()) == 1
+
+
 @posix
 @pytest.mark.parametrize(
     ("line", "redirection", "message"),
