@@ -22,7 +22,11 @@ PAD_S = 0.15
 MAX_SEGMENTS = 10_000
 MAX_TEXT = 4_000_000
 
-_RANGE = re.compile(r"^\s*([+-]?[\d.]+)\s*(?:-|\.\.)\s*([+-]?[\d.]+)\s*(?:s\s*)?(?::\s*(.*?))?\s*$")
+# Also as word processors and Chinese keyboards write dashes, commas and colons; web/span_list.js reads the same.
+_TIME = r"\s*([+-]?[\d.]+)\s*(?:(?:s|\u79d2)\s*)?"
+_TO = r"(?:[-\u2013\u2014\u2212\uff0d~\uff5e]|\.\.|\u81f3|\u5230)"
+_RANGE = re.compile(rf"^{_TIME}{_TO}{_TIME}(?:[:\uff1a]\s*(.*?))?\s*$")
+_BETWEEN_RANGES = re.compile(r"[\n;,]|[\uff0c\uff1b\u3001](?=\s*[+-]?[\d.])")
 
 
 @dataclass(frozen=True)
@@ -107,7 +111,7 @@ def _json_rows(text: str) -> list[Any]:
 
 def _text_rows(text: str) -> list[Any]:
     rows = []
-    for part in filter(str.strip, re.split(r"[\n;,]", text)):
+    for part in filter(str.strip, _BETWEEN_RANGES.split(text)):
         found = _RANGE.match(part)
         if not found:
             raise InputError(

@@ -29,6 +29,8 @@ def test_a_written_list_is_read_back_equal():
         ("[]", []),
         ("1.2-3.4", [(1.2, 3.4)]),
         ("5-6, 1.2-3.4\n7..8 s", [(1.2, 3.4), (5.0, 6.0), (7.0, 8.0)]),
+        ("1.2s-3.4s", [(1.2, 3.4)]),
+        ("1.2\u20133.4\uff0c5\uff5e6\u3001 7\u52308\u79d2", [(1.2, 3.4), (5.0, 6.0), (7.0, 8.0)]),
         ("[[1, 2], [3, 4]]", [(1.0, 2.0), (3.0, 4.0)]),
         ('{"segments": [{"start_s": 1, "end_s": 2}]}', [(1.0, 2.0)]),
         ('{"start_s": 1, "end_s": 2}', [(1.0, 2.0)]),
@@ -42,6 +44,8 @@ def test_forms_a_person_or_a_graph_writes(text, expected):
 
 def test_a_prompt_stands_behind_its_span():
     assert parse_segments("0-3: rain on tin", 10.0)[0].prompt == "rain on tin"
+    chinese = parse_segments("0-3\uff1a雨\uff0c风\uff1b5-6\uff1a雷", 10.0)
+    assert [(one.span.start_s, one.prompt) for one in chinese] == [(0.0, "雨\uff0c风"), (5.0, "雷")]
 
 
 @pytest.mark.parametrize(

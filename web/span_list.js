@@ -3,7 +3,10 @@ export const SHORTEST_S = 0.05;
 export const MOST_EDITED = 500;
 
 const VERDICTS = ["yes", "no", "undecided"];
-const RANGE = /^\s*(\d+(?:\.\d*)?|\.\d+)\s*(?:-|\.\.)\s*(\d+(?:\.\d*)?|\.\d+)\s*(?:s\s*)?(?::\s*(.*?))?\s*$/;
+const TIME = String.raw`\s*(\d+(?:\.\d*)?|\.\d+)\s*(?:(?:s|\u79d2)\s*)?`;
+const TO = String.raw`(?:[-\u2013\u2014\u2212\uff0d~\uff5e]|\.\.|\u81f3|\u5230)`;
+const RANGE = new RegExp(String.raw`^${TIME}${TO}${TIME}(?:[:\uff1a]\s*(.*?))?\s*$`);
+const BETWEEN_RANGES = /[\n;,]|[\uff0c\uff1b\u3001](?=\s*[\d.])/;
 
 const thousandths = (seconds) => Math.round(seconds * 1000) / 1000;
 const within = (value, low, high) => Math.min(Math.max(value, low), high);
@@ -87,7 +90,7 @@ function jsonRows(text) {
 }
 
 function textRows(text) {
-  const rows = text.split(/[\n;,]/).filter((part) => part.trim()).map((part) => RANGE.exec(part));
+  const rows = text.split(BETWEEN_RANGES).filter((part) => part.trim()).map((part) => RANGE.exec(part));
   return rows.every(Boolean) ? rows.map(([, start, end, prompt]) => ({ start_s: start, end_s: end, prompt })) : undefined;
 }
 

@@ -14,7 +14,12 @@ from deepsound.types import Span
 # More scenes than an hour has half-seconds are a mistake.
 MAX_SCENES = 10_000
 
-_LINE = re.compile(r"^\s*([+-]?\d[\d.:]*)\s*s?\s*(?:-|–|\.\.)\s*([+-]?\d[\d.:]*)\s*s?\s*:(.*)$")
+# Between two times, and behind them: also as word processors and Chinese keyboards write it.
+_TO = r"(?:[-\u2013\u2014\u2212\uff0d~\uff5e]|\.\.|\u81f3|\u5230)"
+_COLON = r"[:\uff1a]"
+_SECONDS = r"(?:s|\u79d2)?"
+_TIME = r"\s*([+-]?\d[\d.:]*)\s*" + _SECONDS + r"\s*"
+_LINE = re.compile(rf"^{_TIME}{_TO}{_TIME}{_COLON}(.*)$")
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,15 @@ def test_lines_with_times_are_scenes_and_the_others_hold_throughout():
     assert schedule.edges_s(60.0) == (12.0,)
 
 
+@pytest.mark.parametrize(
+    "line", ["0-12\uff1a下雨", "0\u201412 \uff1a 下雨", "0\uff5e12秒\uff1a下雨", "0秒到12秒: 下雨", "0至12: 下雨"]
+)
+def test_scene_lines_of_a_chinese_keyboard_are_not_taken_for_words_of_the_whole_clip(line):
+    schedule = parse_schedule(f"{line}\n12-20\uff1a风", 60.0)
+    assert [(each.span, each.text) for each in schedule.scenes] == [(Span(0.0, 12.0), "下雨"), (Span(12.0, 20.0), "风")]
+    assert schedule.common == ""
+
+
 @pytest.mark.parametrize("prompt", ["", "rain", "a 9-5 job: typing", "rain: heavy", "two\nlines", "3: birds"])
 def test_a_prompt_without_scene_lines_is_left_as_it_is(prompt):
     assert parse_schedule(prompt, 10.0).whole == prompt

@@ -11,6 +11,11 @@ test("both forms of a span list are read, in order of time", () => {
   assert.deepEqual(parseSpans('{"segments": [[1, 2]]}'), [span(1, 2)]);
 });
 
+test("dashes, commas and colons of a Chinese keyboard are read", () => {
+  assert.deepEqual(parseSpans("5\uff5e6\u79d2\uff1a\u96e8\uff0c\u98ce\uff0c1.2\u20133.4"),
+    [span(1.2, 3.4), span(5, 6, { prompt: "\u96e8\uff0c\u98ce" })]);
+});
+
 test("an empty text leaves the spans to the run, an empty list is one of none", () => {
   assert.equal(parseSpans("  "), null);
   assert.deepEqual(parseSpans("[]"), []);
