@@ -24,7 +24,7 @@ from deepsound.outcome import Choice, Choices, Fallback, Mode, Outcome, Undecide
 from deepsound.outputs import Result
 from deepsound.outputs.extras import Extras
 from deepsound.outputs.naming import DEFAULT_TEMPLATE, STEM_FORMATS, fields_of
-from deepsound.pipeline_run import PipelineRun, generator_notes, settings_notes
+from deepsound.pipeline_run import PipelineRun, generator_notes, precision_notes, settings_notes
 from deepsound.preparation import OutputOptions, StepOptions, clip_of, prepare
 from deepsound.presets import DEFAULT_PRESET
 from deepsound.presets import preset as preset_row
@@ -254,5 +254,6 @@ class Pipeline:
         return (
             *settings_notes(self._generator_settings, name),
             *generator_notes(generator, name, request, execution),
+            *precision_notes(choices, self._execution),
             *engines.separation_notes(separator, choices.separator.name, self._separation),
         )

@@ -27,6 +27,8 @@ from deepsound.separate.removal import RemovalSettings
 from deepsound.types import Audio, GenerationRequest, Judgement, Preferences, SeparationSettings, Verdict
 
 T = TypeVar("T")
+# Engines of small networks, or of none, which no precision changes.
+_ALWAYS_FP32 = frozenset({"draft", "source", "rules", "dtln", "spectral"})
 # Figure 4's cases in words, after their names.
 _CASES = {
     "Yes": "Yes: a voice that comes from nobody in the picture",
@@ -146,7 +148,8 @@ class PipelineRun:
             self.progress.note(note)
 
     def note_unused(self, generator: engines.Generator, request: GenerationRequest) -> None:
-        for note in generator_notes(generator, self.choices.generator.name, request, self.execution):
+        notes = generator_notes(generator, self.choices.generator.name, request, self.execution)
+        for note in (*notes, *precision_notes(self.choices, self.execution)):
             self.progress.note(note)
 
     def generate(
@@ -195,3 +198,11 @@ def settings_notes(settings: Mapping[str, object], generator: str) -> tuple[str,
 def generator_notes(engine: object, name: str, request: GenerationRequest, execution: Execution) -> tuple[str, ...]:
     """What of a request and of how it is to be run a generator will not use: one sentence each."""
     return (*engines.request_notes(engine, request), *engines.compile_notes(engine, name, execution))
+
+
+def precision_notes(choices: Choices, execution: Execution) -> tuple[str, ...]:
+    """One sentence where another precision than fp32 is asked for, and no engine of the run computes in it."""
+    names = [choice.name for choice in (choices.generator, choices.reasoner, choices.separator)]
+    if execution.precision in ("auto", "fp32") or not set(names) <= _ALWAYS_FP32:
+        return ()
+    return (f"The precision {execution.precision} is not used: {', '.join(names)} compute in fp32.",)
