@@ -26,6 +26,8 @@ COMMAND_LINE_ONLY = {
     "deepsound/reason/prompts.py": "words for a model, as published",
     "deepsound/reason/untuned.py": "words for a model",
     "deepsound/generate/draft/prompt_parser.py": "lists of words that the draft knows",
+    "deepsound/runtime/environment.py": "a table of variables for the command line and its documentation",
+    "deepsound/runtime/json_schemas.py": "titles of schemas, which programs read",
     "nodes/search_aliases.py": "words to search for, Chinese ones beside them",
 }
 # Texts that look like parts of messages, and why none of them is shown on a node.
