@@ -1,4 +1,4 @@
-"""Functions side by side in threads: stages that items pass, and a map over some at once."""
+"""Functions in threads: two stages that items pass in order, and a map over some at once."""
 
 from __future__ import annotations
 
@@ -12,42 +12,58 @@ from deepsound.runtime.progress import Progress
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-# Enough that no stage waits for one slow item of another.
-MOST_WAITING = 8
+# Items that go to the thread together, and how many such batches are under way: enough that neither side waits for one
+# slow item of the other. Each handing over wakes a thread, which costs as much as a tenth of a frame's work.
+AT_ONCE, MOST_WAITING = 2, 4
 
 
 class Stages:
-    """A chain of functions, each in a thread of its own, that items pass in order.
+    """Two functions that items pass in order: `first` in a thread of its own, `last` where items are put.
 
-    An item's result in one stage is what the next one gets, so that each function sees the items in the order in which
-    they were put in, and may keep a state of its own. At most `most_waiting` items are under way. It pays where the
-    functions' time is spent outside Python. The threads end with the object.
+    What `first` makes of an item is what `last` gets. Each sees the items in the order in which they were put in, and
+    may keep a state of its own. It pays where the time of `first` is spent outside Python. The thread ends with the
+    object.
     """
 
-    def __init__(self, *functions: Callable[[Any], Any], most_waiting: int = MOST_WAITING) -> None:
-        self._workers = [(ThreadPoolExecutor(1, thread_name_prefix="deepsound-stage"), each) for each in functions]
-        self._most_waiting = most_waiting
-        self._waiting: deque[Future[Any]] = deque()
+    def __init__(
+        self,
+        first: Callable[[Any], Any],
+        last: Callable[[Any], Any],
+        at_once: int = AT_ONCE,
+        most_waiting: int = MOST_WAITING,
+    ) -> None:
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="deepsound-stage")
+        self._first, self._last = first, last
+        self._at_once, self._most_waiting = at_once, most_waiting
+        self._batch: list[Any] = []
+        self._waiting: deque[Future[list[Any]]] = deque()
 
     def put(self, item: object) -> None:
         """Hand on an item; waits while too many are under way. Raises what a stage raised for an earlier item."""
-        while len(self._waiting) >= self._most_waiting:
-            self._waiting.popleft().result()
-        under_way: Future[Any] | None = None
-        for executor, function in self._workers:
-            under_way = executor.submit(_run, function, item, under_way)
-        if under_way is not None:
-            self._waiting.append(under_way)
+        self._batch.append(item)
+        if len(self._batch) == self._at_once:
+            self._send()
+            while len(self._waiting) > self._most_waiting:
+                self._take()
 
     def drain(self) -> None:
         """Wait for all items that are under way. Raises what a stage raised for one of them."""
+        self._send()
         while self._waiting:
-            self._waiting.popleft().result()
+            self._take()
+
+    def _send(self) -> None:
+        batch, self._batch = self._batch, []
+        if batch:
+            self._waiting.append(self._thread.submit(_each, self._first, batch))
+
+    def _take(self) -> None:
+        for made in self._waiting.popleft().result():
+            self._last(made)
 
 
-def _run(function: Callable[[Any], Any], item: object, before: Future[Any] | None) -> Any:
-    """`function` of what the stage before has made of `item`."""
-    return function(item if before is None else before.result())
+def _each(function: Callable[[Any], Any], items: Sequence[Any]) -> list[Any]:
+    return [function(item) for item in items]
 
 
 def map_in_threads(

@@ -13,24 +13,25 @@ from deepsound.runtime.stages import Stages, map_in_threads
 from tests.waiting import LIMIT_S
 
 
-def test_items_pass_all_stages_in_order_and_each_stage_has_one_thread():
+@pytest.mark.parametrize("at_once", [1, 2, 7])
+def test_items_pass_both_stages_in_order_and_the_last_is_where_they_are_put(at_once):
     seen, threads = [], {}
 
     def first(item):
         threads.setdefault("first", set()).add(threading.get_ident())
         return item * 2
 
-    def second(item):
-        threads.setdefault("second", set()).add(threading.get_ident())
+    def last(item):
+        threads.setdefault("last", set()).add(threading.get_ident())
         seen.append(item)
 
-    stages = Stages(first, second)
+    stages = Stages(first, last, at_once)
     for item in range(50):
         stages.put(item)
     stages.drain()
     assert seen == [2 * item for item in range(50)]
-    assert all(len(idents) == 1 for idents in threads.values())
-    assert len({*threads["first"], *threads["second"], threading.get_ident()}) == 3
+    assert threads["last"] == {threading.get_ident()}
+    assert len(threads["first"]) == 1 and threads["first"].isdisjoint(threads["last"])
 
 
 def test_an_error_of_a_stage_reaches_who_puts_or_drains_and_no_later_stage():
@@ -54,9 +55,9 @@ def test_no_more_items_are_under_way_than_allowed():
 
     def wait(item):
         gate.wait(LIMIT_S)
-        entered.append(item)
+        return item
 
-    stages = Stages(wait, most_waiting=2)
+    stages = Stages(wait, entered.append, at_once=1, most_waiting=2)
     stages.put(0)
     stages.put(1)
     third = threading.Thread(target=stages.put, args=(2,), daemon=True)
@@ -65,13 +66,14 @@ def test_no_more_items_are_under_way_than_allowed():
     assert third.is_alive() and not entered
     gate.set()
     third.join(LIMIT_S)
+    assert entered == [0]
     stages.drain()
     assert entered == [0, 1, 2]
 
 
-def test_the_threads_end_with_the_object():
+def test_the_thread_ends_with_the_object():
     threads = []
-    stages = Stages(lambda item: threads.append(threading.current_thread()))
+    stages = Stages(lambda item: threading.current_thread(), threads.append)
     stages.put(0)
     stages.drain()
     del stages

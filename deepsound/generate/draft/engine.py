@@ -18,6 +18,7 @@ from deepsound.generate.draft.score import FoleyScore, without_spans
 from deepsound.generate.draft.user_sounds import DraftSettings, user_library
 from deepsound.generate.scene_prompts import scene_notes, whole_prompt
 from deepsound.generate.validation import spans_within
+from deepsound.media.opencv import one_opencv_thread
 from deepsound.runtime.progress import Progress
 from deepsound.types import Audio, GenerationRequest
 
@@ -72,7 +73,8 @@ class DraftGenerator(GeneratorBase):
                 f"The duration is {requested_s} s; expected more than 0 seconds; leave it out for the whole clip."
             )
         own = user_library(self.settings.sounds, progress)
-        track = clip.view(_MOTION, progress.part(0.0, _ANALYSIS_SHARE))
+        with one_opencv_thread():
+            track = clip.view(_MOTION, progress.part(0.0, _ANALYSIS_SHARE))
         score = FoleyScore(min(requested_s, clip.duration_s), plan_impacts(track), track.movements, track.cuts_s)
         palette = palette_for(whole_prompt(request.prompt), request.negative_prompt, own)
         recorded = choose_recordings(palette, {**embedded(), **own}, progress.note)

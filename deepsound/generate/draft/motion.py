@@ -116,8 +116,8 @@ class _FlowReader:
 class MotionCollector:
     """Keeps the last frames and flows, and a few numbers for each frame seen.
 
-    Frames are compared as they come; the foreground's flow and what is read from it follow in two threads, since
-    OpenCV and NumPy let other threads run while they compute. Each sees all frames in order: the result is the same.
+    Frames are compared as they come; the foreground's flow follows in a thread, since OpenCV and NumPy let others run
+    while they compute, and is read where the frames come. All is done in order: the result is that of one thread.
     """
 
     view: Motion
