@@ -26,7 +26,8 @@ _MOST_LISTED = 8
 class PromptReading:
     """How a prompt was read, word by word: what is followed, what was left out of it, and what is not known.
 
-    `nearest` are words with the sound that takes their place, `voices` those that ask for what the draft never makes.
+    `nearest` are words with the sound that takes their place, `voices` those that ask for what the draft never makes,
+    `refused` those whose sounds the negative prompt names.
     """
 
     used: tuple[str, ...] = ()
@@ -34,31 +35,38 @@ class PromptReading:
     unknown: tuple[str, ...] = ()
     nearest: tuple[tuple[str, str], ...] = ()
     voices: tuple[str, ...] = ()
+    refused: tuple[str, ...] = ()
 
 
 def read_prompt(prompt: str, negative_prompt: str = "", own: Own = NO_SOUNDS) -> PromptReading:
-    """How `palette_for` reads the prompt; known words beyond what a palette holds, or ruled out, are left out."""
+    """How `palette_for` reads the prompt; known words beyond what a palette holds are left out."""
     palette = palette_for(prompt, negative_prompt, own)
-    followed = {*palette.materials, *palette.beds, *palette.sounds, *LAYERS.values()}
+    unwanted = {name for word in words_of(negative_prompt, own) for name in _meanings(word, own)}
+    followed = {*palette.materials, *palette.beds, *palette.sounds, *LAYERS.values()} - unwanted
     used: list[str] = []
     left_out: list[str] = []
+    refused: list[str] = []
     unknown: list[str] = []
     voices: list[str] = []
     nearest: list[tuple[str, str]] = []
     for word in dict.fromkeys(words_of(prompt, own)):
-        names = names_of(word) | set(sounds_in_order([word], own))
+        names = _meanings(word, own)
         entry = None if word in own or word in TABLE_WORDS else entry_of(word)
         if entry is not None and entry.nearest and entry.sound in followed and names == {entry.sound}:
             nearest.append((word, entry.sound))
         elif names:
-            (used if names & followed else left_out).append(word)
+            (used if names & followed else refused if names & unwanted else left_out).append(word)
         elif entry is not None and entry.sound == VOICE:
             voices.append(word)
         elif word in FAR:
             used.append(word)
         elif word not in FILLER.split():
             unknown.append(word)
-    return PromptReading(tuple(used), tuple(left_out), tuple(unknown), tuple(nearest), tuple(voices))
+    return PromptReading(tuple(used), tuple(left_out), tuple(unknown), tuple(nearest), tuple(voices), tuple(refused))
+
+
+def _meanings(word: str, own: Own) -> set[str]:
+    return names_of(word) | set(sounds_in_order([word], own))
 
 
 def prompt_notes(prompt: str, negative_prompt: str = "", own: Own = NO_SOUNDS) -> tuple[str, ...]:
@@ -70,6 +78,7 @@ def prompt_notes(prompt: str, negative_prompt: str = "", own: Own = NO_SOUNDS) -
             ("used", reading.used),
             ("took the nearest it has for", tuple(f"{word} ({name})" for word, name in reading.nearest)),
             ("left out (two materials, two backgrounds and four recordings at most)", reading.left_out),
+            ("left out for the negative prompt", reading.refused),
             ("makes no voices", reading.voices),
             ("did not know", tuple(map(_with_nearest, reading.unknown))),
         )

@@ -135,10 +135,10 @@ def test_the_sentence_is_the_stated_one():
 
 def test_what_is_left_out_is_said_too():
     reading = read_prompt("metal, wood, glass in the rain", "rain")
-    assert (reading.used, reading.left_out) == (("metal", "wood"), ("glass", "rain"))
+    assert (reading.used, reading.left_out, reading.refused) == (("metal", "wood"), ("glass",), ("rain",))
     assert (
-        "left out (two materials, two backgrounds and four recordings at most): glass, rain"
-        in prompt_notes("metal, wood, glass in the rain", "rain")[0]
+        "left out (two materials, two backgrounds and four recordings at most): glass; left out for the negative prompt: "
+        "rain" in prompt_notes("metal, wood, glass in the rain", "rain")[0]
     )
 
 
@@ -170,3 +170,11 @@ def test_every_word_of_the_help_page_is_used_and_every_sound_is_on_it(page):
     assert len(words) > 50 and [word for word in words if not read_prompt(word).used] == []
     reached = {name for word in words for name in (*names_of(word), *sounds_in_order([word], NO_SOUNDS))}
     assert {name for table in known_words().values() for name in table} - reached == set()
+
+
+def test_words_that_the_negative_prompt_rules_out_are_not_left_out_for_their_number():
+    assert prompt_notes("rain", "rain") == ("draft left out for the negative prompt: rain.",)
+    assert prompt_notes("rain, hits, wood", "hits") == (
+        "draft used: rain, wood; left out for the negative prompt: hits.",
+    )
+    assert prompt_notes("wood, metal, glass")[0].endswith("and four recordings at most): glass.")
