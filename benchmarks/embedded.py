@@ -5,8 +5,9 @@
 Whole `deepsound run` processes with the embedded engines, one torch thread in each: a 10 s 480x360 clip
 (or the CLIP given), 1080p clips of 20 s and 180 s, whose peak memory should be the same, and 20 minutes of 320x180,
 which take minutes. The floor beside them is one decoding pass of the same file and nothing else. The commands that only
-inform, and what a run imports, are measured by themselves. Of several turns the one with the least processor time
-counts; beside other work only processor seconds say something, and the load is written beside them.
+inform, and what a run imports, are measured by themselves. Modules are compiled once, by the first of several turns, as
+installed ones are. The turn with the least processor time counts; beside other work only processor seconds say
+something, and the load is written beside them.
 """
 
 from __future__ import annotations
@@ -108,6 +109,7 @@ def options() -> argparse.Namespace:
 def main() -> None:
     asked = options()
     os.environ |= {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     results: list[dict[str, Any]] = []
     machine = json.loads(subprocess.check_output(python("-c", MACHINE)))
     begun = {**machine, "start_up_cpu_s": start_up(asked.turns)}
