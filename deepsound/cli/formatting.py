@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from deepsound.cli.process import flush_stdout, real_stdout
 from deepsound.errors import OutputError
+from deepsound.runtime.json_files import finite
 from deepsound.runtime.json_schemas import versioned
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 def print_json(schema: str, content: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> None:
     """Print a record, or a list of records, as JSON with the version of a schema of runtime.json_schemas.
 
-    It is ASCII, so that it goes through a pipe of any encoding; paths become text.
+    It is ASCII, so that it goes through a pipe of any encoding; paths become text, and NaN and infinity null.
 
     Raises OutputError where stdout takes no more.
     """
@@ -27,7 +28,7 @@ def print_json(schema: str, content: Mapping[str, Any] | Sequence[Mapping[str, A
     else:
         stamped = [versioned(schema, record) for record in content]
     try:
-        print(json.dumps(stamped, indent=2, default=str), file=real_stdout())
+        print(json.dumps(finite(stamped), indent=2, default=str, allow_nan=False), file=real_stdout())
     except BrokenPipeError:
         raise
     except OSError as error:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from deepsound.evaluate.metrics import METRICS
 from deepsound.evaluate.report import EvaluationReport, SetReport
 from deepsound.media.files import atomic_write, output_error
 from deepsound.media.plots import write_png
+from deepsound.runtime.json_files import finite, json_bytes
 
 _MOMENTS = (("before", "voice_before"), ("after", "voice"))
 
@@ -25,7 +25,7 @@ def write_report(report: EvaluationReport, folder: Path) -> tuple[Path, ...]:
         raise output_error(folder, error) from error
     paths = tuple(folder / name for name in ("report.json", "scores.csv", "clips.csv", "scores.png"))
     with atomic_write(paths[0]) as partial:
-        partial.write_text(json.dumps(report.to_json(), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        partial.write_bytes(json_bytes(finite(report.to_json())))
     _write_table(paths[1], [_scores_row(one, report) for one in report.sets])
     _write_table(paths[2], [row for one in report.sets for row in _clip_rows(one)])
     write_png(chart(report), paths[3])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -22,6 +23,15 @@ def json_bytes(data: Any) -> bytes:
     text = json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False)
     # A lone surrogate can only be inside of a string, where the escape that this handler writes is JSON's own.
     return text.encode("utf-8", "backslashreplace") + b"\n"
+
+
+def finite(data: Any) -> Any:
+    """`data` with null for every number that JSON does not have (NaN, infinity): such as the loss of a failed step."""
+    if isinstance(data, Mapping):
+        return {key: finite(value) for key, value in data.items()}
+    if isinstance(data, (list, tuple)):
+        return [finite(value) for value in data]
+    return None if isinstance(data, float) and not math.isfinite(data) else data
 
 
 def read_json_object(

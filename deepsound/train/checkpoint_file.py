@@ -13,6 +13,7 @@ from torch import Tensor
 
 from deepsound.errors import EngineError
 from deepsound.media.files import atomic_write, output_error
+from deepsound.runtime.json_files import finite
 from deepsound.runtime.json_schemas import versioned
 from deepsound.runtime.paths import escaped
 from deepsound.runtime.progress import Progress
@@ -48,7 +49,7 @@ def append_log(path: Path, numbers: Mapping[str, Any]) -> None:
     """Add a line of JSON to a run's log. Raises OutputError where the disk is full."""
     try:
         with path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(versioned("training_log", numbers)) + "\n")
+            file.write(json.dumps(finite(versioned("training_log", numbers)), allow_nan=False) + "\n")
     except OSError as error:
         raise output_error(path, error) from error
 

@@ -16,6 +16,8 @@ from deepsound.cli.formatting import print_json
 from deepsound.cli.main import build_parser, main
 from deepsound.cli.parser import subcommands
 from deepsound.runtime.json_schemas import SCHEMAS, VERSION_KEY, json_schema, versioned
+from deepsound.train.checkpoint_file import append_log
+from deepsound.train.generator.overfitting import held_out_losses, over_fitting
 from tests.json_records import fits, validator
 
 FOLDER = Path(deepsound.__file__).parent / "schemas"
@@ -180,6 +182,26 @@ def test_a_clips_record_of_a_newer_version_is_done_again(version, tmp_path):
     )
     with pytest.raises(DamagedRecord, match="newer version" if version == 2 else VERSION_KEY):
         Record.load(tmp_path / "a.batch.json")
+
+
+def test_numbers_that_json_does_not_have_are_null(tmp_path, capsys):
+    """A loss that was not finite stood as NaN in the log and on stdout, which parsers other than Python's refuse."""
+
+    def refuse(constant):
+        raise ValueError(constant)
+
+    path, nan, infinite = tmp_path / "train_log.jsonl", float("nan"), float("inf")
+    append_log(path, {"step": 3, "loss": nan, "held_out_loss": infinite, "lr": 0.5})
+    line = json.loads(path.read_text(), parse_constant=refuse)
+    logged = {"schema_version": 1, "step": 3, "loss": None, "held_out_loss": None, "lr": 0.5}
+    assert fits("training_log", line) == logged
+    # A held-out loss that is no number any more still counts as one that rose.
+    assert held_out_losses(path) == {3: infinite}
+    assert "over-fits" in over_fitting({1: 0.5, **held_out_losses(path)}, 3)
+    report = {"base": "b", "steps": 1, "items": 2, "left_out": [], "trained_parameters": 3, "recipe": {"a": (1.5, nan)}}
+    print_json("reasoner_training", {**report, "metrics": {"eval_loss": -infinite}})
+    printed = json.loads(capsys.readouterr().out, parse_constant=refuse)
+    assert printed["metrics"] == {"eval_loss": None} and printed["recipe"] == {"a": [1.5, None]}
 
 
 def test_a_record_that_does_not_fit_is_found(capsys):

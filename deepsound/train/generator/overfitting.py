@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 # Validations use equal draws, so that they differ by the weights alone; below this share it is not worth a warning.
@@ -15,7 +16,9 @@ def held_out_losses(log: Path) -> dict[int, float]:
     for line in log.read_text(encoding="utf-8").splitlines():
         try:
             numbers = json.loads(line)
-            found[int(numbers["step"])] = float(numbers["held_out_loss"])
+            loss = numbers["held_out_loss"]
+            # The log has null for a loss that was not finite: as bad as a loss can be.
+            found[int(numbers["step"])] = math.inf if loss is None else float(loss)
         except (KeyError, TypeError, ValueError):
             continue
     return dict(sorted(found.items()))
