@@ -15,6 +15,7 @@ from deepsound.generate.draft.prompt_parser import (
     names_of,
     palette_for,
     sounds_in_order,
+    without_negations,
     words_of,
 )
 from deepsound.generate.draft.vocabulary import VOICE, entry_of, nearest_word
@@ -27,7 +28,7 @@ class PromptReading:
     """How a prompt was read, word by word: what is followed, what was left out of it, and what is not known.
 
     `nearest` are words with the sound that takes their place, `voices` those that ask for what the draft never makes,
-    `refused` those whose sounds the negative prompt names.
+    `refused` those whose sounds the negative prompt names, `negated` those that the prompt itself does not want.
     """
 
     used: tuple[str, ...] = ()
@@ -36,12 +37,14 @@ class PromptReading:
     nearest: tuple[tuple[str, str], ...] = ()
     voices: tuple[str, ...] = ()
     refused: tuple[str, ...] = ()
+    negated: tuple[str, ...] = ()
 
 
 def read_prompt(prompt: str, negative_prompt: str = "", own: Own = NO_SOUNDS) -> PromptReading:
     """How `palette_for` reads the prompt; known words beyond what a palette holds are left out."""
     palette = palette_for(prompt, negative_prompt, own)
-    unwanted = {name for word in words_of(negative_prompt, own) for name in _meanings(word, own)}
+    wanted, negated = without_negations(prompt, own)
+    unwanted = {name for word in (*words_of(negative_prompt, own), *negated) for name in _meanings(word, own)}
     followed = {*palette.materials, *palette.beds, *palette.sounds, *LAYERS.values()} - unwanted
     used: list[str] = []
     left_out: list[str] = []
@@ -49,7 +52,7 @@ def read_prompt(prompt: str, negative_prompt: str = "", own: Own = NO_SOUNDS) ->
     unknown: list[str] = []
     voices: list[str] = []
     nearest: list[tuple[str, str]] = []
-    for word in dict.fromkeys(words_of(prompt, own)):
+    for word in dict.fromkeys(wanted):
         names = _meanings(word, own)
         entry = None if word in own or word in TABLE_WORDS else entry_of(word)
         if entry is not None and entry.nearest and entry.sound in followed and names == {entry.sound}:
@@ -62,7 +65,10 @@ def read_prompt(prompt: str, negative_prompt: str = "", own: Own = NO_SOUNDS) ->
             used.append(word)
         elif word not in FILLER.split():
             unknown.append(word)
-    return PromptReading(tuple(used), tuple(left_out), tuple(unknown), tuple(nearest), tuple(voices), tuple(refused))
+    unmade = tuple(dict.fromkeys(word for word in negated if _meanings(word, own)))
+    return PromptReading(
+        tuple(used), tuple(left_out), tuple(unknown), tuple(nearest), tuple(voices), tuple(refused), unmade
+    )
 
 
 def _meanings(word: str, own: Own) -> set[str]:
@@ -79,6 +85,7 @@ def prompt_notes(prompt: str, negative_prompt: str = "", own: Own = NO_SOUNDS) -
             ("took the nearest it has for", tuple(f"{word} ({name})" for word, name in reading.nearest)),
             ("left out (two materials, two backgrounds and four recordings at most)", reading.left_out),
             ("left out for the negative prompt", reading.refused),
+            ("makes none of what the prompt negates", reading.negated),
             ("makes no voices", reading.voices),
             ("did not know", tuple(map(_with_nearest, reading.unknown))),
         )

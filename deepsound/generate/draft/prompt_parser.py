@@ -6,6 +6,7 @@ A word that is not in the tables changes nothing, which `prompt_notes` says, and
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -63,6 +64,10 @@ FAR = frozenset(["far", "distant", "distance", "faraway", "remote", "远", "远�
 # The one of a single character is also part of other words, such as 永远, always.
 _FAR_CHINESE = frozenset(word for word in FAR if not word.isascii() and len(word) > 1)
 _MOST_SOUNDS = 4
+_CLAUSE_END = re.compile(r"[,.;:!?\n()\uff0c\u3002\uff1b\uff1a\uff01\uff1f\u3001\uff08\uff09]")
+_NEGATIONS = frozenset(["no", "without"])
+_CHINESE_NEGATIONS = ("没有", "不要")
+_OR = frozenset(["or", "nor", "或", "或者"])
 KNOWN_WORDS_COMMAND = "deepsound engines draft"
 
 
@@ -117,11 +122,12 @@ class Palette:
 
 
 def palette_for(prompt: str, negative_prompt: str = "", own: Own = NO_SOUNDS) -> Palette:
-    """The palette that a prompt asks for, less what the negative prompt names.
+    """The palette that a prompt asks for, less what the negative prompt names, or it itself by a "no" or "without".
 
     At most two materials, two beds and four recordings, of the package and of the user's `own` by their tags.
     """
-    requested, excluded = words_of(prompt, own), words_of(negative_prompt, own)
+    requested, negated = without_negations(prompt, own)
+    excluded = [*words_of(negative_prompt, own), *negated]
     refused_layers = set(_names_in_order(excluded, LAYERS))
     refused_materials, refused_beds = set(_names_in_order(excluded, _MATERIALS)), set(_names_in_order(excluded, _BEDS))
     materials = [name for name in _names_in_order(requested, _MATERIALS) if name not in refused_materials]
@@ -160,6 +166,28 @@ def sounds_in_order(words: list[str], own: Own) -> list[str]:
 def words_of(text: str, own: Own = NO_SOUNDS) -> list[str]:
     """The words of a text in any script, without digits; Chinese is cut into known words."""
     return split_words(text, _FAR_CHINESE.union(own))
+
+
+def without_negations(prompt: str, own: Own = NO_SOUNDS) -> tuple[list[str], list[str]]:
+    """The words of a prompt, and apart from them those that it does not want, such as `music` in "no loud music".
+
+    A negation reaches in its clause up to the first known word, and over `or` to the next one.
+    """
+    wanted: list[str] = []
+    negated: list[str] = []
+    for clause in _CLAUSE_END.split(prompt):
+        is_open, was_known = False, False
+        for word in words_of(clause, own):
+            if word in _NEGATIONS or word.endswith(_CHINESE_NEGATIONS):
+                is_open, was_known = True, False
+                continue
+            if was_known:
+                is_open, was_known = word in _OR, False
+                if is_open:
+                    continue
+            (negated if is_open else wanted).append(word)
+            was_known = is_open and (word in own or bool(names_of(word)) or entry_of(word) is not None)
+    return wanted, negated
 
 
 def _forms(word: str) -> tuple[str, str, str]:

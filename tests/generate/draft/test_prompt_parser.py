@@ -136,9 +136,9 @@ def test_the_sentence_is_the_stated_one():
 def test_what_is_left_out_is_said_too():
     reading = read_prompt("metal, wood, glass in the rain", "rain")
     assert (reading.used, reading.left_out, reading.refused) == (("metal", "wood"), ("glass",), ("rain",))
-    assert (
-        "left out (two materials, two backgrounds and four recordings at most): glass; left out for the negative prompt: "
-        "rain" in prompt_notes("metal, wood, glass in the rain", "rain")[0]
+    assert prompt_notes("metal, wood, glass in the rain", "rain") == (
+        "draft used: metal, wood; left out (two materials, two backgrounds and four recordings at most): glass; left "
+        "out for the negative prompt: rain.",
     )
 
 
@@ -178,3 +178,33 @@ def test_words_that_the_negative_prompt_rules_out_are_not_left_out_for_their_num
         "draft used: rain, wood; left out for the negative prompt: hits.",
     )
     assert prompt_notes("wood, metal, glass")[0].endswith("and four recordings at most): glass.")
+
+
+@pytest.mark.parametrize(
+    ("prompt", "used", "negated"),
+    [
+        ("rain, no wind", ("rain",), ("wind",)),
+        ("no loud music or wind, rain", ("rain",), ("music", "wind")),
+        ("footsteps without any rain", ("footsteps",), ("rain",)),
+        ("没有风的下雨", ("下雨",), ("风",)),
+        ("不要雷声，下雨", ("下雨",), ("雷声",)),
+        ("No. 5 drum", ("drum",), ()),
+        ("no idea, rain", ("rain",), ()),
+    ],
+)
+def test_what_a_prompt_does_not_want_is_not_made(prompt, used, negated):
+    reading = read_prompt(prompt)
+    assert (reading.used, reading.negated) == (used, negated)
+    made = palette_for(prompt)
+    assert not {*made.beds, *made.sounds} & {name for word in negated for name in names_of(word)}
+
+
+def test_no_music_plays_no_wind_chime():
+    assert palette_for("rain, no music").sounds == palette_for("rain").sounds
+    assert prompt_notes("rain, no music, no speech") == (
+        "draft used: rain; makes none of what the prompt negates: music.",
+    )
+
+
+def test_no_background_is_none_of_its_own_either():
+    assert not palette_for("wood, no background noise").may_add_bed and palette_for("wood").may_add_bed
