@@ -1,21 +1,21 @@
 """Trains the network with which the draft finds impacts, on rendered scenes alone.
 
-`python scripts/train_onsets.py WORK [--takes 6] [--epochs 20] [--export FILE]`.
+`python scripts/train_onsets.py WORK [--epochs 18] [--export FILE]`.
 
-Takes of the kinds in `tests/generate/scenes.py`, `more_scenes.py`, `training_scenes.py` and `quiet_scenes.py` are
-rendered and their motion measured once (kept in WORK), then the network is fitted to them. Validation takes have other
-seeds; their table is printed for several thresholds. The kinds in `tests/generate/held_out_scenes.py` and
-`varied_*.py`, and the seeds of `benchmarks/embedded_quality.py`, are never seen here.
+Takes of the kinds in `tests/generate/scenes.py`, `more_scenes.py`, `training_scenes.py`, `random_scenes.py`,
+`thrown_balls.py` and `quiet_scenes.py` are rendered and their motion measured once (kept in WORK), then the network is
+fitted to them. Validation takes have other seeds; their table is printed for several thresholds. The kinds in
+`tests/generate/held_out_scenes.py` and `varied_*.py`, and the seeds of `benchmarks/embedded_quality.py`, are never seen
+here.
 """
 
 from __future__ import annotations
 
 import argparse
-import math
 import sys
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -26,104 +26,17 @@ import torch
 import torch.nn.functional as F
 from safetensors.torch import save_file
 
-from deepsound.generate.draft.impact_network import CONTEXT, STEPS_AT_ONCE, WEIGHTS, OnsetScore, OnsetScorer
+from deepsound.generate.draft.impact_network import WEIGHTS, OnsetScore
 from deepsound.generate.draft.impact_selection import ImpactRule, impacts_by_rule, plan_impacts
-from deepsound.generate.draft.motion import Motion, MotionCollector, MotionTrack
 from deepsound.generate.draft.onset_peaks import onset_peaks
-from deepsound.media.views import Timeline
 from deepsound.models.impact_net import ImpactNet
-from tests.generate import more_scenes, quiet_scenes, scenes, training_scenes
-from tests.generate.draft.test_impact_detection import Picture
+from scripts.onset_takes import TRAINING_SEEDS, VALIDATION_SEEDS, VALIDATION_TAKES, Chunk, Watched, watched
 from tests.generate.onsets import matched
-from tests.generate.takes import Take, random_take
 
-IMPACTS = (*scenes.IMPACTS, *more_scenes.IMPACTS, *training_scenes.IMPACTS)
-QUIET = (
-    *(scenes.wheel, scenes.clouds, scenes.falling_flakes, scenes.falling_rain, scenes.passing_ball),
-    *more_scenes.QUIET,
-    *quiet_scenes.QUIET,
-)
-TRAINING_SEED, VALIDATION_SEED = 100_000, 200_000
-TAKE_S = 2.6
-# Width of the target around an impact, in intervals; what lies this near to a cut, an end of the film or
-# an impact beyond the picture's edge is not judged.
-TARGET_WIDTH, UNSURE_S = 0.6, 0.1
 BATCH, LEARNING_RATE, POSITIVE_WEIGHT = 8, 3e-3, 2.0
+# Variation of the films: speed (natural logarithm), noise in the maps, shares without numbers and laid over another.
+FASTER, NOISE, WITHOUT_NUMBERS, MIXED = 0.35, 0.06, 0.25, 0.25
 THRESHOLDS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
-
-
-@dataclass(frozen=True)
-class Chunk:
-    """What the network sees at once, with the targets and weights of the intervals it scores."""
-
-    maps: np.ndarray
-    scalars: np.ndarray
-    targets: np.ndarray
-    weights: np.ndarray
-
-
-@dataclass(frozen=True)
-class Watched:
-    """A take's motion: the network's inputs chunk by chunk, the intervals, and the impacts that are known."""
-
-    kind: str
-    inputs: list[tuple[np.ndarray, np.ndarray]]
-    track: MotionTrack
-    hits_s: tuple[float, ...]
-    duration_s: float
-    beyond_s: tuple[float, ...] = ()
-
-    def chunks(self) -> Iterator[Chunk]:
-        first = 0
-        for maps, scalars in self.inputs:
-            rows = self.track.onsets[first : first + maps.shape[1] - 2 * CONTEXT]
-            first += len(rows)
-            targets, weights = np.array([self._target(row) for row in rows], np.float32).T
-            # All of one length, so that takes of one size go through the network together; the rest does not count.
-            missing = STEPS_AT_ONCE - len(rows)
-            maps = np.pad(maps, ((0, 0), (0, missing), (0, 0), (0, 0)))
-            scalars, targets, weights = (
-                np.pad(part, (*((0, 0),) * (part.ndim - 1), (0, missing))) for part in (scalars, targets, weights)
-            )
-            yield Chunk(maps, scalars, targets, weights)
-
-    def _target(self, row: OnsetScore) -> tuple[float, float]:
-        away = min((abs(row.time_s - hit) for hit in self.hits_s), default=math.inf)
-        borders = (0.0, self.duration_s, *self.track.cuts_s, *self.beyond_s)
-        has_impacts = bool(self.hits_s or self.beyond_s)
-        is_unsure = has_impacts and min(abs(row.time_s - border) for border in borders) < UNSURE_S
-        return math.exp(-0.5 * (away / row.interval_s / TARGET_WIDTH) ** 2), 0.0 if is_unsure else 1.0
-
-
-def watch(take: Take, kind: str) -> Watched:
-    """The take seen as the draft sees it, the network's inputs recorded."""
-    inputs: list[tuple[np.ndarray, np.ndarray]] = []
-
-    def record(maps: np.ndarray, scalars: np.ndarray) -> np.ndarray:
-        inputs.append((maps.astype(np.float16), scalars.copy()))
-        return np.zeros(maps.shape[1] - 2 * CONTEXT, np.float32)
-
-    scene = take.scene
-    fps, (width, height) = float(scene.look.fps), scene.look.size
-    timeline = Timeline(scene.duration_s, fps, width, height)
-    collector = MotionCollector(Motion(), timeline, _scorer=OnsetScorer(record))
-    for index, image in enumerate(take.frames()):
-        collector.see(Picture(image, index / fps))
-    return Watched(kind, inputs, collector.result(), scene.hits_s, scene.duration_s, scene.beyond_s)
-
-
-def watched(work: Path, name: str, impact_takes: int, quiet_takes: int, seed: int) -> list[Watched]:
-    """Takes of all kinds, each kind's from WORK where they lie there already."""
-    takes: list[Watched] = []
-    for number, make in enumerate((*IMPACTS, *QUIET)):
-        count = impact_takes if make in IMPACTS else quiet_takes
-        file = work / f"{name}_{make.__name__}_{count}.pt"
-        if not file.exists():
-            print("rendering", file.stem, flush=True)
-            seeds = range(seed + 1000 * number, seed + 1000 * number + count)
-            torch.save([watch(random_take(make, each, TAKE_S), make.__name__) for each in seeds], file)
-        takes += torch.load(file, weights_only=False)
-    return takes
 
 
 def batches(chunks: Sequence[Chunk], rng: np.random.Generator) -> Iterator[list[Chunk]]:
@@ -137,14 +50,14 @@ def batches(chunks: Sequence[Chunk], rng: np.random.Generator) -> Iterator[list[
 
 
 def fit(net: ImpactNet, chunks: Sequence[Chunk], epochs: int) -> None:
-    rng = np.random.default_rng(1)
+    rng, variation = np.random.default_rng(1), torch.Generator().manual_seed(5)
     optimizer = torch.optim.AdamW(net.parameters(), LEARNING_RATE, weight_decay=0.02)
     steps = epochs * len(list(batches(chunks, np.random.default_rng(0))))
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, total_steps=steps + 1, pct_start=0.15)
     for epoch in range(epochs):
         total, count = 0.0, 0
         for group in batches(chunks, rng):
-            loss = _loss(net, group, is_mirrored=bool(rng.random() < 0.5))
+            loss = _loss(net, group, bool(rng.random() < 0.5), variation)
             optimizer.zero_grad()
             loss.backward()
             torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
@@ -154,7 +67,7 @@ def fit(net: ImpactNet, chunks: Sequence[Chunk], epochs: int) -> None:
         print(f"epoch {epoch + 1}: loss {total / count:.4f}", flush=True)
 
 
-def _loss(net: ImpactNet, group: Sequence[Chunk], is_mirrored: bool) -> torch.Tensor:
+def _loss(net: ImpactNet, group: Sequence[Chunk], is_mirrored: bool, rng: torch.Generator) -> torch.Tensor:
     maps = torch.from_numpy(np.stack([chunk.maps for chunk in group])).float()
     scalars = torch.from_numpy(np.stack([chunk.scalars for chunk in group]))
     if is_mirrored:
@@ -163,8 +76,37 @@ def _loss(net: ImpactNet, group: Sequence[Chunk], is_mirrored: bool) -> torch.Te
         scalars[:, 6] *= -1
     targets = torch.from_numpy(np.stack([chunk.targets for chunk in group]))
     weights = torch.from_numpy(np.stack([chunk.weights for chunk in group]))
+    maps, scalars, targets, weights = _varied(maps, scalars, targets, weights, rng)
     losses = F.binary_cross_entropy_with_logits(net(maps, scalars), targets, reduction="none")
     return (losses * weights * (1 + (POSITIVE_WEIGHT - 1) * targets)).sum() / weights.sum().clamp(min=1)
+
+
+def _varied(
+    maps: torch.Tensor, scalars: torch.Tensor, targets: torch.Tensor, weights: torch.Tensor, rng: torch.Generator
+) -> tuple[torch.Tensor, ...]:
+    """The same films faster or slower, measured less well, without the numbers of the whole picture now and then, and
+    one film over another, where what is faster is seen."""
+    count = len(maps)
+
+    def drawn(lowest: float, highest: float) -> torch.Tensor:
+        return torch.rand(count, generator=rng) * (highest - lowest) + lowest
+
+    def each(values: torch.Tensor) -> torch.Tensor:
+        return values[:, None, None, None, None]
+
+    faster = torch.exp(drawn(-FASTER, FASTER))
+    maps = torch.cat([torch.asinh(torch.sinh(maps[:, :3]) * each(faster)), maps[:, 3:]], 1)
+    noise = torch.randn(maps.shape, generator=rng)
+    maps = maps + noise * each(drawn(0, NOISE) * (drawn(0, 1) < 0.5))
+    without, mixed = drawn(0, 1) < WITHOUT_NUMBERS, drawn(0, 1) < MIXED
+    scalars = scalars.clone()
+    scalars[without | mixed, 1:] = 0
+    other = torch.arange(count).roll(1)
+    over = torch.where(maps[other, 2:3] > maps[:, 2:3], maps[other], maps)
+    maps = torch.where(each(mixed), over, maps)
+    targets = torch.where(mixed[:, None], torch.maximum(targets, targets[other]), targets)
+    weights = torch.where(mixed[:, None], torch.minimum(weights, weights[other]), weights)
+    return maps, scalars, targets, weights
 
 
 def score(net: ImpactNet, take: Watched) -> tuple[OnsetScore, ...]:
@@ -209,13 +151,12 @@ def report(net: ImpactNet, takes: Sequence[Watched]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("work", type=Path, help="folder for the measured takes")
-    parser.add_argument("--takes", type=int, default=6, help="takes of each kind with impacts (default: %(default)s)")
-    parser.add_argument("--epochs", type=int, default=20, help="passes over all takes (default: %(default)s)")
+    parser.add_argument("--epochs", type=int, default=18, help="passes over all takes (default: %(default)s)")
     parser.add_argument("--export", type=Path, default=WEIGHTS, help="where the weights go (default: the package)")
     options = parser.parse_args()
     torch.manual_seed(1)
     options.work.mkdir(parents=True, exist_ok=True)
-    training = watched(options.work, "training", options.takes, max(options.takes * 2 // 3, 1), TRAINING_SEED)
+    training = watched(options.work, "training", TRAINING_SEEDS)
     chunks = [chunk for take in training for chunk in take.chunks()]
     net = ImpactNet()
     print(f"{len(chunks)} chunks, {sum(part.numel() for part in net.parameters())} parameters", flush=True)
@@ -223,7 +164,7 @@ def main() -> None:
     options.export.parent.mkdir(parents=True, exist_ok=True)
     save_file({name: tensor.half().contiguous() for name, tensor in net.state_dict().items()}, options.export)
     print("written to", options.export, flush=True)
-    report(net, watched(options.work, "validation", 1, 1, VALIDATION_SEED))
+    report(net, watched(options.work, "validation", VALIDATION_SEEDS, VALIDATION_TAKES))
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from tests.generate import more_scenes, varied_people, varied_quiet, varied_things
+from tests.generate import more_scenes, random_scenes, thrown_balls, varied_people, varied_quiet, varied_things
 from tests.generate.scenes import Look, aspect_of
 
 LOOK = Look(Fraction(2), (64, 48), "flat", 901)
@@ -30,7 +30,15 @@ def test_bounces_of_a_ball_that_the_camera_has_left_behind_are_not_among_those_t
 
 
 @pytest.mark.parametrize(
-    "make", [*varied_people.IMPACTS, *varied_things.IMPACTS, *varied_quiet.QUIET], ids=lambda make: make.__name__
+    "make",
+    [
+        *varied_people.IMPACTS,
+        *varied_things.IMPACTS,
+        *varied_quiet.QUIET,
+        random_scenes.strider,
+        thrown_balls.thrown_balls,
+    ],
+    ids=lambda make: make.__name__,
 )
 def test_varied_scenes_have_pictures_and_their_impacts_in_order(make):
     for seed in (1, 2, 3):
@@ -39,3 +47,22 @@ def test_varied_scenes_have_pictures_and_their_impacts_in_order(make):
         assert len(list(scene.frames())) == 8
         assert (np.diff(times_s) >= 0).all() and ((times_s > 0) & (times_s < 4)).all()
         assert (len(scene.hits_s + scene.beyond_s) == 0) == (make in varied_quiet.QUIET)
+
+
+@pytest.mark.parametrize("make", [random_scenes.mechanism, random_scenes.struck_blocks], ids=lambda make: make.__name__)
+def test_random_scenes_have_strokes_that_hit_and_such_that_do_not(make):
+    counts = []
+    for seed in range(12):
+        scene = make(replace(LOOK, seed=seed), 4.0)
+        assert len(list(scene.frames())) == 8
+        assert list(scene.hits_s) == sorted(scene.hits_s) and all(0 < hit < 4 for hit in scene.hits_s)
+        counts.append(len(scene.hits_s))
+    assert len(set(counts)) > 3
+
+
+def test_a_stroke_arrives_fast_where_it_hits_and_gently_where_it_stops():
+    for ends_in, is_fast in (("hit", True), ("stop", False), ("back", False)):
+        stroke = random_scenes.Stroke(0.0, 0.5, 0.2, 0.4, 0.1, 2.0, 0.0, ends_in)
+        speed = (stroke.share(0.4999) - stroke.share(0.49)) / 0.0099
+        assert (speed > 3) == is_fast
+        assert stroke.share(0.5) == pytest.approx(1.0) and stroke.share(1.1) == pytest.approx(0.0, abs=1e-9)

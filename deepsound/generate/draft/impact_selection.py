@@ -13,9 +13,9 @@ from deepsound.generate.draft.motion import MotionTrack, Movement
 from deepsound.generate.draft.onset_peaks import Peak, onset_peaks
 from deepsound.generate.draft.score import Impact
 
-# The network's confidence from which a peak is an impact by itself, and where the rules find one beside it; chosen on
-# takes for validation, where each alone did worse (docs/engines.md).
-ALONE, AGREED = 0.7, 0.3
+# The network's confidence from which a peak is an impact by itself, where the rules find one beside it, and from which
+# nothing is asked any more; chosen on takes for validation, where each alone did worse (weights/README.md).
+ALONE, AGREED, BEYOND_DOUBT = 0.7, 0.5, 0.9
 # A candidate this near to a peak says where it was and how hard, and one nearer still when.
 BESIDE_S, SAME_S = 0.06, 0.03
 # The rules agree with a peak where they have an impact this near.
@@ -101,7 +101,7 @@ def _stands_alone(peak: Peak, track: MotionTrack, times_s: np.ndarray, movements
     if peak.confidence < ALONE:
         return False
     best = _candidate_at(peak, track)
-    if best is None:
+    if best is None or peak.confidence >= BEYOND_DOUBT:
         return True
     # What is gone afterwards went behind something or left the picture, which the network takes for a stop. It was made
     # on renders, where scenery does not blow about.
