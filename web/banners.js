@@ -6,6 +6,7 @@ const PADDING = 30; // Of the text and, above and below it, of the page around e
 const MOST_LINES = 12;
 const CHARACTERS_A_PIXEL = 0.16;
 const BUTTONS = 30;
+const HIGHEST = 420; // Beyond it the text scrolls.
 
 // `look` is styles for the message, `className` what the page's tests and styles find it by.
 export class Banner {
@@ -26,8 +27,17 @@ export class Banner {
     shown.append(said);
     if (buttons.length) shown.append(buttonRow(buttons));
     const height = heightOf(text, node.size?.[0] ?? 300) + (buttons.length ? BUTTONS : 0);
-    const widget = addElement(node, this.name, shown, height);
+    let widget = null;
+    widget = addElement(node, this.name, shown, () => widget?.deepsoundHeight ?? height);
     widget.deepsoundHeight = height;
+    // The height was a guess: once the text is drawn, it is shown whole.
+    new ResizeObserver(() => {
+      const hidden = said.clientHeight ? said.scrollHeight - said.clientHeight : 0;
+      if (hidden < 2 || !node.widgets?.includes(widget) || widget.deepsoundHeight >= HIGHEST) return;
+      widget.deepsoundHeight = Math.min(HIGHEST, widget.deepsoundHeight + hidden);
+      node.setSize?.([node.size[0], Math.max(node.computeSize()[1], node.size[1])]);
+      node.graph?.setDirtyCanvas?.(true, true);
+    }).observe(said);
     node.setSize?.([node.size[0], Math.max(node.computeSize()[1], node.size[1])]);
     node.graph?.setDirtyCanvas?.(true, true); // Elements are placed when the canvas is drawn.
   }

@@ -36,6 +36,8 @@ function plain({ type, message, details, extra_info: about }) {
   return [message, details].filter(Boolean).join(": ");
 }
 
+const ANOTHER_FILE = new RegExp("\\bupload it\\b|choose a video|choose another (one|file)|cannot be (read|opened)"
+  + "|is not in ComfyUI's input|give a video file|is empty \\(0 bytes\\)", "i");
 const INSTALL = /\bpip install [^;,`'"\n]*[^;,.`'"\s]/;
 
 // The next actions for an error: { kind: "weights" }, { kind: "choose" } (another file), { kind: "command", text },
@@ -43,7 +45,7 @@ const INSTALL = /\bpip install [^;,`'"\n]*[^;,.`'"\s]/;
 export function actionsOf(text, type = "") {
   const found = [];
   if (/MissingWeights/.test(type) || /weights\b.*\bnot on this machine/s.test(text)) found.push({ kind: "weights" });
-  if (/\bupload it\b|choose a video|choose another (one|file)|cannot be (read|opened)|is not in ComfyUI's input/i.test(text)) {
+  if (ANOTHER_FILE.test(text)) {
     found.push({ kind: "choose" });
   }
   const command = INSTALL.exec(text)?.[0];

@@ -31,6 +31,9 @@ export function moved(span, handle, to, length) {
 export function seconds(value) {
   if (value < 60) return `${value.toFixed(2)} s`;
   const [minutes, rest] = [Math.floor(value / 60), value % 60];
+  if (minutes >= 60) {
+    return `${Math.floor(minutes / 60)}:${String(minutes % 60).padStart(2, "0")}:${rest.toFixed(2).padStart(5, "0")}`;
+  }
   return `${minutes}:${rest.toFixed(2).padStart(5, "0")}`;
 }
 

@@ -34,6 +34,10 @@ test("missing weights offer the weights dialog, and every text can be copied", (
 test("a deleted or unreadable input offers another file, a missing package its command", () => {
   assert.deepEqual(kinds("The video 'a.mp4' is not in ComfyUI's input folder; upload it on this node or choose another one "
     + "from the list."), ["choose", "copy"]);
+  for (const text of ["/in/a.m4a holds sound but no video; give a video file.",
+    "/in/a.mp4 is empty (0 bytes); it was perhaps not fully downloaded, get it again."]) {
+    assert.deepEqual(kinds(text), ["choose", "copy"]);
+  }
   const found = actionsOf("This needs MoviePy; install it: pip install moviepy>=2, or leave it off.");
   assert.deepEqual(found[0], { kind: "command", text: "pip install moviepy>=2" });
 });

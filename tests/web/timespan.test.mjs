@@ -42,6 +42,7 @@ test("a video is described by what is known of it", () => {
   assert.equal(described({ duration: 75.5 }), "1:15.50");
   assert.equal(described({}), "");
   assert.equal(seconds(3), "3.00 s");
+  assert.equal(seconds(7141), "1:59:01.00");
 });
 
 test("menu entries as the page asks for them", () => {
