@@ -245,7 +245,7 @@ def generate(name, clip, progress=Progress()):
         ("raises", "IndexError: list index out of range"),
         ("quits", "SystemExit: 0"),
         ("says", "The prompt is empty; write one"),
-        ("sideways", "waveform of shape [16000, 2]"),
+        ("sideways", "expected audio [channels, samples], got [16000, 2]"),
         ("batched", "got [1, 1, 16000]"),
         ("empty", "waveform of shape [1, 0]"),
         ("array", "returned ndarray; expected Audio"),
